@@ -1,0 +1,90 @@
+"""The command's exit status and output say what the servers are like, to people and to scripts."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from deploy.local import cli, record
+
+
+def parse(*words: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    cli.add_parser(parser.add_subparsers(required=True))
+    return parser.parse_args(["stack", *words])
+
+
+def run(*words: str) -> int:
+    return cli.run(parse(*words))
+
+
+def recorded(directory: Path, brokers: int = 3, roles: tuple[str, ...] = ("kafka",)) -> None:
+    record.write(directory, record.Record(brokers, roles, "memory", 0, "c"))
+
+
+def test_env_is_what_a_shell_can_eval(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("env", "--dir", str(tmp_path)) == 0
+    lines = capsys.readouterr().out
+    shell = subprocess.run(["sh", "-c", f"{lines}\nenv"], capture_output=True, text=True, check=True)
+    assert "CAAS_MONGO_URL=mongodb://127.0.0.1:27017/caas" in shell.stdout.splitlines()
+
+
+def test_env_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("env", "--json", "--dir", str(tmp_path)) == 0
+    assert json.loads(capsys.readouterr().out)["CAAS_ADAPTERS"] == "stack"
+
+
+def test_status_is_3_when_a_server_is_down(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("status", "--dir", str(tmp_path), "--only", "redis", "--json") == 3
+    told = json.loads(capsys.readouterr().out)
+    assert told["all_up"] is False
+    assert {server["state"] for server in told["servers"]} == {"down"}
+    assert len(told["servers"]) == 5
+
+
+def test_a_failure_is_1_with_its_reason_on_stderr(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    recorded(tmp_path, brokers=1)
+    assert run("up", "--dir", str(tmp_path), "--brokers", "3") == 1
+    assert "caas stack up: " in capsys.readouterr().err
+
+
+def test_what_the_options_leave_open_is_as_the_directory_says(tmp_path: Path) -> None:
+    recorded(tmp_path)
+    stack = cli.stack_of(parse("status", "--dir", str(tmp_path)))
+    assert (stack.brokers, stack.only) == (3, frozenset({"kafka"}))
+    assert cli.stack_of(parse("up", "--dir", str(tmp_path))).only is None
+
+
+def test_the_directory_comes_from_the_setting_or_the_working_directory() -> None:
+    assert cli.stack_of(parse("env"), {"CAAS_STACK_DIR": "/elsewhere"}).directory == Path("/elsewhere")
+    assert cli.stack_of(parse("env"), {}).directory == Path.cwd() / ".caas" / "stack"
+
+
+def test_clean_and_down_of_nothing_are_fine(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("down", "--dir", str(tmp_path)) == run("clean", "--dir", str(tmp_path)) == 0
+    assert capsys.readouterr().out.count("nothing was running") == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("words", [("--brokers", "2"), ("--only", "kafka,s3"), ("--only", "")])
+def test_a_wrong_option_is_2(words: tuple[str, ...]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parse("up", *words)
+    assert ended.value.code == 2
+
+
+@pytest.mark.parametrize("action", [(), *((name,) for name in cli.ACTIONS)])
+def test_every_help_has_an_example(action: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse(*action, "--help")
+    assert "example:" in capsys.readouterr().out
+
+
+def test_the_module_runs_by_itself(tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "deploy.local", "stack", "status", "--dir", str(tmp_path)]
+    assert subprocess.run(words, capture_output=True, check=False).returncode == 3
