@@ -1,0 +1,149 @@
+"""How an event lies in a record: JSON in the value, CloudEvents 1.0 (Kafka binding, binary mode) in the headers."""
+
+from typing import Final
+
+import msgspec
+
+from schemas import events, upcast
+from schemas.events import Event
+
+Headers = tuple[tuple[str, bytes], ...]
+
+_encoder: Final = msgspec.json.Encoder()
+_SPEC: Final = ("ce_specversion", b"1.0")
+_JSON: Final = ("content-type", b"application/json")
+
+
+class Record(msgspec.Struct, frozen=True):
+    """What goes into the log: a topic, a key, a value and headers, all bytes as Kafka has them."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: Headers = ()
+
+
+class Envelope(msgspec.Struct, frozen=True, kw_only=True):
+    """What an event's headers say of it; whether a record counts is read from these and the key alone."""
+
+    id: str
+    type: str
+    source: str
+    time: str
+    subject: str
+    tenant: str
+    correlation_id: str
+    actor: str = ""
+    causation_id: str = ""
+
+
+class Known(msgspec.Struct, frozen=True):
+    """A record we understand."""
+
+    envelope: Envelope
+    event: Event
+
+
+class Unreadable(msgspec.Struct, frozen=True):
+    """A record with our headers whose body we cannot read: it counts, and stands as unreadable until upcast."""
+
+    envelope: Envelope
+    cause: str
+
+
+class Foreign(msgspec.Struct, frozen=True):
+    """A record that is no event of ours: it goes to the dead letters and takes no number."""
+
+    cause: str
+
+
+Reading = Known | Unreadable | Foreign
+
+
+def encode(
+    event: Event, *, event_id: str, source: str, correlation_id: str, actor: str, causation_id: str = ""
+) -> Record:
+    """The record of an event, ready to append."""
+    key = events.key_of(event)
+    envelope = Envelope(
+        id=event_id,
+        type=events.TYPE_OF[type(event)],
+        source=source,
+        time=event.at,
+        subject=key,
+        tenant=event.tenant,
+        correlation_id=correlation_id,
+        actor=actor,
+        causation_id=causation_id,
+    )
+    return Record(events.TOPIC_OF[type(event)], key.encode(), _encoder.encode(event), headers_of(envelope))
+
+
+def headers_of(envelope: Envelope) -> Headers:
+    """The envelope as Kafka headers; the trace id is the correlation id, so one search finds both."""
+    correlation = envelope.correlation_id.encode()
+    subject = envelope.subject.encode()
+    headers = (
+        _SPEC,
+        ("ce_id", envelope.id.encode()),
+        ("ce_source", envelope.source.encode()),
+        ("ce_type", envelope.type.encode()),
+        ("ce_time", envelope.time.encode()),
+        ("ce_subject", subject),
+        ("ce_partitionkey", subject),
+        ("ce_tenantid", envelope.tenant.encode()),
+        ("ce_authid", envelope.actor.encode()),
+        ("ce_correlationid", correlation),
+        ("correlation_id", correlation),
+        ("traceparent", _traceparent(envelope)),
+        _JSON,
+    )
+    if envelope.causation_id:
+        return (*headers, ("ce_causationid", envelope.causation_id.encode()))
+    return headers
+
+
+def _traceparent(envelope: Envelope) -> bytes:
+    """W3C trace context: the correlation id's 32 hex digits as trace, the event id's first 16 as span."""
+    trace, span = envelope.correlation_id.replace("-", ""), envelope.id.replace("-", "")[:16]
+    return f"00-{trace}-{span}-01".encode()
+
+
+def read(topic: str, key: bytes | None, value: bytes | None, headers: Headers) -> Reading:
+    """What a record says. Never raises: bytes of any kind come out as one of the three readings."""
+    envelope = _envelope(topic, key, headers)
+    if isinstance(envelope, str):
+        return Foreign(envelope)
+    try:
+        event = upcast.decode(envelope.type, value or b"")
+    except (msgspec.DecodeError, upcast.UnknownVersion) as error:
+        return Unreadable(envelope, str(error))
+    if events.key_of(event) != envelope.subject:
+        return Unreadable(envelope, "the body names another key than the record has")
+    return Known(envelope, event)
+
+
+def _envelope(topic: str, key: bytes | None, headers: Headers) -> Envelope | str:
+    """The envelope in these headers, or why there is none."""
+    found = dict(headers)
+    try:
+        envelope = Envelope(
+            id=found["ce_id"].decode(),
+            type=found["ce_type"].decode(),
+            source=found["ce_source"].decode(),
+            time=found["ce_time"].decode(),
+            subject=found["ce_subject"].decode(),
+            tenant=found["ce_tenantid"].decode(),
+            correlation_id=found["correlation_id"].decode(),
+            actor=found.get("ce_authid", b"").decode(),
+            causation_id=found.get("ce_causationid", b"").decode(),
+        )
+    except KeyError as missing:
+        return f"no header {missing.args[0]}"
+    except UnicodeDecodeError:
+        return "a header that is not UTF-8"
+    if upcast.topic_of(envelope.type) != topic:
+        return f"type {envelope.type[:80]!r} does not belong to this topic"
+    if key is None or key != found["ce_subject"]:
+        return "the key is not the subject"
+    return envelope

@@ -1,0 +1,100 @@
+"""The one table of what can go wrong for a client: error codes for frames and HTTP, close codes for sockets."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorCode:
+    """One error: `status` is HTTP's, `retry` says whether the same request may succeed later."""
+
+    code: str
+    title: str
+    status: int
+    retry: bool = False
+
+
+ERRORS: Final = {
+    error.code: error
+    for error in (
+        ErrorCode("invalid_json", "The frame is not JSON or not an object with a type", 400),
+        ErrorCode("unknown_command", "There is no such command", 400),
+        ErrorCode("validation_failed", "A field is missing, of the wrong type or out of its bounds", 422),
+        ErrorCode("unauthorized", "The credentials are missing or wrong", 401),
+        ErrorCode("token_expired", "The token has expired", 401),
+        ErrorCode("not_a_participant", "You are not a participant of this conversation", 403),
+        ErrorCode("not_allowed", "Your role does not allow this", 403),
+        ErrorCode("not_the_author", "Only its author may change a message", 403),
+        ErrorCode("not_found", "There is nothing at this address", 404),
+        ErrorCode("conversation_not_found", "There is no such conversation", 404),
+        ErrorCode("message_not_found", "There is no such message, or it was deleted", 404),
+        ErrorCode("idempotency_conflict", "This client key was used before with another body", 409),
+        ErrorCode("edit_limit", "The message was edited too often", 409),
+        ErrorCode("too_large", "The request is larger than the limit", 413),
+        ErrorCode("not_ready", "A view that decides this is behind; nothing was done", 503, retry=True),
+        ErrorCode("unavailable", "A server that this needs is down; nothing was done", 503, retry=True),
+        ErrorCode("outcome_unknown", "The log did not answer in time: repeat with the same key", 504, retry=True),
+        ErrorCode("internal", "Something went wrong on our side", 500, retry=True),
+    )
+}
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
+    """What a client is told: one entry of the table, and the detail of this case."""
+
+    code: str
+    title: str
+    detail: str
+    retry: bool
+    retry_after_ms: int | None = None
+    errors: list[dict[str, str]] | None = None
+
+
+def problem(
+    code: str, detail: str = "", *, retry_after_ms: int | None = None, errors: list[dict[str, str]] | None = None
+) -> Problem:
+    """The problem with this code; `errors` names the fields, each `{pointer, code}`."""
+    entry = ERRORS[code]
+    return Problem(
+        code=code,
+        title=entry.title,
+        detail=detail or entry.title,
+        retry=entry.retry,
+        retry_after_ms=retry_after_ms,
+        errors=errors,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class CloseCode:
+    """Why a socket was closed; by its range a client knows whether to come back."""
+
+    code: int
+    name: str
+    meaning: str
+
+    @property
+    def reconnect(self) -> bool:
+        """4000-4499 and the going-away codes: come back; all others: do not."""
+        return 4000 <= self.code < 4500 or self.code in {1001, 1011, 1012, 1013}
+
+
+CLOSES: Final = {
+    close.name: close
+    for close in (
+        CloseCode(1000, "normal", "Closed as asked"),
+        CloseCode(1001, "going_away", "The node goes away: reconnect"),
+        CloseCode(1009, "frame_too_large", "A frame was larger than hello.limits.frame"),
+        CloseCode(1011, "internal", "Something went wrong on our side: reconnect with backoff"),
+        CloseCode(4101, "draining", "The node drains: reconnect after reconnect_after_ms"),
+        CloseCode(4401, "token_expired", "Fetch a new token, then reconnect"),
+        CloseCode(4408, "slow_consumer", "You did not read fast enough: reconnect and sync"),
+        CloseCode(4412, "no_pong", "You did not answer the heartbeat: reconnect"),
+        CloseCode(4501, "bad_token", "The token is missing, wrong or came too late"),
+        CloseCode(4506, "bad_protocol", "No subprotocol in common"),
+        CloseCode(4509, "too_many_errors", "Too many frames in a row that are no command"),
+        CloseCode(4510, "malformed_frame", "A binary frame: this protocol is text"),
+    )
+}

@@ -1,0 +1,129 @@
+"""What a node says to a client: hello, replies, and pushes, each encoded once however many receive it."""
+
+from typing import Any, Final, Literal
+
+import msgspec
+
+from schemas import commands, errors
+from schemas.errors import Problem
+
+SUBPROTOCOL: Final = "caas.v1.json"
+PROTOCOL: Final = "caas.v1"
+Lane = Literal["sent", "edited", "deleted", "conversation"]
+LANES: Final[tuple[Lane, ...]] = ("sent", "edited", "deleted", "conversation")
+PUSH_OF_LANE: Final[dict[str, str]] = {
+    "sent": "message:new",
+    "edited": "message:edited",
+    "deleted": "message:deleted",
+    "conversation": "conversation:updated",
+}
+LIMITS: Final = {
+    "frame": commands.FRAME_BYTES,
+    "text": commands.TEXT_CHARS,
+    "in_flight": commands.IN_FLIGHT,
+    "members_per_command": commands.MEMBERS_PER_COMMAND,
+    "sync_rows": commands.SYNC_ROWS,
+}
+FEATURES: Final = ["sync", "search", "receipts"]
+FrameId = int | str | None
+
+_encode: Final = msgspec.json.Encoder().encode
+
+
+class Hello(msgspec.Struct, kw_only=True, frozen=True):
+    """The first frame of a node: who you are and what you may do."""
+
+    session: str
+    user_id: str
+    heartbeat_ms: int
+    protocol: str = PROTOCOL
+    limits: dict[str, int] = msgspec.field(default_factory=LIMITS.copy)
+    features: list[str] = msgspec.field(default_factory=FEATURES.copy)
+    idempotency: str = "client keys are unique for ever"
+
+
+class _Reply(msgspec.Struct, omit_defaults=True):
+    id: FrameId
+    type: str
+    data: Any
+    correlation_id: str | None = None
+
+
+class _Error(msgspec.Struct):
+    id: FrameId
+    error: Problem
+    correlation_id: str | None
+    type: Literal["error"] = "error"
+    data: Any = None
+
+
+class _Push(msgspec.Struct, omit_defaults=True):
+    type: str
+    data: Any
+    lane: str | None = None
+    n: int | None = None
+    correlation_id: str | None = None
+
+
+def hello(data: Hello) -> bytes:
+    """`{"type": "hello", "data": {…}}`."""
+    return _encode(_Push("hello", data))
+
+
+def ack(frame_id: FrameId, data: object, correlation_id: str | None) -> bytes:
+    """`{"id", "type": "ack", "data": {…}, "correlation_id"}`: what an accepted command or a query answers."""
+    return _encode(_Reply(frame_id, "ack", data, correlation_id))
+
+
+def synced(frame_id: FrameId, data: object, correlation_id: str | None) -> bytes:
+    """`{"id", "type": "synced", "data": {"complete", "positions"}}`: the end of what a sync brought."""
+    return _encode(_Reply(frame_id, "synced", data, correlation_id))
+
+
+def error(frame_id: FrameId, what: Problem, correlation_id: str | None = None, data: object = None) -> bytes:
+    """`{"id", "type": "error", "error": {…}, "correlation_id"}`."""
+    return _encode(_Error(frame_id, what, correlation_id, data=data))
+
+
+def push(kind: str, data: object, lane: str | None = None, n: int | None = None, correlation_id: str = "") -> bytes:
+    """`{"type", "lane", "n", "data": {…}, "correlation_id"}`: something that happened."""
+    return _encode(_Push(kind, data, lane, n, correlation_id or None))
+
+
+def going_away(reconnect_after_ms: int) -> bytes:
+    """The last frame of a draining node."""
+    close = errors.CLOSES["draining"]
+    return _encode(_Push("going-away", {"code": close.code, "reconnect_after_ms": reconnect_after_ms}))
+
+
+class Push(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """What a processor sends to the nodes: a ready frame, and what a node needs to know whom it is for.
+
+    `model` and `generation` name the read model it was made from; `lane` and `n` its number there, empty and 0 for
+    receipts and errors, which go to the user `to` alone; `conversation_n` is how new a node's view must be; `seq` is
+    the message's, which a member's stays are asked about.
+    """
+
+    model: str
+    generation: int
+    conversation_id: str
+    frame: bytes
+    lane: str = ""
+    n: int = 0
+    conversation_n: int = 0
+    seq: int = 0
+    to: str = ""
+
+
+_pushes: Final = msgspec.msgpack.Decoder(list[Push])
+_pack: Final = msgspec.msgpack.Encoder().encode
+
+
+def pack_pushes(pushes: list[Push]) -> bytes:
+    """Several pushes for one node in one hint."""
+    return _pack(pushes)
+
+
+def unpack_pushes(payload: bytes) -> list[Push]:
+    """The pushes in a hint. Raises `msgspec.DecodeError`."""
+    return _pushes.decode(payload)

@@ -1,0 +1,43 @@
+"""Every id derives from who did what to which thing with which client key: a retry names the same thing on any node."""
+
+from typing import Final
+from uuid import UUID, uuid5
+
+NAMESPACE: Final = UUID("5c1d3c9e-6b0e-5b1f-9b64-0f6f1d1f8a77")
+
+CONVERSATION: Final = "conversation"
+
+
+def derive(tenant: str, aggregate: str, actor: str, command: str, client_key: str) -> str:
+    """The id of the event that `command` by `actor` on `aggregate` under `client_key` appends: a UUIDv5, lower case.
+
+    Parts are prefixed by their length, so no two different lists of parts run together into one name.
+    """
+    parts = (tenant, aggregate, actor, command, client_key)
+    return str(uuid5(NAMESPACE, "".join(f"{len(part)}:{part}" for part in parts)))
+
+
+def message_id(tenant: str, conversation_id: str, sender: str, client_msg_id: str) -> str:
+    """A message's id, which is also the id of its `message.sent` event."""
+    return derive(tenant, conversation_id, sender, "message:send", client_msg_id)
+
+
+def external_conversation_id(tenant: str, external_id: str) -> str:
+    """The conversation that an application knows as `external_id`: two who open it open the same one."""
+    return derive(tenant, CONVERSATION, "", "external", external_id)
+
+
+def direct_conversation_id(tenant: str, one: str, other: str) -> str:
+    """The conversation of two people, whoever of them opens it."""
+    first, second = sorted((one, other))
+    return derive(tenant, CONVERSATION, first, "direct", second)
+
+
+def keyed_conversation_id(tenant: str, creator: str, client_key: str) -> str:
+    """A conversation without an external id: its creator's client key names it."""
+    return derive(tenant, CONVERSATION, creator, "conversation:create", client_key)
+
+
+def effect_id(source_event_id: str, kind: str) -> str:
+    """The id of what a processor emits because of an event: the same after every crash."""
+    return str(uuid5(NAMESPACE, f"effect {kind} {source_event_id}"))
