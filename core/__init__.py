@@ -1,0 +1,1 @@
+"""The rules and the ports; no I/O."""

@@ -1,0 +1,1 @@
+"""One file per aggregate, each in the same order: state, evolve, decide."""

@@ -1,0 +1,144 @@
+"""Read-model rows: a row is a set of facets, each a document whose first field is its position."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+from schemas.topics import Partition
+
+Facet = Mapping[str, Any]
+"""`{"pos": int64, …}`, `pos` first: JSON values only, no key with a dot or a dollar sign."""
+
+Row = dict[str, Any]
+"""`{"_id": str, <fixed fields>, <facet name>: {"pos": …, …}, …}`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """A declared query: rows where the `equals` fields have given values, in the order of `order`, an integer field.
+
+    Fields are paths with dots, such as `sent.n`; `equals` fields are fixed fields. Rows without the `order` field
+    are not found. Without `order` rows come by `_id`.
+    """
+
+    name: str
+    equals: tuple[str, ...]
+    order: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A kind of row of one read model, and the queries it answers. Each generation of a model has its own."""
+
+    model: str
+    name: str
+    indexes: tuple[Index, ...] = ()
+
+
+class Place(NamedTuple):
+    """A table in one generation of its read model."""
+
+    table: Table
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """What one row shall have: `fixed` fields are the same whoever writes them; a facet stands if it is newer.
+
+    `exists` is a hint that the row is there already; it never changes the result.
+    """
+
+    id: str
+    fixed: Mapping[str, str]
+    facets: Mapping[str, Facet]
+    exists: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """Where a processor stands: the position of the next record of each partition it has read."""
+
+    processor: str
+    generation: int
+    positions: Mapping[Partition, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """All that one batch saves: rows, then heads, then the checkpoint, in this order."""
+
+    rows: Sequence[tuple[Place, Sequence[Write]]]
+    heads: Sequence[tuple[Place, Sequence[Write]]]
+    checkpoint: Checkpoint | None = None
+
+
+class Documents(Protocol):
+    """Where rows lie.
+
+    - `save` keeps a facet only where its `pos` is greater than the one that is there, whoever else writes at the same
+      time; other facets of the row are untouched. It saves rows, then heads, then the checkpoint: after a crash what
+      is there is what some prefix of these would have left. A checkpoint's position never goes back. It answers the
+      ids of the rows (not heads) that it found absent and made. When it returns, all of it survives a crash of the
+      store, or comes back with the checkpoint that belongs to it.
+    - `get`, `find`, `checkpoints` and `pointer` see every save that returned before they were called.
+    - `find` answers rows of a declared index, `low` <= order < `high`, ascending or `reverse`.
+    - `scan` answers rows in the order of `_id` (by code point), for whole passes: `after` is the last id seen.
+    - `pointer` and `point` keep one small document per name; `point` replaces it only if it still equals `expected`.
+    - A store that is down makes every call raise `Unavailable` (core.ports.event_log) within some seconds.
+    """
+
+    async def start(self, tables: Iterable[Table]) -> None:
+        """Connect, waiting with backoff; make the indexes of these tables in generations to come."""
+        ...
+
+    async def stop(self) -> None:
+        """Let go."""
+        ...
+
+    async def get(self, place: Place, ids: Iterable[str]) -> dict[str, Row]:
+        """The rows with these ids that exist."""
+        ...
+
+    async def save(self, changes: Changes) -> frozenset[str]:
+        """Save a batch; the ids of rows newly made."""
+        ...
+
+    async def find(
+        self,
+        place: Place,
+        index: str,
+        equals: Sequence[str],
+        *,
+        low: int | None = None,
+        high: int | None = None,
+        after: str | None = None,
+        limit: int = 100,
+        reverse: bool = False,
+    ) -> list[Row]:
+        """Rows by a declared index; `after` pages an index without `order` by `_id`."""
+        ...
+
+    async def scan(self, place: Place, *, after: str = "", limit: int = 1000) -> list[Row]:
+        """The next rows by `_id`."""
+        ...
+
+    async def checkpoints(self, processor: str, generation: int) -> dict[Partition, int]:
+        """The next position of each partition that a processor has read."""
+        ...
+
+    async def pointer(self, name: str) -> dict[str, Any] | None:
+        """The document kept under this name."""
+        ...
+
+    async def point(self, name: str, document: Mapping[str, Any], expected: Mapping[str, Any] | None) -> bool:
+        """Replace the document under this name if it equals `expected` (None: if there is none); whether it did."""
+        ...
+
+    async def prepare(self, places: Iterable[Place]) -> None:
+        """Make a generation's tables and indexes; harmless when they exist."""
+        ...
+
+    async def drop(self, places: Iterable[Place], checkpoint: tuple[str, int] | None = None) -> None:
+        """Delete a generation's tables and, where `(processor, generation)` is given, its checkpoints."""
+        ...

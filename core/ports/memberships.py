@@ -1,0 +1,35 @@
+"""A node's own view of conversations, folded from `conversation.updated` as it tails it."""
+
+from typing import Protocol
+
+from core.domain.conversation import Conversation
+
+
+class Memberships(Protocol):
+    """Who is in what, as far as this process has read.
+
+    `fresh` is false while the view is known to be more than 5 s behind: it must not be decided on then. `get` answers
+    at once. `prove` returns when everything that was in the log at the time of the call about this
+    conversation has been read; it raises `NotReady` after 2 s, `Unavailable` when the log is down.
+    """
+
+    @property
+    def fresh(self) -> bool:
+        """Whether the view may be decided on."""
+        ...
+
+    def get(self, conversation_id: str) -> Conversation | None:
+        """The conversation, if it has begun as far as we know."""
+        ...
+
+    def of_user(self, tenant: str, user_id: str) -> frozenset[str]:
+        """The conversations this user has ever been in."""
+        ...
+
+    async def prove(self, conversation_id: str) -> None:
+        """Catch up with the log as it is now."""
+        ...
+
+
+class NotReady(Exception):
+    """A view did not catch up in time: a no cannot be proved."""

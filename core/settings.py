@@ -1,0 +1,77 @@
+"""Settings come from `CAAS_*` environment variables, are checked at start, and are told apart when they are wrong."""
+
+import os
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+from msgspec import Meta
+
+PREFIX: Final = "CAAS_"
+Port = Annotated[int, Meta(ge=0, le=65535)]
+Positive = Annotated[int, Meta(ge=1)]
+Filled = Annotated[str, Meta(min_length=1)]
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Every setting with its default; `docs/operations.md` says what each does."""
+
+    adapters: Literal["embedded", "stack"] = "embedded"
+    data: Filled = ".caas/data"
+    host: Filled = "127.0.0.1"
+    port: Port = 3000
+    socket_port: Port = 3002
+    public_url: str = ""
+    socket_urls: str = ""
+    node: str = ""
+    tenant: Filled = "default"
+    app_key: str = ""
+    app_secret: str = ""
+    token_secret: str = ""
+    token_ttl_s: Positive = 900
+    heartbeat_ms: Positive = 20_000
+    outbox_bytes: Positive = 1_048_576
+    slow_consumer_ms: Positive = 10_000
+    drain_ms: Positive = 5_000
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    kafka_bootstrap: Filled = "127.0.0.1:9092"
+    kafka_replication: Positive = 1
+    kafka_min_insync: Positive = 1
+    append_timeout_ms: Positive = 30_000
+    session_timeout_ms: Positive = 10_000
+    mongo_url: Filled = "mongodb://127.0.0.1:27017/caas"
+    redis_socket_url: Filled = "redis://127.0.0.1:6380/0"
+    redis_shared_url: Filled = "redis://127.0.0.1:6381/0"
+    redis_gateway_url: Filled = "redis://127.0.0.1:6379/0"
+    redis_compliance_url: Filled = "redis://127.0.0.1:6382/0"
+    redis_crypto_url: Filled = "redis://127.0.0.1:6383/0"
+    search_url: Filled = "http://127.0.0.1:9201"
+    search_flavour: Literal["elasticsearch", "opensearch"] = "elasticsearch"
+    batch: Positive = 500
+
+
+NAMES: Final = tuple(PREFIX + field.upper() for field in Settings.__struct_fields__)
+OTHERS: Final = frozenset({"CAAS_RECORDING", "CAAS_STACK_DIR", "CAAS_CACHE", "CAAS_TEST_MONGO", "CAAS_TEST_SERVERS"})
+"""Variables of the launcher and the tests."""
+
+
+class InvalidSettings(ValueError):
+    """One line per variable that is wrong."""
+
+
+def load(environment: Mapping[str, str] = os.environ, **overrides: Any) -> Settings:
+    """The settings of this environment; `overrides` stand above it. Raises `InvalidSettings`."""
+    given = {name: value for name, value in environment.items() if name.startswith(PREFIX)}
+    wrong = [f"{name}: there is no such setting" for name in given if name not in NAMES and name not in OTHERS]
+    values: dict[str, Any] = {name.removeprefix(PREFIX).lower(): value for name, value in given.items()}
+    values |= {name: value for name, value in overrides.items() if value is not None}
+    found: dict[str, Any] = {}
+    for field in msgspec.structs.fields(Settings):
+        if field.name in values:
+            try:
+                found[field.name] = msgspec.convert(values[field.name], field.type, strict=False)
+            except msgspec.ValidationError as error:
+                wrong.append(f"{PREFIX}{field.name.upper()}={values[field.name]!r}: {error}")
+    if wrong:
+        raise InvalidSettings("\n".join(sorted(wrong)))
+    return Settings(**found)

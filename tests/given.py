@@ -1,0 +1,70 @@
+"""Given a state, when a command comes, then events: the words in which decisions are tested."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from core.domain import conversation, message
+from core.domain.decision import Context, Rejected
+from schemas import commands
+
+TENANT = "acme"
+AT = "2026-11-20T09:30:00.000Z"
+ROOM = "6f1d1f8a-0000-5000-8000-000000000001"
+CORRELATION = "6f1d1f8a-0000-4000-8000-0000000000ff"
+
+
+def by(actor: str) -> Context:
+    """The context in which someone asks."""
+    return Context(tenant=TENANT, actor=actor, at=AT, correlation_id=CORRELATION)
+
+
+@dataclass
+class Given:
+    """A conversation, a message in it, and a command against them."""
+
+    room: conversation.State = None
+    state: message.State = field(default_factory=message.Absent)
+    head: int = 0
+
+    def decide(self, command: commands.Command, actor: str) -> list[Any]:
+        context = by(actor)
+        if isinstance(command, commands.SendMessage | commands.EditMessage | commands.DeleteMessage):
+            where = conversation.entered(self.room, command.conversation_id, context)
+            return list(message.decide(self.state, command, where, context))
+        assert not isinstance(
+            command,
+            commands.GetConversation | commands.ListConversations | commands.Sync | commands.SearchMessages,
+        )
+        return list(conversation.decide(self.room, command, context, self.head))
+
+    def when(self, command: commands.Command, actor: str) -> "Outcome":
+        try:
+            return Outcome(self, self.decide(command, actor), None)
+        except Rejected as no:
+            return Outcome(self, [], no.code)
+
+
+@dataclass
+class Outcome:
+    """What came of it."""
+
+    given: Given
+    events: list[Any]
+    code: str | None
+
+    def then(self, kind: type, **fields: Any) -> Any:
+        assert self.code is None, f"rejected: {self.code}"
+        (event,) = self.events
+        assert isinstance(event, kind)
+        assert {name: getattr(event, name) for name in fields} == fields
+        return event
+
+    def nothing(self) -> None:
+        assert self.code is None
+        assert self.events == []
+
+    def rejects(self, code: str) -> None:
+        if self.code != code:
+            pytest.fail(f"expected {code}, got {self.code or self.events}")
