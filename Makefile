@@ -1,0 +1,43 @@
+# On a fresh machine with Python 3.11 and make: `make up` runs the system, `make test` tests it.
+PYTHON ?= python3
+BIN := .venv/bin
+MARKER := .venv/.installed
+
+.PHONY: help install up test stack-test kill-test check format clean
+
+help: ## these words
+	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/ -/'
+
+install: $(MARKER) ## puts `caas` into .venv/bin
+
+$(MARKER): pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("CAAS needs Python 3.11 or newer: make PYTHON=python3.11") if sys.version_info < (3, 11) else None'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --editable . --group dev
+	touch $(MARKER)
+
+up: install ## runs the whole system embedded, durable in .caas/data
+	$(BIN)/caas up
+
+test: install ## the tests that need no servers
+	$(BIN)/python -m pytest -m 'not stack'
+
+stack-test: install ## the tests on the real servers
+	$(BIN)/python -m pytest -m 'stack and not kills'
+
+kill-test: install ## kills and outages on the real servers
+	$(BIN)/python -m pytest -m 'kills'
+
+check: install ## style, types, layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: install ## formats
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean: ## removes what was built and the local data
+	rm -rf .venv .caas .mypy_cache .ruff_cache .pytest_cache .hypothesis

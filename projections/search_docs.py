@@ -1,0 +1,60 @@
+"""Search documents: the message's own three facets, kept without numbers, so that search depends on nobody else."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from core.domain import message
+from core.ports.documents import Row, Table, Write
+from core.ports.search_index import Entry
+from projections import messages
+from projections.facts import Fact
+
+MODEL: Final = "search"
+ROWS: Final = Table(MODEL, "search_docs")
+
+
+def fold(facts: Sequence[Fact], rows: Mapping[str, Row]) -> list[Write]:
+    """The facets after these facts; repeats change nothing."""
+    found: dict[str, dict[str, Any]] = {key: dict(row) for key, row in rows.items()}
+    changed: dict[str, set[str]] = {}
+    for fact in facts:
+        key, lane = messages.row_id(fact), messages.LANE_OF[fact.topic]
+        fixed = {"tenant": fact.envelope.tenant, "conversation_id": fact.envelope.subject}
+        row = found.setdefault(key, dict(fixed))
+        if not _told(row.get(lane), lane, fact.envelope.id):
+            facet = messages.sent_facet(fact, 0) if lane == "sent" else messages.added_version(row.get(lane), fact, 0)
+            row[lane] = facet
+            changed.setdefault(key, set()).add(lane)
+    return [
+        Write(
+            key,
+            {"tenant": found[key]["tenant"], "conversation_id": found[key]["conversation_id"]},
+            {lane: found[key][lane] for lane in sorted(lanes)},
+            exists=key in rows,
+        )
+        for key, lanes in changed.items()
+    ]
+
+
+def _told(facet: Mapping[str, Any] | None, lane: str, event_id: str) -> bool:
+    if facet is None:
+        return False
+    return lane == "sent" or any(version["id"] == event_id for version in facet["versions"])
+
+
+def entry(row: Row) -> Entry | None:
+    """What shall be found of a row as it now is; None while its `sent` has not been read.
+
+    Its version is the sum of the facets' positions: it grows with each of them, and two readers of the same facets
+    give the same.
+    """
+    if "sent" not in row:
+        return None
+    state = messages.state_of(row)
+    return Entry(
+        message_id=row["_id"],
+        version=sum(row[lane]["pos"] for lane in messages.LANE_OF.values() if lane in row),
+        tenant=row["tenant"],
+        conversation_id=row["conversation_id"],
+        text=state.text if isinstance(state, message.Live) else None,
+    )

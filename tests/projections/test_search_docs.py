@@ -1,0 +1,35 @@
+"""What is found is what the message now says."""
+
+from projections import search_docs
+from schemas.topics import MESSAGE_DELETED, MESSAGE_EDITED, MESSAGE_SENT
+from tests.projections.given import deleted, edited, fact, sent
+
+HELLO = sent()
+
+
+def row(*facts: object) -> dict[str, object]:
+    (write,) = search_docs.fold(facts, {})  # type: ignore[arg-type]
+    return {"_id": write.id, **write.fixed, **write.facets}
+
+
+def test_an_edited_message_is_found_by_its_new_words_under_a_higher_version() -> None:
+    first = search_docs.entry(row(fact(MESSAGE_SENT, 5, HELLO)))
+    second = search_docs.entry(row(fact(MESSAGE_SENT, 5, HELLO), fact(MESSAGE_EDITED, 0, edited(HELLO, "new"), "e1")))
+    assert first is not None
+    assert second is not None
+    assert (first.text, second.text) == ("hello", "new")
+    assert second.version > first.version
+
+
+def test_a_deleted_message_is_taken_out() -> None:
+    entry = search_docs.entry(row(fact(MESSAGE_SENT, 5, HELLO), fact(MESSAGE_DELETED, 0, deleted(HELLO), "d1")))
+    assert entry is not None
+    assert entry.text is None
+
+
+def test_a_row_without_its_message_is_not_indexed() -> None:
+    assert search_docs.entry(row(fact(MESSAGE_EDITED, 0, edited(HELLO, "new"), "e1"))) is None
+
+
+def test_a_repeat_changes_nothing() -> None:
+    assert row(fact(MESSAGE_SENT, 5, HELLO), fact(MESSAGE_SENT, 6, HELLO)) == row(fact(MESSAGE_SENT, 5, HELLO))
