@@ -1,0 +1,1 @@
+"""Who reads the log and how it survives."""

@@ -1,0 +1,116 @@
+"""A processor on Faust: the agent queues events, a second task takes whatever has come while the last batch was saved.
+
+So a batch is never waited for, grows under load by itself, and is acknowledged in order only when it is saved and
+emitted. An exception in an agent would acknowledge and lose its event: whatever goes wrong crashes the worker instead,
+which starts again from its checkpoint.
+"""
+
+import asyncio
+from collections.abc import AsyncIterable
+from pathlib import Path
+from typing import Any, Final
+
+import faust
+
+from core.health import Health
+from core.ports.event_log import Received
+from core.positions import position
+from core.settings import Settings
+from streams.log.kafka_groups import group_of
+from streams.worker import Worker
+
+QUEUED: Final = 4096
+
+
+def faust_app(worker: Worker, settings: Settings, epoch: int, slot: str | None = None) -> faust.App:
+    """The Faust app of one processor: one app, one consumer group. `slot` makes its membership static: it names this
+    worker among those of the processor on all hosts, or two of them fence each other.
+    """
+    processor = worker.processor
+    app = faust.App(
+        id=group_of(processor.name),
+        broker=[f"kafka://{server}" for server in settings.kafka_bootstrap.split(",")],
+        datadir=Path(settings.data) / "faust",
+        store="memory://",
+        key_serializer="raw",
+        value_serializer="raw",
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        web_enabled=False,
+        worker_redirect_stdouts=False,
+        consumer_auto_offset_reset="earliest",
+        consumer_group_instance_id=slot,
+        broker_session_timeout=settings.session_timeout_ms / 1000,
+        broker_heartbeat_interval=settings.session_timeout_ms / 3000,
+        broker_commit_interval=1.0,
+        stream_wait_empty=False,
+        stream_buffer_maxsize=QUEUED,
+    )
+    queue: asyncio.Queue[tuple[Any, Any]] = asyncio.Queue(maxsize=QUEUED)
+    topic = app.topic(*processor.topics, key_type=bytes, value_type=bytes, internal=True)
+
+    async def receive(stream: Any) -> None:
+        async for event in _events(stream):
+            await queue.put((stream, event))
+
+    async def work() -> None:
+        while True:
+            taken = await take(queue, settings.batch)
+            await worker.work([received(event.message, epoch) for _, event in taken])
+            for stream, event in taken:
+                await stream.ack(event)
+
+    app.agent(topic, name=f"{processor.name}-receive")(receive)
+    app.task(work)
+    return app
+
+
+def _events(stream: Any) -> AsyncIterable[Any]:
+    events: AsyncIterable[Any] = stream.noack().events()
+    return events
+
+
+async def take(queue: asyncio.Queue[Any], limit: int) -> list[Any]:
+    """Everything that is there, at least one and at most `limit`."""
+    taken = [await queue.get()]
+    while len(taken) < limit and not queue.empty():
+        taken.append(queue.get_nowait())
+    return taken
+
+
+def received(message: Any, epoch: int) -> Received:
+    """A Faust message as the record it is."""
+    headers = message.headers or ()
+    return Received(
+        topic=message.topic,
+        partition=message.partition,
+        offset=message.offset,
+        position=position(epoch, message.offset),
+        key=message.key,
+        value=message.value,
+        headers=tuple(headers.items() if isinstance(headers, dict) else headers),
+        timestamp_ms=int(message.timestamp * 1000) if message.timestamp else 0,
+    )
+
+
+async def run_faust(app: faust.App, health: Health) -> None:
+    """Run the app in this event loop until it is cancelled (stops cleanly) or crashes (raises)."""
+    host = faust.Worker(
+        app, loop=asyncio.get_running_loop(), override_logging=False, redirect_stdouts=False, quiet=True
+    )
+    health.waits(app.conf.id, "starting")
+    running = asyncio.create_task(host.start(), name=f"{app.conf.id}-faust")
+    ready = asyncio.create_task(_ready(app, health), name=f"{app.conf.id}-ready")
+    try:
+        await asyncio.shield(running)
+    finally:
+        ready.cancel()
+        await host.stop()
+    if (reason := host.crash_reason or app.crash_reason) is not None:
+        raise reason
+
+
+async def _ready(app: faust.App, health: Health) -> None:
+    while not app.started or app.rebalancing:  # noqa: ASYNC110 - Faust has no event for it
+        await asyncio.sleep(0.1)
+    health.goes_on(app.conf.id)

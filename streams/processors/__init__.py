@@ -1,0 +1,1 @@
+"""One processor per read model: look up, fold, save, say what to emit."""

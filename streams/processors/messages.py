@@ -1,0 +1,151 @@
+"""The `messages` processor: numbers messages and their changes, saves them, then tells the nodes and the sender."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from core.domain import message
+from core.ports.documents import Changes, Documents, Place, Row
+from core.ports.effects import Effects
+from projections import messages
+from projections.facts import Fact, Heads
+from projections.messages import Numbered
+from schemas import envelope, errors, frames, ids
+from schemas.envelope import Record
+from schemas.events import MessageDelivered, MessageRejected
+from schemas.frames import Push
+from streams.processor import Batch
+
+SOURCE: Final = "/caas/streams/messages"
+
+
+class Messages:
+    """Writes the tables `messages` and `heads` of the read model `messages`."""
+
+    name: Final = messages.MODEL
+    version: Final = 1
+    topics: Final = tuple(messages.LANE_OF)
+    tables: Final = (messages.ROWS, messages.HEADS)
+
+    def __init__(self, documents: Documents) -> None:
+        self._documents = documents
+
+    async def prepare(self, generation: int) -> None:
+        """Make this generation's tables."""
+        await self._documents.prepare([Place(table, generation) for table in self.tables])
+
+    async def apply(self, batch: Batch) -> Effects:
+        """Heads before rows, then fold, save, read back what was not new, tell."""
+        rows_at = batch.place(messages.ROWS)
+        heads_at = batch.place(messages.HEADS)
+        heads = Heads(await self._documents.get(heads_at, {fact.envelope.subject for fact in batch.facts}))
+        rows = await self._documents.get(rows_at, {messages.row_id(fact) for fact in batch.facts})
+        folded = messages.fold(batch.facts, rows, heads)
+        made = await self._documents.save(
+            Changes([(rows_at, folded.rows)], [(heads_at, folded.heads)], batch.checkpoint)
+        )
+        now = {write.id: {"_id": write.id, **write.fixed, **write.facets} for write in folded.rows if write.id in made}
+        others = {one.row_id for one in folded.numbered} - now.keys()
+        if others:
+            now |= await self._documents.get(rows_at, others)
+        return effects(folded.numbered, now, batch.generation)
+
+
+def effects(numbered: Sequence[Numbered], now: dict[str, Row], generation: int) -> Effects:
+    """What every fact of a batch does, from the rows as they now are."""
+    logged: list[Record] = []
+    hints: list[Push] = []
+    for one in numbered:
+        row = now.get(one.row_id, {})
+        view = messages.view(row) if row else None
+        if one.conflict:
+            logged.append(_rejected(one.fact))
+            hints.append(_refused(one.fact, generation))
+        elif view is not None:
+            logged.append(_persisted(one, row, view.seq))
+            if not one.repeat:
+                hints.append(_pushed(one, row, view, generation))
+    return Effects(logged, hints)
+
+
+def _pushed(one: Numbered, row: Row, view: object, generation: int) -> Push:
+    n = row[one.lane]["n"] if one.lane == "sent" else one.n
+    kind = frames.PUSH_OF_LANE[one.lane]
+    return Push(
+        model=messages.MODEL,
+        generation=generation,
+        conversation_id=one.fact.envelope.subject,
+        frame=frames.push(kind, view, one.lane, n, one.fact.envelope.correlation_id),
+        lane=one.lane,
+        n=n,
+        conversation_n=row["sent"].get("conversation_n", 0),
+        seq=row["sent"]["n"],
+    )
+
+
+def _persisted(one: Numbered, row: Row, seq: int) -> Record:
+    fact = one.fact
+    event = MessageDelivered(
+        tenant=fact.envelope.tenant,
+        at=fact.envelope.time,
+        conversation_id=fact.envelope.subject,
+        message_id=one.row_id,
+        sender=fact.envelope.actor,
+        seq=seq,
+        stage="persisted",
+        lane=one.lane,
+        applied=applied(one, row),
+    )
+    return _derived(event, fact, "persisted")
+
+
+def applied(one: Numbered, row: Row) -> bool:
+    """Whether the merge heeds this fact: an edit by the author before the deletion, the first deletion."""
+    if one.fact.event is None:
+        return False
+    state = messages.state_of(row)
+    if one.lane == "sent":
+        return True
+    if one.lane == "deleted":
+        first: str = row["deleted"]["versions"][0]["id"]
+        return first == one.fact.envelope.id
+    return isinstance(state, message.Live) and state.sender == one.fact.envelope.actor
+
+
+def _rejected(fact: Fact) -> Record:
+    event = MessageRejected(
+        tenant=fact.envelope.tenant,
+        at=fact.envelope.time,
+        user_id=fact.envelope.actor,
+        command=_COMMAND_OF[messages.LANE_OF[fact.topic]],
+        code="idempotency_conflict",
+        conversation_id=fact.envelope.subject,
+        message_id=messages.row_id(fact),
+    )
+    return _derived(event, fact, "rejected")
+
+
+_COMMAND_OF: Final = {"sent": "message:send", "edited": "message:edit", "deleted": "message:delete"}
+
+
+def _refused(fact: Fact, generation: int) -> Push:
+    about = {"conversation_id": fact.envelope.subject, "message_id": messages.row_id(fact)}
+    what = errors.problem("idempotency_conflict")
+    return Push(
+        model=messages.MODEL,
+        generation=generation,
+        conversation_id=fact.envelope.subject,
+        frame=frames.error(None, what, fact.envelope.correlation_id, about),
+        to=fact.envelope.actor,
+    )
+
+
+def _derived(event: MessageDelivered | MessageRejected, fact: Fact, kind: str) -> Record:
+    """An effect's id derives from its source: event, kind and, since a repeat lies elsewhere, nothing of its place."""
+    return envelope.encode(
+        event,
+        event_id=ids.effect_id(fact.envelope.id, kind),
+        source=SOURCE,
+        correlation_id=fact.envelope.correlation_id,
+        actor=fact.envelope.actor,
+        causation_id=fact.envelope.id,
+    )

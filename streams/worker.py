@@ -1,0 +1,120 @@
+"""One processor at work: each batch is read, applied and emitted, in this order, whatever is down meanwhile.
+
+What cannot be read goes to the dead letters; what breaks the fold is folded as unreadable, so that it keeps its place.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+from core.health import Health
+from core.patience import patiently
+from core.ports.documents import Documents
+from core.ports.effects import Effects, Emitter
+from core.ports.event_log import Received
+from core.positions import offset_in, position
+from projections.facts import Fact, Inconsistent
+from schemas.envelope import Record
+from schemas.topics import Partition
+from streams.processor import Batch, Processor
+from streams.reading import dead_letter, read
+
+logger: Final = logging.getLogger("caas.worker")
+
+
+class StoreBehindLog(Exception):
+    """The next record lies beyond the checkpoint: going on would leave a hole. Start again from the checkpoint."""
+
+
+class Worker:
+    """Works one processor into one generation. One batch at a time."""
+
+    def __init__(self, processor: Processor, documents: Documents, emitter: Emitter, health: Health) -> None:
+        self.processor = processor
+        self.generation = 0
+        self._documents = documents
+        self._emitter = emitter
+        self._health = health
+        self._epoch = 0
+        self._next: dict[Partition, int] = {}
+
+    async def begin(self, generation: int, epoch: int) -> dict[Partition, int]:
+        """Take up a generation; the next offset of each partition, from its checkpoint."""
+        self.generation, self._epoch = generation, epoch
+        await patiently(f"{self.processor.name}: prepare", lambda: self.processor.prepare(generation), self._health)
+        self._next = await self._checkpoints()
+        return dict(self._next)
+
+    @property
+    def next(self) -> Mapping[Partition, int]:
+        """The next offset of every partition read or checkpointed."""
+        return self._next
+
+    async def work(self, received: Sequence[Received]) -> None:
+        """Take one batch through; when it returns, all of it is saved and emitted. Raises `StoreBehindLog`."""
+        if not received:
+            return
+        positions = await self._advanced(received)
+        found = read(received, self.processor.name)
+        batch = Batch(found.facts, self.processor.name, self.generation, positions)
+        try:
+            effects = await self._apply(batch)
+            dead = list(found.dead)
+        except Inconsistent:
+            raise
+        except Exception:
+            logger.exception("%s: a record breaks the fold; looking for it", self.processor.name)
+            effects, dead = await self._apply_singly(batch, received)
+            dead = [*found.dead, *dead]
+        await self._emitter.emit(Effects([*effects.logged, *dead], effects.hints))
+        for at, where in positions.items():
+            self._next[at] = max(self._next.get(at, 0), offset_in(self._epoch, where))
+        self._health.count(f"{self.processor.name}_records", len(received))
+
+    async def _advanced(self, received: Sequence[Received]) -> dict[Partition, int]:
+        """Where the reader stands after these records; each must follow what is saved."""
+        after: dict[Partition, int] = {}
+        for record in received:
+            at = record.at()
+            expected = after.get(at, self._next.get(at, 0))
+            if record.offset > expected and at not in after:
+                self._next = await self._checkpoints()
+                expected = self._next.get(at, 0)
+            if record.offset > expected:
+                raise StoreBehindLog(f"{self.processor.name}: {at} goes on at {record.offset}, saved up to {expected}")
+            after[at] = record.offset + 1
+        return {at: position(self._epoch, offset) for at, offset in after.items()}
+
+    async def _checkpoints(self) -> dict[Partition, int]:
+        saved = await patiently(
+            f"{self.processor.name}: checkpoints",
+            lambda: self._documents.checkpoints(self.processor.name, self.generation),
+            self._health,
+        )
+        return {at: offset_in(self._epoch, where) for at, where in saved.items()}
+
+    async def _apply(self, batch: Batch) -> Effects:
+        return await patiently(self.processor.name, lambda: self.processor.apply(batch), self._health)
+
+    async def _apply_singly(self, batch: Batch, received: Sequence[Received]) -> tuple[Effects, list[Record]]:
+        """One fact after another; the one that breaks the fold again stands as unreadable and is told."""
+        places = {(record.topic, record.position): record for record in received}
+        done: list[Effects] = []
+        dead: list[Record] = []
+        for fact in batch.facts:
+            try:
+                done.append(await self._apply(replace(batch, facts=[fact], positions={})))
+            except Inconsistent:
+                raise
+            except Exception as error:  # noqa: BLE001 - any bug of the fold; logged, told, and the place kept
+                record = places[fact.topic, fact.position]
+                dead.append(dead_letter(record, self.processor.name, "broken_fold", repr(error)))
+                done.append(await self._apply(replace(batch, facts=[_unreadable(fact)], positions={})))
+        await self._apply(replace(batch, facts=[]))
+        logged = [record for effects in done for record in effects.logged]
+        return Effects(logged, [hint for effects in done for hint in effects.hints]), dead
+
+
+def _unreadable(fact: Fact) -> Fact:
+    return replace(fact, event=None)
