@@ -27,10 +27,12 @@ def faust_app(worker: Worker, settings: Settings, epoch: int, slot: str | None =
     worker among those of the processor on all hosts, or two of them fence each other.
     """
     processor = worker.processor
+    datadir = Path(settings.data) / "faust"
+    datadir.mkdir(parents=True, exist_ok=True)
     app = faust.App(
         id=group_of(processor.name),
         broker=[f"kafka://{server}" for server in settings.kafka_bootstrap.split(",")],
-        datadir=Path(settings.data) / "faust",
+        datadir=datadir,
         store="memory://",
         key_serializer="raw",
         value_serializer="raw",

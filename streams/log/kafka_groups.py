@@ -1,0 +1,42 @@
+"""Consumer groups start from our checkpoints: a group's own offset may be behind (effects to repeat), never beyond."""
+
+import logging
+from collections.abc import Mapping
+from typing import Final
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from schemas.topics import Partition
+
+logger: Final = logging.getLogger("caas.groups")
+
+
+def group_of(processor: str) -> str:
+    """The consumer group of a processor, which is also its Faust app id."""
+    return f"caas-{processor}"
+
+
+async def hold_back(bootstrap: str, group: str, checkpoints: Mapping[Partition, int]) -> dict[Partition, int]:
+    """Before a group's first member starts: commit the checkpoint where the group stands beyond it or nowhere.
+
+    Answers the offsets it committed. A group that has members refuses: then it has begun already.
+    """
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, group_id=group, enable_auto_commit=False)
+    places = {TopicPartition(at.topic, at.number): offset for at, offset in checkpoints.items()}
+    consumer.assign(list(places))
+    await consumer.start()
+    try:
+        behind = {}
+        for at, offset in places.items():
+            committed = await consumer.committed(at)
+            if committed is None or committed > offset:
+                behind[at] = offset
+        if behind:
+            await consumer.commit(behind)
+    except KafkaError as error:
+        logger.info("group %s has members, its offsets stay: %s", group, error)
+        return {}
+    finally:
+        await consumer.stop()
+    return {Partition(at.topic, at.partition): offset for at, offset in behind.items()}
