@@ -51,7 +51,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 NAMES: Final = tuple(PREFIX + field.upper() for field in Settings.__struct_fields__)
-OTHERS: Final = frozenset({"CAAS_RECORDING", "CAAS_STACK_DIR", "CAAS_CACHE", "CAAS_TEST_MONGO", "CAAS_TEST_SERVERS"})
+OTHERS: Final = frozenset(
+    {"CAAS_RECORDING", "CAAS_SEEDS", "CAAS_STACK_DIR", "CAAS_CACHE", "CAAS_TEST_MONGO", "CAAS_TEST_SERVERS"}
+)
 """Variables of the launcher and the tests."""
 
 

@@ -65,7 +65,7 @@ class _Folding:
         self.changes: dict[str, Mapping[str, Any]] = {key: row["change"] for key, row in changes.items()}
         self.heads = heads
         self.written: dict[str, Write] = {}
-        self.touched: dict[str, set[str]] = {}
+        self.touched: dict[str, dict[str, int]] = {}
 
     def tell(self, fact: Fact) -> Told:
         key, position = fact.envelope.subject, fact.position
@@ -81,7 +81,7 @@ class _Folding:
             self.states[key] = (position, state)
         else:
             applied = change is None or bool(change["applied"])
-        self.touched.setdefault(key, set()).update(users_of(event))
+        self.touched.setdefault(key, {}).update(dict.fromkeys(users_of(event), position))
         if change is None:
             self._write(fact, n, applied)
         return Told(fact, n, repeat=False, applied=applied, after=state)
@@ -107,9 +107,9 @@ def fold(facts: Sequence[Fact], rows: Mapping[str, Row], changes: Mapping[str, R
             for key, (pos, state) in kept.items()
         ],
         participants=[
-            _participant(pos, state, user)
-            for key, (pos, state) in kept.items()
-            for user in sorted(folding.touched[key])
+            _participant(named, state, user)
+            for key, (_, state) in kept.items()
+            for user, named in sorted(folding.touched[key].items())
             if user in state.members
         ],
         heads=[Write(key, {}, lanes) for key, lanes in heads.moved.items()],
@@ -210,6 +210,9 @@ def _intervals(member: Member) -> list[list[int | None]]:
 
 
 def _participant(position: int, state: Conversation, user: str) -> Write:
+    """The row of one member at the last event that names him, which alone can change it: so it has the same position
+    however the records came in batches.
+    """
     member = state.members[user]
     facet = {"pos": position, "role": member.role, "present": member.present, "intervals": _intervals(member)}
     fixed = {"tenant": state.tenant, "conversation_id": state.conversation_id, "user_id": user}

@@ -9,24 +9,34 @@ import msgspec
 
 from core.ports.documents import Documents
 from core.ports.event_log import Unavailable
+from schemas.topics import Partition
 
 REFRESH_S: Final = 1.0
 
 
 class Pause(msgspec.Struct, frozen=True, kw_only=True):
-    """The live workers are asked to finish their batch and wait for a switch; after `deadline` (Unix seconds) they
-    may call it off.
+    """The live workers are asked to finish their batch and wait for a switch. A worker that has waited for `seconds`
+    by its own clock takes the pause back.
     """
 
     request: str
-    deadline: float
+    seconds: float
 
 
 class Pointer(msgspec.Struct, frozen=True, kw_only=True):
-    """What is live: readers read it, workers write it with effects. `newest` was ever begun; `pause` is asked."""
+    """What is live: readers read it, workers write it with effects.
+
+    `newest` was ever begun, `before` was live before (0: none); the versions are of the processor that made them
+    (0: not recorded). `turn` counts the switches, so that of two pointers it is known which is the later.
+    `effects_from` maps a partition's name to the position from which on this generation has effects.
+    """
 
     live: int = 1
     newest: int = 1
+    before: int = 0
+    version: int = 0
+    before_version: int = 0
+    turn: int = 0
     pause: Pause | None = None
     effects_from: dict[str, int] = {}
 
@@ -34,6 +44,11 @@ class Pointer(msgspec.Struct, frozen=True, kw_only=True):
 def name_of(model: str) -> str:
     """Under which name a model's pointer is kept."""
     return f"pointer {model}"
+
+
+def partition_name(at: Partition) -> str:
+    """How `effects_from` names a partition."""
+    return f"{at.topic}/{at.number}"
 
 
 async def read_pointer(documents: Documents, model: str) -> Pointer:
@@ -55,7 +70,7 @@ def _pointer(document: Mapping[str, Any] | None) -> Pointer:
 
 
 class Generations:
-    """The live generations as this process last read them."""
+    """The live generations as this process last read them; a switch once seen is never forgotten for an older one."""
 
     def __init__(self, documents: Documents, models: tuple[str, ...]) -> None:
         self._documents = documents
@@ -68,12 +83,18 @@ class Generations:
     async def refresh(self) -> None:
         """Read all pointers. Raises `Unavailable`."""
         for model in self._pointers:
-            self._pointers[model] = await read_pointer(self._documents, model)
+            await self._read(model)
 
     async def at_least(self, model: str, generation: int) -> None:
         """A push named this generation: read the pointer first if it is newer than ours."""
         if generation > self.live(model):
-            self._pointers[model] = await read_pointer(self._documents, model)
+            await self._read(model)
+
+    async def _read(self, model: str) -> None:
+        """Two reads may overtake each other: the later switch stands."""
+        found = await read_pointer(self._documents, model)
+        if found.turn >= self._pointers[model].turn:
+            self._pointers[model] = found
 
     async def follow(self) -> None:
         """Refresh once a second, for ever; a store that is down is tried again."""

@@ -1,13 +1,13 @@
 """What a client may ask for: one struct per command, its tag the frame's `type`."""
 
-import re
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import msgspec
 from msgspec import Meta
 
 from schemas.errors import Problem, problem
 from schemas.events import Kind, Role
+from schemas.invalid import misfit, validation_failed
 
 FRAME_BYTES: Final = 65_536
 TEXT_CHARS: Final = 20_000
@@ -21,7 +21,7 @@ UserId = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9
 Text = Annotated[str, Meta(min_length=1, max_length=TEXT_CHARS)]
 Title = Annotated[str, Meta(min_length=1, max_length=200)]
 Page = Annotated[int, Meta(ge=1, le=200)]
-Number = Annotated[int, Meta(ge=0)]
+Number = Annotated[int, Meta(ge=0, le=2**53)]
 Members = Annotated[list[UserId], Meta(min_length=1, max_length=MEMBERS_PER_COMMAND)]
 
 
@@ -139,11 +139,15 @@ COMMANDS: Final[dict[str, type[Command]]] = {
 NAME_OF: Final[dict[type[Command], str]] = {command: name for name, command in COMMANDS.items()}
 
 
+FrameId = Annotated[int, Meta(ge=-(2**53), le=2**53)] | Annotated[str, Meta(max_length=128)] | None
+"""What a client calls its command by; its reply has the same. `None` where it said nothing that could be one."""
+
+
 class Frame(msgspec.Struct, frozen=True):
     """What every frame from a client has around its data; `correlation_id` is a UUID."""
 
     type: str
-    id: int | str | None = None
+    id: FrameId = None
     data: msgspec.Raw = msgspec.Raw(b"{}")
     correlation_id: Uuid | None = None
     retry: bool = False
@@ -152,22 +156,21 @@ class Frame(msgspec.Struct, frozen=True):
 class Invalid(ValueError):
     """A frame that is no command, with what to tell the client and the frame's id where it could be read."""
 
-    def __init__(self, problem: Problem, frame_id: int | str | None = None) -> None:
+    def __init__(self, problem: Problem, frame_id: FrameId = None) -> None:
         super().__init__(problem.detail)
         self.problem = problem
         self.frame_id = frame_id
 
 
-class _Untagged(msgspec.Struct):
-    id: Any = None
+class _Named(msgspec.Struct):
+    id: FrameId = None
 
 
 _FRAME: Final = msgspec.json.Decoder(Frame)
-_ID: Final = msgspec.json.Decoder(_Untagged)
+_ID: Final = msgspec.json.Decoder(_Named)
 _DATA: Final[dict[str, msgspec.json.Decoder[Command]]] = {
     name: msgspec.json.Decoder(command) for name, command in COMMANDS.items()
 }
-_WHERE: Final = re.compile(r" - at `\$(?P<path>[^`]*)`$")
 
 
 def decode_frame(text: str | bytes) -> Frame:
@@ -175,9 +178,13 @@ def decode_frame(text: str | bytes) -> Frame:
     try:
         return _FRAME.decode(text)
     except msgspec.ValidationError as error:
-        raise _invalid(error, "", _frame_id(text)) from None
+        pointer, _, reason = misfit(error)
+        what = problem("invalid_json", reason) if pointer in {"", "/type"} else validation_failed(error)
+        raise Invalid(what, _frame_id(text)) from None
     except (msgspec.DecodeError, UnicodeError) as error:
         raise Invalid(problem("invalid_json", str(error))) from None
+    except RecursionError:
+        raise Invalid(problem("invalid_json", "nested too deeply")) from None
 
 
 def decode_command(frame: Frame) -> Command:
@@ -188,21 +195,16 @@ def decode_command(frame: Frame) -> Command:
     try:
         return decoder.decode(frame.data)
     except msgspec.ValidationError as error:
-        raise _invalid(error, "/data", frame.id) from None
+        raise Invalid(validation_failed(error, "/data"), frame.id) from None
+    except (msgspec.DecodeError, UnicodeError) as error:
+        raise Invalid(problem("invalid_json", str(error)), frame.id) from None
+    except RecursionError:
+        raise Invalid(problem("invalid_json", "nested too deeply"), frame.id) from None
 
 
-def _frame_id(text: str | bytes) -> int | str | None:
+def _frame_id(text: str | bytes) -> FrameId:
+    """The id of a frame that is wrong elsewhere, so that its sender can tell which one it was."""
     try:
-        found = _ID.decode(text).id
-    except msgspec.DecodeError:
+        return _ID.decode(text).id
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
         return None
-    return found if isinstance(found, int | str) else None
-
-
-def _invalid(error: msgspec.ValidationError, below: str, frame_id: int | str | None) -> Invalid:
-    """msgspec says `… - at `$.data.text``; a client gets a JSON pointer."""
-    message = str(error)
-    found = _WHERE.search(message)
-    path = re.sub(r"[.\[]", "/", found["path"].replace("]", "")) if found else ""
-    reason = _WHERE.sub("", message)
-    return Invalid(problem("validation_failed", reason, errors=[{"pointer": below + path, "code": reason}]), frame_id)

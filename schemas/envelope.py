@@ -116,7 +116,7 @@ def read(topic: str, key: bytes | None, value: bytes | None, headers: Headers) -
         return Foreign(envelope)
     try:
         event = upcast.decode(envelope.type, value or b"")
-    except (msgspec.DecodeError, upcast.UnknownVersion) as error:
+    except upcast.Undecodable as error:
         return Unreadable(envelope, str(error))
     if events.key_of(event) != envelope.subject:
         return Unreadable(envelope, "the body names another key than the record has")
@@ -125,7 +125,7 @@ def read(topic: str, key: bytes | None, value: bytes | None, headers: Headers) -
 
 def _envelope(topic: str, key: bytes | None, headers: Headers) -> Envelope | str:
     """The envelope in these headers, or why there is none."""
-    found = dict(headers)
+    found = {name: value for name, value in headers if value is not None}  # Kafka has null headers, its clients too
     try:
         envelope = Envelope(
             id=found["ce_id"].decode(),

@@ -10,7 +10,7 @@ from schemas import topics
 Kind = Literal["direct", "group"]
 Role = Literal["owner", "admin", "member"]
 Stage = Literal["persisted", "delivered", "read"]
-Count = Annotated[int, Meta(ge=0)]
+Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 
 
 class Body(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", omit_defaults=True):

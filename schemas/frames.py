@@ -5,6 +5,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from schemas import commands, errors
+from schemas.commands import FrameId
 from schemas.errors import Problem
 
 SUBPROTOCOL: Final = "caas.v1.json"
@@ -25,7 +26,6 @@ LIMITS: Final = {
     "sync_rows": commands.SYNC_ROWS,
 }
 FEATURES: Final = ["sync", "search", "receipts"]
-FrameId = int | str | None
 
 _encode: Final = msgspec.json.Encoder().encode
 

@@ -20,8 +20,8 @@ _DECODERS: Final[dict[str, msgspec.json.Decoder[Event]]] = {
 }
 
 
-class UnknownVersion(ValueError):
-    """A type of our family in a version this code has never heard of."""
+class Undecodable(ValueError):
+    """A body that this code cannot read, whatever is wrong with it."""
 
 
 def topic_of(event_type: str) -> str | None:
@@ -30,14 +30,27 @@ def topic_of(event_type: str) -> str | None:
 
 
 def decode(event_type: str, body: bytes, steps: Mapping[str, Step] = STEPS) -> Event:
-    """The newest form of a body. Raises `msgspec.DecodeError` or `UnknownVersion`."""
+    """The newest form of a body. Raises `Undecodable`, and nothing else, whatever the bytes are."""
+    try:
+        return _decode(event_type, body, steps)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Undecodable(str(error)) from None
+    except RecursionError:
+        raise Undecodable("nested too deeply") from None
+
+
+def _decode(event_type: str, body: bytes, steps: Mapping[str, Step]) -> Event:
     decoder = _DECODERS.get(event_type)
     if decoder is not None:
         return decoder.decode(body)
-    if event_type not in steps:
-        raise UnknownVersion(f"no code reads {event_type}")
-    content = msgspec.json.decode(body, type=dict[str, Any])
+    content = msgspec.json.decode(body, type=dict[str, Any]) if event_type in steps else {}
     while event_type in steps:
-        event_type, step = steps[event_type]
-        content = step(content)
+        newer, step = steps[event_type]
+        try:
+            content = step(content)
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            raise Undecodable(f"{event_type} does not become {newer}: {error!r}") from error
+        event_type = newer
+    if event_type not in events.EVENT_OF:
+        raise Undecodable(f"no code reads {event_type[:80]}")
     return msgspec.convert({**content, "type": event_type}, events.EVENT_OF[event_type])

@@ -43,7 +43,10 @@ class ConversationView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ChangeView(msgspec.Struct, frozen=True, kw_only=True):
-    """One change of a conversation; `change` is created, changed, participants-added or participants-removed."""
+    """One change of a conversation: `change` is created, changed, participants-added or participants-removed.
+
+    It is `unreadable` where the node cannot read the change, which has its number all the same.
+    """
 
     conversation_id: str
     change: str
@@ -57,7 +60,10 @@ class ChangeView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReceiptView(msgspec.Struct, frozen=True, kw_only=True):
-    """A stage that what you did has reached; `applied` is false where the log had decided otherwise by then."""
+    """A stage that what you did has reached; `applied` is false where the log had decided otherwise by then.
+
+    `seq` is the message's, whatever the lane; in lane `conversation` there is none (`message_id` empty, `seq` 0).
+    """
 
     conversation_id: str
     message_id: str

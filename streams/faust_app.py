@@ -6,7 +6,7 @@ which starts again from its checkpoint.
 """
 
 import asyncio
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Awaitable, Callable, Collection
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +16,8 @@ from core.health import Health
 from core.ports.event_log import Received
 from core.positions import position
 from core.settings import Settings
+from schemas.topics import Partition
+from streams.gate import Gate
 from streams.log.kafka_groups import group_of
 from streams.worker import Worker
 
@@ -23,8 +25,9 @@ QUEUED: Final = 4096
 
 
 def faust_app(worker: Worker, settings: Settings, epoch: int, slot: str | None = None) -> faust.App:
-    """The Faust app of one processor: one app, one consumer group. `slot` makes its membership static: it names this
-    worker among those of the processor on all hosts, or two of them fence each other.
+    """The Faust app of one processor: one app, one consumer group, each batch worked inside the gate. `worker` has
+    begun. `slot` makes its membership static: it names this worker among those of the processor on all hosts, or two
+    of them fence each other.
     """
     processor = worker.processor
     datadir = Path(settings.data) / "faust"
@@ -50,6 +53,7 @@ def faust_app(worker: Worker, settings: Settings, epoch: int, slot: str | None =
     )
     queue: asyncio.Queue[tuple[Any, Any]] = asyncio.Queue(maxsize=QUEUED)
     topic = app.topic(*processor.topics, key_type=bytes, value_type=bytes, internal=True)
+    gate = Gate(worker, lambda: assigned(app, processor.topics))
 
     async def receive(stream: Any) -> None:
         async for event in _events(stream):
@@ -58,13 +62,26 @@ def faust_app(worker: Worker, settings: Settings, epoch: int, slot: str | None =
     async def work() -> None:
         while True:
             taken = await take(queue, settings.batch)
-            await worker.work([received(event.message, epoch) for _, event in taken])
+            await gate.work([received(event.message, epoch) for _, event in taken])
             for stream, event in taken:
                 await stream.ack(event)
 
     app.agent(topic, name=f"{processor.name}-receive")(receive)
     app.task(work)
+    app.task(_watching(gate))
     return app
+
+
+def _watching(gate: Gate) -> Callable[[], Awaitable[None]]:
+    async def watch() -> None:
+        await gate.watch()
+
+    return watch
+
+
+def assigned(app: faust.App, topics: Collection[str]) -> list[Partition]:
+    """The partitions of these topics that Faust has given this worker, as of the last rebalance."""
+    return [Partition(at.topic, at.partition) for at in app.assignor.assigned_actives() if at.topic in topics]
 
 
 def _events(stream: Any) -> AsyncIterable[Any]:

@@ -5,18 +5,28 @@ The mark is written once a second and at the end; a crash repeats the effects of
 """
 
 import asyncio
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from core.health import Health
 from core.patience import patiently
 from core.ports.documents import Changes, Checkpoint, Documents
-from core.ports.event_log import EventLog
+from core.ports.event_log import EventLog, Unavailable
 from core.positions import offset_in, position
+from projections.generations import Pointer, partition_name, read_pointer
 from schemas.topics import Partition, partitions
-from streams.worker import Worker
+from streams.gate import Gate
+from streams.worker import StoreBehindLog, Worker
 
+logger: Final = logging.getLogger("caas.plain")
 MARK_S: Final = 1.0
+AGAIN_S: Final = 0.1
+
+
+def acknowledged(processor: str) -> str:
+    """Under which name a processor's marks are kept, as checkpoints."""
+    return f"{processor} acknowledged"
 
 
 class PlainRunner:
@@ -31,41 +41,86 @@ class PlainRunner:
         self._marked: dict[Partition, int] = {}
 
     async def run(self, generation: int) -> None:
-        """Work the live records into a generation, for ever; on cancellation the mark is written."""
+        """Work the live records, for ever: into this generation, and after a switch into the one that is live then.
+        On cancellation the mark is written.
+        """
+        while True:
+            try:
+                await self._run(generation)
+            except StoreBehindLog as behind:
+                logger.warning("starting again from the checkpoints: %s", behind)
+                generation = self._worker.generation
+                await asyncio.sleep(AGAIN_S)
+
+    async def _run(self, generation: int) -> None:
+        name = self._worker.processor.name
         await self._worker.begin(generation, self._log.epoch)
         start = await self._start()
-        marking = asyncio.create_task(self._mark_often(), name=f"{self._worker.processor.name}-marks")
+        gate = Gate(self._worker, lambda: start, self._settled)
+        tasks = (
+            asyncio.create_task(self._read(gate, start), name=f"{name}-reads"),
+            asyncio.create_task(gate.watch(), name=f"{name}-watches"),
+            asyncio.create_task(self._mark_often(), name=f"{name}-marks"),
+        )
         try:
-            async for batch in self._log.read(start, limit=self._limit):
-                await self._worker.work(batch)
-                for record in batch:
-                    self._marked[record.at()] = position(self._log.epoch, record.offset + 1)
+            ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            marking.cancel()
-            await self._mark()
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+            await self._mark_at_last()
+        for task in ended:
+            task.result()
 
-    async def replay(self, generation: int, until: Mapping[Partition, int]) -> None:
-        """Work the records before `until` into a generation, from its checkpoints on, and return."""
-        saved = await self._worker.begin(generation, self._log.epoch)
-        start = {at: saved.get(at, 0) for at in until}
-        async for batch in self._log.read(start, until, limit=self._limit):
+    async def _read(self, gate: Gate, start: Mapping[Partition, int]) -> None:
+        async for batch in self._log.read(start, limit=self._limit):
+            await gate.work(batch)
+            for record in batch:
+                self._marked[record.at()] = position(self._log.epoch, record.offset + 1)
+
+    async def replay(
+        self, generation: int, until: Mapping[Partition, int], done: Callable[[int], None] | None = None
+    ) -> None:
+        """Work the records before `until` into a generation, from its checkpoints on, and return. `done` is told how
+        many records each batch had.
+        """
+        if self._worker.generation != generation:
+            await self._worker.begin(generation, self._log.epoch)
+        start = {at: stands for at, end in until.items() if (stands := self._worker.next.get(at, 0)) < end}
+        if not start:
+            return
+        async for batch in self._log.read(start, {at: until[at] for at in start}, limit=self._limit):
             await self._worker.work(batch)
+            if done is not None:
+                done(len(batch))
 
     async def _start(self) -> dict[Partition, int]:
-        """What is acknowledged; a worker that never marked begins at its checkpoints, and marks them first."""
-        marks = await patiently(f"{self._name}", self._marks, self._health)
+        """What is acknowledged, in this generation or in the one before it up to the switch; a worker that never
+        marked begins at its checkpoints, and marks them first.
+        """
+        pointer = await patiently(self._name, self._pointer, self._health)
+        marks = await patiently(self._name, self._marks, self._health)
+        switched = pointer.effects_from if pointer.live == self._worker.generation else {}
         saved, epoch = self._worker.next, self._log.epoch
         start = {}
         for at in partitions(*self._worker.processor.topics):
-            marked = offset_in(epoch, marks[at]) if at in marks else saved.get(at, 0)
-            start[at] = min(marked, saved.get(at, 0))
+            known = [where for where in (marks.get(at), switched.get(partition_name(at))) if where is not None]
+            start[at] = min([saved.get(at, 0), *([offset_in(epoch, max(known))] if known else [])])
             self._marked[at] = position(epoch, start[at])
-        await patiently(f"{self._name}", self._mark, self._health)
+        await patiently(self._name, self._mark, self._health)
         return start
+
+    def _settled(self) -> bool:
+        """Whether what is saved has been emitted, as far as this runner knows."""
+        epoch, saved = self._log.epoch, self._worker.next
+        return all(where >= position(epoch, saved.get(at, 0)) for at, where in self._marked.items())
 
     @property
     def _name(self) -> str:
-        return f"{self._worker.processor.name} acknowledged"
+        return acknowledged(self._worker.processor.name)
+
+    async def _pointer(self) -> Pointer:
+        return await read_pointer(self._documents, self._worker.processor.name)
 
     async def _marks(self) -> dict[Partition, int]:
         return await self._documents.checkpoints(self._name, self._worker.generation)
@@ -74,10 +129,16 @@ class PlainRunner:
         marks = Checkpoint(self._name, self._worker.generation, dict(self._marked))
         await self._documents.save(Changes([], [], marks))
 
+    async def _mark_at_last(self) -> None:
+        try:
+            await self._mark()
+        except Unavailable as error:
+            logger.info("%s: not written at the end, some effects will be repeated: %s", self._name, error)
+
     async def _mark_often(self) -> None:
         written: dict[Partition, int] = {}
         while True:
             await asyncio.sleep(MARK_S)
             if written != self._marked:
                 written = dict(self._marked)
-                await patiently(f"{self._name}", self._mark, self._health)
+                await patiently(self._name, self._mark, self._health)

@@ -33,18 +33,23 @@ class Worker:
     def __init__(self, processor: Processor, documents: Documents, emitter: Emitter, health: Health) -> None:
         self.processor = processor
         self.generation = 0
-        self._documents = documents
+        self.documents = documents
         self._emitter = emitter
-        self._health = health
+        self.health = health
         self._epoch = 0
         self._next: dict[Partition, int] = {}
 
     async def begin(self, generation: int, epoch: int) -> dict[Partition, int]:
         """Take up a generation; the next offset of each partition, from its checkpoint."""
         self.generation, self._epoch = generation, epoch
-        await patiently(f"{self.processor.name}: prepare", lambda: self.processor.prepare(generation), self._health)
-        self._next = await self._checkpoints()
+        await patiently(f"{self.processor.name}: prepare", lambda: self.processor.prepare(generation), self.health)
+        self._next = await self.saved()
         return dict(self._next)
+
+    @property
+    def epoch(self) -> int:
+        """The log's epoch."""
+        return self._epoch
 
     @property
     def next(self) -> Mapping[Partition, int]:
@@ -70,7 +75,7 @@ class Worker:
         await self._emitter.emit(Effects([*effects.logged, *dead], effects.hints))
         for at, where in positions.items():
             self._next[at] = max(self._next.get(at, 0), offset_in(self._epoch, where))
-        self._health.count(f"{self.processor.name}_records", len(received))
+        self.health.count(f"{self.processor.name}_records", len(received))
 
     async def _advanced(self, received: Sequence[Received]) -> dict[Partition, int]:
         """Where the reader stands after these records; each must follow what is saved."""
@@ -79,23 +84,24 @@ class Worker:
             at = record.at()
             expected = after.get(at, self._next.get(at, 0))
             if record.offset > expected and at not in after:
-                self._next = await self._checkpoints()
+                self._next = await self.saved()
                 expected = self._next.get(at, 0)
             if record.offset > expected:
                 raise StoreBehindLog(f"{self.processor.name}: {at} goes on at {record.offset}, saved up to {expected}")
             after[at] = record.offset + 1
         return {at: position(self._epoch, offset) for at, offset in after.items()}
 
-    async def _checkpoints(self) -> dict[Partition, int]:
+    async def saved(self) -> dict[Partition, int]:
+        """The next offset of each partition as the store has it."""
         saved = await patiently(
             f"{self.processor.name}: checkpoints",
-            lambda: self._documents.checkpoints(self.processor.name, self.generation),
-            self._health,
+            lambda: self.documents.checkpoints(self.processor.name, self.generation),
+            self.health,
         )
         return {at: offset_in(self._epoch, where) for at, where in saved.items()}
 
     async def _apply(self, batch: Batch) -> Effects:
-        return await patiently(self.processor.name, lambda: self.processor.apply(batch), self._health)
+        return await patiently(self.processor.name, lambda: self.processor.apply(batch), self.health)
 
     async def _apply_singly(self, batch: Batch, received: Sequence[Received]) -> tuple[Effects, list[Record]]:
         """One fact after another; the one that breaks the fold again stands as unreadable and is told."""

@@ -11,6 +11,14 @@ class Bus(Protocol):
     messages of one publisher come in order.
     """
 
+    async def start(self) -> None:
+        """Connect, without waiting for the server: what it is for may be lost."""
+        ...
+
+    async def stop(self) -> None:
+        """Let go."""
+        ...
+
     async def publish(self, messages: Sequence[tuple[str, bytes]]) -> None:
         """Send each payload to its channel."""
         ...
@@ -26,6 +34,14 @@ class Presence(Protocol):
     All raise `Unavailable` when the server is down. After the server lost its memory `alive` answers False once: the
     node then enters everything again.
     """
+
+    async def start(self) -> None:
+        """Connect, without waiting for the server: what it is for may be lost."""
+        ...
+
+    async def stop(self) -> None:
+        """Let go."""
+        ...
 
     async def alive(self, node: str, ttl_s: float) -> bool:
         """Say that a node lives for `ttl_s` more seconds; whether it was known before."""
@@ -50,6 +66,14 @@ class Presence(Protocol):
 
 class Cache(Protocol):
     """Answers kept for a while. Both raise `Unavailable` when the server is down: callers go on without."""
+
+    async def start(self) -> None:
+        """Connect, without waiting for the server: what it is for may be lost."""
+        ...
+
+    async def stop(self) -> None:
+        """Let go."""
+        ...
 
     async def get(self, key: str) -> bytes | None:
         """What is kept under a key."""

@@ -103,7 +103,7 @@ def send(process: Process, number: signal.Signals) -> None:
         if alive(process):
             signal.pidfd_send_signal(descriptor, number)
     except ProcessLookupError:
-        pass  # It ended by itself between the two lines: what every signal but STOP and CONT asks for.
+        return  # It ended by itself between the two lines: what every signal but STOP and CONT asks for.
     finally:
         os.close(descriptor)
 

@@ -1,0 +1,89 @@
+"""Who may open a socket: short-lived tokens, signed by the gateway and checked by every node without asking anyone."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import uuid4
+
+import jwt
+import msgspec
+
+from schemas.commands import UserId
+
+ALGORITHM: Final = "HS256"
+AUDIENCE: Final = "caas"
+SECRET_BYTES: Final = 32
+_CLAIMS: Final = ["sub", "tenant", "aud", "exp", "iat", "jti"]
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who somebody is, proved until `expires_at` (Unix seconds)."""
+
+    tenant: str
+    user_id: str
+    expires_at: float
+
+
+class NotAuthorized(Exception):
+    """A token that opens nothing; `code` is `unauthorized` or `token_expired`."""
+
+    def __init__(self, code: str, detail: str = "") -> None:
+        super().__init__(code, detail)
+        self.code = code
+        self.detail = detail
+
+
+class Tokens:
+    """Issues and checks tokens: JWT, HS256 and nothing else. `secret` has at least 32 bytes; raises `ValueError`."""
+
+    def __init__(self, secret: str, ttl_s: int, now: Callable[[], float] = time.time) -> None:
+        if len(secret.encode()) < SECRET_BYTES:
+            raise ValueError(f"the token secret needs at least {SECRET_BYTES} bytes")
+        self._secret = secret
+        self._ttl_s = ttl_s
+        self._now = now
+
+    def issue(self, tenant: str, user_id: str) -> tuple[str, int]:
+        """A token and the seconds it is good for. Raises `msgspec.ValidationError` for what is no user id."""
+        issued = int(self._now())
+        claims = {
+            "sub": msgspec.convert(user_id, UserId),
+            "tenant": tenant,
+            "aud": AUDIENCE,
+            "iat": issued,
+            "exp": issued + self._ttl_s,
+            "jti": str(uuid4()),
+        }
+        return jwt.encode(claims, self._secret, ALGORITHM), self._ttl_s
+
+    def verify(self, token: str) -> Identity:
+        """Whose token this is. Raises `NotAuthorized`."""
+        claims = self._claims(token)
+        try:
+            identity = Identity(
+                tenant=msgspec.convert(claims["tenant"], str),
+                user_id=msgspec.convert(claims["sub"], UserId),
+                expires_at=msgspec.convert(claims["exp"], float),
+            )
+        except msgspec.ValidationError:
+            raise NotAuthorized("unauthorized", "the token names no user") from None
+        if not identity.tenant:
+            raise NotAuthorized("unauthorized", "the token names no tenant")
+        if identity.expires_at <= self._now():
+            raise NotAuthorized("token_expired")
+        return identity
+
+    def _claims(self, token: str) -> dict[str, Any]:
+        """What a rightly signed token says; its times are compared with our own clock."""
+        try:
+            return jwt.decode(
+                token,
+                self._secret,
+                algorithms=[ALGORITHM],
+                audience=AUDIENCE,
+                options={"require": _CLAIMS, "verify_exp": False, "verify_iat": False, "verify_nbf": False},
+            )
+        except jwt.InvalidTokenError:
+            raise NotAuthorized("unauthorized", "the token is none of ours") from None

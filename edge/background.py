@@ -1,0 +1,23 @@
+"""Tasks that run as long as a block does: one that fails or ends takes the block down with it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any
+
+
+@asynccontextmanager
+async def background(*services: tuple[str, Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
+    """Run these named services beside the block; they are cancelled, and awaited, at its end."""
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(_lasting(name, service), name=name) for name, service in services]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+
+
+async def _lasting(name: str, service: Coroutine[Any, Any, None]) -> None:
+    await service
+    raise RuntimeError(f"{name} ended by itself")

@@ -1,0 +1,30 @@
+"""A node without the processors beside it, on the embedded adapters: what an edge can do by itself.
+
+`python -m edge.bench.alone` serves until SIGTERM and says its port. On the stack `caas serve socket` is that already.
+"""
+
+import uvloop
+
+from core import settings
+from core.health import Health
+from edge import compose
+from edge.bench import spec
+from edge.secrets_file import filled
+from edge.serving import listening, node_running, ready
+from edge.socket.server import socket_app
+from edge.stopping import on_signals
+
+
+async def serve() -> None:
+    """Serve until asked to stop."""
+    asked, health = on_signals(), Health()
+    found = filled(settings.load())
+    async with compose.opened(compose.embedded(found)) as ports, node_running(ports, found, health) as sockets:
+        async with listening(socket_app(sockets, health), found.host, 0) as port:
+            await ready(health)
+            spec.say({"port": port})
+            await asked.wait()
+
+
+if __name__ == "__main__":
+    uvloop.run(serve())

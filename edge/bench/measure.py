@@ -1,0 +1,74 @@
+"""A figure is a ratio: ours and the bare way in turns, on the same machine, in the same minutes.
+
+Machines differ and neighbours are noisy; a ratio of interleaved pairs stands both.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Any, Literal
+
+import msgspec
+
+Take = Callable[[], Awaitable[float]]
+"""Takes one figure."""
+
+
+class Figure(msgspec.Struct, frozen=True, kw_only=True):
+    """One measurement. `ours` and `bare` belong together one by one, in `unit`; `ratio_median` is None where there is
+    nothing bare to compare with. `goal` bounds the ratio, or ours where there is no ratio. `more` has other figures.
+    """
+
+    name: str
+    unit: str
+    ours: list[float]
+    bare: list[float]
+    goal: float
+    better: Literal["higher", "lower"] = "higher"
+    more: dict[str, Any] = {}
+
+    @property
+    def ratio_median(self) -> float | None:
+        """The median of the pairs' ratios."""
+        ratios = [ours / bare for ours, bare in zip(self.ours, self.bare, strict=False) if bare]
+        return median(ratios) if ratios else None
+
+    @property
+    def met(self) -> bool:
+        """Whether the goal is reached."""
+        reached = self.ratio_median if self.bare else median(self.ours)
+        if reached is None:
+            return False
+        return reached >= self.goal if self.better == "higher" else reached <= self.goal
+
+    def told(self) -> dict[str, Any]:
+        """As JSON says it."""
+        ratio = self.ratio_median
+        return {
+            **{name: value for name, value in msgspec.structs.asdict(self).items() if name != "name"},
+            "ours_median": median(self.ours),
+            "bare_median": median(self.bare) if self.bare else None,
+            "ratio_median": None if ratio is None else round(ratio, 3),
+            "met": self.met,
+        }
+
+
+@dataclass(slots=True)
+class Pairs:
+    """What was taken in turns, `bare` first: ours never has the quieter minute by design."""
+
+    ours: list[float] = field(default_factory=list)
+    bare: list[float] = field(default_factory=list)
+
+    async def take(self, times: int, ours: Take, bare: Take) -> "Pairs":
+        """Take so many pairs more."""
+        for _ in range(times):
+            self.bare.append(await bare())
+            self.ours.append(await ours())
+        return self
+
+
+def quantile(values: list[float], share: float) -> float:
+    """The value that this share of the values does not exceed; 0 of none."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if ordered else 0.0

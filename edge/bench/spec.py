@@ -1,0 +1,88 @@
+"""What a process of the bench is told to do: a file of JSON, since a thousand tokens fit on no command line."""
+
+import sys
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+S = TypeVar("S")
+
+
+class Room(msgspec.Struct, frozen=True):
+    """A conversation, a token of each member that connects, and how many of them (the first ones) send."""
+
+    conversation_id: str
+    tokens: list[str]
+    senders: int = 1
+
+
+class Load(msgspec.Struct, frozen=True, kw_only=True):
+    """So much load on one node.
+
+    `in_flight` bounds what a sender has sent and not seen acknowledged, `window` what a room has sent and not seen
+    delivered (None: nobody waits for deliveries). `pace` sends per second at even times instead of as fast as it goes.
+    """
+
+    port: int
+    rooms: list[Room]
+    run: str
+    seconds: float
+    warm_s: float = 0.5
+    in_flight: int = 64
+    window: int | None = None
+    pace: float | None = None
+    text_bytes: int = 200
+
+
+class Loaded(msgspec.Struct, frozen=True, kw_only=True):
+    """What a load saw: per second while measured; the times from sending (or from when it was due) to the ack."""
+
+    acks_per_s: float
+    pushes_per_s: float
+    ack_p50_ms: float
+    ack_p99_ms: float
+    sent: int
+
+
+class Hold(msgspec.Struct, frozen=True):
+    """Connections to keep open and idle."""
+
+    port: int
+    tokens: list[str]
+
+
+class Bare(msgspec.Struct, frozen=True):
+    """A bare server: `append` to the log and acknowledge, or `broadcast` to all sockets. Sizes in bytes."""
+
+    kind: str
+    value_bytes: int = 0
+    push_bytes: int = 0
+
+
+class Processing(msgspec.Struct, frozen=True):
+    """Runs of processors over the same records: pairs of `bare` and `ours`, each at most so many seconds."""
+
+    bare: str
+    ours: str
+    records: int
+    pairs: int
+    seconds: float
+    run: str
+
+
+def given(kind: type[S]) -> S:
+    """The spec in the file that the command line names."""
+    return msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=kind)
+
+
+def written(spec: msgspec.Struct, path: Path) -> str:
+    """Write a spec; its path."""
+    path.write_bytes(msgspec.json.encode(spec))
+    return str(path)
+
+
+def say(what: object) -> None:
+    """One JSON line for whoever started this process."""
+    sys.stdout.write(msgspec.json.encode(what).decode() + "\n")
+    sys.stdout.flush()

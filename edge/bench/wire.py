@@ -1,0 +1,77 @@
+"""A WebSocket client without its costs, so that the load never is what limits: frames made in bulk, answers counted.
+
+Frames are masked with zeros, which is a mask like any other to the server. Nothing is parsed: what is counted are
+marks that each answer has exactly once, and no text of the load contains.
+"""
+
+import base64
+from typing import Final
+
+ACK: Final = b'"type":"ack"'
+ERROR: Final = b'"type":"error"'
+NEW: Final = b'"type":"message:new"'
+HELLO: Final = b'"type":"hello"'
+_MASKED_TEXT: Final = 0x81
+_NO_MASK: Final = b"\x00\x00\x00\x00"
+
+
+def upgrade(host: str, port: int, token: str) -> bytes:
+    """The request that opens a socket."""
+    key = base64.b64encode(b"0123456789abcdef").decode()
+    lines = (
+        "GET /socket HTTP/1.1",
+        f"Host: {host}:{port}",
+        "Upgrade: websocket",
+        "Connection: Upgrade",
+        f"Sec-WebSocket-Key: {key}",
+        "Sec-WebSocket-Version: 13",
+        "Sec-WebSocket-Protocol: caas.v1.json",
+        f"Authorization: Bearer {token}",
+    )
+    return "\r\n".join((*lines, "", "")).encode()
+
+
+def masked(payload: bytes) -> bytes:
+    """A client's text frame."""
+    length = len(payload)
+    if length < 126:
+        return bytes((_MASKED_TEXT, 0x80 | length)) + _NO_MASK + payload
+    return bytes((_MASKED_TEXT, 0xFE)) + length.to_bytes(2, "big") + _NO_MASK + payload
+
+
+class Sends:
+    """The frames of one sender, each with an id and a client key of its own, all of the same length."""
+
+    def __init__(self, conversation_id: str, run: str, text_bytes: int) -> None:
+        text = "x" * text_bytes
+        payload = (
+            f'{{"id":10000000,"type":"message:send","data":{{"conversation_id":"{conversation_id}",'
+            f'"client_msg_id":"{run}-10000000","text":"{text}"}}}}'
+        ).encode()
+        self._template = masked(payload).replace(b"%", b"%%").replace(b"10000000", b"%d")
+        self._next = 10_000_000
+
+    def more(self, count: int) -> bytes:
+        """The next so many frames."""
+        template, first = self._template, self._next
+        self._next += count
+        return b"".join([template % (n, n) for n in range(first, self._next)])
+
+
+class Marks:
+    """Counts a mark in a stream of bytes, also where two pieces share it."""
+
+    __slots__ = ("_mark", "_tail", "seen")
+
+    def __init__(self, mark: bytes) -> None:
+        self._mark = mark
+        self._tail = b""
+        self.seen = 0
+
+    def count(self, data: bytes) -> int:
+        """How many more there are now."""
+        joined = self._tail + data
+        found = joined.count(self._mark)
+        self._tail = joined[-(len(self._mark) - 1) :]
+        self.seen += found
+        return found

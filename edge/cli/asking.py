@@ -1,0 +1,72 @@
+"""What several verbs ask for: the data directory, JSON, and settings made of them."""
+
+import argparse
+import asyncio
+import logging
+import sys
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, TypeVar
+
+import uvloop
+
+from core import settings
+from core.settings import Settings
+
+LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+
+T = TypeVar("T")
+
+
+def add_data(parser: argparse.ArgumentParser) -> None:
+    """`--data DIR`: where an embedded system lives."""
+    parser.add_argument(
+        "--data", metavar="DIR", help="where the embedded system lives (default: CAAS_DATA or .caas/data)"
+    )
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """`--json`: output for programs."""
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def settings_of(args: argparse.Namespace) -> Settings:
+    """The environment's settings, and above them what was given; `--data` means embedded. Raises `InvalidSettings`."""
+    data = getattr(args, "data", None)
+    found = settings.load(
+        data=data, adapters="embedded" if data is not None else None, port=getattr(args, "port", None)
+    )
+    logging.getLogger().setLevel(LEVELS[found.log_level])
+    return found
+
+
+def run(main: Callable[[], Coroutine[Any, Any, T]], *, fast: bool = True) -> T:
+    """Run to the end, on uvloop unless not `fast` (Faust is not at home there)."""
+    factory = uvloop.new_event_loop if fast else None
+    with asyncio.Runner(loop_factory=factory) as runner:
+        return runner.run(main())
+
+
+def run_or_fail(verb: str, main: Callable[[], Coroutine[Any, Any, None]], *expected: type[Exception]) -> int:
+    """Run to the end; 1, and why on stderr, when it ends with one of the expected errors, however deep in a group."""
+    try:
+        run(main)
+    except BaseException as error:
+        found = first_of(error, expected)
+        if found is None:
+            raise
+        return fail(verb, found)
+    return 0
+
+
+def first_of(error: BaseException, kinds: tuple[type[Exception], ...]) -> BaseException | None:
+    """The first error of these kinds in it."""
+    if isinstance(error, kinds):
+        return error
+    inner = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
+    return next((found for one in inner if (found := first_of(one, kinds)) is not None), None)
+
+
+def fail(verb: str, why: object) -> int:
+    """Say why on stderr; exit status 1."""
+    sys.stderr.write(f"caas {verb}: {why}\n")
+    return 1

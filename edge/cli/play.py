@@ -1,0 +1,70 @@
+"""`caas play FILE`: play a recorded chat through live sockets and say what came of it."""
+
+import argparse
+import functools
+import sys
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import msgspec
+
+from core.settings import Settings
+from edge.cli import asking
+from edge.cli.progress import Bar
+from edge.cli.up import Address, running_at, system
+from edge.play.recording import Malformed, read
+from edge.play.run import Stalled, play
+from edge.play.tally import Summary
+from edge.secrets_file import filled
+
+
+def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Adds `play`."""
+    about = "play a recorded chat through live sockets: a connection per user, each user's rows in their order"
+    example = "example: caas play recording.jsonl.gz --data ./chat --json"
+    parser = verbs.add_parser("play", help=about, description=about, epilog=example)
+    parser.add_argument("file", metavar="FILE", type=Path, help="JSON lines, plain or gzipped")
+    parser.add_argument("--url", help="the gateway (default: CAAS_PUBLIC_URL, else the embedded system in --data)")
+    parser.add_argument("--app-key", help="default: CAAS_APP_KEY")
+    parser.add_argument("--app-secret", help="default: CAAS_APP_SECRET")
+    parser.add_argument("--limit", type=int, metavar="ROWS", help="play only the first rows")
+    asking.add_data(parser)
+    asking.add_json(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """0: all is right; 1: the recording is malformed, or the play stalled; 3: something was lost or doubled."""
+    try:
+        summary = asking.run(functools.partial(run_play, asking.settings_of(args), args))
+    except (Malformed, Stalled, OSError) as error:
+        return asking.fail("play", error)
+    if args.json:
+        sys.stdout.write(msgspec.json.encode(summary).decode() + "\n")
+    else:
+        width = max(len(name) for name in summary.__struct_fields__)
+        for name in summary.__struct_fields__:
+            sys.stdout.write(f"{name:<{width}}  {getattr(summary, name)}\n")
+    return 0 if summary.right else 3
+
+
+async def run_play(settings: Settings, args: argparse.Namespace) -> Summary:
+    """Play against the given gateway, or the embedded system: the one that runs in the directory, else one run here."""
+    async with AsyncExitStack() as stack:
+        if url := args.url or settings.public_url:
+            known = filled(settings)
+            address = Address(url, args.app_key or known.app_key, args.app_secret or known.app_secret)
+        else:
+            here = msgspec.structs.replace(settings, port=0)
+            found = running_at(settings)
+            address = found if found is not None else await stack.enter_async_context(system(here))
+        with Bar("play", "rows") as bar:
+            return await play(
+                read(args.file),
+                address.url,
+                address.app_key,
+                address.app_secret,
+                progress=bar.show,
+                limit=args.limit,
+                tenant=settings.tenant,
+            )

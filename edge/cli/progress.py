@@ -1,0 +1,40 @@
+"""How far long work is: a bar on stderr where a person watches, a line every tenth where nobody does."""
+
+import sys
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+COLUMNS = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[unit]}"), TimeRemainingColumn())
+
+
+class Bar:
+    """`show(done, total)` moves it."""
+
+    def __init__(self, what: str, unit: str) -> None:
+        self._what = what
+        self._unit = unit
+        self._tenths = 0
+        self._watched = sys.stderr.isatty()
+        self._progress = Progress(
+            TextColumn("{task.description}"), *COLUMNS, console=Console(stderr=True), disable=not self._watched
+        )
+        self._task = self._progress.add_task(what, total=None, unit=unit)
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._progress.stop()
+
+    def show(self, done: int, total: int) -> None:
+        """So much of so much is done."""
+        if self._watched:
+            self._progress.update(self._task, completed=done, total=total)
+        elif total and (tenths := done * 10 // total) > self._tenths:
+            self._tenths = tenths
+            sys.stderr.write(f"{self._what}: {done} of {total} {self._unit}\n")
+            sys.stderr.flush()

@@ -1,0 +1,57 @@
+"""`caas serve gateway|socket`: one service of the platform as a process of its own."""
+
+import argparse
+import functools
+
+import msgspec
+
+from core.health import Health
+from core.settings import InvalidSettings, Settings
+from edge import compose
+from edge.cli import asking
+from edge.gateway.app import gateway_app
+from edge.secrets_file import filled
+from edge.serving import gateway, listening, node_running
+from edge.socket.server import socket_app
+from edge.stopping import on_signals, until
+
+
+def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Adds `serve`."""
+    about = "run one service of the platform on the real servers"
+    parser = verbs.add_parser("serve", help=about, description=about, epilog="example: caas serve socket --port 3002")
+    parser.add_argument("name", metavar="NAME", choices=("gateway", "socket"), help="gateway or socket")
+    parser.add_argument("--port", type=int, metavar="N", help="default: CAAS_PORT (gateway), CAAS_SOCKET_PORT (socket)")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """0: stopped as asked; 1: failed, such as a port that is taken."""
+    settings = asking.settings_of(args)
+    if args.name == "socket" and args.port is None:
+        settings = msgspec.structs.replace(settings, port=settings.socket_port)
+    if settings.adapters == "embedded" and args.name == "socket":
+        raise InvalidSettings("CAAS_ADAPTERS=embedded: an embedded system is one process, start it with `caas up`")
+    serve = serve_gateway if args.name == "gateway" else serve_socket
+    return asking.run_or_fail(f"serve {args.name}", functools.partial(serve, filled(settings)), OSError)
+
+
+async def serve_gateway(settings: Settings) -> None:
+    """Serve the gateway until asked to stop; it needs no other server."""
+    asked, health = on_signals(), Health()
+    urls = settings.socket_urls or f"ws://{settings.host}:{settings.socket_port}/socket"
+    app = gateway_app(gateway(settings, urls.split(",")), health)
+    async with listening(app, settings.host, settings.port):
+        await until(asked)
+
+
+async def serve_socket(settings: Settings) -> None:
+    """Serve sockets until asked to stop: then they are drained."""
+    asked, health = on_signals(), Health()
+    opened = compose.opened(compose.adapters(settings, "caas-socket"))
+    async with (
+        opened as found,
+        node_running(found, settings, health) as sockets,
+        listening(socket_app(sockets, health), settings.host, settings.port),
+    ):
+        await until(asked)

@@ -1,0 +1,33 @@
+"""`caas token USER`: a development token, without asking the gateway."""
+
+import argparse
+import sys
+
+import msgspec
+
+from edge.auth.tokens import Tokens
+from edge.cli import asking
+from edge.secrets_file import filled
+
+
+def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Adds `token`."""
+    about = "print a development token for a user"
+    parser = verbs.add_parser("token", help=about, description=about, epilog="example: caas token ann --data ./chat")
+    parser.add_argument("user", metavar="USER", help="the user id")
+    parser.add_argument("--ttl", type=int, metavar="SECONDS", help="how long it lives (default: CAAS_TOKEN_TTL_S)")
+    asking.add_data(parser)
+    asking.add_json(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """0: printed; 1: no such user id can be."""
+    found = filled(asking.settings_of(args))
+    try:
+        token, expires_in = Tokens(found.token_secret, args.ttl or found.token_ttl_s).issue(found.tenant, args.user)
+    except ValueError as error:
+        return asking.fail("token", error)
+    answer = {"token": token, "token_type": "Bearer", "expires_in": expires_in}
+    sys.stdout.write((msgspec.json.encode(answer).decode() if args.json else token) + "\n")
+    return 0

@@ -1,0 +1,38 @@
+"""`caas transcript`: every message of the read model, once it has reached the log's end as it was at the start."""
+
+import argparse
+import functools
+import sys
+
+import msgspec
+
+from core.health import Health
+from core.settings import Settings
+from edge.cli import asking
+from edge.running import caught_up, live_generation, reading
+from edge.transcript import transcript
+
+
+def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Adds `transcript`."""
+    about = "print every message as one JSON line, ordered by conversation and seq"
+    example = "example: caas transcript --data ./chat | jq .text"
+    parser = verbs.add_parser("transcript", help=about, description=about, epilog=example)
+    asking.add_data(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """0: printed whole."""
+    asking.run(functools.partial(print_transcript, asking.settings_of(args)))
+    return 0
+
+
+async def print_transcript(settings: Settings) -> None:
+    """Wait for the read models, then print."""
+    health = Health()
+    async with reading(settings, health) as found:
+        await caught_up(found, ("messages", "conversations"), health)
+        live = [await live_generation(name, found, health) for name in ("messages", "conversations")]
+        async for line in transcript(found.documents, *live):
+            sys.stdout.write(msgspec.json.encode(line).decode() + "\n")

@@ -1,0 +1,124 @@
+"""`caas up`: the whole system embedded in one process, durable in one directory, one line when it is ready."""
+
+import argparse
+import functools
+import os
+import socket
+import sys
+import urllib.request
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from aiohttp import web
+
+from core.health import Health
+from core.settings import Settings
+from edge import compose
+from edge.cli import asking
+from edge.gateway.app import add_routes as add_gateway_routes
+from edge.gateway.health import add_health_routes
+from edge.gateway.problems import problems
+from edge.running import working
+from edge.secrets_file import filled
+from edge.serving import gateway, listening, node_running, ready
+from edge.socket.server import add_routes as add_socket_routes
+from edge.stopping import on_signals, until
+from streams.log.sqlite_file import AlreadyWriting
+
+READY: Final = "up.json"
+
+
+class Address(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Where a system is reached, and with what."""
+
+    url: str
+    app_key: str
+    app_secret: str
+    socket_urls: list[str] = []
+    data: str = ""
+
+
+def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Adds `up`."""
+    about = "run the whole system in one process, durable in a directory"
+    parser = verbs.add_parser("up", help=about, description=about, epilog="example: caas up --data ./chat --port 3000")
+    parser.add_argument("--port", type=int, metavar="N", help="the port (default: CAAS_PORT or 3000; 0: any free one)")
+    asking.add_data(parser)
+    asking.add_json(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """0: stopped as asked; 1: the directory is in use or the port is taken."""
+    args.data = args.data or os.environ.get("CAAS_DATA", ".caas/data")
+    settings = asking.settings_of(args)
+    return asking.run_or_fail("up", functools.partial(stay_up, settings, as_json=args.json), AlreadyWriting, OSError)
+
+
+async def stay_up(settings: Settings, *, as_json: bool) -> None:
+    """Run until asked to stop."""
+    asked = on_signals()
+    async with system(settings) as address:
+        line = msgspec.json.encode(address).decode() if as_json else f"ready on {address.url}, data in {address.data}"
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+        await until(asked)
+
+
+@asynccontextmanager
+async def system(settings: Settings) -> AsyncIterator[Address]:
+    """The embedded system, running; its address."""
+    settings = filled(settings)  # which makes the directory
+    data, health = Path(settings.data), Health()
+    async with AsyncExitStack() as stack:
+        found = await stack.enter_async_context(compose.opened(compose.embedded(settings)))
+        await stack.enter_async_context(working(found, settings, health))
+        sockets = await stack.enter_async_context(node_running(found, settings, health))
+        app = web.Application(middlewares=[problems])
+        add_health_routes(app, health)
+        add_socket_routes(app, sockets)
+        port = settings.port or free_port(settings.host)
+        address = _address(settings, port)
+        add_gateway_routes(app, gateway(settings, address.socket_urls))
+        await stack.enter_async_context(listening(app, settings.host, port))
+        await ready(health)
+        path = data / READY
+        path.write_bytes(msgspec.json.encode(address))
+        stack.callback(path.unlink, missing_ok=True)
+        yield address
+
+
+def _address(settings: Settings, port: int) -> Address:
+    base = f"{settings.host}:{port}"
+    urls = settings.socket_urls.split(",") if settings.socket_urls else [f"ws://{base}/socket"]
+    return Address(
+        url=settings.public_url or f"http://{base}",
+        app_key=settings.app_key,
+        app_secret=settings.app_secret,
+        socket_urls=urls,
+        data=str(Path(settings.data).resolve()),
+    )
+
+
+def free_port(host: str) -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def running_at(settings: Settings) -> Address | None:
+    """The system that runs in this directory now, if one does."""
+    path = Path(settings.data) / READY
+    if not path.exists():
+        return None
+    address = msgspec.json.decode(path.read_bytes(), type=Address)
+    try:
+        with urllib.request.urlopen(f"{address.url}/livez", timeout=2):  # noqa: S310 - written by ourselves
+            return address
+    except OSError:
+        return None

@@ -1,0 +1,65 @@
+"""`caas worker [NAME…]`: stream processors on the real servers, each a Faust app with a consumer group of its own."""
+
+import argparse
+import functools
+import sys
+
+from core.health import Health
+from core.settings import Settings
+from edge import compose
+from edge.cli import asking
+from edge.compose import Adapters
+from edge.gateway.health import health_site
+from edge.running import live_generation, one_plain
+from edge.stopping import on_signals, until
+from streams.faust_app import faust_app, run_faust
+from streams.log.kafka_groups import group_of, hold_back
+from streams.worker import Worker
+
+
+def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Adds `worker`."""
+    about = "run stream processors on the real servers"
+    example = "example: caas worker messages --slot 1 --health-port 3101"
+    parser = verbs.add_parser("worker", help=about, description=about, epilog=example)
+    names = ", ".join(compose.PROCESSORS)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"some of {names} (default: all)")
+    parser.add_argument(
+        "--runner", choices=("faust", "plain"), default="faust", help="plain reads all partitions alone"
+    )
+    parser.add_argument(
+        "--slot", help="names this worker among those of its processor: a restart takes its place at once"
+    )
+    parser.add_argument("--health-port", type=int, metavar="N", help="serve /livez, /readyz and /health on this port")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """0: stopped as asked; 1: a worker crashed; 2: no such processor."""
+    unknown = sorted(set(args.names) - set(compose.PROCESSORS))
+    if unknown:
+        sys.stderr.write(f"caas worker: there is no processor {', '.join(unknown)}\n")
+        return 2
+    found = asking.settings_of(args)
+    asking.run(functools.partial(work, found, args), fast=args.runner == "plain")
+    return 0
+
+
+async def work(settings: Settings, args: argparse.Namespace) -> None:
+    """Run the named processors until asked to stop."""
+    health = Health()
+    asked = on_signals()
+    opened = compose.opened(compose.adapters(settings, "caas-worker"))
+    async with health_site(health, settings.host, args.health_port), opened as found:
+        names = args.names or compose.PROCESSORS
+        one = one_plain if args.runner == "plain" else functools.partial(one_faust, slot=args.slot)
+        await until(asked, *((f"worker-{name}", one(name, found, settings, health)) for name in names))
+
+
+async def one_faust(name: str, found: Adapters, settings: Settings, health: Health, slot: str | None) -> None:
+    """One processor on Faust; its group starts from the checkpoints."""
+    worker: Worker = compose.worker(name, found, health)
+    saved = await worker.begin(await live_generation(name, found, health), found.log.epoch)
+    await hold_back(settings.kafka_bootstrap, group_of(name), saved)
+    app = faust_app(worker, settings, found.log.epoch, f"{name}-{slot}" if slot else None)
+    await run_faust(app, health)

@@ -1,0 +1,81 @@
+"""One line to one node: a WebSocket that said hello, until it closes."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import aiohttp
+from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType
+
+from edge.client import wire
+from edge.client.wire import Closed, Frame, Refused
+from schemas.frames import SUBPROTOCOL
+
+HEARTBEAT_S: Final = 20.0
+NEVER: Final = frozenset({400, 401, 403, 404})
+
+
+class Connection:
+    """A line that is open. `hello` is the data of the node's first frame."""
+
+    def __init__(self, socket: ClientWebSocketResponse, hello: dict[str, Any]) -> None:
+        self._socket = socket
+        self.hello = hello
+
+    @property
+    def frame_limit(self) -> int:
+        """The largest frame the node takes, in bytes."""
+        limit: int = self.hello.get("limits", {}).get("frame", 65_536)
+        return limit
+
+    async def send(self, frame: bytes) -> None:
+        """Write a text frame; waits while the line is full. Raises `Closed`."""
+        try:
+            await self._socket.send_frame(frame, WSMsgType.TEXT)
+        except (aiohttp.ClientError, OSError) as error:
+            raise Closed(self._socket.close_code) from error
+
+    async def receive(self) -> Frame:
+        """The next frame. Raises `Closed`."""
+        return await _receive(self._socket)
+
+
+async def _receive(socket: ClientWebSocketResponse) -> Frame:
+    message = await socket.receive()
+    if message.type is WSMsgType.TEXT:
+        return wire.read(message.data)
+    if message.type is WSMsgType.BINARY:
+        raise Refused(1003, "a node of this protocol sends text")
+    raise Closed(socket.close_code)
+
+
+@asynccontextmanager
+async def connected(session: ClientSession, url: str, token: str) -> AsyncIterator[Connection]:
+    """A line to the node at `url`, closed at the end. Raises `Closed` when there is none, `Refused` when never."""
+    headers = {"Authorization": f"Bearer {token}"}
+    timeout = aiohttp.ClientWSTimeout(ws_close=2.0)
+    try:
+        socket = await session.ws_connect(
+            url, headers=headers, protocols=(SUBPROTOCOL,), heartbeat=HEARTBEAT_S, timeout=timeout
+        )
+    except aiohttp.WSServerHandshakeError as error:
+        if error.status in NEVER:
+            raise Refused(error.status, error.message) from error
+        raise Closed(None) from error
+    except (aiohttp.ClientError, OSError, TimeoutError) as error:
+        raise Closed(None) from error
+    try:
+        yield Connection(socket, await _hello(socket))
+    finally:
+        await socket.close()
+
+
+async def _hello(socket: ClientWebSocketResponse) -> dict[str, Any]:
+    """The first frame's data. A node that wants us not says so in an error before it closes: the code tells."""
+    frame = await _receive(socket)
+    while frame.type == "error":
+        frame = await _receive(socket)
+    if frame.type != "hello":
+        raise Refused(1002, f"a node begins with hello, not with {frame.type!r}")
+    hello: dict[str, Any] = frame.data
+    return hello

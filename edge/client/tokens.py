@@ -1,0 +1,90 @@
+"""Where a client's token comes from: it is asked for anew whenever the one at hand is about to expire."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import aiohttp
+import msgspec
+
+from edge.client.backoff import Backoff
+from schemas.errors import Problem, problem
+
+TokenSource = Callable[[], Awaitable[str]]
+"""Answers a token that is good now. Raises `TokenRefused` when there is none to be had."""
+
+FRESH: Final = 0.8
+TRIES: Final = 6
+
+
+class Issued(msgspec.Struct, frozen=True):
+    """What the gateway answers; `expires_in` in seconds."""
+
+    token: str
+    expires_in: int
+    socket_urls: list[str] = []
+
+
+class TokenRefused(Exception):
+    """The gateway gave no token, and would not later either."""
+
+    def __init__(self, status: int, what: Problem) -> None:
+        super().__init__(f"no token: {status} {what.code}: {what.detail}")
+        self.status = status
+        self.code = what.code
+
+
+class GatewayTokens:
+    """Tokens from a gateway for the users of one application."""
+
+    def __init__(self, session: aiohttp.ClientSession, url: str, app_key: str, app_secret: str) -> None:
+        self._session = session
+        self._url = f"{url.rstrip('/')}/api/v1/auth/sdk/token"
+        self._headers = {"X-App-Key": app_key, "X-App-Secret": app_secret}
+
+    async def issue(self, user_id: str) -> Issued:
+        """A new token for this user. A gateway that is down is tried again some times. Raises `TokenRefused`."""
+        backoff = Backoff()
+        while True:
+            try:
+                return await self._issue(user_id)
+            except (aiohttp.ClientConnectionError, TimeoutError):
+                if backoff.failures >= TRIES:
+                    raise
+            except TokenRefused as no:
+                if no.status < 500 or backoff.failures >= TRIES:
+                    raise
+            await asyncio.sleep(backoff.next())
+
+    async def _issue(self, user_id: str) -> Issued:
+        async with self._session.post(self._url, json={"user_id": user_id}, headers=self._headers) as answer:
+            body = await answer.read()
+            if answer.status >= 300:
+                raise TokenRefused(answer.status, _problem(body))
+            return msgspec.json.decode(body, type=Issued)
+
+    def source(self, user_id: str, first: Issued | None = None) -> TokenSource:
+        """This user's tokens, each used until it has lived most of its time; `first` is one just issued."""
+        return _Source(self, user_id, first).__call__
+
+
+class _Source:
+    def __init__(self, tokens: GatewayTokens, user_id: str, first: Issued | None) -> None:
+        self._tokens = tokens
+        self._user_id = user_id
+        self._issued = first
+        self._until = 0.0 if first is None else time.monotonic() + first.expires_in * FRESH
+
+    async def __call__(self) -> str:
+        if self._issued is None or time.monotonic() >= self._until:
+            self._issued = await self._tokens.issue(self._user_id)
+            self._until = time.monotonic() + self._issued.expires_in * FRESH
+        return self._issued.token
+
+
+def _problem(body: bytes) -> Problem:
+    try:
+        return msgspec.json.decode(body, type=Problem)
+    except msgspec.DecodeError:
+        return problem("internal", body[:200].decode(errors="replace"))

@@ -1,0 +1,112 @@
+"""The composition root: the only place that names concrete adapters."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.health import Health
+from core.ports.documents import Documents
+from core.ports.effects import Emitter
+from core.ports.event_log import EventLog
+from core.ports.hints import Bus, Cache, Presence
+from core.ports.search_index import SearchIndex
+from core.settings import Settings
+from projections.cache.in_process import InProcessBus, InProcessCache, InProcessPresence
+from projections.cache.redis import RedisBus, RedisCache, RedisPresence
+from projections.search.elastic import ElasticIndex
+from projections.search.fts import FtsIndex
+from projections.stores.mongo import MongoDocuments
+from projections.stores.sqlite import SqliteDocuments
+from streams.effects import LiveEmitter
+from streams.log.kafka import KafkaLog
+from streams.log.sqlite import SqliteLog
+from streams.processor import Processor
+from streams.processors.conversations import Conversations
+from streams.processors.messages import Messages
+from streams.processors.receipts import Receipts
+from streams.processors.search import Search
+from streams.worker import Worker
+
+PROCESSORS = ("messages", "conversations", "receipts", "search")
+
+
+@dataclass(frozen=True, slots=True)
+class Adapters:
+    """One set of adapters behind the ports."""
+
+    log: EventLog
+    documents: Documents
+    index: SearchIndex
+    bus: Bus
+    presence: Presence
+    cache: Cache
+
+
+def embedded(settings: Settings, *, read_only: bool = False) -> Adapters:
+    """SQLite and in-process: everything in one directory, durable. `read_only` opens it beside a running process."""
+    data = Path(settings.data)
+    return Adapters(
+        log=SqliteLog(data / "log.sqlite", read_only=read_only),
+        documents=SqliteDocuments(data / "documents.sqlite", read_only=read_only),
+        index=FtsIndex(data / "search.sqlite", read_only=read_only),
+        bus=InProcessBus(),
+        presence=InProcessPresence(),
+        cache=InProcessCache(),
+    )
+
+
+def stack(settings: Settings, client_id: str) -> Adapters:
+    """Kafka, MongoDB, Redis and Elasticsearch."""
+    return Adapters(
+        log=KafkaLog(settings.kafka_bootstrap, client_id=client_id, timeout_s=settings.append_timeout_ms / 1000),
+        documents=MongoDocuments(settings.mongo_url),
+        index=ElasticIndex(settings.search_url, flavour=settings.search_flavour),
+        bus=RedisBus(settings.redis_socket_url),
+        presence=RedisPresence(settings.redis_socket_url),
+        cache=RedisCache(settings.redis_shared_url),
+    )
+
+
+def adapters(settings: Settings, client_id: str, *, read_only: bool = False) -> Adapters:
+    """The set that the settings name."""
+    return embedded(settings, read_only=read_only) if settings.adapters == "embedded" else stack(settings, client_id)
+
+
+def processor(name: str, documents: Documents, index: SearchIndex) -> Processor:
+    """The processor of this name. Raises `KeyError`."""
+    known: tuple[Processor, ...] = (
+        Messages(documents),
+        Conversations(documents),
+        Receipts(documents),
+        Search(documents, index),
+    )
+    return {one.name: one for one in known}[name]
+
+
+def emitter(name: str, found: Adapters, health: Health) -> Emitter:
+    """Live effects of a processor."""
+    return LiveEmitter(found.log, found.bus, found.presence, health, name)
+
+
+def worker(name: str, found: Adapters, health: Health) -> Worker:
+    """A live worker of a processor."""
+    return Worker(processor(name, found.documents, found.index), found.documents, emitter(name, found, health), health)
+
+
+@asynccontextmanager
+async def opened(found: Adapters) -> AsyncIterator[Adapters]:
+    """The adapters, connected; servers that are down are waited for."""
+    tables = [table for name in PROCESSORS for table in processor(name, found.documents, found.index).tables]
+    others = (found.log, found.index, found.bus, found.presence, found.cache)
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(found.documents.start(tables), name="start-documents")
+            for port in others:
+                tasks.create_task(port.start(), name=f"start-{type(port).__name__}")
+        yield found
+    finally:
+        for port in others:
+            await port.stop()
+        await found.documents.stop()

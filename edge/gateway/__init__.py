@@ -1,0 +1,1 @@
+"""The HTTP service: tokens and health."""

@@ -1,0 +1,98 @@
+"""The gateway: an application's server exchanges its key for a user's token; no messages pass here."""
+
+import hmac
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+from aiohttp import web
+
+from core.health import Health
+from core.settings import Settings
+from edge.auth.tokens import Tokens
+from edge.gateway.health import add_health_routes
+from edge.gateway.problems import HttpProblem, problems
+from schemas.commands import UserId
+from schemas.errors import problem
+
+TOKEN_PATH: Final = "/api/v1/auth/sdk/token"  # noqa: S105 - a path
+BODY_BYTES: Final = 16_384
+
+
+class TokenRequest(msgspec.Struct, frozen=True):
+    """For whom a token is asked."""
+
+    user_id: UserId
+
+
+class TokenAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """A token, for how many seconds it is good, and where to go with it."""
+
+    token: str
+    expires_in: int
+    socket_urls: Sequence[str]
+    token_type: str = "Bearer"  # noqa: S105 - a kind
+
+
+_request: Final = msgspec.json.Decoder(TokenRequest)
+
+
+class Gateway:
+    """Issues tokens of `settings.tenant` for whoever has the app's key and secret; without a secret, for nobody.
+
+    `socket_urls` empty: the sockets are where the request came to.
+    """
+
+    def __init__(self, settings: Settings, tokens: Tokens, socket_urls: Sequence[str] = ()) -> None:
+        self._settings = settings
+        self._tokens = tokens
+        self._socket_urls = socket_urls
+
+    async def token(self, request: web.Request) -> web.Response:
+        """`POST {"user_id"}` with `X-App-Key` and `X-App-Secret`."""
+        self._admit(request)
+        asked = await _asked(request)
+        token, expires_in = self._tokens.issue(self._settings.tenant, asked.user_id)
+        urls = self._socket_urls or (f"{'wss' if request.secure else 'ws'}://{request.host}/socket",)
+        body = msgspec.json.encode(TokenAnswer(token=token, expires_in=expires_in, socket_urls=urls))
+        return web.Response(body=body, content_type="application/json", headers={"Cache-Control": "no-store"})
+
+    def _admit(self, request: web.Request) -> None:
+        """Both are compared whatever the first says, in constant time."""
+        key = _same(request.headers.get("X-App-Key", ""), self._settings.app_key)
+        secret = _same(request.headers.get("X-App-Secret", ""), self._settings.app_secret)
+        if not (key and secret and self._settings.app_key and self._settings.app_secret):
+            raise HttpProblem(problem("unauthorized", "X-App-Key and X-App-Secret do not belong to an app"))
+
+
+def _same(given: str, wanted: str) -> bool:
+    return hmac.compare_digest(given.encode(errors="surrogateescape"), wanted.encode())
+
+
+async def _asked(request: web.Request) -> TokenRequest:
+    try:
+        body = await request.content.read(BODY_BYTES + 1)
+        while len(body) <= BODY_BYTES and (more := await request.content.read(BODY_BYTES + 1 - len(body))):
+            body += more
+        if len(body) > BODY_BYTES:
+            raise HttpProblem(problem("too_large", f"a request has at most {BODY_BYTES} bytes"))
+        return _request.decode(body)
+    except msgspec.ValidationError as error:
+        reason, _, path = str(error).partition(" - at `$.")
+        errors = [{"pointer": f"/{path.rstrip('`')}" if path else "", "code": reason}]
+        raise HttpProblem(problem("validation_failed", reason, errors=errors)) from None
+    except (msgspec.DecodeError, UnicodeError):
+        raise HttpProblem(problem("invalid_json", "the body is no JSON object")) from None
+
+
+def add_routes(app: web.Application, gateway: Gateway) -> None:
+    """Serve the gateway's paths; the application needs the `problems` middleware."""
+    app.router.add_post(TOKEN_PATH, gateway.token)
+
+
+def gateway_app(gateway: Gateway, health: Health) -> web.Application:
+    """The gateway alone, with its health."""
+    app = web.Application(middlewares=[problems])
+    add_routes(app, gateway)
+    add_health_routes(app, health)
+    return app

@@ -1,0 +1,58 @@
+"""Health over HTTP: alive says only that the loop turns, ready that nothing waits."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import msgspec
+from aiohttp import web
+
+from core.health import Health
+from edge.gateway.problems import problems
+
+MEDIA_TYPE: Final = "application/health+json"
+
+
+def add_health_routes(app: web.Application, health: Health) -> None:
+    """Serve `/livez`, `/readyz` (503 while something waits, with what and why) and `/health` (the same, and counts)."""
+
+    async def livez(_: web.Request) -> web.Response:
+        return _answer({"status": "pass"})
+
+    async def readyz(_: web.Request) -> web.Response:
+        return _answer(_state(health))
+
+    async def whole(_: web.Request) -> web.Response:
+        return _answer(_state(health) | {"counted": dict(health.counted)})
+
+    app.router.add_get("/livez", livez)
+    app.router.add_get("/readyz", readyz)
+    app.router.add_get("/health", whole)
+
+
+def _state(health: Health) -> dict[str, Any]:
+    checks = {what: [{"status": "fail", "output": why}] for what, why in health.waiting.items()}
+    return {"status": "pass" if health.ready else "fail", "checks": checks}
+
+
+def _answer(body: dict[str, Any]) -> web.Response:
+    status = 200 if body["status"] == "pass" else 503
+    headers = {"Cache-Control": "no-store"}
+    return web.Response(status=status, body=msgspec.json.encode(body), content_type=MEDIA_TYPE, headers=headers)
+
+
+@asynccontextmanager
+async def health_site(health: Health, host: str, port: int | None) -> AsyncIterator[None]:
+    """The health of a process that serves nothing else, on a port of its own; None: it is not served."""
+    if port is None:
+        yield
+        return
+    app = web.Application(middlewares=[problems])
+    add_health_routes(app, health)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port).start()
+        yield
+    finally:
+        await runner.cleanup()

@@ -1,0 +1,94 @@
+"""Every HTTP error is a problem document (RFC 9457) with a code of the one table, under a correlation id."""
+
+import logging
+import re
+from collections.abc import Awaitable, Callable
+from typing import Final
+from uuid import uuid4
+
+import msgspec
+from aiohttp import web
+
+from schemas.errors import ERRORS, Problem, problem
+
+logger: Final = logging.getLogger("caas.http")
+CORRELATION: Final = "X-Correlation-ID"
+CORRELATION_ID: Final = web.RequestKey("correlation_id", str)
+MEDIA_TYPE: Final = "application/problem+json"
+_UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
+_CODE_OF_STATUS: Final = {401: "unauthorized", 404: "not_found", 405: "not_found", 413: "too_large", 503: "unavailable"}
+"""What the server itself refuses; a method that is not there is a thing that is not there, with status 405."""
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class HttpProblem(Exception):
+    """A request that is answered with a problem."""
+
+    def __init__(self, what: Problem) -> None:
+        super().__init__(what.detail)
+        self.what = what
+
+
+class Document(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The body: RFC 9457's members, then ours."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    code: str
+    correlation_id: str
+    retry: bool
+    retry_after_ms: int | None = None
+    errors: list[dict[str, str]] | None = None
+
+
+@web.middleware
+async def problems(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Give the request its correlation id, and its failure its document."""
+    given = request.headers.get(CORRELATION, "").lower()
+    request[CORRELATION_ID] = correlation_id = given if _UUID.match(given) else str(uuid4())
+    try:
+        response = await handler(request)
+    except HttpProblem as error:
+        response = answer(request, error.what)
+    except web.HTTPException as error:
+        if error.status < 400:
+            raise
+        response = _refused(request, error)
+    except Exception:
+        logger.exception("%s %s failed", request.method, request.path, extra={"correlation_id": correlation_id})
+        response = answer(request, problem("internal"))
+    if not response.prepared:
+        response.headers[CORRELATION] = correlation_id
+    return response
+
+
+def answer(request: web.Request, what: Problem, status: int | None = None) -> web.Response:
+    """The response for a problem; `status` is the table's unless given."""
+    status = status or ERRORS[what.code].status
+    document = Document(
+        type=f"urn:caas:error:{what.code}",
+        title=what.title,
+        status=status,
+        detail=what.detail,
+        instance=request.path,
+        code=what.code,
+        correlation_id=request[CORRELATION_ID],
+        retry=what.retry,
+        retry_after_ms=what.retry_after_ms,
+        errors=what.errors,
+    )
+    return web.Response(status=status, body=msgspec.json.encode(document), content_type=MEDIA_TYPE)
+
+
+def _refused(request: web.Request, error: web.HTTPException) -> web.Response:
+    """What aiohttp itself refused, in our words."""
+    code = _CODE_OF_STATUS.get(error.status, "internal" if error.status >= 500 else "validation_failed")
+    detail = f"{request.method} is not allowed here" if error.status == 405 else ""
+    response = answer(request, problem(code, detail), error.status)
+    if "Allow" in error.headers:
+        response.headers["Allow"] = error.headers["Allow"]
+    return response

@@ -1,0 +1,91 @@
+"""A recording is a file of JSON lines, one row a thing that somebody did, in the order it was done."""
+
+import gzip
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import Meta
+
+from schemas.commands import Key, Text, UserId
+
+PLAY: Final = "play"
+GZIP: Final = b"\x1f\x8b"
+
+
+class Row(msgspec.Struct, frozen=True, tag_field="kind"):
+    """What all rows say: `user` did something in `channel` at `at`, a text that sorts as time does."""
+
+    at: Key
+    channel: Key
+    user: UserId
+
+
+class Send(Row, frozen=True, tag="send"):
+    """A message, named by its channel and `at`; `thread` is the `at` of the message it answers."""
+
+    text: Text = msgspec.field()
+    thread: Key | None = None
+
+
+class Edit(Row, frozen=True, tag="edit"):
+    """A new text for the message sent at `target`."""
+
+    target: Key = msgspec.field()
+    text: Text = msgspec.field()
+
+
+class Delete(Row, frozen=True, tag="delete"):
+    """The message sent at `target` is withdrawn."""
+
+    target: Key = msgspec.field()
+
+
+class Join(Row, frozen=True, tag="join"):
+    """The user comes in."""
+
+
+class Leave(Row, frozen=True, tag="leave"):
+    """The user goes."""
+
+
+AnyRow = Send | Edit | Delete | Join | Leave
+Line = Annotated[int, Meta(ge=1)]
+
+
+class Malformed(ValueError):
+    """A line that no recording has; lines count from 1."""
+
+    def __init__(self, line: int, why: str) -> None:
+        super().__init__(f"line {line}: {why}")
+        self.line = line
+
+
+def read(path: Path) -> list[AnyRow]:
+    """The rows of a file, gzipped or plain. Raises `Malformed`, `OSError`."""
+    with path.open("rb") as file:
+        zipped = file.read(2) == GZIP
+    with gzip.open(path) if zipped else path.open("rb") as lines:
+        try:
+            return list(parse(lines))
+        except (EOFError, gzip.BadGzipFile) as error:
+            raise Malformed(0, f"the file is damaged: {error}") from error
+
+
+def parse(lines: Iterable[bytes | str]) -> Iterator[AnyRow]:
+    """The rows in these lines. Raises `Malformed`."""
+    decoder = msgspec.json.Decoder(AnyRow)
+    sent: set[tuple[str, str]] = set()
+    for number, line in enumerate(lines, 1):
+        try:
+            row = decoder.decode(line)
+        except (msgspec.DecodeError, UnicodeError) as error:
+            raise Malformed(number, str(error)) from None
+        if row.user == PLAY:
+            raise Malformed(number, f"the user {PLAY!r} is the player's own")
+        if isinstance(row, Send):
+            if (row.channel, row.at) in sent:
+                raise Malformed(number, f"{row.channel} has a message sent at {row.at} already")
+            sent.add((row.channel, row.at))
+        yield row

@@ -1,0 +1,74 @@
+"""Reading a system that may be running: beside its process, or, when nobody runs it, with its processors run here."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from core.health import Health
+from core.patience import patiently
+from core.positions import position
+from core.settings import Settings
+from edge import compose
+from edge.background import background
+from edge.compose import Adapters
+from projections.generations import read_pointer
+from schemas.topics import partitions
+from streams.log.sqlite_file import AlreadyWriting
+from streams.plain import PlainRunner
+
+
+@asynccontextmanager
+async def reading(settings: Settings, health: Health) -> AsyncIterator[Adapters]:
+    """The adapters of a system to read from, its processors at work somewhere: on the stack by its workers, embedded
+    by the process that holds the directory, and where there is none, here.
+    """
+    if settings.adapters == "stack":
+        async with compose.opened(compose.adapters(settings, "caas-reader")) as found:
+            yield found
+        return
+    async with AsyncExitStack() as stack:
+        try:
+            found = await stack.enter_async_context(compose.opened(compose.embedded(settings)))
+        except* AlreadyWriting:
+            found = await stack.enter_async_context(compose.opened(compose.embedded(settings, read_only=True)))
+        else:
+            await stack.enter_async_context(working(found, settings, health))
+        yield found
+
+
+@asynccontextmanager
+async def working(found: Adapters, settings: Settings, health: Health) -> AsyncIterator[None]:
+    """All processors at work on the plain runner in this process; a crash of one is raised."""
+    services = [(f"worker-{name}", one_plain(name, found, settings, health)) for name in compose.PROCESSORS]
+    async with background(*services):
+        yield
+
+
+async def one_plain(name: str, found: Adapters, settings: Settings, health: Health) -> None:
+    """One processor on the plain runner, in the live generation."""
+    runner = PlainRunner(compose.worker(name, found, health), found.log, found.documents, health, settings.batch)
+    await runner.run(await live_generation(name, found, health))
+
+
+async def live_generation(name: str, found: Adapters, health: Health) -> int:
+    """The live generation of a read model, as soon as the store says."""
+    pointer = await patiently(f"{name}: pointer", lambda: read_pointer(found.documents, name), health)
+    return pointer.live
+
+
+async def caught_up(found: Adapters, names: Sequence[str], health: Health, poll_s: float = 0.05) -> None:
+    """Return when these read models have passed the log's ends as they are now."""
+    for name in names:
+        topics = compose.processor(name, found.documents, found.index).topics
+        ends = await patiently(f"{name}: ends", lambda: found.log.ends(partitions(*topics)), health)  # noqa: B023
+        goals = {at: position(found.log.epoch, end) for at, end in ends.items() if end}
+        while True:
+            generation = await live_generation(name, found, health)
+            saved = await patiently(
+                f"{name}: checkpoints",
+                lambda: found.documents.checkpoints(name, generation),  # noqa: B023
+                health,
+            )
+            if all(saved.get(at, -1) >= goal for at, goal in goals.items()):
+                break
+            await asyncio.sleep(poll_s)

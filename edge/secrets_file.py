@@ -1,0 +1,54 @@
+"""Secrets of an embedded system: made at its first start, kept in its directory, readable by its owner alone."""
+
+import os
+import secrets
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from core.settings import Settings
+
+NAME: Final = "secrets.json"
+
+
+class Secrets(msgspec.Struct, frozen=True, kw_only=True):
+    """What an application shows to the gateway, and what tokens are signed with."""
+
+    app_key: str
+    app_secret: str
+    token_secret: str
+
+
+def made() -> Secrets:
+    """New secrets."""
+    return Secrets(
+        app_key=f"app_{secrets.token_hex(8)}",
+        app_secret=secrets.token_urlsafe(32),
+        token_secret=secrets.token_urlsafe(32),
+    )
+
+
+def kept(data: Path) -> Secrets:
+    """The secrets of this directory, made and written once."""
+    path = data / NAME
+    if not path.exists():
+        data.mkdir(parents=True, exist_ok=True)
+        fresh = path.with_suffix(f".{os.getpid()}")
+        fresh.touch(mode=0o600)
+        fresh.write_bytes(msgspec.json.encode(made()))
+        fresh.replace(path)
+    return msgspec.json.decode(path.read_bytes(), type=Secrets)
+
+
+def filled(settings: Settings) -> Settings:
+    """The settings with secrets: those given, else those of the data directory."""
+    if settings.app_key and settings.app_secret and settings.token_secret:
+        return settings
+    known = kept(Path(settings.data))
+    return msgspec.structs.replace(
+        settings,
+        app_key=settings.app_key or known.app_key,
+        app_secret=settings.app_secret or known.app_secret,
+        token_secret=settings.token_secret or known.token_secret,
+    )

@@ -1,0 +1,1 @@
+"""The WebSocket service: session, hub, node, server."""

@@ -1,0 +1,72 @@
+"""Puts a node together from its ports: what the composition root and a simulation both call."""
+
+from collections.abc import Callable
+from typing import Final
+from uuid import uuid4
+
+from core.clock import Clock
+from core.handle import Handler
+from core.health import Health
+from core.ports.documents import Documents
+from core.ports.event_log import EventLog
+from core.ports.hints import Bus, Cache, Presence
+from core.ports.search_index import SearchIndex
+from edge.socket.commands import Commands
+from edge.socket.following import Following
+from edge.socket.lanes import Lanes
+from edge.socket.node import Node
+from edge.socket.queries import Queries
+from edge.socket.standing import Standing
+from projections.generations import Generations
+from projections.reader import MessageReader
+
+TTL_HEARTBEATS: Final = 1.5
+
+
+def random_id() -> str:
+    """A random UUID."""
+    return str(uuid4())
+
+
+def node_of(
+    name: str,
+    *,
+    log: EventLog,
+    documents: Documents,
+    generations: Generations,
+    index: SearchIndex,
+    bus: Bus,
+    presence: Presence,
+    cache: Cache,
+    memberships: Following,
+    clock: Clock,
+    health: Health,
+    heartbeat_ms: int,
+    new_id: Callable[[], str] = random_id,
+) -> Node:
+    """A node over these ports, which must be started; `generations` knows messages, conversations and search.
+
+    `name` is unique among the living nodes. Whoever owns `memberships` and `generations` makes them follow.
+    """
+    lanes = Lanes(documents, generations)
+    handler = Handler(memberships, MessageReader(documents, generations, log), f"/caas/edge/{name}")
+    return Node(
+        name,
+        commands=Commands(handler=handler, log=log, memberships=memberships, clock=clock, health=health),
+        queries=Queries(
+            memberships=memberships,
+            lanes=lanes,
+            documents=documents,
+            generations=generations,
+            index=index,
+            cache=cache,
+            health=health,
+        ),
+        memberships=memberships,
+        lanes=lanes,
+        bus=bus,
+        standing=Standing(presence, name, heartbeat_ms / 1000 * TTL_HEARTBEATS, health),
+        health=health,
+        new_id=new_id,
+        heartbeat_ms=heartbeat_ms,
+    )

@@ -1,0 +1,146 @@
+"""One conversation on one node: how far each lane was delivered, and the sessions here that are in step with it."""
+
+from asyncio import Future
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from core.domain.conversation import Conversation, Member
+from schemas.frames import Push
+
+CONVERSATION: Final = "conversation"
+JOBS: Final = 1_000
+"""So many pushes wait for one conversation; what comes then is healed later."""
+
+
+class Seat:
+    """One session's place in the hub: whose it is and how a push gets to it; `push` never raises and never waits."""
+
+    __slots__ = ("channels", "push", "tenant", "user_id")
+
+    def __init__(self, tenant: str, user_id: str, push: Callable[[bytes], None]) -> None:
+        self.tenant = tenant
+        self.user_id = user_id
+        self.push = push
+        self.channels: dict[str, Channel] = {}
+
+
+@dataclass(slots=True)
+class Join:
+    """A seat that comes in: told by itself what lies beyond `starts` (they move as it is), then put in step."""
+
+    seat: Seat
+    starts: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Heal:
+    """Deliver what no push brought, up to these heads; None: up to the heads as they are then."""
+
+    heads: dict[str, int] | None = None
+
+
+Job = Push | Join | Heal
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """A seat whose user left: it is told of changes up to `n` and messages up to `until_seq`, then it goes."""
+
+    n: int
+    until_seq: int
+
+
+@dataclass(slots=True, eq=False)
+class Channel:
+    """`last` has the lanes whose number is known. While `jobs` is not None something waits, and pushes queue."""
+
+    id: str
+    view: Conversation
+    last: dict[str, int] = field(default_factory=dict)
+    guess: dict[str, int] = field(default_factory=dict)
+    seats: dict[Seat, None] = field(default_factory=dict)
+    joining: set[Seat] = field(default_factory=set)
+    leaving: dict[Seat, Leave] = field(default_factory=dict)
+    jobs: deque[Job] | None = None
+    opening: Future[None] | None = None
+    gave_up: int = 0
+    behind: bool = False
+    closed: bool = False
+    crowd: tuple[Callable[[bytes], None], ...] | None = None
+    newest_from: int = 0
+
+    @property
+    def empty(self) -> bool:
+        """Whether nobody here needs it."""
+        return not self.seats and not self.joining and self.opening is None
+
+    def seen(self, view: Conversation) -> None:
+        """The view moved on; seats whose user is no longer in it begin to leave."""
+        self.view = view
+        self.crowd = None
+        for seat in self.seats:
+            if view.holds(seat.user_id):
+                self.leaving.pop(seat, None)
+            elif seat not in self.leaving:
+                until = view.members[seat.user_id].intervals[-1].until_seq
+                self.leaving[seat] = Leave(view.n, until or 0)
+
+    def take(self, seat: Seat) -> None:
+        """Put a seat in step."""
+        self.joining.discard(seat)
+        self.seats[seat] = None
+        seat.channels[self.id] = self
+        self.seen(self.view)
+
+    def drop(self, seat: Seat) -> None:
+        """Forget a seat."""
+        self.joining.discard(seat)
+        self.seats.pop(seat, None)
+        self.leaving.pop(seat, None)
+        seat.channels.pop(self.id, None)
+        self.crowd = None
+
+    def show(self, lane: str, n: int, seq: int, frame: bytes) -> int:
+        """Deliver one numbered push to those who may see it, all in step; how many."""
+        crowd = self.crowd if self.crowd is not None else self._gather()
+        self.last[lane] = n
+        if lane == CONVERSATION or seq >= self.newest_from:
+            for push in crowd:
+                push(frame)
+            shown = len(crowd)
+        else:
+            shown = self._show_readers(seq, frame)
+        return shown + self._show_leaving(lane, n, seq, frame) if self.leaving else shown
+
+    def _gather(self) -> tuple[Callable[[bytes], None], ...]:
+        present = [seat for seat in self.seats if seat not in self.leaving]
+        members = self.view.members
+        self.newest_from = max((members[seat.user_id].intervals[-1].from_seq for seat in present), default=0)
+        self.crowd = tuple(seat.push for seat in present)
+        return self.crowd
+
+    def _show_readers(self, seq: int, frame: bytes) -> int:
+        """An older message: not everyone who is here now was here then."""
+        readers = [seat for seat in self.seats if seat not in self.leaving and self.member(seat).reads(seq)]
+        for seat in readers:
+            seat.push(frame)
+        return len(readers)
+
+    def _show_leaving(self, lane: str, n: int, seq: int, frame: bytes) -> int:
+        shown = 0
+        for seat, leave in self.leaving.items():
+            if n <= leave.n if lane == CONVERSATION else self.member(seat).reads(seq):
+                seat.push(frame)
+                shown += 1
+        return shown
+
+    def gone(self) -> list[Seat]:
+        """The seats that have been told all that is theirs."""
+        changes, sent = self.last.get(CONVERSATION, 0), self.last.get("sent", 0)
+        return [seat for seat, leave in self.leaving.items() if changes >= leave.n and sent >= leave.until_seq]
+
+    def member(self, seat: Seat) -> Member:
+        """Whoever has a seat here is or was a member."""
+        return self.view.members[seat.user_id]

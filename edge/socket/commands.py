@@ -1,0 +1,139 @@
+"""The life of a command: decided, appended, acknowledged from the append's own callback; a no is in the log first.
+
+A refusal that could not be appended is answered as what kept it from being recorded (`unavailable`, `outcome_unknown`):
+the client asks again and gets its no then. So nothing is refused that the audit does not know of.
+"""
+
+import logging
+from asyncio import Future
+from functools import partial
+from typing import Final
+
+from core.clock import Clock
+from core.domain.decision import Context, Rejected
+from core.handle import Append, Handler, Unchanged, conversation_of
+from core.health import Health
+from core.ports.event_log import EventLog, OutcomeUnknown, Unavailable
+from core.ports.memberships import NotReady
+from edge.socket.following import Following
+from edge.socket.repeats import Repeats
+from edge.socket.session import Asked
+from edge.socket.visit import Visit
+from schemas import frames
+from schemas.commands import ConversationCommand, MessageCommand
+from schemas.envelope import Record
+from schemas.errors import Problem, problem
+
+logger: Final = logging.getLogger("caas.commands")
+RETRY_MS: Final = 500
+
+
+class Commands:
+    """Carries out the commands of one node's sessions; each is answered exactly once."""
+
+    def __init__(
+        self,
+        *,
+        handler: Handler,
+        log: EventLog,
+        memberships: Following,
+        clock: Clock,
+        health: Health,
+        repeats: Repeats | None = None,
+    ) -> None:
+        self._handler = handler
+        self._log = log
+        self._memberships = memberships
+        self._clock = clock
+        self._health = health
+        self._repeats = repeats or Repeats()
+
+    async def carry_out(self, visit: Visit, asked: Asked, command: MessageCommand | ConversationCommand) -> None:
+        """Decide, in the order received; it returns when the append has begun, the answer comes when it is durable."""
+        identity = visit.identity
+        context = Context(identity.tenant, identity.user_id, self._clock.now(), asked.correlation_id)
+        try:
+            await self._decide(visit, asked, command, context)
+        except Rejected as no:
+            self._refuse(visit, asked, command, no, context)
+        except Exception as error:  # noqa: BLE001 - whatever went wrong, the client is answered
+            visit.answer(self.failed(error, asked))
+
+    async def _decide(
+        self, visit: Visit, asked: Asked, command: MessageCommand | ConversationCommand, context: Context
+    ) -> None:
+        decision: Append | Unchanged | None = None
+        if not self._memberships.fresh:
+            await self._memberships.prove(conversation_of(command, context))
+        if not asked.retry:
+            decision = self._handler.at_once(command, context)
+        if decision is None:
+            decision = await self._handler.decide(command, context, retry=asked.retry)
+        if isinstance(decision, Unchanged):
+            visit.answer(frames.ack(asked.frame_id, decision.reply, asked.correlation_id))
+            return
+        future = self._repeats.known(decision.event_id, decision.content)
+        if future is None:
+            future = self._log.append(decision.record)
+            self._repeats.remember(decision.event_id, decision.content, future)
+        future.add_done_callback(partial(self._appended, visit, asked, decision))
+
+    def _appended(self, visit: Visit, asked: Asked, decision: Append, future: Future[int]) -> None:
+        error = failure_of(future)
+        if error is None:
+            visit.answer(frames.ack(asked.frame_id, decision.reply, asked.correlation_id))
+        else:
+            visit.answer(self.failed(error, asked))
+
+    def _refuse(
+        self,
+        visit: Visit,
+        asked: Asked,
+        command: MessageCommand | ConversationCommand,
+        no: Rejected,
+        context: Context,
+    ) -> None:
+        refusal = frames.error(asked.frame_id, problem(no.code, no.detail), asked.correlation_id)
+        try:
+            record = self._handler.rejection(command, no, context)
+        except Exception as error:  # noqa: BLE001 - as above
+            visit.answer(self.failed(error, asked))
+            return
+        self.record(record, visit, asked, refusal)
+
+    def record(self, record: Record, visit: Visit, asked: Asked, refusal: bytes) -> None:
+        """Append a refusal, and only then answer it."""
+
+        def recorded(future: Future[int]) -> None:
+            error = failure_of(future)
+            visit.answer(refusal if error is None else self.failed(error, asked))
+
+        self._log.append(record).add_done_callback(recorded)
+
+    def failed(self, error: BaseException, asked: Asked) -> bytes:
+        """The error frame for what went wrong; what should not happen is logged with the correlation id."""
+        what = problem_of(error)
+        self._health.count(f"answered_{what.code}")
+        if what.code == "internal":
+            logger.error("a command failed", exc_info=error, extra={"correlation_id": asked.correlation_id})
+        return frames.error(asked.frame_id, what, asked.correlation_id)
+
+
+def failure_of(future: Future[int]) -> BaseException | None:
+    """Why an append failed, if it did; one that was cancelled may be in the log."""
+    return OutcomeUnknown("the log was stopped") if future.cancelled() else future.exception()
+
+
+def problem_of(error: BaseException) -> Problem:
+    """What a client is told of an error."""
+    match error:
+        case Rejected():
+            return problem(error.code, error.detail)
+        case NotReady():
+            return problem("not_ready", str(error), retry_after_ms=RETRY_MS)
+        case Unavailable():
+            return problem("unavailable", retry_after_ms=RETRY_MS)
+        case OutcomeUnknown():
+            return problem("outcome_unknown", retry_after_ms=RETRY_MS)
+        case _:
+            return problem("internal")

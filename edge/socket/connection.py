@@ -1,0 +1,177 @@
+"""One WebSocket: who it is, what it asks in order, and how it ends; whatever happens here touches no other."""
+
+import asyncio
+import logging
+import time
+from typing import Final
+
+from aiohttp import WSMsgType, web
+
+from core.ports.memberships import NotReady
+from core.settings import Settings
+from edge.auth.tokens import Identity, NotAuthorized, Tokens
+from edge.socket.node import Node
+from edge.socket.outbox import LOW_BYTES, Outbox, TooSlow
+from edge.socket.session import Close, Login, Say, Session, State
+from edge.socket.visit import Visit
+from schemas import frames
+from schemas.commands import FrameId
+from schemas.errors import CLOSES
+
+logger: Final = logging.getLogger("caas.socket")
+LOGIN_S: Final = 10.0
+CLOSE_S: Final = 1.0
+
+
+class Connection:
+    """The life of one socket."""
+
+    def __init__(
+        self,
+        node: Node,
+        tokens: Tokens,
+        settings: Settings,
+        *,
+        ws: web.WebSocketResponse[bool],
+        transport: asyncio.Transport,
+        session: Session,
+    ) -> None:
+        self.visit: Visit | None = None
+        self._node = node
+        self._tokens = tokens
+        self._settings = settings
+        self._ws = ws
+        self._transport = transport
+        self._session = session
+        self._outbox = Outbox(transport, settings.outbox_bytes, self._overflows)
+        self._closing: asyncio.Task[None] | None = None
+        self._expiry: asyncio.TimerHandle | None = None
+
+    async def run(self, bearer: str | None) -> None:
+        """From the credentials to the close; `bearer` is the token of its `Authorization` header, if it has one."""
+        try:
+            identity = await self._identity(bearer)
+            if identity is not None:
+                await self._serve(identity)
+        except NotReady as error:
+            logger.warning("a session cannot come in: %s", error)
+            self.close("internal")
+        except Exception:
+            self._node.health.count("connection_failed")
+            logger.exception("a connection failed")
+            self.close("internal")
+        finally:
+            if self._expiry is not None:
+                self._expiry.cancel()
+            if self.visit is not None:
+                self._node.disconnect(self.visit)
+            self._session.closed()
+            if self._closing is not None:
+                await asyncio.wait([self._closing])
+
+    def close(self, name: str) -> None:
+        """Close with the code of this name, once; what was sent before is written before."""
+        if self._closing is None:
+            self._session.closed()
+            self._closing = asyncio.create_task(self._close(name), name=f"close {self._session.id}")
+
+    async def leave(self, reconnect_after_ms: int) -> None:
+        """The node goes away: say so, and return when everything asked for has been answered."""
+        self._session.drains()
+        self._outbox.send(frames.going_away(reconnect_after_ms))
+        if self.visit is not None:
+            await self.visit.at_most(0)
+
+    async def close_and_wait(self, name: str) -> None:
+        """Close, and return when it is over."""
+        self.close(name)
+        if self._closing is not None:
+            await asyncio.wait([self._closing])
+
+    # Who it is
+
+    async def _identity(self, bearer: str | None) -> Identity | None:
+        """Who this is, from the header or the first frame; None for whoever was refused."""
+        if bearer is not None:
+            return self._verified(bearer, None)
+        try:
+            message = await self._ws.receive(timeout=LOGIN_S)
+        except TimeoutError:
+            self._act(self._session.refused("unauthorized", f"no auth within {LOGIN_S:.0f} s"))
+            return None
+        if message.type is WSMsgType.BINARY:
+            self._act(self._session.binary())
+        elif message.type is WSMsgType.TEXT:
+            for action in self._session.received(message.data):
+                if isinstance(action, Login):
+                    return self._verified(action.token, action.frame_id)
+                self._act((action,))
+        return None
+
+    def _verified(self, token: str, frame_id: FrameId) -> Identity | None:
+        try:
+            return self._tokens.verify(token)
+        except NotAuthorized as no:
+            self._node.health.count("logins_refused")
+            self._act(self._session.refused(no.code, no.detail, frame_id))
+            return None
+
+    def _act(self, actions: tuple[object, ...]) -> None:
+        for action in actions:
+            if isinstance(action, Say):
+                self._outbox.send(action.frame)
+            elif isinstance(action, Close):
+                self.close(action.name)
+
+    # What it asks
+
+    async def _serve(self, identity: Identity) -> None:
+        self.visit = await self._node.connect(
+            identity,
+            self._outbox.send,
+            push=self._outbox.push,
+            ready=self._ready,
+            close=self.close,
+            session=self._session,
+        )
+        remains = max(0.0, identity.expires_at - time.time())
+        self._expiry = asyncio.get_running_loop().call_later(remains, self.close, "token_expired")
+        await self._read(self.visit)
+
+    async def _read(self, visit: Visit) -> None:
+        while self._session.state is not State.CLOSED:
+            message = await self._ws.receive()
+            if message.type is WSMsgType.TEXT:
+                if self._outbox.waiting > LOW_BYTES:
+                    await self._ready()
+                await self._node.receive(visit, message.data)
+            elif message.type is WSMsgType.BINARY:
+                self._act(self._session.binary())
+            else:
+                return
+
+    async def _ready(self) -> None:
+        """Return when the client has read most of what was written; one that does not in time is closed."""
+        try:
+            await self._outbox.low(self._settings.slow_consumer_ms / 1000)
+        except TooSlow:
+            self._outbox.shut()
+            self._overflows()
+
+    # How it ends
+
+    def _overflows(self) -> None:
+        self._node.health.count("slow_consumers")
+        self.close("slow_consumer")
+
+    async def _close(self, name: str) -> None:
+        close = CLOSES[name]
+        try:
+            self._outbox.flush()
+            self._outbox.shut()
+            async with asyncio.timeout(CLOSE_S):
+                await self._ws.close(code=close.code, message=close.name.encode())
+        except TimeoutError:
+            self._transport.abort()
+        except (ConnectionError, RuntimeError) as error:
+            logger.debug("a socket was gone before it was closed: %s", error)

@@ -1,0 +1,140 @@
+"""The jobs of a channel that must wait: a push that is not next, rows that no push brought, a seat that comes in.
+
+A store that is down is waited for in place: while it is, nothing new is saved, so hardly anything queues behind.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
+
+from core.health import Health
+from core.patience import FIRST_S, LONGEST_S
+from core.ports.event_log import Unavailable
+from edge.socket.channel import Channel, Heal, Join
+from edge.socket.following import Following
+from edge.socket.lanes import Lanes
+from schemas.frames import LANES, Push
+
+logger: Final = logging.getLogger("caas.hub")
+PAGE: Final = 500
+AT_ONCE: Final = 32
+"""So many channels of a node read from the store at one time."""
+VIEW_S: Final = 1.0
+
+T = TypeVar("T")
+
+
+class Healing:
+    """Does the jobs of one node's channels; each channel has one at a time."""
+
+    def __init__(self, memberships: Following, lanes: Lanes, health: Health) -> None:
+        self._memberships = memberships
+        self._lanes = lanes
+        self._health = health
+        self._turns = asyncio.Semaphore(AT_ONCE)
+
+    async def push(self, channel: Channel, push: Push) -> None:
+        """Deliver a push once the view is as new as it and all before it has been delivered."""
+        await self._patiently(channel, lambda: self._lanes.renew(push.model, push.generation))
+        if not await self._sees(channel, push.conversation_n):
+            self._health.count("push_early")
+            return
+        known = channel.last.get(push.lane)
+        if known is not None and push.n > known + 1:
+            await self.heal(channel, Heal(), push.lane)
+        known = channel.last.get(push.lane, push.n - 1)
+        if push.n <= known:
+            self._health.count("push_duplicate")
+            return
+        if push.n > known + 1:
+            self._health.count("push_hole")
+            logger.warning("%s of %s goes on at %d after %d", push.lane, channel.id, push.n, known)
+        self._health.count("delivered", channel.show(push.lane, push.n, push.seq, push.frame))
+
+    async def heal(self, channel: Channel, job: Heal, only: str = "") -> None:
+        """Deliver the rows of lanes up to their heads; a lane whose number is unknown is left to the next look."""
+        heads = job.heads
+        if heads is None:
+            heads = (await self._patiently(channel, lambda: self._lanes.heads([channel.id])))[channel.id]
+        for lane in (only,) if only else LANES:
+            if lane in heads and lane in channel.last:
+                await self._heal(channel, lane, heads[lane])
+
+    async def _heal(self, channel: Channel, lane: str, head: int) -> None:
+        first, healed = channel.last[lane], 0
+        while channel.last[lane] < head and not channel.closed:
+            beyond = channel.last[lane]
+            told = await self._patiently(channel, lambda: self._lanes.told(channel.id, lane, beyond, head, PAGE))  # noqa: B023
+            for one in told:
+                if not await self._sees(channel, one.conversation_n):
+                    return
+                if one.frame:
+                    channel.show(lane, one.n, one.seq, one.frame)
+                    healed += 1
+                channel.last[lane] = one.n
+            if len(told) < PAGE:
+                channel.last[lane] = head
+        if healed:
+            self._health.count("healed", healed)
+            logger.info("healed %d of lane %s of %s, %d to %d", healed, lane, channel.id, first + 1, head)
+
+    async def join(self, channel: Channel, job: Join) -> None:
+        """Tell a seat what lies between its start and where the channel stands, then put it in step."""
+        if job.seat not in channel.joining:
+            return
+        heads = channel.last
+        if any(lane not in heads for lane in LANES):
+            read = (await self._patiently(channel, lambda: self._lanes.heads([channel.id])))[channel.id]
+            heads = {**read, **channel.last}
+            if not channel.seats:  # for those who are in step a push up to these heads may still be on its way
+                channel.last = heads
+        for lane in job.starts:
+            await self._catch_up(channel, job, lane, heads[lane])
+        if job.seat in channel.joining:
+            channel.take(job.seat)
+
+    async def _catch_up(self, channel: Channel, job: Join, lane: str, upto: int) -> None:
+        while job.starts[lane] < upto and job.seat in channel.joining:
+            beyond = job.starts[lane]
+            told = await self._patiently(channel, lambda: self._lanes.told(channel.id, lane, beyond, upto, PAGE))  # noqa: B023
+            member = channel.member(job.seat)
+            for one in told:
+                if one.frame and job.seat in channel.joining and (lane == "conversation" or member.reads(one.seq)):
+                    job.seat.push(one.frame)
+                    self._health.count("caught_up")
+                job.starts[lane] = one.n
+            if len(told) < PAGE:
+                job.starts[lane] = upto
+
+    async def _sees(self, channel: Channel, n: int) -> bool:
+        """Whether the view is as new as `n`, waiting a second, once, for it to be: who may read is not guessed.
+
+        What is not shown because of that stays undelivered, and is healed when the view moves on.
+        """
+        if channel.view.n >= n:
+            return True
+        if n > channel.gave_up:
+            await self._memberships.wait_for(channel.id, n, VIEW_S)
+        view = self._memberships.get(channel.id)
+        if view is not None and view.n > channel.view.n:
+            channel.seen(view)
+        if channel.view.n >= n:
+            return True
+        channel.gave_up = max(channel.gave_up, n)
+        return False
+
+    async def _patiently(self, channel: Channel, call: Callable[[], Awaitable[T]]) -> T:
+        """What the store answers, as soon as it does."""
+        pause = FIRST_S
+        while True:
+            try:
+                async with self._turns:
+                    return await call()
+            except Unavailable as error:
+                if channel.closed:
+                    raise
+                self._health.count("heal_waits")
+                logger.warning("healing of %s waits: %s", channel.id, error)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_S)

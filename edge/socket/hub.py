@@ -1,0 +1,282 @@
+"""Who of this node gets what: pushes go out in the order of each lane, each once, to those who may see them.
+
+The way of a push that is next in its lane is plain and synchronous. Whatever must wait (a newer view, a store, a
+session that comes in) is a job of its conversation, done by one task in order; pushes behind it queue, other
+conversations go on.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
+
+import msgspec
+
+from core.domain.conversation import Conversation
+from core.health import Health
+from core.ports.event_log import Unavailable
+from edge.socket.channel import Channel, Heal, Join, Seat
+from edge.socket.following import Following
+from edge.socket.healing import Healing
+from edge.socket.jobs import Jobs, Spawn
+from edge.socket.lanes import Lanes
+from edge.socket.standing import Standing
+from projections import conversations
+from schemas.events import ConversationEvent
+from schemas.frames import Push, unpack_pushes
+
+logger: Final = logging.getLogger("caas.hub")
+
+
+class Hub:
+    """The channels of one node. Its `changed` must be the `on_change` of the view."""
+
+    def __init__(
+        self,
+        memberships: Following,
+        lanes: Lanes,
+        standing: Standing,
+        health: Health,
+        *,
+        spawn: Spawn,
+        look_soon: Callable[[], None],
+    ) -> None:
+        self._memberships = memberships
+        self._lanes = lanes
+        self._standing = standing
+        self._health = health
+        self._spawn = spawn
+        self._channels: dict[str, Channel] = {}
+        self._seats: dict[str, dict[Seat, None]] = {}
+        self._jobs = Jobs(Healing(memberships, lanes, health), self._part, look_soon, health, spawn)
+        self._look_soon = look_soon
+
+    @property
+    def conversations(self) -> Iterable[str]:
+        """The conversations that somebody here is in."""
+        return self._channels.keys()
+
+    def channel(self, conversation_id: str) -> Channel | None:
+        """The channel of a conversation, where somebody here is in it."""
+        return self._channels.get(conversation_id)
+
+    # Pushes
+
+    def receive(self, payload: bytes) -> None:
+        """A hint from the bus: several pushes. Never raises: what is broken is counted, and healed later."""
+        for push in self.unpack(payload):
+            self.deliver(push)
+
+    def unpack(self, payload: bytes) -> list[Push]:
+        """The pushes of a hint; none of a broken one."""
+        try:
+            return unpack_pushes(payload)
+        except msgspec.DecodeError as error:
+            self._health.count("payload_broken")
+            logger.warning("a hint that is no list of pushes: %s", error)
+            self._look_soon()
+            return []
+
+    def deliver(self, push: Push) -> None:
+        """One push, in the order of its coming. Never raises."""
+        try:
+            self._deliver(push)
+        except Exception:
+            self._health.count("push_failed")
+            logger.exception("push %s %s of %s failed", push.lane, push.n, push.conversation_id)
+            self._look_soon()
+
+    def _deliver(self, push: Push) -> None:
+        if push.to:
+            self._hand(push)
+            return
+        channel = self._channels.get(push.conversation_id)
+        if channel is None:
+            self._health.count("push_unwanted")
+        elif channel.jobs is not None:
+            self._jobs.queue(channel, push)
+        elif (
+            push.n == channel.last.get(push.lane, push.n - 1) + 1
+            and push.conversation_n <= channel.view.n
+            and self._lanes.knows(push.model, push.generation)
+        ):
+            self._show(channel, push)
+        elif push.n <= channel.last.get(push.lane, 0):
+            self._health.count("push_duplicate")
+        else:
+            self._jobs.begin(channel, push)
+
+    def _show(self, channel: Channel, push: Push) -> None:
+        shown = channel.show(push.lane, push.n, push.seq, push.frame)
+        self._health.counted["delivered"] += shown
+        if channel.leaving:
+            self._part(channel)
+
+    def _hand(self, push: Push) -> None:
+        """A receipt or an error, for one user alone; another tenant's user of that name never gets it."""
+        seats = self._seats.get(push.to)
+        if not seats:
+            return
+        view = self._memberships.get(push.conversation_id)
+        tenants = {seat.tenant for seat in seats} if view is None else {view.tenant}
+        if len(tenants) > 1:
+            self._health.count("push_early")
+            return
+        for seat in list(seats):
+            if seat.tenant in tenants:
+                seat.push(push.frame)
+
+    # Sessions
+
+    async def attach(self, seat: Seat, greet: Callable[[], None]) -> None:
+        """Put a session in step with all its conversations: what is appended after `greet` was called is delivered.
+
+        Where the store is down it is in step with whatever comes first: a push that is lost before the heads could
+        be read is then not missed by this node, only by the client that knows its own positions.
+        """
+        await self._ready(seat)
+        greet()
+        self._seats.setdefault(seat.user_id, {})[seat] = None
+        for key in self._mine(seat):
+            self._channels[key].take(seat)
+
+    async def _ready(self, seat: Seat) -> None:
+        """Open the channels that its user needs."""
+        while True:
+            mine = self._mine(seat)
+            missing = [key for key in mine if key not in self._channels]
+            opening = [found.opening for key in mine if (found := self._channels.get(key)) and found.opening]
+            if missing:
+                await self._open_all([self._opening(key) for key in missing])
+            elif opening:
+                await asyncio.shield(opening[0])
+            else:
+                return
+
+    def detach(self, seat: Seat) -> None:
+        """A session is over."""
+        seats = self._seats.get(seat.user_id, {})
+        seats.pop(seat, None)
+        if not seats:
+            self._seats.pop(seat.user_id, None)
+        for channel in list(seat.channels.values()):
+            channel.drop(seat)
+            self._close_empty(channel)
+
+    def _mine(self, seat: Seat) -> list[str]:
+        """The conversations that its user is in now."""
+        memberships = self._memberships
+        return [
+            key
+            for key in memberships.of_user(seat.tenant, seat.user_id)
+            if (view := memberships.get(key)) is not None and view.holds(seat.user_id)
+        ]
+
+    # Memberships
+
+    def changed(self, event: ConversationEvent, view: Conversation) -> None:
+        """The view folded an event: who was let in comes in, who is out leaves after being told."""
+        channel = self._channels.get(view.conversation_id)
+        if channel is not None:
+            again = [seat for seat in channel.leaving if view.holds(seat.user_id)]
+            for seat in again:
+                channel.drop(seat)
+            channel.seen(view)
+            self._part(channel)
+            if channel.gave_up:
+                channel.gave_up = 0
+                self._jobs.begin(channel, Heal())
+        for user in conversations.users_of(event):
+            for seat in self._seats.get(user, ()):
+                if seat.tenant == view.tenant and view.holds(user):
+                    self._join(seat, view)
+
+    def _join(self, seat: Seat, view: Conversation) -> None:
+        channel = self._channels.get(view.conversation_id)
+        new = channel is None
+        channel = self._opening(view.conversation_id) if channel is None else channel
+        if seat in channel.seats or seat in channel.joining:
+            return
+        channel.joining.add(seat)
+        seat.channels[channel.id] = channel
+        begins = view.members[seat.user_id].intervals[-1].from_seq
+        self._jobs.begin(channel, Join(seat, {"conversation": view.n - 1, "sent": begins - 1}))
+        if new:
+            self._spawn(f"open {channel.id}", self._open_all([channel]))
+
+    # Channels
+
+    def _opening(self, conversation_id: str) -> Channel:
+        """A new channel, whose pushes wait until it is open."""
+        view = self._memberships.get(conversation_id)
+        if view is None:
+            raise LookupError(conversation_id)
+        channel = Channel(conversation_id, view, jobs=deque())
+        channel.opening = asyncio.get_running_loop().create_future()
+        self._channels[conversation_id] = channel
+        return channel
+
+    async def _open_all(self, channels: list[Channel]) -> None:
+        try:
+            await self._open(channels)
+        except BaseException:
+            for channel in channels:
+                self._close_empty(channel)
+            raise
+
+    async def _open(self, channels: list[Channel]) -> None:
+        """Tell the processors that we are here, and then see where the lanes stand: nothing falls in between."""
+        try:
+            await self._standing.enter([channel.id for channel in channels])
+            heads = await self._lanes.heads([channel.id for channel in channels])
+            for channel in channels:
+                channel.last = heads[channel.id]
+        except Unavailable as error:
+            logger.warning("%d conversations open without their heads: %s", len(channels), error)
+            self._look_soon()
+        finally:
+            for channel in channels:
+                self._jobs.opened(channel)
+
+    def _close_empty(self, channel: Channel) -> None:
+        if channel.empty and self._channels.get(channel.id) is channel:
+            channel.closed = True
+            del self._channels[channel.id]
+            self._standing.left(channel.id)
+
+    def _part(self, channel: Channel) -> None:
+        for seat in channel.gone():
+            channel.drop(seat)
+        self._close_empty(channel)
+
+    # Jobs
+
+    def heal(self, conversation_id: str, heads: dict[str, int]) -> None:
+        """Deliver what no push brought, up to these heads."""
+        channel = self._channels.get(conversation_id)
+        if channel is not None:
+            self._jobs.begin(channel, Heal(heads))
+
+    def behind(self, heads: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, int]]:
+        """Of these heads, those that this node has not delivered.
+
+        A lane whose number is unknown begins at the head of the look before: a push up to it had time to come.
+        """
+        found: dict[str, dict[str, int]] = {}
+        for key, lanes in heads.items():
+            channel = self._channels.get(key)
+            if channel is None or channel.opening is not None:
+                continue
+            for lane, head in lanes.items():
+                if head > self._reached(channel, lane, head):
+                    found.setdefault(key, {})[lane] = head
+        return found
+
+    def _reached(self, channel: Channel, lane: str, head: int) -> int:
+        if lane not in channel.last:
+            if channel.jobs is not None or lane not in channel.guess:
+                channel.guess[lane] = min(head, channel.guess.get(lane, head))
+                return head
+            channel.last[lane] = channel.guess.pop(lane)
+        return channel.last[lane]

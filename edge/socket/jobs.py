@@ -1,0 +1,89 @@
+"""What waits in a channel is done by one task, in order, and only while something waits."""
+
+import logging
+from collections import deque
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
+
+from core.health import Health
+from edge.socket.channel import JOBS, Channel, Heal, Job, Join
+from edge.socket.healing import Healing
+from schemas.frames import Push
+
+logger: Final = logging.getLogger("caas.hub")
+
+Spawn = Callable[[str, Coroutine[Any, Any, None]], object]
+"""Starts a named task that its owner awaits in the end."""
+
+
+class Jobs:
+    """The jobs of one node's channels; `done` is called after each, `look_soon` where something went astray."""
+
+    def __init__(
+        self,
+        healing: Healing,
+        done: Callable[[Channel], None],
+        look_soon: Callable[[], None],
+        health: Health,
+        spawn: Spawn,
+    ) -> None:
+        self._healing = healing
+        self._done = done
+        self._look_soon = look_soon
+        self._health = health
+        self._spawn = spawn
+
+    def begin(self, channel: Channel, job: Job) -> None:
+        """Do a job as soon as those before it are done."""
+        if channel.jobs is None:
+            channel.jobs = deque((job,))
+            self._start(channel)
+        else:
+            self.queue(channel, job)
+
+    def queue(self, channel: Channel, job: Job) -> None:
+        """Put a job behind those that wait; a push behind too many is dropped, and healed after them."""
+        jobs = channel.jobs
+        if jobs is None:
+            raise LookupError(channel.id)
+        if isinstance(job, Push) and len(jobs) >= JOBS:
+            channel.behind = True
+            self._health.count("push_dropped")
+        else:
+            jobs.append(job)
+
+    def opened(self, channel: Channel) -> None:
+        """A channel is open: what waited for that is done now."""
+        if channel.opening is not None and not channel.opening.done():
+            channel.opening.set_result(None)
+        channel.opening = None
+        if channel.jobs:
+            self._start(channel)
+        else:
+            channel.jobs = None
+
+    def _start(self, channel: Channel) -> None:
+        self._spawn(f"channel {channel.id}", self._work(channel))
+
+    async def _work(self, channel: Channel) -> None:
+        while channel.jobs and not channel.closed:
+            job = channel.jobs.popleft()
+            try:
+                await self._do(channel, job)
+                self._done(channel)
+            except Exception:
+                self._health.count("push_failed")
+                logger.exception("a job of %s failed", channel.id)
+                self._look_soon()
+            if not channel.jobs and channel.behind:
+                channel.behind = False
+                channel.jobs.append(Heal())
+        channel.jobs = None
+
+    async def _do(self, channel: Channel, job: Job) -> None:
+        if isinstance(job, Push):
+            await self._healing.push(channel, job)
+        elif isinstance(job, Join):
+            await self._healing.join(channel, job)
+        else:
+            await self._healing.heal(channel, job)

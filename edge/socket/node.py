@@ -1,0 +1,275 @@
+"""One node: the sessions it has, what they ask, and the tasks that keep it in step; it knows no sockets."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Final, assert_never
+
+from core.health import Health
+from core.patience import FIRST_S, LONGEST_S
+from core.ports.event_log import Unavailable
+from core.ports.hints import Bus
+from core.ports.memberships import NotReady
+from edge.auth.tokens import Identity
+from edge.socket.commands import Commands
+from edge.socket.following import Following
+from edge.socket.hub import Hub
+from edge.socket.lanes import HEADS_AT_ONCE, Lanes
+from edge.socket.queries import Queries
+from edge.socket.session import Asked, Close, Login, Say, Session
+from edge.socket.standing import Standing
+from edge.socket.syncing import Syncing
+from edge.socket.visit import Send, Visit, at_once, not_closed
+from schemas import frames
+from schemas.commands import IN_FLIGHT, GetConversation, ListConversations, Query, SearchMessages, Sync
+from schemas.frames import Hello
+from streams.effects import channel_of
+
+logger: Final = logging.getLogger("caas.node")
+SETTLING_S: Final = 1.0
+"""A push that has not come so long after its head was seen is taken for lost."""
+FOLLOWED_S: Final = 10.0
+YIELD_BYTES: Final = 65_536
+"""So much is delivered before the sockets get their turn to write."""
+
+
+class Node:
+    """`start`, then `connect` and `receive`, then `stop`. `name` is its bus channel and its place in presence."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        commands: Commands,
+        queries: Queries,
+        memberships: Following,
+        lanes: Lanes,
+        bus: Bus,
+        standing: Standing,
+        health: Health,
+        new_id: Callable[[], str],
+        heartbeat_ms: int,
+    ) -> None:
+        self.name = name
+        self.health = health
+        self.visits: set[Visit] = set()
+        self.hub = Hub(memberships, lanes, standing, health, spawn=self._spawn, look_soon=self._look_soon)
+        self._memberships = memberships
+        self._commands = commands
+        self._queries = queries
+        self._syncing = Syncing(memberships, lanes)
+        self._lanes = lanes
+        self._bus = bus
+        self._standing = standing
+        self._new_id = new_id
+        self._heartbeat_ms = heartbeat_ms
+        self._caught_up = False
+        self._look = asyncio.Event()
+        self._tasks: asyncio.TaskGroup | None = None
+        self._running: asyncio.Task[None] | None = None
+
+    # Life
+
+    async def start(self) -> None:
+        """Follow memberships, listen to the bus, keep presence and look at heads until `stop`."""
+        self._memberships.on_change = self.hub.changed
+        await self._standing.beat(self.hub.conversations)
+        begun = asyncio.Event()
+        self._running = asyncio.create_task(self._run(begun), name=f"node {self.name}")
+        await begun.wait()
+
+    async def stop(self) -> None:
+        """End every task and leave presence; sessions are closed by their owners before."""
+        self._memberships.on_change = None
+        if self._running is not None:
+            self._running.cancel()
+            await asyncio.wait([self._running])
+            self._running = None
+        await self._standing.forget()
+
+    async def _run(self, begun: asyncio.Event) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            self._tasks = tasks
+            for name, step in (("listen", self._listen), ("heads", self._look_at_heads), ("presence", self._stand)):
+                tasks.create_task(self._lasting(name, step), name=name)
+            begun.set()
+
+    async def _lasting(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """A task as old as the node: a failure of it is told, and it goes on."""
+        while True:
+            try:
+                await work()
+            except Exception:
+                self.health.count("task_failed")
+                logger.exception("%s failed and begins again", name)
+            await asyncio.sleep(LONGEST_S)
+            self._look_soon()
+
+    def _spawn(self, name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """A task of this node's; it ends by itself or with the node."""
+        if self._tasks is None:
+            work.close()
+            raise RuntimeError("the node is not started")
+        return self._tasks.create_task(self._guarded(name, work), name=name)
+
+    async def _guarded(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        """One task's failure is its own."""
+        try:
+            await work
+        except Exception:
+            self.health.count("task_failed")
+            logger.exception("%s failed", name)
+            self._look_soon()
+
+    # Sessions
+
+    async def connect(
+        self,
+        identity: Identity,
+        send: Send,
+        *,
+        push: Send | None = None,
+        ready: Callable[[], Awaitable[None]] = at_once,
+        close: Callable[[str], None] = not_closed,
+        session: Session | None = None,
+    ) -> Visit:
+        """A session for this user: hello is sent once everything appended from then on will be delivered.
+
+        `send` takes replies and, unless `push` does, pushes: JSON text as bytes. Neither may raise or call back.
+        Raises `NotReady` while the view of memberships has never caught up.
+        """
+        await self._followed()
+        visit = Visit(session or Session(self._new_id), identity, send, push=push, ready=ready, close=close)
+        hello = Hello(session=visit.session.id, user_id=identity.user_id, heartbeat_ms=self._heartbeat_ms)
+        await self.hub.attach(visit.seat, lambda: send(frames.hello(hello)))
+        visit.session.entered()
+        self.visits.add(visit)
+        return visit
+
+    async def _followed(self) -> None:
+        """Wait for the view to have caught up once: before that, old news would be told as new.
+
+        Raises `NotReady` after ten seconds.
+        """
+        ends = asyncio.get_running_loop().time() + FOLLOWED_S
+        while not self._caught_up:
+            self._caught_up = self._memberships.fresh
+            if self._caught_up:
+                return
+            if asyncio.get_running_loop().time() > ends:
+                raise NotReady("the view of conversations has not caught up yet")
+            await asyncio.sleep(FOLLOWED_S / 200)
+
+    def disconnect(self, visit: Visit) -> None:
+        """A session is over: what it still asked for is let go, what it appended stands."""
+        visit.session.closed()
+        self.visits.discard(visit)
+        self.hub.detach(visit.seat)
+        for task in visit.tasks:
+            task.cancel()
+
+    async def receive(self, visit: Visit, text: str | bytes) -> None:
+        """One text frame. It returns when the next may be received: a command has been decided and its append has
+        begun; at most 64 are in flight.
+        """
+        if visit.in_flight >= IN_FLIGHT:
+            await visit.at_most(IN_FLIGHT - 1)
+        for action in visit.session.received(text):
+            match action:
+                case Asked():
+                    await self._asked(visit, action)
+                case Say():
+                    self.health.count("frames_refused")
+                    visit.send(action.frame)
+                case Close():
+                    visit.close(action.name)
+                case Login():
+                    raise RuntimeError("a session that is connected logs in again")
+                case _:
+                    assert_never(action)
+
+    async def _asked(self, visit: Visit, asked: Asked) -> None:
+        self.health.count("commands")
+        visit.asked()
+        if not isinstance(asked.command, Query):
+            await self._commands.carry_out(visit, asked, asked.command)
+            return
+        task = self._spawn(f"query {asked.correlation_id}", self._answer(visit, asked, asked.command))
+        visit.tasks.add(task)
+        task.add_done_callback(visit.tasks.discard)
+
+    async def _answer(self, visit: Visit, asked: Asked, query: Query) -> None:
+        try:
+            frame = await self._found(visit, asked, query)
+        except Exception as error:  # noqa: BLE001 - whatever went wrong, the client is answered
+            frame = self._commands.failed(error, asked)
+        visit.answer(frame)
+
+    async def _found(self, visit: Visit, asked: Asked, query: Query) -> bytes:
+        if not self._memberships.fresh:
+            raise NotReady("the view of who may read what is behind")
+        await visit.ready()
+        who = visit.identity
+        match query:
+            case GetConversation():
+                found: object = await self._queries.get(who, query)
+            case ListConversations():
+                found = await self._queries.page(who, query)
+            case SearchMessages():
+                found = await self._queries.search(who, query)
+            case Sync():
+                synced = await self._syncing.sync(visit, query)
+                return frames.synced(asked.frame_id, synced, asked.correlation_id)
+            case _:
+                assert_never(query)
+        return frames.ack(asked.frame_id, found, asked.correlation_id)
+
+    # Staying in step
+
+    async def _listen(self) -> None:
+        """Pushes from the bus, in order; sockets get their turn to write before much has gathered."""
+        gathered = 0
+        async for payload in self._bus.subscribe(channel_of(self.name)):
+            for push in self.hub.unpack(payload):
+                self.hub.deliver(push)
+                gathered += len(push.frame)
+                if gathered > YIELD_BYTES:
+                    gathered = 0
+                    await asyncio.sleep(0)
+
+    async def _stand(self) -> None:
+        await self._standing.keep(lambda: self.hub.conversations, self._look_soon)
+
+    def _look_soon(self) -> None:
+        self._look.set()
+
+    async def _look_at_heads(self) -> None:
+        """Once a heartbeat, and when something went astray: what the heads say and no push brought is healed."""
+        pause = FIRST_S
+        while True:
+            try:
+                async with asyncio.timeout(self._heartbeat_ms / 1000):
+                    await self._look.wait()
+            except TimeoutError:
+                pass  # a heartbeat has passed
+            self._look.clear()
+            try:
+                await self.look()
+                pause = FIRST_S
+            except Unavailable as error:
+                logger.warning("heads cannot be read: %s", error)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, LONGEST_S)
+                self._look_soon()
+
+    async def look(self) -> None:
+        """Read the heads of all channels; what is still missing a second later is healed. Raises `Unavailable`."""
+        held = list(self.hub.conversations)
+        behind: dict[str, dict[str, int]] = {}
+        for start in range(0, len(held), HEADS_AT_ONCE):
+            behind |= self.hub.behind(await self._lanes.heads(held[start : start + HEADS_AT_ONCE]))
+        if not behind:
+            return
+        await asyncio.sleep(SETTLING_S)
+        for key, heads in self.hub.behind(behind).items():
+            self.hub.heal(key, heads)

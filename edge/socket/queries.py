@@ -1,0 +1,127 @@
+"""What a client may read: its own conversations, one of them, and messages that it finds; never more than its stays."""
+
+import hashlib
+import logging
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+
+from core.domain.conversation import Conversation
+from core.domain.decision import Rejected
+from core.health import Health
+from core.ports.documents import Documents, Place
+from core.ports.event_log import Unavailable
+from core.ports.hints import Cache
+from core.ports.search_index import SearchIndex
+from edge.auth.tokens import Identity
+from edge.socket.following import Following
+from edge.socket.lanes import Lanes
+from projections import conversations, messages, search_docs
+from projections.generations import Generations
+from schemas.commands import GetConversation, ListConversations, SearchMessages
+from schemas.views import ConversationView, MessageView
+
+logger: Final = logging.getLogger("caas.queries")
+FOUND_S: Final = 60.0
+FOUND_MOST: Final = 200
+"""So many ids are asked of the index and cached: some of them may not be the reader's."""
+
+_ids: Final = msgspec.json.Decoder(list[str])
+
+
+class Queries:
+    """Answers reads of one node's users. Raises `Rejected` (proved), `NotReady` and `Unavailable`."""
+
+    def __init__(
+        self,
+        *,
+        memberships: Following,
+        lanes: Lanes,
+        documents: Documents,
+        generations: Generations,
+        index: SearchIndex,
+        cache: Cache,
+        health: Health,
+    ) -> None:
+        self._memberships = memberships
+        self._lanes = lanes
+        self._documents = documents
+        self._generations = generations
+        self._index = index
+        self._cache = cache
+        self._health = health
+
+    async def get(self, who: Identity, asked: GetConversation) -> ConversationView:
+        """One conversation with its participants, for whoever was ever in it."""
+        view = await self.entered(who, asked.conversation_id)
+        head = (await self._lanes.heads([view.conversation_id]))[view.conversation_id]["sent"]
+        return conversations.view(view, _seq(view, who, head), participants=True)
+
+    async def page(self, who: Identity, asked: ListConversations) -> dict[str, Any]:
+        """`{"conversations": […], "after": id or null}`: those one is in now, by id; `after` asks for the next page."""
+        ids = sorted(key for key in self._memberships.of_user(who.tenant, who.user_id) if key > (asked.after or ""))
+        views = [view for key in ids if (view := self._memberships.get(key)) and view.holds(who.user_id)]
+        page = views[: asked.limit]
+        heads = await self._lanes.heads([view.conversation_id for view in page])
+        shown = [conversations.view(view, heads[view.conversation_id]["sent"], participants=False) for view in page]
+        return {"conversations": shown, "after": page[-1].conversation_id if len(views) > len(page) else None}
+
+    async def search(self, who: Identity, asked: SearchMessages) -> dict[str, Any]:
+        """`{"messages": […]}`, best first, as they now are."""
+        if asked.conversation_id is not None:
+            await self.entered(who, asked.conversation_id)
+            within = [asked.conversation_id]
+        else:
+            within = sorted(self._memberships.of_user(who.tenant, who.user_id))
+        found = await self._found(who, asked.text, within) if within else []
+        place = Place(messages.ROWS, self._generations.live(messages.MODEL))
+        rows = await self._documents.get(place, found)
+        views = [view for key in found if key in rows and (view := messages.view(rows[key])) is not None]
+        return {"messages": [view for view in views if self._reads(who, view)][: asked.limit]}
+
+    async def entered(self, who: Identity, conversation_id: str) -> Conversation:
+        """The conversation, if this user was ever in it. A no is proved."""
+        for proved in (False, True):
+            view = self._memberships.get(conversation_id)
+            known = view is not None and view.tenant == who.tenant
+            if view is not None and known and who.user_id in view.members:
+                return view
+            if not proved:
+                await self._memberships.prove(conversation_id)
+        if known:
+            raise Rejected("not_a_participant")
+        raise Rejected("conversation_not_found", f"there is no conversation {conversation_id}")
+
+    def _reads(self, who: Identity, message: MessageView) -> bool:
+        view = self._memberships.get(message.conversation_id)
+        member = view.members.get(who.user_id) if view is not None and view.tenant == who.tenant else None
+        return member is not None and message.text is not None and member.reads(message.seq)
+
+    async def _found(self, who: Identity, text: str, within: Sequence[str]) -> list[str]:
+        """Ids from the index, remembered for a minute; what is shown of them is read anew each time."""
+        generation = self._generations.live(search_docs.MODEL)
+        asked = msgspec.json.encode([generation, who.tenant, who.user_id, text, within])
+        key = f"search:{hashlib.sha256(asked).hexdigest()}"
+        if (kept := await self._kept(key)) is not None:
+            return kept
+        found = await self._index.search(generation, who.tenant, text, within, FOUND_MOST)
+        try:
+            await self._cache.put(key, msgspec.json.encode(found), FOUND_S)
+        except Unavailable:
+            self._health.count("cache_down")
+        return found
+
+    async def _kept(self, key: str) -> list[str] | None:
+        try:
+            kept = await self._cache.get(key)
+        except Unavailable:
+            self._health.count("cache_down")
+            return None
+        return None if kept is None else _ids.decode(kept)
+
+
+def _seq(view: Conversation, who: Identity, head: int) -> int:
+    """The last message, as far as the member reads."""
+    until = view.members[who.user_id].intervals[-1].until_seq
+    return head if until is None else min(head, until)

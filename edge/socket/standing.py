@@ -1,0 +1,95 @@
+"""Where this node stands with the others: which conversations it holds a participant of, and that it lives.
+
+All of it is a hint. While its server is down nothing breaks: pushes do not come, and heads heal.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from core.health import Health
+from core.ports.event_log import Unavailable
+from core.ports.hints import Presence
+
+logger: Final = logging.getLogger("caas.presence")
+AT_ONCE: Final = 1_000
+
+
+class Standing:
+    """Keeps one node's presence. `returned` is called when pushes may have gone astray meanwhile."""
+
+    def __init__(self, presence: Presence, node: str, ttl_s: float, health: Health) -> None:
+        self._presence = presence
+        self._node = node
+        self._ttl_s = ttl_s
+        self._health = health
+        self._astray = False
+        self._turn = asyncio.Lock()
+        self._left: set[str] = set()
+        self._wake = asyncio.Event()
+
+    async def enter(self, conversations: list[str]) -> None:
+        """This node holds a participant of these from now on; while the server is down, from when it is back."""
+        if self._astray:
+            return
+        try:
+            async with self._turn:
+                self._left.difference_update(conversations)
+                await self._presence.enter(self._node, conversations)
+        except Unavailable as error:
+            self._lost(error)
+
+    def left(self, conversation: str) -> None:
+        """Nobody here is in it any more."""
+        self._left.add(conversation)
+        self._wake.set()
+
+    async def keep(self, held: Callable[[], Iterable[str]], returned: Callable[[], None]) -> None:
+        """Say that this node lives, three times within its TTL, for ever; enter everything again when need be."""
+        while True:
+            if await self.beat(held()):
+                returned()
+            self._wake.clear()
+            try:
+                async with asyncio.timeout(self._ttl_s / 3):
+                    await self._wake.wait()
+            except TimeoutError:
+                continue
+
+    async def beat(self, held: Iterable[str]) -> bool:
+        """Say it once, and leave what was left; whether everything had to be entered again."""
+        try:
+            async with self._turn:
+                known = await self._presence.alive(self._node, self._ttl_s)
+                again = not known or self._astray
+                if again:
+                    await self._enter(list(held))
+                self._astray = False
+                await self._leave(frozenset(held))
+        except Unavailable as error:
+            self._lost(error)
+            return False
+        return again
+
+    async def forget(self) -> None:
+        """The node goes away."""
+        try:
+            await self._presence.forget(self._node)
+        except Unavailable as error:
+            logger.warning("presence did not forget us, it will by itself: %s", error)
+
+    async def _enter(self, conversations: list[str]) -> None:
+        for start in range(0, len(conversations), AT_ONCE):
+            await self._presence.enter(self._node, conversations[start : start + AT_ONCE])
+
+    async def _leave(self, held: frozenset[str]) -> None:
+        if gone := self._left - held:
+            await self._presence.leave(self._node, gone)
+        self._left.clear()
+
+    def _lost(self, error: Unavailable) -> None:
+        if not self._astray:
+            logger.warning("presence is down, pushes come late until it is back: %s", error)
+        self._astray = True
+        self._health.count("presence_lost")

@@ -1,0 +1,124 @@
+"""`sync`: what happened in a user's conversations beyond the positions they name, as ordinary pushes, then `synced`.
+
+Heads are read before rows, so the vector that is answered never says more than what was told. It is bounded by rows
+read: where they do not suffice it answers `complete: false` and how far it came, and the client asks on from there.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from core.domain.conversation import Conversation
+from core.ports.memberships import NotReady
+from edge.socket.following import Following
+from edge.socket.lanes import Heads, Lanes, Told
+from edge.socket.visit import Visit
+from schemas.commands import SYNC_ROWS, Sync
+
+PAGE: Final = 100
+CHANGES: Final = "conversation"
+REMOVED: Final = "participants-removed"
+TELLING: Final = (CHANGES, "sent", "edited", "deleted")
+"""First who is in it, then what was said, then what became of it."""
+
+Positions = dict[str, dict[str, int]]
+
+
+@dataclass(slots=True)
+class _Telling:
+    """One sync under way: to whom, and how many rows may still be read; `short` once they did not suffice."""
+
+    visit: Visit
+    rows: int
+    short: bool = False
+
+
+class Syncing:
+    """Answers syncs. Raises `NotReady` and `Unavailable`, perhaps after some rows: those are then told again."""
+
+    def __init__(self, memberships: Following, lanes: Lanes, rows: int = SYNC_ROWS) -> None:
+        self._memberships = memberships
+        self._lanes = lanes
+        self._rows = rows
+
+    async def sync(self, visit: Visit, asked: Sync) -> dict[str, Any]:
+        """Tell it all through `visit.send`; what `synced` says: `{"complete": bool, "positions": {…}}`.
+
+        Conversations that the positions lack are told from their beginning, those left up to the leaving.
+        """
+        who, telling, reached = visit.identity, _Telling(visit, self._rows), Positions()
+        views = self._views(visit)
+        told = [key for key, view in views.items() if view.holds(who.user_id) or key in asked.positions]
+        heads = await self._lanes.heads(told)
+        for key in told:
+            given = asked.positions.get(key)
+            if telling.rows > 0:
+                reached[key] = await self._conversation(telling, views[key], heads[key], given or {})
+            else:
+                telling.short = True
+                reached |= {} if given is None else {key: given}
+        return {"complete": not telling.short, "positions": reached}
+
+    def _views(self, visit: Visit) -> dict[str, Conversation]:
+        """All conversations that the user was ever in, by id."""
+        who = visit.identity
+        mine = sorted(self._memberships.of_user(who.tenant, who.user_id))
+        return {key: view for key in mine if (view := self._memberships.get(key)) is not None}
+
+    async def _conversation(
+        self, telling: _Telling, view: Conversation, heads: Heads, given: dict[str, int]
+    ) -> dict[str, int]:
+        goals = await self._goals(view, telling.visit.identity.user_id, heads)
+        reached = {}
+        for lane in TELLING:
+            start = given.get(lane, 0)
+            reached[lane] = await self._lane(telling, view, lane, start, max(start, goals[lane]))
+        return reached
+
+    async def _goals(self, view: Conversation, user_id: str, heads: Heads) -> Heads:
+        """How far the user may be told: whoever left knows the changes up to the one that says so."""
+        stay = view.members[user_id].intervals[-1]
+        if stay.until_seq is None:
+            return heads
+        left = await self._left(view.conversation_id, user_id, heads[CHANGES])
+        return {**heads, CHANGES: left, "sent": min(heads["sent"], stay.until_seq)}
+
+    async def _left(self, conversation_id: str, user_id: str, head: int) -> int:
+        while head > 0:
+            for one in await self._lanes.told(conversation_id, CHANGES, 0, head, PAGE, reverse=True):
+                change, head = one.row["change"], one.n - 1
+                if change["change"] == REMOVED and change["applied"] and user_id in change["participants"]:
+                    return one.n
+            if head < PAGE:
+                break
+        return 0
+
+    async def _lane(self, telling: _Telling, view: Conversation, lane: str, start: int, goal: int) -> int:
+        """Tell one lane; the number up to which it was told."""
+        at = start
+        while at < goal:
+            if telling.rows <= 0:
+                telling.short = True
+                return at
+            await telling.visit.ready()
+            limit = min(PAGE, telling.rows)
+            told = await self._lanes.told(view.conversation_id, lane, at, goal, limit)
+            view = await self._as_new_as(view, told)
+            member = view.members[telling.visit.identity.user_id]
+            for one in told:
+                if one.frame and (lane == CHANGES or member.reads(one.seq)):
+                    telling.visit.send(one.frame)
+            telling.rows -= max(1, len(told))
+            at = told[-1].n if len(told) == limit else goal
+        return goal
+
+    async def _as_new_as(self, view: Conversation, told: Sequence[Told]) -> Conversation:
+        """A view that knows who may read these rows. Raises `NotReady`."""
+        n = max((one.conversation_n for one in told), default=0)
+        if n <= view.n:
+            return view
+        await self._memberships.wait_for(view.conversation_id, n)
+        newer = self._memberships.get(view.conversation_id)
+        if newer is None or newer.n < n:
+            raise NotReady("the view of who may read this is behind")
+        return newer

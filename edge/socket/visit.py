@@ -1,0 +1,66 @@
+"""One session as its node has it: who it is, how it is reached, and what it still waits for."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from edge.auth.tokens import Identity
+from edge.socket.channel import Seat
+from edge.socket.session import Session
+
+Send = Callable[[bytes], None]
+
+
+async def at_once() -> None:
+    """There is always room."""
+
+
+def not_closed(name: str) -> None:
+    """Nobody to tell."""
+
+
+class Visit:
+    """`send` takes replies and `push` pushes, whole frames, and neither raises; `ready` returns when there is room
+    for more of what the client asked for; `close` is told a name of `schemas.errors.CLOSES`.
+    """
+
+    __slots__ = ("_moved", "close", "identity", "in_flight", "ready", "seat", "send", "session", "tasks")
+
+    def __init__(
+        self,
+        session: Session,
+        identity: Identity,
+        send: Send,
+        *,
+        push: Send | None = None,
+        ready: Callable[[], Awaitable[None]] = at_once,
+        close: Callable[[str], None] = not_closed,
+    ) -> None:
+        self.session: Final = session
+        self.identity: Final = identity
+        self.seat: Final = Seat(identity.tenant, identity.user_id, push or send)
+        self.send: Final = send
+        self.ready: Final = ready
+        self.close: Final = close
+        self.in_flight = 0
+        self.tasks: set[asyncio.Task[None]] = set()
+        self._moved: asyncio.Event | None = None
+
+    def asked(self) -> None:
+        """A command came in; it is in flight until `answer`."""
+        self.in_flight += 1
+
+    def answer(self, frame: bytes) -> None:
+        """Answer one command."""
+        self.send(frame)
+        self.in_flight -= 1
+        if self._moved is not None:
+            self._moved.set()
+            self._moved = None
+
+    async def at_most(self, in_flight: int) -> None:
+        """Return when no more than this many commands are in flight."""
+        while self.in_flight > in_flight:
+            if self._moved is None:
+                self._moved = asyncio.Event()
+            await self._moved.wait()

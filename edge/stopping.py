@@ -1,0 +1,39 @@
+"""How a process ends: the first SIGTERM or Ctrl-C asks it to, the second ends it at once."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Coroutine
+from typing import Any, Final
+
+INTERRUPTED: Final = 130
+
+
+def on_signals() -> asyncio.Event:
+    """An event that the first signal sets; a second signal ends the process: nothing acknowledged is lost by that."""
+    asked = asyncio.Event()
+
+    def ask() -> None:
+        if asked.is_set():
+            os._exit(INTERRUPTED)
+        asked.set()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ask)
+    return asked
+
+
+async def until(asked: asyncio.Event, *services: tuple[str, Coroutine[Any, Any, None]]) -> None:
+    """Run the named services until asked to stop; one that ends or fails by itself ends them all, and is raised."""
+    tasks = [asyncio.create_task(service, name=name) for name, service in services]
+    asking = asyncio.create_task(asked.wait(), name="asked-to-stop")
+    try:
+        done, _ = await asyncio.wait([asking, *tasks], return_when=asyncio.FIRST_COMPLETED)
+        for task in done - {asking}:
+            task.result()
+            raise RuntimeError(f"{task.get_name()} ended by itself")
+    finally:
+        for task in (asking, *tasks):
+            task.cancel()
+        await asyncio.gather(asking, *tasks, return_exceptions=True)

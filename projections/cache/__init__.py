@@ -1,0 +1,1 @@
+"""The roles Redis plays (cache, bus, presence), in process and on Redis."""

@@ -1,0 +1,1 @@
+"""Where text is found: memory (the reference), FTS5, Elasticsearch."""

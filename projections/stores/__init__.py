@@ -1,0 +1,1 @@
+"""Where rows lie: memory (the reference), SQLite, MongoDB."""

@@ -1,0 +1,154 @@
+"""Rows in dictionaries: what the guarantees of Documents mean, without a disk, a thread or a clock."""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from core.ports.documents import Changes, Checkpoint, Index, Place, Row, Table, Write
+from projections.stores.facets import at_path, merged
+from schemas.topics import Partition
+
+
+class MemoryDocuments:
+    """Documents in memory; what is saved lives as long as this object, whoever started or stopped it.
+
+    Deterministic. `save` gives way to others before, between and after single rows, heads and the checkpoint: a
+    caller cancelled there leaves exactly a prefix.
+    """
+
+    def __init__(self) -> None:
+        self._rows: dict[tuple[str, str, int], dict[str, Row]] = {}
+        self._checkpoints: dict[tuple[str, int], dict[Partition, int]] = {}
+        self._pointers: dict[str, dict[str, Any]] = {}
+
+    async def start(self, tables: Iterable[Table]) -> None:  # noqa: ARG002 - the port's, not needed here
+        """Nothing to connect to."""
+        await asyncio.sleep(0)
+
+    async def stop(self) -> None:
+        """Nothing to let go of."""
+        await asyncio.sleep(0)
+
+    async def get(self, place: Place, ids: Iterable[str]) -> dict[str, Row]:
+        """The rows with these ids that exist."""
+        await asyncio.sleep(0)
+        rows = self._at(place)
+        return {row: _own(rows[row]) for row in ids if row in rows}
+
+    async def save(self, changes: Changes) -> frozenset[str]:
+        """Save a batch, one thing a turn; the ids of rows newly made."""
+        made: set[str] = set()
+        await asyncio.sleep(0)
+        for place, writes in changes.rows:
+            for write in writes:
+                if self._put(place, write):
+                    made.add(write.id)
+                await asyncio.sleep(0)
+        for place, writes in changes.heads:
+            for write in writes:
+                self._put(place, write)
+                await asyncio.sleep(0)
+        if changes.checkpoint is not None:
+            self._stand(changes.checkpoint)
+            await asyncio.sleep(0)
+        return frozenset(made)
+
+    def _put(self, place: Place, write: Write) -> bool:
+        """Merge one row; whether it is new."""
+        rows = self._rows.setdefault(_name(place), {})
+        there = rows.get(write.id)
+        row = merged(there, write)
+        if row is not None:
+            rows[write.id] = _own(row)
+        return there is None
+
+    def _stand(self, checkpoint: Checkpoint) -> None:
+        stands = self._checkpoints.setdefault((checkpoint.processor, checkpoint.generation), {})
+        for partition, at in checkpoint.positions.items():
+            stands[partition] = max(at, stands.get(partition, at))
+
+    async def find(
+        self,
+        place: Place,
+        index: str,
+        equals: Sequence[str],
+        *,
+        low: int | None = None,
+        high: int | None = None,
+        after: str | None = None,
+        limit: int = 100,
+        reverse: bool = False,
+    ) -> list[Row]:
+        """Rows by a declared index. Looks at every row of the table."""
+        await asyncio.sleep(0)
+        declared = next(one for one in place.table.indexes if one.name == index)
+        wanted = dict(zip(declared.equals, equals, strict=True))
+        found = [row for row in self._at(place).values() if all(at_path(row, f) == v for f, v in wanted.items())]
+        if declared.order is None:
+            found = [row for row in found if after is None or (row["_id"] < after if reverse else row["_id"] > after)]
+            found.sort(key=lambda row: str(row["_id"]), reverse=reverse)
+        else:
+            found = _in_order(found, declared, low, high, reverse)
+        return [_own(row) for row in found[:limit]]
+
+    async def scan(self, place: Place, *, after: str = "", limit: int = 1000) -> list[Row]:
+        """The next rows by `_id`."""
+        await asyncio.sleep(0)
+        rows = self._at(place)
+        return [_own(rows[row]) for row in sorted(row for row in rows if row > after)[:limit]]
+
+    async def checkpoints(self, processor: str, generation: int) -> dict[Partition, int]:
+        """The next position of each partition that a processor has read."""
+        await asyncio.sleep(0)
+        return dict(self._checkpoints.get((processor, generation), {}))
+
+    async def pointer(self, name: str) -> dict[str, Any] | None:
+        """The document kept under this name."""
+        await asyncio.sleep(0)
+        return _own(self._pointers[name]) if name in self._pointers else None
+
+    async def point(self, name: str, document: Mapping[str, Any], expected: Mapping[str, Any] | None) -> bool:
+        """Replace the document under this name if it equals `expected`; whether it did."""
+        await asyncio.sleep(0)
+        if self._pointers.get(name) != (None if expected is None else dict(expected)):
+            return False
+        self._pointers[name] = _own(document)
+        return True
+
+    async def prepare(self, places: Iterable[Place]) -> None:
+        """Make a generation's tables."""
+        await asyncio.sleep(0)
+        for place in places:
+            self._rows.setdefault(_name(place), {})
+
+    async def drop(self, places: Iterable[Place], checkpoint: tuple[str, int] | None = None) -> None:
+        """Delete a generation's tables and checkpoints."""
+        await asyncio.sleep(0)
+        for place in places:
+            self._rows.pop(_name(place), None)
+        if checkpoint is not None:
+            self._checkpoints.pop(checkpoint, None)
+
+    def _at(self, place: Place) -> dict[str, Row]:
+        return self._rows.get(_name(place), {})
+
+
+def _name(place: Place) -> tuple[str, str, int]:
+    return place.table.model, place.table.name, place.generation
+
+
+def _own(document: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy that shares nothing with the original, and holds what JSON holds."""
+    copy: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(document))
+    return copy
+
+
+def _in_order(rows: list[Row], index: Index, low: int | None, high: int | None, reverse: bool) -> list[Row]:
+    """The rows that have the order field within the range, by it and then by id."""
+    path = index.order or ""
+    placed = [(order, row["_id"], row) for row in rows if (order := at_path(row, path)) is not None]
+    inside = [one for one in placed if (low is None or one[0] >= low) and (high is None or one[0] < high)]
+    inside.sort(key=lambda one: one[:2], reverse=reverse)
+    return [row for _, _, row in inside]

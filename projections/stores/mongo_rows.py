@@ -1,0 +1,120 @@
+"""How rows lie in MongoDB: a facet is a subdocument with `pos` first, so that `$max` keeps the newer as a whole."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+from urllib.parse import unquote
+
+from bson.codec_options import CodecOptions, TypeDecoder, TypeRegistry
+from bson.int64 import Int64
+from pymongo import UpdateOne
+
+from core.ports.documents import Checkpoint, Facet, Index, Place, Row, Write
+from schemas.topics import Partition
+
+LOWEST: Final = Int64(-(1 << 63))
+
+
+class _Plain(TypeDecoder):
+    """Int64 comes back as int: encoders of JSON refuse its class."""
+
+    bson_type = Int64
+
+    def transform_bson(self, value: Any) -> int:
+        return int(value)
+
+
+CODEC: Final[CodecOptions[dict[str, Any]]] = CodecOptions(type_registry=TypeRegistry([_Plain()]))
+
+
+def field_of(name: str) -> str:
+    """A facet's name as a field: dots and dollars mean something to MongoDB, user ids may have them."""
+    return name.replace("%", "%25").replace(".", "%2E").replace("$", "%24")
+
+
+def collection_of(place: Place) -> str:
+    """The collection of a table in a generation."""
+    return f"{place.table.model}.{place.table.name}.g{place.generation}"
+
+
+def document_of(write: Write) -> dict[str, Any]:
+    """The whole row, to insert."""
+    return {"_id": write.id, **write.fixed, **{field_of(name): _facet(facet) for name, facet in write.facets.items()}}
+
+
+def update_of(write: Write) -> UpdateOne:
+    """The same as an upsert that keeps what is newer."""
+    change: dict[str, Any] = {}
+    if write.facets:
+        change["$max"] = {field_of(name): _facet(facet) for name, facet in write.facets.items()}
+    if write.fixed:
+        change["$set"] = dict(write.fixed)
+    return UpdateOne({"_id": write.id}, change or {"$setOnInsert": {"_id": write.id}}, upsert=True)
+
+
+def _facet(facet: Facet) -> dict[str, Any]:
+    # Of one type everywhere: BSON would take int32 for small numbers.
+    return {**facet, "pos": Int64(facet["pos"])}
+
+
+def row_of(document: Mapping[str, Any]) -> Row:
+    """The row that a document holds."""
+    return {unquote(name) if "%" in name else name: value for name, value in document.items()}
+
+
+def rows_of(documents: Iterable[Mapping[str, Any]]) -> list[Row]:
+    """Rows in the order of the documents."""
+    return [row_of(document) for document in documents]
+
+
+def index_of(place: Place, name: str) -> Index:
+    """The declared index of this name. Raises KeyError."""
+    for index in place.table.indexes:
+        if index.name == name:
+            return index
+    raise KeyError(f"table {place.table.name} declares no index {name!r}")
+
+
+def keys_of(index: Index) -> list[tuple[str, int]]:
+    """What MongoDB indexes."""
+    return [(field, 1) for field in (*index.equals, index.order or "_id")]
+
+
+def filter_of(index: Index, equals: Sequence[str], low: int | None, high: int | None, after: str | None) -> Any:
+    """The query for a range of an index. Numbers compare with numbers only: rows without the field are not found."""
+    found: dict[str, Any] = dict(zip(index.equals, equals, strict=True))
+    if index.order is not None:
+        found[index.order] = {"$gte": LOWEST if low is None else Int64(low)}
+        if high is not None:
+            found[index.order]["$lt"] = Int64(high)
+    if after is not None:
+        found["_id"] = {"$gt": after}
+    return found
+
+
+def order_of(index: Index, reverse: bool) -> list[tuple[str, int]]:
+    """The sort of an index."""
+    way = -1 if reverse else 1
+    return [("_id", way)] if index.order is None else [(index.order, way), ("_id", way)]
+
+
+def checkpoint_id(processor: str, generation: int) -> str:
+    """The document that holds a processor's checkpoints of one generation."""
+    return f"{processor}/{generation}"
+
+
+def checkpoint_change(checkpoint: Checkpoint) -> dict[str, Any]:
+    """All positions in one atomic update; none goes back."""
+    return {
+        "$max": {
+            f"at.{field_of(at.topic)}:{at.number}": Int64(position) for at, position in checkpoint.positions.items()
+        }
+    }
+
+
+def positions_of(document: Mapping[str, Any] | None) -> dict[Partition, int]:
+    """The positions in a checkpoint document."""
+    found: dict[Partition, int] = {}
+    for name, position in ({} if document is None else document["at"]).items():
+        topic, _, number = name.rpartition(":")
+        found[Partition(unquote(topic), int(number))] = position
+    return found

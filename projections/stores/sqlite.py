@@ -1,0 +1,198 @@
+"""Rows in one SQLite file: a batch is one transaction, so that rows, heads and checkpoint come and go together."""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from core.ports.documents import Changes, Checkpoint, Place, Row, Table
+from core.ports.event_log import Unavailable
+from projections.stores.sqlite_table import SqliteTable
+from projections.stores.sqlite_thread import SqliteThread, transaction
+from schemas.topics import Partition
+
+_SCHEMA: Final = (
+    """CREATE TABLE IF NOT EXISTS checkpoints (processor TEXT, generation INTEGER, topic TEXT, partition INTEGER,
+    position INTEGER, PRIMARY KEY (processor, generation, topic, partition)) WITHOUT ROWID""",
+    "CREATE TABLE IF NOT EXISTS pointers (name TEXT PRIMARY KEY, doc TEXT) WITHOUT ROWID",
+)
+_STAND: Final = (
+    "INSERT INTO checkpoints SELECT ?1, ?2, json_extract(value, '$[0]'), json_extract(value, '$[1]'),"
+    " json_extract(value, '$[2]') FROM json_each(?3) WHERE true"
+    " ON CONFLICT DO UPDATE SET position = max(position, excluded.position)"
+)
+T = TypeVar("T")
+_RETRY_S: Final = 0.2
+_document: Final = msgspec.json.Decoder(dict[str, Any])
+
+
+class SqliteDocuments:
+    """Documents in a file.
+
+    `synchronous=NORMAL`: a killed process loses nothing; a power failure may take back the last saves, but whole and
+    from the newest on, each with the checkpoint that belongs to it, and the log, which is synced, has the records to do
+    them again. So no save waits for the disk.
+
+    Reads have connections and threads of their own and never wait for a save; whole passes (`scan`) have another one.
+    Several processes may use one file; with `read_only` a save raises `Unavailable`.
+    """
+
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        self._path = path
+        self._read_only = read_only
+        self._writer = SqliteThread(path, "documents-writer")
+        self._reader = SqliteThread(path, "documents-reader", read_only=True)
+        self._scanner = SqliteThread(path, "documents-scanner", read_only=True)
+        self._tables: dict[tuple[str, str, int], SqliteTable] = {}
+        self._prepared: set[str] = set()
+
+    async def start(self, tables: Iterable[Table]) -> None:  # noqa: ARG002 - tables are made when they are prepared
+        """Open the file; a reader waits until there is one."""
+        if not self._read_only:
+            await self._writer.start(*_SCHEMA)
+        while True:
+            try:
+                await self._reader.start()
+                await self._scanner.start()
+            except Unavailable:
+                if not self._read_only:
+                    raise
+                await asyncio.sleep(_RETRY_S)
+            else:
+                return
+
+    async def stop(self) -> None:
+        """Finish what runs and close the file."""
+        await self._reader.stop()
+        await self._scanner.stop()
+        await self._writer.stop()
+
+    async def get(self, place: Place, ids: Iterable[str]) -> dict[str, Row]:
+        """The rows with these ids that exist."""
+        table, wanted = self._table(place), list(ids)
+        found = await self._reader.run(lambda connection: table.get(connection, wanted))
+        return {row["_id"]: row for row in found}
+
+    async def find(
+        self,
+        place: Place,
+        index: str,
+        equals: Sequence[str],
+        *,
+        low: int | None = None,
+        high: int | None = None,
+        after: str | None = None,
+        limit: int = 100,
+        reverse: bool = False,
+    ) -> list[Row]:
+        """Rows by a declared index."""
+        table = self._table(place)
+        return await self._reader.run(
+            lambda connection: table.find(
+                connection, index, equals, low=low, high=high, after=after, limit=limit, reverse=reverse
+            )
+        )
+
+    async def scan(self, place: Place, *, after: str = "", limit: int = 1000) -> list[Row]:
+        """The next rows by `_id`."""
+        table = self._table(place)
+        return await self._scanner.run(lambda connection: table.scan(connection, after, limit))
+
+    async def save(self, changes: Changes) -> frozenset[str]:
+        """Save a batch in one transaction; the ids of rows newly made."""
+        return await self._write(lambda connection: self._save(connection, changes))
+
+    def _save(self, connection: sqlite3.Connection, changes: Changes) -> frozenset[str]:
+        made: set[str] = set()
+        for place, writes in changes.rows:
+            made |= self._ready(connection, place).save(connection, writes)
+        for place, writes in changes.heads:
+            self._ready(connection, place).save(connection, writes)
+        if changes.checkpoint is not None:
+            _stand(connection, changes.checkpoint)
+        return frozenset(made)
+
+    async def checkpoints(self, processor: str, generation: int) -> dict[Partition, int]:
+        """The next position of each partition that a processor has read."""
+        sql = "SELECT topic, partition, position FROM checkpoints WHERE processor = ? AND generation = ?"
+        found = await self._reader.run(lambda connection: connection.execute(sql, (processor, generation)).fetchall())
+        return {Partition(topic, number): at for topic, number, at in found}
+
+    async def pointer(self, name: str) -> dict[str, Any] | None:
+        """The document kept under this name."""
+        return await self._reader.run(lambda connection: _pointer(connection, name))
+
+    async def point(self, name: str, document: Mapping[str, Any], expected: Mapping[str, Any] | None) -> bool:
+        """Replace the document under this name if it equals `expected`; whether it did."""
+
+        def replace(connection: sqlite3.Connection) -> bool:
+            if _pointer(connection, name) != (None if expected is None else dict(expected)):
+                return False
+            text = msgspec.json.encode(document).decode()
+            connection.execute("INSERT OR REPLACE INTO pointers VALUES (?, ?)", (name, text))
+            return True
+
+        return await self._write(replace)
+
+    async def prepare(self, places: Iterable[Place]) -> None:
+        """Make a generation's tables and indexes."""
+        wanted = list(places)
+
+        def prepare(connection: sqlite3.Connection) -> None:
+            for place in wanted:
+                self._ready(connection, place)
+
+        await self._write(prepare)
+
+    async def drop(self, places: Iterable[Place], checkpoint: tuple[str, int] | None = None) -> None:
+        """Delete a generation's tables and checkpoints."""
+        tables = [self._table(place) for place in places]
+
+        def drop(connection: sqlite3.Connection) -> None:
+            for table in tables:
+                self._prepared.discard(table.name)
+                table.drop(connection)
+            if checkpoint is not None:
+                connection.execute("DELETE FROM checkpoints WHERE processor = ? AND generation = ?", checkpoint)
+
+        await self._write(drop)
+
+    async def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run `work` in a transaction. After a failure every table is looked at again: it may be gone."""
+
+        def whole(connection: sqlite3.Connection) -> T:
+            try:
+                with transaction(connection):
+                    return work(connection)
+            except BaseException:
+                self._prepared.clear()
+                raise
+
+        return await self._writer.run(whole)
+
+    def _table(self, place: Place) -> SqliteTable:
+        key = (place.table.model, place.table.name, place.generation)
+        if key not in self._tables:
+            self._tables[key] = SqliteTable(place)
+        return self._tables[key]
+
+    def _ready(self, connection: sqlite3.Connection, place: Place) -> SqliteTable:
+        """The table of a place, made if this process has not seen it made."""
+        table = self._table(place)
+        if table.name not in self._prepared:
+            table.prepare(connection)
+            self._prepared.add(table.name)
+        return table
+
+
+def _stand(connection: sqlite3.Connection, checkpoint: Checkpoint) -> None:
+    lines = [[*partition, at] for partition, at in checkpoint.positions.items()]
+    connection.execute(_STAND, (checkpoint.processor, checkpoint.generation, msgspec.json.encode(lines).decode()))
+
+
+def _pointer(connection: sqlite3.Connection, name: str) -> dict[str, Any] | None:
+    found = connection.execute("SELECT doc FROM pointers WHERE name = ?", (name,)).fetchone()
+    return _document.decode(found[0]) if found else None

@@ -1,0 +1,137 @@
+"""A table of rows in SQLite: each row one JSON text, and beside it the fields that its declared indexes ask for.
+
+Rows are appended in the order they come, and found by an index over their ids: ids are random, and kept in the order of
+ids the rows of one batch would each rewrite a page. Columns filled by us, rather
+than expression indexes, because SQLite would parse each text once per index and write.
+"""
+
+# ruff: noqa: S608 - the names put into statements are declared in code, and quoted
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from core.ports.documents import Index, Place, Row, Write
+from projections.stores.facets import at_path, merged
+
+_encode: Final = msgspec.json.Encoder().encode
+_rows: Final = msgspec.json.Decoder(list[dict[str, Any]])
+
+
+class SqliteTable:
+    """The statements of one place. Methods run on the thread that owns the connection they are given."""
+
+    def __init__(self, place: Place) -> None:
+        self._table = place.table
+        self.name = quoted(f"{place.table.model}/{place.table.name}/{place.generation}")
+        self._paths = _paths(place.table.indexes)
+        columns = ["id", "doc", *map(quoted, self._paths)]
+        values = ", ".join(f"json_extract(value, '$[{n}]')" for n in range(len(columns)))
+        self._put = (
+            f"INSERT INTO {self.name} ({', '.join(columns)}) SELECT {values} FROM json_each(?) WHERE true"
+            f" ON CONFLICT (id) DO UPDATE SET {', '.join(f'{c} = excluded.{c}' for c in columns[1:])}"
+        )
+
+    def prepare(self, connection: sqlite3.Connection) -> None:
+        """Make the table, and what columns and indexes it lacks."""
+        connection.execute(
+            f"CREATE TABLE IF NOT EXISTS {self.name} (number INTEGER PRIMARY KEY, id TEXT UNIQUE, doc TEXT)"
+        )
+        there = {column for _, column, *_ in connection.execute(f"PRAGMA table_info ({self.name})")}
+        for path in self._paths:
+            if path not in there:
+                self._add(connection, path)
+        for index in self._table.indexes:
+            where = f" WHERE {quoted(index.order)} IS NOT NULL" if index.order else ""
+            columns = ", ".join(map(quoted, [*index.equals, index.order or "id"]))
+            name = quoted(f"{self.name[1:-1]}/{index.name}")
+            connection.execute(f"CREATE INDEX IF NOT EXISTS {name} ON {self.name} ({columns}){where}")
+
+    def _add(self, connection: sqlite3.Connection, path: str) -> None:
+        """A column that rows already there get their value for."""
+        connection.execute(f"ALTER TABLE {self.name} ADD COLUMN {quoted(path)}")
+        json_path = "$" + "".join(f'."{step}"' for step in path.split("."))
+        connection.execute(f"UPDATE {self.name} SET {quoted(path)} = json_extract(doc, ?)", (json_path,))
+
+    def drop(self, connection: sqlite3.Connection) -> None:
+        """Delete the table with its indexes."""
+        connection.execute(f"DROP TABLE IF EXISTS {self.name}")
+
+    def save(self, connection: sqlite3.Connection, writes: Sequence[Write]) -> set[str]:
+        """Merge these into the rows that are there; the ids of new rows. Within a transaction of the caller's."""
+        there = {row["_id"]: row for row in self.get(connection, [write.id for write in writes])}
+        changed: dict[str, Row] = {}
+        for write in writes:
+            row = merged(changed.get(write.id) or there.get(write.id), write)
+            if row is not None:
+                changed[write.id] = row
+        if changed:
+            connection.execute(self._put, (_encode([self._line(row) for row in changed.values()]).decode(),))
+        return changed.keys() - there.keys()
+
+    def _line(self, row: Row) -> list[Any]:
+        return [row["_id"], _encode(row).decode(), *(at_path(row, path) for path in self._paths)]
+
+    def get(self, connection: sqlite3.Connection, ids: Iterable[str]) -> list[Row]:
+        """The rows with these ids that exist."""
+        sql = f"SELECT doc FROM {self.name} WHERE id IN (SELECT value FROM json_each(?))"
+        return self._read(connection, sql, [_encode(list(ids)).decode()])
+
+    def scan(self, connection: sqlite3.Connection, after: str, limit: int) -> list[Row]:
+        """The next rows by id."""
+        sql = f"SELECT doc FROM {self.name} WHERE id > ? ORDER BY id LIMIT ?"
+        return self._read(connection, sql, [after, limit])
+
+    def find(
+        self,
+        connection: sqlite3.Connection,
+        name: str,
+        equals: Sequence[str],
+        *,
+        low: int | None,
+        high: int | None,
+        after: str | None,
+        limit: int,
+        reverse: bool,
+    ) -> list[Row]:
+        """Rows by a declared index."""
+        index = next(one for one in self._table.indexes if one.name == name)
+        bounds: list[tuple[str, Any]] = [
+            (f"{quoted(field)} = ?", value) for field, value in zip(index.equals, equals, strict=True)
+        ]
+        way = "DESC" if reverse else "ASC"
+        if index.order:
+            field = quoted(index.order)
+            bounds += [(f"{field} >= ?", low), (f"{field} < ?", high)]
+            present, order = f"{field} IS NOT NULL", f"{field} {way}"
+        else:
+            bounds += [("id < ?" if reverse else "id > ?", after)]
+            present, order = "id IS NOT NULL", f"id {way}"
+        given = [(condition, value) for condition, value in bounds if value is not None]
+        where = " AND ".join([condition for condition, _ in given] + [present])
+        sql = f"SELECT doc FROM {self.name} WHERE {where} ORDER BY {order} LIMIT ?"
+        return self._read(connection, sql, [*(value for _, value in given), limit])
+
+    def _read(self, connection: sqlite3.Connection, sql: str, parameters: Sequence[Any]) -> list[Row]:
+        """All rows in one step. A table that nobody has made yet has none."""
+        try:
+            [text] = connection.execute(f"SELECT group_concat(doc, ',') FROM ({sql})", parameters).fetchone()
+        except sqlite3.OperationalError as error:
+            # SQLite has no code of its own for this.
+            if str(error).startswith("no such table"):
+                return []
+            raise
+        return _rows.decode(f"[{text or ''}]")
+
+
+def quoted(name: str) -> str:
+    """An SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _paths(indexes: Iterable[Index]) -> tuple[str, ...]:
+    """The fields that indexes ask for, once each, in the order of their declaration."""
+    fields = (field for index in indexes for field in (*index.equals, index.order) if field)
+    return tuple(dict.fromkeys(fields))

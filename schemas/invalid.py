@@ -1,0 +1,40 @@
+"""A value that does not fit its schema is told by a JSON pointer to the place and one of four codes."""
+
+import re
+from typing import Final
+
+import msgspec
+
+from schemas.errors import Problem, problem
+
+CODES: Final = ("missing", "type", "value", "bounds")
+"""There is none; of another type; none of those allowed; too short, long, small or large."""
+
+_WHERE: Final = re.compile(r" - at (?:`key` in )?`\$(?P<path>[^`]*)`$")
+_MISSING: Final = re.compile(r"^Object missing required field `(?P<field>[^`]+)`$")
+_STEP: Final = re.compile(r"\.(\w+)|\[(\d+|\.\.\.)\]")
+
+
+def misfit(error: msgspec.ValidationError, below: str = "") -> tuple[str, str, str]:
+    """`(pointer, code, reason)`; msgspec says `… - at `$.text``. A value of a map is told as `...`, its key unsaid."""
+    message = str(error)
+    found = _WHERE.search(message)
+    reason = message[: found.start()] if found else message
+    pointer = below + "".join(f"/{name or index}" for name, index in _STEP.findall(found["path"] if found else ""))
+    if missing := _MISSING.match(reason):
+        return f"{pointer}/{missing['field']}", "missing", reason
+    return pointer, _code(reason), reason
+
+
+def validation_failed(error: msgspec.ValidationError, below: str = "") -> Problem:
+    """The problem to tell; `below` is where the value stands in what the client sent."""
+    pointer, code, reason = misfit(error, below)
+    return problem("validation_failed", reason, errors=[{"pointer": pointer, "code": code}])
+
+
+def _code(reason: str) -> str:
+    if reason.startswith("Invalid ") or " matching regex " in reason:
+        return "value"
+    if " of length " in reason or re.search(r"` [<>]=? ", reason) or reason == "Integer value out of range":
+        return "bounds"
+    return "type"

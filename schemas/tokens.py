@@ -1,0 +1,42 @@
+"""What the gateway's token route is asked and answers, and how HTTP tells an error (RFC 9457)."""
+
+from typing import Final
+
+import msgspec
+
+from schemas.commands import UserId
+
+TOKEN_PATH: Final = "/api/v1/auth/sdk/token"  # noqa: S105 - a path
+APP_KEY: Final = "X-App-Key"
+APP_SECRET: Final = "X-App-Secret"  # noqa: S105 - the name of a header
+PROBLEM_JSON: Final = "application/problem+json"
+
+
+class TokenRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """An application asks for a token of one of its users."""
+
+    user_id: UserId
+
+
+class TokenAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What opens a socket: the token, the seconds it is good for, and where the nodes are."""
+
+    token: str
+    expires_in: int
+    socket_urls: list[str]
+    token_type: str = "Bearer"  # noqa: S105 - a scheme
+
+
+class ProblemDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One entry of the table of errors as HTTP tells it; `type` is `urn:caas:error:` and the code."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    code: str
+    correlation_id: str
+    retry: bool
+    retry_after_ms: int | None = None
+    errors: list[dict[str, str]] | None = None

@@ -1,0 +1,141 @@
+"""The gate: a live worker works each batch inside it, so that whoever asks for a pause finds no batch in the middle.
+
+A pause is asked in the model's pointer. The worker closes its gate, confirms how far each of its partitions is saved,
+and waits until the pointer changes: another generation is live, and it goes on there; or the pause is gone. A worker
+that has waited as long as the pause may last takes it back itself, by compare-and-set: a switch after that fails.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from core.patience import patiently
+from core.ports.event_log import Received
+from core.positions import position
+from projections.generations import Pause, Pointer, read_pointer, replace_pointer
+from schemas.topics import Partition
+from streams.worker import StoreBehindLog, Worker
+
+logger: Final = logging.getLogger("caas.gate")
+POLL_S: Final = 0.1
+CLOSED_POLL_S: Final = 0.02
+
+
+def confirmation_of(model: str, at: Partition) -> str:
+    """Under which name the worker that holds a partition confirms a pause: `{request, position}`."""
+    return f"paused {model} {at.topic} {at.number}"
+
+
+def _always() -> bool:
+    return True
+
+
+class Gate:
+    """Stands before one worker that has begun. `held` says which partitions are this worker's now; `settled` whether
+    everything saved was also emitted by now: not before does the gate close.
+    """
+
+    def __init__(
+        self,
+        worker: Worker,
+        held: Callable[[], Iterable[Partition]],
+        settled: Callable[[], bool] = _always,
+    ) -> None:
+        self._worker = worker
+        self._documents = worker.documents
+        self._health = worker.health
+        self._held = held
+        self._settled = settled
+        self._looked_for: frozenset[Partition] = frozenset()
+        self._lock = asyncio.Lock()
+
+    async def work(self, received: Sequence[Received]) -> None:
+        """Take one batch through when the gate is open. Raises `StoreBehindLog`.
+
+        Before the first batch of a new assignment the pointer is read: who held these partitions before may have
+        confirmed a pause.
+        """
+        async with self._lock:
+            held = frozenset(self._held())
+            if held != self._looked_for:
+                await self._heed(await self._pointer())
+                self._looked_for = held
+            await self._worker.work(received)
+
+    async def watch(self) -> None:
+        """Look at the pointer ten times a second, for ever, and heed it. Raises `StoreBehindLog`."""
+        while True:
+            pointer = await self._pointer()
+            wait = POLL_S
+            if pointer.version == 0:
+                await self._replace(pointer, version=self._worker.processor.version)
+            elif pointer.live != self._worker.generation or pointer.pause is not None:
+                async with self._lock:
+                    wait = await self._heed(pointer)
+            await asyncio.sleep(wait)
+
+    async def _heed(self, pointer: Pointer) -> float:
+        """Inside the lock: wait while a pause is asked, go on in the live generation; when to look again."""
+        if pointer.pause is not None and pointer.live == self._worker.generation:
+            if not self._settled():
+                return CLOSED_POLL_S
+            pointer = await self._closed(pointer.pause)
+        if pointer.live != self._worker.generation:
+            await self._change_over(pointer.live)
+        return POLL_S
+
+    async def _closed(self, pause: Pause) -> Pointer:
+        """Confirm, and wait until this pause is over; the pointer then."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        await self._confirm(pause)
+        while True:
+            pointer = await self._pointer()
+            if pointer.pause is None or pointer.pause.request != pause.request:
+                logger.info("%s was paused for %.0f ms", self._worker.processor.name, (loop.time() - began) * 1000)
+                return pointer
+            if loop.time() - began >= pause.seconds:
+                logger.warning("%s takes a pause back that nobody ended", self._worker.processor.name)
+                self._health.count(f"{self._worker.processor.name}_pauses_taken_back")
+                await self._replace(pointer, pause=None)
+            else:
+                await asyncio.sleep(CLOSED_POLL_S)
+
+    async def _confirm(self, pause: Pause) -> None:
+        saved, epoch, model = await self._worker.saved(), self._worker.epoch, self._worker.processor.name
+        async with asyncio.TaskGroup() as tasks:
+            for at in self._held():
+                said = {"request": pause.request, "position": position(epoch, saved.get(at, 0))}
+                tasks.create_task(self._say(confirmation_of(model, at), said), name=f"confirm-{model}")
+
+    async def _say(self, name: str, said: dict[str, Any]) -> None:
+        async def say() -> bool:
+            return await self._documents.point(name, said, await self._documents.pointer(name))
+
+        while not await patiently(self._waits_for, say, self._health):
+            pass  # another worker said something at the same time
+
+    async def _change_over(self, generation: int) -> None:
+        """Go on in another generation; where this worker stands beyond it, it has to start again from there."""
+        name = self._worker.processor.name
+        stood = {at: self._worker.next.get(at, 0) for at in self._held()}
+        saved = await self._worker.begin(generation, self._worker.epoch)
+        logger.info("%s goes on in generation %d", name, generation)
+        beyond = {at: offset for at, offset in stood.items() if offset > saved.get(at, 0)}
+        if beyond:
+            raise StoreBehindLog(f"{name}: stands at {beyond}, generation {generation} is saved up to {saved}")
+
+    async def _pointer(self) -> Pointer:
+        model = self._worker.processor.name
+        return await patiently(self._waits_for, lambda: read_pointer(self._documents, model), self._health)
+
+    async def _replace(self, old: Pointer, **fields: object) -> None:
+        model, new = self._worker.processor.name, msgspec.structs.replace(old, **fields)
+        await patiently(self._waits_for, lambda: replace_pointer(self._documents, model, new, old), self._health)
+
+    @property
+    def _waits_for(self) -> str:
+        return f"{self._worker.processor.name}: pointer"

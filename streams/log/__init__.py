@@ -1,0 +1,1 @@
+"""Where events lie: memory (the reference), SQLite, Kafka."""

@@ -1,0 +1,187 @@
+"""A lane is one partition's way into Kafka: appends wait in order, go out in batches, and each is answered once."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final, NamedTuple
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaTimeoutError, UnknownTopicOrPartitionError
+
+from core.ports.event_log import OutcomeUnknown, Unavailable
+from core.positions import position
+from schemas.envelope import Record
+from schemas.topics import Partition
+
+logger: Final = logging.getLogger("caas.log.kafka")
+
+AHEAD: Final = 2
+"""One batch on its way and one ready behind it keep the connection busy; more would only make batches smaller."""
+RETRY_S: Final = 0.2
+
+
+class Waiting(NamedTuple):
+    """An append without an answer; `since` is the loop's clock, `size` about its bytes."""
+
+    record: Record
+    future: asyncio.Future[int]
+    since: float
+    size: int
+
+
+@dataclass(slots=True)
+class Load:
+    """What waits on all lanes together. `moved` is when Kafka last answered, or when this wait began."""
+
+    appends: int = 0
+    bytes: int = 0
+    moved: float = 0.0
+
+    def add(self, size: int, now: float) -> None:
+        """One more waits."""
+        if not self.appends:
+            self.moved = now
+        self.appends += 1
+        self.bytes += size
+
+    def remove(self, appends: int, size: int) -> None:
+        """These wait no longer."""
+        self.appends -= appends
+        self.bytes -= size
+
+
+@dataclass(slots=True, eq=False)
+class Batch:
+    """Appends handed to the producer together; the first `answered` of them were told that they timed out."""
+
+    entries: list[Waiting]
+    answered: int = 0
+
+
+class Lane:
+    """One partition. `breaks` is called when a batch failed: the producer's sequence then has a hole."""
+
+    def __init__(self, partition: Partition, epoch: int, load: Load, breaks: Callable[[BaseException], None]) -> None:
+        self._partition = partition
+        self._first = position(epoch, 0)
+        self._load = load
+        self._breaks = breaks
+        self._queue: deque[Waiting] = deque()
+        self._sent: deque[Batch] = deque()
+        self._wake = asyncio.Event()
+
+    def append(self, record: Record, future: asyncio.Future[int], now: float, size: int) -> None:
+        """Line up; the future is answered once."""
+        self._queue.append(Waiting(record, future, now, size))
+        self._load.add(size, now)
+        self._wake.set()
+
+    def oldest(self) -> float | None:
+        """Since when the oldest append has been waiting for an answer."""
+        for batch in self._sent:
+            if batch.answered < len(batch.entries):
+                return batch.entries[batch.answered].since
+        return self._queue[0].since if self._queue else None
+
+    async def pump(self, producer: AIOKafkaProducer) -> None:
+        """Hand over what waits, in order, for as long as this producer works."""
+        while True:
+            if self._queue and len(self._sent) < AHEAD:
+                await self._send(producer)
+            else:
+                self._wake.clear()
+                await self._wake.wait()
+
+    async def _send(self, producer: AIOKafkaProducer) -> None:
+        builder = producer.create_batch()
+        batch = Batch([])
+        self._fill(builder, batch.entries)
+        if not batch.entries:
+            return
+        self._sent.append(batch)
+        topic, number = self._partition
+        while True:
+            try:
+                answer = await producer.send_batch(builder, topic, partition=number)
+            except (KafkaTimeoutError, UnknownTopicOrPartitionError) as error:
+                # Raised before the producer took the batch, so that giving it again cannot repeat it.
+                logger.info("%s %d waits for Kafka: %r", topic, number, error)
+                await asyncio.sleep(RETRY_S)
+            else:
+                answer.add_done_callback(partial(self._settle, batch))
+                return
+
+    def _fill(self, builder: Any, entries: list[Waiting]) -> None:
+        while self._queue:
+            try:
+                added = _added(builder, self._queue[0].record)
+            except TypeError as error:  # No bytes: this one is refused, the lane goes on.
+                self._fail([self._queue.popleft()], error)
+                continue
+            if not added:
+                return
+            entries.append(self._queue.popleft())
+
+    def _settle(self, batch: Batch, answer: asyncio.Future[Any]) -> None:
+        """The producer's answer: every append of the batch gets its position, or none is known to be in the log."""
+        if batch not in self._sent:
+            return  # `lost` has answered for it
+        self._sent.remove(batch)
+        self._wake.set()
+        error = asyncio.CancelledError() if answer.cancelled() else answer.exception()
+        if error is not None:
+            self._fail(batch.entries[batch.answered :], OutcomeUnknown(f"Kafka did not confirm it: {error!r}"))
+            self._breaks(error)
+        elif (base := answer.result().offset) < 0:  # A repeat of a batch so old that its offset is forgotten.
+            self._fail(batch.entries[batch.answered :], OutcomeUnknown("it is in the log, Kafka does not say where"))
+        else:
+            self._succeed(batch, self._first + base)
+
+    def _succeed(self, batch: Batch, first: int) -> None:
+        self._count(batch.entries[batch.answered :])
+        self._load.moved = asyncio.get_running_loop().time()
+        for at, entry in enumerate(batch.entries, first):
+            if not entry.future.done():
+                entry.future.set_result(at)
+
+    def expire(self, before: float) -> None:
+        """Answer every append that began to wait before this time."""
+        late: list[Waiting] = []
+        while self._queue and self._queue[0].since < before:
+            late.append(self._queue.popleft())
+        self._fail(late, Unavailable("Kafka took no records in time"))
+        for batch in self._sent:
+            start = batch.answered
+            while batch.answered < len(batch.entries) and batch.entries[batch.answered].since < before:
+                batch.answered += 1
+            self._fail(batch.entries[start : batch.answered], OutcomeUnknown("Kafka did not confirm it in time"))
+
+    def lost(self) -> None:
+        """The producer is gone: nobody knows about what it was given."""
+        while self._sent:
+            batch = self._sent.popleft()
+            self._fail(batch.entries[batch.answered :], OutcomeUnknown("the connection to Kafka began anew"))
+
+    def close(self) -> None:
+        """Nothing more will be sent."""
+        self._fail(list(self._queue), Unavailable("the log is closed"))
+        self._queue.clear()
+        self.lost()
+
+    def _fail(self, entries: list[Waiting], error: Exception) -> None:
+        self._count(entries)
+        for entry in entries:
+            if not entry.future.done():
+                entry.future.set_exception(type(error)(*error.args))  # a shared one would gather tracebacks
+
+    def _count(self, entries: list[Waiting]) -> None:
+        self._load.remove(len(entries), sum(entry.size for entry in entries))
+
+
+def _added(builder: Any, record: Record) -> bool:
+    """Whether the record still fits into the batch; the first always does."""
+    added = builder.append(timestamp=None, key=record.key, value=record.value, headers=list(record.headers))
+    return added is not None

@@ -1,0 +1,218 @@
+"""What every bus, presence and cache does, on servers that other tests use too."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from uuid import uuid4
+
+from core.ports.hints import Bus, Cache, Presence
+from tests.eventually import eventually
+
+LONG_S = 60.0
+SHORT_S = 0.5
+
+
+def fresh(kind: str) -> str:
+    return f"{kind}-{uuid4()}"
+
+
+@asynccontextmanager
+async def listening(bus: Bus, channel: str) -> AsyncIterator[list[bytes]]:
+    """What comes on a channel, from when the subscription is known to stand; its probes are left out."""
+    heard: list[bytes] = []
+    probe = f"probe {uuid4()}".encode()
+
+    async def listen() -> None:
+        async for payload in bus.subscribe(channel):
+            heard.append(payload)  # noqa: PERF401 - it never ends, and what came shall be seen meanwhile
+
+    async def stands() -> None:
+        await bus.publish([(channel, probe)])
+        assert probe in heard
+
+    async def all_probes_came() -> None:
+        last = fresh("last").encode()
+        await bus.publish([(channel, last)])
+        await eventually(lambda: last in heard)
+
+    task = asyncio.create_task(listen(), name="listen")
+    try:
+        await eventually(stands)
+        await all_probes_came()
+        heard.clear()
+        yield heard
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+class BusContract:
+    """Give a fixture `bus`, ready for use."""
+
+    async def test_a_subscriber_gets_what_is_published_in_order(self, bus: Bus) -> None:
+        channel = fresh("edge")
+        payloads = [b"%d" % n for n in range(500)]
+        async with listening(bus, channel) as heard:
+            for start in range(0, 500, 50):
+                await bus.publish([(channel, payload) for payload in payloads[start : start + 50]])
+            await eventually(lambda: len(heard) >= 500)
+            assert heard == payloads
+
+    async def test_payloads_are_any_bytes(self, bus: Bus) -> None:
+        channel = fresh("edge")
+        payloads = [b"", b"\x00\xff\r\n", b"x" * 100_000, "☃".encode()]
+        async with listening(bus, channel) as heard:
+            await bus.publish([(channel, payload) for payload in payloads])
+            await eventually(lambda: len(heard) >= len(payloads))
+            assert heard == payloads
+
+    async def test_channels_are_apart(self, bus: Bus) -> None:
+        one, other = fresh("edge"), fresh("edge")
+        async with listening(bus, one) as heard, listening(bus, other) as heard_too:
+            await bus.publish([(one, b"1"), (other, b"2"), (one, b"3")])
+            await eventually(lambda: len(heard) >= 2 and len(heard_too) >= 1)
+            assert (heard, heard_too) == ([b"1", b"3"], [b"2"])
+
+    async def test_every_subscriber_of_a_channel_gets_it(self, bus: Bus) -> None:
+        channel = fresh("edge")
+        async with listening(bus, channel) as heard, listening(bus, channel) as heard_too:
+            heard.clear()
+            await bus.publish([(channel, b"both")])
+            await eventually(lambda: heard[-1:] == [b"both"] and heard_too[-1:] == [b"both"])
+
+    async def test_what_nobody_listens_to_is_lost(self, bus: Bus) -> None:
+        channel = fresh("edge")
+        await bus.publish([(channel, b"too early")])
+        async with listening(bus, channel) as heard:
+            await bus.publish([(channel, b"in time")])
+            await eventually(lambda: bool(heard))
+            assert heard == [b"in time"]
+
+    async def test_a_subscriber_who_goes_disturbs_nobody(self, bus: Bus) -> None:
+        channel = fresh("edge")
+        async with listening(bus, channel) as heard:
+            async with listening(bus, channel):
+                pass
+            heard.clear()
+            await bus.publish([(channel, b"still here")])
+            await eventually(lambda: heard == [b"still here"])
+
+    async def test_publishing_nothing_is_harmless(self, bus: Bus) -> None:
+        await bus.publish([])
+
+
+class PresenceContract:
+    """Give a fixture `presence`, ready for use."""
+
+    async def test_a_node_is_unknown_once_and_then_known(self, presence: Presence) -> None:
+        node = fresh("node")
+        assert await presence.alive(node, LONG_S) is False
+        assert await presence.alive(node, LONG_S) is True
+
+    async def test_it_tells_which_living_nodes_hold_a_conversation(self, presence: Presence) -> None:
+        one, other = fresh("node"), fresh("node")
+        shared, alone, nobodys = fresh("c"), fresh("c"), fresh("c")
+        await presence.alive(one, LONG_S)
+        await presence.alive(other, LONG_S)
+        await presence.enter(one, [shared, alone])
+        await presence.enter(other, [shared])
+        found = await presence.nodes([shared, alone, nobodys])
+        assert found[shared] == frozenset({one, other})
+        assert found[alone] == frozenset({one})
+        assert found.get(nobodys, frozenset()) == frozenset()
+
+    async def test_entering_twice_is_entering_once(self, presence: Presence) -> None:
+        node, conversation = fresh("node"), fresh("c")
+        await presence.alive(node, LONG_S)
+        await presence.enter(node, [conversation])
+        await presence.enter(node, [conversation])
+        await presence.leave(node, [conversation])
+        assert (await presence.nodes([conversation])).get(conversation, frozenset()) == frozenset()
+
+    async def test_leaving_is_for_the_named_conversations_only(self, presence: Presence) -> None:
+        node, left, kept = fresh("node"), fresh("c"), fresh("c")
+        await presence.alive(node, LONG_S)
+        await presence.enter(node, [left, kept])
+        await presence.leave(node, [left])
+        found = await presence.nodes([left, kept])
+        assert found.get(left, frozenset()) == frozenset()
+        assert found[kept] == frozenset({node})
+
+    async def test_a_node_that_never_said_alive_is_not_told(self, presence: Presence) -> None:
+        node, conversation = fresh("node"), fresh("c")
+        await presence.enter(node, [conversation])
+        assert (await presence.nodes([conversation])).get(conversation, frozenset()) == frozenset()
+
+    async def test_a_silent_node_is_forgotten(self, presence: Presence) -> None:
+        silent, living, conversation = fresh("node"), fresh("node"), fresh("c")
+        await presence.alive(silent, SHORT_S)
+        await presence.alive(living, LONG_S)
+        await presence.enter(silent, [conversation])
+        await presence.enter(living, [conversation])
+        assert (await presence.nodes([conversation]))[conversation] == frozenset({silent, living})
+
+        async def only_the_living() -> None:
+            assert (await presence.nodes([conversation]))[conversation] == frozenset({living})
+
+        await eventually(only_the_living)
+        assert await presence.alive(silent, LONG_S) is False
+
+    async def test_saying_alive_in_time_keeps_a_node(self, presence: Presence) -> None:
+        node, conversation = fresh("node"), fresh("c")
+        await presence.alive(node, SHORT_S)
+        await presence.enter(node, [conversation])
+        assert await presence.alive(node, LONG_S) is True
+        brief = fresh("node")
+        await presence.alive(brief, SHORT_S)
+        await presence.enter(brief, [conversation])
+
+        async def brief_is_gone() -> None:
+            assert (await presence.nodes([conversation]))[conversation] == frozenset({node})
+
+        await eventually(brief_is_gone)
+
+    async def test_a_node_that_goes_away_is_gone_at_once(self, presence: Presence) -> None:
+        node, conversation = fresh("node"), fresh("c")
+        await presence.alive(node, LONG_S)
+        await presence.enter(node, [conversation])
+        await presence.forget(node)
+        assert (await presence.nodes([conversation])).get(conversation, frozenset()) == frozenset()
+        assert await presence.alive(node, LONG_S) is False
+
+    async def test_nothing_asked_nothing_told(self, presence: Presence) -> None:
+        node = fresh("node")
+        await presence.enter(node, [])
+        await presence.leave(node, [])
+        assert dict(await presence.nodes([])) == {}
+        await presence.forget(node)
+
+
+class CacheContract:
+    """Give a fixture `cache`, ready for use."""
+
+    async def test_what_was_never_put_is_not_there(self, cache: Cache) -> None:
+        assert await cache.get(fresh("key")) is None
+
+    async def test_what_was_put_is_there(self, cache: Cache) -> None:
+        for value in (b"", b"\x00\xff", b"x" * 100_000):
+            key = fresh("key")
+            await cache.put(key, value, LONG_S)
+            assert await cache.get(key) == value
+
+    async def test_the_last_put_counts(self, cache: Cache) -> None:
+        key = fresh("key")
+        await cache.put(key, b"old", LONG_S)
+        await cache.put(key, b"new", LONG_S)
+        assert await cache.get(key) == b"new"
+
+    async def test_it_is_kept_for_its_time_only(self, cache: Cache) -> None:
+        short, long = fresh("key"), fresh("key")
+        await cache.put(short, b"1", SHORT_S)
+        await cache.put(long, b"2", LONG_S)
+        assert await cache.get(short) == b"1"
+
+        async def short_is_gone() -> None:
+            assert await cache.get(short) is None
+
+        await eventually(short_is_gone)
+        assert await cache.get(long) == b"2"

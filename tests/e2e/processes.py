@@ -1,0 +1,198 @@
+"""The system as its users start it: real `caas` processes, waited for by their readiness, killed without mercy."""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+CAAS = Path(sys.executable).parent / "caas"
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def within(seconds: float, what: str, check: Callable[[], Any], pause: float = 0.1) -> Any:
+    """What `check` answers once it is true; fails after so many seconds."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if answer := check():
+            return answer
+        time.sleep(pause)
+    raise AssertionError(f"not within {seconds:.0f} s: {what}")
+
+
+@dataclass
+class Process:
+    """One `caas` process: its arguments, its log, where it says that it is ready."""
+
+    name: str
+    arguments: Sequence[str]
+    log: Path
+    ready_url: str | None
+    environment: Mapping[str, str]
+    running: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> "Process":
+        with self.log.open("ab") as log:
+            self.running = subprocess.Popen(
+                [str(CAAS), *self.arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, **self.environment},
+                start_new_session=True,
+            )
+        return self
+
+    def ready(self) -> bool:
+        """Whether it says so; a process that ended says why."""
+        assert self.running is not None
+        if self.running.poll() is not None:
+            raise AssertionError(f"{self.name} ended with {self.running.returncode}:\n{self.tail()}")
+        return self.ready_url is None or status_of(self.ready_url) == 200
+
+    def wait_ready(self, seconds: float = 60) -> "Process":
+        within(seconds, f"{self.name} ready ({self.waiting()}); see {self.log}", self.ready)
+        return self
+
+    def waiting(self) -> str:
+        return "" if self.ready_url is None else body_of(self.ready_url)
+
+    def kill(self) -> None:
+        """kill -9."""
+        assert self.running is not None
+        self.running.kill()
+        self.running.wait()
+
+    def stop(self, seconds: float = 20) -> int:
+        """SIGTERM, then kill -9 for whoever does not listen; the exit status."""
+        if self.running is None:
+            return 0
+        if self.running.poll() is None:
+            self.running.send_signal(signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.running.wait(seconds)
+        if self.running.poll() is None:
+            self.kill()
+        return int(self.running.returncode)
+
+    def tail(self, lines: int = 30) -> str:
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
+
+def status_of(url: str) -> int:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+    except OSError:
+        return 0
+
+
+def body_of(url: str) -> str:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:
+            return str(answer.read().decode())
+    except urllib.error.HTTPError as error:
+        return error.read().decode()
+    except OSError as error:
+        return str(error)
+
+
+@dataclass
+class System:
+    """CAAS on the stack: a gateway, socket nodes, workers, each a process of its own."""
+
+    directory: Path
+    environment: dict[str, str]
+    processes: dict[str, Process] = field(default_factory=dict)
+
+    def spawn(self, name: str, *arguments: str, port: int | None) -> Process:
+        url = None if port is None else f"http://127.0.0.1:{port}/readyz"
+        process = Process(name, arguments, self.directory / f"{name}.log", url, self.environment)
+        self.processes[name] = process
+        return process.start()
+
+    def start(self, workers: Mapping[str, int], nodes: int = 2) -> "System":
+        """Start everything at once and wait until all are ready; `workers` says how many of each processor."""
+        sockets = [free_port() for _ in range(nodes)]
+        self.environment["CAAS_SOCKET_URLS"] = ",".join(f"ws://127.0.0.1:{port}/socket" for port in sockets)
+        for number, port in enumerate(sockets, 1):
+            self.spawn(f"socket-{number}", "serve", "socket", "--port", str(port), port=port)
+        for name, count in workers.items():
+            for slot in range(1, count + 1):
+                health = free_port()
+                arguments = ("worker", name, "--slot", str(slot), "--health-port", str(health))
+                self.spawn(f"{name}-{slot}", *arguments, port=health)
+        gateway = free_port()
+        self.environment["CAAS_PUBLIC_URL"] = f"http://127.0.0.1:{gateway}"
+        self.spawn("gateway", "serve", "gateway", "--port", str(gateway), port=gateway)
+        for process in self.processes.values():
+            process.wait_ready(90)
+        return self
+
+    @property
+    def url(self) -> str:
+        return self.environment["CAAS_PUBLIC_URL"]
+
+    def run(self, *arguments: str, seconds: float = 600) -> str:
+        """Run one `caas` verb to its end; its output."""
+        return run(*arguments, environment=self.environment, seconds=seconds)
+
+    def play(self, recording: Path, *more: str) -> subprocess.Popen[str]:
+        """`caas play` in the background."""
+        arguments = [str(CAAS), "play", str(recording), "--url", self.url, "--json", *more]
+        return subprocess.Popen(
+            arguments,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=(self.directory / "play.log").open("ab"),
+            env={**os.environ, **self.environment},
+            text=True,
+        )
+
+    def stop(self) -> None:
+        for process in reversed(self.processes.values()):
+            if process.running is not None and process.running.poll() is None:
+                process.running.send_signal(signal.SIGTERM)
+        for process in self.processes.values():
+            process.stop()
+
+
+def run(*arguments: str, environment: Mapping[str, str] | None = None, seconds: float = 600) -> str:
+    """Run one `caas` verb to its end; its output."""
+    done = subprocess.run(
+        [str(CAAS), *arguments],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        check=False,
+        env={**os.environ, **(environment or {})},
+    )
+    assert done.returncode == 0, f"caas {' '.join(arguments)}: {done.returncode}\n{done.stderr[-4000:]}"
+    return done.stdout
+
+
+def summary_of(playing: subprocess.Popen[str], seconds: float = 600) -> dict[str, Any]:
+    """What a `caas play` in the background says at its end."""
+    out, _ = playing.communicate(timeout=seconds)
+    assert playing.returncode == 0, f"caas play ended with {playing.returncode}: {out[-2000:]}"
+    summary: dict[str, Any] = json.loads(out)
+    return summary

@@ -1,0 +1,65 @@
+"""`caas up`, `caas play`, `caas transcript`: what a recorded chat comes to in the read model, exactly."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e import oracle
+from tests.e2e.processes import Process, run, within
+from tests.e2e.recordings import recordings
+
+
+@pytest.fixture
+def up(tmp_path: Path) -> Iterator[Process]:
+    process = Process(
+        "up", ("up", "--data", str(tmp_path / "data"), "--port", "0", "--json"), tmp_path / "up.log", None, {}
+    )
+    process.start()
+    yield process
+    process.stop()
+
+
+def ready_line(process: Process) -> dict[str, Any]:
+    """The one line that `caas up` prints when it is ready."""
+
+    def line() -> dict[str, Any] | None:
+        process.ready()
+        lines = [line for line in process.log.read_text().splitlines() if line.startswith("{")]
+        return json.loads(lines[0]) if lines else None
+
+    found: dict[str, Any] = within(30, f"the ready line of caas up:\n{process.tail()}", line)
+    return found
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("recording", recordings())
+def test_a_recorded_chat_ends_up_exactly_in_the_read_model(up: Process, tmp_path: Path, recording: Path) -> None:
+    ready = ready_line(up)
+    access = ("--url", ready["url"], "--app-key", ready["app_key"], "--app-secret", ready["app_secret"])
+    summary = json.loads(run("play", str(recording), *access, "--json"))
+    print(summary)
+    assert summary["lost"] == 0
+    assert summary["duplicates"] == 0
+    assert summary["received_by_push"] + summary["healed"] == summary["deliveries_expected"]
+    beside = transcript(tmp_path)
+    assert oracle.differences(beside, oracle.fold(recording)) == []
+    assert up.stop() == 0
+    assert transcript(tmp_path) == beside
+
+
+@pytest.mark.timeout(300)
+def test_kill_9_loses_nothing_that_was_acknowledged(up: Process, tmp_path: Path) -> None:
+    ready = ready_line(up)
+    access = ("--url", ready["url"], "--app-key", ready["app_key"], "--app-secret", ready["app_secret"])
+    recording = recordings()[0].values[0]
+    run("play", str(recording), *access, "--json")
+    up.kill()
+    assert oracle.differences(transcript(tmp_path), oracle.fold(recording)) == []
+    assert "messages: equal" in run("verify", "--data", str(tmp_path / "data"))
+
+
+def transcript(tmp_path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in run("transcript", "--data", str(tmp_path / "data")).splitlines()]

@@ -1,0 +1,63 @@
+"""Tokens open sockets for whom they were issued, as long as they say, and for nobody else."""
+
+import jwt
+import msgspec
+import pytest
+
+from edge.auth.tokens import NotAuthorized, Tokens
+
+SECRET = "s" * 32
+
+
+def code_of(tokens: Tokens, token: str) -> str:
+    with pytest.raises(NotAuthorized) as refused:
+        tokens.verify(token)
+    return refused.value.code
+
+
+def test_a_token_says_who_it_was_issued_for() -> None:
+    tokens = Tokens(SECRET, 900, now=lambda: 1000.0)
+    token, expires_in = tokens.issue("acme", "ann")
+    identity = tokens.verify(token)
+    assert (identity.tenant, identity.user_id, identity.expires_at, expires_in) == ("acme", "ann", 1900.0, 900)
+
+
+def test_a_token_ends() -> None:
+    now = 1000.0
+    tokens = Tokens(SECRET, 900, now=lambda: now)
+    token, _ = tokens.issue("acme", "ann")
+    now = 1900.0
+    assert code_of(tokens, token) == "token_expired"
+
+
+@pytest.mark.parametrize("algorithm", ["none", "HS512"])
+def test_another_algorithm_opens_nothing(algorithm: str) -> None:
+    claims = {"sub": "ann", "tenant": "acme", "aud": "caas", "iat": 1, "exp": 9e9, "jti": "1"}
+    key = None if algorithm == "none" else SECRET * 2
+    assert code_of(Tokens(SECRET * 2, 900), jwt.encode(claims, key, algorithm)) == "unauthorized"
+
+
+@pytest.mark.parametrize("changed", [{"aud": "else"}, {"sub": "a b"}, {"tenant": ""}, {"tenant": None}, {"exp": "x"}])
+def test_wrong_claims_open_nothing(changed: dict[str, object]) -> None:
+    claims = {"sub": "ann", "tenant": "acme", "aud": "caas", "iat": 1, "exp": 9_000_000_000, "jti": "1"} | changed
+    assert code_of(Tokens(SECRET, 900), jwt.encode(claims, SECRET, "HS256")) == "unauthorized"
+
+
+@pytest.mark.parametrize("missing", ["sub", "tenant", "aud", "iat", "exp", "jti"])
+def test_every_claim_is_needed(missing: str) -> None:
+    claims = {"sub": "ann", "tenant": "acme", "aud": "caas", "iat": 1, "exp": 9_000_000_000, "jti": "1"}
+    del claims[missing]
+    assert code_of(Tokens(SECRET, 900), jwt.encode(claims, SECRET, "HS256")) == "unauthorized"
+
+
+def test_another_secret_s_tokens_and_rubbish_open_nothing() -> None:
+    token, _ = Tokens("x" * 32, 900).issue("acme", "ann")
+    assert code_of(Tokens(SECRET, 900), token) == "unauthorized"
+    assert code_of(Tokens(SECRET, 900), "rubbish") == "unauthorized"
+
+
+def test_what_is_no_user_id_gets_no_token_and_a_short_secret_signs_none() -> None:
+    with pytest.raises(msgspec.ValidationError):
+        Tokens(SECRET, 900).issue("acme", "a b")
+    with pytest.raises(ValueError, match="32 bytes"):
+        Tokens("short", 900)

@@ -1,0 +1,318 @@
+"""A node in memory behind real WebSockets: the rules of the protocol in little, with faults on demand."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import WSMsgType, web
+
+from schemas import ids
+from schemas.errors import problem
+from schemas.frames import PUSH_OF_LANE
+
+TENANT = "default"
+Json = dict[str, Any]
+
+
+class No(Exception):
+    """A command is refused with this code."""
+
+
+@dataclass
+class Message:
+    message_id: str
+    client_msg_id: str
+    sender: str
+    text: str
+    seq: int
+    reply_to: str | None
+    edited: bool = False
+    deleted: bool = False
+
+    def view(self, conversation_id: str) -> Json:
+        return {
+            "conversation_id": conversation_id,
+            "message_id": self.message_id,
+            "seq": self.seq,
+            "sender": self.sender,
+            "text": None if self.deleted else self.text,
+            "at": "2018-02-01T00:00:00.000Z",
+            "client_msg_id": self.client_msg_id,
+            "reply_to": self.reply_to,
+            "edited": self.edited,
+            "deleted": self.deleted,
+        }
+
+
+@dataclass
+class Conversation:
+    id: str
+    external_id: str | None
+    owner: str
+    members: dict[str, list[list[int | None]]] = field(default_factory=dict)
+    messages: dict[str, Message] = field(default_factory=dict)
+    told: dict[str, list[tuple[Json, int, str]]] = field(
+        default_factory=lambda: {lane: [] for lane in ("sent", "edited", "deleted", "conversation")}
+    )
+
+    def holds(self, user: str) -> bool:
+        return user in self.members and self.members[user][-1][1] is None
+
+    def reads(self, user: str, seq: int) -> bool:
+        return any(start <= seq and (until is None or seq <= until) for start, until in self.members.get(user, []))
+
+    def vector(self) -> dict[str, int]:
+        return {lane: len(told) for lane, told in self.told.items()}
+
+
+def no_fault(*_: Any) -> Any:
+    return None
+
+
+class FakeNode:
+    """One node. `loses(user, lane, n)` drops a push until the heartbeat, if there is one; `fails(user, frame)` answers
+    a code instead of obeying; `cuts(user, frame)` closes with a code once the command was carried out, unanswered.
+    """
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.urls: list[str] = []
+        self.conversations: dict[str, Conversation] = {}
+        self.sockets: dict[str, list[web.WebSocketResponse]] = {}
+        self.frames: list[tuple[str, Json]] = []
+        self.headers: list[Json] = []
+        self.tokens: list[str] = []
+        self.loses: Callable[[str, str, int], Any] = no_fault
+        self.fails: Callable[[str, Json], str | None] = no_fault
+        self.cuts: Callable[[str, Json], int | None] = no_fault
+        self.heartbeat_s: float | None = None
+        self.doubles = False
+        self.in_flight = 64
+        self.holds_answers: asyncio.Event | None = None
+        self.refuses_with: int | None = None
+        self.connected: list[str] = []
+
+    # HTTP
+
+    def app(self) -> web.Application:
+        app = web.Application()
+        app.add_routes([web.post("/api/v1/auth/sdk/token", self.token), web.get("/{name:socket.*}", self.socket)])
+        return app
+
+    async def token(self, request: web.Request) -> web.Response:
+        if request.headers.get("X-App-Secret") != "secret":
+            return web.json_response({**_problem("unauthorized"), "type": "x"}, status=401)
+        user = (await request.json())["user_id"]
+        self.tokens.append(user)
+        return web.json_response({"token": user, "expires_in": 900, "socket_urls": self.urls})
+
+    async def socket(self, request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse(protocols=("caas.v1.json",))
+        await socket.prepare(request)
+        self.headers.append({"protocol": socket.ws_protocol, **request.headers})
+        user = request.headers["Authorization"].removeprefix("Bearer ")
+        if self.refuses_with is not None:
+            await socket.send_json({"id": None, "type": "error", "error": _problem("unauthorized")})
+            await socket.close(code=self.refuses_with)
+            return socket
+        self.connected.append(str(request.rel_url))
+        hello = {"protocol": "caas.v1", "session": "s", "user_id": user, "heartbeat_ms": 20000}
+        limits = {"frame": 65536, "in_flight": self.in_flight}
+        await socket.send_json({"type": "hello", "data": {**hello, "limits": limits}})
+        self.sockets.setdefault(user, []).append(socket)
+        try:
+            async for message in socket:
+                if message.type is WSMsgType.TEXT:
+                    await self.receive(user, socket, json.loads(message.data))
+        finally:
+            self.sockets[user].remove(socket)
+        return socket
+
+    async def cut(self, user: str, code: int = 4408) -> None:
+        for socket in list(self.sockets.get(user, [])):
+            await socket.close(code=code)
+
+    # Commands
+
+    async def receive(self, user: str, socket: web.WebSocketResponse, frame: Json) -> None:
+        self.frames.append((user, frame))
+        if code := self.fails(user, frame):
+            return await _say(socket, {"id": frame["id"], "type": "error", "error": _problem(code)})
+        try:
+            answer = self.obey(user, frame)
+        except No as no:
+            return await _say(socket, {"id": frame["id"], "type": "error", "error": _problem(str(no))})
+        if close := self.cuts(user, frame):
+            await socket.close(code=close)
+            return None
+        if self.holds_answers is not None:
+            await self.holds_answers.wait()
+        if frame["type"] == "sync":
+            return await self.sync(user, socket, frame)
+        return await _say(socket, {"id": frame["id"], "type": "ack", "data": answer})
+
+    def obey(self, user: str, frame: Json) -> Json:
+        data = frame["data"]
+        if frame["type"] == "sync":
+            return {}
+        if frame["type"] == "conversation:create":
+            return self.create(user, data)
+        conversation = self.conversations.get(data["conversation_id"])
+        if conversation is None:
+            raise No("conversation_not_found")
+        if not conversation.holds(user):
+            raise No("not_a_participant")
+        if frame["type"] == "message:send":
+            return self.send(user, data, conversation)
+        if frame["type"] in {"message:edit", "message:delete"}:
+            return self.change(user, frame["type"], data, conversation)
+        users = data.get("participants", [user])
+        return self.move(user, frame["type"] == "conversation:add-participants", users, conversation)
+
+    def create(self, user: str, data: Json) -> Json:
+        key = ids.external_conversation_id(TENANT, data["external_id"])
+        if key not in self.conversations:
+            self.conversations[key] = Conversation(key, data["external_id"], user, {user: [[1, None]]})
+            self.changed(self.conversations[key], "created", user, [user], 0)
+        return {"conversation_id": key, "level": "accepted"}
+
+    def move(self, actor: str, enter: bool, users: list[str], conversation: Conversation) -> Json:
+        seq = len(conversation.told["sent"])
+        moved = [user for user in users if conversation.holds(user) is not enter]
+        if moved:
+            change = "participants-added" if enter else "participants-removed"
+            for user in moved:
+                if enter:
+                    conversation.members.setdefault(user, []).append([seq + 1, None])
+            self.changed(conversation, change, actor, moved, seq)
+            for user in moved:
+                if not enter:
+                    conversation.members[user][-1][1] = seq
+        return {"conversation_id": conversation.id, "level": "accepted" if moved else "persisted"}
+
+    def send(self, user: str, data: Json, conversation: Conversation) -> Json:
+        key = ids.message_id(TENANT, conversation.id, user, data["client_msg_id"])
+        answer = {"message_id": key, "level": "accepted"}
+        if key in conversation.messages:
+            return {**answer, "level": "persisted"}
+        root = data.get("reply_to")
+        if root is not None and root not in conversation.messages:
+            raise No("message_not_found")
+        seq = len(conversation.messages) + 1
+        conversation.messages[key] = Message(key, data["client_msg_id"], user, data["text"], seq, root)
+        self.say(conversation, "sent", conversation.messages[key].view(conversation.id), seq)
+        return answer
+
+    def change(self, user: str, kind: str, data: Json, conversation: Conversation) -> Json:
+        message = conversation.messages.get(data["message_id"])
+        if message is not None and message.deleted and kind == "message:delete" and message.sender == user:
+            return {"message_id": message.message_id, "level": "persisted"}
+        if message is None or message.deleted:
+            raise No("message_not_found")
+        if message.sender != user:
+            raise No("not_the_author")
+        if kind == "message:delete":
+            message.deleted = True
+        else:
+            message.edited |= message.text != data["text"]
+            message.text = data["text"]
+        lane = "deleted" if kind == "message:delete" else "edited"
+        self.say(conversation, lane, message.view(conversation.id), message.seq)
+        return {"message_id": message.message_id, "level": "accepted"}
+
+    # Pushes
+
+    def changed(self, conversation: Conversation, change: str, actor: str, users: list[str], at_seq: int) -> None:
+        n = len(conversation.told["conversation"]) + 1
+        about = {"conversation_id": conversation.id, "change": change, "actor": actor, "n": n}
+        self.say(conversation, "conversation", {**about, "participants": users, "at_seq": at_seq}, 0)
+
+    def say(self, conversation: Conversation, lane: str, data: Json, seq: int) -> None:
+        conversation.told[lane].append((data, seq, PUSH_OF_LANE[lane]))
+        n = len(conversation.told[lane])
+        frame = json.dumps({"type": PUSH_OF_LANE[lane], "lane": lane, "n": n, "data": data})
+        for user in conversation.members:
+            reads = conversation.holds(user) and (not seq or conversation.reads(user, seq))
+            if reads and not self.loses(user, lane, n):
+                self.push(user, frame)
+            elif reads and self.heartbeat_s is not None:
+                asyncio.get_running_loop().call_later(self.heartbeat_s, self.push, user, frame)
+        if lane != "conversation":
+            about = {"conversation_id": conversation.id, "message_id": data["message_id"], "seq": seq, "applied": True}
+            receipt = {"type": "receipt", "data": {**about, "stage": "persisted", "lane": lane}}
+            if not self.loses(data["sender"], "receipt", n):
+                self.push(data["sender"], json.dumps(receipt))
+
+    def push(self, user: str, frame: str) -> None:
+        for socket in self.sockets.get(user, []):
+            for _ in range(2 if self.doubles else 1):
+                asyncio.get_running_loop().call_soon(lambda s=socket: asyncio.ensure_future(_say_text(s, frame)))
+
+    async def sync(self, user: str, socket: web.WebSocketResponse, frame: Json) -> None:
+        asked, vector = frame["data"]["positions"], {}
+        for conversation in self.conversations.values():
+            if conversation.holds(user):
+                vector[conversation.id] = conversation.vector()
+                for lane, told in conversation.told.items():
+                    start = asked.get(conversation.id, {}).get(lane, 0)
+                    for n, (data, seq, kind) in enumerate(told[start:], start + 1):
+                        if not seq or conversation.reads(user, seq):
+                            await _say(socket, {"type": kind, "lane": lane, "n": n, "data": data})
+        await _say(socket, {"id": frame["id"], "type": "synced", "data": {"complete": True, "positions": vector}})
+
+    def transcript(self) -> list[Json]:
+        """What a right transcript of this node says."""
+        return [
+            {
+                "conversation": conversation.external_id,
+                "seq": message.seq,
+                "message_id": message.message_id,
+                "client_msg_id": message.client_msg_id,
+                "sender": message.sender,
+                "text": None if message.deleted else message.text,
+                "edited": message.edited,
+                "deleted": message.deleted,
+                "reply_to": conversation.messages[message.reply_to].client_msg_id if message.reply_to else None,
+            }
+            for conversation in self.conversations.values()
+            for message in conversation.messages.values()
+        ]
+
+
+def _problem(code: str) -> Json:
+    what = problem(code)
+    return {"code": code, "title": what.title, "detail": what.detail, "retry": what.retry}
+
+
+async def _say(socket: web.WebSocketResponse, frame: Json) -> None:
+    await _say_text(socket, json.dumps(frame))
+
+
+async def _say_text(socket: web.WebSocketResponse, text: str) -> None:
+    if not socket.closed:
+        try:
+            await socket.send_str(text)
+        except ConnectionResetError:
+            return
+
+
+@asynccontextmanager
+async def fake_node() -> AsyncIterator[FakeNode]:
+    """A node that listens; its two socket URLs lead to the same place."""
+    node = FakeNode()
+    runner = web.AppRunner(node.app(), shutdown_timeout=1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    port = runner.addresses[0][1]
+    node.url = f"http://127.0.0.1:{port}"
+    node.urls = [f"ws://127.0.0.1:{port}/socket", f"ws://127.0.0.1:{port}/socket2"]
+    try:
+        yield node
+    finally:
+        for user in list(node.sockets):
+            await node.cut(user, 1001)
+        await runner.cleanup()

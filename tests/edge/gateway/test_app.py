@@ -1,0 +1,108 @@
+"""The gateway gives tokens to the app's server, and everything else is a problem document."""
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import uuid4
+
+import aiohttp
+import pytest
+from aiohttp.test_utils import TestClient, TestServer
+
+from core.health import Health
+from core.settings import Settings
+from edge.auth.tokens import Tokens
+from edge.gateway.app import TOKEN_PATH, Gateway, gateway_app
+
+TOKENS = Tokens("s" * 32, 900)
+APP = {"X-App-Key": "key", "X-App-Secret": "secret"}
+Client = TestClient[Any, Any]
+
+
+@pytest.fixture
+async def health() -> Health:
+    return Health()
+
+
+@pytest.fixture
+async def client(health: Health) -> AsyncIterator[Client]:
+    settings = Settings(app_key="key", app_secret="secret", tenant="acme")
+    async with TestClient(TestServer(gateway_app(Gateway(settings, TOKENS), health))) as found:
+        yield found
+
+
+async def problem(answer: aiohttp.ClientResponse) -> dict[str, Any]:
+    assert answer.content_type == "application/problem+json"
+    body: dict[str, Any] = json.loads(await answer.read())
+    assert body["type"] == f"urn:caas:error:{body['code']}"
+    assert body["status"] == answer.status
+    assert body["correlation_id"] == answer.headers["X-Correlation-ID"]
+    return body
+
+
+async def test_the_app_gets_a_token_for_its_user(client: Client) -> None:
+    answer = await client.post(TOKEN_PATH, headers=APP, json={"user_id": "ann"})
+    body = await answer.json()
+    assert answer.status == 200
+    assert (body["token_type"], body["expires_in"]) == ("Bearer", 900)
+    assert body["socket_urls"] == [f"ws://{client.host}:{client.port}/socket"]
+    identity = TOKENS.verify(body["token"])
+    assert (identity.tenant, identity.user_id) == ("acme", "ann")
+
+
+@pytest.mark.parametrize("changed", [{"X-App-Key": "x"}, {"X-App-Secret": "x"}, {"X-App-Secret": ""}])
+async def test_a_wrong_key_or_secret_gets_nothing(client: Client, changed: dict[str, str]) -> None:
+    answer = await client.post(TOKEN_PATH, headers=APP | changed, json={"user_id": "ann"})
+    assert (answer.status, (await problem(answer))["code"]) == (401, "unauthorized")
+
+
+async def test_without_a_secret_of_its_own_a_gateway_gives_nothing(health: Health) -> None:
+    async with TestClient(TestServer(gateway_app(Gateway(Settings(), TOKENS), health))) as client:
+        answer = await client.post(TOKEN_PATH, json={"user_id": "ann"})
+        assert answer.status == 401
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        (b"{", 400, "invalid_json"),
+        (b"\xff", 400, "invalid_json"),
+        (b"{}", 422, "validation_failed"),
+        (b'{"user_id": "a b"}', 422, "validation_failed"),
+        (b" " * 20_000, 413, "too_large"),
+    ],
+)
+async def test_what_is_no_request_is_told_why(client: Client, body: bytes, status: int, code: str) -> None:
+    answer = await client.post(TOKEN_PATH, headers=APP, data=body)
+    found = await problem(answer)
+    assert (answer.status, found["code"], found["instance"]) == (status, code, TOKEN_PATH)
+
+
+async def test_a_field_that_is_wrong_is_pointed_at(client: Client) -> None:
+    found = await problem(await client.post(TOKEN_PATH, headers=APP, json={"user_id": "a b"}))
+    assert found["errors"][0]["pointer"] == "/user_id"
+
+
+async def test_a_correlation_id_goes_through_and_a_wrong_one_is_replaced(client: Client) -> None:
+    given = str(uuid4())
+    for path in ("/livez", "/nothing"):
+        answer = await client.get(path, headers={"X-Correlation-ID": given})
+        assert answer.headers["X-Correlation-ID"] == given
+        answer = await client.get(path, headers={"X-Correlation-ID": "no uuid"})
+        assert len(answer.headers["X-Correlation-ID"]) == 36
+
+
+async def test_what_is_not_there_and_not_allowed_are_problems(client: Client) -> None:
+    assert (await problem(await client.get("/nothing")))["status"] == 404
+    answer = await client.get(TOKEN_PATH)
+    assert (answer.headers["Allow"], (await problem(answer))["status"]) == ("POST", 405)
+
+
+async def test_readiness_says_what_it_waits_for(client: Client, health: Health) -> None:
+    assert (await client.get("/readyz")).status == 200
+    health.waits("log", "it is down")
+    answer = await client.get("/readyz")
+    body = json.loads(await answer.read())
+    assert (answer.status, answer.content_type) == (503, "application/health+json")
+    assert body["checks"]["log"][0]["output"] == "it is down"
+    assert (await client.get("/livez")).status == 200

@@ -1,0 +1,214 @@
+"""Real sockets on a loopback port: how one comes in, and all the ways it ends."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import WSMsgType, web
+
+from core.settings import Settings
+from edge.auth.tokens import Tokens
+from edge.socket.assembly import random_id
+from edge.socket.node import Node
+from edge.socket.server import Sockets, socket_app
+from schemas.commands import FRAME_BYTES
+from tests.edge.socket.world import Person, World, room, send, world
+from tests.eventually import eventually
+
+SECRET = "s" * 32
+Ws = aiohttp.ClientWebSocketResponse
+
+
+class Served:
+    def __init__(self, found: World, node: Node, **settings: Any) -> None:
+        self.world = found
+        self.node = node
+        self.settings = Settings(drain_ms=200, slow_consumer_ms=300, **settings)
+        self.tokens = Tokens(SECRET, 900)
+        self.sockets = Sockets(node, self.tokens, self.settings, found.health, random_id)
+        self.session = aiohttp.ClientSession()
+        self.runner = web.AppRunner(socket_app(self.sockets, found.health), access_log=None)
+        self.url = ""
+
+    async def start(self) -> None:
+        await self.runner.setup()
+        site = web.TCPSite(self.runner, "127.0.0.1", 0)
+        await site.start()
+        self.url = f"http://127.0.0.1:{self.runner.addresses[0][1]}"
+
+    async def stop(self) -> None:
+        await self.session.close()
+        await self.runner.cleanup()
+
+    async def open(self, user: str | None = "ann", **more: Any) -> Ws:
+        headers = {"Authorization": f"Bearer {self.token(user)}"} if user else {}
+        options = {"protocols": ["caas.v1.json"], "headers": headers, **more}
+        return await self.session.ws_connect(f"{self.url}/socket", **options)
+
+    def token(self, user: str) -> str:
+        return self.tokens.issue("acme", user)[0]
+
+
+@pytest.fixture
+async def served(tmp_path: Path) -> AsyncIterator[Served]:
+    async with world(tmp_path) as (found, node):
+        server = Served(found, node, outbox_bytes=100_000)
+        await server.start()
+        try:
+            yield server
+        finally:
+            await server.stop()
+
+
+async def close_code(ws: Ws) -> int | None:
+    async with asyncio.timeout(10):
+        while (await ws.receive()).type not in {WSMsgType.CLOSE, WSMsgType.CLOSED, WSMsgType.CLOSING, WSMsgType.ERROR}:
+            pass
+    return ws.close_code
+
+
+async def ask(ws: Ws, kind: str, **data: Any) -> dict[str, Any]:
+    await ws.send_json({"id": 1, "type": kind, "data": data})
+    async with asyncio.timeout(5):
+        while "id" not in (frame := await ws.receive_json()):
+            pass
+    found: dict[str, Any] = frame
+    return found
+
+
+async def test_a_bearer_token_opens_and_the_subprotocol_is_agreed(served: Served) -> None:
+    ws = await served.open()
+    assert (await ws.receive_json())["type"] == "hello"
+    assert ws.protocol == "caas.v1.json"
+    assert ws.compress == 0
+
+
+async def test_a_first_frame_opens_as_well(served: Served) -> None:
+    ws = await served.open(None)
+    await ws.send_json({"id": 1, "type": "auth", "data": {"token": served.token("ben")}})
+    assert (await ws.receive_json())["data"]["user_id"] == "ben"
+
+
+async def test_a_wrong_token_is_told_and_closed_for_good(served: Served) -> None:
+    ws = await served.open(None)
+    await ws.send_json({"id": 1, "type": "auth", "data": {"token": "wrong"}})
+    frame = await ws.receive_json()
+    assert (frame["id"], frame["error"]["code"]) == (1, "unauthorized")
+    assert await close_code(ws) == 4501
+
+
+async def test_an_expired_token_is_closed_to_come_back(served: Served) -> None:
+    old = Tokens(SECRET, 1, now=lambda: time.time() - 100).issue("acme", "ann")[0]
+    ws = await served.open(None, headers={"Authorization": f"Bearer {old}"})
+    assert (await ws.receive_json())["error"]["code"] == "token_expired"
+    assert await close_code(ws) == 4401
+
+
+async def test_a_living_connection_ends_with_its_token(served: Served) -> None:
+    short = Tokens(SECRET, 1).issue("acme", "ann")[0]
+    ws = await served.open(None, headers={"Authorization": f"Bearer {short}"})
+    assert (await ws.receive_json())["type"] == "hello"
+    assert await close_code(ws) == 4401
+
+
+async def test_no_subprotocol_in_common_is_refused(served: Served) -> None:
+    assert await close_code(await served.open(protocols=["else.v9"])) == 4506
+
+
+async def test_none_offered_is_fine(served: Served) -> None:
+    assert (await (await served.open(protocols=[])).receive_json())["type"] == "hello"
+
+
+async def test_binary_closes(served: Served) -> None:
+    ws = await served.open()
+    await ws.send_bytes(b"x")
+    assert await close_code(ws) == 4510
+
+
+async def test_a_frame_of_the_limit_is_read_and_one_more_byte_closes(served: Served) -> None:
+    ws = await served.open()
+    await ws.receive_json()
+    await ws.send_str(json.dumps({"type": "x" * 100}).ljust(FRAME_BYTES))
+    assert (await ws.receive_json())["error"]["code"] == "unknown_command"
+    await ws.send_str("x" * (FRAME_BYTES + 1))
+    assert await close_code(ws) == 1009
+
+
+async def test_commands_are_answered_and_pushes_come(served: Served) -> None:
+    ann, ben = await served.open("ann"), await served.open("ben")
+    await ben.receive_json()
+    here = (await ask(ann, "conversation:create", participants=["ben"]))["data"]["conversation_id"]
+    assert (await ben.receive_json())["type"] == "conversation:updated"
+    texts = ["short", "m" * 200, "l" * 20_000]
+    for text in texts:
+        assert (await ask(ann, "message:send", conversation_id=here, client_msg_id=text[:9], text=text))[
+            "type"
+        ] == "ack"
+    assert [(await ben.receive_json())["data"]["text"] for _ in texts] == texts
+
+
+async def test_who_does_not_read_is_closed_and_harms_nobody(served: Served) -> None:
+    ann = await Person(served.node, "ann").come()
+    here = await room(ann, "ben")
+    ben = await served.open("ben")
+    ben._response.connection.transport.pause_reading()  # type: ignore[union-attr]
+    big = "x" * 20_000
+    for n in range(1_000):
+        await send(ann, here, f"{n}{big}"[:20_000])
+        if served.world.health.counted["slow_consumers"]:
+            break
+    await eventually(lambda: served.world.health.counted["slow_consumers"] == 1)
+    await eventually(lambda: served.sockets.open == 0)
+    await send(ann, here, "on")
+    await eventually(lambda: ann.texts()[-1] == "on")
+
+
+async def test_a_slow_reader_that_reads_on_sees_why_it_was_closed(served: Served) -> None:
+    ben = await served.open("ben")
+    await ben.receive_json()
+    (connection,) = served.sockets._connections
+    connection.visit.seat.push(b"x" * 200_000)  # type: ignore[union-attr]
+    assert await close_code(ben) == 4408
+
+
+async def test_a_draining_node_says_so_finishes_and_sends_away(served: Served) -> None:
+    ws = await served.open()
+    await ws.receive_json()
+    draining = asyncio.create_task(served.sockets.drain())
+    frame = await ws.receive_json()
+    assert frame["type"] == "going-away"
+    assert frame["data"]["reconnect_after_ms"] > 0
+    assert await close_code(ws) == 4101
+    await draining
+    async with served.session.get(f"{served.url}/readyz") as answer:
+        assert (answer.status, (await answer.json(content_type=None))["status"]) == (503, "fail")
+    with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+        await served.open()
+    assert refused.value.status == 503
+
+
+async def test_health_and_what_is_not_there(served: Served) -> None:
+    async with served.session.get(f"{served.url}/livez") as answer:
+        assert (answer.status, answer.content_type) == (200, "application/health+json")
+    async with served.session.get(f"{served.url}/readyz") as answer:
+        assert answer.status == 200
+    async with served.session.get(f"{served.url}/nothing") as answer:
+        assert (answer.status, answer.content_type) == (404, "application/problem+json")
+    async with served.session.get(f"{served.url}/socket") as answer:
+        assert answer.status == 400
+
+
+async def test_a_crash_in_one_connection_is_answered_internal_and_touches_no_other(served: Served) -> None:
+    ann, ben = await served.open("ann"), await served.open("ben")
+    for ws in (ann, ben):
+        await ws.receive_json()
+    served.world.log.append = None  # type: ignore[assignment, method-assign]
+    answer = await ask(ann, "conversation:create", participants=["ben"])
+    assert answer["error"]["code"] == "internal"
+    assert answer["correlation_id"]
+    assert (await ask(ben, "conversation:list"))["type"] == "ack"

@@ -1,0 +1,81 @@
+"""The rules of a session, frame by frame, without any I/O."""
+
+import itertools
+import json
+
+from edge.socket.session import STRIKES, Asked, Close, Login, Say, Session, State
+from schemas.commands import ListConversations
+
+CORRELATION = "11111111-1111-4111-8111-111111111111"
+
+
+def session(*, ready: bool = True) -> Session:
+    numbers = itertools.count()
+    found = Session(lambda: f"id-{next(numbers)}")
+    if ready:
+        found.entered()
+    return found
+
+
+def frame(kind: str, **more: object) -> str:
+    return json.dumps({"id": 7, "type": kind, **more})
+
+
+def code(said: object) -> str:
+    assert isinstance(said, Say)
+    found: str = json.loads(said.frame)["error"]["code"]
+    return found
+
+
+def test_the_first_frame_logs_in() -> None:
+    (action,) = session(ready=False).received(frame("auth", data={"token": "t"}, correlation_id=CORRELATION))
+    assert action == Login("t", 7, CORRELATION)
+
+
+def test_a_first_frame_that_is_no_auth_is_refused_and_closed() -> None:
+    for first in (frame("conversation:list"), frame("auth", data={}), "rubbish"):
+        found = session(ready=False)
+        said, closed = found.received(first)
+        assert (code(said), closed, found.state) == ("unauthorized", Close("bad_token"), State.CLOSED)
+
+
+def test_an_expired_token_is_told_apart_from_a_wrong_one() -> None:
+    assert session(ready=False).refused("token_expired", "")[1] == Close("token_expired")
+    assert session(ready=False).refused("unauthorized", "")[1] == Close("bad_token")
+
+
+def test_a_command_keeps_its_correlation_id_or_gets_one() -> None:
+    found = session()
+    (given,) = found.received(frame("conversation:list", correlation_id=CORRELATION, retry=True))
+    assert given == Asked(ListConversations(), 7, CORRELATION, True)
+    (made,) = found.received(frame("conversation:list"))
+    assert isinstance(made, Asked)
+    assert made.correlation_id == "id-1"
+
+
+def test_a_frame_that_is_no_command_is_answered_with_its_id() -> None:
+    (said,) = session().received(frame("nonsense"))
+    assert code(said) == "unknown_command"
+    assert isinstance(said, Say)
+    assert json.loads(said.frame)["id"] == 7
+
+
+def test_so_many_strikes_in_a_row_close_and_a_command_between_forgives() -> None:
+    found = session()
+    for _ in range(STRIKES - 1):
+        assert len(found.received("{")) == 1
+    found.received(frame("conversation:list"))
+    for _ in range(STRIKES - 1):
+        assert len(found.received("{")) == 1
+    assert found.received("{")[1] == Close("too_many_errors")
+    assert found.received(frame("conversation:list")) == ()
+
+
+def test_binary_is_malformed() -> None:
+    assert session().binary() == (Close("malformed_frame"),)
+
+
+def test_a_draining_session_puts_commands_off() -> None:
+    found = session()
+    found.drains()
+    assert code(found.received(frame("conversation:list"))[0]) == "unavailable"

@@ -1,0 +1,196 @@
+"""A whole system in memory around nodes: real processors, real views; only the edges of it are in a dictionary."""
+
+import asyncio
+import itertools
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from core.clock import SystemClock
+from core.health import Health
+from core.ports.event_log import Unavailable
+from edge.auth.tokens import Identity
+from edge.socket.assembly import node_of
+from edge.socket.node import Node
+from edge.socket.visit import Visit
+from projections.cache.in_process import InProcessBus, InProcessCache, InProcessPresence
+from projections.generations import Generations
+from projections.search.fts import FtsIndex
+from projections.stores.memory import MemoryDocuments
+from streams.effects import LiveEmitter
+from streams.log.memory import MemoryLog
+from streams.memberships import MembershipTail
+from streams.plain import PlainRunner
+from streams.processor import Processor
+from streams.processors.conversations import Conversations
+from streams.processors.messages import Messages
+from streams.processors.receipts import Receipts
+from streams.processors.search import Search
+from streams.worker import Worker
+from tests.eventually import eventually
+
+TENANT = "acme"
+
+
+class LossyBus(InProcessBus):
+    """A bus that loses, doubles or holds what it is told to, as a real one may."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lose = False
+        self.double = False
+
+    async def publish(self, messages: Sequence[tuple[str, bytes]]) -> None:
+        if not self.lose:
+            await super().publish([*messages, *messages] if self.double else messages)
+
+
+class FragileDocuments(MemoryDocuments):
+    """A store that can be down for a node."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.down = False
+
+    async def get(self, place: Any, ids: Any) -> Any:
+        if self.down:
+            raise Unavailable("the store is down")
+        return await super().get(place, ids)
+
+
+class Person:
+    """Someone at a node, who keeps what they are told."""
+
+    def __init__(self, node: Node, user: str) -> None:
+        self.node = node
+        self.user = user
+        self.heard: list[dict[str, Any]] = []
+        self.closed: list[str] = []
+        self.visit: Visit | None = None
+        self._ids = itertools.count(1)
+
+    async def come(self) -> "Person":
+        identity = Identity(TENANT, self.user, 4e9)
+        self.visit = await self.node.connect(identity, self._hear, close=self.closed.append)
+        return self
+
+    def go(self) -> None:
+        assert self.visit is not None
+        self.node.disconnect(self.visit)
+
+    def _hear(self, frame: bytes) -> None:
+        self.heard.append(json.loads(frame))
+
+    async def say(self, kind: str, *, retry: bool = False, **data: Any) -> int:
+        assert self.visit is not None
+        number = next(self._ids)
+        text = json.dumps({"id": number, "type": kind, "data": data, "retry": retry})
+        await self.node.receive(self.visit, text)
+        return number
+
+    async def ask(self, kind: str, *, retry: bool = False, **data: Any) -> dict[str, Any]:
+        number = await self.say(kind, retry=retry, **data)
+        return await eventually(lambda: self.reply(number) or False)
+
+    def reply(self, number: int) -> dict[str, Any] | None:
+        return next((frame for frame in self.heard if frame.get("id") == number), None)
+
+    def lane(self, lane: str, conversation_id: str) -> list[int]:
+        return [
+            frame["n"]
+            for frame in self.heard
+            if frame.get("lane") == lane and frame["data"]["conversation_id"] == conversation_id
+        ]
+
+    def texts(self) -> list[str]:
+        return [frame["data"]["text"] for frame in self.heard if frame["type"] == "message:new"]
+
+    def of(self, kind: str) -> list[dict[str, Any]]:
+        return [frame for frame in self.heard if frame["type"] == kind]
+
+
+class World:
+    """The system; `node` makes another node of it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.log = MemoryLog()
+        self.documents = FragileDocuments()
+        self.bus = LossyBus()
+        self.presence = InProcessPresence()
+        self.cache = InProcessCache()
+        self.health = Health()
+        self.index = FtsIndex(folder / "search.sqlite")
+        self.memberships = MembershipTail(self.log, self.health)
+        self.generations = Generations(self.documents, ("messages", "conversations", "receipts", "search"))
+        self.tasks: list[asyncio.Task[None]] = []
+
+    def processors(self) -> tuple[Processor, ...]:
+        documents = self.documents
+        return Messages(documents), Conversations(documents), Receipts(documents), Search(documents, self.index)
+
+    async def start(self) -> None:
+        await self.log.start()
+        await self.index.start()
+        self.run(self.memberships.run())
+        await eventually(lambda: self.memberships.fresh)
+        for processor in self.processors():
+            emitter = LiveEmitter(self.log, self.bus, self.presence, self.health, processor.name)
+            worker = Worker(processor, self.documents, emitter, self.health)
+            self.run(PlainRunner(worker, self.log, self.documents, self.health).run(1))
+
+    def run(self, work: Any) -> None:
+        self.tasks.append(asyncio.create_task(work))
+
+    async def stop(self) -> None:
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+        await self.index.stop()
+        await self.log.stop()
+
+    def node(self, name: str = "one", heartbeat_ms: int = 60_000) -> Node:
+        return node_of(
+            name,
+            log=self.log,
+            documents=self.documents,
+            generations=self.generations,
+            index=self.index,
+            bus=self.bus,
+            presence=self.presence,
+            cache=self.cache,
+            memberships=self.memberships,
+            clock=SystemClock(),
+            health=self.health,
+            heartbeat_ms=heartbeat_ms,
+        )
+
+
+@asynccontextmanager
+async def world(folder: Path) -> AsyncIterator[tuple[World, Node]]:
+    """A running system with one node."""
+    found = World(folder)
+    node = found.node()
+    try:
+        await found.start()
+        await node.start()
+        yield found, node
+    finally:
+        await node.stop()
+        await found.stop()
+
+
+async def room(owner: Person, *others: str) -> str:
+    """A group that `owner` opened with these others, known to the node."""
+    answer = await owner.ask("conversation:create", participants=list(others), client_key="room")
+    conversation_id: str = answer["data"]["conversation_id"]
+    await eventually(lambda: owner.lane("conversation", conversation_id) == [1])
+    return conversation_id
+
+
+async def send(who: Person, conversation_id: str, *texts: str) -> None:
+    """Say these, and wait for the last acknowledgment."""
+    for text in texts:
+        answer = await who.ask("message:send", conversation_id=conversation_id, client_msg_id=text[:100], text=text)
+        assert answer["type"] == "ack", answer

@@ -1,0 +1,185 @@
+import asyncio
+import sqlite3
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from core.ports.documents import Changes, Index, Place, Table
+from core.ports.event_log import Unavailable
+from projections.stores.sqlite import SqliteDocuments
+from projections.stores.sqlite_table import SqliteTable
+from tests.contracts.documents import ROWS, TABLES, DocumentsContract, rows, seen, sent, write
+from tests.eventually import eventually
+
+PLACE = Place(ROWS, 1)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "data" / "documents.db"
+
+
+@pytest.fixture
+async def documents(path: Path) -> AsyncIterator[SqliteDocuments]:
+    documents = SqliteDocuments(path)
+    await documents.start(TABLES)
+    yield documents
+    await documents.stop()
+
+
+class TestSqliteDocuments(DocumentsContract):
+    pass
+
+
+async def test_what_was_saved_is_there_after_a_restart(documents: SqliteDocuments, path: Path) -> None:
+    await documents.save(rows(PLACE, sent("a", 1)))
+    await documents.stop()
+    again = SqliteDocuments(path)
+    await again.start(TABLES)
+    assert seen(await again.find(PLACE, "by_n", ["c"])) == ["a"]
+    assert await again.save(rows(PLACE, sent("a", 1), sent("b", 2))) == frozenset({"b"})
+    await again.stop()
+
+
+async def test_a_batch_that_fails_in_the_middle_leaves_nothing(documents: SqliteDocuments) -> None:
+    await documents.prepare([PLACE])
+    unwritable = write("b", {"sent": {"pos": 1, "what": object()}})
+    with pytest.raises(TypeError):
+        await documents.save(Changes([(PLACE, [sent("a", 1)])], [(PLACE, [unwritable])]))
+    assert await documents.scan(PLACE) == []
+    assert await documents.save(rows(PLACE, sent("a", 1))) == frozenset({"a"})
+
+
+async def test_a_save_given_up_by_its_caller_is_whole_or_not_at_all(documents: SqliteDocuments) -> None:
+    await documents.prepare([PLACE])
+    saving = asyncio.create_task(documents.save(rows(PLACE, *(sent(f"r{n}", n) for n in range(1, 500)))))
+    await asyncio.sleep(0)
+    saving.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await saving
+    await documents.save(rows(PLACE, sent("after", 1)))
+    assert len(await documents.scan(PLACE)) in {1, 500}
+
+
+async def test_a_stopped_store_is_unavailable(documents: SqliteDocuments) -> None:
+    await documents.stop()
+    with pytest.raises(Unavailable):
+        await documents.get(PLACE, ["a"])
+    with pytest.raises(Unavailable):
+        await documents.save(rows(PLACE, sent("a", 1)))
+
+
+async def test_a_file_that_cannot_be_opened_is_unavailable(tmp_path: Path) -> None:
+    (tmp_path / "a folder").mkdir()
+    documents = SqliteDocuments(tmp_path / "a folder")
+    with pytest.raises(Unavailable):
+        await documents.start(TABLES)
+    await documents.stop()
+
+
+async def test_a_reader_opened_first_waits_for_the_file_and_sees_every_save(path: Path) -> None:
+    reader, writer = SqliteDocuments(path, read_only=True), SqliteDocuments(path)
+    starting = asyncio.create_task(reader.start(TABLES))
+    await writer.start(TABLES)
+    await writer.save(rows(PLACE, sent("a", 1)))
+    await starting
+    assert seen(await reader.scan(PLACE)) == ["a"]
+    await writer.save(rows(PLACE, sent("b", 2)))
+    assert seen(await reader.find(PLACE, "by_n", ["c"])) == ["a", "b"]
+    with pytest.raises(Unavailable):
+        await reader.save(rows(PLACE, sent("c", 3)))
+    await reader.stop()
+    await writer.stop()
+
+
+CHILD = """
+import asyncio, sys
+from pathlib import Path
+from projections.stores.sqlite import SqliteDocuments
+from tests.contracts.documents import TABLES, ROWS, rows, sent
+from core.ports.documents import Place
+
+async def main():
+    documents = SqliteDocuments(Path(sys.argv[1]))
+    await documents.start(TABLES)
+    n = 0
+    while True:
+        n += 1
+        await documents.save(rows(Place(ROWS, 1), *(sent(f"{n:06}-{i}", n) for i in range(20))))
+        print(n, flush=True)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.kills
+async def test_every_completed_save_of_a_killed_process_is_there_and_whole(path: Path) -> None:
+    root = Path(__file__).parents[3]
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", CHILD, str(path), cwd=root, stdout=asyncio.subprocess.PIPE
+    )
+    assert child.stdout is not None
+    saved = 0
+    while saved < 30:
+        saved = int(await child.stdout.readline())
+    beside = SqliteDocuments(path, read_only=True)
+    await beside.start(TABLES)
+    assert len(await beside.find(PLACE, "by_n", ["c"], high=saved + 1, limit=10_000)) == 20 * saved
+    child.kill()
+    *_, last = (b"%d\n" % saved + await child.stdout.read()).split()
+    await child.wait()
+    await beside.stop()
+    again = SqliteDocuments(path)
+    await again.start(TABLES)
+    there = len(await again.find(PLACE, "by_n", ["c"], limit=100_000))
+    assert there in {20 * int(last), 20 * int(last) + 20}
+    await again.stop()
+
+
+async def test_an_index_declared_later_finds_rows_saved_before(documents: SqliteDocuments, path: Path) -> None:
+    before = Place(Table("m", "t"), 1)
+    after = Place(Table("m", "t", (Index("by_e", ("conversation_id",), "edited.n"),)), 1)
+    await documents.save(rows(before, write("a", {"edited": {"pos": 1, "n": 7}}, conversation_id="c")))
+    await documents.stop()
+    newer = SqliteDocuments(path)
+    await newer.start([after.table])
+    await newer.prepare([after])
+    assert seen(await newer.find(after, "by_e", ["c"], low=7)) == ["a"]
+    await newer.stop()
+
+
+async def test_declared_indexes_are_used_and_nothing_is_sorted(documents: SqliteDocuments, path: Path) -> None:
+    await documents.prepare([PLACE])
+    plans: list[str] = []
+    connection = sqlite3.connect(path)
+    connection.set_trace_callback(plans.append)
+    table = SqliteTable(PLACE)
+    table.find(connection, "by_n", ["c"], low=1, high=5, after=None, limit=10, reverse=True)
+    table.find(connection, "by_edit", ["c"], low=None, high=None, after=None, limit=10, reverse=False)
+    table.find(connection, "by_two", ["c", "a"], low=1, high=None, after=None, limit=10, reverse=False)
+    table.find(connection, "by_sender", ["a"], low=None, high=None, after="x", limit=10, reverse=False)
+    connection.set_trace_callback(None)
+    for statement, index in zip(plans, ("by_n", "by_edit", "by_two", "by_sender"), strict=True):
+        plan = " ".join(line[3] for line in connection.execute(f"EXPLAIN QUERY PLAN {statement}"))
+        assert f"contract/rows/1/{index} " in plan
+        assert "TEMP B-TREE" not in plan
+    connection.close()
+
+
+async def test_readers_do_not_wait_for_a_writer(documents: SqliteDocuments, path: Path) -> None:
+    await documents.save(rows(PLACE, sent("a", 1)))
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    saving = asyncio.create_task(documents.save(rows(PLACE, sent("b", 2))))
+    assert seen(await documents.scan(PLACE)) == ["a"]
+    assert not saving.done()
+    other.execute("COMMIT")
+    other.close()
+    await saving
+
+    async def both() -> None:
+        assert seen(await documents.scan(PLACE)) == ["a", "b"]
+
+    await eventually(both)

@@ -1,0 +1,82 @@
+"""One event of every type, as the golden records and the docs have them."""
+
+from schemas import envelope, ids
+from schemas.envelope import Record
+from schemas.events import (
+    AuditRecorded,
+    ConversationChanged,
+    ConversationCreated,
+    Event,
+    MessageDeleted,
+    MessageDelivered,
+    MessageEdited,
+    MessageRejected,
+    MessageSent,
+    ParticipantsAdded,
+    ParticipantsRemoved,
+    UserActed,
+)
+from tests.given import AT, CORRELATION, ROOM, TENANT
+
+MESSAGE = ids.message_id(TENANT, ROOM, "bob", "k1")
+
+SAMPLES: tuple[Event, ...] = (
+    MessageSent(
+        tenant=TENANT,
+        at=AT,
+        conversation_id=ROOM,
+        message_id=MESSAGE,
+        sender="bob",
+        client_msg_id="k1",
+        text="Grüße, 你好 👋",
+        conversation_n=1,
+    ),
+    MessageEdited(tenant=TENANT, at=AT, conversation_id=ROOM, message_id=MESSAGE, editor="bob", text="hello all"),
+    MessageDeleted(tenant=TENANT, at=AT, conversation_id=ROOM, message_id=MESSAGE, deleted_by="ann"),
+    MessageDelivered(
+        tenant=TENANT, at=AT, conversation_id=ROOM, message_id=MESSAGE, sender="bob", seq=1, stage="persisted"
+    ),
+    MessageRejected(
+        tenant=TENANT,
+        at=AT,
+        user_id="eve",
+        command="message:send",
+        code="not_a_participant",
+        conversation_id=ROOM,
+    ),
+    ConversationCreated(
+        tenant=TENANT,
+        at=AT,
+        conversation_id=ROOM,
+        actor="ann",
+        kind="group",
+        participants={"ann": "owner", "bob": "member"},
+        external_id="order-4711",
+        title="Order 4711",
+    ),
+    ConversationChanged(tenant=TENANT, at=AT, conversation_id=ROOM, actor="ann", title="Order 4711, late"),
+    ParticipantsAdded(tenant=TENANT, at=AT, conversation_id=ROOM, actor="ann", participants={"cy": "member"}, at_seq=1),
+    ParticipantsRemoved(tenant=TENANT, at=AT, conversation_id=ROOM, actor="bob", participants=["bob"], at_seq=1),
+    UserActed(tenant=TENANT, at=AT, user_id="bob", action="archived", subject=ROOM),
+    AuditRecorded(
+        tenant=TENANT,
+        at=AT,
+        actor="eve",
+        action="message:send",
+        entity_type="conversation",
+        entity_id=ROOM,
+        outcome="denied",
+        reason="not_a_participant",
+    ),
+)
+
+
+def record_of(event: Event) -> Record:
+    """The event as it lies in the log."""
+    return envelope.encode(
+        event,
+        event_id=MESSAGE if isinstance(event, MessageSent) else ids.effect_id(MESSAGE, type(event).__name__),
+        source="/caas/edge/node-1",
+        correlation_id=CORRELATION,
+        actor="bob",
+    )

@@ -1,0 +1,156 @@
+"""A record says what it is by its key and headers alone; reading one never raises, whatever its bytes are."""
+
+import msgspec
+import pytest
+from cloudevents.core.bindings import kafka
+from cloudevents.core.bindings.kafka import KafkaMessage
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas import envelope, events
+from schemas.envelope import Foreign, Headers, Known, Reading, Record, Unreadable
+from schemas.events import Event
+from tests.given import AT, CORRELATION, ROOM, TENANT
+from tests.schemas.samples import MESSAGE, SAMPLES, record_of
+
+SENT = record_of(SAMPLES[0])
+EDITED = record_of(SAMPLES[1])
+
+
+def read(record: Record) -> Reading:
+    return envelope.read(record.topic, record.key, record.value, record.headers)
+
+
+def with_value(value: bytes | None) -> Record:
+    return msgspec.structs.replace(SENT, value=value)
+
+
+def with_headers(**changed: bytes | None) -> Record:
+    kept = tuple((name, value) for name, value in SENT.headers if name not in changed)
+    added = tuple((name, value) for name, value in changed.items() if value is not None)
+    return msgspec.structs.replace(SENT, headers=kept + added)
+
+
+@pytest.mark.parametrize("event", SAMPLES, ids=lambda event: type(event).__name__)
+def test_what_is_written_is_read(event: Event) -> None:
+    reading = read(record_of(event))
+    assert isinstance(reading, Known)
+    assert reading.event == event
+    assert reading.envelope.subject == events.key_of(event)
+    assert (reading.envelope.tenant, reading.envelope.time) == (TENANT, AT)
+    assert (reading.envelope.correlation_id, reading.envelope.actor) == (CORRELATION, "bob")
+
+
+def test_what_was_derived_says_from_what() -> None:
+    record = envelope.encode(
+        SAMPLES[0], event_id=MESSAGE, source="x", correlation_id=CORRELATION, actor="bob", causation_id="cause"
+    )
+    reading = read(record)
+    assert isinstance(reading, Known)
+    assert reading.envelope.causation_id == "cause"
+
+
+@pytest.mark.parametrize("event", SAMPLES, ids=lambda event: type(event).__name__)
+def test_any_cloudevents_library_reads_our_records(event: Event) -> None:
+    record = record_of(event)
+    assert record.value is not None
+    found = kafka.from_binary_event(KafkaMessage(dict(record.headers), record.key, record.value))
+    said = dict(record.headers)
+    assert found.get_id() == said["ce_id"].decode()
+    assert found.get_source() == "/caas/edge/node-1"
+    assert found.get_type() == events.TYPE_OF[type(event)]
+    assert found.get_specversion() == "1.0"
+    assert found.get_subject() == found.get_extension("partitionkey") == events.key_of(event)
+    time = found.get_time()
+    assert time is not None
+    assert time.isoformat(timespec="milliseconds").replace("+00:00", "Z") == AT
+    assert found.get_datacontenttype() == "application/json"
+    assert (found.get_extension("tenantid"), found.get_extension("authid")) == (TENANT, "bob")
+    assert found.get_extension("correlationid") == CORRELATION
+    assert found.get_data() == msgspec.json.decode(record.value)
+
+
+def test_one_search_for_the_trace_finds_the_correlation_id() -> None:
+    version, trace, span, flags = dict(SENT.headers)["traceparent"].decode().split("-")
+    assert (version, trace, flags) == ("00", CORRELATION.replace("-", ""), "01")
+    assert MESSAGE.replace("-", "").startswith(span)
+    assert len(span) == 16
+
+
+@pytest.mark.parametrize(
+    "name", ["ce_id", "ce_type", "ce_source", "ce_time", "ce_subject", "ce_tenantid", "correlation_id"]
+)
+def test_a_record_without_one_of_our_headers_is_no_event(name: str) -> None:
+    reading = read(with_headers(**{name: None}))
+    assert reading == Foreign(f"no header {name}")
+
+
+@pytest.mark.parametrize("name", [name for name, _ in SENT.headers])
+def test_a_header_without_a_value_is_as_one_that_is_not_there(name: str) -> None:
+    nulled = tuple((key, None if key == name else value) for key, value in SENT.headers)
+    given_null = envelope.read(SENT.topic, SENT.key, SENT.value, nulled)  # type: ignore[arg-type]
+    assert given_null == read(with_headers(**{name: None}))
+
+
+def test_a_header_that_is_no_text_makes_it_foreign() -> None:
+    assert read(with_headers(ce_id=b"\xff")) == Foreign("a header that is not UTF-8")
+
+
+@pytest.mark.parametrize("kind", [b"com.other.v1", b"caas.message.edited.v1", b"", b"caas.message.sent"])
+def test_a_type_of_another_family_or_topic_is_foreign(kind: bytes) -> None:
+    assert isinstance(read(with_headers(ce_type=kind)), Foreign)
+
+
+@pytest.mark.parametrize("key", [None, b"", b"another"])
+def test_a_record_whose_key_is_not_its_subject_is_foreign(key: bytes | None) -> None:
+    assert read(msgspec.structs.replace(SENT, key=key)) == Foreign("the key is not the subject")
+
+
+UNREADABLE = {
+    "no body": None,
+    "empty": b"",
+    "no JSON": b"{",
+    "not UTF-8": (SENT.value or b"").replace(b"bob", b"\xff"),
+    "half a surrogate": (SENT.value or b"").replace(b"bob", b"\\ud800"),
+    "a field missing": b'{"type":"caas.message.sent.v1","tenant":"acme"}',
+    "a field of another type": (SENT.value or b"").replace(b'"bob"', b"3"),
+    "another event's body": EDITED.value,
+    "another key's body": (SENT.value or b"").replace(ROOM.encode(), MESSAGE.encode()),
+    "a number that no store takes": (SENT.value or b"").replace(b'_n":1', b'_n":' + b"9" * 30),
+    "a number that nothing takes": (SENT.value or b"").replace(b'_n":1', b'_n":' + b"9" * 5000),
+    "nested without end": b'{"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+}
+
+
+@pytest.mark.parametrize("value", UNREADABLE.values(), ids=UNREADABLE.keys())
+def test_a_body_that_cannot_be_read_still_counts(value: bytes | None) -> None:
+    reading = read(with_value(value))
+    assert isinstance(reading, Unreadable)
+    assert (reading.envelope.id, reading.envelope.subject) == (MESSAGE, ROOM)
+    assert reading.cause
+
+
+def test_a_version_from_the_future_counts_and_waits() -> None:
+    reading = read(with_headers(ce_type=b"caas.message.sent.v2"))
+    assert isinstance(reading, Unreadable)
+    assert reading.envelope.type == "caas.message.sent.v2"
+
+
+@given(st.binary(max_size=200))
+def test_no_body_raises_and_every_one_counts(value: bytes) -> None:
+    assert isinstance(read(with_value(value)), Known | Unreadable)
+
+
+@given(
+    st.text(max_size=20),
+    st.none() | st.binary(max_size=20),
+    st.none() | st.binary(max_size=50),
+    st.lists(st.tuples(st.sampled_from([name for name, _ in SENT.headers]) | st.text(max_size=9), st.binary())),
+)
+def test_no_record_at_all_raises(topic: str, key: bytes | None, value: bytes | None, headers: Headers) -> None:
+    assert isinstance(envelope.read(topic, key, value, tuple(headers)), Known | Unreadable | Foreign)
+
+
+@given(st.dictionaries(st.sampled_from([name for name, _ in SENT.headers]), st.none() | st.binary(max_size=9)))
+def test_no_headers_raise(changed: dict[str, bytes | None]) -> None:
+    assert isinstance(read(with_headers(**changed)), Known | Unreadable | Foreign)

@@ -1,0 +1,50 @@
+"""Every event has a type, a topic and a key, and every version ever released can still be read."""
+
+from typing import get_args
+
+import msgspec
+import pytest
+
+from schemas import envelope, events, topics, upcast
+from schemas.envelope import Known
+from schemas.events import Event
+from tests.schemas.released import released
+from tests.schemas.samples import SAMPLES, record_of
+
+GOLDEN = released()
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_a_record_of_any_release_reads_as_it_did(name: str) -> None:
+    golden = GOLDEN[name]
+    record = golden.record()
+    reading = envelope.read(record.topic, record.key, record.value, record.headers)
+    assert isinstance(reading, Known), reading
+    assert msgspec.to_builtins(reading.event) == golden.reads_as
+    assert reading.envelope.type == name
+
+
+def test_every_version_that_code_reads_has_a_golden_record() -> None:
+    assert GOLDEN.keys() == events.EVENT_OF.keys() | upcast.STEPS.keys()
+
+
+def test_golden_records_of_the_newest_versions_are_what_we_write_today() -> None:
+    for event in SAMPLES:
+        assert record_of(event) == GOLDEN[events.TYPE_OF[type(event)]].record()
+
+
+def test_there_is_a_sample_of_every_event() -> None:
+    assert {type(event) for event in SAMPLES} == set(get_args(Event)) == set(events.TOPIC_OF)
+
+
+def test_every_event_has_a_topic_of_the_table_and_a_type_of_its_own() -> None:
+    assert set(events.TOPIC_OF.values()) == topics.TOPICS.keys() - {topics.DEAD_LETTER}
+    assert len(events.EVENT_OF) == len(events.TOPIC_OF)
+    assert all(name.startswith("caas.") and name.rpartition(".v")[2].isdigit() for name in events.EVENT_OF)
+
+
+@pytest.mark.parametrize("event", SAMPLES, ids=lambda event: type(event).__name__)
+def test_the_key_is_what_the_table_says(event: Event) -> None:
+    said = topics.TOPICS[events.TOPIC_OF[type(event)]].key
+    field = "user_id" if said == "per event" else said
+    assert events.key_of(event) == getattr(event, field)

@@ -1,0 +1,109 @@
+"""Frames say no more than there is to say, and the pushes of a hint come out as they went in."""
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas import commands, frames
+from schemas.errors import problem
+from schemas.frames import LANES, PUSH_OF_LANE, Hello, Push
+from tests.given import CORRELATION
+
+REJECTED = {
+    "code": "not_allowed",
+    "title": "Your role does not allow this",
+    "detail": "only owners",
+    "retry": False,
+    "retry_after_ms": None,
+    "errors": None,
+}
+SAID: dict[str, tuple[bytes, Any]] = {
+    "ack": (
+        frames.ack(7, {"level": "accepted"}, CORRELATION),
+        {"id": 7, "type": "ack", "data": {"level": "accepted"}, "correlation_id": CORRELATION},
+    ),
+    "ack without a correlation id": (
+        frames.ack("a", {}, None),
+        {"id": "a", "type": "ack", "data": {}},
+    ),
+    "synced": (
+        frames.synced(8, {"complete": True, "positions": {}}, CORRELATION),
+        {
+            "id": 8,
+            "type": "synced",
+            "data": {"complete": True, "positions": {}},
+            "correlation_id": CORRELATION,
+        },
+    ),
+    "error": (
+        frames.error(None, problem("not_allowed", "only owners")),
+        {"id": None, "error": REJECTED, "correlation_id": None, "type": "error", "data": None},
+    ),
+    "a push of a lane": (
+        frames.push("message:new", {"seq": 3}, "sent", 3, CORRELATION),
+        {"type": "message:new", "lane": "sent", "n": 3, "data": {"seq": 3}, "correlation_id": CORRELATION},
+    ),
+    "a push of no lane": (frames.push("receipt", {"seq": 3}), {"type": "receipt", "data": {"seq": 3}}),
+    "going away": (
+        frames.going_away(250),
+        {"type": "going-away", "data": {"code": 4101, "reconnect_after_ms": 250}},
+    ),
+}
+
+
+@pytest.mark.parametrize(("frame", "meaning"), SAID.values(), ids=SAID.keys())
+def test_a_frame_is(frame: bytes, meaning: Any) -> None:
+    assert json.loads(frame) == meaning
+
+
+def test_hello_tells_every_limit() -> None:
+    said = json.loads(frames.hello(Hello(session="s", user_id="ann", heartbeat_ms=20_000)))
+    assert said["type"] == "hello"
+    assert said["data"]["limits"] == {
+        "frame": commands.FRAME_BYTES,
+        "text": commands.TEXT_CHARS,
+        "in_flight": commands.IN_FLIGHT,
+        "members_per_command": commands.MEMBERS_PER_COMMAND,
+        "sync_rows": commands.SYNC_ROWS,
+    }
+    assert said["data"]["protocol"] == "caas.v1"
+
+
+def test_every_lane_has_a_push() -> None:
+    assert PUSH_OF_LANE.keys() == set(LANES)
+
+
+def test_the_longest_message_fits_into_a_frame_of_its_sender() -> None:
+    data = {"conversation_id": CORRELATION, "client_msg_id": "k" * 128, "text": "x" * commands.TEXT_CHARS}
+    assert len(json.dumps({"id": 1, "type": "message:send", "data": data})) < commands.FRAME_BYTES
+
+
+PUSHES = st.builds(
+    Push,
+    model=st.text(max_size=5),
+    generation=st.integers(1, 9),
+    conversation_id=st.text(max_size=5),
+    frame=st.binary(max_size=20),
+    lane=st.sampled_from(["", *LANES]),
+    n=st.integers(0, 2**53),
+    conversation_n=st.integers(0, 2**53),
+    seq=st.integers(0, 2**53),
+    to=st.text(max_size=5),
+)
+
+
+@given(st.lists(PUSHES, max_size=3))
+def test_pushes_come_out_of_a_hint_as_they_went_in(pushes: list[Push]) -> None:
+    assert frames.unpack_pushes(frames.pack_pushes(pushes)) == pushes
+
+
+@given(st.binary(max_size=30))
+def test_a_hint_of_any_bytes_is_pushes_or_a_decode_error(payload: bytes) -> None:
+    try:
+        frames.unpack_pushes(payload)
+    except msgspec.DecodeError:
+        return

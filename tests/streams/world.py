@@ -1,0 +1,210 @@
+"""A small world in memory: a log, documents that can be down, a live worker whose effects are kept."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+from core.health import Health
+from core.ports.documents import Changes, Documents, Place, Row
+from core.ports.effects import Effects
+from core.ports.event_log import Received, Unavailable
+from core.positions import position
+from projections import conversations, messages
+from projections.generations import Pointer, read_pointer
+from projections.stores.memory import MemoryDocuments
+from schemas import envelope, events, ids
+from schemas.envelope import Record
+from schemas.frames import Push
+from schemas.topics import partitions
+from streams.log.memory import MemoryLog
+from streams.plain import PlainRunner
+from streams.processor import Processor
+from streams.processors.conversations import Conversations
+from streams.processors.messages import Messages
+from streams.worker import Worker
+from tests.eventually import eventually
+
+TENANT = "acme"
+AT = "2026-11-20T09:30:00.000Z"
+CORRELATION = "6f1d1f8a-0000-4000-8000-0000000000ff"
+
+
+def encoded(event: events.Event, event_id: str, actor: str) -> Record:
+    return envelope.encode(event, event_id=event_id, source="/test", correlation_id=CORRELATION, actor=actor)
+
+
+def said(room: str, n: int, text: str = "", sender: str = "ann") -> Record:
+    key = f"{room}-{n}"
+    message_id = ids.message_id(TENANT, room, sender, key)
+    event = events.MessageSent(
+        tenant=TENANT,
+        at=AT,
+        conversation_id=room,
+        message_id=message_id,
+        sender=sender,
+        client_msg_id=key,
+        text=text or f"text {n}",
+        conversation_n=1,
+    )
+    return encoded(event, message_id, sender)
+
+
+def edited(room: str, n: int, text: str, sender: str = "ann") -> Record:
+    message_id = ids.message_id(TENANT, room, sender, f"{room}-{n}")
+    event = events.MessageEdited(
+        tenant=TENANT, at=AT, conversation_id=room, message_id=message_id, editor=sender, text=text
+    )
+    return encoded(event, ids.derive(TENANT, message_id, sender, "message:edit", text), sender)
+
+
+def opened(room: str, *members: str) -> Record:
+    event = events.ConversationCreated(
+        tenant=TENANT,
+        at=AT,
+        conversation_id=room,
+        actor="ann",
+        kind="group",
+        participants={"ann": "owner", **dict.fromkeys(members, "member")},
+    )
+    return encoded(event, f"open {room}", "ann")
+
+
+def joined(room: str, who: str, at_seq: int = 0) -> Record:
+    event = events.ParticipantsAdded(
+        tenant=TENANT, at=AT, conversation_id=room, actor="ann", participants={who: "member"}, at_seq=at_seq
+    )
+    return encoded(event, f"join {room} {who} {at_seq}", "ann")
+
+
+def titled(room: str, title: str) -> Record:
+    event = events.ConversationChanged(tenant=TENANT, at=AT, conversation_id=room, actor="ann", title=title)
+    return encoded(event, f"title {room} {title}", "ann")
+
+
+def lying(record: Record, offset: int = 0, at: int = 0) -> Received:
+    """A record as a reader has it, without a log."""
+    return Received(record.topic, at, offset, position(1, offset), record.key, record.value, record.headers)
+
+
+class FrailDocuments(MemoryDocuments):
+    """In memory, and down while `down`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.down = False
+        self.deaf: set[str] = set()
+
+    def _check(self) -> None:
+        if self.down:
+            raise Unavailable("the store is down")
+
+    async def get(self, place: Place, row_ids: Iterable[str]) -> dict[str, Row]:
+        self._check()
+        return await super().get(place, row_ids)
+
+    async def save(self, changes: Changes) -> frozenset[str]:
+        self._check()
+        return await super().save(changes)
+
+    async def pointer(self, name: str) -> dict[str, Any] | None:
+        self._check()
+        return await super().pointer(name)
+
+    async def point(self, name: str, document: Mapping[str, Any], expected: Mapping[str, Any] | None) -> bool:
+        self._check()
+        return await super().point(name, document, expected)
+
+    async def scan(self, place: Place, *, after: str = "", limit: int = 1000) -> list[Row]:
+        self._check()
+        return await super().scan(place, after=after, limit=limit)
+
+    def change(self, place: Place, row_id: str, facet: str, **fields: Any) -> None:
+        """By hand, behind everybody's back."""
+        self._rows[place.table.model, place.table.name, place.generation][row_id][facet] |= fields
+
+    def remove(self, place: Place, row_id: str) -> None:
+        """By hand too."""
+        del self._rows[place.table.model, place.table.name, place.generation][row_id]
+
+    def generations(self, model: str) -> set[int]:
+        """Those that have tables."""
+        return {generation for name, _, generation in self._rows if name == model}
+
+
+class Kept:
+    """An emitter that keeps what it was given."""
+
+    def __init__(self) -> None:
+        self.pushes: list[Push] = []
+        self.logged: list[Record] = []
+
+    async def emit(self, effects: Effects) -> None:
+        await asyncio.sleep(0)
+        self.pushes += effects.hints
+        self.logged += effects.logged
+
+    def counted(self) -> Counter[tuple[str, str, int]]:
+        """How often each change was pushed."""
+        return Counter((push.conversation_id, push.lane, push.n) for push in self.pushes if push.lane)
+
+
+class World:
+    """One model; everything shares the log and the documents."""
+
+    def __init__(self, model: str = messages.MODEL) -> None:
+        self.log = MemoryLog()
+        self.documents = FrailDocuments()
+        self.health = Health()
+        self.kept = Kept()
+        self.model = model
+        self.told: list[tuple[int, int]] = []
+
+    def fold(self, documents: Documents) -> Processor:
+        return Messages(documents) if self.model == messages.MODEL else Conversations(documents)
+
+    def runner(self, emitter: Kept | None = None, limit: int = 50) -> PlainRunner:
+        worker = Worker(self.fold(self.documents), self.documents, emitter or self.kept, self.health)
+        return PlainRunner(worker, self.log, self.documents, self.health, limit)
+
+    @asynccontextmanager
+    async def working(self, limit: int = 50) -> AsyncIterator[asyncio.Task[None]]:
+        """A live worker on the plain runner."""
+        generation = (await self.pointer()).live
+        task = asyncio.create_task(self.runner(limit=limit).run(generation), name="live")
+        try:
+            yield task
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+
+    async def pointer(self) -> Pointer:
+        return await read_pointer(self.documents, self.model)
+
+    async def append(self, *records: Record) -> None:
+        await asyncio.gather(*(self.log.append(record) for record in records))
+
+    async def passed(self) -> None:
+        """The live generation has passed the log's ends of now."""
+        places = partitions(*self.fold(self.documents).topics)
+        ends = await self.log.ends(places)
+
+        async def all_passed() -> bool:
+            saved = await self.documents.checkpoints(self.model, (await self.pointer()).live)
+            return all(saved.get(at, 0) >= position(1, end) for at, end in ends.items() if end)
+
+        await eventually(all_passed, within=20)
+
+    async def rows(self, generation: int) -> dict[str, dict[str, Row]]:
+        """All rows of a generation, by table."""
+        tables = self.fold(self.documents).tables
+        pages = {table.name: await self.documents.scan(Place(table, generation), limit=100_000) for table in tables}
+        return {name: {row["_id"]: row for row in page} for name, page in pages.items()}
+
+    def progress(self, done: int, total: int) -> None:
+        self.told.append((done, total))
+
+
+ROWS, HEADS = messages.ROWS, messages.HEADS
+PARTICIPANTS = conversations.PARTICIPANTS
