@@ -1,7 +1,7 @@
 """What a command comes to: a record to append or an answer; a yes may be optimistic, a no is proved.
 
-A no that rests on what we have not seen is decided twice: the second time after the views have passed everything that
-was in the log when the first was made.
+A no that rests on what we have not seen, and a "changes nothing" of a conversation, is decided twice: the second time
+after the views have passed everything that was in the log when the first was made.
 """
 
 from dataclasses import dataclass
@@ -75,7 +75,10 @@ class Handler:
         if not self._memberships.fresh:
             raise NotReady("this node's view of conversations is behind")
         try:
-            return await self._decide(command, context, retry)
+            decision = await self._decide(command, context, retry)
+            if isinstance(decision, Append) or isinstance(command, MessageCommand):
+                return decision
+            await self._memberships.prove(conversation_of(command, context))
         except Rejected as no:
             if no.code in RESTS_ON_MEMBERSHIP:
                 await self._memberships.prove(conversation_of(command, context))
@@ -132,7 +135,7 @@ class Handler:
         return Unchanged({"message_id": message_id, "level": "persisted"})
 
     def _said(self, command: MessageCommand, event: MessageEvent, context: Context) -> Append:
-        event_id = event_id_of(command, context)
+        event_id = event.message_id if isinstance(command, SendMessage) else event_id_of(command, context)
         text = None if isinstance(command, DeleteMessage) else command.text
         root = command.reply_to if isinstance(command, SendMessage) else None
         reply = {"message_id": event.message_id, "level": "accepted"}

@@ -3,36 +3,22 @@
 import asyncio
 import secrets
 import socket
-import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from aiohttp import web
 
 from core.clock import SystemClock
-from core.handle import Handler
 from core.health import Health
 from core.settings import Settings
 from edge.auth.tokens import Tokens
 from edge.background import background
 from edge.compose import PROCESSORS, Adapters
 from edge.gateway.app import Gateway
-from edge.socket.commands import Commands
-from edge.socket.lanes import Lanes
-from edge.socket.node import Node
-from edge.socket.queries import Queries
+from edge.socket.assembly import node_of, random_id
 from edge.socket.server import Sockets
-from edge.socket.standing import Standing
 from projections.generations import Generations
-from projections.reader import MessageReader
 from streams.memberships import WAITS_FOR, MembershipTail
-
-PRESENCE_TTL_S = 15.0
-
-
-def new_id() -> str:
-    """A correlation or session id: UUIDv4."""
-    return str(uuid.uuid4())
 
 
 def node_name(settings: Settings) -> str:
@@ -47,33 +33,26 @@ async def node_running(found: Adapters, settings: Settings, health: Health) -> A
     health.waits(WAITS_FOR, "starting")
     memberships = MembershipTail(found.log, health)
     generations = Generations(found.documents, PROCESSORS)
-    lanes = Lanes(found.documents, generations)
-    handler = Handler(memberships, MessageReader(found.documents, generations, found.log), f"/caas/edge/{name}")
-    node = Node(
+    node = node_of(
         name,
-        commands=Commands(handler=handler, log=found.log, memberships=memberships, clock=SystemClock(), health=health),
-        queries=Queries(
-            memberships=memberships,
-            lanes=lanes,
-            documents=found.documents,
-            generations=generations,
-            index=found.index,
-            cache=found.cache,
-            health=health,
-        ),
-        memberships=memberships,
-        lanes=lanes,
+        log=found.log,
+        documents=found.documents,
+        generations=generations,
+        index=found.index,
         bus=found.bus,
-        standing=Standing(found.presence, name, PRESENCE_TTL_S, health),
+        presence=found.presence,
+        cache=found.cache,
+        memberships=memberships,
+        clock=SystemClock(),
         health=health,
-        new_id=new_id,
         heartbeat_ms=settings.heartbeat_ms,
+        new_id=random_id,
     )
     tokens = Tokens(settings.token_secret, settings.token_ttl_s)
     async with background(("memberships", memberships.run()), ("generations", generations.follow())):
         await node.start()
         try:
-            yield Sockets(node, tokens, settings, health, new_id)
+            yield Sockets(node, tokens, settings, health, random_id)
         finally:
             await node.stop()
 

@@ -12,16 +12,16 @@ PAGE: Final = 500
 
 
 async def transcript(
-    documents: Documents, generation_messages: int, generation_conversations: int
+    documents: Documents, tenant: str, generation_messages: int, generation_conversations: int
 ) -> AsyncIterator[dict[str, Any]]:
-    """One object a message: `{conversation, seq, message_id, client_msg_id, sender, text, edited, deleted, reply_to}`.
+    """One object a message of this tenant: `{conversation, seq, message_id, client_msg_id, sender, text, edited, deleted, reply_to}`.
 
     Ordered by `conversation`, which is the external id where there is one and else the id, then by `seq`. `text` is
     null for a deleted or unreadable message; `reply_to` is the root's `client_msg_id`, null where it has none. Holds
     the names of all conversations, and of messages one page. Raises `Unavailable`.
     """
     place = Place(messages.ROWS, generation_messages)
-    for name, conversation_id in await _named(documents, generation_messages, generation_conversations):
+    for name, conversation_id in await _named(documents, tenant, generation_messages, generation_conversations):
         async for rows in _pages(documents, place, conversation_id):
             roots = await _roots(documents, place, rows)
             for row in rows:
@@ -29,20 +29,20 @@ async def transcript(
 
 
 async def _named(
-    documents: Documents, generation_messages: int, generation_conversations: int
+    documents: Documents, tenant: str, generation_messages: int, generation_conversations: int
 ) -> list[tuple[str, str]]:
     """Name and id of every conversation that has messages, by name; its heads know it, whatever became of it."""
-    heads = await _ids(documents, Place(messages.HEADS, generation_messages))
-    named = await _ids(documents, Place(conversations.ROWS, generation_conversations))
+    heads = await _ids(documents, tenant, Place(messages.HEADS, generation_messages))
+    named = await _ids(documents, tenant, Place(conversations.ROWS, generation_conversations))
     return sorted((named.get(key) or key, key) for key in heads)
 
 
-async def _ids(documents: Documents, place: Place) -> dict[str, str | None]:
-    """The ids of a table's rows, each with its external id if its row has one."""
+async def _ids(documents: Documents, tenant: str, place: Place) -> dict[str, str | None]:
+    """The ids of a tenant's rows in a table, each with its external id if its row has one."""
     found: dict[str, str | None] = {}
     after = ""
     while rows := await documents.scan(place, after=after, limit=PAGE):
-        found |= {row["_id"]: row.get("updated", {}).get("external_id") for row in rows}
+        found |= {row["_id"]: row.get("updated", {}).get("external_id") for row in rows if row["tenant"] == tenant}
         after = rows[-1]["_id"]
     return found
 

@@ -98,6 +98,7 @@ def fold(facts: Sequence[Fact], rows: Mapping[str, Row], changes: Mapping[str, R
     folding = _Folding(rows, changes, heads)
     told = [folding.tell(fact) for fact in facts]
     states = {key: folding.states[key] for key in folding.touched}
+    tenants = {fact.envelope.subject: fact.envelope.tenant for fact in facts}
     kept = {key: (pos, state) for key, (pos, state) in states.items() if state is not None}
     return Folded(
         told=told,
@@ -112,7 +113,7 @@ def fold(facts: Sequence[Fact], rows: Mapping[str, Row], changes: Mapping[str, R
             for user, named in sorted(folding.touched[key].items())
             if user in state.members
         ],
-        heads=[Write(key, {}, lanes) for key, lanes in heads.moved.items()],
+        heads=[Write(key, {"tenant": tenants[key]}, lanes) for key, lanes in heads.moved.items()],
     )
 
 

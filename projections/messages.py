@@ -70,7 +70,8 @@ def fold(facts: Sequence[Fact], rows: Mapping[str, Row], heads: Heads) -> Folded
         Write(key, _fixed(found[key]), {lane: found[key][lane] for lane in sorted(lanes)}, exists=key in rows)
         for key, lanes in changed.items()
     ]
-    moved = [Write(key, {}, lanes) for key, lanes in heads.moved.items()]
+    tenants = {fact.envelope.subject: fact.envelope.tenant for fact in facts}
+    moved = [Write(key, {"tenant": tenants[key]}, lanes) for key, lanes in heads.moved.items()]
     return Folded(numbered, writes, moved)
 
 

@@ -125,7 +125,7 @@ def read(topic: str, key: bytes | None, value: bytes | None, headers: Headers) -
 
 def _envelope(topic: str, key: bytes | None, headers: Headers) -> Envelope | str:
     """The envelope in these headers, or why there is none."""
-    found = {name: value for name, value in headers if value is not None}  # Kafka has null headers, its clients too
+    found = dict(headers)
     try:
         envelope = Envelope(
             id=found["ce_id"].decode(),
@@ -135,13 +135,15 @@ def _envelope(topic: str, key: bytes | None, headers: Headers) -> Envelope | str
             subject=found["ce_subject"].decode(),
             tenant=found["ce_tenantid"].decode(),
             correlation_id=found["correlation_id"].decode(),
-            actor=found.get("ce_authid", b"").decode(),
-            causation_id=found.get("ce_causationid", b"").decode(),
+            actor=(found.get("ce_authid") or b"").decode(),
+            causation_id=(found.get("ce_causationid") or b"").decode(),
         )
     except KeyError as missing:
         return f"no header {missing.args[0]}"
     except UnicodeDecodeError:
         return "a header that is not UTF-8"
+    except AttributeError:  # Kafka has headers without a value, and clients give them as None
+        return "a header without a value"
     if upcast.topic_of(envelope.type) != topic:
         return f"type {envelope.type[:80]!r} does not belong to this topic"
     if key is None or key != found["ce_subject"]:

@@ -6,28 +6,30 @@ which starts again from its checkpoint.
 """
 
 import asyncio
-from collections.abc import AsyncIterable, Awaitable, Callable, Collection
+import logging
+from collections.abc import AsyncIterable, Awaitable, Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import faust
 
 from core.health import Health
-from core.ports.event_log import Received
+from core.ports.event_log import EventLog, Received
 from core.positions import position
 from core.settings import Settings
 from schemas.topics import Partition
 from streams.gate import Gate
 from streams.log.kafka_groups import group_of
-from streams.worker import Worker
+from streams.worker import StoreBehindLog, Worker
 
+logger: Final = logging.getLogger("caas.faust")
 QUEUED: Final = 4096
 
 
-def faust_app(worker: Worker, settings: Settings, epoch: int, slot: str | None = None) -> faust.App:
+def faust_app(worker: Worker, log: EventLog, settings: Settings, slot: str | None = None) -> faust.App:
     """The Faust app of one processor: one app, one consumer group, each batch worked inside the gate. `worker` has
-    begun. `slot` makes its membership static: it names this worker among those of the processor on all hosts, or two
-    of them fence each other.
+    begun; what Faust skips is read from `log`. `slot` makes its membership static: it names this worker among those of
+    the processor on all hosts, or two of them fence each other.
     """
     processor = worker.processor
     datadir = Path(settings.data) / "faust"
@@ -62,7 +64,7 @@ def faust_app(worker: Worker, settings: Settings, epoch: int, slot: str | None =
     async def work() -> None:
         while True:
             taken = await take(queue, settings.batch)
-            await gate.work([received(event.message, epoch) for _, event in taken])
+            await work_whole(gate, worker, log, [received(event.message, log.epoch) for _, event in taken])
             for stream, event in taken:
                 await stream.ack(event)
 
@@ -70,6 +72,26 @@ def faust_app(worker: Worker, settings: Settings, epoch: int, slot: str | None =
     app.task(work)
     app.task(_watching(gate))
     return app
+
+
+async def work_whole(gate: Gate, worker: Worker, log: EventLog, records: Sequence[Received]) -> None:
+    """Work these records and whatever lies between them and the checkpoints.
+
+    A rebalance at the wrong moment makes Faust go on behind records that it never gave anybody; so does a group that
+    stands beyond a store restored from a backup. They are in the log: all is read again from there.
+    """
+    try:
+        await gate.work(records)
+    except StoreBehindLog as behind:
+        logger.warning("reading again from the log: %s", behind)
+    else:
+        return
+    ends = {record.at(): record.offset + 1 for record in records}
+    saved = await worker.saved()
+    start = {at: saved.get(at, 0) for at, end in ends.items() if saved.get(at, 0) < end}
+    if start:
+        async for batch in log.read(start, {at: ends[at] for at in start}):
+            await gate.work(batch)
 
 
 def _watching(gate: Gate) -> Callable[[], Awaitable[None]]:
@@ -117,6 +139,7 @@ async def run_faust(app: faust.App, health: Health) -> None:
     host = faust.Worker(
         app, loop=asyncio.get_running_loop(), override_logging=False, redirect_stdouts=False, quiet=True
     )
+    host.install_signal_handlers = lambda: None  # the process owns its signals
     health.waits(app.conf.id, "starting")
     running = asyncio.create_task(host.start(), name=f"{app.conf.id}-faust")
     ready = asyncio.create_task(_ready(app, health), name=f"{app.conf.id}-ready")

@@ -105,15 +105,15 @@ class MembershipTail:
     async def _watch(self) -> None:
         """Once a second: were we at the end within the last five?"""
         loop = asyncio.get_running_loop()
-        seen = loop.time()
+        seen = loop.time() - STALE_S  # until it was at the end once, it is behind
         while True:
             try:
                 ends = await self._log.ends(partitions(CONVERSATION_UPDATED))
                 if await self._until(lambda: self._passed(ends), LOOK_S):  # noqa: B023 - awaited here
                     seen = loop.time()
-                self._judge(loop.time() - seen < STALE_S)
             except Unavailable as error:
                 logger.debug("the log does not say where it ends: %s", error)
+            self._judge(loop.time() - seen < STALE_S)
             await asyncio.sleep(LOOK_S)
 
     def _judge(self, fresh: bool) -> None:

@@ -3,6 +3,8 @@
 `python -m edge.bench.alone` serves until SIGTERM and says its port. On the stack `caas serve socket` is that already.
 """
 
+from contextlib import AsyncExitStack
+
 import uvloop
 
 from core import settings
@@ -19,11 +21,13 @@ async def serve() -> None:
     """Serve until asked to stop."""
     asked, health = on_signals(), Health()
     found = filled(settings.load())
-    async with compose.opened(compose.embedded(found)) as ports, node_running(ports, found, health) as sockets:
-        async with listening(socket_app(sockets, health), found.host, 0) as port:
-            await ready(health)
-            spec.say({"port": port})
-            await asked.wait()
+    async with AsyncExitStack() as stack:
+        ports = await stack.enter_async_context(compose.opened(compose.embedded(found)))
+        sockets = await stack.enter_async_context(node_running(ports, found, health))
+        port = await stack.enter_async_context(listening(socket_app(sockets, health), found.host, 0))
+        await ready(health)
+        spec.say({"port": port})
+        await asked.wait()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The `caas` command as a module: `python -m edge.bench.caas up …` is what users run, on the interpreter of the bench."""
+"""The `caas` command as a module: what users run, `python -m edge.bench.caas up …`, so that it can be profiled."""
 
 import sys
 

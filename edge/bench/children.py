@@ -18,6 +18,7 @@ from edge.bench import machine
 
 READY_S: Final = 30.0
 STOP_S: Final = 15.0
+END_S: Final = 5.0
 TAIL: Final = 2_000
 
 
@@ -45,10 +46,11 @@ class Place:
 
 @dataclass(slots=True)
 class Child:
-    """A running process; `said` is the next JSON line it prints."""
+    """A running process; `said` is the next JSON line it prints. One that `ends` does so by itself."""
 
     process: asyncio.subprocess.Process
     log: Path
+    ends: bool = False
 
     @property
     def pid(self) -> int:
@@ -76,6 +78,9 @@ class Child:
         """Ask it to end, then end it."""
         if self.process.stdin is not None:
             self.process.stdin.close()
+        if self.ends:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.process.wait(), END_S)
         if self.process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 self.process.send_signal(signal.SIGTERM)
@@ -87,7 +92,9 @@ class Child:
 
 
 @asynccontextmanager
-async def running(place: Place, name: str, command: Sequence[str], role: int) -> AsyncIterator[Child]:
+async def running(
+    place: Place, name: str, command: Sequence[str], role: int, *, ends: bool = False
+) -> AsyncIterator[Child]:
     """A process on the core of its role, ended at the end of the block."""
     log = place.directory / f"{name}.log"
     with log.open("ab") as words:
@@ -97,10 +104,10 @@ async def running(place: Place, name: str, command: Sequence[str], role: int) ->
             stdout=asyncio.subprocess.PIPE,
             stderr=words,
             env={**os.environ, **place.environment},
-            preexec_fn=lambda: machine.pin(role),  # noqa: PLW1509 - nothing but a system call, before any thread
+            preexec_fn=lambda: machine.pin(role),
             limit=1 << 24,
         )
-    child = Child(process, log)
+    child = Child(process, log, ends)
     try:
         yield child
     finally:

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import faust
-import msgspec
 
 from core import settings
 from core.health import Health
 from core.settings import Settings
 from edge import compose
 from edge.bench import spec
+from edge.bench.spec import FaustRun
 from edge.bench.speed import watched
 from edge.bench.under import Under, ends_of, stand
 from edge.compose import Adapters
@@ -23,35 +23,28 @@ from edge.stopping import on_signals
 from schemas.topics import Partition
 from streams.faust_app import faust_app, run_faust
 from streams.log.kafka_groups import group_of, hold_back
+from streams.processors.messages import Messages
 from streams.worker import Worker
 
 
-class Run(msgspec.Struct, frozen=True, kw_only=True):
-    """What to run: `ours`, `bare`, or `live`: ours from the end of the log on, into generation 1, until SIGTERM.
-
-    `start` has `[topic, partition, offset]`.
-    """
-
-    way: str
-    start: list[tuple[str, int, int]] = []
-    total: int = 0
-    seconds: float = 3.0
-
-
-async def ours(run: Run, found: Adapters, known: Settings) -> float:
+async def ours(run: FaustRun, found: Adapters, known: Settings) -> float:
     """The `messages` processor."""
     generation = 1_000 + secrets.randbelow(1 << 30)
-    worker, app = await _app(found, known, generation, {Partition(*at): offset for *at, offset in run.start})
+    worker, app = await _app(found, known, generation, _start(run))
     first = sum(offset for *_, offset in run.start)
     work = run_faust(app, Health())
     return await watched(work, lambda: max(0, sum(worker.next.values()) - first), run.total, run.seconds)
+
+
+def _start(run: FaustRun) -> dict[Partition, int]:
+    return {Partition(topic, number): offset for topic, number, offset in run.start}
 
 
 async def _app(
     found: Adapters, known: Settings, generation: int, start: dict[Partition, int]
 ) -> tuple[Worker, faust.App]:
     health = Health()
-    processor = Under(compose.processor("messages", found), f"bench-messages-{secrets.token_hex(4)}")
+    processor = Under(Messages(found.documents), f"bench-messages-{secrets.token_hex(4)}")
     await stand(processor, generation, found.log, found.documents, start)
     worker = Worker(processor, found.documents, compose.emitter("messages", found, health), health)
     saved = await worker.begin(generation, found.log.epoch)
@@ -62,7 +55,7 @@ async def _app(
 async def live(found: Adapters, known: Settings) -> None:
     """The `messages` processor for a node, until SIGTERM; says so when it has its partitions."""
     asked = on_signals()
-    start = await ends_of(compose.processor("messages", found), found.log)
+    start = await ends_of(Messages(found.documents), found.log)
     _, app = await _app(found, known, 1, start)
     work = asyncio.create_task(run_faust(app, Health()), name="faust")
     while not app.started or app.rebalancing or not app.assignor.assigned_actives():  # noqa: ASYNC110 - Faust has no event
@@ -73,11 +66,10 @@ async def live(found: Adapters, known: Settings) -> None:
     await asyncio.wait([work])
 
 
-async def bare(run: Run, found: Adapters, known: Settings) -> float:
+async def bare(run: FaustRun, known: Settings) -> float:
     """An agent that acknowledges each event and does nothing else."""
     name = f"bench-bare-{secrets.token_hex(4)}"
-    start = {Partition(topic, number): offset for topic, number, offset in run.start}
-    await hold_back(known.kafka_bootstrap, name, start)
+    await hold_back(known.kafka_bootstrap, name, _start(run))
     app = faust.App(
         id=name,
         broker=[f"kafka://{server}" for server in known.kafka_bootstrap.split(",")],
@@ -93,7 +85,7 @@ async def bare(run: Run, found: Adapters, known: Settings) -> float:
         broker_commit_interval=1.0,
         stream_wait_empty=False,
     )
-    topics = compose.processor("messages", found).topics
+    topics = Messages.topics
     count = 0
 
     async def receive(stream: Any) -> None:
@@ -105,7 +97,7 @@ async def bare(run: Run, found: Adapters, known: Settings) -> float:
     return await watched(run_faust(app, Health()), lambda: count, run.total, run.seconds)
 
 
-async def main(run: Run) -> None:
+async def main(run: FaustRun) -> None:
     """Run it."""
     known = settings.load()
     (Path(known.data) / "faust").mkdir(parents=True, exist_ok=True)
@@ -113,9 +105,9 @@ async def main(run: Run) -> None:
         if run.way == "live":
             await live(found, known)
         else:
-            way = ours if run.way == "ours" else bare
-            spec.say({"per_s": await way(run, found, known)})
+            per_s = await (ours(run, found, known) if run.way == "ours" else bare(run, known))
+            spec.say({"per_s": per_s})
 
 
 if __name__ == "__main__":
-    asyncio.run(main(spec.given(Run)))
+    asyncio.run(main(spec.given(FaustRun)))

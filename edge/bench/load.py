@@ -7,7 +7,7 @@ import asyncio
 import gc
 import time
 from collections import deque
-from typing import Final
+from typing import Final, cast
 
 import uvloop
 
@@ -42,9 +42,8 @@ class Line(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Ask for a socket."""
-        if isinstance(transport, asyncio.WriteTransport):
-            self._transport = transport
-            transport.write(self._request)
+        self._transport = cast("asyncio.WriteTransport", transport)  # uvloop's transports are no subclasses
+        self._transport.write(self._request)
 
     def data_received(self, data: bytes) -> None:
         """Count, note the time of each ack, go on."""

@@ -23,6 +23,12 @@ def resident_kib(pid: int) -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 1024
 
 
+def cpu_s(pid: int) -> float:
+    """The processor time that a process has used, all of its threads together."""
+    fields = (Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def kind() -> str:
     """Such as `2 cores`."""
     return f"{os.cpu_count()} cores"

@@ -28,6 +28,7 @@ from edge.compose import Adapters
 from projections.messages import ROWS
 from schemas.topics import Partition
 from streams.plain import PlainRunner
+from streams.processors.messages import Messages
 from streams.worker import Worker
 
 BATCH: Final = 500
@@ -50,7 +51,7 @@ class Filled:
 
 async def fill(found: Adapters, world: World, records: int) -> Filled:
     """Append so many messages, in many conversations."""
-    processor = compose.processor("messages", found)
+    processor = Messages(found.documents)
     start = await ends_of(processor, found.log)
     ids = [world.conversation_id(f"rows-{n}") for n in range(CONVERSATIONS)]
     await append_all(found.log, [world.message(ids[n % CONVERSATIONS], n) for n in range(records)])
@@ -79,15 +80,13 @@ class Runs:
 
     async def _ours(self, emitter: Emitter, *, live: bool) -> float:
         found, filled, generation, health = self._found, self._filled, self._generation, Health()
-        processor = Under(compose.processor("messages", found), f"messages-{self._run}-{generation}")
+        processor = Under(Messages(found.documents), f"messages-{self._run}-{generation}")
         await stand(processor, generation, found.log, found.documents, filled.start)
         worker = Worker(processor, found.documents, emitter, health)
         runner = PlainRunner(worker, found.log, found.documents, health, BATCH)
         work = runner.run(generation) if live else runner.replay(generation, filled.ends)
         first = sum(filled.start.values())
-        rate = await watched(
-            work, lambda: max(0, sum(worker.next.values()) - first), filled.total, self._seconds
-        )
+        rate = await watched(work, lambda: max(0, sum(worker.next.values()) - first), filled.total, self._seconds)
         await remove(processor, generation, found.documents)
         return rate
 
@@ -132,4 +131,3 @@ async def main(processing: Processing) -> None:
 
 if __name__ == "__main__":
     uvloop.run(main(spec.given(Processing)))
-

@@ -71,6 +71,18 @@ class Processing(msgspec.Struct, frozen=True):
     run: str
 
 
+class FaustRun(msgspec.Struct, frozen=True, kw_only=True):
+    """What to run: `ours`, `bare`, or `live`: ours from the end of the log on, into generation 1, until SIGTERM.
+
+    `start` has `[topic, partition, offset]`.
+    """
+
+    way: str
+    start: list[tuple[str, int, int]] = []
+    total: int = 0
+    seconds: float = 3.0
+
+
 def given(kind: type[S]) -> S:
     """The spec in the file that the command line names."""
     return msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=kind)

@@ -34,5 +34,5 @@ async def print_transcript(settings: Settings) -> None:
     async with reading(settings, health) as found:
         await caught_up(found, ("messages", "conversations"), health)
         live = [await live_generation(name, found, health) for name in ("messages", "conversations")]
-        async for line in transcript(found.documents, *live):
+        async for line in transcript(found.documents, settings.tenant, *live):
             sys.stdout.write(msgspec.json.encode(line).decode() + "\n")

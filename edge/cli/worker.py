@@ -2,7 +2,9 @@
 
 import argparse
 import functools
+import logging
 import sys
+from typing import Final
 
 from core.health import Health
 from core.settings import Settings
@@ -12,9 +14,12 @@ from edge.compose import Adapters
 from edge.gateway.health import health_site
 from edge.running import live_generation, one_plain
 from edge.stopping import on_signals, until
+from schemas.topics import partitions
 from streams.faust_app import faust_app, run_faust
 from streams.log.kafka_groups import group_of, hold_back
-from streams.worker import Worker
+from streams.worker import StoreBehindLog, Worker
+
+logger: Final = logging.getLogger("caas.worker")
 
 
 def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -59,7 +64,11 @@ async def work(settings: Settings, args: argparse.Namespace) -> None:
 async def one_faust(name: str, found: Adapters, settings: Settings, health: Health, slot: str | None) -> None:
     """One processor on Faust; its group starts from the checkpoints."""
     worker: Worker = compose.worker(name, found, health)
-    saved = await worker.begin(await live_generation(name, found, health), found.log.epoch)
-    await hold_back(settings.kafka_bootstrap, group_of(name), saved)
-    app = faust_app(worker, settings, found.log.epoch, f"{name}-{slot}" if slot else None)
-    await run_faust(app, health)
+    while True:
+        saved = await worker.begin(await live_generation(name, found, health), found.log.epoch)
+        places = {at: saved.get(at, 0) for at in partitions(*worker.processor.topics)}
+        await hold_back(settings.kafka_bootstrap, group_of(name), places)
+        try:
+            await run_faust(faust_app(worker, found.log, settings, f"{name}-{slot}" if slot else None), health)
+        except StoreBehindLog as behind:
+            logger.warning("%s starts again from its checkpoints: %s", name, behind)

@@ -242,7 +242,10 @@ class Client:
         while True:
             frame = await connection.receive()
             if frame.id is not None:
-                for event in self._healing.answered(frame) or self._answered(frame):
+                healed = self._healing.answered(frame)
+                if healed is None:
+                    self._answered(frame)
+                for event in healed or ():
                     await self._pass_on(event)
             elif frame.type == "going-away":
                 self._come_back_after = frame.data.get("reconnect_after_ms", 0) / 1000
@@ -257,7 +260,7 @@ class Client:
         else:
             await self._inbox.put(event)
 
-    def _answered(self, frame: Frame) -> Sequence[Event]:
+    def _answered(self, frame: Frame) -> None:
         """Settle the command that this frame answers, or put it back to be repeated."""
         error = frame.error
         if error is not None and error.retry and (pending := self._pipeline.again(frame.id)) is not None:
@@ -265,16 +268,14 @@ class Client:
                 pause = pause_after(pending.failures - 1, longest=LONGEST_RETRY_S)
                 pause = max(pause, (error.retry_after_ms or 0) / 1000)
                 asyncio.get_running_loop().call_later(pause, self._resume, pending)
-                return ()
+                return
             self._fail(pending, CommandError(error, frame.correlation_id))
-        elif (pending := self._pipeline.answered(frame.id)) is None or pending.answer.done():
-            return ()
-        elif error is not None:
-            pending.answer.set_exception(CommandError(error, frame.correlation_id))
-        else:
-            pending.answer.set_result(frame.data)
+        elif (pending := self._pipeline.answered(frame.id)) is not None:
+            if error is not None:
+                self._fail(pending, CommandError(error, frame.correlation_id))
+            elif not pending.answer.done():
+                pending.answer.set_result(frame.data)
         self._wake.set()
-        return ()
 
     def _fail(self, pending: Pending, error: CommandError) -> None:
         if not pending.answer.done():

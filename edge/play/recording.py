@@ -3,10 +3,9 @@
 import gzip
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Final
 
 import msgspec
-from msgspec import Meta
 
 from schemas.commands import Key, Text, UserId
 
@@ -51,7 +50,6 @@ class Leave(Row, frozen=True, tag="leave"):
 
 
 AnyRow = Send | Edit | Delete | Join | Leave
-Line = Annotated[int, Meta(ge=1)]
 
 
 class Malformed(ValueError):

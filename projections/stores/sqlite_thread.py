@@ -47,7 +47,7 @@ def connect(
     try:
         connection.execute("PRAGMA query_only = ON" if read_only else "PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA synchronous = {synchronous}")
-        connection.execute("PRAGMA cache_size = -32768")
+        connection.execute(f"PRAGMA cache_size = -{8192 if read_only else 32768}")
         connection.execute(f"PRAGMA wal_autocheckpoint = {wal_pages}")
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except sqlite3.Error:

@@ -17,14 +17,14 @@ from streams.log.kafka_lane import Lane, Load
 
 logger: Final = logging.getLogger("caas.log.kafka")
 
-STALLED_S: Final = 0.5
+BEAT_S: Final = 0.1
+STALLED_BEATS: Final = 5
 MAX_WAITING: Final = 1_000
 MAX_WAITING_BYTES: Final = 8 << 20
 MAX_BYTES: Final = 64 << 20
 """What may wait in any case: more than half a second of the fastest node."""
 OVERHEAD: Final = 512
 """About what headers and bookkeeping add to a record."""
-WATCH_S: Final = 0.1
 LAST_CLOSE_S: Final = 1.0
 """When no other producer follows, what is still on its way may arrive when it likes."""
 
@@ -37,8 +37,9 @@ class Appends:
     """All lanes of one process and the producer that serves them.
 
     An append is refused at once with `Unavailable` when 1,000 appends or 8 MiB are waiting **and** Kafka stands still:
-    nothing was answered for 500 ms, or nothing of this partition was (its leader is gone while others work). Below
-    that age any number is on its way: that is load, not an outage. 64 MiB are never exceeded.
+    nothing was answered for 500 ms, or nothing of this partition was (its leader is gone while others work). Before
+    that any number is on its way: that is load, not an outage. 64 MiB are never exceeded. The 500 ms are five beats
+    of this loop, so that a loop that was held up itself does not take that for an outage of Kafka.
     """
 
     def __init__(self, cluster: Cluster, epoch: int, timeout_s: float) -> None:
@@ -63,7 +64,7 @@ class Appends:
             future.set_exception(ValueError(f"a record of {size} bytes is larger than the log takes"))
         elif not self._open:
             future.set_exception(Unavailable("the log is closed"))
-        elif self._full() and self._refused(self._lanes[at], now):
+        elif self._full() and self._refused(self._lanes[at]):
             future.set_exception(Unavailable(f"Kafka stands still and {self._load.appends} appends wait"))
         else:
             self._lanes[at].append(record, future, now, size)
@@ -72,10 +73,8 @@ class Appends:
     def _full(self) -> bool:
         return self._load.appends >= MAX_WAITING or self._load.bytes >= MAX_WAITING_BYTES
 
-    def _refused(self, lane: Lane, now: float) -> bool:
-        since = lane.oldest()
-        stalled = since is not None and now - since > STALLED_S
-        return stalled or now - self._load.moved > STALLED_S or self._load.bytes >= MAX_BYTES
+    def _refused(self, lane: Lane) -> bool:
+        return max(lane.still, self._load.still) >= STALLED_BEATS or self._load.bytes >= MAX_BYTES
 
     async def serve(self, producer: AIOKafkaProducer) -> None:
         """Send what is appended, for ever: with this producer, and when it breaks with the next."""
@@ -111,10 +110,10 @@ class Appends:
 
     async def _watch(self) -> None:
         while True:
-            await asyncio.sleep(WATCH_S)
-            if self._load.appends:
-                for lane in self._lanes.values():
-                    lane.expire(self._loop.time() - self._timeout_s)
+            await asyncio.sleep(BEAT_S)
+            self._load.still = self._load.still + 1 if self._load.appends else 0
+            for lane in self._lanes.values():
+                lane.beat(self._loop.time() - self._timeout_s)
 
     async def flush(self) -> None:
         """Take no more, wait until all is answered."""

@@ -34,16 +34,14 @@ class Waiting(NamedTuple):
 
 @dataclass(slots=True)
 class Load:
-    """What waits on all lanes together. `moved` is when Kafka last answered, or when this wait began."""
+    """What waits on all lanes together. `still` counts the beats of the watch since Kafka last answered anything."""
 
     appends: int = 0
     bytes: int = 0
-    moved: float = 0.0
+    still: int = 0
 
-    def add(self, size: int, now: float) -> None:
+    def add(self, size: int) -> None:
         """One more waits."""
-        if not self.appends:
-            self.moved = now
         self.appends += 1
         self.bytes += size
 
@@ -62,7 +60,10 @@ class Batch:
 
 
 class Lane:
-    """One partition. `breaks` is called when a batch failed: the producer's sequence then has a hole."""
+    """One partition. `breaks` is called when a batch failed: the producer's sequence then has a hole.
+
+    `still` counts the beats of the watch for which something waited here and nothing was answered.
+    """
 
     def __init__(self, partition: Partition, epoch: int, load: Load, breaks: Callable[[BaseException], None]) -> None:
         self._partition = partition
@@ -72,19 +73,13 @@ class Lane:
         self._queue: deque[Waiting] = deque()
         self._sent: deque[Batch] = deque()
         self._wake = asyncio.Event()
+        self.still = 0
 
     def append(self, record: Record, future: asyncio.Future[int], now: float, size: int) -> None:
         """Line up; the future is answered once."""
         self._queue.append(Waiting(record, future, now, size))
-        self._load.add(size, now)
+        self._load.add(size)
         self._wake.set()
-
-    def oldest(self) -> float | None:
-        """Since when the oldest append has been waiting for an answer."""
-        for batch in self._sent:
-            if batch.answered < len(batch.entries):
-                return batch.entries[batch.answered].since
-        return self._queue[0].since if self._queue else None
 
     async def pump(self, producer: AIOKafkaProducer) -> None:
         """Hand over what waits, in order, for as long as this producer works."""
@@ -142,13 +137,14 @@ class Lane:
 
     def _succeed(self, batch: Batch, first: int) -> None:
         self._count(batch.entries[batch.answered :])
-        self._load.moved = asyncio.get_running_loop().time()
+        self._load.still = self.still = 0
         for at, entry in enumerate(batch.entries, first):
             if not entry.future.done():
                 entry.future.set_result(at)
 
-    def expire(self, before: float) -> None:
-        """Answer every append that began to wait before this time."""
+    def beat(self, before: float) -> None:
+        """Answer every append that began to wait before this time; called by the watch at each beat."""
+        self.still = self.still + 1 if self._queue or self._sent else 0
         late: list[Waiting] = []
         while self._queue and self._queue[0].since < before:
             late.append(self._queue.popleft())

@@ -1,63 +1,46 @@
 """What every store of documents does, in a store that other tests have written to before."""
 
-import asyncio
 import random
-from collections.abc import AsyncIterator, Mapping
-from typing import Any
-from uuid import uuid4
+from collections.abc import AsyncIterator
 
 import pytest
 
-from core.ports.documents import Changes, Checkpoint, Documents, Facet, Index, Place, Row, Table, Write
-from core.positions import position
-from schemas.topics import MESSAGE_SENT, Partition, partitions
-
-ROWS = Table(
-    "contract",
-    "rows",
-    (
-        Index("by_n", ("conversation_id",), "sent.n"),
-        Index("by_edit", ("conversation_id",), "edited.n"),
-        Index("by_position", ("conversation_id",), "sent.pos"),
-        Index("by_depth", ("conversation_id",), "sent.deep.er.n"),
-        Index("by_two", ("conversation_id", "sender"), "sent.n"),
-        Index("by_sender", ("sender",)),
-    ),
+from core.ports.documents import Documents, Place
+from tests.contracts.document_queries import DocumentQueriesContract
+from tests.contracts.document_rows import DocumentRowsContract
+from tests.contracts.document_samples import (
+    BIG,
+    FIRST,
+    HEADS,
+    INT64,
+    ROWS,
+    TABLES,
+    fresh,
+    rows,
+    seen,
+    sent,
+    stands,
+    write,
 )
-HEADS = Table("contract", "heads")
-TABLES = (ROWS, HEADS)
 
-INT64 = (1 << 63) - 1
-FIRST = position(1, 0)
-BIG = position(0x7FFE, (1 << 48) - 2)
-"""A position no float can tell from its neighbour."""
-
-
-def fresh(kind: str) -> str:
-    return f"{kind}-{uuid4()}"
-
-
-def write(row: str, facets: Mapping[str, Facet], **fixed: str) -> Write:
-    return Write(row, fixed, facets)
-
-
-def sent(row: str, n: int, **fixed: str) -> Write:
-    return write(row, {"sent": {"pos": FIRST + n, "n": n}}, **{"conversation_id": "c", **fixed})
+__all__ = [
+    "BIG",
+    "FIRST",
+    "HEADS",
+    "INT64",
+    "ROWS",
+    "TABLES",
+    "DocumentsContract",
+    "fresh",
+    "rows",
+    "seen",
+    "sent",
+    "stands",
+    "write",
+]
 
 
-def rows(place: Place, *writes: Write) -> Changes:
-    return Changes([(place, writes)], [])
-
-
-def seen(found: list[Row]) -> list[str]:
-    return [row["_id"] for row in found]
-
-
-def stands(processor: str, generation: int, positions: Mapping[Partition, int]) -> Changes:
-    return Changes([], [], Checkpoint(processor, generation, positions))
-
-
-class DocumentsContract:
+class DocumentsContract(DocumentRowsContract, DocumentQueriesContract):
     """Give a fixture `documents`: Documents started with `TABLES`, stopped by the fixture afterwards."""
 
     @pytest.fixture
@@ -75,400 +58,3 @@ class DocumentsContract:
     @pytest.fixture
     def heads(self, generation: int) -> Place:
         return Place(HEADS, generation)
-
-    # rows and facets
-
-    async def test_a_row_comes_back_as_it_was_saved(self, documents: Documents, place: Place) -> None:
-        await documents.save(rows(place, sent("a", 1, sender="ann")))
-        assert await documents.get(place, ["a"]) == {
-            "a": {"_id": "a", "conversation_id": "c", "sender": "ann", "sent": {"pos": FIRST + 1, "n": 1}}
-        }
-
-    async def test_get_answers_the_rows_that_exist(self, documents: Documents, place: Place) -> None:
-        await documents.save(rows(place, *(sent(f"r{n}", n) for n in range(1, 4))))
-        assert set(await documents.get(place, ["r1", "nobody", "r3", "r1"])) == {"r1", "r3"}
-        assert await documents.get(place, []) == {}
-        assert set(await documents.get(place, iter(["r2"]))) == {"r2"}
-
-    @pytest.mark.parametrize(
-        "content",
-        [
-            {"text": 'quotes " and \\ and ☃ and 😀 and \n and \x7f'},
-            {"text": ""},
-            {"nothing": None, "yes": True, "no": False},
-            {"real": 0.1, "negative": -17, "large": INT64, "small": -INT64},
-            {"list": [1, "2", None, [], {}], "object": {"a": {"b": {"c": []}}}},
-            {"versions": [{"pos": BIG, "text": "x"}, {"pos": BIG - 1, "text": "y"}]},
-            {"a_key with space": 1, "ключ": 2, "": 3, 'say "so"': 4},
-        ],
-    )
-    async def test_contents_of_any_kind_come_back_as_they_were(
-        self, documents: Documents, place: Place, content: dict[str, Any]
-    ) -> None:
-        await documents.save(rows(place, write("a", {"sent": {"pos": 1, **content}}, conversation_id="☃ 'c'")))
-        row = (await documents.get(place, ["a"]))["a"]
-        assert row == {"_id": "a", "conversation_id": "☃ 'c'", "sent": {"pos": 1, **content}}
-        assert list(row["sent"]) == ["pos", *content]
-
-    async def test_a_newer_position_replaces_the_whole_facet(self, documents: Documents, place: Place) -> None:
-        await documents.save(rows(place, write("a", {"edited": {"pos": 5, "text": "old", "more": 1}})))
-        await documents.save(rows(place, write("a", {"edited": {"pos": 6, "text": "new"}})))
-        assert (await documents.get(place, ["a"]))["a"]["edited"] == {"pos": 6, "text": "new"}
-
-    async def test_an_older_position_never_overwrites_a_newer(self, documents: Documents, place: Place) -> None:
-        await documents.save(rows(place, write("a", {"edited": {"pos": 6, "text": "new"}})))
-        await documents.save(rows(place, write("a", {"edited": {"pos": 5, "text": "zzz", "zzz": 9}})))
-        assert (await documents.get(place, ["a"]))["a"]["edited"] == {"pos": 6, "text": "new"}
-
-    @pytest.mark.parametrize(("old", "new"), [(9, 10), (BIG - 1, BIG), (position(1, (1 << 48) - 1), position(2, 0))])
-    async def test_positions_are_compared_as_whole_numbers_and_kept_exactly(
-        self, documents: Documents, place: Place, old: int, new: int
-    ) -> None:
-        await documents.save(rows(place, write("a", {"edited": {"pos": old}})))
-        await documents.save(rows(place, write("a", {"edited": {"pos": new}})))
-        await documents.save(rows(place, write("a", {"edited": {"pos": old}})))
-        assert (await documents.get(place, ["a"]))["a"]["edited"]["pos"] == new
-
-    async def test_the_same_position_again_changes_nothing(self, documents: Documents, place: Place) -> None:
-        await documents.save(rows(place, sent("a", 1)))
-        before = await documents.get(place, ["a"])
-        assert await documents.save(rows(place, sent("a", 1))) == frozenset()
-        assert await documents.get(place, ["a"]) == before
-
-    async def test_the_same_position_with_another_content_leaves_one_of_the_two(
-        self, documents: Documents, place: Place
-    ) -> None:
-        contents: list[dict[str, Any]] = [{"pos": 5, "text": "b"}, {"pos": 5, "text": "a"}, {"pos": 5, "n": None}]
-        for content in contents:
-            await documents.save(rows(place, write("a", {"edited": content})))
-        assert (await documents.get(place, ["a"]))["a"]["edited"] in contents
-
-    async def test_facets_of_one_row_do_not_disturb_each_other(self, documents: Documents, place: Place) -> None:
-        await documents.save(rows(place, write("a", {"sent": {"pos": 5, "n": 1}, "edited": {"pos": 100, "n": 1}})))
-        await documents.save(rows(place, write("a", {"edited": {"pos": 50, "n": 9}, "deleted": {"pos": 1, "n": 1}})))
-        await documents.save(rows(place, write("a", {"sent": {"pos": 6, "n": 2}})))
-        assert await documents.get(place, ["a"]) == {
-            "a": {
-                "_id": "a",
-                "sent": {"pos": 6, "n": 2},
-                "edited": {"pos": 100, "n": 1},
-                "deleted": {"pos": 1, "n": 1},
-            }
-        }
-
-    async def test_any_facet_makes_the_row_and_the_others_come_to_it(self, documents: Documents, place: Place) -> None:
-        edit = write("a", {"edited": {"pos": 7, "text": "later"}}, conversation_id="c")
-        first = write("a", {"sent": {"pos": 3, "n": 1}}, conversation_id="c")
-        assert await documents.save(rows(place, edit)) == frozenset({"a"})
-        assert await documents.get(place, ["a"]) == {
-            "a": {"_id": "a", "conversation_id": "c", "edited": {"pos": 7, "text": "later"}}
-        }
-        assert await documents.save(rows(place, first)) == frozenset()
-        assert (await documents.get(place, ["a"]))["a"] == {
-            "_id": "a",
-            "conversation_id": "c",
-            "edited": {"pos": 7, "text": "later"},
-            "sent": {"pos": 3, "n": 1},
-        }
-
-    async def test_one_batch_may_write_a_row_twice(self, documents: Documents, place: Place) -> None:
-        twice = [write("a", {"edited": {"pos": 2, "n": 2}}), write("a", {"edited": {"pos": 1, "n": 1}})]
-        other = [write("b", {"edited": {"pos": 1, "n": 1}}), write("b", {"sent": {"pos": 1, "n": 1}})]
-        assert await documents.save(rows(place, *twice, *other)) == frozenset({"a", "b"})
-        found = await documents.get(place, ["a", "b"])
-        assert found["a"] == {"_id": "a", "edited": {"pos": 2, "n": 2}}
-        assert found["b"] == {"_id": "b", "edited": {"pos": 1, "n": 1}, "sent": {"pos": 1, "n": 1}}
-
-    async def test_what_a_reader_does_to_a_row_stays_with_the_reader(self, documents: Documents, place: Place) -> None:
-        content: dict[str, Any] = {"pos": 1, "list": [1]}
-        await documents.save(rows(place, write("a", {"sent": content})))
-        content["list"].append(2)
-        row = (await documents.get(place, ["a"]))["a"]
-        row["sent"]["list"].append(3)
-        row["more"] = 1
-        assert await documents.get(place, ["a"]) == {"a": {"_id": "a", "sent": {"pos": 1, "list": [1]}}}
-
-    async def test_a_large_batch_is_saved_and_read(self, documents: Documents, place: Place) -> None:
-        ids = [f"row {n:05}" for n in range(2500)]
-        made = await documents.save(rows(place, *(sent(row, n) for n, row in enumerate(ids))))
-        assert made == frozenset(ids)
-        found = await documents.get(place, ids)
-        assert [found[row]["sent"]["n"] for row in ids] == list(range(2500))
-
-    # what a save answers
-
-    async def test_a_save_answers_the_rows_it_made_and_no_others(self, documents: Documents, place: Place) -> None:
-        assert await documents.save(rows(place, sent("a", 1), sent("b", 2))) == frozenset({"a", "b"})
-        assert await documents.save(rows(place, sent("b", 2), sent("c", 3), sent("a", 9))) == frozenset({"c"})
-        assert await documents.save(rows(place, sent("a", 9))) == frozenset()
-
-    async def test_heads_are_saved_and_not_told(self, documents: Documents, place: Place, heads: Place) -> None:
-        head = write("c", {"sent": {"pos": 9, "n": 3}})
-        assert await documents.save(Changes([(place, [sent("a", 1)])], [(heads, [head])])) == frozenset({"a"})
-        assert await documents.get(heads, ["c"]) == {"c": {"_id": "c", "sent": {"pos": 9, "n": 3}}}
-        await documents.save(Changes([], [(heads, [write("c", {"sent": {"pos": 8, "n": 2}})])]))
-        assert (await documents.get(heads, ["c"]))["c"]["sent"] == {"pos": 9, "n": 3}
-
-    async def test_saving_nothing_is_harmless(self, documents: Documents, place: Place) -> None:
-        assert await documents.save(Changes([], [])) == frozenset()
-        assert await documents.save(Changes([(place, [])], [(place, [])])) == frozenset()
-
-    async def test_rows_heads_and_checkpoint_are_all_there_afterwards(
-        self, documents: Documents, place: Place, heads: Place
-    ) -> None:
-        processor, at = fresh("processor"), Partition(MESSAGE_SENT, 0)
-        head = write("c", {"sent": {"pos": 1, "n": 1}})
-        checkpoint = Checkpoint(processor, place.generation, {at: FIRST + 1})
-        await documents.save(Changes([(place, [sent("a", 1)])], [(heads, [head])], checkpoint))
-        assert set(await documents.get(place, ["a"])) == {"a"}
-        assert set(await documents.get(heads, ["c"])) == {"c"}
-        assert await documents.checkpoints(processor, place.generation) == {at: FIRST + 1}
-        await documents.drop([], (processor, place.generation))
-
-    # at the same time
-
-    async def test_of_concurrent_saves_of_one_row_one_made_it_and_the_newest_stands(
-        self, documents: Documents, place: Place
-    ) -> None:
-        order = list(range(1, 21))
-        random.shuffle(order)
-        made = await asyncio.gather(
-            *(documents.save(rows(place, write("a", {"edited": {"pos": at, "n": at}}))) for at in order)
-        )
-        assert sorted(map(sorted, made)) == [[]] * 19 + [["a"]]
-        assert (await documents.get(place, ["a"]))["a"]["edited"] == {"pos": 20, "n": 20}
-
-    async def test_concurrent_saves_of_different_facets_all_stand(self, documents: Documents, place: Place) -> None:
-        names = [f"facet{n}" for n in range(10)]
-        ids = [f"r{n}" for n in range(10)]
-        made = await asyncio.gather(
-            *(documents.save(rows(place, *(write(row, {name: {"pos": 1}}) for row in ids))) for name in names)
-        )
-        assert sorted(row for one in made for row in one) == ids
-        expected = {name: {"pos": 1} for name in names}
-        assert await documents.get(place, ids) == {row: {"_id": row, **expected} for row in ids}
-
-    # checkpoints
-
-    async def test_a_processor_nobody_knows_stands_nowhere(self, documents: Documents) -> None:
-        assert await documents.checkpoints(fresh("processor"), 1) == {}
-
-    async def test_a_checkpoint_never_goes_back(self, documents: Documents) -> None:
-        processor, [one, other, *_] = fresh("processor"), partitions(MESSAGE_SENT)
-        await documents.save(stands(processor, 1, {one: BIG, other: 7}))
-        await documents.save(stands(processor, 1, {one: BIG - 1, other: 8}))
-        assert await documents.checkpoints(processor, 1) == {one: BIG, other: 8}
-        await documents.save(stands(processor, 1, {other: 9}))
-        assert await documents.checkpoints(processor, 1) == {one: BIG, other: 9}
-        await documents.drop([], (processor, 1))
-
-    async def test_concurrent_checkpoints_leave_the_furthest(self, documents: Documents) -> None:
-        processor, at = fresh("processor"), Partition(MESSAGE_SENT, 3)
-        order = list(range(1, 21))
-        random.shuffle(order)
-        await asyncio.gather(*(documents.save(stands(processor, 1, {at: n})) for n in order))
-        assert await documents.checkpoints(processor, 1) == {at: 20}
-        await documents.drop([], (processor, 1))
-
-    async def test_processors_and_generations_stand_apart(self, documents: Documents) -> None:
-        one, other, at = fresh("processor"), fresh("processor"), Partition(MESSAGE_SENT, 3)
-        await documents.save(stands(one, 1, {at: 10}))
-        await documents.save(stands(one, 2, {at: 5}))
-        await documents.save(stands(other, 1, {at: 1}))
-        assert await documents.checkpoints(one, 1) == {at: 10}
-        assert await documents.checkpoints(one, 2) == {at: 5}
-        assert await documents.checkpoints(other, 1) == {at: 1}
-        await documents.drop([], (one, 1))
-        assert await documents.checkpoints(one, 1) == {}
-        assert await documents.checkpoints(one, 2) == {at: 5}
-        await documents.drop([], (one, 2))
-        await documents.drop([], (other, 1))
-
-    # queries
-
-    async def test_find_answers_a_range_of_the_order(self, documents: Documents, place: Place) -> None:
-        await documents.save(rows(place, *(sent(f"r{n}", n) for n in range(15, 0, -1))))
-        await documents.save(rows(place, *(sent(f"other{n}", n, conversation_id="d") for n in range(1, 16))))
-
-        async def found(**bounds: Any) -> list[int]:
-            answer = await documents.find(place, "by_n", ["c"], **bounds)
-            assert all(row["_id"] == f"r{row['sent']['n']}" for row in answer)
-            return [row["sent"]["n"] for row in answer]
-
-        assert await found() == list(range(1, 16))
-        assert await found(low=9, high=12) == [9, 10, 11]
-        assert await found(low=14) == [14, 15]
-        assert await found(high=3) == [1, 2]
-        assert await found(low=5, high=5) == []
-        assert await found(reverse=True) == list(range(15, 0, -1))
-        assert await found(low=9, high=12, reverse=True) == [11, 10, 9]
-        assert await found(limit=4) == [1, 2, 3, 4]
-        assert await found(low=2, limit=2) == [2, 3]
-        assert await found(reverse=True, limit=3) == [15, 14, 13]
-        assert await found(reverse=True, high=10, limit=2) == [9, 8]
-
-    async def test_find_answers_whole_rows(self, documents: Documents, place: Place) -> None:
-        await documents.save(rows(place, sent("a", 1), write("a", {"edited": {"pos": 9, "n": 4, "text": "t"}})))
-        [row] = await documents.find(place, "by_edit", ["c"])
-        assert {row["_id"]: row} == await documents.get(place, ["a"])
-
-    async def test_rows_without_the_order_field_are_not_found(self, documents: Documents, place: Place) -> None:
-        await documents.save(rows(place, sent("a", 1), sent("b", 2)))
-        await documents.save(
-            rows(
-                place,
-                write("b", {"edited": {"pos": 9, "n": 1}}, conversation_id="c"),
-                write("only edited", {"edited": {"pos": 8, "n": 2}}, conversation_id="c"),
-                write("edited without n", {"edited": {"pos": 7}}, conversation_id="c"),
-            )
-        )
-        assert seen(await documents.find(place, "by_n", ["c"])) == ["a", "b"]
-        assert seen(await documents.find(place, "by_n", ["c"], low=0, high=99, reverse=True)) == ["b", "a"]
-        assert seen(await documents.find(place, "by_edit", ["c"])) == ["b", "only edited"]
-
-    async def test_find_sees_a_facet_that_came_later_and_one_that_changed(
-        self, documents: Documents, place: Place
-    ) -> None:
-        await documents.save(rows(place, sent("a", 1)))
-        assert await documents.find(place, "by_edit", ["c"]) == []
-        await documents.save(rows(place, write("a", {"edited": {"pos": 1, "n": 1}}, conversation_id="c")))
-        assert seen(await documents.find(place, "by_edit", ["c"], high=2)) == ["a"]
-        await documents.save(rows(place, write("a", {"edited": {"pos": 2, "n": 5}}, conversation_id="c")))
-        assert await documents.find(place, "by_edit", ["c"], high=2) == []
-        assert seen(await documents.find(place, "by_edit", ["c"], low=5)) == ["a"]
-
-    async def test_order_fields_may_lie_deep(self, documents: Documents, place: Place) -> None:
-        for n, row in enumerate("bca"):
-            deep = {"pos": 1, "deep": {"er": {"n": n}}}
-            await documents.save(rows(place, write(row, {"sent": deep}, conversation_id="c")))
-        await documents.save(rows(place, write("d", {"sent": {"pos": 1, "deep": {"n": 0}}}, conversation_id="c")))
-        assert seen(await documents.find(place, "by_depth", ["c"])) == ["b", "c", "a"]
-        assert seen(await documents.find(place, "by_depth", ["c"], low=1, high=2)) == ["c"]
-
-    async def test_ranges_of_positions_are_exact(self, documents: Documents, place: Place) -> None:
-        for n in range(4):
-            await documents.save(rows(place, write(f"r{n}", {"sent": {"pos": BIG - n}}, conversation_id="c")))
-        assert seen(await documents.find(place, "by_position", ["c"])) == ["r3", "r2", "r1", "r0"]
-        found = await documents.find(place, "by_position", ["c"], low=BIG - 2, high=BIG)
-        assert [row["sent"]["pos"] for row in found] == [BIG - 2, BIG - 1]
-
-    async def test_all_equals_fields_must_have_their_values(self, documents: Documents, place: Place) -> None:
-        await documents.save(
-            rows(
-                place,
-                sent("a", 1, sender="ann"),
-                sent("b", 2, sender="bob"),
-                sent("d", 3, sender="ann", conversation_id="d"),
-                sent("nobody's", 4),
-                sent("e", 5, sender="ann"),
-            )
-        )
-        assert seen(await documents.find(place, "by_two", ["c", "ann"])) == ["a", "e"]
-        assert seen(await documents.find(place, "by_two", ["d", "ann"])) == ["d"]
-        assert await documents.find(place, "by_two", ["d", "bob"]) == []
-
-    async def test_without_an_order_rows_come_by_id_and_are_paged_by_it(
-        self, documents: Documents, place: Place
-    ) -> None:
-        ids = [f"r{n:02}" for n in range(25)]
-        mixed = random.sample(ids, len(ids))
-        await documents.save(rows(place, *(sent(row, n, sender="ann") for n, row in enumerate(mixed))))
-        await documents.save(rows(place, *(sent(f"{row}x", 1, sender="bob") for row in ids)))
-        assert seen(await documents.find(place, "by_sender", ["ann"])) == ids
-        assert seen(await documents.find(place, "by_sender", ["ann"], limit=10)) == ids[:10]
-        assert seen(await documents.find(place, "by_sender", ["ann"], after=ids[9], limit=10)) == ids[10:20]
-        assert seen(await documents.find(place, "by_sender", ["ann"], after=ids[19], limit=10)) == ids[20:]
-        assert await documents.find(place, "by_sender", ["ann"], after=ids[-1]) == []
-
-    async def test_scan_goes_through_all_rows_in_the_order_of_ids(self, documents: Documents, place: Place) -> None:
-        ids = ["0", "10", "9", "A", "Z", "_", "a", "a/b", "ab", "é", "ж", "中"]
-        await documents.save(rows(place, *(sent(row, 1) for row in random.sample(ids, len(ids)))))
-        assert seen(await documents.scan(place)) == ids
-        passed: list[str] = []
-        while page := await documents.scan(place, after=passed[-1] if passed else "", limit=5):
-            assert len(page) <= 5
-            passed += seen(page)
-        assert passed == ids
-        assert (await documents.scan(place, limit=1))[0] == (await documents.get(place, ["0"]))["0"]
-
-    async def test_ids_are_ordered_by_code_point_beyond_the_basic_plane_too(
-        self, documents: Documents, place: Place
-    ) -> None:
-        await documents.save(rows(place, sent("😀", 1), sent("\uff5e", 2)))
-        assert seen(await documents.scan(place)) == ["\uff5e", "😀"]
-
-    # pointers
-
-    async def test_a_pointer_is_set_only_from_what_it_was(self, documents: Documents) -> None:
-        name = fresh("pointer")
-        first, second = {"live": 1, "effects_from": {"message.sent/0": BIG}}, {"live": 2, "effects_from": {}}
-        assert await documents.pointer(name) is None
-        assert await documents.point(name, second, first) is False
-        assert await documents.pointer(name) is None
-        assert await documents.point(name, first, None) is True
-        assert await documents.point(name, second, None) is False
-        assert await documents.pointer(name) == first
-        assert await documents.point(name, second, first) is True
-        assert await documents.point(name, first, first) is False
-        assert await documents.pointer(name) == second
-
-    async def test_of_concurrent_points_one_succeeds(self, documents: Documents) -> None:
-        name = fresh("pointer")
-        documents_of = [{"live": n} for n in range(10)]
-        born = await asyncio.gather(*(documents.point(name, one, None) for one in documents_of))
-        assert born.count(True) == 1
-        first = documents_of[born.index(True)]
-        assert await documents.pointer(name) == first
-        moved = await asyncio.gather(*(documents.point(name, {"live": n}, first) for n in range(100, 110)))
-        assert moved.count(True) == 1
-        assert await documents.pointer(name) == {"live": 100 + moved.index(True)}
-
-    # generations
-
-    async def test_generations_are_apart(self, documents: Documents, place: Place) -> None:
-        other = Place(ROWS, place.generation + 1_000_000)
-        await documents.prepare([other])
-        await documents.save(rows(place, sent("a", 1)))
-        assert await documents.get(other, ["a"]) == {}
-        assert await documents.save(rows(other, sent("a", 2))) == frozenset({"a"})
-        assert (await documents.get(place, ["a"]))["a"]["sent"]["n"] == 1
-        assert seen(await documents.find(other, "by_n", ["c"], low=2)) == ["a"]
-        await documents.drop([other])
-        assert await documents.get(other, ["a"]) == {}
-        assert seen(await documents.find(place, "by_n", ["c"])) == ["a"]
-
-    async def test_preparing_again_keeps_what_is_there(self, documents: Documents, place: Place) -> None:
-        await documents.save(rows(place, sent("a", 1)))
-        await documents.prepare([place, place])
-        assert seen(await documents.scan(place)) == ["a"]
-
-    async def test_a_dropped_generation_is_empty_and_can_be_made_anew(self, documents: Documents, place: Place) -> None:
-        await documents.save(rows(place, sent("a", 1)))
-        await documents.drop([place])
-        await documents.drop([place])
-        assert await documents.get(place, ["a"]) == {}
-        assert await documents.scan(place) == []
-        await documents.prepare([place])
-        assert await documents.find(place, "by_n", ["c"]) == []
-        assert await documents.save(rows(place, sent("a", 2))) == frozenset({"a"})
-        assert seen(await documents.find(place, "by_n", ["c"])) == ["a"]
-
-    async def test_dropping_takes_checkpoints_only_where_it_is_told_to(
-        self, documents: Documents, place: Place
-    ) -> None:
-        processor, at = fresh("processor"), Partition(MESSAGE_SENT, 0)
-        await documents.save(stands(processor, place.generation, {at: 1}))
-        await documents.drop([place])
-        assert await documents.checkpoints(processor, place.generation) == {at: 1}
-        await documents.drop([place], (processor, place.generation))
-        assert await documents.checkpoints(processor, place.generation) == {}
-
-    async def test_a_generation_nobody_prepared_is_empty(self, documents: Documents) -> None:
-        place = Place(ROWS, random.randrange(1, 1_000_000))
-        assert await documents.get(place, ["a"]) == {}
-        assert await documents.find(place, "by_n", ["c"]) == []
-        assert await documents.scan(place) == []
-
-    async def test_stopping_twice_is_harmless(self, documents: Documents) -> None:
-        await documents.stop()
-        await documents.stop()

@@ -4,7 +4,6 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import WSMsgType, web
@@ -12,6 +11,7 @@ from aiohttp import WSMsgType, web
 from schemas import ids
 from schemas.errors import problem
 from schemas.frames import PUSH_OF_LANE
+from tests.edge.fake_room import Conversation, Message
 
 TENANT = "default"
 Json = dict[str, Any]
@@ -19,53 +19,6 @@ Json = dict[str, Any]
 
 class No(Exception):
     """A command is refused with this code."""
-
-
-@dataclass
-class Message:
-    message_id: str
-    client_msg_id: str
-    sender: str
-    text: str
-    seq: int
-    reply_to: str | None
-    edited: bool = False
-    deleted: bool = False
-
-    def view(self, conversation_id: str) -> Json:
-        return {
-            "conversation_id": conversation_id,
-            "message_id": self.message_id,
-            "seq": self.seq,
-            "sender": self.sender,
-            "text": None if self.deleted else self.text,
-            "at": "2018-02-01T00:00:00.000Z",
-            "client_msg_id": self.client_msg_id,
-            "reply_to": self.reply_to,
-            "edited": self.edited,
-            "deleted": self.deleted,
-        }
-
-
-@dataclass
-class Conversation:
-    id: str
-    external_id: str | None
-    owner: str
-    members: dict[str, list[list[int | None]]] = field(default_factory=dict)
-    messages: dict[str, Message] = field(default_factory=dict)
-    told: dict[str, list[tuple[Json, int, str]]] = field(
-        default_factory=lambda: {lane: [] for lane in ("sent", "edited", "deleted", "conversation")}
-    )
-
-    def holds(self, user: str) -> bool:
-        return user in self.members and self.members[user][-1][1] is None
-
-    def reads(self, user: str, seq: int) -> bool:
-        return any(start <= seq and (until is None or seq <= until) for start, until in self.members.get(user, []))
-
-    def vector(self) -> dict[str, int]:
-        return {lane: len(told) for lane, told in self.told.items()}
 
 
 def no_fault(*_: Any) -> Any:

@@ -28,7 +28,7 @@ async def saved(*facts: Any, external_id: str | None = "c_room") -> MemoryDocume
 
 
 async def lines(documents: MemoryDocuments) -> list[dict[str, Any]]:
-    return [line async for line in transcript(documents, 1, 1)]
+    return [line async for line in transcript(documents, TENANT, 1, 1)]
 
 
 async def test_a_message_is_told_with_all_that_became_of_it() -> None:

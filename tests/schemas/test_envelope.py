@@ -88,8 +88,9 @@ def test_a_record_without_one_of_our_headers_is_no_event(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name, _ in SENT.headers])
 def test_a_header_without_a_value_is_as_one_that_is_not_there(name: str) -> None:
     nulled = tuple((key, None if key == name else value) for key, value in SENT.headers)
-    given_null = envelope.read(SENT.topic, SENT.key, SENT.value, nulled)  # type: ignore[arg-type]
-    assert given_null == read(with_headers(**{name: None}))
+    reading = envelope.read(SENT.topic, SENT.key, SENT.value, nulled)  # type: ignore[arg-type]
+    without = read(with_headers(**{name: None}))
+    assert reading == (Foreign("a header without a value") if isinstance(without, Foreign) else without)
 
 
 def test_a_header_that_is_no_text_makes_it_foreign() -> None:

@@ -3,21 +3,22 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
-from core.ports.documents import Documents, Place
-from projections import messages
-from projections.generations import Pause, Pointer, name_of
+from core.ports.documents import Changes, Documents, Place, Row, Write
+from projections.generations import Pointer, name_of
 from projections.stores.memory import MemoryDocuments
 from schemas import ids
-from schemas.topics import Partition
-from streams.gate import Gate
+from schemas.topics import MESSAGE_SENT, Partition
+from streams.gate import confirmation_of
+from streams.noted import NotedDocuments
 from streams.processor import Processor
 from streams.processors.messages import Messages
 from streams.rebuild import Refused, Report, rebuild, rollback
 from tests.eventually import eventually
-from tests.streams.world import HEADS, PARTICIPANTS, ROWS, TENANT, World, edited, joined, opened, said, titled
+from tests.streams.world import HEADS, PARTICIPANTS, ROWS, TENANT, ShortLog, World, edited, joined, opened, said, titled
 
 
 async def rebuilt(world: World, pause_s: float = 2.0, accept: str | None = None) -> Report:
@@ -99,7 +100,7 @@ async def test_people_chat_on_while_a_generation_is_rebuilt_and_switched_to(worl
     assert sum(lane == "sent" for _, lane, _ in world.kept.counted()) == len(live["messages"])
 
 
-async def folded(world: World) -> dict[str, dict[str, object]]:
+async def folded(world: World) -> dict[str, dict[str, Row]]:
     """What the log comes to, folded by itself."""
     other = World(world.model)
     other.log = world.log
@@ -153,7 +154,7 @@ async def test_progress_is_told_up_to_the_end(world: World) -> None:
 
 
 async def test_conversations_are_rebuilt_to_equal_rows_whatever_batches_they_came_in(world: World) -> None:
-    world.model = "conversations"
+    world.become("conversations")
     for n in range(40):
         room = f"room {n % 4}"
         await world.append(opened(room, "bob"), joined(room, f"user {n}", n), titled(room, f"title {n}"))
@@ -237,14 +238,14 @@ async def test_nobody_confirms_when_no_worker_runs_and_it_is_called_off(world: W
 
 async def test_a_tool_that_dies_in_the_pause_stops_delivery_for_that_long_only(world: World) -> None:
     async with world.working(), chatting(world) as count:
-        await eventually(lambda: world.kept.pushes)
-        await eventually(world_is_recorded(world))
-        recorded = await world.documents.pointer(name_of("messages"))
-        assert recorded is not None
+        await eventually(lambda: bool(world.kept.pushes))
+        await eventually(lambda: recorded(world))
+        known = await world.documents.pointer(name_of("messages"))
+        assert known is not None
         pause = {"request": "of the dead", "seconds": 0.3}
-        assert await world.documents.point(name_of("messages"), {**recorded, "pause": pause}, recorded)
-        name = f"paused messages {messages.topics.MESSAGE_SENT} 0"
-        await eventually(confirmed(world, name))
+        assert await world.documents.point(name_of("messages"), {**known, "pause": pause}, known)
+        name = confirmation_of("messages", Partition(MESSAGE_SENT, 0))
+        await eventually(lambda: confirmed(world, name))
         pushed, written = len(world.kept.pushes), count[0]
         await eventually(lambda: count[0] > written + 20)
         assert len(world.kept.pushes) == pushed
@@ -255,63 +256,59 @@ async def test_a_tool_that_dies_in_the_pause_stops_delivery_for_that_long_only(w
     everything_once(world)
 
 
-def world_is_recorded(world: World):  # type: ignore[no-untyped-def]
-    async def recorded() -> bool:
-        return (await world.pointer()).version == Messages.version
-
-    return recorded
+async def recorded(world: World) -> bool:
+    return (await world.pointer()).version == Messages.version
 
 
-def confirmed(world: World, name: str):  # type: ignore[no-untyped-def]
-    async def confirmed() -> bool:
-        return (await world.documents.pointer(name) or {}).get("request") == "of the dead"
-
-    return confirmed
+async def confirmed(world: World, name: str) -> bool:
+    return (await world.documents.pointer(name) or {}).get("request") == "of the dead"
 
 
-async def test_a_store_that_is_down_in_the_pause_calls_the_switch_off_or_makes_it_and_loses_nothing(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("confirmations", [1, 5, 12])
+async def test_a_store_that_is_down_in_the_pause_loses_and_doubles_nothing(world: World, confirmations: int) -> None:
     await filled(world, 100)
-    closed = asyncio.Event()
-    confirm = Gate._confirm
-
-    async def confirm_then_fail(gate: Gate, pause: Pause) -> None:
-        await confirm(gate, pause)
-        if not closed.is_set():
-            world.documents.down = True
-            closed.set()
-
-    monkeypatch.setattr(Gate, "_confirm", confirm_then_fail)
     async with world.working(), chatting(world):
         await world.passed()
-        running = asyncio.create_task(rebuilt(world, pause_s=0.5))
-        await asyncio.wait_for(closed.wait(), 30)
-        await eventually(lambda: "rebuild" in str(world.health.waiting) or "switch" in str(world.health.waiting))
-        outage = asyncio.create_task(asyncio.sleep(0.7))
-        await outage
+        world.documents.fails_after = ("paused ", confirmations)
+        running = asyncio.create_task(rebuilt(world, pause_s=0.3))
+        await eventually(lambda: world.documents.down)
+        await eventually(lambda: any("rebuild" in what or "switch" in what for what in world.health.waiting))
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(asyncio.shield(running), 0.5)
         world.documents.down = False
         report = await running
         await world.passed()
     assert report.outcome == "switched", report
     assert not world.health.waiting
-    everything_once(world)
     async with world.working():
         await world.passed()
+    everything_once(world)
     assert await world.rows(2) == await folded(world)
 
 
-async def test_a_log_that_lost_its_beginning_is_refused_before_anything_is_changed(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def begins(places: object) -> dict[Partition, int]:
-        return {Partition("message.sent", 2): 17}
-
-    monkeypatch.setattr(world.log, "begins", begins)
-    with pytest.raises(Refused, match="message.sent/2") as refused:
+async def test_a_log_that_lost_its_beginning_is_refused_before_anything_is_changed(world: World) -> None:
+    world.log = ShortLog(world.log.held)
+    await world.log.start()
+    with pytest.raises(Refused, match=r"message\.sent/2") as refused:
         await rebuilt(world)
     assert refused.value.code == "log_truncated"
     assert await world.pointer() == Pointer()
+
+
+class LoudDocuments(NotedDocuments):
+    """Saves what was said in capitals."""
+
+    async def save(self, changes: Changes) -> frozenset[str]:
+        rows = [(place, [_loud(write) for write in writes]) for place, writes in changes.rows]
+        return await super().save(replace(changes, rows=rows))
+
+
+def _loud(write: Write) -> Write:
+    facets = {
+        name: {**facet, "text": facet["text"].upper()} if "text" in facet else facet
+        for name, facet in write.facets.items()
+    }
+    return replace(write, facets=facets)
 
 
 class Shouting:
@@ -320,35 +317,16 @@ class Shouting:
     version = 2
 
     def __init__(self, documents: Documents) -> None:
-        self._messages = Messages(_Louder(documents))
-        self.name, self.topics, self.tables = self._messages.name, self._messages.topics, self._messages.tables
-        self.prepare, self.apply = self._messages.prepare, self._messages.apply
+        shouting = Messages(LoudDocuments(documents))
+        self.name, self.topics, self.tables = shouting.name, shouting.topics, shouting.tables
+        self.prepare, self.apply = shouting.prepare, shouting.apply
 
 
-def _Louder(documents: Documents) -> Documents:
-    save = documents.save
-
-    async def louder(changes):  # type: ignore[no-untyped-def]
-        for _, writes in changes.rows:
-            for write in writes:
-                if "text" in write.facets.get("sent", {}):
-                    write.facets["sent"]["text"] = write.facets["sent"]["text"].upper()
-        return await save(changes)
-
-    class Louder:
-        def __getattr__(self, name: str) -> object:
-            return louder if name == "save" else getattr(documents, name)
-
-    return Louder()  # type: ignore[return-value]
-
-
-async def test_another_version_is_switched_to_when_its_digest_is_accepted(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_another_version_is_switched_to_when_its_digest_is_accepted(world: World) -> None:
     await filled(world, 100)
     async with world.working(), chatting(world):
         await world.passed()
-        monkeypatch.setattr(world, "fold", Shouting)
+        world.fold = Shouting
         seen = await rebuilt(world)
         assert seen.outcome == "needs_accept" and seen.digest is not None
         assert seen.differences[0].what == "sent"
@@ -362,23 +340,20 @@ async def test_another_version_is_switched_to_when_its_digest_is_accepted(
     assert texts and all(text == text.upper() for text in texts)
 
 
-async def test_a_version_whose_folds_differ_is_refused(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_version_whose_two_folds_differ_is_refused(world: World) -> None:
     await filled(world, 30)
+
+    def moody(documents: Documents) -> Processor:
+        found = Shouting(documents)
+        if type(documents) is MemoryDocuments:
+            found.apply = Messages(documents).apply
+        return found
+
     async with world.working():
         await world.passed()
-        folds = iter((Shouting, Shouting, Shouting, Messages))
-
-        def fold(documents: Documents) -> Processor:
-            found = Shouting(documents)
-            if isinstance(documents, MemoryDocuments) and documents is not world.documents:
-                plain = Messages(documents)
-                found.apply = plain.apply
-            return found
-
-        monkeypatch.setattr(world, "fold", fold)
+        world.fold = moody
         report = await rebuilt(world)
     assert report.outcome == "unstable" and report.differences
-    assert next(folds) is Shouting
     assert world.documents.generations("messages") == {1}
 
 

@@ -103,6 +103,20 @@ async def test_an_error_worth_a_retry_is_tried_again_and_later_ones_do_not_overt
         assert keys == ["0", "1", "2", "3"]
 
 
+async def test_a_command_nobody_waits_for_gives_its_place_back_when_it_is_answered(node: FakeNode) -> None:
+    node.in_flight = 1
+    async with Client(node.urls, "ada") as ada:
+        node.holds_answers = asyncio.Event()
+        given_up = asyncio.create_task(ada.command("conversation:create", {"external_id": "room"}))
+        await eventually(lambda: len(node.frames) == 1)
+        after = asyncio.create_task(ada.command("conversation:create", {"external_id": "other"}))
+        given_up.cancel()
+        await asyncio.gather(given_up, return_exceptions=True)
+        node.holds_answers.set()
+        async with asyncio.timeout(5):
+            await after
+
+
 async def test_patience_ends_with_the_error(node: FakeNode) -> None:
     async with Client(node.urls, "ada", patience=0.0) as ada:
         node.fails = lambda user, frame: "unavailable"

@@ -2,7 +2,7 @@
 
 import functools
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -164,6 +164,28 @@ async def test_the_first_of_a_node_who_is_let_in_misses_nothing(running: tuple[W
     await send(ann, here, "2", "3")
     await eventually(lambda: (eve.lane("conversation", here), eve.lane("sent", here)) == ([2], [2, 3]))
     await other.stop()
+
+
+async def test_who_comes_in_behind_the_others_is_caught_up_alone(running: tuple[World, Node]) -> None:
+    """The node learns of the joining after it has delivered messages that are already the newcomer's."""
+    found, node = running
+    ann, eve = [await Person(node, user).come() for user in ("ann", "eve")]
+    here = await room(ann, "ben")
+    await send(ann, here, "1")
+    held: list[Callable[[], None]] = []
+    changed = found.memberships.on_change
+    assert changed is not None
+    found.memberships.on_change = lambda event, view: held.append(functools.partial(changed, event, view))
+    await ann.ask("conversation:add-participants", conversation_id=here, participants=["eve"])
+    await send(ann, here, "2", "3")
+    await eventually(lambda: ann.texts() == ["1", "2", "3"])
+    assert not eve.texts()
+    held[0]()
+    await send(ann, here, "4")
+    await eventually(lambda: eve.texts() == ["2", "3", "4"])
+    assert (eve.lane("sent", here), eve.lane("conversation", here)) == ([2, 3, 4], [2])
+    assert ann.lane("sent", here) == [1, 2, 3, 4]
+    assert found.health.counted["caught_up"] == 3
 
 
 async def test_who_was_removed_is_told_so_and_then_nothing(running: tuple[World, Node]) -> None:

@@ -1,12 +1,13 @@
 import asyncio
+import resource
 import sqlite3
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from core.ports.event_log import Unavailable
+from core.ports.event_log import OutcomeUnknown, Unavailable
 from core.positions import position
 from schemas.topics import MESSAGE_SENT, TOPICS, Partition, partition_of, partitions
 from streams.log.sqlite import Limits, SqliteLog
@@ -213,3 +214,51 @@ async def test_every_append_acknowledged_before_a_kill_is_in_the_log_once_and_wi
     assert {(partition_of(MESSAGE_SENT, key), at, key) for at, key in acknowledged} <= in_log
     assert len(acknowledged) > 3000
     await log.stop()
+
+
+# A disk that fails
+
+
+@pytest.fixture
+def smallest_files() -> Iterator[Callable[[int | None], None]]:
+    """Set the size no file of this process may grow beyond; writes there fail as on a broken disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def limit(size: int | None) -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before if size is None else (size, before[1]))
+
+    yield limit
+    limit(None)
+
+
+async def test_a_failing_disk_acknowledges_nothing_and_the_log_recovers(
+    path: Path, smallest_files: Callable[[int | None], None]
+) -> None:
+    log, key = await opened(path, limits=Limits(tail_records=50)), key_in(PLACE)
+    answers: list[int | BaseException] = []
+    smallest_files(200_000)
+    for n in range(30):
+        burst = [log.append(record(key, b"%d" % n + b"x" * 500)) for _ in range(20)]
+        answers += await asyncio.gather(*burst, return_exceptions=True)
+    smallest_files(None)
+    told = [answer for answer in answers if isinstance(answer, int)]
+    unsure = [answer for answer in answers if isinstance(answer, OutcomeUnknown)]
+    refused = [answer for answer in answers if isinstance(answer, Unavailable)]
+    assert told
+    assert refused
+    assert len(told) + len(unsure) + len(refused) == len(answers)
+    told.append(await log.append(record(key, b"after")))
+    await in_order_with(log, told, len(unsure))
+    await log.stop()
+    again = await opened(path)
+    await in_order_with(again, told, len(unsure))
+    await again.stop()
+
+
+async def in_order_with(log: SqliteLog, told: list[int], unsure: int) -> None:
+    """The log has all that was acknowledged, without holes, and no more besides than what was left open."""
+    end = (await log.ends([PLACE]))[PLACE]
+    found = await whole(log, {PLACE: 0}, {PLACE: end})
+    assert [one.offset for one in found] == list(range(end))
+    assert set(told) <= {one.position for one in found}
+    assert len(found) <= len(told) + unsure

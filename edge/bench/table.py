@@ -1,0 +1,33 @@
+"""The figures for people."""
+
+from statistics import median
+
+from rich.console import Console
+from rich.table import Table
+
+from edge.bench.measure import Figure
+
+
+def show(figures: list[Figure], console: Console) -> None:
+    """One line per figure, and below what else was seen."""
+    table = Table("", "ours", "bare", "unit", "ratio", "goal", "")
+    for figure in figures:
+        ratio = figure.ratio_median
+        table.add_row(
+            figure.name,
+            _number(median(figure.ours)),
+            _number(median(figure.bare)) if figure.bare else "-",
+            figure.unit,
+            "-" if ratio is None else f"{ratio:.2f}",
+            f"{'at least' if figure.better == 'higher' else 'at most'} {_number(figure.goal)}",
+            "reached" if figure.met else "missed",
+        )
+    console.print(table)
+    for figure in figures:
+        if figure.more:
+            told = ", ".join(f"{name} {_number(value)}" for name, value in figure.more.items())
+            console.print(f"{figure.name}: {told}", highlight=False)
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.2f}"

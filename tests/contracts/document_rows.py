@@ -1,0 +1,196 @@
+"""What every store of documents does with rows and their facets."""
+
+import asyncio
+import random
+from typing import Any
+
+import pytest
+
+from core.ports.documents import Changes, Checkpoint, Documents, Place
+from core.positions import position
+from schemas.topics import MESSAGE_SENT, Partition
+from tests.contracts.document_samples import (
+    BIG,
+    FIRST,
+    INT64,
+    fresh,
+    rows,
+    sent,
+    write,
+)
+
+
+class DocumentRowsContract:
+    """Rows, facets, what a save answers, and saves at the same time."""
+
+    # rows and facets
+
+    async def test_a_row_comes_back_as_it_was_saved(self, documents: Documents, place: Place) -> None:
+        await documents.save(rows(place, sent("a", 1, sender="ann")))
+        assert await documents.get(place, ["a"]) == {
+            "a": {"_id": "a", "conversation_id": "c", "sender": "ann", "sent": {"pos": FIRST + 1, "n": 1}}
+        }
+
+    async def test_get_answers_the_rows_that_exist(self, documents: Documents, place: Place) -> None:
+        await documents.save(rows(place, *(sent(f"r{n}", n) for n in range(1, 4))))
+        assert set(await documents.get(place, ["r1", "nobody", "r3", "r1"])) == {"r1", "r3"}
+        assert await documents.get(place, []) == {}
+        assert set(await documents.get(place, iter(["r2"]))) == {"r2"}
+
+    @pytest.mark.parametrize(
+        "content",
+        [
+            {"text": 'quotes " and \\ and ☃ and 😀 and \n and \x7f'},
+            {"text": ""},
+            {"nothing": None, "yes": True, "no": False},
+            {"real": 0.1, "negative": -17, "large": INT64, "small": -INT64},
+            {"list": [1, "2", None, [], {}], "object": {"a": {"b": {"c": []}}}},
+            {"versions": [{"pos": BIG, "text": "x"}, {"pos": BIG - 1, "text": "y"}]},
+            {"a_key with space": 1, "ключ": 2, "": 3, 'say "so"': 4},
+        ],
+    )
+    async def test_contents_of_any_kind_come_back_as_they_were(
+        self, documents: Documents, place: Place, content: dict[str, Any]
+    ) -> None:
+        await documents.save(rows(place, write("a", {"sent": {"pos": 1, **content}}, conversation_id="☃ 'c'")))
+        row = (await documents.get(place, ["a"]))["a"]
+        assert row == {"_id": "a", "conversation_id": "☃ 'c'", "sent": {"pos": 1, **content}}
+        assert list(row["sent"]) == ["pos", *content]
+
+    async def test_a_newer_position_replaces_the_whole_facet(self, documents: Documents, place: Place) -> None:
+        await documents.save(rows(place, write("a", {"edited": {"pos": 5, "text": "old", "more": 1}})))
+        await documents.save(rows(place, write("a", {"edited": {"pos": 6, "text": "new"}})))
+        assert (await documents.get(place, ["a"]))["a"]["edited"] == {"pos": 6, "text": "new"}
+
+    async def test_an_older_position_never_overwrites_a_newer(self, documents: Documents, place: Place) -> None:
+        await documents.save(rows(place, write("a", {"edited": {"pos": 6, "text": "new"}})))
+        await documents.save(rows(place, write("a", {"edited": {"pos": 5, "text": "zzz", "zzz": 9}})))
+        assert (await documents.get(place, ["a"]))["a"]["edited"] == {"pos": 6, "text": "new"}
+
+    @pytest.mark.parametrize(("old", "new"), [(9, 10), (BIG - 1, BIG), (position(1, (1 << 48) - 1), position(2, 0))])
+    async def test_positions_are_compared_as_whole_numbers_and_kept_exactly(
+        self, documents: Documents, place: Place, old: int, new: int
+    ) -> None:
+        await documents.save(rows(place, write("a", {"edited": {"pos": old}})))
+        await documents.save(rows(place, write("a", {"edited": {"pos": new}})))
+        await documents.save(rows(place, write("a", {"edited": {"pos": old}})))
+        assert (await documents.get(place, ["a"]))["a"]["edited"]["pos"] == new
+
+    async def test_the_same_position_again_changes_nothing(self, documents: Documents, place: Place) -> None:
+        await documents.save(rows(place, sent("a", 1)))
+        before = await documents.get(place, ["a"])
+        assert await documents.save(rows(place, sent("a", 1))) == frozenset()
+        assert await documents.get(place, ["a"]) == before
+
+    async def test_the_same_position_with_another_content_leaves_one_of_the_two(
+        self, documents: Documents, place: Place
+    ) -> None:
+        contents: list[dict[str, Any]] = [{"pos": 5, "text": "b"}, {"pos": 5, "text": "a"}, {"pos": 5, "n": None}]
+        for content in contents:
+            await documents.save(rows(place, write("a", {"edited": content})))
+        assert (await documents.get(place, ["a"]))["a"]["edited"] in contents
+
+    async def test_facets_of_one_row_do_not_disturb_each_other(self, documents: Documents, place: Place) -> None:
+        await documents.save(rows(place, write("a", {"sent": {"pos": 5, "n": 1}, "edited": {"pos": 100, "n": 1}})))
+        await documents.save(rows(place, write("a", {"edited": {"pos": 50, "n": 9}, "deleted": {"pos": 1, "n": 1}})))
+        await documents.save(rows(place, write("a", {"sent": {"pos": 6, "n": 2}})))
+        assert await documents.get(place, ["a"]) == {
+            "a": {
+                "_id": "a",
+                "sent": {"pos": 6, "n": 2},
+                "edited": {"pos": 100, "n": 1},
+                "deleted": {"pos": 1, "n": 1},
+            }
+        }
+
+    async def test_any_facet_makes_the_row_and_the_others_come_to_it(self, documents: Documents, place: Place) -> None:
+        edit = write("a", {"edited": {"pos": 7, "text": "later"}}, conversation_id="c")
+        first = write("a", {"sent": {"pos": 3, "n": 1}}, conversation_id="c")
+        assert await documents.save(rows(place, edit)) == frozenset({"a"})
+        assert await documents.get(place, ["a"]) == {
+            "a": {"_id": "a", "conversation_id": "c", "edited": {"pos": 7, "text": "later"}}
+        }
+        assert await documents.save(rows(place, first)) == frozenset()
+        assert (await documents.get(place, ["a"]))["a"] == {
+            "_id": "a",
+            "conversation_id": "c",
+            "edited": {"pos": 7, "text": "later"},
+            "sent": {"pos": 3, "n": 1},
+        }
+
+    async def test_one_batch_may_write_a_row_twice(self, documents: Documents, place: Place) -> None:
+        twice = [write("a", {"edited": {"pos": 2, "n": 2}}), write("a", {"edited": {"pos": 1, "n": 1}})]
+        other = [write("b", {"edited": {"pos": 1, "n": 1}}), write("b", {"sent": {"pos": 1, "n": 1}})]
+        assert await documents.save(rows(place, *twice, *other)) == frozenset({"a", "b"})
+        found = await documents.get(place, ["a", "b"])
+        assert found["a"] == {"_id": "a", "edited": {"pos": 2, "n": 2}}
+        assert found["b"] == {"_id": "b", "edited": {"pos": 1, "n": 1}, "sent": {"pos": 1, "n": 1}}
+
+    async def test_what_a_reader_does_to_a_row_stays_with_the_reader(self, documents: Documents, place: Place) -> None:
+        content: dict[str, Any] = {"pos": 1, "list": [1]}
+        await documents.save(rows(place, write("a", {"sent": content})))
+        content["list"].append(2)
+        row = (await documents.get(place, ["a"]))["a"]
+        row["sent"]["list"].append(3)
+        row["more"] = 1
+        assert await documents.get(place, ["a"]) == {"a": {"_id": "a", "sent": {"pos": 1, "list": [1]}}}
+
+    async def test_a_large_batch_is_saved_and_read(self, documents: Documents, place: Place) -> None:
+        ids = [f"row {n:05}" for n in range(2500)]
+        made = await documents.save(rows(place, *(sent(row, n) for n, row in enumerate(ids))))
+        assert made == frozenset(ids)
+        found = await documents.get(place, ids)
+        assert [found[row]["sent"]["n"] for row in ids] == list(range(2500))
+
+    # what a save answers
+
+    async def test_a_save_answers_the_rows_it_made_and_no_others(self, documents: Documents, place: Place) -> None:
+        assert await documents.save(rows(place, sent("a", 1), sent("b", 2))) == frozenset({"a", "b"})
+        assert await documents.save(rows(place, sent("b", 2), sent("c", 3), sent("a", 9))) == frozenset({"c"})
+        assert await documents.save(rows(place, sent("a", 9))) == frozenset()
+
+    async def test_heads_are_saved_and_not_told(self, documents: Documents, place: Place, heads: Place) -> None:
+        head = write("c", {"sent": {"pos": 9, "n": 3}})
+        assert await documents.save(Changes([(place, [sent("a", 1)])], [(heads, [head])])) == frozenset({"a"})
+        assert await documents.get(heads, ["c"]) == {"c": {"_id": "c", "sent": {"pos": 9, "n": 3}}}
+        await documents.save(Changes([], [(heads, [write("c", {"sent": {"pos": 8, "n": 2}})])]))
+        assert (await documents.get(heads, ["c"]))["c"]["sent"] == {"pos": 9, "n": 3}
+
+    async def test_saving_nothing_is_harmless(self, documents: Documents, place: Place) -> None:
+        assert await documents.save(Changes([], [])) == frozenset()
+        assert await documents.save(Changes([(place, [])], [(place, [])])) == frozenset()
+
+    async def test_rows_heads_and_checkpoint_are_all_there_afterwards(
+        self, documents: Documents, place: Place, heads: Place
+    ) -> None:
+        processor, at = fresh("processor"), Partition(MESSAGE_SENT, 0)
+        head = write("c", {"sent": {"pos": 1, "n": 1}})
+        checkpoint = Checkpoint(processor, place.generation, {at: FIRST + 1})
+        await documents.save(Changes([(place, [sent("a", 1)])], [(heads, [head])], checkpoint))
+        assert set(await documents.get(place, ["a"])) == {"a"}
+        assert set(await documents.get(heads, ["c"])) == {"c"}
+        assert await documents.checkpoints(processor, place.generation) == {at: FIRST + 1}
+        await documents.drop([], (processor, place.generation))
+
+    # at the same time
+
+    async def test_of_concurrent_saves_of_one_row_one_made_it_and_the_newest_stands(
+        self, documents: Documents, place: Place
+    ) -> None:
+        order = list(range(1, 21))
+        random.shuffle(order)
+        made = await asyncio.gather(
+            *(documents.save(rows(place, write("a", {"edited": {"pos": at, "n": at}}))) for at in order)
+        )
+        assert sorted(map(sorted, made)) == [[]] * 19 + [["a"]]
+        assert (await documents.get(place, ["a"]))["a"]["edited"] == {"pos": 20, "n": 20}
+
+    async def test_concurrent_saves_of_different_facets_all_stand(self, documents: Documents, place: Place) -> None:
+        names = [f"facet{n}" for n in range(10)]
+        ids = [f"r{n}" for n in range(10)]
+        made = await asyncio.gather(
+            *(documents.save(rows(place, *(write(row, {name: {"pos": 1}}) for row in ids))) for name in names)
+        )
+        assert sorted(row for one in made for row in one) == ids
+        expected = {name: {"pos": 1} for name in names}
+        assert await documents.get(place, ids) == {row: {"_id": row, **expected} for row in ids}

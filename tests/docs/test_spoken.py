@@ -1,0 +1,97 @@
+"""What a live node says is what the language says: every frame heard in a small conversation has its struct's shape."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from schemas import commands
+from schemas.answers import ANSWER_OF
+from schemas.asyncapi_socket import PUSHES
+from schemas.commands import COMMANDS
+from schemas.errors import ERRORS, Problem
+from schemas.frames import PUSH_OF_LANE
+from tests.edge.socket.world import TENANT, Person, World, room, send, world
+from tests.eventually import eventually
+
+ABSENT = "6f1d1f8a-0000-5000-8000-00000000000f"
+OF_A_LANE = set(PUSH_OF_LANE.values())
+
+
+def exactly(data: Any, kind: Any) -> None:
+    """The data is this struct, whole and nothing else."""
+    again = msgspec.json.encode(msgspec.json.decode(msgspec.json.encode(data), type=kind))
+    assert msgspec.json.decode(again) == data
+
+
+class Speaker(Person):
+    """Someone who remembers what they asked."""
+
+    asked: dict[int, str]
+
+    async def say(self, kind: str, *, retry: bool = False, **data: Any) -> int:
+        number = await super().say(kind, retry=retry, **data)
+        self.asked = {**getattr(self, "asked", {}), number: kind}
+        return number
+
+    def check(self) -> set[str]:
+        """Check every frame; the types heard."""
+        for frame in self.heard:
+            kind = frame["type"]
+            if kind == "error":
+                exactly(frame["error"], Problem)
+                assert frame["error"]["code"] in ERRORS
+                assert frame.keys() == {"id", "type", "error", "correlation_id", "data"}
+            elif kind in {"ack", "synced"}:
+                command = COMMANDS[self.asked[frame["id"]]]
+                assert (kind == "synced") == (command is commands.Sync)
+                assert frame.keys() == {"id", "type", "data", "correlation_id"}
+                exactly(frame["data"], ANSWER_OF[command])
+            else:
+                assert frame.keys() - {"correlation_id"} == {"type", "data"} | (
+                    {"lane", "n"} if kind in OF_A_LANE else set()
+                )
+                exactly(frame["data"], PUSHES[kind])
+        return {frame["type"] for frame in self.heard}
+
+
+async def test_every_frame_is_as_the_language_says(tmp_path: Path) -> None:
+    async with world(tmp_path) as (system, node):
+        ann, ben = Speaker(node, "ann"), Speaker(node, "ben")
+        await ann.come()
+        await ben.come()
+        await talk(system, ann, ben)
+        assert ann.check() == {*PUSHES, "ack", "synced", "error"}
+        ben.check()
+        assert {COMMANDS[kind] for kind in {*ann.asked.values(), *ben.asked.values()}} == ANSWER_OF.keys()
+
+
+async def talk(system: World, ann: Speaker, ben: Speaker) -> None:
+    """Every command once, and some that are wrong."""
+    here = await room(ann, "ben")
+    await send(ann, here, "hello")
+    root = (await ann.ask("message:send", conversation_id=here, client_msg_id="m", text="all"))["data"]["message_id"]
+    named = {"conversation_id": here, "message_id": root}
+    await eventually(lambda: ben.lane("sent", here) == [1, 2])
+    await ben.ask("message:send", conversation_id=here, client_msg_id="m", text="yes", reply_to=root)
+    await ann.ask("message:edit", **named, text="all of you", client_key="e")
+    await eventually(lambda: ann.lane("edited", here) == [1])
+    await eventually(lambda: indexed(system, here))
+    assert (await ann.ask("search:messages", text="hello"))["data"]["messages"]
+    await ann.ask("message:delete", **named)
+    await ann.ask("conversation:add-participants", conversation_id=here, participants=["cy"])
+    await ann.ask("conversation:remove-participants", conversation_id=here, participants=["cy"])
+    await ann.ask("conversation:get", conversation_id=here)
+    await ann.ask("conversation:list", limit=1)
+    await ann.ask("conversation:get", conversation_id=ABSENT)
+    await ann.ask("message:send", conversation_id=here, client_msg_id="", text="")
+    await ben.ask("conversation:leave", conversation_id=here)
+    await eventually(lambda: ann.lane("conversation", here) == [1, 2, 3, 4])
+    await eventually(lambda: (ann.lane("deleted", here), len(ann.of("receipt"))) == ([1], 4))
+    assert (await ann.ask("sync", positions={}))["data"]["complete"]
+
+
+async def indexed(system: World, conversation_id: str) -> bool:
+    """Whether the index has the first message; a search that came before would be cached."""
+    await system.index.refresh(1)
+    return bool(await system.index.search(1, TENANT, "hello", [conversation_id], 1))

@@ -1,0 +1,66 @@
+"""Whatever the bus loses or doubles, whoever comes and goes: each lane is told in order, each number once."""
+
+import asyncio
+import random
+from pathlib import Path
+
+import pytest
+
+from tests.edge.socket.world import Person, World, room, send, world
+from tests.eventually import eventually
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_lanes_are_told_in_order_each_once_and_whole(tmp_path: Path, seed: int) -> None:
+    chance = random.Random(seed)
+    async with world(tmp_path) as (found, node):
+        ann = await Person(node, "ann").come()
+        others = [await Person(node, user).come() for user in ("ben", "cat", "dan")]
+        here = await room(ann, "ben")
+        for n in range(60):
+            found.bus.lose, found.bus.double = chance.random() < 0.3, chance.random() < 0.3
+            await one_step(chance, ann, here, n)
+            if chance.random() < 0.3:
+                await asyncio.sleep(0.003)
+        found.bus.lose = False
+        await caught_up(found, here)
+        await node.look()
+        for person in (ann, *others):
+            await eventually(lambda person=person: in_order(found, person, here))
+
+
+async def one_step(chance: random.Random, ann: Person, here: str, n: int) -> None:
+    user = chance.choice(["ben", "cat", "dan"])
+    step = chance.choice(["send", "send", "send", "add", "remove"])
+    if step == "send":
+        await send(ann, here, f"m{n}")
+    else:
+        await ann.ask(f"conversation:{step}-participants", conversation_id=here, participants=[user])
+
+
+async def caught_up(found: World, here: str) -> None:
+    """The read models have passed the log."""
+
+    async def passed() -> bool:
+        for processor in found.processors()[:2]:
+            checkpoints = await found.documents.checkpoints(processor.name, 1)
+            for at, records in found.log.held.records.items():
+                if at.topic in processor.topics and records and checkpoints.get(at, -1) <= records[-1].position:
+                    return False
+        return True
+
+    await eventually(passed)
+
+
+def in_order(found: World, person: Person, here: str) -> bool:
+    view = found.memberships.get(here)
+    assert view is not None
+    for lane in ("sent", "conversation"):
+        told = person.lane(lane, here)
+        assert told == sorted(set(told)), (person.user, lane, told)
+    told = person.lane("sent", here)
+    member = view.members.get(person.user)
+    head = found.documents._rows[("messages", "heads", 1)].get(here, {}).get("sent", {"n": 0})["n"]
+    readable = [n for n in range(1, head + 1) if member is not None and member.reads(n)]
+    assert told == readable, (person.user, told, readable, member)
+    return True

@@ -1,0 +1,47 @@
+"""The log as it was at every moment: what rooms and messages were when somebody asked, and until he was answered."""
+
+from schemas import topics
+from tests.simulation import fold
+from tests.simulation.edges import Asked
+from tests.simulation.fold import LANES, Room, Told
+from tests.simulation.world import World
+
+
+class History:
+    """Rooms and messages, each with the moments when they changed; a moment is a count of records."""
+
+    def __init__(self, world: World) -> None:
+        self.first: dict[str, int] = {}
+        self.rooms: dict[str, list[tuple[int, Room | None]]] = {}
+        self.sent: dict[str, tuple[int, Told]] = {}
+        self.deleted: dict[str, list[tuple[int, Told]]] = {}
+        for moment, record in enumerate(world.ledger.order, start=1):
+            event = fold.told(record)
+            if event is None or event.id in self.first or record.topic not in LANES:
+                continue
+            self.first[event.id] = moment
+            if record.topic == topics.CONVERSATION_UPDATED:
+                known = self.rooms.setdefault(event.key, [(0, None)])
+                known.append((moment, fold.after(known[-1][1], event, len(known))))
+            elif record.topic == topics.MESSAGE_SENT and event.body is not None:
+                self.sent[event.id] = moment, event
+            elif record.topic == topics.MESSAGE_DELETED and event.body is not None:
+                self.deleted.setdefault(event.row, []).append((moment, event))
+
+    def room(self, key: str, asked: Asked) -> list[Room | None]:
+        """What the room was at some moment from question to answer."""
+        known = self.rooms.get(key, [(0, None)])
+        begin = max(moment for moment, _ in known if moment <= asked.asked)
+        return [room for moment, room in known if begin <= moment <= asked.answered]
+
+    def message(self, message_id: str, key: str, asked: Asked) -> tuple[Told | None, bool]:
+        """The message if it was there when it was asked about, and whether it was deleted by the answer."""
+        moment, event = self.sent.get(message_id, (1 << 60, None))
+        there = event if event is not None and moment <= asked.asked and event.key == key else None
+        return there, any(at <= asked.answered for at, _ in self.deleted.get(message_id, ()))
+
+    def around(self, key: str, event_id: str) -> tuple[Room | None, Room | None]:
+        """The room before and after an event about it."""
+        known, moment = self.rooms.get(key, []), self.first.get(event_id, -1)
+        at = next((place for place, (when, _) in enumerate(known) if when == moment), 0)
+        return (known[at - 1][1], known[at][1]) if at else (None, None)

@@ -1,0 +1,127 @@
+"""What must be true after any schedule: the ten ideas of the design, as far as one seed can show them."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from projections import conversations, messages
+from schemas.commands import SendMessage
+from tests.simulation import fold
+from tests.simulation.fold import Said, Told, Whole
+from tests.simulation.history import History
+from tests.simulation.noes import refused, unchanged
+from tests.simulation.outcomes import effects, pushes
+from tests.simulation.replays import replays
+from tests.simulation.world import World
+
+Broken = Iterator[str]
+OPEN: tuple[str, ...] = ("law 6",)
+"""Laws that are known not to hold yet: told by `python -m tests.simulation`, not held against anybody."""
+STALE_S = 5.0
+"""How far behind a node's view may be and still be decided on; looking takes it two seconds more."""
+
+
+def broken(world: World) -> list[str]:
+    """Every law that does not hold, with where; what was seen on the way comes first."""
+    whole = fold.whole(world.ledger.held.records)
+    history = History(world)
+    laws: tuple[Broken, ...] = (
+        acknowledged(world, history),
+        numbered(world, whole),
+        texts(world, whole),
+        rooms(world, whole),
+        refused(world, history),
+        unchanged(world, history),
+        effects(world, whole),
+        pushes(world, whole),
+        bounded(world),
+        replays(world),
+    )
+    return [*world.broken, *(what for law in laws for what in law)]
+
+
+def bounded(world: World) -> Broken:
+    """Law 10: nothing is accepted on a view that is older than the documented bound of a removal."""
+    bound = STALE_S + 2.0 + 2 * world.weather.long_s
+    for asked in world.asked:
+        if asked.behind_s > bound:
+            yield f"law 10: {asked.edge} decided on a view {asked.behind_s:.1f} s old: {asked}"
+
+
+def acknowledged(world: World, history: History) -> Broken:
+    """Law 1: what was accepted is in the log by then; one command has one id."""
+    ids: dict[str, str] = {}
+    for asked in world.asked:
+        if asked.outcome == "accepted" and not history.first.get(asked.event_id, 1 << 60) <= asked.answered:
+            yield f"law 1: {asked.command} was accepted as {asked.event_id}, which is not in the log"
+        if asked.outcome in {"accepted", "unchanged"} and isinstance(asked.command, SendMessage):
+            key = f"{asked.context.actor} {asked.command.conversation_id} {asked.command.client_msg_id}"
+            if ids.setdefault(key, asked.reply["message_id"]) != asked.reply["message_id"]:
+                yield f"law 1: {asked.command} was acknowledged under two ids"
+            if asked.reply["message_id"] not in history.sent:
+                yield f"law 1: {asked.command} was acknowledged, and its message is not in the log"
+
+
+def numbered(world: World, whole: Whole) -> Broken:
+    """Law 2: a number is the rank in the lane, from 1 without holes; and a head is the last one."""
+    for (key, lane), told in whole.lanes.items():
+        model = "conversations" if lane == "conversation" else "messages"
+        head = world.watch.rows(model, "heads").get(key, {}).get(lane, {"pos": -1, "n": 0})
+        if (head["pos"], head["n"]) != (told[-1].position, len(told)):
+            yield f"law 2: the head of {lane} of {key} is {head}, not {len(told)} at {told[-1].position}"
+        for n, event in enumerate(told, start=1):
+            if (found := _number(world, lane, event)) != n:
+                yield f"law 2: {event} is number {found} of {lane}, not {n}"
+
+
+def _number(world: World, lane: str, event: Told) -> int | None:
+    if lane == "conversation":
+        change = world.watch.rows("conversations", "changes").get(event.id)
+        return None if change is None else int(change["change"]["n"])
+    facet = world.watch.rows("messages", "messages").get(event.row, {}).get(lane)
+    if facet is None or lane == "sent":
+        return None if facet is None else int(facet["n"])
+    return next((int(version["n"]) for version in facet["versions"] if version["id"] == event.id), None)
+
+
+def texts(world: World, whole: Whole) -> Broken:
+    """Law 3: messages say what the log says, and there are no others; the index finds what they say."""
+    rows = world.watch.rows("messages", "messages")
+    index = world.index._entries.get(1, {})
+    for unknown in rows.keys() - whole.said.keys():
+        yield f"law 3: there is a row {unknown} of no record"
+    for message_id, said in whole.said.items():
+        view = messages.view(rows[message_id]) if message_id in rows else None
+        if (view is None) != (said.sent is None):
+            yield f"law 3: {message_id} is {view}, the log says {said}"
+        elif view is not None and (view.text, view.deleted) != (said.text, _withdrawn(said)):
+            yield f"law 3: {message_id} is {view}, the log says {said.text!r}, deleted {said.deleted}"
+        entry = index.get(message_id)
+        if said.sent is not None and (entry is None or entry.text != said.text):
+            yield f"law 3: the index has {entry} for {message_id}, the log says {said.text!r}"
+
+
+def _withdrawn(said: Said) -> bool:
+    return said.deleted and said.sent is not None and said.sent[1].body is not None
+
+
+def rooms(world: World, whole: Whole) -> Broken:
+    """Law 3: who is in what is what the log says, for the read model and for every node."""
+    rows, people = world.watch.rows("conversations", "conversations"), world.watch.rows("conversations", "participants")
+    for key, room in whole.rooms.items():
+        expected = None if room is None else (room.n, room.members)
+        found = {"the row": None if key not in rows else _members(conversations.state_of(rows[key]))}
+        found |= {name: _members(node.tail.get(key)) for name, node in world.nodes.items()}
+        yield from (f"law 3: {key} is {it} for {who}, not {expected}" for who, it in found.items() if it != expected)
+        for user, (role, stays) in room.members.items() if room else ():
+            updated = people.get(f"{key}:{user}", {}).get("updated", {})
+            if (updated.get("role"), updated.get("intervals")) != (role, stays):
+                yield f"law 3: {user} in {key} is {updated}, not {role} {stays}"
+
+
+def _members(state: Any) -> tuple[int, Any] | None:
+    if state is None:
+        return None
+    return state.n, {
+        user: (member.role, [[stay.from_seq, stay.until_seq] for stay in member.intervals])
+        for user, member in state.members.items()
+    }

@@ -1,0 +1,184 @@
+"""Broken on purpose: each mutant breaks one rule of the design, and the laws must notice."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any
+
+import msgspec
+
+from core.ports.documents import Changes, Documents, Row
+from core.ports.effects import Effects, Emitter
+from projections import messages
+from projections.facts import Fact, Heads
+from projections.messages import Numbered
+from streams.processor import Batch, Processor
+from streams.processors import messages as processing
+from streams.processors.messages import Messages
+from tests.simulation.world import Parts, processor
+
+
+class _Another:
+    """The messages processor with another `apply`."""
+
+    name = Messages.name
+    version = Messages.version
+    topics = Messages.topics
+    tables = Messages.tables
+
+    def __init__(self, documents: Documents, emitter: Emitter) -> None:
+        self.documents = documents
+        self.emitter = emitter
+        self.whole = Messages(documents)
+
+    async def prepare(self, generation: int) -> None:
+        await self.whole.prepare(generation)
+
+
+class MaxPlusOne(_Another):
+    """Numbers a message by the highest number there is, plus one, and saves a batch's rows in no particular order."""
+
+    async def apply(self, batch: Batch) -> Effects:
+        at, ids = batch.place(messages.ROWS), {messages.row_id(fact) for fact in batch.facts}
+        rows = await self.documents.get(at, ids)
+        highest = {}
+        for fact in batch.facts:
+            key, lane = fact.envelope.subject, messages.LANE_OF[fact.topic]
+            last = await self.documents.find(at, lane, [key], limit=1, reverse=True)
+            highest[key, lane] = {"pos": -1, "n": last[0][lane]["n"] if last else 0}
+        heads = Heads({})
+        heads._lanes = dict(highest)
+        folded = messages.fold([fact for fact in batch.facts if _known(fact, rows) is None], rows, heads)
+        unordered = sorted(folded.rows, key=lambda write: write.id)
+        heads_at = batch.place(messages.HEADS)
+        await self.documents.save(Changes([(at, unordered)], [(heads_at, folded.heads)], batch.checkpoint))
+        known = [(fact, n) for fact in batch.facts if (n := _known(fact, rows)) is not None]
+        before = [Numbered(fact, messages.LANE_OF[fact.topic], messages.row_id(fact), n) for fact, n in known]
+        return processing.effects([*before, *folded.numbered], await self.documents.get(at, ids), batch.generation)
+
+
+def _known(fact: Fact, rows: Mapping[str, Row]) -> int | None:
+    """The number that a record's row has for it."""
+    facet = rows.get(messages.row_id(fact), {}).get(messages.LANE_OF[fact.topic])
+    versions = [] if facet is None else facet.get("versions", [facet])
+    return next((version["n"] for version in versions if version["id"] == fact.envelope.id), None)
+
+
+class EffectsFirst(_Another):
+    """Notifies, then persists."""
+
+    async def apply(self, batch: Batch) -> Effects:
+        heads = Heads(await self.documents.get(batch.place(messages.HEADS), {f.envelope.subject for f in batch.facts}))
+        ids = {messages.row_id(fact) for fact in batch.facts}
+        rows = await self.documents.get(batch.place(messages.ROWS), ids)
+        folded = messages.fold(batch.facts, rows, heads)
+        now = dict(rows)
+        for write in folded.rows:
+            now[write.id] = {"_id": write.id, **write.fixed, **rows.get(write.id, {}), **write.facets}
+        await self.emitter.emit(processing.effects(folded.numbered, now, batch.generation))
+        await self.whole.apply(batch)
+        return Effects()
+
+
+class HeadsAfterRows(_Another):
+    """Reads the heads after the rows: a head may then cover a position whose row was not seen."""
+
+    async def apply(self, batch: Batch) -> Effects:
+        rows_at, heads_at = batch.place(messages.ROWS), batch.place(messages.HEADS)
+        rows = await self.documents.get(rows_at, {messages.row_id(fact) for fact in batch.facts})
+        heads = Heads(await self.documents.get(heads_at, {fact.envelope.subject for fact in batch.facts}))
+        folded = messages.fold(batch.facts, rows, heads)
+        await self.documents.save(Changes([(rows_at, folded.rows)], [(heads_at, folded.heads)], batch.checkpoint))
+        now = await self.documents.get(rows_at, {one.row_id for one in folded.numbered})
+        return processing.effects(folded.numbered, now, batch.generation)
+
+
+class NoRepeats(_Another):
+    """Takes every record for a new one, whatever its id."""
+
+    async def apply(self, batch: Batch) -> Effects:
+        seen: dict[str, int] = {}
+        facts = []
+        for fact in batch.facts:
+            rows = await self.documents.get(batch.place(messages.ROWS), [messages.row_id(fact)])
+            facet = rows.get(messages.row_id(fact), {}).get(messages.LANE_OF[fact.topic])
+            known = seen.get(fact.envelope.id) or (facet["pos"] if facet else fact.position)
+            seen[fact.envelope.id] = known
+            again = known < fact.position and fact.event is not None
+            facts.append(replace(fact, envelope=_renamed(fact), event=_moved(fact)) if again else fact)
+        return await self.whole.apply(replace(batch, facts=facts))
+
+
+def _renamed(fact: Any) -> Any:
+    return msgspec.structs.replace(fact.envelope, id=f"{fact.envelope.id} at {fact.position}")
+
+
+def _moved(fact: Any) -> Any:
+    if messages.LANE_OF[fact.topic] != "sent":
+        return fact.event
+    return msgspec.structs.replace(fact.event, message_id=f"{fact.envelope.id} at {fact.position}")
+
+
+class EffectsOfChanges(_Another):
+    """Has effects for changed rows alone: what a crash ate after the save is never said."""
+
+    async def apply(self, batch: Batch) -> Effects:
+        saved = await self.documents.get(batch.place(messages.ROWS), {messages.row_id(fact) for fact in batch.facts})
+        new = [fact for fact in batch.facts if messages.LANE_OF[fact.topic] not in saved.get(messages.row_id(fact), {})]
+        await self.whole.apply(batch)
+        return await self.whole.apply(replace(batch, facts=new))
+
+
+class CheckpointFirst:
+    """Documents that save the checkpoint before the rows it speaks of."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    async def save(self, changes: Changes) -> frozenset[str]:
+        await self._inner.save(Changes([], [], changes.checkpoint))
+        made: frozenset[str] = await self._inner.save(Changes(changes.rows, changes.heads))
+        return made
+
+
+class LastWriteWins:
+    """Documents that keep whatever was saved last, newer or not."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    async def save(self, changes: Changes) -> frozenset[str]:
+        made: frozenset[str] = await self._inner.save(changes)
+        for place, writes in (*changes.rows, *changes.heads):
+            rows = self._inner._inner._at(place)
+            for write in writes:
+                rows[write.id] = {**rows[write.id], **write.facets}
+        self._inner._watch(changes)
+        return made
+
+
+def _messages(mutant: type[_Another]) -> Parts:
+    def build(name: str, documents: Any, index: Any, emitter: Emitter) -> Processor:
+        return mutant(documents, emitter) if name == "messages" else processor(name, documents, index)  # type: ignore[return-value]
+
+    return Parts(processor=build)
+
+
+MUTANTS: Mapping[str, tuple[Parts, str]] = MappingProxyType(
+    {
+        "numbering by max plus one": (_messages(MaxPlusOne), "law 2"),
+        "effects before the save": (_messages(EffectsFirst), "law 8"),
+        "heads read after rows": (_messages(HeadsAfterRows), "Inconsistent"),
+        "repeats taken for new": (_messages(NoRepeats), "law 2"),
+        "effects of changed rows alone": (_messages(EffectsOfChanges), "law 7"),
+        "checkpoint before rows": (Parts(documents=CheckpointFirst), "law 9"),
+        "last write wins": (Parts(documents=LastWriteWins), "law 5"),
+    }
+)
+"""Each mutant, and the law that finds it."""

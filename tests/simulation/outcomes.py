@@ -1,0 +1,71 @@
+"""What follows a save is never lost: receipts, refusals and dead letters in the log, and a push for every change."""
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID, uuid5
+
+from core.ports.event_log import Received
+from schemas import topics
+from tests.simulation import fold
+from tests.simulation.fold import LANES, Told, Whole
+from tests.simulation.world import PROCESSORS, World, processor
+
+NAMESPACE = UUID("5c1d3c9e-6b0e-5b1f-9b64-0f6f1d1f8a77")
+Broken = Iterator[str]
+
+
+def effects(world: World, whole: Whole) -> Broken:
+    """Law 7: logged effects are never lost: receipts under derived ids, refusals, dead letters."""
+    delivered, rejected = _ids(world, topics.MESSAGE_DELIVERED), _ids(world, topics.MESSAGE_REJECTED)
+    for (key, lane), told in whole.lanes.items():
+        for event in told if lane != "conversation" else ():
+            if whole.said[event.row].sent is not None and _effect(event.id, "persisted") not in delivered:
+                yield f"law 7: {event} of {key} was never said to be persisted"
+    for first, again in whole.repeats:
+        if again.topic != topics.CONVERSATION_UPDATED and _says(first) != _says(again):
+            if _effect(first.id, "rejected") not in rejected:
+                yield f"law 7: {again} has another body than {first}, and nobody was told"
+    dead = {_origin(record) for record in world.ledger.order if record.topic == topics.DEAD_LETTER}
+    for record in world.ledger.order:
+        event = fold.told(record)
+        if record.topic in LANES and (event is None or event.body is None):
+            for reader in _readers(record.topic):
+                if (reader, record.topic, record.partition, record.offset) not in dead:
+                    yield f"law 7: {record} never came to the dead letters of {reader}"
+
+
+def _ids(world: World, topic: str) -> set[str]:
+    found = (fold.told(record) for record in world.ledger.order if record.topic == topic)
+    return {event.id for event in found if event is not None}
+
+
+def _effect(source: str, kind: str) -> str:
+    return str(uuid5(NAMESPACE, f"effect {kind} {source}"))
+
+
+def _says(event: Told) -> Any:
+    body = event.body
+    return body and (body.get("text"), body.get("reply_to"))
+
+
+def _origin(record: Received) -> tuple[str, str, int, int]:
+    said = {name: value.decode() for name, value in record.headers}
+    at = (said[f"__streams.errors.{name}"] for name in ("topic", "partition", "offset"))
+    topic, partition, offset = at
+    return said["caas_dlq_projection"], topic, int(partition), int(offset)
+
+
+def _readers(topic: str) -> list[str]:
+    return [name for name in PROCESSORS if topic in processor(name, None, None).topics]
+
+
+def pushes(world: World, whole: Whole) -> Broken:
+    """Law 8: where no hint is lost, every change of what can be seen was pushed at least once."""
+    if world.weather.lost_hints:
+        return
+    for (key, lane), told in whole.lanes.items():
+        model = "conversations" if lane == "conversation" else "messages"
+        for n, event in enumerate(told, start=1):
+            seen = lane == "conversation" or whole.said[event.row].sent is not None
+            if seen and (model, key, lane, n) not in world.watch.pushed:
+                yield f"law 8: {lane} {n} of {key} was never pushed: {event}"

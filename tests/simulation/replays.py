@@ -1,0 +1,74 @@
+"""A read model is a function of the log: replayed into nothing, twice, and in another order, it has the same rows."""
+
+import random
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from core.health import Health
+from core.ports.effects import Silent
+from core.ports.event_log import Received
+from projections.search.memory import MemorySearchIndex
+from projections.stores.memory import MemoryDocuments
+from schemas.topics import partitions
+from streams.worker import Worker
+from tests.simulation.loop import run
+from tests.simulation.world import PROCESSORS, World, processor
+
+
+def replays(world: World) -> Iterator[str]:
+    """Law 4."""
+    live = _contents(world.store, world.index)
+    once, twice, shuffled = run(world.seed, lambda: _all(world))
+    yield from _differences("a replay", live, once)
+    yield from _differences("a second replay", once, twice)
+    yield from _differences("a replay in another order", live, shuffled)
+
+
+async def _all(world: World) -> tuple[dict[str, Any], ...]:
+    store, index = MemoryDocuments(), MemorySearchIndex()
+    other_store, other_index = MemoryDocuments(), MemorySearchIndex()
+    await _replay(world, store, index, None)
+    once = _contents(store, index)
+    await _replay(world, store, index, None)
+    await _replay(world, other_store, other_index, random.Random(f"replay {world.seed}"))
+    return once, _contents(store, index), _contents(other_store, other_index)
+
+
+async def _replay(world: World, store: MemoryDocuments, index: MemorySearchIndex, chance: random.Random | None) -> None:
+    for name in PROCESSORS:
+        worker = Worker(processor(name, store, index), store, Silent(), Health())
+        await worker.begin(1, world.ledger.held.epoch)
+        for batch in _batches(world, worker.processor.topics, chance):
+            await worker.work(batch)
+
+
+def _batches(world: World, topics: Sequence[str], chance: random.Random | None) -> Iterator[list[Received]]:
+    """All records, partition after partition; by chance: in one of the orders in which they could be read."""
+    records = world.ledger.held.records
+    if chance is None:
+        yield [record for place in partitions(*topics) for record in records[place]]
+        return
+    left = [list(reversed(records[place])) for place in partitions(*topics) if records[place]]
+    while left:
+        batch = []
+        for _ in range(chance.randint(1, 20)):
+            place = chance.choice(left)
+            batch.append(place.pop())
+            left = [place for place in left if place]
+            if not left:
+                break
+        yield batch
+
+
+def _contents(store: MemoryDocuments, index: MemorySearchIndex) -> dict[str, Any]:
+    tables = store._rows.items()
+    rows = {f"{model}.{table} {key}": row for (model, table, _), held in tables for key, row in held.items()}
+    return rows | {f"index {key}": entry for key, entry in index._entries.get(1, {}).items()}
+
+
+def _differences(what: str, live: dict[str, Any], other: dict[str, Any]) -> Iterator[str]:
+    if live == other:
+        return
+    for key in sorted(live.keys() | other.keys()):
+        if live.get(key) != other.get(key):
+            yield f"law 4: {what} has another {key}: {other.get(key)}, live is {live.get(key)}"

@@ -1,0 +1,135 @@
+"""What is looked at while it happens: every save, every push; and the litter that others leave in the log."""
+
+import random
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from core.ports.documents import Changes
+from core.ports.effects import Effects, Emitter
+from projections.stores.memory import MemoryDocuments
+from schemas import topics
+from schemas.envelope import Record
+from schemas.frames import Push, unpack_pushes
+from schemas.topics import Partition
+from tests.simulation import fold
+from tests.simulation.weather import Ledger, Process
+
+OFFSETS = (1 << 48) - 1
+LANE_OF = {topics.MESSAGE_SENT: "sent", topics.MESSAGE_EDITED: "edited", topics.MESSAGE_DELETED: "deleted"}
+
+
+class Watch:
+    """Sees every save and every publication of the world; `complain` is told which law was broken."""
+
+    def __init__(self, store: MemoryDocuments, ledger: Ledger, complain: Callable[[str], None]) -> None:
+        self._store = store
+        self._ledger = ledger
+        self._complain = complain
+        self._stood: dict[tuple[Any, ...], int] = {}
+        self._checked: dict[tuple[str, Partition], int] = {}
+        self.pushed: set[tuple[str, str, str, int]] = set()
+
+    def saved(self, changes: Changes) -> None:
+        """Facets only grow, and a checkpoint never passes a record whose rows are not there."""
+        for place, writes in (*changes.rows, *changes.heads):
+            rows = self.rows(place.table.model, place.table.name)
+            for write in writes:
+                row = rows.get(write.id, {})
+                for facet in write.facets:
+                    key = (place.table.model, place.table.name, write.id, facet)
+                    stands = row[facet]["pos"] if facet in row else -1
+                    if stands < self._stood.get(key, -1):
+                        self._complain(f"law 5: facet {key} went back from {self._stood[key]} to {stands}")
+                    self._stood[key] = stands
+        if changes.checkpoint is not None and " " not in changes.checkpoint.processor:
+            for at, position in self._store._checkpoints.get((changes.checkpoint.processor, 1), {}).items():
+                self._passed(changes.checkpoint.processor, at, position & OFFSETS)
+
+    def rows(self, model: str, table: str) -> dict[str, Any]:
+        return self._store._rows.get((model, table, 1), {})
+
+    def _passed(self, processor: str, at: Partition, offset: int) -> None:
+        before = self._checked.get((processor, at), 0)
+        for record in self._ledger.held.records[at][before:offset]:
+            told = fold.told(record)
+            if told is not None and not self._kept(processor, told):
+                self._complain(f"law 9: {processor} stands at {offset} of {at} but {told} is in no row")
+        self._checked[processor, at] = max(before, offset)
+
+    def _kept(self, processor: str, told: fold.Told) -> bool:
+        match processor:
+            case "conversations":
+                return told.id in self.rows("conversations", "changes")
+            case "receipts":
+                return told.body is None or any(
+                    told.body["stage"] in row and row[told.body["stage"]]["seq"] >= told.body.get("seq", 0)
+                    for key, row in self.rows("receipts", "receipts").items()
+                    if key == f"{told.key}:{told.body['sender']}:"
+                )
+        table = "messages" if processor == "messages" else "search_docs"
+        facet = self.rows(processor, table).get(told.row, {}).get(LANE_OF[told.topic])
+        if facet is None or told.topic == topics.MESSAGE_SENT:
+            return facet is not None
+        return any(version["id"] == told.id for version in facet["versions"])
+
+    def published(self, messages: Sequence[tuple[str, bytes]]) -> None:
+        for _, payload in messages:
+            for push in unpack_pushes(payload):
+                if push.lane:
+                    self.pushed.add((push.model, push.conversation_id, push.lane, push.n))
+
+    def emitted(self, effects: Effects) -> None:
+        """Persist, then notify: what is pushed can be fetched."""
+        for push in effects.hints:
+            if push.lane and not self._fetchable(push):
+                self._complain(f"law 8: {push.lane} {push.n} of {push.conversation_id} is pushed but not in its row")
+
+    def _fetchable(self, push: Push) -> bool:
+        data = msgspec.json.decode(push.frame)["data"]
+        if push.lane == "conversation":
+            changes = self.rows("conversations", "changes").values()
+            return any(row["conversation_id"] == push.conversation_id and row["change"]["n"] == push.n for row in changes)
+        facet = self.rows("messages", "messages").get(data["message_id"], {}).get(push.lane)
+        if facet is None:
+            return False
+        return push.n in ({facet["n"]} if push.lane == "sent" else {version["n"] for version in facet["versions"]})
+
+
+class Watched:
+    """An emitter whose effects are looked at before they are carried out."""
+
+    def __init__(self, inner: Emitter, watch: Watch, process: Process) -> None:
+        self._inner = inner
+        self._watch = watch
+        self._process = process
+
+    async def emit(self, effects: Effects) -> None:
+        self._process.check()
+        self._watch.emitted(effects)
+        await self._inner.emit(effects)
+
+
+def litter(chance: random.Random, rooms: Sequence[str], key: str) -> Record:
+    """A record without our headers, with another's key, in the wrong topic; or one of ours with a torn body."""
+    topic = chance.choice((*LANE_OF, topics.CONVERSATION_UPDATED))
+    room = chance.choice(rooms) if rooms else "nowhere"
+    kind = chance.choice(("bare", "another key", "another topic", "torn", "torn"))
+    types = {
+        topics.MESSAGE_SENT: b"caas.message.sent.v1",
+        topics.MESSAGE_EDITED: b"caas.message.edited.v2",
+        topics.MESSAGE_DELETED: b"caas.message.deleted.v1",
+        topics.CONVERSATION_UPDATED: b"caas.conversation.changed.v7",
+    }
+    headers = (
+        ("ce_id", f"litter-{key}".encode()),
+        ("ce_source", b"/elsewhere"),
+        ("ce_type", b"caas.user.action.v1" if kind == "another topic" else types[topic]),
+        ("ce_time", b"2026-11-20T09:30:00.000Z"),
+        ("ce_subject", b"another" if kind == "another key" else room.encode()),
+        ("ce_tenantid", b"acme"),
+        ("ce_authid", b"eve"),
+        ("correlation_id", key.encode()),
+    )
+    return Record(topic, room.encode(), b'{"torn": "' + key.encode(), () if kind == "bare" else headers)

@@ -1,0 +1,311 @@
+"""The world of one seed: a log, a store, edges, workers and people, through a rough schedule into calm."""
+
+import asyncio
+import random
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from core.health import Health
+from core.ports.documents import Changes
+from core.ports.effects import Effects, Emitter
+from projections.cache.in_process import InProcessBus
+from projections.search.memory import MemorySearchIndex
+from projections.stores.memory import MemoryDocuments
+from schemas import topics
+from schemas.envelope import Record
+from schemas.topics import TOPICS
+from streams.effects import LiveEmitter, channel_of
+from streams.log.memory import Held
+from streams.plain import PlainRunner
+from streams.processor import Processor
+from streams.processors.conversations import Conversations
+from streams.processors.messages import Messages
+from streams.processors.receipts import Receipts
+from streams.processors.search import Search
+from streams.worker import Worker
+from tests.simulation import fold, users, watch
+from tests.simulation.edges import Asked, Command, Node
+from tests.simulation.fleet import Group, Member
+from tests.simulation.loop import SeededLoop, run
+from tests.simulation.users import PEOPLE, Talk
+from tests.simulation.weather import Everywhere, FlakyBus, FlakyDocuments, FlakyIndex, FlakyLog, Ledger, Process, Weather
+
+PROCESSORS = ("messages", "conversations", "receipts", "search")
+CALM_S = 60.0
+"""Virtual seconds after which everything must have caught up."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a mutant may replace."""
+
+    processor: Callable[[str, Any, Any, Emitter], Processor] | None = None
+    documents: Callable[[Any], Any] | None = None
+
+
+class World:
+    """Everything there is, and what was seen of it."""
+
+    def __init__(self, seed: int, parts: Parts) -> None:
+        self.seed = seed
+        self.chance = chance = random.Random(f"world {seed}")
+        self.weather = Weather(
+            chance=chance,
+            slow=chance.choice((0.1, 0.3, 0.5)),
+            long_s=chance.choice((0.1, 1.0, 4.0)),
+            unavailable=chance.choice((0.0, 0.0, 0.01, 0.05)),
+            unknown=chance.choice((0.0, 0.02, 0.1)),
+            lost_hints=chance.choice((0.0, 0.0, 0.1)),
+            lag_s=chance.choice((0.01, 0.3, 3.0, 8.0)),
+        )
+        self.parts = parts
+        self.ledger = Ledger(Held())
+        self.ledger.on_put.append(self._landed)
+        self.store = MemoryDocuments()
+        self.index = MemorySearchIndex()
+        self.bus = InProcessBus()
+        self.presence = Everywhere()
+        self.broken: list[str] = []
+        self.trace: list[str] = []
+        self.watch = watch.Watch(self.store, self.ledger, self.complain)
+        self.talk = Talk()
+        self.asked: list[Asked] = []
+        self.nodes: dict[str, Node] = {}
+        self.groups: list[Group] = []
+        self.plain: dict[str, tuple[PlainRunner, asyncio.Task[None], Process]] = {}
+        self.lives = 0
+
+    def note(self, what: str) -> None:
+        self.trace.append(f"{asyncio.get_running_loop().time():8.3f}  {what}")
+
+    def complain(self, what: str) -> None:
+        self.note(f"BROKEN {what}")
+        self.broken.append(f"at {asyncio.get_running_loop().time():.3f} s: {what}")
+
+    def _landed(self, topic: str) -> None:
+        record = self.ledger.order[-1]
+        event = fold.told(record)
+        what = f"{event.type} {event.id} by {event.actor}" if event else "no event of ours"
+        self.note(f"{topic} {record.partition} {record.offset}: {what}")
+
+    # Building
+
+    def documents(self, process: Process) -> Any:
+        flaky = FlakyDocuments(self.store, self.weather, process, self.watch.saved)
+        return self.parts.documents(flaky) if self.parts.documents else flaky
+
+    def worker(self, name: str, process: Process, health: Health) -> Worker:
+        documents = self.documents(process)
+        log = FlakyLog(self.ledger, self.weather, process)
+        bus = FlakyBus(self.bus, self.weather, process, self.watch.published)
+        emitter = watch.Watched(LiveEmitter(log, bus, self.presence, health, name), self.watch, process)
+        index = FlakyIndex(self.index, self.weather, process)
+        made = self.parts.processor(name, documents, index, emitter) if self.parts.processor else None
+        return Worker(made or processor(name, documents, index), documents, emitter, health)
+
+    def start_node(self, name: str) -> None:
+        self.lives += 1
+        process = Process(f"{name}.{self.lives}")
+        log, documents = FlakyLog(self.ledger, self.weather, process), FlakyDocuments(
+            self.store, self.weather, process, self.watch.saved
+        )
+        self.nodes[name] = Node(name, self.ledger, log, documents, process, self.complain)
+        self.nodes[name].start()
+
+    def start_plain(self, name: str) -> None:
+        self.lives += 1
+        process, health = Process(f"{name}.{self.lives}"), Health()
+        log = FlakyLog(self.ledger, self.weather, process)
+        limit = 1000 if self.weather.calm else self.chance.randint(1, 12)
+        runner = PlainRunner(self.worker(name, process, health), log, self.documents(process), health, limit)
+        task = asyncio.get_running_loop().create_task(self._plainly(runner), name=process.name)
+        self.plain[name] = runner, task, process
+
+    async def _plainly(self, runner: PlainRunner) -> None:
+        try:
+            await runner.run(1)
+        except Exception as error:  # noqa: BLE001 - told as a broken law
+            self.complain(f"a plain runner died of {error!r}")
+
+    def crash_plain(self, name: str) -> None:
+        _, task, process = self.plain[name]
+        process.dead = True
+        task.cancel()
+
+    async def build(self) -> None:
+        loop = asyncio.get_running_loop()
+        for node in ("edge-a", "edge-b", "edge-c")[: self.chance.randint(2, 3)]:
+            self.start_node(node)
+        for name in PROCESSORS:
+            if self.chance.random() < 0.15:
+                self.start_plain(name)
+                continue
+            group = Group(name, processor(name, None, None).topics, self.ledger, self.weather, self.complain)
+            for number in range(1 if name in {"receipts", "search"} else self.chance.randint(2, 3)):
+                build = lambda process, health, name=name: self.worker(name, process, health)  # noqa: E731
+                group.members.append(Member(group, f"{name}-{number}", build))
+            self.groups.append(group)
+            for member in group.members:
+                member.start()
+        assert isinstance(loop, SeededLoop)
+
+    # The schedule
+
+    async def ask(self, command: Command, context: Any, retry: bool) -> Asked:
+        living = [name for name in sorted(self.nodes) if not self.nodes[name].process.dead]
+        node = self.nodes[self.chance.choice(living or sorted(self.nodes))]
+        asked = await node.ask(command, context, retry)
+        self.asked.append(asked)
+        self.note(f"{node.name} tells {context.actor} {asked.outcome}{' (retry)' if retry else ''}: {command}")
+        return asked
+
+    async def live(self) -> None:
+        for number in range(2):
+            self.ledger.put(users.room(number, self.talk))
+        await self.build()
+        await asyncio.sleep(1.0)
+        chaos = [self._doing(f"chaos {n}", self.disturb()) for n in range(2)]
+        try:
+            async with asyncio.TaskGroup() as people:
+                for user in PEOPLE:
+                    mine = random.Random(f"{user} {self.seed}")
+                    turns = self.chance.randint(5, 9)
+                    people.create_task(users.live(user, turns, self.talk, mine, self.ask), name=user)
+        finally:
+            for task in chaos:
+                task.cancel()
+        await self.settle()
+
+    def _doing(self, name: str, coro: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        return asyncio.get_running_loop().create_task(coro, name=name)
+
+    async def disturb(self) -> None:
+        """Now this, now that goes wrong, at a random step of a random moment."""
+        kinds: Sequence[tuple[int, Callable[[], None]]] = (
+            (8, self.crash_worker),
+            (6, self.rebalance),
+            (1, self.crash_node),
+            (3, self.outage),
+            (2, self.litter),
+            (4, self.echo),
+        )
+        weights = [weight for weight, _ in kinds]
+        while True:
+            await asyncio.sleep(self.chance.random() * 0.4)
+            for _ in range(self.chance.randint(0, 8)):
+                await asyncio.sleep(0)
+            what = self.chance.choices(kinds, weights)[0][1]
+            self.note(what.__name__.replace("_", " "))
+            what()
+
+    def later(self, most: float, do: Callable[..., None], *args: Any) -> None:
+        asyncio.get_running_loop().call_later(self.chance.random() * most, do, *args)
+
+    def crash_worker(self) -> None:
+        name = self.chance.choice(PROCESSORS)
+        if name in self.plain:
+            self.crash_plain(name)
+            self.later(1.0, self.start_plain, name)
+            return
+        group = next(group for group in self.groups if group.name == name)
+        living = [member for member in group.members if member.task is not None]
+        if living:
+            member = self.chance.choice(living)
+            member.crash()
+            self.later(0.5, group.rebalance)
+            self.later(1.5, self.revive, member)
+
+    def revive(self, member: Member) -> None:
+        if member.task is None:
+            member.start()
+
+    def rebalance(self) -> None:
+        if self.groups:
+            self.chance.choice(self.groups).rebalance()
+
+    def crash_node(self) -> None:
+        name = self.chance.choice(sorted(self.nodes))
+        if not self.nodes[name].process.dead:
+            self.nodes[name].crash()
+            self.later(1.0, self.start_node, name)
+
+    def outage(self) -> None:
+        server = self.chance.choice(("log", "documents", "documents", "index", "bus"))
+        self.weather.down.add(server)
+        self.later(1.0, self.weather.down.discard, server)
+
+    def litter(self) -> None:
+        """Somebody else's records: no events of ours, and events that nobody can read."""
+        self.ledger.put(watch.litter(self.chance, self.talk.rooms, self.talk.key()))
+
+    def echo(self) -> None:
+        """An old record once more, as a producer without idempotence would write it."""
+        told = {topics.MESSAGE_SENT, topics.MESSAGE_EDITED, topics.MESSAGE_DELETED, topics.CONVERSATION_UPDATED}
+        old = [record for record in self.ledger.order if record.topic in told]
+        if old:
+            found = self.chance.choice(old)
+            self.ledger.put(Record(found.topic, found.key, found.value, found.headers))
+
+    # The end
+
+    async def settle(self) -> None:
+        """All that is down comes back, and everything catches up."""
+        self.weather.calm = True
+        self.weather.down.clear()
+        await asyncio.sleep(2.0 + self.weather.long_s + self.weather.lag_s)
+        for name in list(self.nodes):
+            if self.nodes[name].process.dead:
+                self.start_node(name)
+        for group in self.groups:
+            for member in group.members:
+                self.revive(member)
+            group.rebalance()
+        for name, (_, task, _) in list(self.plain.items()):
+            if task.done():
+                self.start_plain(name)
+        deadline = asyncio.get_running_loop().time() + CALM_S
+        while not self.caught_up():
+            if asyncio.get_running_loop().time() > deadline:
+                self.complain(f"after {CALM_S:.0f} s of calm not everything has caught up: {self.behind()}")
+                return
+            await asyncio.sleep(0.25)
+
+    def behind(self) -> list[str]:
+        plain = [name for name in self.plain if not self._plain_caught_up(name)]
+        return plain + [group.name for group in self.groups if not group.caught_up]
+
+    def caught_up(self) -> bool:
+        return not self.behind()
+
+    def _plain_caught_up(self, name: str) -> bool:
+        runner = self.plain[name][0]
+        places = topics.partitions(*processor(name, None, None).topics)
+        ends = self.ledger.held.ends(places)
+        return all(runner._marked.get(at, 0) & ((1 << 48) - 1) >= end for at, end in ends.items() if end)
+
+
+def processor(name: str, documents: Any, index: Any) -> Processor:
+    """The processor of this name."""
+    match name:
+        case "messages":
+            return Messages(documents)
+        case "conversations":
+            return Conversations(documents)
+        case "receipts":
+            return Receipts(documents)
+        case _:
+            return Search(documents, index)
+
+
+def played(seed: int, parts: Parts | None = None) -> World:
+    """The world of a seed after its schedule; `broken` says what was seen to be wrong on the way."""
+    found: list[World] = []
+
+    async def main() -> None:
+        world = World(seed, parts or Parts())
+        found.append(world)
+        await world.live()
+
+    run(seed, main)
+    return found[0]

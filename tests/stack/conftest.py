@@ -1,0 +1,64 @@
+"""The real servers: brought up once for the session and left as they were found.
+
+`CAAS_STACK_DIR` names the directory of the stack (default `.caas/stack`). Nothing here skips: who selects these tests
+gets servers or a failure.
+"""
+
+import asyncio
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy.local.server import StackError
+from deploy.local.stack import Stack
+from streams.log.kafka_topics import create_topics
+
+SHIFT = 5_000
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Stack]:
+    """The running stack, to take servers away from; whoever does brings them back."""
+    stack = Stack(Path(os.environ.get("CAAS_STACK_DIR", ".caas/stack")))
+    ran_before = _runs(stack)
+    stack.up()
+    yield stack
+    if ran_before:
+        stack.up()
+    else:
+        stack.down()
+
+
+@pytest.fixture(scope="session")
+def servers(stack: Stack) -> dict[str, str]:
+    """The settings that point at the servers."""
+    return stack.env()
+
+
+@pytest.fixture(scope="session")
+def bootstrap(servers: dict[str, str]) -> str:
+    """Kafka with its topics."""
+    where = servers["CAAS_KAFKA_BOOTSTRAP"]
+    copies, in_sync = int(servers["CAAS_KAFKA_REPLICATION"]), int(servers["CAAS_KAFKA_MIN_INSYNC"])
+    asyncio.run(create_topics(where, copies, in_sync))
+    return where
+
+
+@pytest.fixture(scope="module")
+def spare(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Servers of the module's `ROLE` on other ports, for tests that take them away; nobody else uses them."""
+    directory = tmp_path_factory.mktemp("spare") / "stack"
+    brokers: int = getattr(request.module, "BROKERS", 1)
+    stack = Stack(directory, brokers, only=frozenset({request.module.ROLE}), shift=SHIFT)
+    stack.up()
+    yield stack
+    stack.clean()
+
+
+def _runs(stack: Stack) -> bool:
+    try:
+        return any(status.pid is not None for status in stack.status())
+    except StackError:
+        return False

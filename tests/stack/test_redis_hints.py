@@ -1,0 +1,46 @@
+"""Bus, presence and cache on a real Redis."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from projections.cache.redis import RedisBus, RedisCache, RedisPresence
+from tests.contracts.hints import BusContract, CacheContract, PresenceContract
+
+pytestmark = pytest.mark.stack
+
+
+@pytest.fixture
+async def bus(servers: dict[str, str]) -> AsyncIterator[RedisBus]:
+    bus = RedisBus(servers["CAAS_REDIS_SOCKET_URL"])
+    await bus.start()
+    yield bus
+    await bus.stop()
+
+
+@pytest.fixture
+async def presence(servers: dict[str, str]) -> AsyncIterator[RedisPresence]:
+    presence = RedisPresence(servers["CAAS_REDIS_SOCKET_URL"])
+    await presence.start()
+    yield presence
+    await presence.stop()
+
+
+@pytest.fixture
+async def cache(servers: dict[str, str]) -> AsyncIterator[RedisCache]:
+    cache = RedisCache(servers["CAAS_REDIS_SHARED_URL"])
+    await cache.start()
+    yield cache
+    await cache.stop()
+
+
+class TestRedisBus(BusContract):
+    pass
+
+
+class TestRedisPresence(PresenceContract):
+    pass
+
+
+class TestRedisCache(CacheContract):
+    pass

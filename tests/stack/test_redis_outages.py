@@ -1,0 +1,151 @@
+"""Bus, presence and cache while Redis is frozen or gone: each call is short, and all heals by itself."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Iterator
+
+import pytest
+
+from core.ports.event_log import Unavailable
+from deploy.local.stack import Stack
+from projections.cache.redis import RedisBus, RedisCache, RedisPresence
+from projections.cache.redis_client import CONNECTIONS
+from tests.contracts.hints import LONG_S, fresh, listening
+from tests.eventually import eventually
+
+pytestmark = [pytest.mark.stack, pytest.mark.kills]
+
+ROLE = "redis"
+SERVER = "redis-socket"
+BOUND_S = 0.4
+"""200 ms, and what a busy machine adds."""
+
+
+def url_of(stack: Stack) -> str:
+    return stack.env()["CAAS_REDIS_SOCKET_URL"]
+
+
+@pytest.fixture
+async def bus(spare: Stack) -> AsyncIterator[RedisBus]:
+    bus = RedisBus(url_of(spare))
+    await bus.start()
+    yield bus
+    await bus.stop()
+
+
+@pytest.fixture
+async def presence(spare: Stack) -> AsyncIterator[RedisPresence]:
+    presence = RedisPresence(url_of(spare))
+    await presence.start()
+    yield presence
+    await presence.stop()
+
+
+@pytest.fixture
+async def cache(spare: Stack) -> AsyncIterator[RedisCache]:
+    cache = RedisCache(url_of(spare))
+    await cache.start()
+    yield cache
+    await cache.stop()
+
+
+@pytest.fixture(autouse=True)
+def comes_back(spare: Stack) -> Iterator[None]:
+    yield
+    if "frozen" in {one.state for one in spare.status()}:
+        spare.thaw(SERVER)
+    spare.up()
+
+
+def every_call(bus: RedisBus, presence: RedisPresence, cache: RedisCache) -> list[Awaitable[object]]:
+    return [
+        bus.publish([("edge:1", b"x"), ("edge:2", b"y")]),
+        presence.alive("n1", LONG_S),
+        presence.enter("n1", ["c1"]),
+        presence.leave("n1", ["c1"]),
+        presence.nodes(["c1", "c2"]),
+        presence.forget("n1"),
+        cache.get("k"),
+        cache.put("k", b"v", LONG_S),
+    ]
+
+
+@pytest.mark.parametrize("how", ["freeze", "stop"])
+async def test_every_call_raises_unavailable_within_its_bound_and_then_goes_on(
+    spare: Stack, bus: RedisBus, presence: RedisPresence, cache: RedisCache, how: str
+) -> None:
+    await asyncio.gather(*every_call(bus, presence, cache))
+    spare.freeze(SERVER) if how == "freeze" else spare.stop(SERVER)
+    loop = asyncio.get_running_loop()
+    for call in every_call(bus, presence, cache):
+        began = loop.time()
+        with pytest.raises(Unavailable):
+            await call
+        assert loop.time() - began < BOUND_S
+    spare.thaw(SERVER) if how == "freeze" else await asyncio.to_thread(spare.start, SERVER)
+    await asyncio.gather(*every_call(bus, presence, cache))
+
+
+async def test_many_calls_at_once_are_all_bounded_and_exhaust_nothing(
+    spare: Stack, bus: RedisBus, presence: RedisPresence, cache: RedisCache
+) -> None:
+    spare.freeze(SERVER)
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    calls = [call for _ in range(5 * CONNECTIONS) for call in every_call(bus, presence, cache)]
+    answers = await asyncio.gather(*calls, return_exceptions=True)
+    assert {type(answer) for answer in answers} == {Unavailable}
+    assert loop.time() - began < 3 * BOUND_S
+    spare.thaw(SERVER)
+    await eventually(lambda: asyncio.gather(*every_call(bus, presence, cache)))
+    for _ in range(3):
+        await asyncio.gather(*(presence.nodes(["c1"]) for _ in range(2 * CONNECTIONS)))
+
+
+@pytest.mark.parametrize("how", ["freeze", "stop"])
+async def test_a_listener_hears_again_after_an_outage(spare: Stack, bus: RedisBus, how: str) -> None:
+    channel = fresh("edge")
+    async with listening(bus, channel) as heard:
+        await bus.publish([(channel, b"before")])
+        await eventually(lambda: heard == [b"before"])
+        spare.freeze(SERVER) if how == "freeze" else spare.stop(SERVER)
+        with pytest.raises(Unavailable):
+            await bus.publish([(channel, b"lost")])
+        spare.thaw(SERVER) if how == "freeze" else await asyncio.to_thread(spare.start, SERVER)
+
+        async def again() -> bool:
+            await bus.publish([(channel, b"after")])
+            return b"after" in heard
+
+        await eventually(again, within=15)
+
+
+async def test_a_server_that_lost_its_memory_knows_a_node_no_more(spare: Stack, presence: RedisPresence) -> None:
+    assert await presence.alive("n9", LONG_S) is False
+    assert await presence.alive("n9", LONG_S) is True
+    spare.kill(SERVER)
+    await asyncio.to_thread(spare.start, SERVER)
+    assert await presence.alive("n9", LONG_S) is False
+
+
+async def test_nothing_runs_on_after_stop(spare: Stack) -> None:
+    others = asyncio.all_tasks()
+    bus = RedisBus(url_of(spare))
+    await bus.start()
+    async with listening(bus, fresh("edge")):
+        await bus.publish([("edge:1", b"x")])
+    await bus.stop()
+    await bus.stop()
+    assert asyncio.all_tasks() <= others
+    with pytest.raises(Unavailable):
+        await bus.publish([("edge:1", b"x")])
+
+
+async def test_what_was_published_in_one_call_and_in_many_comes_in_the_order_of_the_calls(bus: RedisBus) -> None:
+    channel = fresh("edge")
+    async with listening(bus, channel) as heard:
+        large = [b"%d %s" % (n, b"x" * 3000) for n in range(200)]
+        await asyncio.gather(
+            *(bus.publish([(channel, one) for one in large[at : at + 50]]) for at in (0, 50, 100, 150))
+        )
+        await eventually(lambda: len(heard) == 200)
+        assert heard == large

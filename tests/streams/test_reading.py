@@ -1,0 +1,37 @@
+"""From records to facts and dead letters."""
+
+from schemas.envelope import Record
+from schemas.topics import DEAD_LETTER, MESSAGE_SENT
+from streams.reading import dead_letter, read
+from tests.streams.world import lying, said
+
+
+def test_what_we_know_is_a_fact_at_its_place() -> None:
+    found = read([lying(said("room", 1), 7)], "messages")
+    [fact] = found.facts
+    assert (fact.topic, fact.position, fact.envelope.subject) == (MESSAGE_SENT, 1 << 48 | 7, "room")
+    assert fact.event is not None and found.dead == []
+
+
+def test_an_unreadable_body_counts_and_is_told() -> None:
+    sent = said("room", 1)
+    found = read([lying(Record(sent.topic, sent.key, b"{", sent.headers))], "messages")
+    assert [fact.event for fact in found.facts] == [None]
+    assert dict(found.dead[0].headers)["caas_dlq_code"] == b"unreadable"
+
+
+def test_a_foreign_record_does_not_count_and_is_told() -> None:
+    found = read([lying(Record(MESSAGE_SENT, None, None))], "messages")
+    assert found.facts == []
+    assert dict(found.dead[0].headers)["caas_dlq_code"] == b"foreign"
+
+
+def test_a_dead_letter_is_the_record_as_it_was_with_place_and_cause() -> None:
+    dead = dead_letter(lying(said("room", 1), offset=12, at=3), "messages", "foreign", "c" * 5000)
+    assert (dead.topic, dead.key, dead.value) == (DEAD_LETTER, b"room", said("room", 1).value)
+    headers = dict(dead.headers)
+    assert headers["__streams.errors.topic"] == b"message.sent"
+    assert headers["__streams.errors.partition"] == b"3"
+    assert headers["__streams.errors.offset"] == b"12"
+    assert len(headers["__streams.errors.message"]) == 1000
+    assert headers["ce_id"] == dict(said("room", 1).headers)["ce_id"]

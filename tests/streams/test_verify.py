@@ -1,0 +1,65 @@
+"""Verifying names every row that is not what the log comes to, and no other."""
+
+import asyncio
+
+import pytest
+
+from core.ports.documents import Place
+from core.ports.event_log import LogTruncated
+from projections.stores.memory import MemoryDocuments
+from streams import replay
+from streams.compare import Difference
+from streams.replay import StandsStill
+from streams.verify import verify
+from tests.streams.test_rebuild import chatting, filled, row_of
+from tests.streams.world import HEADS, ROWS, ShortLog, World
+
+
+async def verified(world: World) -> list[Difference]:
+    async with asyncio.timeout(60):
+        return await verify(world.fold, world.log, world.documents, 1, scratch=MemoryDocuments(), health=world.health)
+
+
+async def test_untouched_rows_are_equal_also_while_people_chat(world: World) -> None:
+    await filled(world)
+    async with world.working(), chatting(world):
+        await world.passed()
+        assert await verified(world) == []
+
+
+async def test_the_row_that_was_changed_by_hand_is_named_with_its_facet(world: World) -> None:
+    await filled(world)
+    async with world.working(), chatting(world):
+        await world.passed()
+        world.documents.change(Place(ROWS, 1), row_of(100_002), "edited", n=77)
+        [difference] = await verified(world)
+    assert (difference.table, difference.id, difference.what) == ("messages", row_of(100_002), "edited")
+    assert difference.expected["n"] != difference.found["n"] == 77
+    assert row_of(100_002) in str(difference)
+
+
+async def test_a_removed_row_and_a_moved_head_are_named(world: World) -> None:
+    await filled(world, 30)
+    async with world.working():
+        await world.passed()
+        world.documents.remove(Place(ROWS, 1), row_of(100_004))
+        world.documents.change(Place(HEADS, 1), "room 2", "sent", pos=2**50)
+        found = await verified(world)
+    assert [(one.table, one.id, one.what) for one in found] == [
+        ("heads", "room 2", "sent"),
+        ("messages", row_of(100_004), "row"),
+    ]
+
+
+async def test_a_log_without_its_beginning_is_refused(world: World) -> None:
+    world.log = ShortLog(world.log.held)
+    await world.log.start()
+    with pytest.raises(LogTruncated, match=r"message\.sent/2"):
+        await verified(world)
+
+
+async def test_a_generation_that_nobody_works_is_told(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replay, "STANDS_STILL_S", 0.1)
+    await filled(world, 30)
+    with pytest.raises(StandsStill):
+        await verified(world)
