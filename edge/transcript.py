@@ -14,7 +14,8 @@ PAGE: Final = 500
 async def transcript(
     documents: Documents, tenant: str, generation_messages: int, generation_conversations: int
 ) -> AsyncIterator[dict[str, Any]]:
-    """One object a message of this tenant: `{conversation, seq, message_id, client_msg_id, sender, text, edited, deleted, reply_to}`.
+    """One object a message of this tenant: `{conversation, seq, message_id, client_msg_id, sender, text, edited,
+    deleted, reply_to}`.
 
     Ordered by `conversation`, which is the external id where there is one and else the id, then by `seq`. `text` is
     null for a deleted or unreadable message; `reply_to` is the root's `client_msg_id`, null where it has none. Holds

@@ -32,27 +32,7 @@ def faust_app(worker: Worker, log: EventLog, settings: Settings, slot: str | Non
     the processor on all hosts, or two of them fence each other.
     """
     processor = worker.processor
-    datadir = Path(settings.data) / "faust"
-    datadir.mkdir(parents=True, exist_ok=True)
-    app = faust.App(
-        id=group_of(processor.name),
-        broker=[f"kafka://{server}" for server in settings.kafka_bootstrap.split(",")],
-        datadir=datadir,
-        store="memory://",
-        key_serializer="raw",
-        value_serializer="raw",
-        topic_allow_declare=False,
-        topic_disable_leader=True,
-        web_enabled=False,
-        worker_redirect_stdouts=False,
-        consumer_auto_offset_reset="earliest",
-        consumer_group_instance_id=slot,
-        broker_session_timeout=settings.session_timeout_ms / 1000,
-        broker_heartbeat_interval=settings.session_timeout_ms / 3000,
-        broker_commit_interval=1.0,
-        stream_wait_empty=False,
-        stream_buffer_maxsize=QUEUED,
-    )
+    app = _app(group_of(processor.name), settings, slot)
     queue: asyncio.Queue[tuple[Any, Any]] = asyncio.Queue(maxsize=QUEUED)
     topic = app.topic(*processor.topics, key_type=bytes, value_type=bytes, internal=True)
     gate = Gate(worker, lambda: assigned(app, processor.topics))
@@ -72,6 +52,31 @@ def faust_app(worker: Worker, log: EventLog, settings: Settings, slot: str | Non
     app.task(work)
     app.task(_watching(gate))
     return app
+
+
+def _app(group: str, settings: Settings, slot: str | None) -> faust.App:
+    """What Faust may not decide by itself: no topics, no tables, no web server, no hands on our output."""
+    datadir = Path(settings.data) / "faust"
+    datadir.mkdir(parents=True, exist_ok=True)
+    return faust.App(
+        id=group,
+        broker=[f"kafka://{server}" for server in settings.kafka_bootstrap.split(",")],
+        datadir=datadir,
+        store="memory://",
+        key_serializer="raw",
+        value_serializer="raw",
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        web_enabled=False,
+        worker_redirect_stdouts=False,
+        consumer_auto_offset_reset="earliest",
+        consumer_group_instance_id=slot,
+        broker_session_timeout=settings.session_timeout_ms / 1000,
+        broker_heartbeat_interval=settings.session_timeout_ms / 3000,
+        broker_commit_interval=1.0,
+        stream_wait_empty=False,
+        stream_buffer_maxsize=QUEUED,
+    )
 
 
 async def work_whole(gate: Gate, worker: Worker, log: EventLog, records: Sequence[Received]) -> None:

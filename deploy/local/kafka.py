@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 from deploy.local.kafka_wire import brokers_seen
 from deploy.local.server import HOST, JavaCommand, Layout, Package, Server
@@ -36,6 +37,23 @@ def replication(brokers: int) -> tuple[int, int]:
     return (1, 1) if brokers == 1 else (3, 2)
 
 
+SMALL: Final[dict[str, str | int]] = {
+    "log.segment.bytes": 64 << 20,
+    "log.index.size.max.bytes": 256 << 10,
+    "offsets.topic.num.partitions": 6,
+    "offsets.topic.segment.bytes": 16 << 20,
+    "transaction.state.log.num.partitions": 3,
+    "transaction.state.log.segment.bytes": 16 << 20,
+    "share.coordinator.state.topic.num.partitions": 1,
+    "log.cleaner.dedupe.buffer.size": 16 << 20,
+    "num.network.threads": 2,
+    "num.io.threads": 4,
+    "num.recovery.threads.per.data.dir": 2,
+    "num.replica.fetchers": 1,
+}
+"""One machine, many partitions: small files and buffers, few threads. The index sizes fit their segments."""
+
+
 def properties(node: int, brokers: int, data: Path, shift: int = 0) -> str:
     """The configuration file of one broker."""
     copies, in_sync = replication(brokers)
@@ -63,19 +81,7 @@ def properties(node: int, brokers: int, data: Path, shift: int = 0) -> str:
         "broker.heartbeat.interval.ms": 500,
         "group.initial.rebalance.delay.ms": 0,
         "group.min.session.timeout.ms": 1000,
-        # One machine, many partitions: small files and buffers, few threads. The index sizes fit their segments.
-        "log.segment.bytes": 64 << 20,
-        "log.index.size.max.bytes": 256 << 10,
-        "offsets.topic.num.partitions": 6,
-        "offsets.topic.segment.bytes": 16 << 20,
-        "transaction.state.log.num.partitions": 3,
-        "transaction.state.log.segment.bytes": 16 << 20,
-        "share.coordinator.state.topic.num.partitions": 1,
-        "log.cleaner.dedupe.buffer.size": 16 << 20,
-        "num.network.threads": 2,
-        "num.io.threads": 4,
-        "num.recovery.threads.per.data.dir": 2,
-        "num.replica.fetchers": 1,
+        **SMALL,
     }
     return "".join(f"{name}={value}\n" for name, value in settings.items())
 

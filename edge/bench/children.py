@@ -58,17 +58,21 @@ class Child:
         return self.process.pid
 
     async def said(self, within_s: float = READY_S) -> dict[str, Any]:
-        """The next line it says. Raises `BenchFailed` when it says nothing in time or ends."""
-        if self.process.stdout is None:
-            raise BenchFailed("no pipe")
+        """The next JSON line it says. Raises `BenchFailed` when it says nothing in time or ends."""
         try:
-            line = await asyncio.wait_for(self.process.stdout.readline(), within_s)
+            async with asyncio.timeout(within_s):
+                while (start := (line := await self._line()).find(b"{")) < 0:
+                    pass  # a library's banner; its escape codes may also stand before ours
         except TimeoutError:
             raise BenchFailed(f"nothing within {within_s:.0f} s from {self.log.name}: {self.words()}") from None
+        found: dict[str, Any] = msgspec.json.decode(line[start:])
+        return found
+
+    async def _line(self) -> bytes:
+        line = b"" if self.process.stdout is None else await self.process.stdout.readline()
         if not line:
             raise BenchFailed(f"{self.log.name} ended: {self.words()}")
-        found: dict[str, Any] = msgspec.json.decode(line)
-        return found
+        return line
 
     def words(self) -> str:
         """Its last words."""

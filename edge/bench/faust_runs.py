@@ -15,6 +15,7 @@ from core.health import Health
 from core.settings import Settings
 from edge import compose
 from edge.bench import spec
+from edge.bench.filled import Filled
 from edge.bench.spec import FaustRun
 from edge.bench.speed import watched
 from edge.bench.under import Under, ends_of, stand
@@ -30,14 +31,10 @@ from streams.worker import Worker
 async def ours(run: FaustRun, found: Adapters, known: Settings) -> float:
     """The `messages` processor."""
     generation = 1_000 + secrets.randbelow(1 << 30)
-    worker, app = await _app(found, known, generation, _start(run))
-    first = sum(offset for *_, offset in run.start)
+    worker, app = await _app(found, known, generation, Filled.of(run.records).start)
+    first = sum(Filled.of(run.records).start.values())
     work = run_faust(app, Health())
-    return await watched(work, lambda: max(0, sum(worker.next.values()) - first), run.total, run.seconds)
-
-
-def _start(run: FaustRun) -> dict[Partition, int]:
-    return {Partition(topic, number): offset for topic, number, offset in run.start}
+    return await watched(work, lambda: max(0, sum(worker.next.values()) - first), run.records.total, run.seconds)
 
 
 async def _app(
@@ -49,7 +46,7 @@ async def _app(
     worker = Worker(processor, found.documents, compose.emitter("messages", found, health), health)
     saved = await worker.begin(generation, found.log.epoch)
     await hold_back(known.kafka_bootstrap, group_of(processor.name), saved)
-    return worker, faust_app(worker, known, found.log.epoch)
+    return worker, faust_app(worker, found.log, known)
 
 
 async def live(found: Adapters, known: Settings) -> None:
@@ -69,7 +66,7 @@ async def live(found: Adapters, known: Settings) -> None:
 async def bare(run: FaustRun, known: Settings) -> float:
     """An agent that acknowledges each event and does nothing else."""
     name = f"bench-bare-{secrets.token_hex(4)}"
-    await hold_back(known.kafka_bootstrap, name, _start(run))
+    await hold_back(known.kafka_bootstrap, name, Filled.of(run.records).start)
     app = faust.App(
         id=name,
         broker=[f"kafka://{server}" for server in known.kafka_bootstrap.split(",")],
@@ -94,7 +91,7 @@ async def bare(run: FaustRun, known: Settings) -> float:
             count += 1
 
     app.agent(app.topic(*topics, key_type=bytes, value_type=bytes, internal=True), name="bare")(receive)
-    return await watched(run_faust(app, Health()), lambda: count, run.total, run.seconds)
+    return await watched(run_faust(app, Health()), lambda: count, run.records.total, run.seconds)
 
 
 async def main(run: FaustRun) -> None:

@@ -5,10 +5,10 @@ from typing import Any
 from edge import compose
 from edge.bench import machine, spec
 from edge.bench.children import Place, running
+from edge.bench.filled import fill
 from edge.bench.measure import Figure, Pairs
-from edge.bench.rows import Filled, fill
 from edge.bench.servers import Bench, run_name, settings_at
-from edge.bench.spec import FaustRun, Processing
+from edge.bench.spec import FaustRun, Processing, Records
 from edge.bench.world import World
 
 RECORDS_PER_S = 15_000
@@ -28,7 +28,9 @@ async def rebuild(bench: Bench) -> Figure:
 
 async def _rows(bench: Bench, *, bare: str, ours: str) -> Pairs:
     place = bench.at(f"rows-{ours}")
-    what = Processing(bare, ours, int(RECORDS_PER_S * bench.seconds), bench.pairs, bench.seconds, run_name())
+    records = await _filled(place, bench.seconds)
+    other = bare if place.profile is None else ours
+    what = Processing(other, ours, records, bench.pairs, bench.seconds, run_name())
     path = spec.written(what, place.directory / "rows.json")
     command = place.python("edge.bench.rows", path, profiled=True)
     async with running(place, f"rows-{ours}", command, machine.SERVER, ends=True) as child:
@@ -36,25 +38,31 @@ async def _rows(bench: Bench, *, bare: str, ours: str) -> Pairs:
     return Pairs(said["ours"], said["bare"])
 
 
+async def _filled(place: Place, seconds: float) -> Records:
+    """Enough records for so many seconds."""
+    log = compose.adapters(settings_at(place), "caas-bench").log
+    await log.start()
+    try:
+        return (await fill(log, World(), int(RECORDS_PER_S * seconds))).records
+    finally:
+        await log.stop()
+
+
 async def processor_faust(bench: Bench) -> Figure:
     """The live `messages` processor on Faust against an agent that only acknowledges; each run joins a new group."""
     place = bench.at("faust")
-    found = compose.adapters(settings_at(place), "caas-bench")
-    async with compose.opened(found):
-        filled = await fill(found, World(), int(RECORDS_PER_S * bench.seconds))
+    records = await _filled(place, bench.seconds)
 
     async def run(way: str) -> float:
-        return await _faust(place, way, filled, bench.seconds)
+        return await _faust(place, FaustRun(way=way, records=records, seconds=bench.seconds))
 
     pairs = await Pairs().take(bench.pairs, ours=lambda: run("ours"), bare=lambda: run("bare"))
     return Figure(name="processor_faust", unit="records/s", ours=pairs.ours, bare=pairs.bare, goal=0.7)
 
 
-async def _faust(place: Place, way: str, filled: Filled, seconds: float) -> float:
-    start = [(at.topic, at.number, offset) for at, offset in filled.start.items()]
-    what = FaustRun(way=way, start=start, total=filled.total, seconds=seconds)
-    path = spec.written(what, place.directory / f"{way}.json")
-    command = place.python("edge.bench.faust_runs", path, profiled=way == "ours")
-    async with running(place, f"faust-{way}", command, machine.SERVER, ends=True) as child:
-        per_s: float = (await child.said(90 + seconds))["per_s"]
+async def _faust(place: Place, run: FaustRun) -> float:
+    path = spec.written(run, place.directory / f"{run.way}.json")
+    command = place.python("edge.bench.faust_runs", path, profiled=run.way == "ours")
+    async with running(place, f"faust-{run.way}", command, machine.SERVER, ends=True) as child:
+        per_s: float = (await child.said(90 + run.seconds))["per_s"]
     return per_s

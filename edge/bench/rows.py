@@ -1,13 +1,12 @@
 """Processors on the plain runner and their bare counterpart, in turns over the same records, in one process.
 
-`python -m edge.bench.rows SPEC` fills the log, runs the pairs and says what they came to.
+`python -m edge.bench.rows SPEC` runs the pairs and says what they came to.
 """
 
 import secrets
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
 from typing import Final, cast
 
 import uvloop
@@ -19,43 +18,19 @@ from core.ports.effects import Emitter, Silent
 from core.ports.event_log import Received
 from edge import compose
 from edge.bench import spec
+from edge.bench.filled import Filled
 from edge.bench.measure import Pairs
 from edge.bench.spec import Processing
 from edge.bench.speed import Speed, watched
-from edge.bench.under import Under, ends_of, remove, stand
-from edge.bench.world import World, append_all
+from edge.bench.under import Under, remove, stand
 from edge.compose import Adapters
 from projections.messages import ROWS
-from schemas.topics import Partition
 from streams.plain import PlainRunner
 from streams.processors.messages import Messages
 from streams.worker import Worker
 
 BATCH: Final = 500
-CONVERSATIONS: Final = 60
 BARE: Final = Table("bench", "rows", ROWS.indexes)
-
-
-@dataclass(frozen=True, slots=True)
-class Filled:
-    """The records to process: the offsets they begin and end at."""
-
-    start: dict[Partition, int]
-    ends: dict[Partition, int]
-
-    @property
-    def total(self) -> int:
-        """How many."""
-        return sum(self.ends.values()) - sum(self.start.values())
-
-
-async def fill(found: Adapters, world: World, records: int) -> Filled:
-    """Append so many messages, in many conversations."""
-    processor = Messages(found.documents)
-    start = await ends_of(processor, found.log)
-    ids = [world.conversation_id(f"rows-{n}") for n in range(CONVERSATIONS)]
-    await append_all(found.log, [world.message(ids[n % CONVERSATIONS], n) for n in range(records)])
-    return Filled(start, await ends_of(processor, found.log))
 
 
 class Runs:
@@ -114,10 +89,10 @@ def _row(record: Received) -> Write:
 
 
 async def main(processing: Processing) -> None:
-    """Fill, warm up, run the pairs."""
+    """Warm up, run the pairs."""
     found = compose.adapters(settings.load(), "caas-bench")
     async with compose.opened(found):
-        filled = await fill(found, World(), processing.records)
+        filled = Filled.of(processing.records)
         warm = Runs(found, filled, f"{processing.run}-warm", 0.5)
         for way in {processing.bare, processing.ours}:
             await warm.take(way)

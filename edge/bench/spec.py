@@ -60,26 +60,34 @@ class Bare(msgspec.Struct, frozen=True):
     push_bytes: int = 0
 
 
+class Records(msgspec.Struct, frozen=True):
+    """Messages that are in the log: where each partition begins and ends for a measurement, `[topic, number, …]`."""
+
+    start: list[tuple[str, int, int]] = []
+    ends: list[tuple[str, int, int]] = []
+
+    @property
+    def total(self) -> int:
+        """How many."""
+        return sum(offset for *_, offset in self.ends) - sum(offset for *_, offset in self.start)
+
+
 class Processing(msgspec.Struct, frozen=True):
     """Runs of processors over the same records: pairs of `bare` and `ours`, each at most so many seconds."""
 
     bare: str
     ours: str
-    records: int
+    records: Records
     pairs: int
     seconds: float
     run: str
 
 
 class FaustRun(msgspec.Struct, frozen=True, kw_only=True):
-    """What to run: `ours`, `bare`, or `live`: ours from the end of the log on, into generation 1, until SIGTERM.
-
-    `start` has `[topic, partition, offset]`.
-    """
+    """What to run: `ours`, `bare`, or `live`: ours from the end of the log on, into generation 1, until SIGTERM."""
 
     way: str
-    start: list[tuple[str, int, int]] = []
-    total: int = 0
+    records: Records = Records()
     seconds: float = 3.0
 
 

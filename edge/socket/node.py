@@ -1,6 +1,7 @@
 """One node: the sessions it has, what they ask, and the tasks that keep it in step; it knows no sockets."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final, assert_never
@@ -247,11 +248,9 @@ class Node:
         """Once a heartbeat, and when something went astray: what the heads say and no push brought is healed."""
         pause = FIRST_S
         while True:
-            try:
+            with contextlib.suppress(TimeoutError):  # a heartbeat has passed
                 async with asyncio.timeout(self._heartbeat_ms / 1000):
                     await self._look.wait()
-            except TimeoutError:
-                pass  # a heartbeat has passed
             self._look.clear()
             try:
                 await self.look()

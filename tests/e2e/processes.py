@@ -140,12 +140,19 @@ class System:
                 health = free_port()
                 arguments = ("worker", name, "--slot", str(slot), "--health-port", str(health))
                 self.spawn(f"{name}-{slot}", *arguments, port=health)
-        gateway = free_port()
-        self.environment["CAAS_PUBLIC_URL"] = f"http://127.0.0.1:{gateway}"
-        self.spawn("gateway", "serve", "gateway", "--port", str(gateway), port=gateway)
         for process in self.processes.values():
             process.wait_ready(90)
         return self
+
+    def serve_tenant(self, tenant: str) -> None:
+        """A gateway for this tenant; what is run from now on is the tenant's. Nodes and workers serve all tenants."""
+        port = free_port()
+        self.environment = {**self.environment, "CAAS_TENANT": tenant, "CAAS_PUBLIC_URL": f"http://127.0.0.1:{port}"}
+        self.spawn(f"gateway-{tenant}", "serve", "gateway", "--port", str(port), port=port).wait_ready(30)
+
+    @property
+    def play_log(self) -> Path:
+        return self.directory / "play.log"
 
     @property
     def url(self) -> str:
@@ -162,7 +169,7 @@ class System:
             arguments,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=(self.directory / "play.log").open("ab"),
+            stderr=self.play_log.open("wb"),
             env={**os.environ, **self.environment},
             text=True,
         )

@@ -1,8 +1,8 @@
-"""A stack of its own for each test here, and the system on it as real processes."""
+"""Stacks of their own on ports of their own, and the system on them as real processes."""
 
-import os
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -11,32 +11,39 @@ from deploy.local.stack import Stack
 from tests.e2e.processes import System
 
 WORKERS = {"messages": 2, "conversations": 1, "receipts": 1, "search": 1}
-StartSystem = Callable[[int], tuple[Stack, System]]
+SHIFT = 2000
+"""Beside a stack that a developer runs."""
 
 
-@pytest.fixture
-def start_system(tmp_path: Path) -> Iterator[StartSystem]:
-    """Start a fresh stack with so many brokers, and the system on it; both are taken down at the end."""
-    started: list[tuple[Stack, System]] = []
-
-    def start(brokers: int) -> tuple[Stack, System]:
-        Stack(Path(os.environ.get("CAAS_STACK_DIR", ".caas/stack"))).clean()
-        stack = Stack(Path(os.environ.get("CAAS_STACK_DIR", ".caas/stack")), brokers=brokers)
+@contextmanager
+def system_on(directory: Path, brokers: int) -> Iterator[tuple[Stack, System]]:
+    """A fresh stack and the system on it; both are gone at the end."""
+    stack = Stack(directory / "stack", brokers=brokers, shift=SHIFT)
+    environment = {
+        "CAAS_DATA": str(directory / "data"),
+        "CAAS_APP_KEY": "tests",
+        "CAAS_APP_SECRET": secrets.token_urlsafe(16),
+        "CAAS_TOKEN_SECRET": secrets.token_urlsafe(32),
+        "CAAS_HEARTBEAT_MS": "5000",
+    }
+    system = System(directory, environment)
+    try:
         stack.up()
-        environment = {
-            **stack.env(),
-            "CAAS_DATA": str(tmp_path / "data"),
-            "CAAS_APP_KEY": "tests",
-            "CAAS_APP_SECRET": secrets.token_urlsafe(16),
-            "CAAS_TOKEN_SECRET": secrets.token_urlsafe(32),
-            "CAAS_HEARTBEAT_MS": "5000",
-        }
-        system = System(tmp_path, environment)
-        started.append((stack, system))
+        environment |= stack.env()
         system.run("topics")
-        return stack, system.start(WORKERS)
-
-    yield start
-    for stack, system in started:
+        yield stack, system.start(WORKERS)
+    finally:
         system.stop()
         stack.clean()
+
+
+@pytest.fixture(scope="module")
+def one_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stack, System]]:
+    with system_on(tmp_path_factory.mktemp("one"), 1) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def three_brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stack, System]]:
+    with system_on(tmp_path_factory.mktemp("three"), 3) as found:
+        yield found

@@ -16,22 +16,24 @@ from tests.simulation.world import PROCESSORS, World, processor
 
 
 def replays(world: World) -> Iterator[str]:
-    """Law 4."""
+    """Law 4. Which way a seed is replayed, the seed decides: once and again, or in another order."""
     live = _contents(world.store, world.index)
-    once, twice, shuffled = run(world.seed, lambda: _all(world))
-    yield from _differences("a replay", live, once)
-    yield from _differences("a second replay", once, twice)
-    yield from _differences("a replay in another order", live, shuffled)
+    if world.seed % 2:
+        [shuffled] = run(world.seed, lambda: _replayed(world, random.Random(f"replay {world.seed}"), 1))
+        yield from _differences("a replay in another order", live, shuffled)
+    else:
+        once, twice = run(world.seed, lambda: _replayed(world, None, 2))
+        yield from _differences("a replay", live, once)
+        yield from _differences("a second replay", once, twice)
 
 
-async def _all(world: World) -> tuple[dict[str, Any], ...]:
-    store, index = MemoryDocuments(), MemorySearchIndex()
-    other_store, other_index = MemoryDocuments(), MemorySearchIndex()
-    await _replay(world, store, index, None)
-    once = _contents(store, index)
-    await _replay(world, store, index, None)
-    await _replay(world, other_store, other_index, random.Random(f"replay {world.seed}"))
-    return once, _contents(store, index), _contents(other_store, other_index)
+async def _replayed(world: World, chance: random.Random | None, times: int) -> list[dict[str, Any]]:
+    """What is there after each time."""
+    store, index, after = MemoryDocuments(), MemorySearchIndex(), list[dict[str, Any]]()
+    for _ in range(times):
+        await _replay(world, store, index, chance)
+        after.append(_contents(store, index))
+    return after
 
 
 async def _replay(world: World, store: MemoryDocuments, index: MemorySearchIndex, chance: random.Random | None) -> None:

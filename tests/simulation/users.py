@@ -69,7 +69,7 @@ async def insist(command: Command, context: Context, chance: random.Random, ask:
             return
         if chance.random() < 0.15:
             command = other(command)
-        await asyncio.sleep(chance.random() * 0.3)
+        await asyncio.sleep(chance.random() * 0.4 * (attempt + 1))
 
 
 def tell(command: Command, context: Context, talk: Talk) -> None:

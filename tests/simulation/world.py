@@ -57,7 +57,7 @@ class World:
             unavailable=chance.choice((0.0, 0.0, 0.01, 0.05)),
             unknown=chance.choice((0.0, 0.02, 0.1)),
             lost_hints=chance.choice((0.0, 0.0, 0.1)),
-            lag_s=chance.choice((0.01, 0.3, 3.0, 8.0)),
+            lag_s=chance.choice((0.01, 0.01, 0.3, 3.0, 8.0)),
         )
         self.parts = parts
         self.ledger = Ledger(Held())
@@ -170,7 +170,7 @@ class World:
             async with asyncio.TaskGroup() as people:
                 for user in PEOPLE:
                     mine = random.Random(f"{user} {self.seed}")
-                    turns = self.chance.randint(5, 9)
+                    turns = self.chance.randint(4, 7)
                     people.create_task(users.live(user, turns, self.talk, mine, self.ask), name=user)
         finally:
             for task in chaos:

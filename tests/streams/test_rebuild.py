@@ -8,17 +8,32 @@ from dataclasses import replace
 import pytest
 
 from core.ports.documents import Changes, Documents, Place, Row, Write
+from core.ports.effects import Effects
 from projections.generations import Pointer, name_of
 from projections.stores.memory import MemoryDocuments
 from schemas import ids
 from schemas.topics import MESSAGE_SENT, Partition
 from streams.gate import confirmation_of
 from streams.noted import NotedDocuments
+from streams.plain import acknowledged
 from streams.processor import Processor
 from streams.processors.messages import Messages
 from streams.rebuild import Refused, Report, rebuild, rollback
 from tests.eventually import eventually
-from tests.streams.world import HEADS, PARTICIPANTS, ROWS, TENANT, ShortLog, World, edited, joined, opened, said, titled
+from tests.streams.world import (
+    HEADS,
+    PARTICIPANTS,
+    ROWS,
+    TENANT,
+    Kept,
+    ShortLog,
+    World,
+    edited,
+    joined,
+    opened,
+    said,
+    titled,
+)
 
 
 async def rebuilt(world: World, pause_s: float = 2.0, accept: str | None = None) -> Report:
@@ -129,19 +144,33 @@ async def test_the_next_start_goes_on_in_the_new_generation_and_repeats_nothing(
     assert world.kept.pushes[-1].generation == 2
 
 
-async def test_a_worker_killed_just_after_the_switch_repeats_nothing_and_forgets_nothing(world: World) -> None:
+class StuckAfterSwitch(Kept):
+    """Emits nothing of generation 2 and never returns from it."""
+
+    async def emit(self, effects: Effects) -> None:
+        if any(push.generation == 2 for push in effects.hints):
+            await asyncio.Event().wait()
+        await super().emit(effects)
+
+
+async def test_a_worker_killed_after_the_switch_between_save_and_emit_forgets_nothing(world: World) -> None:
     await filled(world, 50)
+    world.kept = kept = StuckAfterSwitch()
     async with world.working() as task:
         await world.passed()
         assert (await rebuilt(world)).outcome == "switched"
-        world.documents.down = True  # so its last mark is not written
+        await world.documents.drop([], (acknowledged("messages"), 2))  # as if it had had no time to mark
+        await world.append(said("room 1", 1))
+        await world.passed()
+        world.documents.down = True
         task.cancel()
         await asyncio.wait([task])
     world.documents.down = False
-    await world.append(said("room 1", 1))
+    before, world.kept = len(kept.pushes), Kept()
     async with world.working():
-        await world.passed()
-    everything_once(world)
+        await eventually(lambda: bool(world.kept.pushes))
+    assert before > 0
+    assert [push.lane for push in world.kept.pushes] == ["sent"]
 
 
 async def test_progress_is_told_up_to_the_end(world: World) -> None:
@@ -192,6 +221,26 @@ async def test_a_row_removed_or_added_by_hand_is_named(world: World) -> None:
         ("messages", row_of(100_003), "row"),
         ("heads", "room 1", "sent"),
     }
+
+
+async def test_a_row_changed_by_hand_at_the_last_moment_is_seen_in_the_pause(world: World) -> None:
+    await filled(world, 30)
+    changed: list[str] = []
+
+    def change(name: str) -> None:
+        if name.startswith("paused") and not changed:
+            changed.append(world.documents.newest(Place(ROWS, 1), "sent"))
+            world.documents.change(Place(ROWS, 1), changed[0], "sent", text="never said")
+
+    world.documents.on_point = change
+    async with world.working(), chatting(world, rooms=1):
+        await world.passed()
+        report = await rebuilt(world)
+        await world.passed()
+    assert report.outcome == "differs"
+    assert [one.id for one in report.differences] == changed
+    assert (await world.pointer()).live == 1 and (await world.pointer()).pause is None
+    everything_once(world)
 
 
 async def test_of_two_rebuilds_at_once_the_second_is_refused(world: World) -> None:

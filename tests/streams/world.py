@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -88,6 +88,10 @@ def lying(record: Record, offset: int = 0, at: int = 0) -> Received:
     return Received(record.topic, at, offset, position(1, offset), record.key, record.value, record.headers)
 
 
+def _nothing(_: str) -> None:
+    pass
+
+
 class FrailDocuments(MemoryDocuments):
     """In memory, and down while `down`, which it is once so many pointers with this beginning were set."""
 
@@ -95,6 +99,7 @@ class FrailDocuments(MemoryDocuments):
         super().__init__()
         self.down = False
         self.fails_after = ("", 0)
+        self.on_point: Callable[[str], None] = _nothing
 
     def _check(self) -> None:
         if self.down:
@@ -115,6 +120,7 @@ class FrailDocuments(MemoryDocuments):
     async def point(self, name: str, document: Mapping[str, Any], expected: Mapping[str, Any] | None) -> bool:
         self._check()
         done = await super().point(name, document, expected)
+        self.on_point(name)
         prefix, count = self.fails_after
         if done and prefix and name.startswith(prefix):
             self.fails_after = (prefix, count - 1) if count > 1 else ("", 0)
@@ -136,6 +142,11 @@ class FrailDocuments(MemoryDocuments):
     def remove(self, place: Place, row_id: str) -> None:
         """By hand too."""
         del self._rows[place.table.model, place.table.name, place.generation][row_id]
+
+    def newest(self, place: Place, facet: str) -> str:
+        """The row whose facet was written last."""
+        rows = self._rows[place.table.model, place.table.name, place.generation]
+        return max((row[facet]["pos"] % 2**48, row_id) for row_id, row in rows.items() if facet in row)[1]
 
     def forget(self, model: str, generation: int) -> None:
         """As an older backup has it: nothing."""
