@@ -1,8 +1,10 @@
 """A node's own view of conversations, folded from `conversation.updated` as it tails it."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 from core.domain.conversation import Conversation
+from schemas.events import ConversationEvent
 
 
 class Memberships(Protocol):
@@ -10,8 +12,11 @@ class Memberships(Protocol):
 
     `fresh` is false while the view is known to be more than 5 s behind: it must not be decided on then. `get` answers
     at once. `prove` returns when everything that was in the log at the time of the call about this
-    conversation has been read; it raises `NotReady` after 2 s, `Unavailable` when the log is down.
+    conversation has been read; it raises `NotReady` after 2 s, `Unavailable` when the log is down. `on_change` is
+    called after each event was folded, before anything else runs.
     """
+
+    on_change: Callable[[ConversationEvent, Conversation], None] | None
 
     @property
     def fresh(self) -> bool:
@@ -28,6 +33,10 @@ class Memberships(Protocol):
 
     async def prove(self, conversation_id: str) -> None:
         """Catch up with the log as it is now."""
+        ...
+
+    async def wait_for(self, conversation_id: str, n: int, timeout_s: float = 1.0) -> bool:
+        """Wait until the view of a conversation is as new as `n`; whether it is."""
         ...
 
 

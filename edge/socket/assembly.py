@@ -10,9 +10,9 @@ from core.health import Health
 from core.ports.documents import Documents
 from core.ports.event_log import EventLog
 from core.ports.hints import Bus, Cache, Presence
+from core.ports.memberships import Memberships
 from core.ports.search_index import SearchIndex
 from edge.socket.commands import Commands
-from edge.socket.following import Following
 from edge.socket.lanes import Lanes
 from edge.socket.node import Node
 from edge.socket.queries import Queries
@@ -38,7 +38,7 @@ def node_of(
     bus: Bus,
     presence: Presence,
     cache: Cache,
-    memberships: Following,
+    memberships: Memberships,
     clock: Clock,
     health: Health,
     heartbeat_ms: int,
@@ -52,7 +52,7 @@ def node_of(
     handler = Handler(memberships, MessageReader(documents, generations, log), f"/caas/edge/{name}")
     return Node(
         name,
-        commands=Commands(handler=handler, log=log, memberships=memberships, clock=clock, health=health),
+        commands=Commands(handler=handler, log=log, clock=clock, health=health),
         queries=Queries(
             memberships=memberships,
             lanes=lanes,

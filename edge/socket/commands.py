@@ -11,11 +11,10 @@ from typing import Final
 
 from core.clock import Clock
 from core.domain.decision import Context, Rejected
-from core.handle import Append, Handler, Unchanged, conversation_of
+from core.handle import Append, Handler, Unchanged
 from core.health import Health
 from core.ports.event_log import EventLog, OutcomeUnknown, Unavailable
 from core.ports.memberships import NotReady
-from edge.socket.following import Following
 from edge.socket.repeats import Repeats
 from edge.socket.session import Asked
 from edge.socket.visit import Visit
@@ -36,14 +35,12 @@ class Commands:
         *,
         handler: Handler,
         log: EventLog,
-        memberships: Following,
         clock: Clock,
         health: Health,
         repeats: Repeats | None = None,
     ) -> None:
         self._handler = handler
         self._log = log
-        self._memberships = memberships
         self._clock = clock
         self._health = health
         self._repeats = repeats or Repeats()
@@ -63,8 +60,6 @@ class Commands:
         self, visit: Visit, asked: Asked, command: MessageCommand | ConversationCommand, context: Context
     ) -> None:
         decision: Append | Unchanged | None = None
-        if not self._memberships.fresh:
-            await self._memberships.prove(conversation_of(command, context))
         if not asked.retry:
             decision = self._handler.at_once(command, context)
         if decision is None:

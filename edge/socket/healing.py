@@ -11,8 +11,8 @@ from typing import Final, TypeVar
 from core.health import Health
 from core.patience import FIRST_S, LONGEST_S
 from core.ports.event_log import Unavailable
+from core.ports.memberships import Memberships
 from edge.socket.channel import Channel, Heal, Join
-from edge.socket.following import Following
 from edge.socket.lanes import Lanes
 from schemas.frames import LANES, Push
 
@@ -28,7 +28,7 @@ T = TypeVar("T")
 class Healing:
     """Does the jobs of one node's channels; each channel has one at a time."""
 
-    def __init__(self, memberships: Following, lanes: Lanes, health: Health) -> None:
+    def __init__(self, memberships: Memberships, lanes: Lanes, health: Health) -> None:
         self._memberships = memberships
         self._lanes = lanes
         self._health = health

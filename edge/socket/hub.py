@@ -16,8 +16,8 @@ import msgspec
 from core.domain.conversation import Conversation
 from core.health import Health
 from core.ports.event_log import Unavailable
+from core.ports.memberships import Memberships
 from edge.socket.channel import Channel, Heal, Join, Seat
-from edge.socket.following import Following
 from edge.socket.healing import Healing
 from edge.socket.jobs import Jobs, Spawn
 from edge.socket.lanes import Lanes
@@ -34,7 +34,7 @@ class Hub:
 
     def __init__(
         self,
-        memberships: Following,
+        memberships: Memberships,
         lanes: Lanes,
         standing: Standing,
         health: Health,

@@ -10,10 +10,9 @@ from core.health import Health
 from core.patience import FIRST_S, LONGEST_S
 from core.ports.event_log import Unavailable
 from core.ports.hints import Bus
-from core.ports.memberships import NotReady
+from core.ports.memberships import Memberships, NotReady
 from edge.auth.tokens import Identity
 from edge.socket.commands import Commands
-from edge.socket.following import Following
 from edge.socket.hub import Hub
 from edge.socket.lanes import HEADS_AT_ONCE, Lanes
 from edge.socket.queries import Queries
@@ -43,7 +42,7 @@ class Node:
         *,
         commands: Commands,
         queries: Queries,
-        memberships: Following,
+        memberships: Memberships,
         lanes: Lanes,
         bus: Bus,
         standing: Standing,

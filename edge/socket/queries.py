@@ -13,9 +13,9 @@ from core.health import Health
 from core.ports.documents import Documents, Place
 from core.ports.event_log import Unavailable
 from core.ports.hints import Cache
+from core.ports.memberships import Memberships
 from core.ports.search_index import SearchIndex
 from edge.auth.tokens import Identity
-from edge.socket.following import Following
 from edge.socket.lanes import Lanes
 from projections import conversations, messages, search_docs
 from projections.generations import Generations
@@ -36,7 +36,7 @@ class Queries:
     def __init__(
         self,
         *,
-        memberships: Following,
+        memberships: Memberships,
         lanes: Lanes,
         documents: Documents,
         generations: Generations,

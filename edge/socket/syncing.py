@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from core.domain.conversation import Conversation
-from core.ports.memberships import NotReady
-from edge.socket.following import Following
+from core.ports.memberships import Memberships, NotReady
 from edge.socket.lanes import Heads, Lanes, Told
 from edge.socket.visit import Visit
 from schemas.commands import SYNC_ROWS, Sync
@@ -36,7 +35,7 @@ class _Telling:
 class Syncing:
     """Answers syncs. Raises `NotReady` and `Unavailable`, perhaps after some rows: those are then told again."""
 
-    def __init__(self, memberships: Following, lanes: Lanes, rows: int = SYNC_ROWS) -> None:
+    def __init__(self, memberships: Memberships, lanes: Lanes, rows: int = SYNC_ROWS) -> None:
         self._memberships = memberships
         self._lanes = lanes
         self._rows = rows

@@ -1,22 +1,26 @@
-"""Edge nodes: each folds memberships itself, decides, appends, answers; any of them may die with commands in flight."""
+"""Edge nodes: the real ones, in processes that may die with commands in flight."""
 
 import asyncio
-from asyncio import Task
-from collections.abc import Callable
+from asyncio import Future, Task
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
-from core.domain.decision import Context, Rejected
-from core.handle import Append, Handler
+import msgspec
+
+from core.domain.decision import Context
+from core.handle import event_id_of
 from core.health import Health
 from core.patience import patiently
-from core.ports.event_log import OutcomeUnknown, Unavailable
 from core.ports.memberships import NotReady
-from edge.socket.repeats import Repeats
-from projections import messages
+from core.ports.hints import Bus, Presence
+from core.ports.search_index import SearchIndex
+from edge.auth.tokens import Identity
+from edge.socket.assembly import node_of
+from edge.socket.visit import Visit
+from projections.cache.in_process import InProcessCache
 from projections.generations import Generations
-from projections.reader import MessageReader
-from schemas.commands import ConversationCommand, MessageCommand
+from schemas.commands import NAME_OF, ConversationCommand, MessageCommand
 from schemas.envelope import Record
 from schemas.topics import CONVERSATION_UPDATED, partition_of
 from streams.memberships import MembershipTail
@@ -25,6 +29,14 @@ from tests.simulation.weather import FlakyDocuments, FlakyLog, Ledger, Process
 Command = MessageCommand | ConversationCommand
 AGAIN = frozenset({"not_ready", "unavailable", "outcome_unknown", "lost"})
 """Answers after which a client repeats its command."""
+AT = "2026-11-20T09:30:00.000Z"
+
+
+class Clock:
+    """Here it is always half past nine."""
+
+    def now(self) -> str:
+        return AT
 
 
 @dataclass(eq=False)
@@ -44,82 +56,142 @@ class Asked:
 
 
 class Node:
-    """One edge node of the simulation."""
+    """One edge node and its process. Commands of one person go through one visit, in order."""
 
     def __init__(
-        self, name: str, ledger: Ledger, log: FlakyLog, documents: FlakyDocuments, process: Process, complain: Callable[[str], None]
+        self,
+        name: str,
+        *,
+        ledger: Ledger,
+        log: FlakyLog,
+        documents: FlakyDocuments,
+        index: SearchIndex,
+        bus: Bus,
+        presence: Presence,
+        process: Process,
+        complain: Callable[[str], None],
     ) -> None:
         self.name = name
         self.process = process
+        self.health = Health()
         self._ledger = ledger
-        self._log = log
         self._complain = complain
-        self.tail = MembershipTail(log, Health())
-        self._handler = Handler(
-            self.tail, MessageReader(documents, Generations(documents, (messages.MODEL,)), log), f"/edge/{name}"
+        self._numbers = 0
+        self.tail = MembershipTail(log, self.health)
+        self._generations = Generations(documents, ("messages", "conversations", "search"))
+        log.on_append = self._appends
+        self.node = node_of(
+            name,
+            log=log,
+            documents=documents,
+            generations=self._generations,
+            index=index,
+            bus=bus,
+            presence=presence,
+            cache=InProcessCache(),
+            memberships=self.tail,
+            clock=Clock(),
+            health=self.health,
+            heartbeat_ms=2000,
+            new_id=self._new_id,
         )
-        self._repeats = Repeats()
-        self._asking: dict[Task[None], None] = {}
-        self._running: Task[None] | None = None
+        self._behind: dict[str, float] = {}
+        self._visits: dict[str, tuple[Visit, asyncio.Lock]] = {}
+        self._answers: dict[int, Future[dict[str, Any]]] = {}
+        self._tasks: dict[Task[None], None] = {}
+        self.ready = asyncio.Event()
+
+    def _new_id(self) -> str:
+        self._numbers += 1
+        return f"{self._numbers:08x}-0000-4000-9000-000000000000"
 
     def start(self) -> None:
-        self._running = asyncio.get_running_loop().create_task(self._run(), name=self.process.name)
+        self.later(self._run())
+        self.later(patiently("memberships", self.tail.run, self.health))
 
     async def _run(self) -> None:
-        await patiently("memberships", self.tail.run, Health())
+        await self.node.start()
+        self.ready.set()
+
+    def later(self, work: Coroutine[Any, Any, None]) -> None:
+        """Something that this process does, until it dies."""
+        task = asyncio.get_running_loop().create_task(self._guarded(work), name=self.process.name)
+        self._tasks[task] = None
+        task.add_done_callback(lambda task: self._tasks.pop(task, None))
+
+    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except Exception as error:  # noqa: BLE001 - told as a broken law
+            if not self.process.dead:  # a dead one's last words are of no interest
+                self._complain(f"{self.process.name} broke: {error!r}")
 
     def crash(self) -> None:
         self.process.dead = True
-        for task in (self._running, *self._asking):
-            if task is not None:
-                task.cancel()
+        for task in list(self._tasks):
+            task.cancel()
+        if self.node._running is not None:
+            self.node._running.cancel()
+        for answer in self._answers.values():
+            if not answer.done():
+                answer.cancel()
+
+    # Commands
 
     async def ask(self, command: Command, context: Context, retry: bool) -> Asked:
         """What the client hears, or `lost`."""
         asked = Asked(self.name, command, context, retry, self._ledger.moment)
+        asked.event_id = event_id_of(command, context)
         if not self.process.dead:
-            task = asyncio.get_running_loop().create_task(self._answer(asked), name=f"{self.name} answers")
-            self._asking[task] = None
-            await asyncio.wait({task})
-            del self._asking[task]
-            if not task.cancelled() and (error := task.exception()) is not None:
-                self._complain(f"{self.name} answered {command} with {error!r}")
+            self._numbers += 1
+            answer = self._answers[self._numbers] = asyncio.get_running_loop().create_future()
+            self.later(self._tell(self._numbers, asked))
+            await asyncio.wait([answer])
+            if not answer.cancelled():
+                said = answer.result()
+                asked.reply = said.get("data") or {}
+                levels = {"accepted": "accepted", "persisted": "unchanged"}
+                error = said.get("error")
+                asked.outcome = error["code"] if error else levels[asked.reply["level"]]
+        asked.behind_s = self._behind.get(asked.event_id, 0.0)
         asked.answered = self._ledger.moment
+        if asked.outcome == "internal":
+            self._complain(f"{self.name} answered {command} with {asked.reply}")
         return asked
 
-    async def _answer(self, asked: Asked) -> None:
+    async def _tell(self, number: int, asked: Asked) -> None:
+        await self.ready.wait()
         try:
-            await self._decide(asked)
-        except Rejected as no:
-            self._log.append(self._handler.rejection(asked.command, no, asked.context))
-            asked.outcome = no.code
+            visit, turn = await self._visit(asked.context.actor)
         except NotReady:
-            asked.outcome = "not_ready"
-        except Unavailable:
-            asked.outcome = "unavailable"
-        except OutcomeUnknown:
-            asked.outcome = "outcome_unknown"
+            self._answers[number].set_result({"error": {"code": "not_ready"}})
+            return
+        frame = {
+            "id": number,
+            "type": NAME_OF[type(asked.command)],
+            "data": asked.command,
+            "correlation_id": asked.context.correlation_id,
+            "retry": asked.retry,
+        }
+        async with turn:
+            await self.node.receive(visit, msgspec.json.encode(frame))
 
-    async def _decide(self, asked: Asked) -> None:
-        command, context = asked.command, asked.context
-        decision = None if asked.retry else self._handler.at_once(command, context)
-        if decision is None:
-            decision = await self._handler.decide(command, context, retry=asked.retry)
-        if isinstance(decision, Append):
-            asked.event_id = decision.event_id
-            asked.behind_s = self._behind(decision.record)
-            appending = self._repeats.known(decision.event_id, decision.content)
-            if appending is None:
-                appending = self._log.append(decision.record)
-                self._repeats.remember(decision.event_id, decision.content, appending)
-            await asyncio.shield(appending)
-            asked.outcome = "accepted"
-        else:
-            asked.outcome = "unchanged"
-        asked.reply = decision.reply
+    async def _visit(self, user: str) -> tuple[Visit, asyncio.Lock]:
+        if user not in self._visits:
+            visit = await self.node.connect(Identity("acme", user, 1e12), self._heard, push=lambda _: None)
+            self._visits.setdefault(user, (visit, asyncio.Lock()))
+        return self._visits[user]
 
-    def _behind(self, record: Record) -> float:
+    def _heard(self, frame: bytes) -> None:
+        said = msgspec.json.decode(frame)
+        answer = self._answers.get(said.get("id") or 0)
+        if answer is not None and not answer.done():
+            answer.set_result(said)
+
+    def _appends(self, record: Record) -> None:
         """How old the oldest change of the conversation's partition is that this node has not seen: 0 if none."""
+        headers = dict(record.headers)
         at = partition_of(CONVERSATION_UPDATED, record.key or b"")
         times, read = self._ledger.times.get(at, []), self.tail._read.get(at, 0)
-        return asyncio.get_running_loop().time() - times[read] if read < len(times) else 0.0
+        late = asyncio.get_running_loop().time() - times[read] if read < len(times) else 0.0
+        self._behind[headers.get("ce_id", b"").decode()] = late

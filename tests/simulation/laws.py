@@ -11,6 +11,7 @@ from tests.simulation.history import History
 from tests.simulation.noes import refused, unchanged
 from tests.simulation.outcomes import effects, pushes
 from tests.simulation.replays import replays
+from tests.simulation.sights import complete, confined, ordered
 from tests.simulation.world import World
 
 Broken = Iterator[str]
@@ -34,6 +35,9 @@ def broken(world: World) -> list[str]:
         effects(world, whole),
         pushes(world, whole),
         bounded(world),
+        ordered(world),
+        complete(world, whole),
+        confined(world, whole, history),
         replays(world),
     )
     return [*world.broken, *(what for law in laws for what in law)]

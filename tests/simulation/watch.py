@@ -11,7 +11,7 @@ from core.ports.effects import Effects, Emitter
 from projections.stores.memory import MemoryDocuments
 from schemas import topics
 from schemas.envelope import Record
-from schemas.frames import Push, unpack_pushes
+from schemas.frames import Push
 from schemas.topics import Partition
 from tests.simulation import fold
 from tests.simulation.weather import Ledger, Process
@@ -74,17 +74,15 @@ class Watch:
             return facet is not None
         return any(version["id"] == told.id for version in facet["versions"])
 
-    def published(self, messages: Sequence[tuple[str, bytes]]) -> None:
-        for _, payload in messages:
-            for push in unpack_pushes(payload):
-                if push.lane:
-                    self.pushed.add((push.model, push.conversation_id, push.lane, push.n))
-
     def emitted(self, effects: Effects) -> None:
         """Persist, then notify: what is pushed can be fetched."""
         for push in effects.hints:
             if push.lane and not self._fetchable(push):
                 self._complain(f"law 8: {push.lane} {push.n} of {push.conversation_id} is pushed but not in its row")
+
+    def told(self, effects: Effects) -> None:
+        """These were carried out."""
+        self.pushed |= {(push.model, push.conversation_id, push.lane, push.n) for push in effects.hints if push.lane}
 
     def _fetchable(self, push: Push) -> bool:
         data = msgspec.json.decode(push.frame)["data"]
@@ -109,6 +107,7 @@ class Watched:
         self._process.check()
         self._watch.emitted(effects)
         await self._inner.emit(effects)
+        self._watch.told(effects)
 
 
 def litter(chance: random.Random, rooms: Sequence[str], key: str) -> Record:

@@ -10,7 +10,7 @@ from typing import Any
 from core.ports.documents import Changes, Place, Row, Table, Write
 from core.ports.event_log import OutcomeUnknown, Received, Unavailable
 from core.ports.search_index import Entry
-from projections.cache.in_process import InProcessBus
+from projections.cache.in_process import InProcessBus, InProcessPresence
 from projections.search.memory import MemorySearchIndex
 from projections.stores.memory import MemoryDocuments
 from schemas.envelope import Record
@@ -74,6 +74,7 @@ class Ledger:
     def __init__(self, held: Held) -> None:
         self.held = held
         self.order: list[Received] = []
+        self.clock: list[float] = []
         self.times: dict[Partition, list[float]] = {}
         self.on_put: list[Callable[[str], None]] = []
 
@@ -81,7 +82,8 @@ class Ledger:
         at = self.held.put(record)
         place = Partition(record.topic, 0) if record.key is None else partition_of(record.topic, record.key)
         self.order.append(self.held.records[place][-1])
-        self.times.setdefault(place, []).append(asyncio.get_running_loop().time())
+        self.clock.append(asyncio.get_running_loop().time())
+        self.times.setdefault(place, []).append(self.clock[-1])
         for wake in self.on_put:
             wake(record.topic)
         return at
@@ -103,6 +105,7 @@ class FlakyLog:
         self._inner._open = True
         self._lands = 0.0
         self._cut = False
+        self.on_append: Callable[[Record], None] = lambda _: None
 
     @property
     def epoch(self) -> int:
@@ -119,6 +122,7 @@ class FlakyLog:
         future: Future[int] = loop.create_future()
         if self._process.dead:
             return future
+        self.on_append(record)
         if weather.fails("log"):
             loop.call_later(weather.delay(), self._fail, future, Unavailable("the log is down"))
             return future
@@ -290,13 +294,10 @@ class FlakyIndex:
 class FlakyBus:
     """The Bus as one process sees it: hints are lost, doubled and late where the weather says so."""
 
-    def __init__(
-        self, inner: InProcessBus, weather: Weather, process: Process, watch: Callable[[Sequence[tuple[str, bytes]]], None]
-    ) -> None:
+    def __init__(self, inner: InProcessBus, weather: Weather, process: Process) -> None:
         self._inner = inner
         self._weather = weather
         self._process = process
-        self._watch = watch
 
     async def start(self) -> None:
         """In process."""
@@ -305,45 +306,48 @@ class FlakyBus:
         """In process."""
 
     async def publish(self, messages: Sequence[tuple[str, bytes]]) -> None:
-        self._process.check()
+        await self._weather.pass_by(self._process, "bus")
         weather, sent = self._weather, []
         for message in messages:
             roll = 1.0 if weather.calm else weather.chance.random()
-            if roll < weather.lost_hints:
-                continue
-            sent += [message] * (2 if roll < weather.lost_hints * 2 else 1)
-        if weather.lost_hints and (delay := weather.delay()):
-            await asyncio.sleep(delay)
-        if weather.lost_hints and weather.fails("bus"):
-            raise Unavailable("the bus is down")
+            if roll >= weather.lost_hints:
+                sent += [message] * (2 if roll < weather.lost_hints * 2 else 1)
         await self._inner.publish(sent)
-        self._watch(sent)
 
     def subscribe(self, channel: str) -> AsyncIterator[bytes]:
         return self._inner.subscribe(channel)
 
 
-class Everywhere:
-    """A Presence to which every conversation has somebody on the one node."""
+class FlakyPresence:
+    """The Presence as one process sees it."""
+
+    def __init__(self, inner: InProcessPresence, weather: Weather, process: Process) -> None:
+        self._inner = inner
+        self._weather = weather
+        self._process = process
 
     async def start(self) -> None:
-        """Nothing to connect to."""
+        """In process."""
 
     async def stop(self) -> None:
-        """Nothing to let go of."""
+        """In process."""
 
     async def alive(self, node: str, ttl_s: float) -> bool:
-        return True
+        await self._weather.pass_by(self._process, "bus")
+        return await self._inner.alive(node, ttl_s)
 
     async def enter(self, node: str, conversations: Iterable[str]) -> None:
-        """It is there."""
+        await self._weather.pass_by(self._process, "bus")
+        await self._inner.enter(node, conversations)
 
     async def leave(self, node: str, conversations: Iterable[str]) -> None:
-        """It stays."""
+        await self._weather.pass_by(self._process, "bus")
+        await self._inner.leave(node, conversations)
 
     async def nodes(self, conversations: Sequence[str]) -> Mapping[str, frozenset[str]]:
-        await asyncio.sleep(0)
-        return dict.fromkeys(conversations, frozenset({"edge-a"}))
+        await self._weather.pass_by(self._process, "bus")
+        return await self._inner.nodes(conversations)
 
     async def forget(self, node: str) -> None:
-        """It stays."""
+        await self._weather.pass_by(self._process, "bus")
+        await self._inner.forget(node)

@@ -9,7 +9,7 @@ from typing import Any
 from core.health import Health
 from core.ports.documents import Changes
 from core.ports.effects import Effects, Emitter
-from projections.cache.in_process import InProcessBus
+from projections.cache.in_process import InProcessBus, InProcessPresence
 from projections.search.memory import MemorySearchIndex
 from projections.stores.memory import MemoryDocuments
 from schemas import topics
@@ -28,8 +28,9 @@ from tests.simulation import fold, users, watch
 from tests.simulation.edges import Asked, Command, Node
 from tests.simulation.fleet import Group, Member
 from tests.simulation.loop import SeededLoop, run
+from tests.simulation.screens import Screen
 from tests.simulation.users import PEOPLE, Talk
-from tests.simulation.weather import Everywhere, FlakyBus, FlakyDocuments, FlakyIndex, FlakyLog, Ledger, Process, Weather
+from tests.simulation.weather import FlakyBus, FlakyDocuments, FlakyIndex, FlakyLog, FlakyPresence, Ledger, Process, Weather
 
 PROCESSORS = ("messages", "conversations", "receipts", "search")
 CALM_S = 60.0
@@ -65,12 +66,13 @@ class World:
         self.store = MemoryDocuments()
         self.index = MemorySearchIndex()
         self.bus = InProcessBus()
-        self.presence = Everywhere()
+        self.presence = InProcessPresence()
         self.broken: list[str] = []
         self.trace: list[str] = []
         self.watch = watch.Watch(self.store, self.ledger, self.complain)
         self.talk = Talk()
         self.asked: list[Asked] = []
+        self.screens = {user: Screen(user) for user in PEOPLE}
         self.nodes: dict[str, Node] = {}
         self.groups: list[Group] = []
         self.plain: dict[str, tuple[PlainRunner, asyncio.Task[None], Process]] = {}
@@ -98,8 +100,11 @@ class World:
     def worker(self, name: str, process: Process, health: Health) -> Worker:
         documents = self.documents(process)
         log = FlakyLog(self.ledger, self.weather, process)
-        bus = FlakyBus(self.bus, self.weather, process, self.watch.published)
-        emitter = watch.Watched(LiveEmitter(log, bus, self.presence, health, name), self.watch, process)
+        bus, presence = (
+            FlakyBus(self.bus, self.weather, process),
+            FlakyPresence(self.presence, self.weather, process),
+        )
+        emitter = watch.Watched(LiveEmitter(log, bus, presence, health, name), self.watch, process)
         index = FlakyIndex(self.index, self.weather, process)
         made = self.parts.processor(name, documents, index, emitter) if self.parts.processor else None
         return Worker(made or processor(name, documents, index), documents, emitter, health)
@@ -107,11 +112,18 @@ class World:
     def start_node(self, name: str) -> None:
         self.lives += 1
         process = Process(f"{name}.{self.lives}")
-        log, documents = FlakyLog(self.ledger, self.weather, process), FlakyDocuments(
-            self.store, self.weather, process, self.watch.saved
+        self.nodes[name] = node = Node(
+            name,
+            ledger=self.ledger,
+            log=FlakyLog(self.ledger, self.weather, process),
+            documents=FlakyDocuments(self.store, self.weather, process, self.watch.saved),
+            index=FlakyIndex(self.index, self.weather, process),
+            bus=FlakyBus(self.bus, self.weather, process),
+            presence=FlakyPresence(self.presence, self.weather, process),
+            process=process,
+            complain=self.complain,
         )
-        self.nodes[name] = Node(name, self.ledger, log, documents, process, self.complain)
-        self.nodes[name].start()
+        node.start()
 
     def start_plain(self, name: str) -> None:
         self.lives += 1
@@ -153,8 +165,7 @@ class World:
     # The schedule
 
     async def ask(self, command: Command, context: Any, retry: bool) -> Asked:
-        living = [name for name in sorted(self.nodes) if not self.nodes[name].process.dead]
-        node = self.nodes[self.chance.choice(living or sorted(self.nodes))]
+        node = self.some_node()
         asked = await node.ask(command, context, retry)
         self.asked.append(asked)
         self.note(f"{node.name} tells {context.actor} {asked.outcome}{' (retry)' if retry else ''}: {command}")
@@ -166,6 +177,7 @@ class World:
         await self.build()
         await asyncio.sleep(1.0)
         chaos = [self._doing(f"chaos {n}", self.disturb()) for n in range(2)]
+        chaos += [self._doing(f"{user} looks", self.look(screen)) for user, screen in self.screens.items()]
         try:
             async with asyncio.TaskGroup() as people:
                 for user in PEOPLE:
@@ -176,6 +188,24 @@ class World:
             for task in chaos:
                 task.cancel()
         await self.settle()
+
+    async def look(self, screen: Screen) -> None:
+        """One client: on some node for a while, then on another; where its node died, at once."""
+        while True:
+            await self.move(screen)
+            for _ in range(self.chance.randint(2, 20)):
+                await asyncio.sleep(0.2)
+                if screen.node is None or screen.node.process.dead:
+                    break
+
+    async def move(self, screen: Screen) -> None:
+        node = self.some_node()
+        if not node.process.dead:
+            node.later(screen.come(node))
+
+    def some_node(self) -> Node:
+        living = [name for name in sorted(self.nodes) if not self.nodes[name].process.dead]
+        return self.nodes[self.chance.choice(living or sorted(self.nodes))]
 
     def _doing(self, name: str, coro: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         return asyncio.get_running_loop().create_task(coro, name=name)
@@ -270,6 +300,21 @@ class World:
                 self.complain(f"after {CALM_S:.0f} s of calm not everything has caught up: {self.behind()}")
                 return
             await asyncio.sleep(0.25)
+        await self.heal()
+
+    async def heal(self) -> None:
+        """Half of the clients come anew and ask once more; the others stay, and must be healed where they are."""
+        await asyncio.sleep(8.0)
+        for screen in self.screens.values():
+            if screen.visit is None or screen.node is None or screen.node.process.dead or self.chance.random() < 0.5:
+                screen.ends.clear()
+                await self.move(screen)
+                try:
+                    async with asyncio.timeout(CALM_S):
+                        await screen.ends.wait()
+                except TimeoutError:
+                    self.complain(f"law 11: {screen.user} asks sync and never hears the end of it")
+        await asyncio.sleep(1.0)
 
     def behind(self) -> list[str]:
         plain = [name for name in self.plain if not self._plain_caught_up(name)]

@@ -1,0 +1,130 @@
+"""What people see: one client per person, on one node after another, that keeps its positions and asks for what it missed.
+
+A client as the protocol's page describes it: a push whose number is next is taken, one that it has is dropped, a hole
+or an unknown conversation makes it ask `sync`; a new message never replaces a message that is known.
+"""
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from core.ports.memberships import NotReady
+from edge.auth.tokens import Identity
+from edge.socket.visit import Visit
+from schemas.frames import PUSH_OF_LANE
+from tests.simulation.edges import Node
+from tests.simulation.users import TENANT
+
+LANE_OF = {kind: lane for lane, kind in PUSH_OF_LANE.items()}
+Vector = dict[str, dict[str, int]]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One numbered frame, when it came, and on which visit; `live` when no sync had asked for it."""
+
+    user: str
+    at: float
+    visit: int
+    live: bool
+    conversation: str
+    lane: str
+    n: int
+    data: dict[str, Any]
+
+
+@dataclass(eq=False)
+class Screen:
+    """One person's client."""
+
+    user: str
+    shown: list[Shown] = field(default_factory=list)
+    positions: Vector = field(default_factory=dict)
+    texts: dict[str, str | None] = field(default_factory=dict)
+    visits: int = 0
+    node: Node | None = None
+    visit: Visit | None = None
+    syncing: bool = False
+    again: bool = False
+    ends: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def come(self, node: Node) -> None:
+        """Leave where it was, connect there, and ask for what it missed."""
+        self.leave()
+        self.visits += 1
+        self.node, number = node, self.visits
+        identity = Identity(TENANT, self.user, 1e12)
+        try:
+            visit = await node.node.connect(
+                identity,
+                lambda frame: self.hear(node, number, frame, live=False),
+                push=lambda frame: self.hear(node, number, frame, live=True),
+            )
+        except NotReady:
+            await asyncio.sleep(0.3)
+            if number == self.visits:
+                await self.come(node)
+            return
+        if number != self.visits:
+            node.node.disconnect(visit)
+            return
+        self.visit = visit
+        self.syncing = False
+        self.sync()
+
+    def leave(self) -> None:
+        visit, self.visit = self.visit, None
+        if visit is not None and self.node is not None and not self.node.process.dead:
+            self.node.node.disconnect(visit)
+
+    def sync(self) -> None:
+        """Ask for everything beyond the positions; one at a time."""
+        if self.visit is None or self.node is None or self.node.process.dead:
+            return
+        if self.syncing:
+            self.again = True
+            return
+        self.syncing, self.again = True, False
+        frame = msgspec.json.encode({"id": self.visits, "type": "sync", "data": {"positions": self.positions}})
+        self.node.later(self.node.node.receive(self.visit, frame))
+
+    def hear(self, node: Node, number: int, frame: bytes, *, live: bool) -> None:
+        if node.process.dead or number != self.visits:
+            return
+        said = msgspec.json.decode(frame)
+        if said["type"] in LANE_OF:
+            self.show(number, said, live=live)
+        elif said["type"] == "synced":
+            self.syncing = False
+            self.reach(said["data"]["positions"])
+            if not said["data"]["complete"] or self.again:
+                self.sync()
+            else:
+                self.ends.set()
+        elif said["type"] == "error":
+            self.syncing = False
+            asyncio.get_running_loop().call_later(0.3, self.sync)
+
+    def reach(self, positions: Vector) -> None:
+        for key, lanes in positions.items():
+            mine = self.positions.setdefault(key, {})
+            for lane, n in lanes.items():
+                mine[lane] = max(n, mine.get(lane, 0))
+
+    def show(self, number: int, said: dict[str, Any], *, live: bool) -> None:
+        data, lane, n = said["data"], LANE_OF[said["type"]], said["n"]
+        key, now = data["conversation_id"], asyncio.get_running_loop().time()
+        self.shown.append(Shown(self.user, now, number, live, key, lane, n, data))
+        if lane == "sent":
+            self.texts.setdefault(data["message_id"], data["text"])
+        elif lane != "conversation":
+            self.texts[data["message_id"]] = None if data["deleted"] else data["text"]
+        if not live:
+            return
+        reached = self.positions.get(key, {}).get(lane)
+        if reached is None or n > reached + 1:
+            self.sync()
+        elif n == reached + 1:
+            self.positions[key][lane] = n
