@@ -44,6 +44,10 @@ class Lanes:
         await self._generations.at_least(model, generation)
         return True
 
+    async def refresh(self) -> None:
+        """Look which generations are live now. Raises `Unavailable`."""
+        await self._generations.refresh()
+
     def knows(self, model: str, generation: int) -> bool:
         """Whether a push of this generation needs no look."""
         return generation <= self._generations.live(model)

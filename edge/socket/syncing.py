@@ -13,6 +13,7 @@ from core.ports.memberships import Memberships, NotReady
 from edge.socket.lanes import Heads, Lanes, Told
 from edge.socket.visit import Visit
 from schemas.commands import SYNC_ROWS, Sync
+from schemas.frames import LANES
 
 PAGE: Final = 100
 CHANGES: Final = "conversation"
@@ -49,6 +50,9 @@ class Syncing:
         views = self._views(visit)
         told = [key for key, view in views.items() if view.holds(who.user_id) or key in asked.positions]
         heads = await self._lanes.heads(told)
+        if any(n > heads[key][lane] for key in told for lane, n in asked.positions.get(key, {}).items() if lane in LANES):
+            await self._lanes.refresh()  # another node told more: it may have heard of a switch before us
+            heads = await self._lanes.heads(told)
         for key in told:
             given = asked.positions.get(key)
             if telling.rows > 0:

@@ -12,8 +12,8 @@ from core.domain.decision import Context
 from core.handle import event_id_of
 from core.health import Health
 from core.patience import patiently
-from core.ports.memberships import NotReady
 from core.ports.hints import Bus, Presence
+from core.ports.memberships import NotReady
 from core.ports.search_index import SearchIndex
 from edge.auth.tokens import Identity
 from edge.socket.assembly import node_of
@@ -24,7 +24,8 @@ from schemas.commands import NAME_OF, ConversationCommand, MessageCommand
 from schemas.envelope import Record
 from schemas.topics import CONVERSATION_UPDATED, partition_of
 from streams.memberships import MembershipTail
-from tests.simulation.weather import FlakyDocuments, FlakyLog, Ledger, Process
+from tests.simulation.servers import FlakyDocuments, FlakyLog
+from tests.simulation.weather import Ledger, Process
 
 Command = MessageCommand | ConversationCommand
 AGAIN = frozenset({"not_ready", "unavailable", "outcome_unknown", "lost"})
@@ -122,7 +123,7 @@ class Node:
     async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
         try:
             await work
-        except Exception as error:  # noqa: BLE001 - told as a broken law
+        except Exception as error:
             if not self.process.dead:  # a dead one's last words are of no interest
                 self._complain(f"{self.process.name} broke: {error!r}")
 

@@ -9,7 +9,6 @@ from asyncio import Future, Task
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 from core.health import Health
 from core.ports.event_log import Received
@@ -120,7 +119,7 @@ class Member:
         except StoreBehindLog:
             self.group.counted["store behind log"] += 1
             asyncio.get_running_loop().call_later(0.1, self.again, self.process)
-        except Exception as error:  # noqa: BLE001 - told as a broken law
+        except Exception as error:
             self.group.complain(f"{self.process.name} died of {error!r}")
 
     def again(self, process: Process) -> None:
@@ -149,9 +148,3 @@ class Member:
                 stop = len(found) if self.group.weather.calm else min(len(found), offset + chance.randint(1, 10))
                 self.queue += found[offset:stop]
                 self.fetched[place] = stop
-
-
-def settle(task: Task[Any] | None) -> None:
-    """Whatever a cancelled task ended with is of no interest."""
-    if task is not None and task.done() and not task.cancelled():
-        task.exception()

@@ -9,7 +9,7 @@ from tests.simulation import fold
 from tests.simulation.fold import Said, Told, Whole
 from tests.simulation.history import History
 from tests.simulation.noes import refused, unchanged
-from tests.simulation.outcomes import effects, pushes
+from tests.simulation.outcomes import buried, effects, pushes
 from tests.simulation.replays import replays
 from tests.simulation.sights import complete, confined, ordered
 from tests.simulation.world import World
@@ -33,6 +33,7 @@ def broken(world: World) -> list[str]:
         refused(world, history),
         unchanged(world, history),
         effects(world, whole),
+        buried(world),
         pushes(world, whole),
         bounded(world),
         ordered(world),

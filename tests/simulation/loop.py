@@ -26,7 +26,7 @@ class Stuck(Exception):
 
 
 class _Task(Task[Any]):
-    """A task whose place in a set is the same every time: asyncio keeps sets of tasks, and cancels them in their order."""
+    """A task whose place in a set is the same every time: asyncio cancels sets of tasks, in their order."""
 
     number = 0
 
@@ -68,9 +68,9 @@ class SeededLoop(AbstractEventLoop):
     def create_future(self) -> "Future[Any]":
         return Future(loop=self)
 
-    def create_task(
+    def create_task(  # type: ignore[override]
         self, coro: Coroutine[Any, Any, T], *, name: str | None = None, context: Context | None = None
-    ) -> "Task[T]":  # type: ignore[override]
+    ) -> "Task[T]":
         task = _Task(coro, loop=self, name=name, context=context)
         self._count += 1
         task.number = self._count
@@ -156,7 +156,7 @@ class SeededLoop(AbstractEventLoop):
 
     def _finalize(self, generator: AsyncGenerator[Any, Any]) -> None:
         if self._running:
-            self.create_task(generator.aclose(), name="finalize a generator")  # type: ignore[arg-type]
+            self.create_task(generator.aclose(), name="finalize a generator")
 
     async def _end(self) -> None:
         """Cancel what still runs and let it finish."""
@@ -171,7 +171,7 @@ class SeededLoop(AbstractEventLoop):
 
 def run(seed: int | str, main: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """What `main` answers in the world of this seed: the same every time."""
-    loop, collecting = SeededLoop(seed), gc.isenabled()
+    loop, collecting = SeededLoop(seed), gc.isenabled()  # type: ignore[abstract]
     gc.disable()  # a world is small and short; collecting it while it runs costs a fifth of its time
     try:
         return loop.run_until_complete(main())

@@ -15,16 +15,20 @@ Broken = Iterator[str]
 
 
 def effects(world: World, whole: Whole) -> Broken:
-    """Law 7: logged effects are never lost: receipts under derived ids, refusals, dead letters."""
+    """Law 7: logged effects are never lost: receipts and refusals under derived ids."""
     delivered, rejected = _ids(world, topics.MESSAGE_DELIVERED), _ids(world, topics.MESSAGE_REJECTED)
     for (key, lane), told in whole.lanes.items():
         for event in told if lane != "conversation" else ():
             if whole.said[event.row].sent is not None and _effect(event.id, "persisted") not in delivered:
                 yield f"law 7: {event} of {key} was never said to be persisted"
     for first, again in whole.repeats:
-        if again.topic != topics.CONVERSATION_UPDATED and _says(first) != _says(again):
-            if _effect(first.id, "rejected") not in rejected:
-                yield f"law 7: {again} has another body than {first}, and nobody was told"
+        conflict = again.topic != topics.CONVERSATION_UPDATED and _says(first) != _says(again)
+        if conflict and _effect(first.id, "rejected") not in rejected:
+            yield f"law 7: {again} has another body than {first}, and nobody was told"
+
+
+def buried(world: World) -> Broken:
+    """Law 7: what could not be read lies with the dead letters, once for each of its readers."""
     dead = {_origin(record) for record in world.ledger.order if record.topic == topics.DEAD_LETTER}
     for record in world.ledger.order:
         event = fold.told(record)

@@ -1,4 +1,4 @@
-"""What people see: one client per person, on one node after another, that keeps its positions and asks for what it missed.
+"""What people see: one client each, on one node after another, that keeps its positions and asks for what it missed.
 
 A client as the protocol's page describes it: a push whose number is next is taken, one that it has is dropped, a hole
 or an unknown conversation makes it ask `sync`; a new message never replaces a message that is known.

@@ -100,7 +100,7 @@ def choose(user: str, talk: Talk, chance: random.Random) -> Command:
     if roll < 0.76:
         return DeleteMessage(conversation_id=where, message_id=message)
     if roll < 0.91:
-        role = chance.choice(("member", "member", "admin"))
+        role: Role = chance.choice(("member", "member", "admin"))
         return AddParticipants(conversation_id=room, participants=others, role=role, client_key=key)
     if roll < 0.98:
         return RemoveParticipants(conversation_id=room, participants=others, client_key=key)
@@ -112,7 +112,12 @@ def room(number: int, talk: Talk) -> Record:
     where = ids.external_conversation_id(TENANT, f"room {number + 1}")
     roles: dict[str, Role] = {PEOPLE[0]: "owner", PEOPLE[1]: "admin", PEOPLE[2]: "member", PEOPLE[3]: "member"}
     event = ConversationCreated(
-        tenant=TENANT, at="2026-11-20T09:00:00.000Z", conversation_id=where, actor=PEOPLE[0], kind="group", participants=roles
+        tenant=TENANT,
+        at="2026-11-20T09:00:00.000Z",
+        conversation_id=where,
+        actor=PEOPLE[0],
+        kind="group",
+        participants=roles,
     )
     talk.rooms.append(where)
     return envelope.encode(event, event_id=talk.key(), source="/before", correlation_id=talk.key(), actor=PEOPLE[0])

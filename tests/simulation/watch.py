@@ -88,7 +88,9 @@ class Watch:
         data = msgspec.json.decode(push.frame)["data"]
         if push.lane == "conversation":
             changes = self.rows("conversations", "changes").values()
-            return any(row["conversation_id"] == push.conversation_id and row["change"]["n"] == push.n for row in changes)
+            return any(
+                row["conversation_id"] == push.conversation_id and row["change"]["n"] == push.n for row in changes
+            )
         facet = self.rows("messages", "messages").get(data["message_id"], {}).get(push.lane)
         if facet is None:
             return False

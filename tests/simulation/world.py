@@ -2,20 +2,17 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from typing import Any
 
 from core.health import Health
-from core.ports.documents import Changes
-from core.ports.effects import Effects, Emitter
+from core.ports.effects import Emitter
 from projections.cache.in_process import InProcessBus, InProcessPresence
 from projections.search.memory import MemorySearchIndex
 from projections.stores.memory import MemoryDocuments
 from schemas import topics
-from schemas.envelope import Record
-from schemas.topics import TOPICS
-from streams.effects import LiveEmitter, channel_of
+from streams.effects import LiveEmitter
 from streams.log.memory import Held
 from streams.plain import PlainRunner
 from streams.processor import Processor
@@ -27,10 +24,12 @@ from streams.worker import Worker
 from tests.simulation import fold, users, watch
 from tests.simulation.edges import Asked, Command, Node
 from tests.simulation.fleet import Group, Member
-from tests.simulation.loop import SeededLoop, run
+from tests.simulation.loop import run
 from tests.simulation.screens import Screen
+from tests.simulation.servers import FlakyBus, FlakyDocuments, FlakyIndex, FlakyLog, FlakyPresence
+from tests.simulation.troubles import Troubles
 from tests.simulation.users import PEOPLE, Talk
-from tests.simulation.weather import FlakyBus, FlakyDocuments, FlakyIndex, FlakyLog, FlakyPresence, Ledger, Process, Weather
+from tests.simulation.weather import Ledger, Process, Weather
 
 PROCESSORS = ("messages", "conversations", "receipts", "search")
 CALM_S = 60.0
@@ -137,7 +136,7 @@ class World:
     async def _plainly(self, runner: PlainRunner) -> None:
         try:
             await runner.run(1)
-        except Exception as error:  # noqa: BLE001 - told as a broken law
+        except Exception as error:
             self.complain(f"a plain runner died of {error!r}")
 
     def crash_plain(self, name: str) -> None:
@@ -146,7 +145,6 @@ class World:
         task.cancel()
 
     async def build(self) -> None:
-        loop = asyncio.get_running_loop()
         for node in ("edge-a", "edge-b", "edge-c")[: self.chance.randint(2, 3)]:
             self.start_node(node)
         for name in PROCESSORS:
@@ -160,7 +158,6 @@ class World:
             self.groups.append(group)
             for member in group.members:
                 member.start()
-        assert isinstance(loop, SeededLoop)
 
     # The schedule
 
@@ -176,7 +173,7 @@ class World:
             self.ledger.put(users.room(number, self.talk))
         await self.build()
         await asyncio.sleep(1.0)
-        chaos = [self._doing(f"chaos {n}", self.disturb()) for n in range(2)]
+        chaos = [self._doing(f"trouble {n}", Troubles(self).come()) for n in range(2)]
         chaos += [self._doing(f"{user} looks", self.look(screen)) for user, screen in self.screens.items()]
         try:
             async with asyncio.TaskGroup() as people:
@@ -210,73 +207,6 @@ class World:
     def _doing(self, name: str, coro: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         return asyncio.get_running_loop().create_task(coro, name=name)
 
-    async def disturb(self) -> None:
-        """Now this, now that goes wrong, at a random step of a random moment."""
-        kinds: Sequence[tuple[int, Callable[[], None]]] = (
-            (8, self.crash_worker),
-            (6, self.rebalance),
-            (1, self.crash_node),
-            (3, self.outage),
-            (2, self.litter),
-            (4, self.echo),
-        )
-        weights = [weight for weight, _ in kinds]
-        while True:
-            await asyncio.sleep(self.chance.random() * 0.4)
-            for _ in range(self.chance.randint(0, 8)):
-                await asyncio.sleep(0)
-            what = self.chance.choices(kinds, weights)[0][1]
-            self.note(what.__name__.replace("_", " "))
-            what()
-
-    def later(self, most: float, do: Callable[..., None], *args: Any) -> None:
-        asyncio.get_running_loop().call_later(self.chance.random() * most, do, *args)
-
-    def crash_worker(self) -> None:
-        name = self.chance.choice(PROCESSORS)
-        if name in self.plain:
-            self.crash_plain(name)
-            self.later(1.0, self.start_plain, name)
-            return
-        group = next(group for group in self.groups if group.name == name)
-        living = [member for member in group.members if member.task is not None]
-        if living:
-            member = self.chance.choice(living)
-            member.crash()
-            self.later(0.5, group.rebalance)
-            self.later(1.5, self.revive, member)
-
-    def revive(self, member: Member) -> None:
-        if member.task is None:
-            member.start()
-
-    def rebalance(self) -> None:
-        if self.groups:
-            self.chance.choice(self.groups).rebalance()
-
-    def crash_node(self) -> None:
-        name = self.chance.choice(sorted(self.nodes))
-        if not self.nodes[name].process.dead:
-            self.nodes[name].crash()
-            self.later(1.0, self.start_node, name)
-
-    def outage(self) -> None:
-        server = self.chance.choice(("log", "documents", "documents", "index", "bus"))
-        self.weather.down.add(server)
-        self.later(1.0, self.weather.down.discard, server)
-
-    def litter(self) -> None:
-        """Somebody else's records: no events of ours, and events that nobody can read."""
-        self.ledger.put(watch.litter(self.chance, self.talk.rooms, self.talk.key()))
-
-    def echo(self) -> None:
-        """An old record once more, as a producer without idempotence would write it."""
-        told = {topics.MESSAGE_SENT, topics.MESSAGE_EDITED, topics.MESSAGE_DELETED, topics.CONVERSATION_UPDATED}
-        old = [record for record in self.ledger.order if record.topic in told]
-        if old:
-            found = self.chance.choice(old)
-            self.ledger.put(Record(found.topic, found.key, found.value, found.headers))
-
     # The end
 
     async def settle(self) -> None:
@@ -289,7 +219,8 @@ class World:
                 self.start_node(name)
         for group in self.groups:
             for member in group.members:
-                self.revive(member)
+                if member.task is None:
+                    member.start()
             group.rebalance()
         for name, (_, task, _) in list(self.plain.items()):
             if task.done():

@@ -1,0 +1,89 @@
+"""What goes wrong in a world: workers and nodes die and come back, partitions move, servers go down, others litter."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from schemas import topics
+from schemas.envelope import Record
+from tests.simulation import watch
+from tests.simulation.fleet import Member
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+PROCESSORS = ("messages", "conversations", "receipts", "search")
+LITTERED = frozenset({topics.MESSAGE_SENT, topics.MESSAGE_EDITED, topics.MESSAGE_DELETED, topics.CONVERSATION_UPDATED})
+
+
+class Troubles:
+    """One source of trouble in a world."""
+
+    def __init__(self, world: "World") -> None:
+        self.world = world
+
+    async def come(self) -> None:
+        """Now this, now that goes wrong, at a random step of a random moment."""
+        kinds: Sequence[tuple[int, Callable[[], None]]] = (
+            (8, self.crash_worker),
+            (6, self.rebalance),
+            (1, self.crash_node),
+            (3, self.outage),
+            (2, self.litter),
+            (4, self.echo),
+        )
+        weights = [weight for weight, _ in kinds]
+        while True:
+            await asyncio.sleep(self.world.chance.random() * 0.4)
+            for _ in range(self.world.chance.randint(0, 8)):
+                await asyncio.sleep(0)
+            what = self.world.chance.choices(kinds, weights)[0][1]
+            self.world.note(what.__name__.replace("_", " "))
+            what()
+
+    def later(self, most: float, do: Callable[..., None], *args: Any) -> None:
+        asyncio.get_running_loop().call_later(self.world.chance.random() * most, do, *args)
+
+    def crash_worker(self) -> None:
+        name = self.world.chance.choice(PROCESSORS)
+        if name in self.world.plain:
+            self.world.crash_plain(name)
+            self.later(1.0, self.world.start_plain, name)
+            return
+        group = next(group for group in self.world.groups if group.name == name)
+        living = [member for member in group.members if member.task is not None]
+        if living:
+            member = self.world.chance.choice(living)
+            member.crash()
+            self.later(0.5, group.rebalance)
+            self.later(1.5, self.revive, member)
+
+    def revive(self, member: Member) -> None:
+        if member.task is None:
+            member.start()
+
+    def rebalance(self) -> None:
+        if self.world.groups:
+            self.world.chance.choice(self.world.groups).rebalance()
+
+    def crash_node(self) -> None:
+        name = self.world.chance.choice(sorted(self.world.nodes))
+        if not self.world.nodes[name].process.dead:
+            self.world.nodes[name].crash()
+            self.later(1.0, self.world.start_node, name)
+
+    def outage(self) -> None:
+        server = self.world.chance.choice(("log", "documents", "documents", "index", "bus"))
+        self.world.weather.down.add(server)
+        self.later(1.0, self.world.weather.down.discard, server)
+
+    def litter(self) -> None:
+        """Somebody else's records: no events of ours, and events that nobody can read."""
+        self.world.ledger.put(watch.litter(self.world.chance, self.world.talk.rooms, self.world.talk.key()))
+
+    def echo(self) -> None:
+        """An old record once more, as a producer without idempotence would write it."""
+        old = [record for record in self.world.ledger.order if record.topic in LITTERED]
+        if old:
+            found = self.world.chance.choice(old)
+            self.world.ledger.put(Record(found.topic, found.key, found.value, found.headers))
