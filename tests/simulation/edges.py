@@ -98,6 +98,7 @@ class Node:
         )
         self._behind: dict[str, float] = {}
         self._visits: dict[str, tuple[Visit, asyncio.Lock]] = {}
+        self._comes: dict[str, asyncio.Lock] = {}
         self._answers: dict[int, Future[dict[str, Any]]] = {}
         self._tasks: dict[Task[None], None] = {}
         self.ready = asyncio.Event()
@@ -178,10 +179,12 @@ class Node:
             await self.node.receive(visit, msgspec.json.encode(frame))
 
     async def _visit(self, user: str) -> tuple[Visit, asyncio.Lock]:
-        if user not in self._visits:
-            visit = await self.node.connect(Identity("acme", user, 1e12), self._heard, push=lambda _: None)
-            self._visits.setdefault(user, (visit, asyncio.Lock()))
-        return self._visits[user]
+        """The one visit on which this person's commands come here."""
+        async with self._comes.setdefault(user, asyncio.Lock()):
+            if user not in self._visits:
+                visit = await self.node.connect(Identity("acme", user, 1e12), self._heard, push=lambda _: None)
+                self._visits[user] = visit, asyncio.Lock()
+            return self._visits[user]
 
     def _heard(self, frame: bytes) -> None:
         said = msgspec.json.decode(frame)

@@ -213,7 +213,7 @@ class World:
         """All that is down comes back, and everything catches up."""
         self.weather.calm = True
         self.weather.down.clear()
-        await asyncio.sleep(2.0 + self.weather.long_s + self.weather.lag_s)
+        await asyncio.sleep(1.0 + max(self.weather.long_s, self.weather.lag_s))
         for name in list(self.nodes):
             if self.nodes[name].process.dead:
                 self.start_node(name)
@@ -235,7 +235,7 @@ class World:
 
     async def heal(self) -> None:
         """Half of the clients come anew and ask once more; the others stay, and must be healed where they are."""
-        await asyncio.sleep(8.0)
+        await asyncio.sleep(5.0)
         for screen in self.screens.values():
             if screen.visit is None or screen.node is None or screen.node.process.dead or self.chance.random() < 0.5:
                 screen.ends.clear()
