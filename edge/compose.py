@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from core.health import Health
 from core.ports.documents import Documents
@@ -30,6 +31,10 @@ from streams.processors.search import Search
 from streams.worker import Worker
 
 PROCESSORS = ("messages", "conversations", "receipts", "search")
+Access = Literal["whole", "read", "rebuild"]
+"""What an embedded directory is opened for: to be the system; or beside the process that is, to read, or to rebuild,
+which writes read models and reads the log.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +49,13 @@ class Adapters:
     cache: Cache
 
 
-def embedded(settings: Settings, *, read_only: bool = False) -> Adapters:
-    """SQLite and in-process: everything in one directory, durable. `read_only` opens it beside a running process."""
+def embedded(settings: Settings, access: Access = "whole") -> Adapters:
+    """SQLite and in-process: everything in one directory, durable."""
     data = Path(settings.data)
     return Adapters(
-        log=SqliteLog(data / "log.sqlite", read_only=read_only),
-        documents=SqliteDocuments(data / "documents.sqlite", read_only=read_only),
-        index=FtsIndex(data / "search.sqlite", read_only=read_only),
+        log=SqliteLog(data / "log.sqlite", read_only=access != "whole"),
+        documents=SqliteDocuments(data / "documents.sqlite", read_only=access == "read"),
+        index=FtsIndex(data / "search.sqlite", read_only=access == "read"),
         bus=InProcessBus(),
         presence=InProcessPresence(),
         cache=InProcessCache(),
@@ -69,9 +74,9 @@ def stack(settings: Settings, client_id: str) -> Adapters:
     )
 
 
-def adapters(settings: Settings, client_id: str, *, read_only: bool = False) -> Adapters:
+def adapters(settings: Settings, client_id: str) -> Adapters:
     """The set that the settings name."""
-    return embedded(settings, read_only=read_only) if settings.adapters == "embedded" else stack(settings, client_id)
+    return embedded(settings) if settings.adapters == "embedded" else stack(settings, client_id)
 
 
 def processor(name: str, documents: Documents, index: SearchIndex) -> Processor:

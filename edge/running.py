@@ -1,4 +1,4 @@
-"""Reading a system that may be running: beside its process, or, when nobody runs it, with its processors run here."""
+"""Using a system that may be running: beside its process, or, when nobody runs it, with its processors run here."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -10,7 +10,7 @@ from core.positions import position
 from core.settings import Settings
 from edge import compose
 from edge.background import background
-from edge.compose import Adapters
+from edge.compose import Access, Adapters
 from projections.generations import read_pointer
 from schemas.topics import partitions
 from streams.log.sqlite_file import AlreadyWriting
@@ -18,9 +18,10 @@ from streams.plain import PlainRunner
 
 
 @asynccontextmanager
-async def reading(settings: Settings, health: Health) -> AsyncIterator[Adapters]:
+async def reading(settings: Settings, health: Health, beside: Access = "read") -> AsyncIterator[Adapters]:
     """The adapters of a system to read from, its processors at work somewhere: on the stack by its workers, embedded
-    by the process that holds the directory, and where there is none, here.
+    by the process that holds the directory, and where there is none, here. `beside` is for what an embedded directory
+    is opened where another process holds it.
     """
     if settings.adapters == "stack":
         async with compose.opened(compose.adapters(settings, "caas-reader")) as found:
@@ -30,7 +31,7 @@ async def reading(settings: Settings, health: Health) -> AsyncIterator[Adapters]
         try:
             found = await stack.enter_async_context(compose.opened(compose.embedded(settings)))
         except* AlreadyWriting:
-            found = await stack.enter_async_context(compose.opened(compose.embedded(settings, read_only=True)))
+            found = await stack.enter_async_context(compose.opened(compose.embedded(settings, beside)))
         else:
             await stack.enter_async_context(working(found, settings, health))
         yield found

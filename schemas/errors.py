@@ -28,6 +28,7 @@ ERRORS: Final = {
         ErrorCode("not_allowed", "Your role does not allow this", 403),
         ErrorCode("not_the_author", "Only its author may change a message", 403),
         ErrorCode("not_found", "There is nothing at this address", 404),
+        ErrorCode("method_not_allowed", "This address does not take this method", 405),
         ErrorCode("conversation_not_found", "There is no such conversation", 404),
         ErrorCode("message_not_found", "There is no such message, or it was deleted", 404),
         ErrorCode("idempotency_conflict", "This client key was used before with another body", 409),

@@ -85,5 +85,5 @@ class Tokens:
                 audience=AUDIENCE,
                 options={"require": _CLAIMS, "verify_exp": False, "verify_iat": False, "verify_nbf": False},
             )
-        except jwt.InvalidTokenError:
+        except (jwt.InvalidTokenError, UnicodeError, RecursionError):
             raise NotAuthorized("unauthorized", "the token is none of ours") from None

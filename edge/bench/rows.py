@@ -91,13 +91,6 @@ def _row(record: Received) -> Write:
 async def main(processing: Processing) -> None:
     """Warm up, run the pairs."""
     found = compose.adapters(settings.load(), "caas-bench")
-    import asyncio, sys, os
-    def dump():
-        for x in asyncio.all_tasks():
-            print(x.get_name(), file=sys.stderr)
-            x.print_stack(limit=5)
-        sys.stderr.flush()
-    asyncio.get_running_loop().call_later(18, dump)
     async with compose.opened(found):
         filled = Filled.of(processing.records)
         warm = Runs(found, filled, f"{processing.run}-warm", 0.5)

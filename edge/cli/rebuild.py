@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
 async def run_rebuild(settings: Settings, name: str, accept: str | None) -> Report:
     """Rebuild one read model of the system that the settings name."""
     health = Health()
-    async with reading(settings, health) as found:
+    async with reading(settings, health, "rebuild") as found:
         with Bar(f"rebuild {name}", "records") as bar:
             return await rebuild(
                 lambda documents: compose.processor(name, documents, found.index),

@@ -12,28 +12,11 @@ from core.settings import Settings
 from edge.auth.tokens import Tokens
 from edge.gateway.health import add_health_routes
 from edge.gateway.problems import HttpProblem, problems
-from schemas.commands import UserId
 from schemas.errors import problem
+from schemas.invalid import validation_failed
+from schemas.tokens import APP_KEY, APP_SECRET, TOKEN_PATH, TokenAnswer, TokenRequest
 
-TOKEN_PATH: Final = "/api/v1/auth/sdk/token"  # noqa: S105 - a path
 BODY_BYTES: Final = 16_384
-
-
-class TokenRequest(msgspec.Struct, frozen=True):
-    """For whom a token is asked."""
-
-    user_id: UserId
-
-
-class TokenAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """A token, for how many seconds it is good, and where to go with it."""
-
-    token: str
-    expires_in: int
-    socket_urls: Sequence[str]
-    token_type: str = "Bearer"  # noqa: S105 - a kind
-
-
 _request: Final = msgspec.json.Decoder(TokenRequest)
 
 
@@ -53,16 +36,16 @@ class Gateway:
         self._admit(request)
         asked = await _asked(request)
         token, expires_in = self._tokens.issue(self._settings.tenant, asked.user_id)
-        urls = self._socket_urls or (f"{'wss' if request.secure else 'ws'}://{request.host}/socket",)
+        urls = list(self._socket_urls) or [f"{'wss' if request.secure else 'ws'}://{request.host}/socket"]
         body = msgspec.json.encode(TokenAnswer(token=token, expires_in=expires_in, socket_urls=urls))
         return web.Response(body=body, content_type="application/json", headers={"Cache-Control": "no-store"})
 
     def _admit(self, request: web.Request) -> None:
         """Both are compared whatever the first says, in constant time."""
-        key = _same(request.headers.get("X-App-Key", ""), self._settings.app_key)
-        secret = _same(request.headers.get("X-App-Secret", ""), self._settings.app_secret)
+        key = _same(request.headers.get(APP_KEY, ""), self._settings.app_key)
+        secret = _same(request.headers.get(APP_SECRET, ""), self._settings.app_secret)
         if not (key and secret and self._settings.app_key and self._settings.app_secret):
-            raise HttpProblem(problem("unauthorized", "X-App-Key and X-App-Secret do not belong to an app"))
+            raise HttpProblem(problem("unauthorized", f"{APP_KEY} and {APP_SECRET} do not belong to an app"))
 
 
 def _same(given: str, wanted: str) -> bool:
@@ -78,10 +61,8 @@ async def _asked(request: web.Request) -> TokenRequest:
             raise HttpProblem(problem("too_large", f"a request has at most {BODY_BYTES} bytes"))
         return _request.decode(body)
     except msgspec.ValidationError as error:
-        reason, _, path = str(error).partition(" - at `$.")
-        errors = [{"pointer": f"/{path.rstrip('`')}" if path else "", "code": reason}]
-        raise HttpProblem(problem("validation_failed", reason, errors=errors)) from None
-    except (msgspec.DecodeError, UnicodeError):
+        raise HttpProblem(validation_failed(error)) from None
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
         raise HttpProblem(problem("invalid_json", "the body is no JSON object")) from None
 
 

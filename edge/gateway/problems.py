@@ -10,14 +10,20 @@ import msgspec
 from aiohttp import web
 
 from schemas.errors import ERRORS, Problem, problem
+from schemas.tokens import PROBLEM_JSON, ProblemDocument
 
 logger: Final = logging.getLogger("caas.http")
 CORRELATION: Final = "X-Correlation-ID"
 CORRELATION_ID: Final = web.RequestKey("correlation_id", str)
-MEDIA_TYPE: Final = "application/problem+json"
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
-_CODE_OF_STATUS: Final = {401: "unauthorized", 404: "not_found", 405: "not_found", 413: "too_large", 503: "unavailable"}
-"""What the server itself refuses; a method that is not there is a thing that is not there, with status 405."""
+_CODE_OF_STATUS: Final = {
+    401: "unauthorized",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "too_large",
+    503: "unavailable",
+}
+"""What the server itself refuses."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -28,21 +34,6 @@ class HttpProblem(Exception):
     def __init__(self, what: Problem) -> None:
         super().__init__(what.detail)
         self.what = what
-
-
-class Document(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The body: RFC 9457's members, then ours."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    instance: str
-    code: str
-    correlation_id: str
-    retry: bool
-    retry_after_ms: int | None = None
-    errors: list[dict[str, str]] | None = None
 
 
 @web.middleware
@@ -69,7 +60,7 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
 def answer(request: web.Request, what: Problem, status: int | None = None) -> web.Response:
     """The response for a problem; `status` is the table's unless given."""
     status = status or ERRORS[what.code].status
-    document = Document(
+    document = ProblemDocument(
         type=f"urn:caas:error:{what.code}",
         title=what.title,
         status=status,
@@ -81,7 +72,7 @@ def answer(request: web.Request, what: Problem, status: int | None = None) -> we
         retry_after_ms=what.retry_after_ms,
         errors=what.errors,
     )
-    return web.Response(status=status, body=msgspec.json.encode(document), content_type=MEDIA_TYPE)
+    return web.Response(status=status, body=msgspec.json.encode(document), content_type=PROBLEM_JSON)
 
 
 def _refused(request: web.Request, error: web.HTTPException) -> web.Response:

@@ -126,7 +126,7 @@ class Session:
             raise Invalid(problem("unauthorized", "the first frame is auth with a token"), frame.id)
         try:
             credentials = _credentials.decode(frame.data)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
             raise Invalid(problem("unauthorized", "auth needs data.token"), frame.id) from None
         return Login(credentials.token, frame.id, frame.correlation_id or self._new_id())
 

@@ -207,7 +207,8 @@ class FakeNode:
     async def sync(self, user: str, socket: web.WebSocketResponse, frame: Json) -> None:
         asked, vector = frame["data"]["positions"], {}
         for conversation in self.conversations.values():
-            if conversation.holds(user):
+            was_in = user in conversation.members and conversation.id in asked
+            if conversation.holds(user) or was_in:
                 vector[conversation.id] = conversation.vector()
                 for lane, told in conversation.told.items():
                     start = asked.get(conversation.id, {}).get(lane, 0)

@@ -53,14 +53,3 @@ def test_a_server_away_in_the_middle(one_broker: tuple[Stack, System], outage: s
             process.wait_ready(60)
 
     played(system, ROWS, disturb)
-
-
-def test_one_of_three_brokers_killed_in_the_middle(three_brokers: tuple[Stack, System]) -> None:
-    stack, system = three_brokers
-
-    def disturb() -> None:
-        stack.kill("kafka-2")
-        time.sleep(5)
-        stack.start("kafka-2")
-
-    played(system, ROWS, disturb)

@@ -56,6 +56,7 @@ class Screen:
         self.visits += 1
         self.node, number = node, self.visits
         identity = Identity(TENANT, self.user, 1e12)
+        await node.ready.wait()
         try:
             visit = await node.node.connect(
                 identity,

@@ -41,8 +41,8 @@ def _missing(screen: Screen, key: str, room: Room, log: Whole) -> Broken:
         yield f"law 12: {screen.user} never saw messages {sorted(lost)} of {key}"
     for n in sorted(mine & seen):
         message = sent[n - 1].row
-        if screen.texts[message] != log.said[message].text:
-            said = f"{screen.texts[message]!r}, not {log.said[message].text!r}"
+        if screen.texts.get(message) != log.said[message].text:
+            said = f"{screen.texts.get(message)!r}, not {log.said[message].text!r}"
             yield f"law 12: {screen.user} sees {said} as message {n} of {key} ({message})"
 
 

@@ -1,0 +1,22 @@
+"""One broker of three may go in the middle of a recorded chat: with two in sync, nothing acknowledged is lost."""
+
+import time
+
+import pytest
+
+from deploy.local.stack import Stack
+from tests.e2e.processes import System
+from tests.kills.playing import ROWS, played
+
+pytestmark = [pytest.mark.stack, pytest.mark.kills, pytest.mark.timeout(400)]
+
+
+def test_one_of_three_brokers_killed_in_the_middle(three_brokers: tuple[Stack, System]) -> None:
+    stack, system = three_brokers
+
+    def disturb() -> None:
+        stack.kill("kafka-2")
+        time.sleep(5)
+        stack.start("kafka-2")
+
+    played(system, ROWS, disturb)
