@@ -50,7 +50,8 @@ class Syncing:
         views = self._views(visit)
         told = [key for key, view in views.items() if view.holds(who.user_id) or key in asked.positions]
         heads = await self._lanes.heads(told)
-        if any(n > heads[key][lane] for key in told for lane, n in asked.positions.get(key, {}).items() if lane in LANES):
+        seen = [(key, lane, n) for key in told for lane, n in asked.positions.get(key, {}).items() if lane in LANES]
+        if any(n > heads[key][lane] for key, lane, n in seen):
             await self._lanes.refresh()  # another node told more: it may have heard of a switch before us
             heads = await self._lanes.heads(told)
         for key in told:
