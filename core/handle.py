@@ -27,6 +27,8 @@ from schemas.commands import (
 from schemas.envelope import Record
 from schemas.events import ConversationEvent, MessageEvent, MessageRejected
 
+MEMBERSHIP: Final = "membership"
+MESSAGES: Final = "messages"
 RESTS_ON_MEMBERSHIP: Final = frozenset({"conversation_not_found", "not_a_participant", "not_allowed"})
 RESTS_ON_MESSAGES: Final = frozenset({"message_not_found"})
 
@@ -74,19 +76,19 @@ class Handler:
         """Any command. Raises `Rejected` (proved), `NotReady`, `Unavailable`."""
         if not self._memberships.fresh:
             raise NotReady("this node's view of conversations is behind")
-        try:
-            decision = await self._decide(command, context, retry)
-            if isinstance(decision, Append) or isinstance(command, MessageCommand):
-                return decision
-            await self._memberships.prove(conversation_of(command, context))
-        except Rejected as no:
-            if no.code in RESTS_ON_MEMBERSHIP:
-                await self._memberships.prove(conversation_of(command, context))
-            elif no.code in RESTS_ON_MESSAGES:
-                await self._messages.prove(conversation_of(command, context))
-            else:
-                raise
-        return await self._decide(command, context, retry)
+        where, proved = conversation_of(command, context), set[str]()
+        while True:
+            try:
+                decision = await self._decide(command, context, retry)
+                if isinstance(decision, Append) or isinstance(command, MessageCommand) or MEMBERSHIP in proved:
+                    return decision
+                needed = MEMBERSHIP
+            except Rejected as no:
+                needed = rests_on(command, no)
+                if not needed or needed in proved:
+                    raise
+            await (self._memberships if needed == MEMBERSHIP else self._messages).prove(where)
+            proved.add(needed)
 
     def rejection(self, command: MessageCommand | ConversationCommand, no: Rejected, context: Context) -> Record:
         """The record that keeps a no: who asked what and why not, no content."""
@@ -111,6 +113,8 @@ class Handler:
         return self._conversed(command, conversation.decide(state, command, context, head), context)
 
     async def _message(self, command: MessageCommand, context: Context, retry: bool) -> Decision:
+        if retry and isinstance(command, SendMessage) and (known := await self._repeated(command, context)):
+            return known
         where = conversation.entered(self._memberships.get(command.conversation_id), command.conversation_id, context)
         state: message.State = message.Absent()
         if not isinstance(command, SendMessage):
@@ -118,8 +122,6 @@ class Handler:
         elif command.reply_to is not None:
             state = await self._messages.state(command.reply_to)
         decided = message.decide(state, command, where, context)
-        if retry and isinstance(command, SendMessage) and (known := await self._repeated(command, context)):
-            return known
         if not decided:
             return Unchanged({"message_id": message_of(command, context), "level": "persisted"})
         return self._said(command, decided[0], context)
@@ -147,12 +149,20 @@ class Handler:
             return Unchanged({"conversation_id": conversation_id, "level": "persisted"})
         event_id = event_id_of(command, context)
         reply = {"conversation_id": conversation_id, "level": "accepted"}
-        return Append(self._record(decided[0], event_id, context), event_id, hash(str(command)), reply)
+        content = 0 if isinstance(command, CreateConversation) else hash(str(command))  # to open is to open
+        return Append(self._record(decided[0], event_id, context), event_id, content, reply)
 
     def _record(self, event: MessageEvent | ConversationEvent | MessageRejected, key: str, context: Context) -> Record:
         return envelope.encode(
             event, event_id=key, source=self._source, correlation_id=context.correlation_id, actor=context.actor
         )
+
+
+def rests_on(command: MessageCommand | ConversationCommand, no: Rejected) -> str:
+    """Which view a no rests on, and must be proved of; empty where it rests on what is known and cannot change."""
+    if no.code in RESTS_ON_MEMBERSHIP or (no.code == "not_the_author" and isinstance(command, DeleteMessage)):
+        return MEMBERSHIP
+    return MESSAGES if no.code in RESTS_ON_MESSAGES else ""
 
 
 def conversation_of(command: MessageCommand | ConversationCommand, context: Context) -> str:

@@ -35,13 +35,16 @@ HEADS: Final = Table(MODEL, "heads")
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A fact with its number; `after` is the state once it was folded."""
+    """A fact with its number and the state once it was folded. A `repeat` was told before under the same id,
+    `conflict` with another body.
+    """
 
     fact: Fact
     n: int
     repeat: bool
     applied: bool
     after: Conversation | None
+    conflict: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,8 @@ class _Folding:
         change = self.changes.get(fact.envelope.id)
         pos, state = self.states.get(key, (-1, None))
         if change is not None and change["pos"] < position:
-            return Told(fact, change["n"], repeat=True, applied=change["applied"], after=state)
+            conflict = _differs(change, fact)
+            return Told(fact, change["n"], repeat=True, applied=change["applied"], after=state, conflict=conflict)
         n = self.heads.number(key, LANE, position, None if change is None else change["n"])
         event = conversation_event(fact)
         if position > pos:
@@ -91,6 +95,14 @@ class _Folding:
         self.changes[fact.envelope.id] = facet
         fixed = {"tenant": fact.envelope.tenant, "conversation_id": fact.envelope.subject}
         self.written[fact.envelope.id] = Write(fact.envelope.id, fixed, {"change": facet})
+
+
+def _differs(told: Mapping[str, Any], fact: Fact) -> bool:
+    """Whether a repeat asks for something else than the first did; to open a conversation again is to open it."""
+    again = change_of(fact, told["n"])
+    if again["change"] in {"created", "unreadable"}:
+        return False
+    return any(again[name] != told[name] for name in ("participants", "title"))
 
 
 def fold(facts: Sequence[Fact], rows: Mapping[str, Row], changes: Mapping[str, Row], heads: Heads) -> Folded:

@@ -209,10 +209,9 @@ def id_of(command: CreateConversation, context: Context) -> str:
 
 
 def add(state: State, command: AddParticipants, context: Context, head: int) -> list[ConversationEvent]:
-    """Let in those who are not in."""
+    """Let people in. Whoever seems to be in is named too: by the time the log reads it they may have left."""
     conversation = _managed(state, context)
-    absent = [user for user in dict.fromkeys(command.participants) if not conversation.holds(user)]
-    if not absent:
+    if all(conversation.holds(user) for user in command.participants):
         return []
     return [
         ParticipantsAdded(
@@ -220,14 +219,14 @@ def add(state: State, command: AddParticipants, context: Context, head: int) -> 
             at=context.at,
             conversation_id=command.conversation_id,
             actor=context.actor,
-            participants=dict.fromkeys(absent, command.role),
+            participants=dict.fromkeys(command.participants, command.role),
             at_seq=head,
         )
     ]
 
 
 def remove(state: State, command: RemoveParticipants, context: Context, head: int) -> list[ConversationEvent]:
-    """Show out those who are in."""
+    """Show people out, also those who do not seem to be in."""
     conversation = _managed(state, context)
     return _out(conversation, dict.fromkeys(command.participants), context, head)
 
@@ -238,8 +237,8 @@ def leave(state: State, command: LeaveConversation, context: Context, head: int)
 
 
 def _out(conversation: Conversation, users: Iterable[str], context: Context, head: int) -> list[ConversationEvent]:
-    present = [user for user in users if conversation.holds(user)]
-    if not present:
+    named = list(users)
+    if not any(conversation.holds(user) for user in named):
         return []
     return [
         ParticipantsRemoved(
@@ -247,7 +246,7 @@ def _out(conversation: Conversation, users: Iterable[str], context: Context, hea
             at=context.at,
             conversation_id=conversation.conversation_id,
             actor=context.actor,
-            participants=present,
+            participants=named,
             at_seq=head,
         )
     ]

@@ -110,7 +110,13 @@ class Node:
         if self._tasks is None:
             work.close()
             raise RuntimeError("the node is not started")
-        return self._tasks.create_task(self._guarded(name, work), name=name)
+        guarded = self._guarded(name, work)
+        try:
+            return self._tasks.create_task(guarded, name=name)
+        except RuntimeError:  # the node is stopping
+            guarded.close()
+            work.close()
+            raise
 
     async def _guarded(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         """One task's failure is its own."""

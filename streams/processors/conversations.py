@@ -6,11 +6,13 @@ from core.ports.documents import Changes, Documents, Place
 from core.ports.effects import Effects
 from projections import conversations
 from projections.conversations import Told
-from projections.facts import Heads
+from projections.facts import Fact, Heads
 from schemas import frames, topics
+from schemas.events import ParticipantsAdded, ParticipantsRemoved
 from schemas.frames import Push
 from schemas.views import ChangeView, ReceiptView
 from streams.processor import Batch
+from streams.processors.derived import conflict_push, conflict_record
 
 
 class Conversations:
@@ -45,8 +47,25 @@ class Conversations:
                 batch.checkpoint,
             )
         )
-        pushes = [push for told in folded.told for push in _pushes(told, batch.generation)]
-        return Effects(hints=pushes)
+        return Effects(
+            logged=[
+                conflict_record(told.fact, self.name, command_of(told.fact)) for told in folded.told if told.conflict
+            ],
+            hints=[push for told in folded.told for push in _pushes(told, batch.generation)],
+        )
+
+
+def command_of(fact: Fact) -> str:
+    """The command that an event of this topic came from; leaving and being removed are one event."""
+    match fact.event:
+        case ParticipantsAdded():
+            return "conversation:add-participants"
+        case ParticipantsRemoved() as event if event.participants == [event.actor]:
+            return "conversation:leave"
+        case ParticipantsRemoved():
+            return "conversation:remove-participants"
+        case _:
+            return "conversation:update"
 
 
 def _pushes(told: Told, generation: int) -> list[Push]:
@@ -71,7 +90,9 @@ def _pushes(told: Told, generation: int) -> list[Push]:
                 conversation_n=told.n,
             )
         )
-    if not told.applied:
+    if told.conflict:
+        pushes.append(conflict_push(fact, conversations.MODEL, generation))
+    elif not told.applied:
         pushes.append(_ignored(told, generation))
     return pushes
 

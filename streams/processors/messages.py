@@ -7,15 +7,16 @@ from core.domain import message
 from core.ports.documents import Changes, Documents, Place, Row
 from core.ports.effects import Effects
 from projections import messages
-from projections.facts import Fact, Heads
+from projections.facts import Heads
 from projections.messages import Numbered
-from schemas import envelope, errors, frames, ids
+from schemas import frames
 from schemas.envelope import Record
-from schemas.events import MessageDelivered, MessageRejected
+from schemas.events import MessageDelivered
 from schemas.frames import Push
 from streams.processor import Batch
+from streams.processors.derived import conflict_push, conflict_record, record_of
 
-SOURCE: Final = "/caas/streams/messages"
+COMMAND_OF: Final = {"sent": "message:send", "edited": "message:edit", "deleted": "message:delete"}
 
 
 class Messages:
@@ -58,8 +59,8 @@ def effects(numbered: Sequence[Numbered], now: dict[str, Row], generation: int) 
         row = now.get(one.row_id, {})
         view = messages.view(row) if row else None
         if one.conflict:
-            logged.append(_rejected(one.fact))
-            hints.append(_refused(one.fact, generation))
+            logged.append(conflict_record(one.fact, messages.MODEL, COMMAND_OF[one.lane], one.row_id))
+            hints.append(conflict_push(one.fact, messages.MODEL, generation, message_id=one.row_id))
         elif view is not None:
             logged.append(_persisted(one, row, view.seq))
             if not one.repeat:
@@ -95,7 +96,7 @@ def _persisted(one: Numbered, row: Row, seq: int) -> Record:
         lane=one.lane,
         applied=applied(one, row),
     )
-    return _derived(event, fact, "persisted")
+    return record_of(event, fact, messages.MODEL, "persisted")
 
 
 def applied(one: Numbered, row: Row) -> bool:
@@ -109,43 +110,3 @@ def applied(one: Numbered, row: Row) -> bool:
         first: str = row["deleted"]["versions"][0]["id"]
         return first == one.fact.envelope.id
     return isinstance(state, message.Live) and state.sender == one.fact.envelope.actor
-
-
-def _rejected(fact: Fact) -> Record:
-    event = MessageRejected(
-        tenant=fact.envelope.tenant,
-        at=fact.envelope.time,
-        user_id=fact.envelope.actor,
-        command=_COMMAND_OF[messages.LANE_OF[fact.topic]],
-        code="idempotency_conflict",
-        conversation_id=fact.envelope.subject,
-        message_id=messages.row_id(fact),
-    )
-    return _derived(event, fact, "rejected")
-
-
-_COMMAND_OF: Final = {"sent": "message:send", "edited": "message:edit", "deleted": "message:delete"}
-
-
-def _refused(fact: Fact, generation: int) -> Push:
-    about = {"conversation_id": fact.envelope.subject, "message_id": messages.row_id(fact)}
-    what = errors.problem("idempotency_conflict")
-    return Push(
-        model=messages.MODEL,
-        generation=generation,
-        conversation_id=fact.envelope.subject,
-        frame=frames.error(None, what, fact.envelope.correlation_id, about),
-        to=fact.envelope.actor,
-    )
-
-
-def _derived(event: MessageDelivered | MessageRejected, fact: Fact, kind: str) -> Record:
-    """An effect's id derives from its source: event, kind and, since a repeat lies elsewhere, nothing of its place."""
-    return envelope.encode(
-        event,
-        event_id=ids.effect_id(fact.envelope.id, kind),
-        source=SOURCE,
-        correlation_id=fact.envelope.correlation_id,
-        actor=fact.envelope.actor,
-        causation_id=fact.envelope.id,
-    )

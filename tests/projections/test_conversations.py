@@ -94,3 +94,14 @@ def test_a_state_survives_being_kept() -> None:
     state = conversations.state_of(store.tables["rows"][ROOM])
     assert conversations.facet_of_state(7, state)["members"] == store.tables["rows"][ROOM]["updated"]["members"]
     assert state.n == 5
+
+
+def test_a_repeat_that_names_others_is_a_conflict_and_changes_nothing() -> None:
+    store = Store()
+    store.fold(*STORY)
+    before = repr(store.tables)
+    (again,) = store.fold(at(6, added("eve", actor="bob", at_seq=2), "c2"))
+    assert (again.repeat, again.conflict) == (True, True)
+    assert repr(store.tables) == before
+    (reopened,) = store.fold(at(7, created(participants={"ann": "owner"}), "c1"))
+    assert (reopened.repeat, reopened.conflict) == (True, False)

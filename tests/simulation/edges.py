@@ -2,7 +2,7 @@
 
 import asyncio
 from asyncio import Future, Task
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,6 +31,20 @@ Command = MessageCommand | ConversationCommand
 AGAIN = frozenset({"not_ready", "unavailable", "outcome_unknown", "lost"})
 """Answers after which a client repeats its command."""
 AT = "2026-11-20T09:30:00.000Z"
+
+
+class Sorted(frozenset[str]):
+    """A set whose order does not hang on this process's hashes: a seed is the same world everywhere."""
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(super().__iter__()))
+
+
+class Tail(MembershipTail):
+    """The real one, told in a fixed order."""
+
+    def of_user(self, tenant: str, user_id: str) -> frozenset[str]:
+        return Sorted(super().of_user(tenant, user_id))
 
 
 class Clock:
@@ -78,7 +92,7 @@ class Node:
         self._ledger = ledger
         self._complain = complain
         self._numbers = 0
-        self.tail = MembershipTail(log, self.health)
+        self.tail = Tail(log, self.health)
         self._generations = Generations(documents, ("messages", "conversations", "search"))
         log.on_append = self._appends
         self.node = node_of(

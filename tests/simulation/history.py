@@ -15,12 +15,14 @@ class History:
         self.rooms: dict[str, list[tuple[int, Room | None]]] = {}
         self.sent: dict[str, tuple[int, Told]] = {}
         self.deleted: dict[str, list[tuple[int, Told]]] = {}
+        self.named: dict[str, set[str]] = {}
         for moment, record in enumerate(world.ledger.order, start=1):
             event = fold.told(record)
             if event is None or event.id in self.first or record.topic not in LANES:
                 continue
             self.first[event.id] = moment
             if record.topic == topics.CONVERSATION_UPDATED:
+                self.named[event.id] = set((event.body or {}).get("participants", ()))
                 known = self.rooms.setdefault(event.key, [(0, None)])
                 known.append((moment, fold.after(known[-1][1], event, len(known))))
             elif record.topic == topics.MESSAGE_SENT and event.body is not None:

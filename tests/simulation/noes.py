@@ -86,9 +86,13 @@ def unchanged(world: World, history: History) -> Broken:
 
 
 def _done(asked: Asked, history: History) -> bool:
-    """Whether everybody named is in, or out, once the log has it; unless the log ignores it, which is told."""
+    """Whether everybody named is in, or out, once the log has it; unless the log ignores it, or it was asked before
+    with other people: both are told.
+    """
     command = asked.command
     if not isinstance(command, AddParticipants | RemoveParticipants):
+        return True
+    if history.named.get(asked.event_id) != set(command.participants):
         return True
     before, after = history.around(command.conversation_id, asked.event_id)
     if before is None or after is None or not before.manages(asked.context.actor):

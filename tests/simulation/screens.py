@@ -48,6 +48,7 @@ class Screen:
     visit: Visit | None = None
     syncing: bool = False
     again: bool = False
+    stayed: bool = False
     ends: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def come(self, node: Node) -> None:

@@ -26,7 +26,7 @@ def ordered(world: World) -> Broken:
 
 
 def complete(world: World, log: Whole) -> Broken:
-    """Law 12: who is in a conversation has seen all of their stays, and it says what the log says."""
+    """Law 12: who asked sync has seen all of their stays, and it says what the log says; law 14: so has who did not."""
     for key, room in log.rooms.items():
         for screen in world.screens.values():
             if room is not None and room.holds(screen.user):
@@ -37,13 +37,14 @@ def _missing(screen: Screen, key: str, room: Room, log: Whole) -> Broken:
     seen = {shown.n for shown in screen.shown if (shown.conversation, shown.lane) == (key, "sent")}
     sent = log.lanes.get((key, "sent"), [])
     mine = {n for n in range(1, len(sent) + 1) if reads(room, screen.user, n)}
+    law = "law 14" if screen.stayed else "law 12"
     if lost := mine - seen:
-        yield f"law 12: {screen.user} never saw messages {sorted(lost)} of {key}"
+        yield f"{law}: {screen.user} never saw messages {sorted(lost)} of {key}"
     for n in sorted(mine & seen):
         message = sent[n - 1].row
         if screen.texts.get(message) != log.said[message].text:
             said = f"{screen.texts.get(message)!r}, not {log.said[message].text!r}"
-            yield f"law 12: {screen.user} sees {said} as message {n} of {key} ({message})"
+            yield f"{law}: {screen.user} sees {said} as message {n} of {key} ({message})"
 
 
 def reads(room: Room, user: str, seq: int) -> bool:

@@ -12,6 +12,8 @@ from tests.simulation.laws import OPEN, broken
 from tests.simulation.mutants import MUTANTS
 from tests.simulation.world import played
 
+pytestmark = pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
+"""A node that dies is asked to do things until it is dead."""
 SEEDS = int(os.environ.get("CAAS_SEEDS", "200"))
 AT_ONCE = 50
 FOUND_WITHIN = 60

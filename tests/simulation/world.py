@@ -244,7 +244,9 @@ class World:
                     async with asyncio.timeout(CALM_S):
                         await screen.ends.wait()
                 except TimeoutError:
-                    self.complain(f"law 11: {screen.user} asks sync and never hears the end of it")
+                    self.complain(f"law 12: {screen.user} asks sync and never hears the end of it")
+            else:
+                screen.stayed = True
         await asyncio.sleep(1.0)
 
     def behind(self) -> list[str]:
