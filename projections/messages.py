@@ -168,6 +168,8 @@ def view(row: Row) -> MessageView | None:
     sent = facet_of(row, "sent")
     if sent is None:
         return None
+    if "edited" not in row and "deleted" not in row:
+        return _as_sent(row, sent)
     state = state_of(row)
     live = state.was if isinstance(state, message.Deleted) else state
     return MessageView(
@@ -181,5 +183,20 @@ def view(row: Row) -> MessageView | None:
         reply_to=sent.get("reply_to"),
         edited=isinstance(live, message.Live) and live.edited,
         deleted=isinstance(state, message.Deleted),
+        unreadable=bool(sent.get("unreadable")),
+    )
+
+
+def _as_sent(row: Row, sent: Facet) -> MessageView:
+    """The view of a message that nothing became of: what the merge would say, said at once."""
+    return MessageView(
+        conversation_id=row["conversation_id"],
+        message_id=row["_id"],
+        seq=sent["n"],
+        sender=sent["sender"],
+        text=sent.get("text"),
+        at=sent["at"],
+        client_msg_id=sent.get("client_msg_id", ""),
+        reply_to=sent.get("reply_to"),
         unreadable=bool(sent.get("unreadable")),
     )

@@ -1,11 +1,22 @@
 """Every id derives from who did what to which thing with which client key: a retry names the same thing on any node."""
 
+from hashlib import sha1
 from typing import Final
-from uuid import UUID, uuid5
+from uuid import UUID
 
 NAMESPACE: Final = UUID("5c1d3c9e-6b0e-5b1f-9b64-0f6f1d1f8a77")
 
 CONVERSATION: Final = "conversation"
+
+_namespaced: Final = sha1(NAMESPACE.bytes, usedforsecurity=False)
+
+
+def _uuid5(name: str) -> str:
+    """`str(uuid.uuid5(NAMESPACE, name))`, in a quarter of the time: every send and every effect needs one."""
+    digest = _namespaced.copy()
+    digest.update(name.encode())
+    h = digest.hexdigest()
+    return f"{h[:8]}-{h[8:12]}-5{h[13:16]}-{'89ab'[int(h[16], 16) & 3]}{h[17:20]}-{h[20:32]}"
 
 
 def derive(tenant: str, aggregate: str, actor: str, command: str, client_key: str) -> str:
@@ -13,8 +24,10 @@ def derive(tenant: str, aggregate: str, actor: str, command: str, client_key: st
 
     Parts are prefixed by their length, so no two different lists of parts run together into one name.
     """
-    parts = (tenant, aggregate, actor, command, client_key)
-    return str(uuid5(NAMESPACE, "".join(f"{len(part)}:{part}" for part in parts)))
+    return _uuid5(
+        f"{len(tenant)}:{tenant}{len(aggregate)}:{aggregate}{len(actor)}:{actor}"
+        f"{len(command)}:{command}{len(client_key)}:{client_key}"
+    )
 
 
 def message_id(tenant: str, conversation_id: str, sender: str, client_msg_id: str) -> str:
@@ -40,4 +53,4 @@ def keyed_conversation_id(tenant: str, creator: str, client_key: str) -> str:
 
 def effect_id(source_event_id: str, kind: str) -> str:
     """The id of what a processor emits because of an event: the same after every crash."""
-    return str(uuid5(NAMESPACE, f"effect {kind} {source_event_id}"))
+    return _uuid5(f"effect {kind} {source_event_id}")

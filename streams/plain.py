@@ -6,7 +6,7 @@ The mark is written once a second and at the end; a crash repeats the effects of
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from core.health import Health
@@ -21,12 +21,21 @@ from streams.worker import StoreBehindLog, Worker
 
 logger: Final = logging.getLogger("caas.plain")
 MARK_S: Final = 1.0
+CANCEL_AGAIN_S: Final = 1.0
 AGAIN_S: Final = 0.1
 
 
 def acknowledged(processor: str) -> str:
     """Under which name a processor's marks are kept, as checkpoints."""
     return f"{processor} acknowledged"
+
+
+async def ended_all(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Cancel tasks until they have ended: a library may swallow a cancellation that comes as its call finishes."""
+    while waiting := [task for task in tasks if not task.done()]:
+        for task in waiting:
+            task.cancel()
+        await asyncio.wait(waiting, timeout=CANCEL_AGAIN_S)
 
 
 class PlainRunner:
@@ -65,9 +74,7 @@ class PlainRunner:
         try:
             ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks)
+            await ended_all(tasks)
             await self._mark_at_last()
         for task in ended:
             task.result()

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 POLL_S: Final = 0.005
 BEGINS_S: Final = 60.0
+CANCEL_S: Final = 2.0
 
 
 class Speed:
@@ -50,6 +51,7 @@ async def watched(work: Coroutine[Any, Any, None], done: Callable[[], int], tota
         if task.done():
             task.result()
     finally:
-        task.cancel()
-        await asyncio.wait([task])
+        while not task.done():  # a library may swallow a cancellation
+            task.cancel()
+            await asyncio.wait([task], timeout=CANCEL_S)
     return speed.per_s

@@ -2,6 +2,7 @@
 
 from statistics import median
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -10,7 +11,9 @@ from edge.bench.measure import Figure
 
 def show(figures: list[Figure], console: Console) -> None:
     """One line per figure, and below what else was seen."""
-    table = Table("", "ours", "bare", "unit", "ratio", "goal", "")
+    table = Table("", "ours", "bare", "unit", "ratio", "goal", "", box=box.SIMPLE)
+    for column in table.columns:
+        column.no_wrap = True
     for figure in figures:
         ratio = figure.ratio_median
         table.add_row(
@@ -19,7 +22,7 @@ def show(figures: list[Figure], console: Console) -> None:
             _number(median(figure.bare)) if figure.bare else "-",
             figure.unit,
             "-" if ratio is None else f"{ratio:.2f}",
-            f"{'at least' if figure.better == 'higher' else 'at most'} {_number(figure.goal)}",
+            f"{'≥' if figure.better == 'higher' else '≤'} {_number(figure.goal)}",
             "reached" if figure.met else "missed",
         )
     console.print(table)

@@ -1,8 +1,10 @@
 """`caas bench`: what our rules cost, as ratios to the bare way of doing the same, taken in turns on this machine."""
 
 import argparse
+import asyncio
 import functools
 import logging
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -16,6 +18,8 @@ from edge.bench.children import BenchFailed
 from edge.bench.measure import Figure
 from edge.bench.run import NAMES, bench, measures, take
 from edge.cli import asking
+
+WIDTH = 110
 
 
 def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -46,7 +50,7 @@ def _positive(text: str) -> int:
 
 
 def run(args: argparse.Namespace) -> int:
-    """0: measured, whatever came out; 1: a process of the bench failed; 2: not on these adapters."""
+    """0: measured, whatever came out; 1: a process of the bench failed, or it was stopped; 2: not on these adapters."""
     settings = asking.settings_of(args)
     settings = msgspec.structs.replace(settings, adapters=args.adapters or settings.adapters)
     logging.getLogger().setLevel(logging.WARNING)
@@ -65,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
         told = {figure.name: {**figure.told(), "adapters": settings.adapters} for figure in figures}
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(told), indent=2).decode() + "\n")
     else:
-        table.show(figures, Console())
+        table.show(figures, Console(width=None if sys.stdout.isatty() else WIDTH))
         sys.stdout.write(f"{settings.adapters}, {machine.kind()}, medians of {args.pairs} interleaved pairs\n")
     return 0
 
@@ -81,8 +85,14 @@ def _profile(settings: Settings, name: str, seconds: float) -> int:
 async def _take(
     settings: Settings, names: list[str], pairs: int, seconds: float, profile: Path | None = None
 ) -> list[Figure]:
-    with bench(settings, pairs, seconds, profile) as where:
-        return await take(where, names, _say)
+    measuring = asyncio.current_task()
+    if measuring is not None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, measuring.cancel)
+    try:
+        with bench(settings, pairs, seconds, profile) as where:
+            return await take(where, names, _say)
+    except asyncio.CancelledError:
+        raise BenchFailed("stopped") from None
 
 
 def _say(name: str) -> None:

@@ -108,7 +108,8 @@ class _Run:
             while self._left:
                 before = self._left
                 try:
-                    await asyncio.wait_for(self._over.wait(), STALL_S)
+                    async with asyncio.timeout(STALL_S):
+                        await self._over.wait()
                 except TimeoutError:
                     if self._left == before:
                         raise Stalled(self._what_waits()) from None

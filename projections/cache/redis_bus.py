@@ -66,7 +66,7 @@ class Listener:
     """One connection that listens to one channel. Its errors are Redis's; whoever uses it makes another then."""
 
     def __init__(self, url: str, channel: str) -> None:
-        self._client: Any = client_of(url, connections=1, timeout_s=None)
+        self._client: Any = client_of(url, connections=1, connect_s=2.0)
         self._pubsub: Any = self._client.pubsub()
         self._channel = _channel(channel)
         self._asked = False

@@ -16,14 +16,16 @@ DEADLINE_S: Final = 0.2
 CONNECTIONS: Final = 16
 
 
-def client_of(url: str, *, connections: int = CONNECTIONS, timeout_s: float | None = DEADLINE_S) -> Any:
-    """A client without retries whose sockets time out; `timeout_s` None is for a connection that listens."""
+def client_of(url: str, *, connections: int = CONNECTIONS, connect_s: float = DEADLINE_S) -> Any:
+    """A client without retries. Its sockets have no timeout of their own: callers bound each call, and the client's
+    own bound (`asyncio.wait_for`) may swallow a cancellation.
+    """
     pool = BlockingConnectionPool.from_url(
         url,
         max_connections=connections,
         timeout=DEADLINE_S,
-        socket_timeout=timeout_s,
-        socket_connect_timeout=DEADLINE_S if timeout_s is not None else 2.0,
+        socket_timeout=None,
+        socket_connect_timeout=connect_s,
         socket_keepalive=True,
         retry=Retry(NoBackoff(), 0),
         health_check_interval=0,

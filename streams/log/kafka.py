@@ -83,7 +83,8 @@ class KafkaLog:
         if appends is None or consumer is None:
             return
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(appends.flush(), self._flush_s)
+            async with asyncio.timeout(self._flush_s):
+                await appends.flush()
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)

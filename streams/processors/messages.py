@@ -103,10 +103,10 @@ def applied(one: Numbered, row: Row) -> bool:
     """Whether the merge heeds this fact: an edit by the author before the deletion, the first deletion."""
     if one.fact.event is None:
         return False
-    state = messages.state_of(row)
     if one.lane == "sent":
         return True
     if one.lane == "deleted":
         first: str = row["deleted"]["versions"][0]["id"]
         return first == one.fact.envelope.id
+    state = messages.state_of(row)
     return isinstance(state, message.Live) and state.sender == one.fact.envelope.actor
