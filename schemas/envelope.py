@@ -1,5 +1,6 @@
 """How an event lies in a record: JSON in the value, CloudEvents 1.0 (Kafka binding, binary mode) in the headers."""
 
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
@@ -11,6 +12,23 @@ Headers = tuple[tuple[str, bytes], ...]
 
 _encoder: Final = msgspec.json.Encoder()
 _SPEC: Final = ("ce_specversion", b"1.0")
+OURS: Final = frozenset(
+    [
+        "ce_id",
+        "ce_type",
+        "ce_source",
+        "ce_time",
+        "ce_subject",
+        "ce_tenantid",
+        "ce_authid",
+        "correlation_id",
+        "ce_causationid",
+    ]
+)
+"""The headers that an envelope is read from."""
+LONGEST_HEADER: Final = 512
+"""Bytes: what an index takes as an id, and what every effect can carry on."""
+LONGEST_ID: Final = 128
 _JSON: Final = ("content-type", b"application/json")
 
 
@@ -120,6 +138,8 @@ def read(topic: str, key: bytes | None, value: bytes | None, headers: Headers) -
         return Unreadable(envelope, str(error))
     if events.key_of(event) != envelope.subject:
         return Unreadable(envelope, "the body names another key than the record has")
+    if len(getattr(event, "message_id", None) or "") > LONGEST_ID:
+        return Unreadable(envelope, f"the body has a message id of more than {LONGEST_ID} characters")
     return Known(envelope, event)
 
 
@@ -144,8 +164,13 @@ def _envelope(topic: str, key: bytes | None, headers: Headers) -> Envelope | str
         return "a header that is not UTF-8"
     except AttributeError:  # Kafka has headers without a value, and clients give them as None
         return "a header without a value"
-    if upcast.topic_of(envelope.type) != topic:
-        return f"type {envelope.type[:80]!r} does not belong to this topic"
-    if key is None or key != found["ce_subject"]:
-        return "the key is not the subject"
-    return envelope
+    return _out_of_place(topic, key, found, envelope.type) or envelope
+
+
+def _out_of_place(topic: str, key: bytes | None, found: Mapping[str, bytes], event_type: str) -> str:
+    """Why a record with these headers does not belong here, if it does not."""
+    if any(len(value or b"") > LONGEST_HEADER for name, value in found.items() if name in OURS):
+        return f"a header of more than {LONGEST_HEADER} bytes"
+    if upcast.topic_of(event_type) != topic:
+        return f"type {event_type[:80]!r} does not belong to this topic"
+    return "" if key is not None and key == found["ce_subject"] else "the key is not the subject"

@@ -1,6 +1,7 @@
 """Effects carried out: logged ones until they are durable, hints once, to the nodes that hold a participant."""
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from typing import Final
 
@@ -12,6 +13,7 @@ from core.ports.hints import Bus, Presence
 from schemas.envelope import Record
 from schemas.frames import Push, pack_pushes
 
+logger: Final = logging.getLogger("caas.effects")
 HINT_S: Final = 0.2
 PUSHES_PER_HINT: Final = 256
 
@@ -37,9 +39,19 @@ class LiveEmitter:
         await self._hint(effects.hints)
         for record, future in waiting:
             try:
-                await future
-            except Exception:  # noqa: BLE001 - whatever it was, the append is repeated, and patiently raises what lasts
-                await self._logged(record)
+                await self._durable(record, future)
+            except ValueError as error:
+                self._health.count("effects_too_large")
+                logger.error("%s: an effect that no log takes is left out: %s", self._name, error)
+
+    async def _durable(self, record: Record, future: asyncio.Future[int]) -> None:
+        """Raises ValueError where the record is too large: it would stop its partition for ever."""
+        try:
+            await future
+        except ValueError:
+            raise
+        except Exception:  # noqa: BLE001 - whatever it was, the append is repeated, and patiently raises what lasts
+            await self._logged(record)
 
     async def _logged(self, record: Record) -> None:
         async def append() -> int:

@@ -6,8 +6,7 @@ which starts again from its checkpoint.
 """
 
 import asyncio
-import logging
-from collections.abc import AsyncIterable, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncIterable, Awaitable, Callable, Collection
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,10 +19,11 @@ from core.settings import Settings
 from schemas.topics import Partition
 from streams.gate import Gate
 from streams.log.kafka_groups import group_of
-from streams.worker import StoreBehindLog, Worker
+from streams.whole import Whole
+from streams.worker import Worker
 
-logger: Final = logging.getLogger("caas.faust")
 QUEUED: Final = 4096
+IDLE_TURNS: Final = 10
 
 
 def faust_app(worker: Worker, log: EventLog, settings: Settings, slot: str | None = None) -> faust.App:
@@ -36,6 +36,7 @@ def faust_app(worker: Worker, log: EventLog, settings: Settings, slot: str | Non
     queue: asyncio.Queue[tuple[Any, Any]] = asyncio.Queue(maxsize=QUEUED)
     topic = app.topic(*processor.topics, key_type=bytes, value_type=bytes, internal=True)
     gate = Gate(worker, lambda: assigned(app, processor.topics))
+    whole = Whole(gate, worker, log)
 
     async def receive(stream: Any) -> None:
         async for event in _events(stream):
@@ -44,13 +45,14 @@ def faust_app(worker: Worker, log: EventLog, settings: Settings, slot: str | Non
     async def work() -> None:
         while True:
             taken = await take(queue, settings.batch)
-            await work_whole(gate, worker, log, [received(event.message, log.epoch) for _, event in taken])
+            await whole.work([received(event.message, log.epoch) for _, event in taken])
             for stream, event in taken:
                 await stream.ack(event)
 
     app.agent(topic, name=f"{processor.name}-receive")(receive)
     app.task(work)
-    app.task(_watching(gate))
+    app.task(_lasting(gate.watch))
+    app.task(_lasting(lambda: whole.watch(lambda: assigned(app, processor.topics), queue.empty)))
     return app
 
 
@@ -79,31 +81,13 @@ def _app(group: str, settings: Settings, slot: str | None) -> faust.App:
     )
 
 
-async def work_whole(gate: Gate, worker: Worker, log: EventLog, records: Sequence[Received]) -> None:
-    """Work these records and whatever lies between them and the checkpoints.
+def _lasting(service: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
+    """A function of its own for Faust, which names its tasks by them."""
 
-    A rebalance at the wrong moment makes Faust go on behind records that it never gave anybody; so does a group that
-    stands beyond a store restored from a backup. They are in the log: all is read again from there.
-    """
-    try:
-        await gate.work(records)
-    except StoreBehindLog as behind:
-        logger.warning("reading again from the log: %s", behind)
-    else:
-        return
-    ends = {record.at(): record.offset + 1 for record in records}
-    saved = await worker.saved()
-    start = {at: saved.get(at, 0) for at, end in ends.items() if saved.get(at, 0) < end}
-    if start:
-        async for batch in log.read(start, {at: ends[at] for at in start}):
-            await gate.work(batch)
+    async def last() -> None:
+        await service()
 
-
-def _watching(gate: Gate) -> Callable[[], Awaitable[None]]:
-    async def watch() -> None:
-        await gate.watch()
-
-    return watch
+    return last
 
 
 def assigned(app: faust.App, topics: Collection[str]) -> list[Partition]:
@@ -117,10 +101,18 @@ def _events(stream: Any) -> AsyncIterable[Any]:
 
 
 async def take(queue: asyncio.Queue[Any], limit: int) -> list[Any]:
-    """Everything that is there, at least one and at most `limit`."""
-    taken = [await queue.get()]
-    while len(taken) < limit and not queue.empty():
-        taken.append(queue.get_nowait())
+    """Everything that is there or comes within some turns of the loop, at least one and at most `limit`.
+
+    Faust hands events over one at a time, through two tasks each: a turn without one is not yet the end of them.
+    """
+    taken, idle = [await queue.get()], 0
+    while len(taken) < limit and idle < IDLE_TURNS:
+        if queue.empty():
+            idle += 1
+            await asyncio.sleep(0)
+        else:
+            idle = 0
+            taken.append(queue.get_nowait())
     return taken
 
 

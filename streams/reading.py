@@ -2,12 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from core.ports.event_log import Received
 from projections.facts import Fact
 from schemas import envelope
 from schemas.envelope import Foreign, Headers, Known, Record, Unreadable
 from schemas.topics import DEAD_LETTER
+
+LARGEST: Final = 900_000
+"""What the log takes of a dead letter, in bytes: less than of any record, since it says why it died as well."""
+KEPT: Final = 10_000
+"""So many bytes are kept of a key or a value that are larger together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +41,10 @@ def read(batch: Sequence[Received], processor: str) -> Read:
 
 
 def dead_letter(record: Received, processor: str, code: str, cause: str) -> Record:
-    """The record as it was, with why and where it died: header names as Kafka Streams has them (KIP-1034)."""
+    """The record as it was, with why and where it died: header names as Kafka Streams has them (KIP-1034).
+
+    One that would not fit into the log again is cut, and says how many bytes it had: the whole lies where it died.
+    """
     why: Headers = (
         ("__streams.errors.topic", record.topic.encode()),
         ("__streams.errors.partition", str(record.partition).encode()),
@@ -44,4 +53,14 @@ def dead_letter(record: Received, processor: str, code: str, cause: str) -> Reco
         ("caas_dlq_projection", processor.encode()),
         ("caas_dlq_code", code.encode()),
     )
-    return Record(DEAD_LETTER, record.key, record.value, (*record.headers, *why))
+    key, value, headers = record.key, record.value, record.headers
+    if (size := _size(record)) > LARGEST:
+        key = None if key is None else key[:KEPT]
+        value = None if value is None else value[:KEPT]
+        headers = (("caas_dlq_cut", str(size).encode()),)
+    return Record(DEAD_LETTER, key, value, (*headers, *why))
+
+
+def _size(record: Received) -> int:
+    said = sum(len(name) + len(value or b"") for name, value in record.headers)
+    return len(record.key or b"") + len(record.value or b"") + said

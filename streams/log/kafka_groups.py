@@ -35,7 +35,7 @@ async def hold_back(bootstrap: str, group: str, checkpoints: Mapping[Partition, 
         if behind:
             await consumer.commit(behind)
     except KafkaError as error:
-        logger.info("group %s has members, its offsets stay: %s", group, error)
+        logger.info("group %s has members, its offsets stay: %s", group, type(error).__name__)
         return {}
     finally:
         await consumer.stop()

@@ -15,6 +15,7 @@ from core.ports.event_log import OutcomeUnknown, Unavailable
 from core.positions import position
 from schemas.envelope import Record
 from schemas.topics import Partition
+from streams.log.kafka_client import MAX_RECORD
 
 logger: Final = logging.getLogger("caas.log.kafka")
 
@@ -116,9 +117,13 @@ class Lane:
             except TypeError as error:  # No bytes: this one is refused, the lane goes on.
                 self._fail([self._queue.popleft()], error)
                 continue
-            if not added:
+            if added is None:
                 return
-            entries.append(self._queue.popleft())
+            entry = self._queue.popleft()
+            if added > MAX_RECORD:  # Only an empty batch takes it, headers and all; Kafka would refuse that one.
+                self._fail([entry], ValueError(f"a record of {added} bytes is larger than the log takes"))
+                return
+            entries.append(entry)
 
     def _settle(self, batch: Batch, answer: asyncio.Future[Any]) -> None:
         """The producer's answer: every append of the batch gets its position, or none is known to be in the log."""
@@ -177,7 +182,7 @@ class Lane:
         self._load.remove(len(entries), sum(entry.size for entry in entries))
 
 
-def _added(builder: Any, record: Record) -> bool:
-    """Whether the record still fits into the batch; the first always does."""
+def _added(builder: Any, record: Record) -> int | None:
+    """The record's size in the batch, None where it does not fit; the first always does."""
     added = builder.append(timestamp=None, key=record.key, value=record.value, headers=list(record.headers))
-    return added is not None
+    return None if added is None else int(added.size)

@@ -155,3 +155,14 @@ def test_no_record_at_all_raises(topic: str, key: bytes | None, value: bytes | N
 @given(st.dictionaries(st.sampled_from([name for name, _ in SENT.headers]), st.none() | st.binary(max_size=9)))
 def test_no_headers_raise(changed: dict[str, bytes | None]) -> None:
     assert isinstance(read(with_headers(**changed)), Known | Unreadable | Foreign)
+
+
+@pytest.mark.parametrize("name", sorted(envelope.OURS - {"ce_type", "ce_subject"}))
+def test_a_header_that_no_effect_could_carry_on_makes_it_foreign(name: str) -> None:
+    assert read(with_headers(**{name: b"x" * 513})) == Foreign("a header of more than 512 bytes")
+    assert not isinstance(read(with_headers(**{name: b"x" * 512})), Foreign)
+
+
+def test_a_message_id_that_no_index_takes_makes_the_body_unreadable() -> None:
+    event = msgspec.structs.replace(SAMPLES[1], message_id="x" * 129)
+    assert isinstance(read(record_of(event)), Unreadable)

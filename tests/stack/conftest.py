@@ -14,6 +14,9 @@ import pytest
 from deploy.local.server import StackError
 from deploy.local.stack import Stack
 from streams.log.kafka_topics import create_topics
+from tests.stack.live import live
+
+__all__ = ["live"]
 
 SHIFT = 5_000
 

@@ -107,6 +107,16 @@ async def test_a_failed_append_is_repeated_until_it_is_durable(nodes: Nodes, fai
     await log.stop()
 
 
+async def test_an_effect_that_no_log_takes_is_counted_and_stops_nothing(nodes: Nodes) -> None:
+    log, health = FailingLog(ValueError("too large")), Health()
+    await log.start()
+    emitter = LiveEmitter(log, nodes.bus, nodes.presence, health, "messages")
+    await emitter.emit(Effects([said("room", 1), said("room", 2)]))
+    assert [record.value for record in log.held.records[AT]] == [said("room", 2).value]
+    assert health.counted["effects_too_large"] == 1
+    await log.stop()
+
+
 async def test_hints_go_to_the_nodes_that_hold_a_participant_and_to_no_other(log: MemoryLog, nodes: Nodes) -> None:
     await nodes.node("one", "a", "b")
     await nodes.node("two", "b")

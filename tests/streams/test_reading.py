@@ -1,8 +1,10 @@
 """From records to facts and dead letters."""
 
+import pytest
+
 from schemas.envelope import Record
 from schemas.topics import DEAD_LETTER, MESSAGE_SENT
-from streams.reading import dead_letter, read
+from streams.reading import KEPT, LARGEST, dead_letter, read
 from tests.streams.world import lying, said
 
 
@@ -35,3 +37,20 @@ def test_a_dead_letter_is_the_record_as_it_was_with_place_and_cause() -> None:
     assert headers["__streams.errors.offset"] == b"12"
     assert len(headers["__streams.errors.message"]) == 1000
     assert headers["ce_id"] == dict(said("room", 1).headers)["ce_id"]
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        Record(MESSAGE_SENT, b"key", b"v" * LARGEST),
+        Record(MESSAGE_SENT, b"k" * LARGEST, b"value"),
+        Record(MESSAGE_SENT, b"key", b"value", (("x", b"h" * LARGEST),)),
+    ],
+    ids=["value", "key", "headers"],
+)
+def test_a_dead_letter_that_the_log_would_not_take_again_is_cut_and_says_so(record: Record) -> None:
+    dead = dead_letter(lying(record), "messages", "foreign", "no header ce_id")
+    headers = dict(dead.headers)
+    assert int(headers["caas_dlq_cut"]) > LARGEST and headers["__streams.errors.offset"] == b"0"
+    assert record.key is not None and dead.key == record.key[:KEPT]
+    assert record.value is not None and dead.value == record.value[:KEPT]

@@ -1,0 +1,123 @@
+"""A stack whose log nobody else writes to, and `caas worker` on it as real processes."""
+
+import asyncio
+import itertools
+import secrets
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from core import settings
+from core.ports.documents import Place, Row
+from core.ports.event_log import Received
+from core.positions import offset_in
+from deploy.local.stack import Stack
+from edge import compose
+from edge.compose import Adapters
+from projections import messages
+from projections.generations import read_pointer
+from schemas.envelope import Record
+from schemas.topics import MESSAGE_SENT, Partition, partition_of, partitions
+from tests.e2e.processes import Process, System, body_of, free_port
+from tests.eventually import eventually
+
+SHIFT = 4000
+"""Beside a stack that a developer runs, and beside those that other tests bring up."""
+LONG_S = 40
+
+
+@dataclass
+class Live:
+    """What the tests of live workers share: the servers, and processes by name."""
+
+    system: System
+    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    def worker(self, *arguments: str) -> Process:
+        """`caas worker messages` with more arguments, started and ready."""
+        port, name = free_port(), f"messages-{next(self._numbers)}"
+        process = self.system.spawn(name, "worker", "messages", "--health-port", str(port), *arguments, port=port)
+        process.wait_ready(60)
+        return process
+
+    @asynccontextmanager
+    async def adapters(self) -> AsyncIterator[Adapters]:
+        """The servers, from here."""
+        async with compose.opened(compose.adapters(settings.load(self.system.environment), "caas-test")) as found:
+            yield found
+
+
+def health_of(worker: Process) -> dict[str, Any]:
+    """What `/health` of this worker says."""
+    assert worker.ready_url is not None
+    found: dict[str, Any] = msgspec.json.decode(body_of(worker.ready_url.replace("/readyz", "/health")))
+    return found
+
+
+def a_room() -> str:
+    """The id of a conversation that nobody had."""
+    return secrets.token_hex(8)
+
+
+async def rows_of(found: Adapters, room: str) -> list[Row]:
+    """What the live generation has of a conversation, by number."""
+    live = (await read_pointer(found.documents, messages.MODEL)).live
+    return await found.documents.find(Place(messages.ROWS, live), "sent", [room], limit=10_000)
+
+
+async def saved(found: Adapters) -> None:
+    """Return when the live generation has passed the log's ends of now."""
+    places = partitions(*messages.LANE_OF)
+    ends = await found.log.ends(places)
+
+    async def all_saved() -> bool:
+        live = (await read_pointer(found.documents, messages.MODEL)).live
+        stands = await found.documents.checkpoints(messages.MODEL, live)
+        return all(offset_in(found.log.epoch, stands.get(at, 0)) >= end for at, end in ends.items())
+
+    await eventually(all_saved, within=LONG_S)
+
+
+async def read_whole(found: Adapters, topic: str, start: dict[Partition, int] | None = None) -> list[Received]:
+    """All records of a topic, or those from `start` on."""
+    places = partitions(topic)
+    begin, ends = start or dict.fromkeys(places, 0), await found.log.ends(places)
+    return [record async for batch in found.log.read(begin, ends) for record in batch]
+
+
+async def append(found: Adapters, records: Sequence[Record]) -> None:
+    """Append these, in order, and return when they are durable."""
+    await asyncio.gather(*(found.log.append(record) for record in records))
+
+
+def partition_of_room(room: str) -> int:
+    """Where its messages lie."""
+    return partition_of(MESSAGE_SENT, room.encode()).number
+
+
+@contextmanager
+def live_on(directory: Path) -> Iterator[Live]:
+    """A fresh stack with its topics, and nobody at work; all is gone at the end."""
+    stack = Stack(directory / "stack", shift=SHIFT)
+    environment = {"CAAS_DATA": str(directory / "data"), "CAAS_SESSION_TIMEOUT_MS": "6000"}
+    system = System(directory, environment)
+    try:
+        stack.up()
+        environment |= stack.env()
+        system.run("topics")
+        yield Live(system)
+    finally:
+        system.stop()
+        stack.clean()
+
+
+@pytest.fixture(scope="session")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """One for all tests of live workers."""
+    with live_on(tmp_path_factory.mktemp("live")) as found:
+        yield found
