@@ -1,5 +1,6 @@
 """Secrets of an embedded system: made at its first start, kept in its directory, readable by its owner alone."""
 
+import contextlib
 import os
 import secrets
 from pathlib import Path
@@ -7,7 +8,8 @@ from typing import Final
 
 import msgspec
 
-from core.settings import Settings
+from core.settings import InvalidSettings, Settings
+from edge.auth.tokens import SECRET_BYTES
 
 NAME: Final = "secrets.json"
 
@@ -37,12 +39,16 @@ def kept(data: Path) -> Secrets:
         fresh = path.with_suffix(f".{os.getpid()}")
         fresh.touch(mode=0o600)
         fresh.write_bytes(msgspec.json.encode(made()))
-        fresh.replace(path)
+        with contextlib.suppress(FileExistsError):  # another process was first: its secrets stand
+            path.hardlink_to(fresh)
+        fresh.unlink()
     return msgspec.json.decode(path.read_bytes(), type=Secrets)
 
 
 def filled(settings: Settings) -> Settings:
-    """The settings with secrets: those given, else those of the data directory."""
+    """The settings with secrets: those given, else those of the data directory. Raises `InvalidSettings`."""
+    if settings.token_secret and len(settings.token_secret.encode()) < SECRET_BYTES:
+        raise InvalidSettings(f"CAAS_TOKEN_SECRET: it needs at least {SECRET_BYTES} bytes")
     if settings.app_key and settings.app_secret and settings.token_secret:
         return settings
     known = kept(Path(settings.data))

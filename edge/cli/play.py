@@ -12,6 +12,8 @@ from core.settings import Settings
 from edge.cli import asking
 from edge.cli.progress import Bar
 from edge.cli.up import Address, running_at, system
+from edge.client.tokens import TokenRefused
+from edge.client.wire import CommandError, Refused
 from edge.play.recording import Malformed, read
 from edge.play.run import Stalled, play
 from edge.play.tally import Summary
@@ -34,10 +36,10 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
 
 
 def run(args: argparse.Namespace) -> int:
-    """0: all is right; 1: the recording is malformed, or the play stalled; 3: something was lost or doubled."""
+    """0: all is right; 1: the recording is malformed, or could not be played; 3: something was lost or doubled."""
     try:
         summary = asking.run(functools.partial(run_play, asking.settings_of(args), args))
-    except (Malformed, Stalled, OSError) as error:
+    except (Malformed, Stalled, TokenRefused, Refused, CommandError, OSError) as error:
         return asking.fail("play", error)
     if args.json:
         sys.stdout.write(msgspec.json.encode(summary).decode() + "\n")
@@ -50,6 +52,7 @@ def run(args: argparse.Namespace) -> int:
 
 async def run_play(settings: Settings, args: argparse.Namespace) -> Summary:
     """Play against the given gateway, or the embedded system: the one that runs in the directory, else one run here."""
+    rows = read(args.file)  # before anything is started for it
     async with AsyncExitStack() as stack:
         if url := args.url or settings.public_url:
             known = filled(settings)
@@ -60,7 +63,7 @@ async def run_play(settings: Settings, args: argparse.Namespace) -> Summary:
             address = found if found is not None else await stack.enter_async_context(system(here))
         with Bar("play", "rows") as bar:
             return await play(
-                read(args.file),
+                rows,
                 address.url,
                 address.app_key,
                 address.app_secret,

@@ -1,5 +1,7 @@
 """Tokens open sockets for whom they were issued, as long as they say, and for nobody else."""
 
+import base64
+
 import jwt
 import msgspec
 import pytest
@@ -61,3 +63,12 @@ def test_what_is_no_user_id_gets_no_token_and_a_short_secret_signs_none() -> Non
         Tokens(SECRET, 900).issue("acme", "a b")
     with pytest.raises(ValueError, match="32 bytes"):
         Tokens("short", 900)
+
+
+@pytest.mark.parametrize("head", [b"[" * 30_000, b"\xff\xfe", b'{"alg":[]}', b'{"alg":"none"}', b"{}"])
+def test_a_head_that_is_none_opens_nothing(head: bytes) -> None:
+    told = base64.urlsafe_b64encode(head).rstrip(b"=").decode()
+    for token in (f"{told}.e30.x", f"{told}.e30.", "\udcff.e30.x"):
+        with pytest.raises(NotAuthorized) as no:
+            Tokens("s" * 32, 60).verify(token)
+        assert no.value.code == "unauthorized"

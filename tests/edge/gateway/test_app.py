@@ -12,7 +12,8 @@ from aiohttp.test_utils import TestClient, TestServer
 from core.health import Health
 from core.settings import Settings
 from edge.auth.tokens import Tokens
-from edge.gateway.app import TOKEN_PATH, Gateway, gateway_app
+from edge.gateway.app import Gateway, gateway_app
+from schemas.tokens import TOKEN_PATH
 
 TOKENS = Tokens("s" * 32, 900)
 APP = {"X-App-Key": "key", "X-App-Secret": "secret"}
@@ -69,6 +70,8 @@ async def test_without_a_secret_of_its_own_a_gateway_gives_nothing(health: Healt
         (b"\xff", 400, "invalid_json"),
         (b"{}", 422, "validation_failed"),
         (b'{"user_id": "a b"}', 422, "validation_failed"),
+        (b'{"user_id": "\xff"}', 400, "invalid_json"),
+        (b'{"x": ' + b"[" * 8_000 + b"]" * 8_000 + b"}", 400, "invalid_json"),
         (b" " * 20_000, 413, "too_large"),
     ],
 )
@@ -79,8 +82,14 @@ async def test_what_is_no_request_is_told_why(client: Client, body: bytes, statu
 
 
 async def test_a_field_that_is_wrong_is_pointed_at(client: Client) -> None:
-    found = await problem(await client.post(TOKEN_PATH, headers=APP, json={"user_id": "a b"}))
-    assert found["errors"][0]["pointer"] == "/user_id"
+    for body, code in (
+        ({"user_id": "a b"}, "value"),
+        ({"user_id": ""}, "bounds"),
+        ({"user_id": 1}, "type"),
+        ({}, "missing"),
+    ):
+        found = await problem(await client.post(TOKEN_PATH, headers=APP, json=body))
+        assert found["errors"] == [{"pointer": "/user_id", "code": code}]
 
 
 async def test_a_correlation_id_goes_through_and_a_wrong_one_is_replaced(client: Client) -> None:
@@ -95,7 +104,11 @@ async def test_a_correlation_id_goes_through_and_a_wrong_one_is_replaced(client:
 async def test_what_is_not_there_and_not_allowed_are_problems(client: Client) -> None:
     assert (await problem(await client.get("/nothing")))["status"] == 404
     answer = await client.get(TOKEN_PATH)
-    assert (answer.headers["Allow"], (await problem(answer))["status"]) == ("POST", 405)
+    assert (answer.headers["Allow"], answer.status, (await problem(answer))["code"]) == (
+        "POST",
+        405,
+        "method_not_allowed",
+    )
 
 
 async def test_readiness_says_what_it_waits_for(client: Client, health: Health) -> None:

@@ -7,6 +7,9 @@ from edge.socket.session import STRIKES, Asked, Close, Login, Say, Session, Stat
 from schemas.commands import ListConversations
 
 CORRELATION = "11111111-1111-4111-8111-111111111111"
+DEEP = b"[" * 30_000
+DEEP_DATA = b'{"type":"auth","data":{"x":' + b"[" * 30_000 + b"]" * 30_000 + b"}}"
+NO_UTF_8 = b'{"type":"auth","data":{"token":"\xff\xfe"}}'
 
 
 def session(*, ready: bool = True) -> Session:
@@ -33,7 +36,8 @@ def test_the_first_frame_logs_in() -> None:
 
 
 def test_a_first_frame_that_is_no_auth_is_refused_and_closed() -> None:
-    for first in (frame("conversation:list"), frame("auth", data={}), "rubbish"):
+    firsts = (frame("conversation:list"), frame("auth", data={}), "rubbish", b"\xff", DEEP, NO_UTF_8, DEEP_DATA)
+    for first in firsts:
         found = session(ready=False)
         said, closed = found.received(first)
         assert (code(said), closed, found.state) == ("unauthorized", Close("bad_token"), State.CLOSED)

@@ -1,0 +1,150 @@
+"""`caas rebuild` beside the `caas up` that it rebuilds: people who chat meanwhile miss and repeat nothing."""
+
+import asyncio
+import json
+import sqlite3
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.line import Line, opened
+from tests.e2e.processes import CAAS
+from tests.e2e.up import Up, running
+
+BEFORE = 2_000
+PAUSE_MS = 2_000
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    with running(tmp_path_factory.mktemp("rebuild"), {"CAAS_DRAIN_MS": "200"}) as found:
+        yield found
+
+
+def caas(verb: str, up: Up, *more: str) -> subprocess.CompletedProcess[str]:
+    arguments = [str(CAAS), verb, *more, "--data", str(up.data), "--json"]
+    return subprocess.run(arguments, capture_output=True, text=True, timeout=100, check=False)
+
+
+async def fill(ann: Line, room: str) -> None:
+    """Messages that a rebuild has to read, some edited and deleted."""
+    here = {"conversation_id": room}
+    sends = [
+        await ann.begin("message:send", {**here, "client_msg_id": f"before {n}", "text": f"before {n}"})
+        for n in range(BEFORE)
+    ]
+    for n, answer in enumerate(await asyncio.gather(*sends)):
+        said = {**here, "message_id": answer["data"]["message_id"]}
+        if n % 40 == 0:
+            await ann.done("message:edit", {**said, "text": f"{n} is edited"})
+        if n % 100 == 0:
+            await ann.done("message:delete", said)
+
+
+async def talk(line: Line, room: str, name: str, over: asyncio.Event) -> int:
+    """Send, edit and delete without a rest until it is over; how many were sent."""
+    here, n = {"conversation_id": room}, 0
+    while not over.is_set():
+        n += 1
+        sent = await line.done("message:send", {**here, "client_msg_id": f"{name} {n}", "text": f"{name} {n}"})
+        said = {**here, "message_id": sent["message_id"]}
+        if n % 5 == 0:
+            await line.done("message:edit", {**said, "text": f"{name} {n}, edited"})
+        if n % 7 == 0:
+            await line.done("message:delete", said)
+    return n
+
+
+async def look(line: Line, room: str, over: asyncio.Event) -> int:
+    """Ask again and again what there is: no answer fails, none is older than the one before; how many there were."""
+    last: dict[str, int] = {}
+    seq = looks = 0
+    while not over.is_set():
+        found = (await line.done("conversation:get", {"conversation_id": room}))["seq"]
+        assert found >= seq
+        synced = await line.done("sync", {"positions": {room: last} if last else {}})
+        now = synced["positions"][room]
+        assert all(now[lane] >= n for lane, n in last.items()), (last, now)
+        last, seq, looks = now, found, looks + 1
+    return looks
+
+
+async def synced(line: Line, room: str) -> dict[str, int]:
+    """Where the conversation stands, as a client learns it that begins anew."""
+    answer: dict[str, Any] = {"complete": False, "positions": {}}
+    while not answer["complete"]:
+        answer = await line.done("sync", {"positions": answer["positions"]})
+    positions: dict[str, int] = answer["positions"][room]
+    return positions
+
+
+def pushed(line: Line, room: str) -> dict[str, list[int]]:
+    """The numbers of all pushes, as they came."""
+    found: dict[str, list[int]] = {}
+    for frame in line.said:
+        if frame.get("lane") is not None and "n" in frame and frame["data"]["conversation_id"] == room:
+            found.setdefault(frame["lane"], []).append(frame["n"])
+    return found
+
+
+async def test_a_rebuild_beside_a_running_system_loses_and_doubles_nothing(up: Up) -> None:
+    over = asyncio.Event()
+    async with (
+        opened(up.socket_url, up.token("ann")) as ann,
+        opened(up.socket_url, up.token("bob")) as bob,
+        opened(up.socket_url, up.token("cy")) as cy,
+    ):
+        room = (await ann.done("conversation:create", {"participants": ["bob", "cy"]}))["conversation_id"]
+        await fill(ann, room)
+        async with asyncio.TaskGroup() as tasks:
+            talking = [tasks.create_task(talk(line, room, name, over)) for name, line in (("ann", ann), ("bob", bob))]
+            looking = tasks.create_task(look(cy, room, over))
+            rebuilt = await asyncio.to_thread(caas, "rebuild", up, "messages")
+            await asyncio.sleep(0.5)  # people go on talking in the new generation
+            over.set()
+        report = json.loads(rebuilt.stdout)
+        said = BEFORE + sum(task.result() for task in talking)
+        print(f"{said - BEFORE} messages and {looking.result()} looks meanwhile; rebuild: {report}")
+        assert (rebuilt.returncode, report["outcome"], report["new"]) == (0, "switched", 2), rebuilt.stderr
+        assert report["pause_ms"] <= PAUSE_MS
+        for line in (ann, bob):
+            await line.until(lambda: len(line.pushes("message:new")) >= said)  # noqa: B023
+        heads = await synced(cy, room)
+        assert heads["sent"] == said
+        for line in (ann, bob):
+            await line.until(lambda: all(pushed(line, room).get(lane, [0])[-1] >= n for lane, n in heads.items()))  # noqa: B023
+            assert pushed(line, room) == {lane: list(range(1, n + 1)) for lane, n in heads.items()}
+    assert_equal(up)
+
+
+def assert_equal(up: Up) -> None:
+    verified = caas("verify", up)
+    found = json.loads(verified.stdout)
+    assert (verified.returncode, any(found.values())) == (0, False), found
+
+
+def test_a_second_rebuild_and_one_of_search_switch_as_well(up: Up) -> None:
+    for name in ("messages", "search"):
+        report = json.loads(caas("rebuild", up, name).stdout)
+        assert report["outcome"] == "switched", report
+
+
+def test_a_row_changed_by_hand_is_named_and_no_other(up: Up) -> None:
+    key = changed_by_hand(up.data / "documents.sqlite", '"messages/messages/3"')
+    verified = caas("verify", up)
+    found: dict[str, list[Any]] = json.loads(verified.stdout)
+    assert verified.returncode == 3
+    assert {name: len(rows) for name, rows in found.items() if rows} == {"messages": 1}
+    assert key in json.dumps(found["messages"])
+
+
+def changed_by_hand(file: Path, table: str) -> str:
+    """Put another text into one row; its id."""
+    with sqlite3.connect(file, timeout=10) as connection:
+        key, _ = connection.execute(f"SELECT id, doc FROM {table} WHERE doc LIKE '%before 77%'").fetchone()
+        connection.execute(f"UPDATE {table} SET doc = replace(doc, 'before 77', 'never 77') WHERE id = ?", (key,))
+    connection.close()
+    return str(key)

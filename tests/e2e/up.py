@@ -1,0 +1,77 @@
+"""One embedded system: a real `caas up` in a directory of its own, on a free port."""
+
+import json
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.e2e.processes import Process, within
+
+
+@dataclass(frozen=True)
+class Up:
+    """A running system: where it is, and what its applications show."""
+
+    process: Process
+    data: Path
+    ready: dict[str, Any]
+
+    @property
+    def socket_url(self) -> str:
+        url: str = self.ready["socket_urls"][0]
+        return url
+
+    @property
+    def url(self) -> str:
+        url: str = self.ready["url"]
+        return url
+
+    @property
+    def pid(self) -> int:
+        assert self.process.running is not None
+        return self.process.running.pid
+
+    def token(self, user: str) -> str:
+        """A token as an application's server gets it."""
+        headers = {"X-App-Key": self.ready["app_key"], "X-App-Secret": self.ready["app_secret"]}
+        request = urllib.request.Request(
+            f"{self.url}/api/v1/auth/sdk/token", json.dumps({"user_id": user}).encode(), headers
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            token: str = json.load(answer)["token"]
+            return token
+
+    def counted(self) -> dict[str, int]:
+        """What it has counted; fails where it is not ready."""
+        with urllib.request.urlopen(f"{self.url}/health", timeout=10) as answer:
+            counted: dict[str, int] = json.load(answer)["counted"]
+            return counted
+
+
+@contextmanager
+def running(
+    directory: Path, environment: Mapping[str, str] | None = None, data: str = "data", name: str = "up"
+) -> Iterator[Up]:
+    """`caas up --data DIRECTORY/DATA` from its ready line to SIGTERM."""
+    where = directory / data
+    arguments = ("up", "--data", str(where), "--port", "0", "--json")
+    process = Process(name, arguments, directory / f"{name}.log", None, environment or {}).start()
+    try:
+        yield Up(process, where, ready_line(process))
+    finally:
+        process.stop()
+
+
+def ready_line(process: Process) -> dict[str, Any]:
+    """The one line that `caas up` prints when it is ready."""
+
+    def line() -> dict[str, Any] | None:
+        process.ready()
+        lines = [line for line in process.log.read_text().splitlines() if line.startswith("{")]
+        return json.loads(lines[0]) if lines else None
+
+    found: dict[str, Any] = within(60, f"the ready line of caas up:\n{process.tail()}", line)
+    return found

@@ -1,0 +1,51 @@
+"""Every verb has help with an example, and what is set wrong is told in a line, with status 2."""
+
+import argparse
+from collections.abc import Iterator
+
+import pytest
+
+from edge import cli
+from tests.edge.cli.conftest import Caas
+
+
+def parsers(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    """The verbs."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            yield from action.choices.values()
+
+
+@pytest.mark.parametrize("parser", [cli.parser(), *parsers(cli.parser())], ids=lambda parser: parser.prog)
+def test_every_verb_has_help_with_an_example_that_it_would_take(parser: argparse.ArgumentParser) -> None:
+    told = parser.format_help()
+    examples = [line for line in told.split("example: ")[1:] if line.startswith("caas ")]
+    assert examples, told
+    assert all(line.strip() for line in (parser.description or "").splitlines())
+    words = examples[0].split(" | ")[0].split(",")[0] if parser.prog == "caas" else examples[0].split(" | ")[0]
+    if parser.prog != "caas stack":
+        cli.parser().parse_args(words.split()[1:])
+
+
+def test_no_verb_and_an_unknown_verb_are_usage(caas: Caas) -> None:
+    for arguments in ((), ("dance",), ("token",), ("up", "--port", "x")):
+        said = caas(*arguments)
+        assert (said.status, "usage: caas" in said.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "verb", [("up",), ("token", "ann"), ("serve", "gateway"), ("worker",), ("verify",), ("play", "x")]
+)
+def test_settings_that_are_wrong_are_told_one_a_line(caas: Caas, verb: tuple[str, ...]) -> None:
+    said = caas(*verb, CAAS_PORT="abc", CAAS_FOO="1")
+    assert (said.status, said.out) == (2, "")
+    assert said.err.splitlines() == [
+        f"caas {verb[0]}: CAAS_FOO: there is no such setting",
+        "CAAS_PORT='abc': Expected `int`, got `str`",
+    ]
+
+
+def test_a_secret_that_is_too_short_is_a_wrong_setting(caas: Caas) -> None:
+    for verb in (("up", "--port", "0"), ("token", "ann"), ("serve", "gateway")):
+        said = caas(*verb, CAAS_TOKEN_SECRET="short", CAAS_APP_KEY="k", CAAS_APP_SECRET="s")
+        assert (said.status, said.err) == (2, f"caas {verb[0]}: CAAS_TOKEN_SECRET: it needs at least 32 bytes\n")

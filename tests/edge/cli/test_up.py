@@ -1,0 +1,71 @@
+"""`caas up` says why it cannot start, and ends as asked, clients or not."""
+
+import asyncio
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.line import opened
+from tests.e2e.processes import CAAS
+from tests.e2e.up import Up, running
+
+WITHIN_S = 10
+
+
+@pytest.fixture
+def up(tmp_path: Path) -> Iterator[Up]:
+    with running(tmp_path, {"CAAS_DRAIN_MS": "300"}) as found:
+        yield found
+
+
+def start(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Start another one, which cannot."""
+    return subprocess.run([str(CAAS), "up", *arguments], capture_output=True, text=True, timeout=60, check=False)
+
+
+async def test_it_cannot_start_twice_and_stops_on_sigterm_with_its_clients_told(up: Up, tmp_path: Path) -> None:
+    port = up.url.rpartition(":")[2]
+    async with opened(up.socket_url, up.token("ann")) as ann, opened(up.socket_url, up.token("bob")) as bob:
+        same = await asyncio.to_thread(start, "--data", str(up.data), "--port", "0")
+        assert (same.returncode, same.stdout) == (1, "")
+        assert same.stderr.startswith("caas up: ")
+        assert f"is written by another process (pid {up.pid})" in same.stderr
+        taken = await asyncio.to_thread(start, "--data", str(tmp_path / "other"), "--port", port)
+        assert (taken.returncode, "address already in use" in taken.stderr, port in taken.stderr) == (1, True, True)
+        assert "Traceback" not in same.stderr + taken.stderr
+        await ann.done("conversation:create", {"external_id": "still here"})
+
+        os.kill(up.pid, signal.SIGTERM)
+        for line in (ann, bob):
+            assert await line.closed() == 4101
+            (told,) = line.pushes("going-away")
+            assert told["data"]["reconnect_after_ms"] > 0
+    assert up.process.running is not None
+    assert up.process.running.wait(WITHIN_S) == 0
+    assert "Traceback" not in up.process.log.read_text()
+    assert not (up.data / "up.json").exists()
+
+
+async def test_ctrl_c_stops_it_as_well_and_it_starts_again(up: Up) -> None:
+    async with opened(up.socket_url, up.token("ann")) as ann:
+        os.kill(up.pid, signal.SIGINT)
+        assert await ann.closed() == 4101
+    assert up.process.running is not None
+    assert up.process.running.wait(WITHIN_S) == 0
+    with running(up.data.parent, name="again") as again:
+        async with opened(again.socket_url, again.token("ann")) as ann:
+            await ann.done("conversation:list", {})
+
+
+async def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
+    with running(tmp_path, {"CAAS_DRAIN_MS": "60000"}) as up:
+        async with opened(up.socket_url, up.token("ann")) as ann:
+            os.kill(up.pid, signal.SIGTERM)
+            await ann.push("going-away")
+            os.kill(up.pid, signal.SIGTERM)
+            assert up.process.running is not None
+            assert await asyncio.to_thread(up.process.running.wait, WITHIN_S) == 130

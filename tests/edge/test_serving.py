@@ -1,0 +1,58 @@
+"""What is served is a node and a gateway, on ports that are told, until the block ends."""
+
+from pathlib import Path
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from core.health import Health
+from core.settings import Settings
+from edge import compose
+from edge.gateway.app import gateway_app
+from edge.serving import gateway, listening, node_name, node_running, ready
+from edge.socket.server import socket_app
+
+SETTINGS = Settings(token_secret="t" * 32, app_key="k", app_secret="s", drain_ms=100)
+
+
+def test_a_node_has_a_name_of_its_own_unless_it_is_given_one() -> None:
+    assert node_name(SETTINGS) != node_name(SETTINGS)
+    assert node_name(Settings(node="socket-1")) == "socket-1"
+
+
+async def test_a_port_that_is_taken_is_an_error_and_one_that_was_left_is_free() -> None:
+    async with listening(web.Application(), "127.0.0.1", 0) as port:
+        with pytest.raises(OSError, match="in use"):
+            async with listening(web.Application(), "127.0.0.1", port):
+                pytest.fail("two listen")
+    async with listening(web.Application(), "127.0.0.1", port) as again:
+        assert again == port
+
+
+async def test_the_gateway_names_the_sockets_it_was_given() -> None:
+    app = gateway_app(gateway(SETTINGS, ["ws://one/socket", "ws://two/socket"]), Health())
+    async with listening(app, "127.0.0.1", 0) as port, aiohttp.ClientSession() as session:
+        url, shown = f"http://127.0.0.1:{port}/api/v1/auth/sdk/token", {"X-App-Key": "k", "X-App-Secret": "s"}
+        async with session.post(url, headers=shown, json={"user_id": "ann"}) as answer:
+            assert (await answer.json())["socket_urls"] == ["ws://one/socket", "ws://two/socket"]
+
+
+async def test_a_node_is_ready_once_it_follows_and_ends_with_the_block(tmp_path: Path) -> None:
+    health = Health()
+    settings = Settings(token_secret="t" * 32, data=str(tmp_path), drain_ms=100)
+    async with (
+        compose.opened(compose.embedded(settings)) as found,
+        node_running(found, settings, health) as sockets,
+        listening(socket_app(sockets, health), "127.0.0.1", 0) as port,
+        aiohttp.ClientSession() as session,
+    ):
+        await ready(health)
+        async with session.get(f"http://127.0.0.1:{port}/readyz") as answer:
+            assert answer.status == 200
+        token = sockets._tokens.issue("default", "ann")[0]
+        bearer = {"Authorization": f"Bearer {token}"}
+        async with session.ws_connect(f"http://127.0.0.1:{port}/socket", headers=bearer) as line:
+            assert (await line.receive_json())["type"] == "hello"
+            assert sockets.open == 1
+    assert "draining" in health.waiting

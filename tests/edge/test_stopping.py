@@ -1,0 +1,70 @@
+"""A process ends when it is asked to, and when one of its services ends by itself."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from edge.stopping import INTERRUPTED, on_signals, until
+
+TWICE = f"""
+import asyncio, os, signal
+from edge.stopping import on_signals
+
+async def main():
+    asked = on_signals()
+    os.kill(os.getpid(), signal.{{first}})
+    await asked.wait()
+    os.kill(os.getpid(), signal.{{second}})
+    await asyncio.sleep({60})
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_asks(number: signal.Signals) -> None:
+    asked = on_signals()
+    try:
+        assert not asked.is_set()
+        os.kill(os.getpid(), number)
+        await asyncio.wait_for(asked.wait(), 5)
+    finally:
+        for each in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().remove_signal_handler(each)
+
+
+@pytest.mark.parametrize(("first", "second"), [("SIGTERM", "SIGTERM"), ("SIGINT", "SIGINT"), ("SIGTERM", "SIGINT")])
+def test_a_second_signal_ends_the_process_at_once(first: str, second: str) -> None:
+    program = [sys.executable, "-c", TWICE.format(first=first, second=second)]
+    assert subprocess.run(program, timeout=30, check=False).returncode == INTERRUPTED
+
+
+async def test_until_returns_when_asked_and_cancels_its_services() -> None:
+    asked, ended = asyncio.Event(), asyncio.Event()
+
+    async def service() -> None:
+        asked.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    await until(asked, ("one", service()))
+    assert ended.is_set()
+
+
+async def test_a_service_that_fails_or_ends_by_itself_is_raised() -> None:
+    async def fails() -> None:
+        raise OSError("gone")
+
+    async def ends() -> None:
+        return
+
+    with pytest.raises(OSError, match="gone"):
+        await until(asyncio.Event(), ("one", fails()))
+    with pytest.raises(RuntimeError, match="two ended by itself"):
+        await until(asyncio.Event(), ("two", ends()))
