@@ -99,13 +99,15 @@ class Queries:
         return member is not None and message.text is not None and member.reads(message.seq)
 
     async def _found(self, who: Identity, text: str, within: Sequence[str]) -> list[str]:
-        """Ids from the index, remembered for a minute; what is shown of them is read anew each time."""
+        """Ids from the index, remembered for a minute unless there are none; what is shown of them is read anew."""
         generation = self._generations.live(search_docs.MODEL)
         asked = msgspec.json.encode([generation, who.tenant, who.user_id, text, within])
         key = f"search:{hashlib.sha256(asked).hexdigest()}"
         if (kept := await self._kept(key)) is not None:
             return kept
         found = await self._index.search(generation, who.tenant, text, within, FOUND_MOST)
+        if not found:
+            return found
         try:
             await self._cache.put(key, msgspec.json.encode(found), FOUND_S)
         except Unavailable:

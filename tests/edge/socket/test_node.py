@@ -383,6 +383,20 @@ async def test_search_finds_only_what_one_may_read_and_what_is_still_there(runni
     assert await texts(eve, "blue") == []
 
 
+async def test_what_was_not_found_is_found_as_soon_as_it_is_there(running: tuple[World, Node]) -> None:
+    found, node = running
+    ann = await Person(node, "ann").come()
+    here = await room(ann, "ben")
+
+    async def finds() -> bool:
+        await found.index.refresh(1)
+        return bool((await ann.ask("search:messages", text="heron"))["data"]["messages"])
+
+    assert not await finds()
+    await send(ann, here, "a grey heron")
+    await eventually(finds)
+
+
 async def test_twenty_frames_in_a_row_that_are_no_command_close_a_session(running: tuple[World, Node]) -> None:
     ann = await Person(running[1], "ann").come()
     assert ann.visit is not None
