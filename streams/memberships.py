@@ -1,4 +1,4 @@
-"""A node's view of who is in what: `conversation.updated`, tailed from its beginning and folded in memory."""
+"""A node's view of who is in what: it starts from the read model and tails `conversation.updated` from there."""
 
 import asyncio
 import logging
@@ -7,13 +7,15 @@ from typing import Final
 
 from core.domain.conversation import Conversation
 from core.health import Health
+from core.ports.documents import Documents
 from core.ports.event_log import EventLog, Received, Unavailable
 from core.ports.memberships import NotReady
-from projections import conversations
 from schemas import envelope
 from schemas.envelope import Foreign, Known, Unreadable
 from schemas.events import ConversationEvent
 from schemas.topics import CONVERSATION_UPDATED, Partition, partition_of, partitions
+from streams.membership_fold import MembershipFold
+from streams.membership_start import MembershipStart
 
 logger: Final = logging.getLogger("caas.memberships")
 PROOF_S: Final = 2.0
@@ -24,32 +26,28 @@ WAITS_FOR: Final = "memberships"
 OnChange = Callable[[ConversationEvent, Conversation], None]
 
 
-class LogTruncatedAtBirth(Exception):
-    """The topic no longer begins at its birth: its fold would be wrong."""
-
-
 class MembershipTail:
-    """The `Memberships` port. `on_change` is called after each event that was folded, in order."""
+    """The `Memberships` port. `on_change` is called after each event that was folded, in order; not for those that
+    the read model had at the start.
+    """
 
-    def __init__(self, log: EventLog, health: Health) -> None:
+    def __init__(self, log: EventLog, documents: Documents, health: Health) -> None:
         self.on_change: OnChange | None = None
         self.fresh = False
         self._log = log
+        self._documents = documents
         self._health = health
-        self._conversations: dict[str, Conversation] = {}
-        self._counts: dict[str, int] = {}
-        self._folded: dict[str, set[str]] = {}
-        self._of_user: dict[tuple[str, str], set[str]] = {}
+        self._fold = MembershipFold()
         self._read: dict[Partition, int] = {}
         self._moved = asyncio.Event()
 
     def get(self, conversation_id: str) -> Conversation | None:
         """The conversation as folded so far."""
-        return self._conversations.get(conversation_id)
+        return self._fold.get(conversation_id)
 
     def of_user(self, tenant: str, user_id: str) -> frozenset[str]:
         """Every conversation the user was ever in."""
-        return frozenset(self._of_user.get((tenant, user_id), ()))
+        return self._fold.of_user(tenant, user_id)
 
     async def prove(self, conversation_id: str) -> None:
         """Take the end of the conversation's partition and wait until it has been folded."""
@@ -60,61 +58,62 @@ class MembershipTail:
 
     async def wait_for(self, conversation_id: str, n: int, timeout_s: float = 1.0) -> bool:
         """Wait until the view of this conversation is as new as `n`; whether it is."""
-        return await self._until(lambda: self._counts.get(conversation_id, 0) >= n, timeout_s)
+        return await self._until(lambda: self._fold.count(conversation_id) >= n, timeout_s)
 
     async def run(self) -> None:
-        """Tail the topic, for ever."""
-        begins = await self._log.begins(partitions(CONVERSATION_UPDATED))
-        if any(begins.values()):
-            raise LogTruncatedAtBirth(f"{CONVERSATION_UPDATED} begins at {begins}")
+        """Start, then tail the topic, for ever. Raises `LogTruncated` and `LogOlderThanStore`."""
+        self._health.waits(WAITS_FOR, "starting")
+        start = await MembershipStart(self._log, self._documents, self._health).read()
+        self._fold = start.fold
+        self._read.update(start.offsets)
+        self._wake()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._watch(), name="memberships-watch")
-            async for batch in self._log.read(begins):
+            async for batch in self._log.read(start.offsets):
                 self._take(batch)
 
     def _take(self, batch: Sequence[Received]) -> None:
         for record in batch:
             match envelope.read(record.topic, record.key, record.value, record.headers):
                 case Known(found, event):
-                    self._fold(found.id, found.subject, event)
+                    self._event(found.id, found.subject, event)
                 case Unreadable(found, _):
-                    self._fold(found.id, found.subject, None)
+                    self._event(found.id, found.subject, None)
                 case Foreign():
                     pass  # the processor tells the dead letters
             self._read[record.at()] = record.offset + 1
+        self._wake()
+
+    def _event(self, event_id: str, key: str, event: object) -> None:
+        known = event if isinstance(event, ConversationEvent) else None
+        state = self._fold.event(event_id, key, known)
+        if state is not None and known is not None and self.on_change is not None:
+            self.on_change(known, state)
+
+    def _wake(self) -> None:
+        """Whoever waits for the view to be newer looks again."""
         self._moved.set()
         self._moved = asyncio.Event()
-
-    def _fold(self, event_id: str, key: str, event: object) -> None:
-        folded = self._folded.setdefault(key, set())
-        if event_id in folded:
-            return
-        folded.add(event_id)
-        self._counts[key] = n = self._counts.get(key, 0) + 1
-        known = event if isinstance(event, ConversationEvent) else None
-        state = conversations.counted(self._conversations.get(key), known, n)
-        if state is None:
-            return
-        self._conversations[key] = state
-        for user in conversations.users_of(known):
-            if user in state.members:
-                self._of_user.setdefault((state.tenant, user), set()).add(key)
-        if known is not None and self.on_change is not None:
-            self.on_change(known, state)
 
     async def _watch(self) -> None:
         """Once a second: were we at the end within the last five?"""
         loop = asyncio.get_running_loop()
         seen = loop.time() - STALE_S  # until it was at the end once, it is behind
         while True:
-            try:
-                ends = await self._log.ends(partitions(CONVERSATION_UPDATED))
-                if await self._until(lambda: self._passed(ends), LOOK_S):  # noqa: B023 - awaited here
-                    seen = loop.time()
-            except Unavailable as error:
-                logger.debug("the log does not say where it ends: %s", error)
+            if await self._at_end():
+                seen = loop.time()
             self._judge(loop.time() - seen < STALE_S)
             await asyncio.sleep(LOOK_S)
+
+    async def _at_end(self) -> bool:
+        """Whether we are where the log ends now, within some seconds: a log that does not answer cannot say so."""
+        try:
+            async with asyncio.timeout(LOOK_S * 2):
+                ends = await self._log.ends(partitions(CONVERSATION_UPDATED))
+        except (Unavailable, TimeoutError) as error:
+            logger.debug("the log does not say where it ends: %r", error)
+            return False
+        return await self._until(lambda: self._passed(ends), LOOK_S)
 
     def _judge(self, fresh: bool) -> None:
         if fresh == self.fresh:

@@ -13,7 +13,7 @@ from core.patience import patiently
 from core.ports.documents import Documents
 from core.ports.effects import Effects, Emitter
 from core.ports.event_log import Received
-from core.positions import offset_in, position
+from core.positions import check_epoch, offset_in, position
 from projections.facts import Fact, Inconsistent
 from schemas.envelope import Record
 from schemas.topics import Partition
@@ -40,7 +40,7 @@ class Worker:
         self._next: dict[Partition, int] = {}
 
     async def begin(self, generation: int, epoch: int) -> dict[Partition, int]:
-        """Take up a generation; the next offset of each partition, from its checkpoint."""
+        """Take up a generation; the next offset of each partition, from its checkpoint. Raises `LogOlderThanStore`."""
         self.generation, self._epoch = generation, epoch
         await patiently(f"{self.processor.name}: prepare", lambda: self.processor.prepare(generation), self.health)
         self._next = await self.saved()
@@ -92,12 +92,13 @@ class Worker:
         return {at: position(self._epoch, offset) for at, offset in after.items()}
 
     async def saved(self) -> dict[Partition, int]:
-        """The next offset of each partition as the store has it."""
+        """The next offset of each partition as the store has it. Raises `LogOlderThanStore`."""
         saved = await patiently(
             f"{self.processor.name}: checkpoints",
             lambda: self.documents.checkpoints(self.processor.name, self.generation),
             self.health,
         )
+        check_epoch(self._epoch, saved.values(), self.processor.name)
         return {at: offset_in(self._epoch, where) for at, where in saved.items()}
 
     async def _apply(self, batch: Batch) -> Effects:

@@ -1,4 +1,4 @@
-"""A node's own view of conversations, folded from `conversation.updated` as it tails it."""
+"""A node's own view of conversations: the read model as it was at the start, and what the log has told since."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -13,7 +13,7 @@ class Memberships(Protocol):
     `fresh` is false while the view is known to be more than 5 s behind: it must not be decided on then. `get` answers
     at once. `prove` returns when everything that was in the log at the time of the call about this
     conversation has been read; it raises `NotReady` after 2 s, `Unavailable` when the log is down. `on_change` is
-    called after each event was folded, before anything else runs.
+    called after each event from the log was folded, before anything else runs.
     """
 
     on_change: Callable[[ConversationEvent, Conversation], None] | None

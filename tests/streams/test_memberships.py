@@ -8,14 +8,15 @@ import pytest
 
 from core.domain.conversation import Conversation
 from core.health import Health
-from core.ports.event_log import Unavailable
+from core.ports.event_log import LogTruncated, Unavailable
 from core.ports.memberships import NotReady
+from projections.stores.memory import MemoryDocuments
 from schemas.envelope import Record
 from schemas.events import ConversationEvent
 from schemas.topics import CONVERSATION_UPDATED, Partition
 from streams import memberships
 from streams.log.memory import MemoryLog
-from streams.memberships import LogTruncatedAtBirth, MembershipTail
+from streams.memberships import MembershipTail
 from tests.eventually import eventually
 from tests.streams.world import TENANT, joined, opened, said, titled
 
@@ -30,7 +31,7 @@ async def log() -> AsyncIterator[MemoryLog]:
 
 @asynccontextmanager
 async def tailing(log: MemoryLog, health: Health | None = None) -> AsyncIterator[MembershipTail]:
-    tail = MembershipTail(log, health or Health())
+    tail = MembershipTail(log, MemoryDocuments(), health or Health())
     task = asyncio.create_task(tail.run(), name="tail")
     try:
         yield tail
@@ -110,7 +111,7 @@ async def test_without_a_tail_nothing_is_proved(log: MemoryLog, monkeypatch: pyt
     monkeypatch.setattr(memberships, "PROOF_S", 0.05)
     await append(log, opened("room"))
     with pytest.raises(NotReady):
-        await MembershipTail(log, Health()).prove("room")
+        await MembershipTail(log, MemoryDocuments(), Health()).prove("room")
 
 
 async def test_it_is_fresh_once_it_has_passed_the_end(log: MemoryLog) -> None:
@@ -148,6 +149,31 @@ async def test_a_view_that_falls_behind_is_not_fresh_and_readiness_says_so(monke
         assert health.ready
 
 
+class FrozenLog(MemoryLog):
+    """Does not answer at all."""
+
+    frozen = False
+
+    async def ends(self, places: Iterable[Partition]) -> dict[Partition, int]:
+        if self.frozen:
+            await asyncio.Event().wait()
+        return await super().ends(places)
+
+
+async def test_a_log_that_does_not_answer_makes_the_view_stale_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memberships, "STALE_S", 0.2)
+    monkeypatch.setattr(memberships, "LOOK_S", 0.05)
+    log, health = FrozenLog(), Health()
+    await log.start()
+    async with tailing(log, health) as tail:
+        await eventually(lambda: tail.fresh)
+        log.frozen = True
+        await eventually(lambda: not tail.fresh)
+        assert "memberships" in health.waiting
+        log.frozen = False
+        await eventually(lambda: tail.fresh)
+
+
 class ShortTopic(MemoryLog):
     """Has lost the beginning of conversation.updated."""
 
@@ -155,11 +181,11 @@ class ShortTopic(MemoryLog):
         return dict.fromkeys(places, 3)
 
 
-async def test_a_topic_without_its_beginning_is_refused() -> None:
+async def test_a_topic_without_its_beginning_is_refused_where_no_read_model_has_it() -> None:
     log = ShortTopic()
     await log.start()
-    with pytest.raises(LogTruncatedAtBirth):
-        await MembershipTail(log, Health()).run()
+    with pytest.raises(LogTruncated, match=r"conversation.updated 0 keeps 3 to 0, but .* has it up to 0"):
+        await MembershipTail(log, MemoryDocuments(), Health()).run()
 
 
 async def test_messages_are_none_of_its_business(log: MemoryLog) -> None:

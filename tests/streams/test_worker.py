@@ -7,7 +7,7 @@ import pytest
 
 from core.ports.documents import Place
 from core.ports.effects import Effects
-from core.positions import position
+from core.positions import LogOlderThanStore, position
 from schemas.envelope import Record
 from schemas.topics import DEAD_LETTER, MESSAGE_SENT, Partition
 from streams.processor import Batch
@@ -51,6 +51,13 @@ async def test_a_record_beyond_what_is_saved_stops_the_worker(worker: Worker) ->
     await worker.work([lying(said("room", 0), 0)])
     with pytest.raises(StoreBehindLog, match="goes on at 2, saved up to 1"):
         await worker.work([lying(said("room", 2), 2)])
+
+
+async def test_a_log_that_is_older_than_its_store_is_refused(world: World, worker: Worker) -> None:
+    await worker.work([lying(said("room", 0), 0)])
+    behind = Worker(Messages(world.documents), world.documents, world.kept, world.health)
+    with pytest.raises(LogOlderThanStore, match="messages has read the log's epoch 1, this log is epoch 0"):
+        await behind.begin(1, epoch=0)
 
 
 async def test_what_another_worker_saved_meanwhile_is_no_hole(world: World, worker: Worker) -> None:
