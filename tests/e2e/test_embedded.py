@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from tests.e2e import oracle
-from tests.e2e.processes import Process, run, within
+from tests.e2e.processes import Process, run
 from tests.e2e.recordings import recordings
+from tests.e2e.up import ready_line
 
 
 @pytest.fixture
@@ -20,18 +21,6 @@ def up(tmp_path: Path) -> Iterator[Process]:
     process.start()
     yield process
     process.stop()
-
-
-def ready_line(process: Process) -> dict[str, Any]:
-    """The one line that `caas up` prints when it is ready."""
-
-    def line() -> dict[str, Any] | None:
-        process.ready()
-        lines = [line for line in process.log.read_text().splitlines() if line.startswith("{")]
-        return json.loads(lines[0]) if lines else None
-
-    found: dict[str, Any] = within(30, f"the ready line of caas up:\n{process.tail()}", line)
-    return found
 
 
 @pytest.mark.timeout(300)

@@ -70,8 +70,9 @@ def ready_line(process: Process) -> dict[str, Any]:
 
     def line() -> dict[str, Any] | None:
         process.ready()
-        lines = [line for line in process.log.read_text().splitlines() if line.startswith("{")]
-        return json.loads(lines[0]) if lines else None
+        lines = process.log.read_text(errors="replace").splitlines(keepends=True)
+        whole = [line for line in lines if line.startswith("{") and line.endswith("\n")]
+        return json.loads(whole[0]) if whole else None
 
-    found: dict[str, Any] = within(60, f"the ready line of caas up:\n{process.tail()}", line)
+    found: dict[str, Any] = within(60, f"the ready line of caas up; see {process.log}", line)
     return found
