@@ -7,6 +7,8 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta
 
+from schemas.commands import COMMANDS_BURST, COMMANDS_PER_S
+
 PREFIX: Final = "CAAS_"
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Positive = Annotated[int, Meta(ge=1)]
@@ -30,6 +32,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     token_secret: str = ""
     token_ttl_s: Positive = 900
     heartbeat_ms: Positive = 20_000
+    commands_per_s: Positive = COMMANDS_PER_S
+    commands_burst: Positive = COMMANDS_BURST
     outbox_bytes: Positive = 1_048_576
     slow_consumer_ms: Positive = 10_000
     drain_ms: Positive = 5_000
@@ -55,6 +59,7 @@ OTHERS: Final = frozenset(
     {"CAAS_RECORDING", "CAAS_SEEDS", "CAAS_STACK_DIR", "CAAS_CACHE", "CAAS_TEST_MONGO", "CAAS_TEST_SERVERS"}
 )
 """Variables of the launcher and the tests."""
+HOW_GIVEN: Final = "the stack needs it, the same for all processes; `openssl rand -hex 32` makes one"
 
 
 class InvalidSettings(ValueError):
@@ -77,3 +82,16 @@ def load(environment: Mapping[str, str] = os.environ, **overrides: Any) -> Setti
     if wrong:
         raise InvalidSettings("\n".join(sorted(wrong)))
     return Settings(**found)
+
+
+def only_on_the_stack(settings: Settings) -> None:
+    """Raises `InvalidSettings` where the system is embedded."""
+    if settings.adapters == "embedded":
+        raise InvalidSettings("CAAS_ADAPTERS=embedded: an embedded system is one process, start it with `caas up`")
+
+
+def only_given(settings: Settings, *secrets: str) -> None:
+    """On the stack nobody makes secrets up: its processes would disagree. Raises `InvalidSettings` for those empty."""
+    missing = [PREFIX + name.upper() for name in secrets if not getattr(settings, name)]
+    if settings.adapters == "stack" and missing:
+        raise InvalidSettings("\n".join(f"{name}: {HOW_GIVEN}" for name in missing))

@@ -3,13 +3,15 @@
 import asyncio
 import secrets
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Final
 
 from aiohttp import web
 
 from core.clock import SystemClock
 from core.health import Health
+from core.pace import Pace
 from core.settings import Settings
 from edge.auth.tokens import Tokens
 from edge.background import background
@@ -19,6 +21,8 @@ from edge.socket.assembly import node_of, random_id
 from edge.socket.server import Sockets
 from projections.generations import Generations
 from streams.memberships import WAITS_FOR, MembershipTail
+
+BACKLOG: Final = 1024
 
 
 def node_name(settings: Settings) -> str:
@@ -31,7 +35,7 @@ async def node_running(found: Adapters, settings: Settings, health: Health) -> A
     """A node that follows memberships and generations; ready when its view has caught up."""
     name = node_name(settings)
     health.waits(WAITS_FOR, "starting")
-    memberships = MembershipTail(found.log, health)
+    memberships = MembershipTail(found.log, found.documents, health)
     generations = Generations(found.documents, PROCESSORS)
     node = node_of(
         name,
@@ -46,6 +50,7 @@ async def node_running(found: Adapters, settings: Settings, health: Health) -> A
         clock=SystemClock(),
         health=health,
         heartbeat_ms=settings.heartbeat_ms,
+        pace=Pace(settings.commands_per_s, settings.commands_burst),
         new_id=random_id,
     )
     tokens = Tokens(settings.token_secret, settings.token_ttl_s)
@@ -62,18 +67,38 @@ def gateway(settings: Settings, socket_urls: list[str]) -> Gateway:
     return Gateway(settings, Tokens(settings.token_secret, settings.token_ttl_s), socket_urls)
 
 
+@contextmanager
+def bound(host: str, port: int) -> Iterator[socket.socket]:
+    """A listening socket on this port, 0 for any free one: who connects waits until it is served. Raises `OSError`."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.create_server((host, port), family=family, backlog=BACKLOG) as found:
+        yield found
+
+
 @asynccontextmanager
-async def listening(app: web.Application, host: str, port: int) -> AsyncIterator[int]:
-    """The application served; its port. At the end its sockets are drained."""
+async def served(app: web.Application, at: socket.socket) -> AsyncIterator[None]:
+    """The application served there. At the end its sockets are drained."""
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, host, port, backlog=1024)
-        await site.start()
-        bound: int = runner.addresses[0][1]
-        yield bound
+        await web.SockSite(runner, at, backlog=BACKLOG).start()
+        yield
     finally:
         await runner.cleanup()
+
+
+@asynccontextmanager
+async def listening(app: web.Application, host: str, port: int) -> AsyncIterator[int]:
+    """The application served on this port, 0 for any free one; the port. Raises `OSError`."""
+    with bound(host, port) as at:
+        async with served(app, at):
+            yield port_of(at)
+
+
+def port_of(at: socket.socket) -> int:
+    """The port that a socket is bound to."""
+    port: int = at.getsockname()[1]
+    return port
 
 
 async def ready(health: Health) -> None:

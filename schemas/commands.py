@@ -12,6 +12,9 @@ from schemas.invalid import misfit, validation_failed
 FRAME_BYTES: Final = 65_536
 TEXT_CHARS: Final = 20_000
 IN_FLIGHT: Final = 64
+COMMANDS_PER_S: Final = 100
+COMMANDS_BURST: Final = 200
+"""How fast one connection is read, unless a node is set otherwise."""
 MEMBERS_PER_COMMAND: Final = 500
 SYNC_ROWS: Final = 1_000
 

@@ -24,6 +24,8 @@ LIMITS: Final = {
     "in_flight": commands.IN_FLIGHT,
     "members_per_command": commands.MEMBERS_PER_COMMAND,
     "sync_rows": commands.SYNC_ROWS,
+    "commands_per_s": commands.COMMANDS_PER_S,
+    "commands_burst": commands.COMMANDS_BURST,
 }
 FEATURES: Final = ["sync", "search", "receipts"]
 

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
@@ -17,7 +18,7 @@ from edge.bench import machine, spec
 from edge.bench.children import BenchFailed, Place, ready, running
 from edge.bench.spec import Bare, FaustRun, Hold, Load, Loaded
 from edge.bench.world import World, append_all
-from edge.cli.up import free_port
+from edge.serving import bound, port_of
 from schemas.envelope import Record
 
 DATABASE = "caas_bench"
@@ -79,11 +80,15 @@ class Bench:
         return Place(directory, environment, self.place.profile)
 
 
+UNPACED: Final = {"CAAS_COMMANDS_PER_S": "1000000", "CAAS_COMMANDS_BURST": "1000000"}
+"""A few connections are to bring a node to its limit."""
+
+
 def environment_of(found: Settings) -> dict[str, str]:
     """The settings of a bench's processes: rows of the stack go to a database of their own."""
     url = urlsplit(found.mongo_url)
     own = urlunsplit(url._replace(path=f"/{DATABASE}"))
-    return {"CAAS_ADAPTERS": found.adapters, "CAAS_MONGO_URL": own, "CAAS_LOG_LEVEL": "warning"}
+    return {"CAAS_ADAPTERS": found.adapters, "CAAS_MONGO_URL": own, "CAAS_LOG_LEVEL": "warning", **UNPACED}
 
 
 async def seed(place: Place, records: list[Record]) -> None:
@@ -122,7 +127,8 @@ async def node(bench: Bench, place: Place) -> AsyncIterator[Server]:
         async with running(place, "node", command, machine.SERVER) as child:
             yield Server((await child.said())["port"], child.pid)
         return
-    port = free_port("127.0.0.1")
+    with bound("127.0.0.1", 0) as free:
+        port = port_of(free)
     command = place.python("edge.bench.caas", "serve", "socket", "--port", str(port), profiled=True)
     async with running(place, "node", command, machine.SERVER) as child:
         await ready(child, f"http://127.0.0.1:{port}/readyz")

@@ -7,6 +7,7 @@ from typing import Final
 from core.clock import Clock
 from core.handle import Handler
 from core.health import Health
+from core.pace import Pace
 from core.ports.documents import Documents
 from core.ports.event_log import EventLog
 from core.ports.hints import Bus, Cache, Presence
@@ -21,6 +22,7 @@ from projections.generations import Generations
 from projections.reader import MessageReader
 
 TTL_HEARTBEATS: Final = 1.5
+DEFAULT: Final = Pace()
 
 
 def random_id() -> str:
@@ -43,6 +45,7 @@ def node_of(
     clock: Clock,
     health: Health,
     heartbeat_ms: int,
+    pace: Pace = DEFAULT,
     new_id: Callable[[], str] = random_id,
 ) -> Node:
     """A node over these ports, which must be started; `generations` knows messages, conversations and search.
@@ -70,4 +73,5 @@ def node_of(
         health=health,
         new_id=new_id,
         heartbeat_ms=heartbeat_ms,
+        pace=pace,
     )

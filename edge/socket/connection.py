@@ -7,6 +7,7 @@ from typing import Final
 
 from aiohttp import WSMsgType, web
 
+from core.pace import Bucket
 from core.ports.memberships import NotReady
 from core.settings import Settings
 from edge.auth.tokens import Identity, NotAuthorized, Tokens
@@ -139,9 +140,13 @@ class Connection:
         await self._read(self.visit)
 
     async def _read(self, visit: Visit) -> None:
+        loop = asyncio.get_running_loop()
+        bucket = Bucket(self._node.pace, loop.time())
         while self._session.state is not State.CLOSED:
             message = await self._ws.receive()
             if message.type is WSMsgType.TEXT:
+                if pause := bucket.take(loop.time()):
+                    await asyncio.sleep(pause)
                 if self._outbox.waiting > LOW_BYTES:
                     await self._ready()
                 await self._node.receive(visit, message.data)

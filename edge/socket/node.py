@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final, assert_never
 
 from core.health import Health
+from core.pace import Pace
 from core.patience import FIRST_S, LONGEST_S
 from core.ports.event_log import Unavailable
 from core.ports.hints import Bus
@@ -22,7 +23,7 @@ from edge.socket.syncing import Syncing
 from edge.socket.visit import Send, Visit, at_once, not_closed
 from schemas import frames
 from schemas.commands import IN_FLIGHT, GetConversation, ListConversations, Query, SearchMessages, Sync
-from schemas.frames import Hello
+from schemas.frames import LIMITS, Hello
 from streams.effects import channel_of
 
 logger: Final = logging.getLogger("caas.node")
@@ -49,8 +50,10 @@ class Node:
         health: Health,
         new_id: Callable[[], str],
         heartbeat_ms: int,
+        pace: Pace,
     ) -> None:
         self.name = name
+        self.pace = pace
         self.health = health
         self.visits: set[Visit] = set()
         self.hub = Hub(memberships, lanes, standing, health, spawn=self._spawn, look_soon=self._look_soon)
@@ -112,11 +115,13 @@ class Node:
             raise RuntimeError("the node is not started")
         guarded = self._guarded(name, work)
         try:
-            return self._tasks.create_task(guarded, name=name)
+            task = self._tasks.create_task(guarded, name=name)
         except RuntimeError:  # the node is stopping
             guarded.close()
             work.close()
             raise
+        task.add_done_callback(lambda _: work.close())  # one that is cancelled before it begins never awaits it
+        return task
 
     async def _guarded(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         """One task's failure is its own."""
@@ -146,7 +151,12 @@ class Node:
         """
         await self._followed()
         visit = Visit(session or Session(self._new_id), identity, send, push=push, ready=ready, close=close)
-        hello = Hello(session=visit.session.id, user_id=identity.user_id, heartbeat_ms=self._heartbeat_ms)
+        hello = Hello(
+            session=visit.session.id,
+            user_id=identity.user_id,
+            heartbeat_ms=self._heartbeat_ms,
+            limits={**LIMITS, "commands_per_s": self.pace.per_s, "commands_burst": self.pace.burst},
+        )
         await self.hub.attach(visit.seat, lambda: send(frames.hello(hello)))
         visit.session.entered()
         self.visits.add(visit)
@@ -224,6 +234,7 @@ class Node:
             case SearchMessages():
                 found = await self._queries.search(who, query)
             case Sync():
+                await self.hub.see_heads(visit.seat)
                 synced = await self._syncing.sync(visit, query)
                 return frames.synced(asked.frame_id, synced, asked.correlation_id)
             case _:

@@ -11,6 +11,7 @@ import aiohttp
 import pytest
 from aiohttp import WSMsgType, web
 
+from core.pace import Pace
 from core.settings import Settings
 from edge.auth.tokens import Tokens
 from edge.socket.assembly import random_id
@@ -114,6 +115,20 @@ async def test_a_living_connection_ends_with_its_token(served: Served) -> None:
     ws = await served.open(None, headers={"Authorization": f"Bearer {short}"})
     assert (await ws.receive_json())["type"] == "hello"
     assert await close_code(ws) == 4401
+
+
+async def test_who_asks_faster_than_the_pace_waits_and_is_refused_nothing(served: Served) -> None:
+    served.node.pace = Pace(per_s=50, burst=10)
+    ws = await served.open()
+    limits = (await ws.receive_json())["data"]["limits"]
+    assert (limits["commands_per_s"], limits["commands_burst"]) == (50, 10)
+    began = time.monotonic()
+    for n in range(30):
+        await ws.send_json({"id": n, "type": "conversation:list", "data": {}})
+    answers = [await ws.receive_json() for _ in range(30)]
+    assert time.monotonic() - began >= 20 / 50
+    assert sorted(answer["id"] for answer in answers) == list(range(30))
+    assert {answer["type"] for answer in answers} == {"ack"}
 
 
 async def test_no_subprotocol_in_common_is_refused(served: Served) -> None:
