@@ -2,7 +2,7 @@
 
 from asyncio import Future
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -15,15 +15,19 @@ JOBS: Final = 1_000
 
 
 class Seat:
-    """One session's place in the hub: whose it is and how a push gets to it; `push` never raises and never waits."""
+    """One session's place in the hub: whose it is and how a push gets to it; `push` never raises and never waits.
 
-    __slots__ = ("channels", "push", "tenant", "user_id")
+    `left` says how far it was told of a conversation that its user left, lane by lane: there it goes on if they return.
+    """
+
+    __slots__ = ("channels", "left", "push", "tenant", "user_id")
 
     def __init__(self, tenant: str, user_id: str, push: Callable[[bytes], None]) -> None:
         self.tenant = tenant
         self.user_id = user_id
         self.push = push
         self.channels: dict[str, Channel] = {}
+        self.left: dict[str, dict[str, int]] = {}
 
 
 @dataclass(slots=True)
@@ -54,12 +58,16 @@ class Leave:
 
 @dataclass(slots=True, eq=False)
 class Channel:
-    """`last` has the lanes whose number is known. While `jobs` is not None something waits, and pushes queue."""
+    """`last` says where each lane stands. While `jobs` is not None something waits, and pushes queue.
+
+    `last` is empty until the heads have been read. Where they could not be when it opened, it is late: all its jobs
+    wait, and `start` has the heads that this node read first since then.
+    """
 
     id: str
     view: Conversation
     last: dict[str, int] = field(default_factory=dict)
-    guess: dict[str, int] = field(default_factory=dict)
+    start: dict[str, int] = field(default_factory=dict)
     seats: dict[Seat, None] = field(default_factory=dict)
     joining: set[Seat] = field(default_factory=set)
     leaving: dict[Seat, Leave] = field(default_factory=dict)
@@ -76,6 +84,24 @@ class Channel:
         """Whether nobody here needs it."""
         return not self.seats and not self.joining and self.opening is None
 
+    @property
+    def late(self) -> bool:
+        """Whether it is open and nobody knows yet where its lanes stand."""
+        return not self.last and self.opening is None
+
+    def sees(self, heads: Mapping[str, int]) -> None:
+        """All heads were read. The first that are read while it is late are where its lanes begin."""
+        if self.late and not self.start:
+            self.start = dict(heads)
+
+    def settle(self) -> None:
+        """It is late no longer: a lane begins at its first head, or before the first push of it that waits."""
+        last = dict(self.start)
+        for job in self.jobs or ():
+            if isinstance(job, Push):
+                last[job.lane] = min(job.n - 1, last.get(job.lane, job.n - 1))
+        self.last = last
+
     def seen(self, view: Conversation) -> None:
         """The view moved on; seats whose user is no longer in it begin to leave."""
         self.view = view
@@ -86,6 +112,7 @@ class Channel:
             elif seat not in self.leaving:
                 until = view.members[seat.user_id].intervals[-1].until_seq
                 self.leaving[seat] = Leave(view.n, until or 0)
+                seat.left[self.id] = {"sent": self.last.get("sent", 0)}
 
     def take(self, seat: Seat) -> None:
         """Put a seat in step."""
@@ -96,6 +123,8 @@ class Channel:
 
     def drop(self, seat: Seat) -> None:
         """Forget a seat."""
+        if seat in self.leaving and self.last:  # until now it was told what became of its messages
+            seat.left[self.id] |= {lane: self.last[lane] for lane in ("edited", "deleted")}
         self.joining.discard(seat)
         self.seats.pop(seat, None)
         self.leaving.pop(seat, None)

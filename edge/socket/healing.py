@@ -53,12 +53,12 @@ class Healing:
         self._health.count("delivered", channel.show(push.lane, push.n, push.seq, push.frame))
 
     async def heal(self, channel: Channel, job: Heal, only: str = "") -> None:
-        """Deliver the rows of lanes up to their heads; a lane whose number is unknown is left to the next look."""
+        """Deliver the rows of lanes up to their heads."""
         heads = job.heads
         if heads is None:
             heads = (await self._patiently(channel, lambda: self._lanes.heads([channel.id])))[channel.id]
         for lane in (only,) if only else LANES:
-            if lane in heads and lane in channel.last:
+            if lane in heads:
                 await self._heal(channel, lane, heads[lane])
 
     async def _heal(self, channel: Channel, lane: str, head: int) -> None:
@@ -81,16 +81,8 @@ class Healing:
 
     async def join(self, channel: Channel, job: Join) -> None:
         """Tell a seat what lies between its start and where the channel stands, then put it in step."""
-        if job.seat not in channel.joining:
-            return
-        heads = channel.last
-        if any(lane not in heads for lane in LANES):
-            read = (await self._patiently(channel, lambda: self._lanes.heads([channel.id])))[channel.id]
-            heads = {**read, **channel.last}
-            if not channel.seats:  # for those who are in step a push up to these heads may still be on its way
-                channel.last = heads
         for lane in job.starts:
-            await self._catch_up(channel, job, lane, heads[lane])
+            await self._catch_up(channel, job, lane, channel.last[lane])
         if job.seat in channel.joining:
             channel.take(job.seat)
 

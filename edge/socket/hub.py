@@ -24,7 +24,7 @@ from edge.socket.lanes import Lanes
 from edge.socket.standing import Standing
 from projections import conversations
 from schemas.events import ConversationEvent
-from schemas.frames import Push, unpack_pushes
+from schemas.frames import LANES, Push, unpack_pushes
 
 logger: Final = logging.getLogger("caas.hub")
 
@@ -132,8 +132,10 @@ class Hub:
     async def attach(self, seat: Seat, greet: Callable[[], None]) -> None:
         """Put a session in step with all its conversations: what is appended after `greet` was called is delivered.
 
-        Where the store is down it is in step with whatever comes first: a push that is lost before the heads could
-        be read is then not missed by this node, only by the client that knows its own positions.
+        It does not wait for a store that is down. The channels are late then: their pushes wait until the heads can
+        be read, and the lanes begin at the heads that are read first (see `see_heads`). So what a `sync` does not
+        tell is delivered, as ever; without a `sync` a row is missed that was saved before those heads were read and
+        that neither its own push nor that of one before it has told of.
         """
         await self._ready(seat)
         greet()
@@ -153,6 +155,16 @@ class Hub:
                 await asyncio.shield(opening[0])
             else:
                 return
+
+    async def see_heads(self, seat: Seat) -> None:
+        """To be called before a `sync` reads heads: the lanes of its late channels begin at these or before, so what
+        the `sync` does not tell is delivered. Raises `Unavailable`.
+        """
+        late = [channel for channel in seat.channels.values() if channel.late and not channel.start]
+        if late:
+            heads = await self._lanes.heads([channel.id for channel in late])
+            for channel in late:
+                channel.sees(heads[channel.id])
 
     def detach(self, seat: Seat) -> None:
         """A session is over."""
@@ -201,7 +213,9 @@ class Hub:
         channel.joining.add(seat)
         seat.channels[channel.id] = channel
         begins = view.members[seat.user_id].intervals[-1].from_seq
-        self._jobs.begin(channel, Join(seat, {"conversation": view.n - 1, "sent": begins - 1}))
+        left = seat.left.pop(channel.id, {})
+        starts = {"conversation": view.n - 1, **left, "sent": max(begins - 1, left.get("sent", 0))}
+        self._jobs.begin(channel, Join(seat, starts))
         if new:
             self._spawn(f"open {channel.id}", self._open_all([channel]))
 
@@ -234,10 +248,11 @@ class Hub:
                 channel.last = heads[channel.id]
         except Unavailable as error:
             logger.warning("%d conversations open without their heads: %s", len(channels), error)
-            self._look_soon()
         finally:
             for channel in channels:
                 self._jobs.opened(channel)
+            if any(channel.late for channel in channels):
+                self._look_soon()
 
     def _close_empty(self, channel: Channel) -> None:
         if channel.empty and self._channels.get(channel.id) is channel:
@@ -253,30 +268,24 @@ class Hub:
     # Jobs
 
     def heal(self, conversation_id: str, heads: dict[str, int]) -> None:
-        """Deliver what no push brought, up to these heads."""
+        """Deliver what no push brought, up to these heads; a late channel begins with that."""
         channel = self._channels.get(conversation_id)
-        if channel is not None:
-            self._jobs.begin(channel, Heal(heads))
+        if channel is None or (channel.late and not channel.start):
+            return
+        if channel.late:
+            self._jobs.settled(channel)
+        self._jobs.begin(channel, Heal(heads))
 
     def behind(self, heads: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, int]]:
-        """Of these heads, those that this node has not delivered.
-
-        A lane whose number is unknown begins at the head of the look before: a push up to it had time to come.
-        """
+        """Of these heads, those that this node has not delivered; all those of a late channel, which now sees them."""
         found: dict[str, dict[str, int]] = {}
         for key, lanes in heads.items():
             channel = self._channels.get(key)
             if channel is None or channel.opening is not None:
                 continue
-            for lane, head in lanes.items():
-                if head > self._reached(channel, lane, head):
-                    found.setdefault(key, {})[lane] = head
+            if len(lanes) == len(LANES):
+                channel.sees(lanes)
+            last = channel.last
+            if missing := {lane: head for lane, head in lanes.items() if channel.late or head > last.get(lane, head)}:
+                found[key] = missing
         return found
-
-    def _reached(self, channel: Channel, lane: str, head: int) -> int:
-        if lane not in channel.last:
-            if channel.jobs is not None or lane not in channel.guess:
-                channel.guess[lane] = min(head, channel.guess.get(lane, head))
-                return head
-            channel.last[lane] = channel.guess.pop(lane)
-        return channel.last[lane]

@@ -53,10 +53,19 @@ class Jobs:
             jobs.append(job)
 
     def opened(self, channel: Channel) -> None:
-        """A channel is open: what waited for that is done now."""
+        """A channel is open: what waited for that is done now, unless it is late."""
         if channel.opening is not None and not channel.opening.done():
             channel.opening.set_result(None)
         channel.opening = None
+        if not channel.late:
+            self._go_on(channel)
+
+    def settled(self, channel: Channel) -> None:
+        """The heads of a late channel have been read, and pushes up to them had time to come: its jobs are done now."""
+        channel.settle()
+        self._go_on(channel)
+
+    def _go_on(self, channel: Channel) -> None:
         if channel.jobs:
             self._start(channel)
         else:

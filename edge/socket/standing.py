@@ -1,6 +1,6 @@
 """Where this node stands with the others: which conversations it holds a participant of, and that it lives.
 
-All of it is a hint. While its server is down nothing breaks: pushes do not come, and heads heal.
+All of it is a hint. While its server is down nothing breaks: pushes do not come, and heads heal. Readiness says so.
 """
 
 import asyncio
@@ -14,6 +14,9 @@ from core.ports.hints import Presence
 
 logger: Final = logging.getLogger("caas.presence")
 AT_ONCE: Final = 1_000
+AGAIN_S: Final = 1.0
+WAITS_FOR: Final = "presence"
+"""While it is down, send no new clients here: pushes to them come late."""
 
 
 class Standing:
@@ -52,7 +55,7 @@ class Standing:
                 returned()
             self._wake.clear()
             try:
-                async with asyncio.timeout(self._ttl_s / 3):
+                async with asyncio.timeout(min(AGAIN_S, self._ttl_s / 3) if self._astray else self._ttl_s / 3):
                     await self._wake.wait()
             except TimeoutError:
                 continue
@@ -66,6 +69,7 @@ class Standing:
                 if again:
                     await self._enter(list(held))
                 self._astray = False
+                self._health.goes_on(WAITS_FOR)
                 await self._leave(frozenset(held))
         except Unavailable as error:
             self._lost(error)
@@ -92,4 +96,6 @@ class Standing:
         if not self._astray:
             logger.warning("presence is down, pushes come late until it is back: %s", error)
         self._astray = True
+        self._wake.set()  # whoever keeps it tries again soon
+        self._health.waits(WAITS_FOR, error)
         self._health.count("presence_lost")

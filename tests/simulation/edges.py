@@ -11,7 +11,6 @@ import msgspec
 from core.domain.decision import Context
 from core.handle import event_id_of
 from core.health import Health
-from core.patience import patiently
 from core.ports.hints import Bus, Presence
 from core.ports.memberships import NotReady
 from core.ports.search_index import SearchIndex
@@ -92,7 +91,7 @@ class Node:
         self._ledger = ledger
         self._complain = complain
         self._numbers = 0
-        self.tail = Tail(log, self.health)
+        self.tail = Tail(log, documents, self.health)
         self._generations = Generations(documents, ("messages", "conversations", "search"))
         log.on_append = self._appends
         self.node = node_of(
@@ -123,7 +122,7 @@ class Node:
 
     def start(self) -> None:
         self.later(self._run())
-        self.later(patiently("memberships", self.tail.run, self.health))
+        self.later(self.tail.run())
 
     async def _run(self) -> None:
         await self.node.start()
@@ -134,6 +133,7 @@ class Node:
         task = asyncio.get_running_loop().create_task(self._guarded(work), name=self.process.name)
         self._tasks[task] = None
         task.add_done_callback(lambda task: self._tasks.pop(task, None))
+        task.add_done_callback(lambda _: work.close())  # one that is cancelled before it begins never awaits it
 
     async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
         try:

@@ -15,12 +15,6 @@ from tests.simulation.sights import complete, confined, ordered
 from tests.simulation.world import World
 
 Broken = Iterator[str]
-OPEN: tuple[str, ...] = ("law 11", "law 14")
-"""Laws that are known not to hold yet: `python -m tests.simulation` tells them, the test does not hold them against us.
-
-- law 11: who joins while the heads of a channel are unknown is told what is there, and pushed it once more.
-- law 14: a push that is lost before the heads of a channel could be read is not healed where it was lost.
-"""
 STALE_S = 5.0
 """How far behind a node's view may be and still be decided on; looking takes it two seconds more."""
 

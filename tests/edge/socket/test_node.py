@@ -10,7 +10,7 @@ import pytest
 from edge.socket.node import Node
 from schemas import frames
 from schemas.frames import Push
-from tests.edge.socket.world import Person, World, room, send, world
+from tests.edge.socket.world import Person, World, room, send, sent_head, world
 from tests.eventually import eventually
 
 
@@ -95,17 +95,12 @@ async def test_a_lost_push_is_healed_by_the_next_one(running: tuple[World, Node]
     await eventually(lambda: ben.texts() == ["1"])
     found.bus.lose = True
     await send(ann, here, "2", "3")
-    await eventually(lambda: _sent_head(found, here) == 3)
+    await eventually(lambda: sent_head(found, here) == 3)
     found.bus.lose = False
     await send(ann, here, "4")
     await eventually(lambda: ben.lane("sent", here) == [1, 2, 3, 4])
     assert ben.texts() == ["1", "2", "3", "4"]
     assert found.health.counted["healed"] >= 2
-
-
-def _sent_head(found: World, conversation_id: str) -> int:
-    rows = found.documents._rows.get(("messages", "heads", 1), {})
-    return int(rows.get(conversation_id, {}).get("sent", {"n": 0})["n"])
 
 
 async def test_a_lost_last_push_is_healed_by_a_look_at_the_heads(running: tuple[World, Node]) -> None:
@@ -114,7 +109,7 @@ async def test_a_lost_last_push_is_healed_by_a_look_at_the_heads(running: tuple[
     here = await room(ann, "ben")
     found.bus.lose = True
     await send(ann, here, "1", "2")
-    await eventually(lambda: _sent_head(found, here) == 2)
+    await eventually(lambda: sent_head(found, here) == 2)
     await node.look()
     await eventually(lambda: ben.texts() == ["1", "2"])
     await node.look()
@@ -213,6 +208,45 @@ async def test_who_comes_back_is_told_from_then_on(running: tuple[World, Node]) 
         await send(ann, here, f"after {change}")
     await eventually(lambda: ben.texts() == ["after add"])
     assert ben.lane("conversation", here) == [1, 2, 3]
+
+
+async def test_who_comes_back_is_told_what_became_of_their_messages_meanwhile(running: tuple[World, Node]) -> None:
+    ann, ben = [await Person(running[1], user).come() for user in ("ann", "ben")]
+    here = await room(ann, "ben")
+    answer = await ann.ask("message:send", conversation_id=here, client_msg_id="1", text="1")
+    await eventually(lambda: ben.texts() == ["1"])
+    await ann.ask("conversation:remove-participants", conversation_id=here, participants=["ben"])
+    await eventually(lambda: ben.lane("conversation", here) == [1, 2])
+    await ann.ask("message:delete", conversation_id=here, message_id=answer["data"]["message_id"])
+    await eventually(lambda: ann.lane("deleted", here) == [1])
+    assert ben.lane("deleted", here) == []
+    await ann.ask("conversation:add-participants", conversation_id=here, participants=["ben"])
+    await eventually(lambda: (ben.lane("conversation", here), ben.lane("deleted", here)) == ([1, 2, 3], [1]))
+
+
+async def test_who_was_away_and_back_before_the_node_knew_is_told_each_message_once(
+    running: tuple[World, Node],
+) -> None:
+    found, node = running
+    ann, ben = [await Person(node, user).come() for user in ("ann", "ben")]
+    here = await room(ann, "ben")
+    held: list[Callable[[], None]] = []
+    changed = found.memberships.on_change
+    assert changed is not None
+    found.memberships.on_change = lambda event, view: held.append(functools.partial(changed, event, view))
+    found.bus.lose = True
+    for change in ("remove", "add"):
+        await ann.ask(f"conversation:{change}-participants", conversation_id=here, participants=["ben"])
+    await send(ann, here, "1")
+    await eventually(lambda: len(held) == 2 and sent_head(found, here) == 1)
+    found.bus.lose = False
+    node.hub.deliver(_push(here, n=1, conversation_n=1))
+    assert ben.texts() == ["1"]
+    for tell in held:
+        tell()
+    await send(ann, here, "2")
+    await eventually(lambda: ben.texts()[-1:] == ["2"])
+    assert ben.lane("sent", here) == [1, 2]
 
 
 async def test_a_push_waits_for_a_view_as_new_as_itself_and_others_do_not(running: tuple[World, Node]) -> None:

@@ -122,7 +122,7 @@ class World:
         self.cache = InProcessCache()
         self.health = Health()
         self.index = FtsIndex(folder / "search.sqlite")
-        self.memberships = MembershipTail(self.log, self.health)
+        self.memberships = MembershipTail(self.log, self.documents, self.health)
         self.generations = Generations(self.documents, ("messages", "conversations", "receipts", "search"))
         self.tasks: list[asyncio.Task[None]] = []
 
@@ -150,11 +150,11 @@ class World:
         await self.index.stop()
         await self.log.stop()
 
-    def node(self, name: str = "one", heartbeat_ms: int = 60_000) -> Node:
+    def node(self, name: str = "one", heartbeat_ms: int = 60_000, documents: Any = None) -> Node:
         return node_of(
             name,
             log=self.log,
-            documents=self.documents,
+            documents=documents or self.documents,
             generations=self.generations,
             index=self.index,
             bus=self.bus,
@@ -194,3 +194,9 @@ async def send(who: Person, conversation_id: str, *texts: str) -> None:
     for text in texts:
         answer = await who.ask("message:send", conversation_id=conversation_id, client_msg_id=text[:100], text=text)
         assert answer["type"] == "ack", answer
+
+
+def sent_head(found: World, conversation_id: str) -> int:
+    """How many messages of a conversation have been numbered."""
+    rows = found.documents._rows.get(("messages", "heads", 1), {})
+    return int(rows.get(conversation_id, {}).get("sent", {"n": 0})["n"])

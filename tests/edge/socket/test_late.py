@@ -1,0 +1,125 @@
+"""A node that comes to a conversation while its store is away: what it could not know is told later, whole, once."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.ports.documents import Documents
+from core.ports.event_log import Unavailable
+from edge.socket.node import Node
+from tests.edge.socket.world import Person, World, room, send, sent_head, world
+from tests.eventually import eventually
+
+
+class Distant:
+    """A store that this node alone may be cut off from: for everything, or for what nobody asked it to read."""
+
+    def __init__(self, inner: Documents) -> None:
+        self._inner = inner
+        self.cut = False
+        self.cut_for_own = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    async def get(self, place: Any, ids: Any) -> Any:
+        task = asyncio.current_task()
+        own = task is not None and task.get_name().startswith(("heads", "channel "))
+        if self.cut or (self.cut_for_own and own):
+            raise Unavailable("the store is out of reach")
+        return await self._inner.get(place, ids)
+
+
+class Late:
+    """Ann and Ben are in a conversation of one message; both came again while the store was out of reach."""
+
+    def __init__(self, found: World, node: Node, documents: Distant) -> None:
+        self.world = found
+        self.node = node
+        self.documents = documents
+        self.ann, self.ben = Person(node, "ann"), Person(node, "ben")
+        self.here = ""
+
+    async def begin(self) -> None:
+        first = await Person(self.node, "ann").come()
+        self.here = await room(first, "ben")
+        await send(first, self.here, "1")
+        await eventually(lambda: first.texts() == ["1"])
+        first.go()
+        self.documents.cut = True
+        await self.ann.come()
+        await self.ben.come()
+
+    async def say_unheard(self, text: str, n: int) -> None:
+        """A message whose push is lost."""
+        self.world.bus.lose = True
+        await send(self.ann, self.here, text)
+        await eventually(lambda: sent_head(self.world, self.here) == n)
+        self.world.bus.lose = False
+
+
+@pytest.fixture
+async def late(tmp_path: Path) -> AsyncIterator[Late]:
+    async with world(tmp_path) as (found, _):
+        documents = Distant(found.documents)
+        node = found.node("two", documents=documents)
+        await node.start()
+        try:
+            made = Late(found, node, documents)
+            await made.begin()
+            yield made
+        finally:
+            await node.stop()
+
+
+async def test_what_is_pushed_meanwhile_waits_and_is_told_when_the_store_is_back(late: Late) -> None:
+    await send(late.ann, late.here, "2", "3")
+    channel = late.node.hub.channel(late.here)
+    await eventually(lambda: channel is not None and channel.jobs is not None and len(channel.jobs) == 2)
+    assert late.ben.texts() == []
+    late.documents.cut = False
+    await eventually(lambda: late.ben.texts() == late.ann.texts() == ["2", "3"])
+
+
+async def test_what_was_pushed_first_is_told_with_all_that_was_lost_behind_it(late: Late) -> None:
+    await send(late.ann, late.here, "2")
+    channel = late.node.hub.channel(late.here)
+    await eventually(lambda: channel is not None and bool(channel.jobs))
+    await late.say_unheard("3", 3)
+    late.documents.cut = False
+    await eventually(lambda: late.ben.texts() == ["2", "3"])
+
+
+async def test_whoever_is_let_in_meanwhile_is_told_each_row_once(late: Late) -> None:
+    eve = await Person(late.node, "eve").come()
+    late.documents.cut_for_own, late.documents.cut = True, False
+    await late.ann.ask("conversation:add-participants", conversation_id=late.here, participants=["eve"])
+    await send(late.ann, late.here, "2")
+    late.documents.cut_for_own = False
+    await eventually(lambda: late.ben.texts() == eve.texts() == ["2"])
+    await send(late.ann, late.here, "3")
+    await eventually(lambda: late.ben.texts() == eve.texts() == ["2", "3"])
+    assert (eve.lane("sent", late.here), eve.lane("conversation", late.here)) == ([2, 3], [2])
+
+
+async def test_what_a_sync_does_not_tell_is_told_though_its_push_was_lost_before_any_look(late: Late) -> None:
+    late.documents.cut_for_own, late.documents.cut = True, False
+    answer = await late.ben.ask("sync", positions={late.here: {"sent": 1, "conversation": 1}})
+    assert answer["data"]["positions"][late.here]["sent"] == 1
+    await late.say_unheard("2", 2)
+    late.documents.cut_for_own = False
+    await eventually(lambda: late.ben.texts() == ["2"])
+
+
+async def test_a_sync_is_unavailable_while_the_store_is(late: Late) -> None:
+    answer = await late.ben.ask("sync", positions={})
+    assert answer["error"]["code"] == "unavailable"
+
+
+async def test_a_late_channel_that_everybody_left_is_forgotten(late: Late) -> None:
+    late.ann.go()
+    late.ben.go()
+    assert list(late.node.hub.conversations) == []

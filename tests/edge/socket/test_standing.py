@@ -1,0 +1,83 @@
+"""A node whose presence is down is not ready, tries again soon, and is ready once it stands where it stood."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+
+import pytest
+
+from core.health import Health
+from core.ports.event_log import Unavailable
+from edge.socket import standing
+from edge.socket.standing import WAITS_FOR, Standing
+from projections.cache.in_process import InProcessPresence
+from tests.eventually import eventually
+
+ROOM = "6f1d1f8a-0000-5000-8000-000000000001"
+LONG_S = 3_600.0
+
+
+class Frail(InProcessPresence):
+    """Presence whose server can be down."""
+
+    down = False
+
+    async def alive(self, node: str, ttl_s: float) -> bool:
+        if self.down:
+            raise Unavailable("Redis is down")
+        return await super().alive(node, ttl_s)
+
+    async def enter(self, node: str, conversations: Iterable[str]) -> None:
+        if self.down:
+            raise Unavailable("Redis is down")
+        await super().enter(node, conversations)
+
+
+class Node:
+    """A node that holds one room, and its readiness."""
+
+    def __init__(self) -> None:
+        self.presence = Frail()
+        self.health = Health()
+        self.returned = 0
+        self.standing = Standing(self.presence, "one", LONG_S, self.health)
+
+    async def keep(self) -> None:
+        await self.standing.keep(lambda: [ROOM], self._return)
+
+    def _return(self) -> None:
+        self.returned += 1
+
+
+@pytest.fixture
+async def node(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Node]:
+    """One that has said once that it lives, and says it again in an hour."""
+    monkeypatch.setattr(standing, "AGAIN_S", 0.01)
+    found = Node()
+    keeps = asyncio.create_task(found.keep())
+    await eventually(lambda: found.returned == 1)
+    yield found
+    keeps.cancel()
+    await asyncio.wait([keeps])
+
+
+async def test_readiness_says_why_while_it_is_down_and_that_it_is_back(node: Node) -> None:
+    assert node.health.ready
+    node.presence.down = True
+    await node.standing.enter([ROOM])
+    assert node.health.waiting == {WAITS_FOR: "Redis is down"}
+
+    lost = node.health.counted["presence_lost"]
+    await eventually(lambda: node.health.counted["presence_lost"] > lost + 1)
+    assert not node.health.ready
+
+    node.presence.down = False
+    await eventually(lambda: node.health.ready)
+    assert (await node.presence.nodes([ROOM]))[ROOM] == {"one"}
+    await eventually(lambda: node.returned == 2)
+
+
+async def test_one_call_that_failed_does_not_cost_a_heartbeat(node: Node) -> None:
+    node.presence.down = True
+    await node.standing.enter([ROOM])
+    node.presence.down = False
+    await eventually(lambda: node.health.ready)
