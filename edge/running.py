@@ -1,20 +1,20 @@
 """Using a system that may be running: beside its process, or, when nobody runs it, with its processors run here."""
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from core.health import Health
 from core.patience import patiently
-from core.positions import position
 from core.settings import Settings
 from edge import compose
 from edge.background import background
 from edge.compose import Access, Adapters
 from projections.generations import read_pointer
-from schemas.topics import partitions
+from streams import behind
 from streams.log.sqlite_file import AlreadyWriting
 from streams.plain import PlainRunner
+from streams.processor import Processor
+from streams.replay import Live
 
 
 @asynccontextmanager
@@ -57,19 +57,21 @@ async def live_generation(name: str, found: Adapters, health: Health) -> int:
     return pointer.live
 
 
-async def caught_up(found: Adapters, names: Sequence[str], health: Health, poll_s: float = 0.05) -> None:
-    """Return when these read models have passed the log's ends as they are now."""
+async def caught_up(found: Adapters, names: Sequence[str], health: Health, told: behind.Told = behind.untold) -> None:
+    """Return when these read models, whichever generation is live, have passed the log's ends as they are now.
+
+    Raises `StandsStill`.
+    """
     for name in names:
-        topics = compose.processor(name, found.documents, found.index).topics
-        ends = await patiently(f"{name}: ends", lambda: found.log.ends(partitions(*topics)), health)  # noqa: B023
-        goals = {at: position(found.log.epoch, end) for at, end in ends.items() if end}
-        while True:
-            generation = await live_generation(name, found, health)
-            saved = await patiently(
-                f"{name}: checkpoints",
-                lambda: found.documents.checkpoints(name, generation),  # noqa: B023
-                health,
-            )
-            if all(saved.get(at, -1) >= goal for at, goal in goals.items()):
-                break
-            await asyncio.sleep(poll_s)
+        await _caught_up(compose.processor(name, found.documents, found.index), found, health, told)
+
+
+async def _caught_up(processor: Processor, found: Adapters, health: Health, told: behind.Told) -> None:
+    async def live() -> Live:
+        generation = await live_generation(processor.name, found, health)
+        return Live(processor, found.log, found.documents, health, generation)
+
+    async def stands() -> behind.Offsets:
+        return await (await live()).stands()
+
+    await behind.passed(processor.name, stands, (await live()).ends, told)

@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from core.settings import InvalidSettings, Settings
+from core.settings import InvalidSettings, Settings, only_given
 from edge.auth.tokens import SECRET_BYTES
 
 NAME: Final = "secrets.json"
@@ -45,11 +45,14 @@ def kept(data: Path) -> Secrets:
     return msgspec.json.decode(path.read_bytes(), type=Secrets)
 
 
-def filled(settings: Settings) -> Settings:
-    """The settings with secrets: those given, else those of the data directory. Raises `InvalidSettings`."""
+def filled(settings: Settings, *needed: str) -> Settings:
+    """The settings with secrets: those given; embedded, else those of the data directory. On the stack those `needed`
+    must be given. Raises `InvalidSettings`.
+    """
+    only_given(settings, *needed)
     if settings.token_secret and len(settings.token_secret.encode()) < SECRET_BYTES:
         raise InvalidSettings(f"CAAS_TOKEN_SECRET: it needs at least {SECRET_BYTES} bytes")
-    if settings.app_key and settings.app_secret and settings.token_secret:
+    if settings.adapters == "stack" or (settings.app_key and settings.app_secret and settings.token_secret):
         return settings
     known = kept(Path(settings.data))
     return msgspec.structs.replace(

@@ -83,7 +83,7 @@ def _number(fact: Fact, found: dict[str, dict[str, Any]], heads: Heads) -> Numbe
     lane, key, conversation_id = LANE_OF[fact.topic], row_id(fact), fact.envelope.subject
     row = found.setdefault(key, {"tenant": fact.envelope.tenant, "conversation_id": conversation_id})
     facet = facet_of(row, lane)
-    told = _told(facet, lane, fact.envelope.id)
+    told = told_in(facet, lane, fact.envelope.id)
     if told is not None and told["pos"] < fact.position:
         return Numbered(fact, lane, key, told["n"], repeat=True, conflict=_differs(told, fact.event))
     n = heads.number(conversation_id, lane, fact.position, None if told is None else told["n"])
@@ -92,7 +92,7 @@ def _number(fact: Fact, found: dict[str, dict[str, Any]], heads: Heads) -> Numbe
     return Numbered(fact, lane, key, n)
 
 
-def _told(facet: Facet | None, lane: str, event_id: str) -> Mapping[str, Any] | None:
+def told_in(facet: Facet | None, lane: str, event_id: str) -> Mapping[str, Any] | None:
     """Where this event stands in the facet, if it is in it."""
     if facet is None or lane == "sent":
         return facet

@@ -21,7 +21,7 @@ def fold(facts: Sequence[Fact], rows: Mapping[str, Row]) -> list[Write]:
         key, lane = messages.row_id(fact), messages.LANE_OF[fact.topic]
         fixed = {"tenant": fact.envelope.tenant, "conversation_id": fact.envelope.subject}
         row = found.setdefault(key, dict(fixed))
-        if not _told(row.get(lane), lane, fact.envelope.id):
+        if messages.told_in(row.get(lane), lane, fact.envelope.id) is None:
             facet = messages.sent_facet(fact, 0) if lane == "sent" else messages.added_version(row.get(lane), fact, 0)
             row[lane] = facet
             changed.setdefault(key, set()).add(lane)
@@ -34,12 +34,6 @@ def fold(facts: Sequence[Fact], rows: Mapping[str, Row]) -> list[Write]:
         )
         for key, lanes in changed.items()
     ]
-
-
-def _told(facet: Mapping[str, Any] | None, lane: str, event_id: str) -> bool:
-    if facet is None:
-        return False
-    return lane == "sent" or any(version["id"] == event_id for version in facet["versions"])
 
 
 def entry(row: Row) -> Entry | None:

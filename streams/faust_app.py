@@ -32,7 +32,7 @@ def faust_app(worker: Worker, log: EventLog, settings: Settings, slot: str | Non
     the processor on all hosts, or two of them fence each other.
     """
     processor = worker.processor
-    app = _app(group_of(processor.name), settings, slot)
+    app = app_of(group_of(processor.name), settings, slot)
     queue: asyncio.Queue[tuple[Any, Any]] = asyncio.Queue(maxsize=QUEUED)
     topic = app.topic(*processor.topics, key_type=bytes, value_type=bytes, internal=True)
     gate = Gate(worker, lambda: assigned(app, processor.topics))
@@ -56,8 +56,10 @@ def faust_app(worker: Worker, log: EventLog, settings: Settings, slot: str | Non
     return app
 
 
-def _app(group: str, settings: Settings, slot: str | None) -> faust.App:
-    """What Faust may not decide by itself: no topics, no tables, no web server, no hands on our output."""
+def app_of(group: str, settings: Settings, slot: str | None = None) -> faust.App:
+    """An app without agents, and what Faust may not decide by itself: no topics, no tables, no web server, no hands on
+    our output.
+    """
     datadir = Path(settings.data) / "faust"
     datadir.mkdir(parents=True, exist_ok=True)
     return faust.App(

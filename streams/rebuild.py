@@ -15,10 +15,11 @@ from core.health import Health
 from core.ports.documents import Documents
 from core.ports.event_log import EventLog, LogTruncated
 from projections.generations import Pointer
+from streams.behind import StandsStill
 from streams.candidate import Candidate, DropToo, Site
 from streams.compare import Comparison, Difference, Side, digest
 from streams.lease import Lease, Refused
-from streams.replay import Fold, Replay, StandsStill, Told, needs_all
+from streams.replay import Fold, Replay, Told, needs_all
 from streams.switch import CalledOff, Stands
 
 __all__ = ["Refused", "Report", "rebuild", "rollback"]

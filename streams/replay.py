@@ -1,8 +1,6 @@
 """A replay folds the log into a generation of its own, in silence, and never beyond where the live one stands."""
 
-import asyncio
 from collections.abc import Callable, Mapping
-from typing import Final
 
 from core.health import Health
 from core.patience import patiently
@@ -11,22 +9,16 @@ from core.ports.effects import Silent
 from core.ports.event_log import EventLog, LogTruncated
 from core.positions import offset_in
 from schemas.topics import Partition, partitions
+from streams import behind
 from streams.plain import PlainRunner
 from streams.processor import Processor
 from streams.worker import Worker
-
-POLL_S: Final = 0.02
-STANDS_STILL_S: Final = 10.0
 
 Fold = Callable[[Documents], Processor]
 """The processor over these documents: a second fold goes into other documents than the live one."""
 
 Told = Callable[[int, int], None]
 """`(records done, records in all)`, after each batch."""
-
-
-class StandsStill(Exception):
-    """The live generation is behind the log and does not move: nobody works it."""
 
 
 class Live:
@@ -49,21 +41,16 @@ class Live:
         )
         return {at: offset_in(self._log.epoch, saved.get(at, 0)) for at in self._places}
 
-    async def passed(self) -> dict[Partition, int]:
+    async def ends(self) -> dict[Partition, int]:
+        """Where the log ends now."""
+        return await patiently(f"{self._name}: ends", lambda: self._log.ends(self._places), self._health)
+
+    async def passed(self, told: behind.Told = behind.untold) -> Mapping[Partition, int]:
         """Where it stands once it has passed the log's ends of now: so every row seen before is covered by that.
 
         Raises `StandsStill`.
         """
-        ends = await patiently(f"{self._name}: ends", lambda: self._log.ends(self._places), self._health)
-        loop = asyncio.get_running_loop()
-        stands, moved = await self.stands(), loop.time()
-        while any(stands[at] < end for at, end in ends.items()):
-            if loop.time() - moved > STANDS_STILL_S:
-                raise StandsStill(f"generation {self.generation} of {self._name} is behind the log and stands still")
-            await asyncio.sleep(POLL_S)
-            before, stands = stands, await self.stands()
-            moved = loop.time() if stands != before else moved
-        return stands
+        return await behind.passed(self._name, self.stands, self.ends, told)
 
 
 class Replay:

@@ -6,6 +6,7 @@ from typing import Final
 from core.health import Health
 from core.ports.documents import Documents
 from core.ports.event_log import EventLog
+from streams import behind
 from streams.compare import Comparison, Difference, Side
 from streams.replay import Fold, Live, Replay, Told, needs_all
 
@@ -26,6 +27,7 @@ async def verify(
     scratch: Documents,
     health: Health,
     progress: Told = _untold,
+    waiting: behind.Told = behind.untold,
 ) -> list[Difference]:
     """The rows of this live generation that differ from what the log comes to, also while it moves on.
 
@@ -37,13 +39,13 @@ async def verify(
     live = Live(processor, log, documents, health, generation)
     replay = Replay(processor, log, scratch, health, generation, told=progress)
     await replay.begin()
-    await replay.to(await live.passed())
+    await replay.to(await live.passed(waiting))
     compared = Comparison(processor.tables, Side(scratch, generation), Side(documents, generation), health)
     await compared.scan()
     for _ in range(LOOKS):
         if not compared.pending or compared.full:
             break
-        await replay.to(await live.passed())
+        await replay.to(await live.passed(waiting))
         await compared.look()
     if compared.pending:
         logger.warning("%s: %d rows changed at every look", processor.name, len(compared.pending))

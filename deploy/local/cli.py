@@ -27,7 +27,7 @@ ACTIONS = {
     "down": ("stop the servers, keep their data", "caas stack down"),
     "status": ("show each server; exit status 3 when one is not up", "caas stack status --json"),
     "clean": ("stop the servers and remove their data and logs", "caas stack clean --dir /tmp/caas-stack"),
-    "env": ("print the settings that point CAAS at the servers", 'eval "$(caas stack env)"'),
+    "env": ("print the settings that point CAAS at the servers, secrets included", 'eval "$(caas stack env)"'),
 }
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 
-from deploy.local import kafka, mongo, process, record, redis, search, start
+from deploy.local import credentials, kafka, mongo, process, record, redis, search, start
 from deploy.local.end import end_all
 from deploy.local.install import Tell, locked
 from deploy.local.process import Process
@@ -73,14 +73,16 @@ class Stack:
             return end_all(self._layout, _PATIENCE_TO_END_ALL, self.tell)
 
     def clean(self) -> tuple[str, ...]:
-        """Stops them all and removes their data, logs and settings. The names of those stopped."""
+        """Stops them all and removes their data, logs, settings and secrets. The names of those stopped."""
         if record.read(self.directory) is None:
+            credentials.forget(self.directory)
             return ()
         with locked(self.directory / _LOCK):
             ended = end_all(self._layout, 0.0, silently)
             for name in record.OWN:
                 if (self.directory / name).exists():
                     shutil.rmtree(self.directory / name)
+            credentials.forget(self.directory)
             (self.directory / record.FILE).unlink(missing_ok=True)
             (self.directory / _LOCK).unlink()
         if not any(self.directory.iterdir()):
@@ -92,8 +94,8 @@ class Stack:
         return tuple(look(server, self._layout) for server in self._servers(""))
 
     def env(self) -> dict[str, str]:
-        """The settings that point CAAS at this stack."""
-        return settings(self.brokers, self.shift)
+        """The settings that point CAAS at this stack, and the secrets of its processes, made at the first call."""
+        return {**settings(self.brokers, self.shift), **credentials.kept(self.directory)}
 
     def names(self) -> tuple[str, ...]:
         """The names that the methods below take."""

@@ -5,7 +5,6 @@
 
 import asyncio
 import secrets
-from pathlib import Path
 from typing import Any
 
 import faust
@@ -22,7 +21,7 @@ from edge.bench.under import Under, ends_of, stand
 from edge.compose import Adapters
 from edge.stopping import on_signals
 from schemas.topics import Partition
-from streams.faust_app import faust_app, run_faust
+from streams.faust_app import app_of, faust_app, run_faust
 from streams.log.kafka_groups import group_of, hold_back
 from streams.processors.messages import Messages
 from streams.worker import Worker
@@ -67,21 +66,7 @@ async def bare(run: FaustRun, known: Settings) -> float:
     """An agent that acknowledges each event and does nothing else."""
     name = f"bench-bare-{secrets.token_hex(4)}"
     await hold_back(known.kafka_bootstrap, name, Filled.of(run.records).start)
-    app = faust.App(
-        id=name,
-        broker=[f"kafka://{server}" for server in known.kafka_bootstrap.split(",")],
-        datadir=Path(known.data) / "faust",
-        store="memory://",
-        key_serializer="raw",
-        value_serializer="raw",
-        topic_allow_declare=False,
-        topic_disable_leader=True,
-        web_enabled=False,
-        worker_redirect_stdouts=False,
-        consumer_auto_offset_reset="earliest",
-        broker_commit_interval=1.0,
-        stream_wait_empty=False,
-    )
+    app = app_of(name, known)
     topics = Messages.topics
     count = 0
 
@@ -97,7 +82,6 @@ async def bare(run: FaustRun, known: Settings) -> float:
 async def main(run: FaustRun) -> None:
     """Run it."""
     known = settings.load()
-    (Path(known.data) / "faust").mkdir(parents=True, exist_ok=True)
     async with compose.opened(compose.adapters(known, "caas-bench")) as found:
         if run.way == "live":
             await live(found, known)

@@ -11,11 +11,15 @@ from typing import Any, Final, TypeVar
 import uvloop
 
 from core import settings
+from core.ports.event_log import LogTruncated
+from core.positions import LogOlderThanStore
 from core.settings import Settings
 
 GC_EVERY: Final = 50_000
 LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
+ASTRAY: Final = (LogOlderThanStore, LogTruncated)
+"""The log and the store do not belong together: nobody may go on with them."""
 T = TypeVar("T")
 
 
@@ -49,10 +53,12 @@ def run(main: Callable[[], Coroutine[Any, Any, T]], *, fast: bool = True) -> T:
         return runner.run(main())
 
 
-def run_or_fail(verb: str, main: Callable[[], Coroutine[Any, Any, None]], *expected: type[Exception]) -> int:
+def run_or_fail(
+    verb: str, main: Callable[[], Coroutine[Any, Any, None]], *expected: type[Exception], fast: bool = True
+) -> int:
     """Run to the end; 1, and why on stderr, when it ends with one of the expected errors, however deep in a group."""
     try:
-        run(main)
+        run(main, fast=fast)
     except BaseException as error:
         found = first_of(error, expected)
         if found is None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from core.settings import Settings
+from core.settings import InvalidSettings, Settings
 from edge.cli import asking
 from edge.cli.progress import Bar
 from edge.cli.up import Address, running_at, system
@@ -38,7 +38,7 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
 def run(args: argparse.Namespace) -> int:
     """0: all is right; 1: the recording is malformed, or could not be played; 3: something was lost or doubled."""
     try:
-        summary = asking.run(functools.partial(run_play, asking.settings_of(args), args))
+        summary = asking.run(functools.partial(run_play, settings_of(args), args))
     except (Malformed, Stalled, TokenRefused, Refused, CommandError, OSError) as error:
         return asking.fail("play", error)
     if args.json:
@@ -50,13 +50,23 @@ def run(args: argparse.Namespace) -> int:
     return 0 if summary.right else 3
 
 
+def settings_of(args: argparse.Namespace) -> Settings:
+    """The settings, and above them what was given. Raises `InvalidSettings`: on the stack a gateway must be named."""
+    found = asking.settings_of(args)
+    if found.adapters == "stack" and not (args.url or found.public_url):
+        raise InvalidSettings("CAAS_PUBLIC_URL: the gateway to play against; or give --url, or --data")
+    return msgspec.structs.replace(
+        found, app_key=args.app_key or found.app_key, app_secret=args.app_secret or found.app_secret
+    )
+
+
 async def run_play(settings: Settings, args: argparse.Namespace) -> Summary:
     """Play against the given gateway, or the embedded system: the one that runs in the directory, else one run here."""
     rows = read(args.file)  # before anything is started for it
     async with AsyncExitStack() as stack:
         if url := args.url or settings.public_url:
-            known = filled(settings)
-            address = Address(url, args.app_key or known.app_key, args.app_secret or known.app_secret)
+            known = filled(settings, "app_key", "app_secret")
+            address = Address(url, known.app_key, known.app_secret)
         else:
             here = msgspec.structs.replace(settings, port=0)
             found = running_at(settings)

@@ -1,12 +1,17 @@
-"""How far long work is: a bar on stderr where a person watches, a line every tenth where nobody does."""
+"""How far long work is: a bar on stderr where a person watches, a line every tenth where nobody does; what it waits for
+is a line every few seconds.
+"""
 
 import sys
+import time
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+FIRST_S: Final = 1.0
+EVERY_S: Final = 5.0
 COLUMNS = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[unit]}"), TimeRemainingColumn())
 
 
@@ -37,4 +42,25 @@ class Bar:
         elif total and (tenths := done * 10 // total) > self._tenths:
             self._tenths = tenths
             sys.stderr.write(f"{self._what}: {done} of {total} {self._unit}\n")
+            sys.stderr.flush()
+
+
+class Waiting:
+    """`show(model, behind)` says on stderr that a verb waits for a read model: after a second, then every five."""
+
+    def __init__(self, verb: str) -> None:
+        self._verb = verb
+        self._model = ""
+        self._next = 0.0
+
+    def show(self, model: str, behind: int) -> None:
+        """It is so many records behind the log; 0: it is waited for no more."""
+        now = time.monotonic()
+        if behind == 0:
+            self._model = ""
+        elif model != self._model:
+            self._model, self._next = model, now + FIRST_S
+        elif now >= self._next:
+            self._next = now + EVERY_S
+            sys.stderr.write(f"{self._verb}: waits for {model}, {behind} records behind the log\n")
             sys.stderr.flush()

@@ -33,7 +33,12 @@ def run(args: argparse.Namespace) -> int:
         report = asking.run(functools.partial(run_rebuild, asking.settings_of(args), args.name, args.accept))
     except Refused as error:
         return asking.fail("rebuild", error)
-    sys.stdout.write((msgspec.json.encode(report).decode() if args.json else str(report)) + "\n")
+    return told(report, as_json=args.json)
+
+
+def told(report: Report, *, as_json: bool) -> int:
+    """Print how it ended; the exit status."""
+    sys.stdout.write((msgspec.json.encode(report).decode() if as_json else str(report)) + "\n")
     return 0 if report.outcome == "switched" else 1
 
 

@@ -2,11 +2,12 @@
 
 import argparse
 import functools
+from typing import Final
 
 import msgspec
 
 from core.health import Health
-from core.settings import InvalidSettings, Settings
+from core.settings import Settings, only_on_the_stack
 from edge import compose
 from edge.cli import asking
 from edge.gateway.app import gateway_app
@@ -14,6 +15,9 @@ from edge.secrets_file import filled
 from edge.serving import gateway, listening, node_running
 from edge.socket.server import socket_app
 from edge.stopping import on_signals, until
+
+NEEDED: Final = {"gateway": ("app_key", "app_secret", "token_secret"), "socket": ("token_secret",)}
+"""The secrets of each service."""
 
 
 def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -30,10 +34,11 @@ def run(args: argparse.Namespace) -> int:
     settings = asking.settings_of(args)
     if args.name == "socket" and args.port is None:
         settings = msgspec.structs.replace(settings, port=settings.socket_port)
-    if settings.adapters == "embedded" and args.name == "socket":
-        raise InvalidSettings("CAAS_ADAPTERS=embedded: an embedded system is one process, start it with `caas up`")
+    if args.name == "socket":
+        only_on_the_stack(settings)
     serve = serve_gateway if args.name == "gateway" else serve_socket
-    return asking.run_or_fail(f"serve {args.name}", functools.partial(serve, filled(settings)), OSError)
+    found = filled(settings, *NEEDED[args.name])
+    return asking.run_or_fail(f"serve {args.name}", functools.partial(serve, found), *asking.ASTRAY, OSError)
 
 
 async def serve_gateway(settings: Settings) -> None:

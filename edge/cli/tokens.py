@@ -23,7 +23,7 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
 
 def run(args: argparse.Namespace) -> int:
     """0: printed; 1: no such user id can be."""
-    found = filled(asking.settings_of(args))
+    found = filled(asking.settings_of(args), "token_secret")
     try:
         token, expires_in = Tokens(found.token_secret, args.ttl or found.token_ttl_s).issue(found.tenant, args.user)
     except ValueError as error:

@@ -9,8 +9,10 @@ import msgspec
 from core.health import Health
 from core.settings import Settings
 from edge.cli import asking
+from edge.cli.progress import Waiting
 from edge.running import caught_up, live_generation, reading
 from edge.transcript import transcript
+from streams.behind import StandsStill
 
 
 def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -23,16 +25,16 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
 
 
 def run(args: argparse.Namespace) -> int:
-    """0: printed whole."""
-    asking.run(functools.partial(print_transcript, asking.settings_of(args)))
-    return 0
+    """0: printed whole; 1: a read model is behind the log and nobody works it."""
+    main = functools.partial(print_transcript, asking.settings_of(args))
+    return asking.run_or_fail("transcript", main, StandsStill)
 
 
 async def print_transcript(settings: Settings) -> None:
     """Wait for the read models, then print."""
     health = Health()
     async with reading(settings, health) as found:
-        await caught_up(found, ("messages", "conversations"), health)
+        await caught_up(found, ("messages", "conversations"), health, Waiting("transcript").show)
         live = [await live_generation(name, found, health) for name in ("messages", "conversations")]
         async for line in transcript(found.documents, settings.tenant, *live):
             sys.stdout.write(msgspec.json.encode(line).decode() + "\n")

@@ -3,7 +3,6 @@
 import argparse
 import functools
 import os
-import socket
 import sys
 import urllib.request
 from collections.abc import AsyncIterator
@@ -23,7 +22,7 @@ from edge.gateway.health import add_health_routes
 from edge.gateway.problems import problems
 from edge.running import working
 from edge.secrets_file import filled
-from edge.serving import gateway, listening, node_running, ready
+from edge.serving import bound, gateway, node_running, port_of, ready, served
 from edge.socket.server import add_routes as add_socket_routes
 from edge.stopping import on_signals, until
 from streams.log.sqlite_file import AlreadyWriting
@@ -55,7 +54,9 @@ def run(args: argparse.Namespace) -> int:
     """0: stopped as asked; 1: the directory is in use or the port is taken."""
     args.data = args.data or os.environ.get("CAAS_DATA", ".caas/data")
     settings = asking.settings_of(args)
-    return asking.run_or_fail("up", functools.partial(stay_up, settings, as_json=args.json), AlreadyWriting, OSError)
+    return asking.run_or_fail(
+        "up", functools.partial(stay_up, settings, as_json=args.json), AlreadyWriting, *asking.ASTRAY, OSError
+    )
 
 
 async def stay_up(settings: Settings, *, as_json: bool) -> None:
@@ -80,10 +81,10 @@ async def system(settings: Settings) -> AsyncIterator[Address]:
         app = web.Application(middlewares=[problems])
         add_health_routes(app, health)
         add_socket_routes(app, sockets)
-        port = settings.port or free_port(settings.host)
-        address = _address(settings, port)
+        at = stack.enter_context(bound(settings.host, settings.port))
+        address = _address(settings, port_of(at))
         add_gateway_routes(app, gateway(settings, address.socket_urls))
-        await stack.enter_async_context(listening(app, settings.host, port))
+        await stack.enter_async_context(served(app, at))
         await ready(health)
         path = data / READY
         path.write_bytes(msgspec.json.encode(address))
@@ -101,14 +102,6 @@ def _address(settings: Settings, port: int) -> Address:
         socket_urls=urls,
         data=str(Path(settings.data).resolve()),
     )
-
-
-def free_port(host: str) -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def running_at(settings: Settings) -> Address | None:

@@ -12,9 +12,11 @@ from core.ports.event_log import LogTruncated
 from core.settings import Settings
 from edge import compose
 from edge.cli import asking
+from edge.cli.progress import Waiting
 from edge.running import caught_up, live_generation, reading
 from projections.search.memory import MemorySearchIndex
 from projections.stores.memory import MemoryDocuments
+from streams.behind import StandsStill
 from streams.compare import Difference
 from streams.processor import Processor
 from streams.verify import verify
@@ -32,7 +34,7 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
 
 
 def run(args: argparse.Namespace) -> int:
-    """0: equal; 1: refused; 3: rows differ."""
+    """0: equal; 1: refused, or a read model is behind the log and nobody works it; 3: rows differ."""
     unknown = sorted(set(args.names) - set(compose.PROCESSORS))
     if unknown:
         return asking.fail("verify", f"there is no read model {', '.join(unknown)}")
@@ -41,6 +43,8 @@ def run(args: argparse.Namespace) -> int:
         found = asking.run(functools.partial(run_verify, asking.settings_of(args), names))
     except LogTruncated as error:
         return asking.fail("verify", f"log_truncated: {error}")
+    except StandsStill as error:
+        return asking.fail("verify", error)
     if args.json:
         sys.stdout.write(msgspec.json.encode(found).decode() + "\n")
     else:
@@ -52,9 +56,9 @@ def run(args: argparse.Namespace) -> int:
 
 async def run_verify(settings: Settings, names: tuple[str, ...]) -> dict[str, list[Difference]]:
     """The differences of each read model."""
-    health = Health()
+    health, waiting = Health(), Waiting("verify")
     async with reading(settings, health) as found:
-        await caught_up(found, names, health)
+        await caught_up(found, names, health, waiting.show)
         return {
             name: await verify(
                 functools.partial(_folding, name),
@@ -63,6 +67,7 @@ async def run_verify(settings: Settings, names: tuple[str, ...]) -> dict[str, li
                 await live_generation(name, found, health),
                 scratch=MemoryDocuments(),
                 health=health,
+                waiting=waiting.show,
             )
             for name in names
         }

@@ -7,7 +7,7 @@ import sys
 from typing import Final
 
 from core.health import Health
-from core.settings import Settings
+from core.settings import Settings, only_on_the_stack
 from edge import compose
 from edge.cli import asking
 from edge.compose import Adapters
@@ -40,14 +40,15 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
 
 
 def run(args: argparse.Namespace) -> int:
-    """0: stopped as asked; 1: a worker crashed; 2: no such processor."""
+    """0: stopped as asked; 1: a worker crashed, or its log is older than its store; 2: no such processor."""
     unknown = sorted(set(args.names) - set(compose.PROCESSORS))
     if unknown:
         sys.stderr.write(f"caas worker: there is no processor {', '.join(unknown)}\n")
         return 2
     found = asking.settings_of(args)
-    asking.run(functools.partial(work, found, args), fast=args.runner == "plain")
-    return 0
+    only_on_the_stack(found)
+    main = functools.partial(work, found, args)
+    return asking.run_or_fail("worker", main, *asking.ASTRAY, fast=args.runner == "plain")
 
 
 async def work(settings: Settings, args: argparse.Namespace) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,13 @@ from deploy.local import process, record
 from deploy.local.server import Layout, StackError
 from deploy.local.stack import Stack
 
+SECRETS = ("CAAS_APP_KEY", "CAAS_APP_SECRET", "CAAS_TOKEN_SECRET")
 REDIS = ("gateway", "socket", "shared", "compliance", "crypto")
 
 
 def test_the_settings_of_one_broker(tmp_path: Path) -> None:
-    assert Stack(tmp_path).env() == {
+    env = Stack(tmp_path).env()
+    assert {name: value for name, value in env.items() if name not in SECRETS} == {
         "CAAS_ADAPTERS": "stack",
         "CAAS_KAFKA_BOOTSTRAP": "127.0.0.1:9092",
         "CAAS_KAFKA_REPLICATION": "1",
@@ -31,6 +34,30 @@ def test_the_settings_of_one_broker(tmp_path: Path) -> None:
         "CAAS_SEARCH_URL": "http://127.0.0.1:9201",
         "CAAS_SEARCH_FLAVOUR": "opensearch",
     }
+
+
+def test_the_secrets_of_a_directory_are_made_once_and_for_their_owner_alone(tmp_path: Path) -> None:
+    first = Stack(tmp_path / "one").env()
+    assert all(len(first[name]) >= 16 for name in SECRETS)
+    assert len(first["CAAS_TOKEN_SECRET"]) >= 32
+    assert Stack(tmp_path / "one", brokers=3, shift=7).env()["CAAS_TOKEN_SECRET"] == first["CAAS_TOKEN_SECRET"]
+    assert Stack(tmp_path / "other").env()["CAAS_TOKEN_SECRET"] != first["CAAS_TOKEN_SECRET"]
+    (file,) = (tmp_path / "one").iterdir()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_secrets_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+    (tmp_path / "secrets.json").write_text("{")
+    with pytest.raises(StackError, match=r"secrets\.json cannot be used"):
+        Stack(tmp_path).env()
+
+
+def test_clean_forgets_the_secrets_with_or_without_servers(tmp_path: Path) -> None:
+    for made in (lambda: None, lambda: recorded(tmp_path)):
+        made()
+        Stack(tmp_path).env()
+        Stack(tmp_path).clean()
+        assert not (tmp_path / "secrets.json").exists()
 
 
 def test_the_settings_of_three_brokers(tmp_path: Path) -> None:

@@ -165,14 +165,15 @@ class System:
     def play(self, recording: Path, *more: str) -> subprocess.Popen[str]:
         """`caas play` in the background."""
         arguments = [str(CAAS), "play", str(recording), "--url", self.url, "--json", *more]
-        return subprocess.Popen(
-            arguments,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=self.play_log.open("wb"),
-            env={**os.environ, **self.environment},
-            text=True,
-        )
+        with self.play_log.open("wb") as log:
+            return subprocess.Popen(
+                arguments,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env={**os.environ, **self.environment},
+                text=True,
+            )
 
     def stop(self) -> None:
         for process in reversed(self.processes.values()):

@@ -50,7 +50,7 @@ async def test_caught_up_waits_for_the_last_record_of_now(settings: Settings) ->
     health = Health()
     async with compose.opened(compose.embedded(settings)) as system:
         await system.log.append(said(ROOM, 1))
-        waiting = asyncio.create_task(caught_up(system, ALL, health, poll_s=0.001))
+        waiting = asyncio.create_task(caught_up(system, ALL, health))
         await asyncio.wait([waiting], timeout=0.1)
         assert not waiting.done()
         async with working(system, settings, health):

@@ -61,3 +61,11 @@ def test_where_all_are_set_nothing_is_written(tmp_path: Path) -> None:
 def test_a_token_secret_that_is_too_short_is_a_wrong_setting(tmp_path: Path) -> None:
     with pytest.raises(InvalidSettings, match="CAAS_TOKEN_SECRET"):
         filled(Settings(data=str(tmp_path), token_secret="t" * 31))
+
+
+def test_on_the_stack_they_are_given_or_missed_and_never_made(tmp_path: Path) -> None:
+    stack = Settings(adapters="stack", data=str(tmp_path / "none"), token_secret="t" * 32)
+    assert filled(stack, "token_secret") == stack
+    with pytest.raises(InvalidSettings, match="CAAS_APP_KEY"):
+        filled(stack, "app_key", "token_secret")
+    assert not (tmp_path / "none").exists()

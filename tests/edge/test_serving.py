@@ -10,7 +10,7 @@ from core.health import Health
 from core.settings import Settings
 from edge import compose
 from edge.gateway.app import gateway_app
-from edge.serving import gateway, listening, node_name, node_running, ready
+from edge.serving import bound, gateway, listening, node_name, node_running, port_of, ready, served
 from edge.socket.server import socket_app
 
 SETTINGS = Settings(token_secret="t" * 32, app_key="k", app_secret="s", drain_ms=100)
@@ -28,6 +28,19 @@ async def test_a_port_that_is_taken_is_an_error_and_one_that_was_left_is_free() 
                 pytest.fail("two listen")
     async with listening(web.Application(), "127.0.0.1", port) as again:
         assert again == port
+
+
+async def test_a_port_is_held_from_before_it_is_served() -> None:
+    with bound("127.0.0.1", 0) as at:
+        with pytest.raises(OSError, match="in use"), bound("127.0.0.1", port_of(at)):
+            pytest.fail("two hold it")
+        app = gateway_app(gateway(SETTINGS, []), Health())
+        async with (
+            served(app, at),
+            aiohttp.ClientSession() as session,
+            session.get(f"http://127.0.0.1:{port_of(at)}/livez") as answer,
+        ):
+            assert answer.status == 200
 
 
 async def test_the_gateway_names_the_sockets_it_was_given() -> None:

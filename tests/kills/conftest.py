@@ -1,6 +1,5 @@
 """Stacks of their own on ports of their own, and the system on them as real processes."""
 
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,9 +20,6 @@ def system_on(directory: Path, brokers: int) -> Iterator[tuple[Stack, System]]:
     stack = Stack(directory / "stack", brokers=brokers, shift=SHIFT)
     environment = {
         "CAAS_DATA": str(directory / "data"),
-        "CAAS_APP_KEY": "tests",
-        "CAAS_APP_SECRET": secrets.token_urlsafe(16),
-        "CAAS_TOKEN_SECRET": secrets.token_urlsafe(32),
         "CAAS_HEARTBEAT_MS": "5000",
     }
     system = System(directory, environment)

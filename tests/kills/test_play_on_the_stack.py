@@ -5,7 +5,7 @@ import time
 import pytest
 
 from deploy.local.stack import Stack
-from tests.e2e.processes import System, status_of, within
+from tests.e2e.processes import System, body_of, status_of, within
 from tests.kills.playing import ROWS, played
 
 pytestmark = [pytest.mark.stack, pytest.mark.kills, pytest.mark.timeout(400)]
@@ -29,9 +29,9 @@ def test_a_process_killed_in_the_middle(one_broker: tuple[Stack, System], victim
 
 OUTAGES = {
     "mongo": ("freeze", "thaw", "mongo", 30, "messages-1"),
-    "redis": ("stop", "start", "redis-socket", 30, None),
+    "redis": ("stop", "start", "redis-socket", 30, "socket-1"),
     "search": ("stop", "start", "search", 30, "search-1"),
-    "kafka": ("freeze", "thaw", "kafka-1", 15, None),
+    "kafka": ("freeze", "thaw", "kafka-1", 15, "socket-1"),
 }
 
 
@@ -43,10 +43,10 @@ def test_a_server_away_in_the_middle(one_broker: tuple[Stack, System], outage: s
     def disturb() -> None:
         getattr(stack, away)(name)
         until = time.monotonic() + seconds
-        if waits is not None:
-            url = system.processes[waits].ready_url
-            assert url is not None
-            within(seconds, f"{waits} is not ready", lambda: status_of(url) == 503)
+        url = system.processes[waits].ready_url
+        assert url is not None
+        within(seconds, f"{waits} is not ready", lambda: status_of(url) == 503)
+        print(f"{outage}: {waits} is not ready after {time.monotonic() + seconds - until:.1f} s: {body_of(url)}")
         time.sleep(max(0.0, until - time.monotonic()))
         getattr(stack, back)(name)
         for process in system.processes.values():

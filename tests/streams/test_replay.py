@@ -4,8 +4,9 @@ import pytest
 
 from core.ports.event_log import LogTruncated
 from schemas.topics import MESSAGE_SENT, partition_of
-from streams import replay
-from streams.replay import Live, Replay, StandsStill, needs_all
+from streams import behind
+from streams.behind import StandsStill
+from streams.replay import Live, Replay, needs_all
 from tests.streams.world import ShortLog, World, said
 
 AT = partition_of(MESSAGE_SENT, b"room")
@@ -52,7 +53,7 @@ async def test_the_live_generation_stands_where_its_checkpoints_are(world: World
 async def test_a_live_generation_that_stands_still_behind_the_log_is_told(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(replay, "STANDS_STILL_S", 0.1)
+    monkeypatch.setattr(behind, "STANDS_STILL_S", 0.1)
     await world.append(said("room", 1))
     with pytest.raises(StandsStill):
         await live(world).passed()

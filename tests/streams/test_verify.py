@@ -7,9 +7,9 @@ import pytest
 from core.ports.documents import Place
 from core.ports.event_log import LogTruncated
 from projections.stores.memory import MemoryDocuments
-from streams import replay
+from streams import behind
+from streams.behind import StandsStill
 from streams.compare import Difference
-from streams.replay import StandsStill
 from streams.verify import verify
 from tests.streams.test_rebuild import chatting, filled, row_of
 from tests.streams.world import HEADS, ROWS, ShortLog, World
@@ -59,7 +59,7 @@ async def test_a_log_without_its_beginning_is_refused(world: World) -> None:
 
 
 async def test_a_generation_that_nobody_works_is_told(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(replay, "STANDS_STILL_S", 0.1)
+    monkeypatch.setattr(behind, "STANDS_STILL_S", 0.1)
     await filled(world, 30)
     with pytest.raises(StandsStill):
         await verified(world)

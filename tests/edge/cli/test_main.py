@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -49,3 +50,34 @@ def test_a_secret_that_is_too_short_is_a_wrong_setting(caas: Caas) -> None:
     for verb in (("up", "--port", "0"), ("token", "ann"), ("serve", "gateway")):
         said = caas(*verb, CAAS_TOKEN_SECRET="short", CAAS_APP_KEY="k", CAAS_APP_SECRET="s")
         assert (said.status, said.err) == (2, f"caas {verb[0]}: CAAS_TOKEN_SECRET: it needs at least 32 bytes\n")
+
+
+SECRETS = ("CAAS_APP_KEY", "CAAS_APP_SECRET", "CAAS_TOKEN_SECRET")
+
+
+@pytest.mark.parametrize(
+    ("verb", "needs"),
+    [
+        (("token", "ann"), SECRETS[2:]),
+        (("serve", "gateway"), SECRETS),
+        (("serve", "socket"), SECRETS[2:]),
+        (("play", "{file}", "--url", "http://127.0.0.1:1"), SECRETS[:2]),
+        (("play", "{file}"), ("CAAS_PUBLIC_URL",)),
+    ],
+)
+def test_on_the_stack_each_verb_asks_for_what_it_needs(
+    caas: Caas, tmp_path: Path, verb: tuple[str, ...], needs: tuple[str, ...]
+) -> None:
+    file = tmp_path / "empty.jsonl"
+    file.touch()
+    said = caas(*(word.format(file=file) for word in verb), CAAS_ADAPTERS="stack", CAAS_DATA=str(tmp_path / "data"))
+    assert (said.status, said.out) == (2, "")
+    asked = said.err.removeprefix(f"caas {verb[0]}: ").splitlines()
+    assert [line.partition(": ")[0] for line in asked] == list(needs)
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize("verb", [("serve", "socket"), ("worker",)])
+def test_what_is_a_process_of_its_own_on_the_stack_is_refused_embedded(caas: Caas, verb: tuple[str, ...]) -> None:
+    said = caas(*verb)
+    assert (said.status, "start it with `caas up`" in said.err) == (2, True)
