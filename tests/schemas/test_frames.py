@@ -69,6 +69,8 @@ def test_hello_tells_every_limit() -> None:
         "in_flight": commands.IN_FLIGHT,
         "members_per_command": commands.MEMBERS_PER_COMMAND,
         "sync_rows": commands.SYNC_ROWS,
+        "commands_per_s": commands.COMMANDS_PER_S,
+        "commands_burst": commands.COMMANDS_BURST,
     }
     assert said["data"]["protocol"] == "caas.v1"
 
