@@ -13,7 +13,7 @@ FRAME_BYTES: Final = 65_536
 TEXT_CHARS: Final = 20_000
 IN_FLIGHT: Final = 64
 COMMANDS_PER_S: Final = 100
-COMMANDS_BURST: Final = 200
+COMMANDS_BURST: Final = 100
 """How fast one connection is read, unless a node is set otherwise."""
 MEMBERS_PER_COMMAND: Final = 500
 SYNC_ROWS: Final = 1_000
