@@ -4,33 +4,36 @@ A no that rests on what we have not seen, and a "changes nothing" of a conversat
 after the views have passed everything that was in the log when the first was made.
 """
 
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
-from core.domain import conversation, message
+from core import grounds
+from core.about import Acting, conversation_of, event_id_of, message_of, named_by
+from core.domain import content, conversation, conversing, message, reaction
 from core.domain.decision import Context, Rejected
+from core.grounds import MEMBERSHIP, REACTIONS, Ground
 from core.ports.memberships import Memberships, NotReady
 from core.ports.messages import Messages
 from schemas import envelope, ids
 from schemas.commands import (
     NAME_OF,
-    AddParticipants,
+    AddReaction,
     ConversationCommand,
     CreateConversation,
     DeleteMessage,
     EditMessage,
-    LeaveConversation,
-    MessageCommand,
-    RemoveParticipants,
+    ForwardMessage,
+    PinMessage,
+    RemoveReaction,
     SendMessage,
 )
 from schemas.envelope import Record
-from schemas.events import ConversationEvent, MessageEvent, MessageRejected
+from schemas.events import ConversationEvent, MessageEvent, MessageRejected, ParticipantsAdded, ParticipantsRemoved
 
-MEMBERSHIP: Final = "membership"
-MESSAGES: Final = "messages"
-RESTS_ON_MEMBERSHIP: Final = frozenset({"conversation_not_found", "not_a_participant", "not_allowed"})
-RESTS_ON_MESSAGES: Final = frozenset({"message_not_found"})
+
+async def nothing_before() -> None:
+    """Nothing is under way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +64,10 @@ class Handler:
         self._messages = messages
         self._source = source
 
-    def at_once(self, command: MessageCommand | ConversationCommand, context: Context) -> Append | None:
-        """The hot path: a plain send by a known member, decided without waiting; None where more must be known."""
+    def at_once(self, command: Acting, context: Context) -> Append | None:
+        """The hot path: a send that answers none, by a known member, decided without waiting; None where more must be
+        known. Raises `Rejected` where nothing more could change the no.
+        """
         if not isinstance(command, SendMessage) or command.reply_to is not None or not self._memberships.fresh:
             return None
         found = self._memberships.get(command.conversation_id)
@@ -71,27 +76,44 @@ class Handler:
         return self._said(command, message.send(message.Absent(), command, found, context), context)
 
     async def decide(
-        self, command: MessageCommand | ConversationCommand, context: Context, *, retry: bool = False
+        self,
+        command: Acting,
+        context: Context,
+        *,
+        retry: bool = False,
+        settled: Callable[[], Awaitable[object]] = nothing_before,
     ) -> Decision:
-        """Any command. Raises `Rejected` (proved), `NotReady`, `Unavailable`."""
+        """Any command. Raises `Rejected` (proved), `NotReady`, `Unavailable`.
+
+        `settled` returns when what the same session asked before is durable: only then does the log's end count it.
+        """
         if not self._memberships.fresh:
             raise NotReady("this node's view of conversations is behind")
-        where, proved = conversation_of(command, context), set[str]()
+        proved = set[Ground]()
         while True:
             try:
                 decision = await self._decide(command, context, retry)
-                if isinstance(decision, Append) or isinstance(command, MessageCommand) or MEMBERSHIP in proved:
+                rests_on = [] if isinstance(decision, Append) else grounds.of_unchanged(command, context)
+                if proved.issuperset(rests_on):
                     return decision
-                needed = MEMBERSHIP
             except Rejected as no:
-                needed = rests_on(command, no)
-                if not needed or needed in proved:
+                rests_on = grounds.of_no(command, no, context)
+                if proved.issuperset(rests_on):
                     raise
-            await (self._memberships if needed == MEMBERSHIP else self._messages).prove(where)
-            proved.add(needed)
+            await settled()
+            await self._prove(ground for ground in rests_on if ground not in proved)
+            proved.update(rests_on)
 
-    def rejection(self, command: MessageCommand | ConversationCommand, no: Rejected, context: Context) -> Record:
+    async def _prove(self, needed: Iterable[Ground]) -> None:
+        for view, conversation_id in needed:
+            if view == MEMBERSHIP:
+                await self._memberships.prove(conversation_id)
+            else:
+                await self._messages.prove(conversation_id, with_reactions=view == REACTIONS)
+
+    def rejection(self, command: Acting, no: Rejected, context: Context) -> Record:
         """The record that keeps a no: who asked what and why not, no content."""
+        says = isinstance(command, SendMessage | ForwardMessage)
         event = MessageRejected(
             tenant=context.tenant,
             at=context.at,
@@ -99,49 +121,71 @@ class Handler:
             command=NAME_OF[type(command)],
             code=no.code,
             conversation_id=conversation_of(command, context),
-            message_id=command.message_id if isinstance(command, EditMessage | DeleteMessage) else None,
+            message_id=None if says else named_by(command),
         )
         key = ids.derive(context.tenant, context.correlation_id, context.actor, event.command, no.code)
         return self._record(event, key, context)
 
-    async def _decide(self, command: MessageCommand | ConversationCommand, context: Context, retry: bool) -> Decision:
-        if isinstance(command, SendMessage | EditMessage | DeleteMessage):
-            return await self._message(command, context, retry)
-        state = self._memberships.get(conversation_of(command, context))
-        conversation.decide(state, command, context)  # a no needs no head
-        head = 0 if state is None else await self._messages.head(state.conversation_id)
-        return self._conversed(command, conversation.decide(state, command, context, head), context)
+    async def _decide(self, command: Acting, context: Context, retry: bool) -> Decision:
+        match command:
+            case SendMessage() | ForwardMessage() | EditMessage() | DeleteMessage():
+                return await self._message(command, context, retry)
+            case AddReaction() | RemoveReaction():
+                return await self._reaction(command, context)
+            case _:
+                return await self._conversation(command, context)
 
-    async def _message(self, command: MessageCommand, context: Context, retry: bool) -> Decision:
-        if retry and isinstance(command, SendMessage) and (known := await self._repeated(command, context)):
-            return known
+    async def _message(self, command: message.Command, context: Context, retry: bool) -> Decision:
+        if retry and isinstance(command, SendMessage | ForwardMessage):
+            known = await self._repeated(command, context)
+            if known is not None:
+                return known
         where = conversation.entered(self._memberships.get(command.conversation_id), command.conversation_id, context)
-        state: message.State = message.Absent()
-        if not isinstance(command, SendMessage):
-            state = await self._messages.state(command.message_id)
-        elif command.reply_to is not None:
-            state = await self._messages.state(command.reply_to)
-        decided = message.decide(state, command, where, context)
+        named = named_by(command)
+        state: message.State = message.Absent() if named is None else await self._messages.state(named)
+        source = self._memberships.get(command.from_conversation_id) if isinstance(command, ForwardMessage) else None
+        decided = message.decide(state, command, where, context, source)
         if not decided:
             return Unchanged({"message_id": message_of(command, context), "level": "persisted"})
         return self._said(command, decided[0], context)
 
-    async def _repeated(self, command: SendMessage, context: Context) -> Unchanged | None:
-        """The answer to a send that says it may be a repeat and is one. Raises `Rejected` when its body is another."""
+    async def _repeated(self, command: SendMessage | ForwardMessage, context: Context) -> Unchanged | None:
+        """The answer to what says that it may be a repeat and is one. Raises `Rejected` when its body is another."""
         message_id = message_of(command, context)
         found = await self._messages.sent(message_id)
         if found is None:
             return None
-        if found != (command.text, command.reply_to):
+        if found != content.of_command(command):
             raise Rejected("idempotency_conflict")
         return Unchanged({"message_id": message_id, "level": "persisted"})
 
-    def _said(self, command: MessageCommand, event: MessageEvent, context: Context) -> Append:
+    async def _reaction(self, command: reaction.ReactionCommand, context: Context) -> Decision:
+        where = conversation.entered(self._memberships.get(command.conversation_id), command.conversation_id, context)
+        target, event_id = await self._messages.target(command.message_id), event_id_of(command, context)
+        folded = target.folded.get(event_id)
+        if folded is not None and folded != command.emoji:
+            raise Rejected("idempotency_conflict")
+        decided = reaction.decide(target, command, where, context) if folded is None else []
+        if not decided:
+            return Unchanged({"message_id": command.message_id, "level": "persisted"})
+        reply = {"message_id": command.message_id, "level": "accepted"}
+        return Append(self._record(decided[0], event_id, context), event_id, hash(command.emoji), reply)
+
+    async def _conversation(self, command: ConversationCommand, context: Context) -> Decision:
+        state = self._memberships.get(conversation_of(command, context))
+        about: message.State = message.Absent()
+        if isinstance(command, PinMessage):
+            about = await self._messages.state(command.message_id)
+        decided = conversing.decide(state, command, context, about=about)
+        if decided and isinstance(decided[0], ParticipantsAdded | ParticipantsRemoved):  # from where, or up to where
+            head = await self._messages.head(decided[0].conversation_id)
+            decided = conversing.decide(state, command, context, head)
+        return self._conversed(command, decided, context)
+
+    def _said(self, command: message.Command, event: message.Event, context: Context) -> Append:
         event_id = event.message_id if isinstance(command, SendMessage) else event_id_of(command, context)
-        text = None if isinstance(command, DeleteMessage) else command.text
-        root = command.reply_to if isinstance(command, SendMessage) else None
         reply = {"message_id": event.message_id, "level": "accepted"}
-        return Append(self._record(event, event_id, context), event_id, hash((text, root)), reply)
+        return Append(self._record(event, event_id, context), event_id, _hash(command), reply)
 
     def _conversed(self, command: ConversationCommand, decided: list[ConversationEvent], context: Context) -> Decision:
         conversation_id = conversation_of(command, context)
@@ -149,8 +193,8 @@ class Handler:
             return Unchanged({"conversation_id": conversation_id, "level": "persisted"})
         event_id = event_id_of(command, context)
         reply = {"conversation_id": conversation_id, "level": "accepted"}
-        content = 0 if isinstance(command, CreateConversation) else hash(str(command))  # to open is to open
-        return Append(self._record(decided[0], event_id, context), event_id, content, reply)
+        said = 0 if isinstance(command, CreateConversation) else hash(str(command))  # to open is to open
+        return Append(self._record(decided[0], event_id, context), event_id, said, reply)
 
     def _record(self, event: MessageEvent | ConversationEvent | MessageRejected, key: str, context: Context) -> Record:
         return envelope.encode(
@@ -158,34 +202,12 @@ class Handler:
         )
 
 
-def rests_on(command: MessageCommand | ConversationCommand, no: Rejected) -> str:
-    """Which view a no rests on, and must be proved of; empty where it rests on what is known and cannot change."""
-    if no.code in RESTS_ON_MEMBERSHIP or (no.code == "not_the_author" and isinstance(command, DeleteMessage)):
-        return MEMBERSHIP
-    return MESSAGES if no.code in RESTS_ON_MESSAGES else ""
-
-
-def conversation_of(command: MessageCommand | ConversationCommand, context: Context) -> str:
-    """The conversation a command is about."""
-    return conversation.id_of(command, context) if isinstance(command, CreateConversation) else command.conversation_id
-
-
-def message_of(command: MessageCommand, context: Context) -> str:
-    """The message a command is about."""
-    if isinstance(command, SendMessage):
-        return ids.message_id(context.tenant, command.conversation_id, context.actor, command.client_msg_id)
-    return command.message_id
-
-
-def event_id_of(command: MessageCommand | ConversationCommand, context: Context) -> str:
-    """The id of the event a command appends: the same for every retry of it, on any node, for ever."""
+def _hash(command: message.Command) -> int:
+    """Of what must not differ in a retry."""
     match command:
-        case SendMessage():
-            return message_of(command, context)
-        case EditMessage() | DeleteMessage():
-            aggregate = command.message_id
-        case CreateConversation() | AddParticipants() | RemoveParticipants() | LeaveConversation():
-            aggregate = conversation_of(command, context)
-    key = "" if isinstance(command, DeleteMessage | CreateConversation) else command.client_key
-    key = context.correlation_id if key is None else key
-    return ids.derive(context.tenant, aggregate, context.actor, NAME_OF[type(command)], key)
+        case SendMessage() | ForwardMessage():
+            return content.hash_of(command)
+        case EditMessage():
+            return hash((command.text, command.ciphertext))
+        case DeleteMessage():
+            return 0

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from schemas.commands import COMMANDS_BURST, COMMANDS_PER_S
+from schemas.bounds import COMMANDS_BURST, COMMANDS_PER_S
 
 
 class Pace(NamedTuple):

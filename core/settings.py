@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta
 
-from schemas.commands import COMMANDS_BURST, COMMANDS_PER_S
+from schemas.bounds import COMMANDS_BURST, COMMANDS_PER_S
 
 PREFIX: Final = "CAAS_"
 Port = Annotated[int, Meta(ge=0, le=65535)]

@@ -1,29 +1,24 @@
 """Conversations: one facet holds the folded state whole, so that a crash never leaves half of it.
 
-- table `conversations`, facet `updated` `{pos, n, kind, title, external_id, created_by, created_at, members}`,
-  `members` a list of `[user_id, role, [[from_seq, until_seq], …]]`
+- table `conversations`, facet `updated` `{pos, n, kind, title, external_id, created_by, created_at, avatar, metadata,
+  pins, members}`, `metadata` JSON text, `members` a list of `[user_id, role, [[from_seq, until_seq], …]]`
 - table `participants`, one row per (conversation, user), facet `updated` `{pos, role, present, intervals}`: derived
-- table `changes`, one row per event, facet `change` `{pos, n, applied, …view}`: the conversation lane, and what
-  tells a repeat. It is saved first, so a state that covers a position proves that its change can be seen.
+- table `changes`, one row per event, facet `change` `{pos, n, applied, …}` (projections.changes): the conversation
+  lane, and what tells a repeat. It is saved first, so a state that covers a position proves that its change can be
+  seen.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-import msgspec
-
-from core.domain.conversation import Conversation, Interval, Member, applies, evolve
+from core.domain import metadata
+from core.domain.conversation import Conversation, Interval, Member, State, evolve
 from core.ports.documents import Facet, Index, Row, Table, Write
-from projections.facts import Fact, Heads
-from schemas.events import (
-    ConversationChanged,
-    ConversationCreated,
-    ConversationEvent,
-    ParticipantsAdded,
-    ParticipantsRemoved,
-)
-from schemas.views import ChangeView, ConversationView, ParticipantView
+from projections.changes import change_of, differs, users_of
+from projections.facts import Fact, Heads, Inconsistent
+from schemas.events import ConversationEvent
+from schemas.views import ConversationView, ParticipantView
 
 MODEL: Final = "conversations"
 LANE: Final = "conversation"
@@ -35,16 +30,22 @@ HEADS: Final = Table(MODEL, "heads")
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A fact with its number and the state once it was folded. A `repeat` was told before under the same id,
-    `conflict` with another body.
+    """A fact with its number, what it came to (`change`, a facet of `changes`) and the state once it was folded.
+
+    A `repeat` was told before under the same id, `conflict` with another body.
     """
 
     fact: Fact
     n: int
     repeat: bool
-    applied: bool
+    change: Mapping[str, Any]
     after: Conversation | None
     conflict: bool = False
+
+    @property
+    def applied(self) -> bool:
+        """Whether it changed anything."""
+        return bool(self.change["applied"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,37 +73,32 @@ class _Folding:
 
     def tell(self, fact: Fact) -> Told:
         key, position = fact.envelope.subject, fact.position
+        event = conversation_event(fact)
         change = self.changes.get(fact.envelope.id)
         pos, state = self.states.get(key, (-1, None))
         if change is not None and change["pos"] < position:
-            conflict = _differs(change, fact)
-            return Told(fact, change["n"], repeat=True, applied=change["applied"], after=state, conflict=conflict)
+            return Told(fact, change["n"], repeat=True, change=change, after=state, conflict=differs(change, event))
         n = self.heads.number(key, LANE, position, None if change is None else change["n"])
-        event = conversation_event(fact)
+        after = state
         if position > pos:
-            applied = event is not None and applies(state, event)
-            state = counted(state, event, n)
-            self.states[key] = (position, state)
-        else:
-            applied = change is None or bool(change["applied"])
-        self.touched.setdefault(key, {}).update(dict.fromkeys(users_of(event), position))
+            after = counted(state, event, n)
+            self.states[key] = (position, after)
+        elif change is None:
+            raise Inconsistent(f"the state of {key} covers {position}, which has no change")
         if change is None:
-            self._write(fact, n, applied)
-        return Told(fact, n, repeat=False, applied=applied, after=state)
+            change = self._change(fact, n, event, state, after)
+        self.touched.setdefault(key, {}).update(dict.fromkeys(users_of(event), position))
+        return Told(fact, n, repeat=False, change=change, after=after)
 
-    def _write(self, fact: Fact, n: int, applied: bool) -> None:
-        facet = {"pos": fact.position, "n": n, "applied": applied, **change_of(fact, n)}
+    def _change(
+        self, fact: Fact, n: int, event: ConversationEvent | None, before: Conversation | None, after: State
+    ) -> Facet:
+        applied = event is not None and after is not None and (before is None or replace(after, n=before.n) != before)
+        facet = {"pos": fact.position, "applied": applied, **change_of(fact, n, event, before, after)}
         self.changes[fact.envelope.id] = facet
         fixed = {"tenant": fact.envelope.tenant, "conversation_id": fact.envelope.subject}
         self.written[fact.envelope.id] = Write(fact.envelope.id, fixed, {"change": facet})
-
-
-def _differs(told: Mapping[str, Any], fact: Fact) -> bool:
-    """Whether a repeat asks for something else than the first did; to open a conversation again is to open it."""
-    again = change_of(fact, told["n"])
-    if again["change"] in {"created", "unreadable"}:
-        return False
-    return any(again[name] != told[name] for name in ("participants", "title"))
+        return facet
 
 
 def fold(facts: Sequence[Fact], rows: Mapping[str, Row], changes: Mapping[str, Row], heads: Heads) -> Folded:
@@ -131,58 +127,13 @@ def fold(facts: Sequence[Fact], rows: Mapping[str, Row], changes: Mapping[str, R
 
 def conversation_event(fact: Fact) -> ConversationEvent | None:
     """The event of a fact of this topic; None when it cannot be read."""
-    match fact.event:
-        case ConversationCreated() | ConversationChanged() | ParticipantsAdded() | ParticipantsRemoved():
-            return fact.event
-        case _:
-            return None
+    return fact.event if isinstance(fact.event, ConversationEvent) else None
 
 
-def counted(state: Conversation | None, event: ConversationEvent | None, n: int) -> Conversation | None:
+def counted(state: State, event: ConversationEvent | None, n: int) -> State:
     """The state after the event that is the `n`-th of its lane; an unreadable one only counts."""
     after = state if event is None else evolve(state, event)
     return None if after is None else replace(after, n=n)
-
-
-def users_of(event: ConversationEvent | None) -> Sequence[str]:
-    """Whom an event names."""
-    match event:
-        case ConversationCreated() | ParticipantsAdded() | ParticipantsRemoved():
-            return list(event.participants)
-        case _:
-            return ()
-
-
-def change_of(fact: Fact, n: int) -> dict[str, Any]:
-    """A `ChangeView` as a facet's fields; an unreadable event's change is `unreadable`."""
-    event = conversation_event(fact)
-    if event is None:
-        view = ChangeView(
-            conversation_id=fact.envelope.subject,
-            change="unreadable",
-            actor=fact.envelope.actor,
-            at=fact.envelope.time,
-            n=n,
-        )
-    else:
-        view = ChangeView(
-            conversation_id=event.conversation_id,
-            change=fact.envelope.type.split(".")[2],
-            actor=event.actor,
-            at=event.at,
-            n=n,
-            participants=list(users_of(event)),
-            title=getattr(event, "title", None),
-            external_id=getattr(event, "external_id", None),
-            at_seq=getattr(event, "at_seq", None),
-        )
-    fields: dict[str, Any] = msgspec.to_builtins(view)
-    return fields
-
-
-def change_view(row: Row) -> ChangeView:
-    """What a client sees of a row of `changes`."""
-    return msgspec.convert(row["change"], ChangeView)
 
 
 def facet_of_state(position: int, state: Conversation) -> Facet:
@@ -195,6 +146,9 @@ def facet_of_state(position: int, state: Conversation) -> Facet:
         "external_id": state.external_id,
         "created_by": state.created_by,
         "created_at": state.created_at,
+        "avatar": state.avatar,
+        "metadata": state.metadata,
+        "pins": list(state.pins),
         "members": [[user, member.role, _intervals(member)] for user, member in state.members.items()],
     }
 
@@ -210,6 +164,9 @@ def state_of(row: Row) -> Conversation:
         created_at=facet["created_at"],
         external_id=facet["external_id"],
         title=facet["title"],
+        avatar=facet.get("avatar"),
+        metadata=facet.get("metadata"),
+        pins=tuple(facet.get("pins", ())),
         n=facet["n"],
         members={
             user: Member(role, tuple(Interval(start, until) for start, until in intervals))
@@ -232,17 +189,8 @@ def _participant(position: int, state: Conversation, user: str) -> Write:
     return Write(f"{state.conversation_id}:{user}", fixed, {"updated": facet})
 
 
-def view(state: Conversation, seq: int, *, participants: bool) -> ConversationView:
-    """What a client sees of a conversation whose last message is number `seq`."""
-    people = [
-        ParticipantView(
-            user_id=user,
-            role=member.role,
-            present=member.present,
-            intervals=[(stay.from_seq, stay.until_seq) for stay in member.intervals],
-        )
-        for user, member in state.members.items()
-    ]
+def view(state: Conversation, seq: int, *, whole: bool) -> ConversationView:
+    """What a member sees of a conversation whose last message is number `seq`; `whole` with all that it holds."""
     return ConversationView(
         conversation_id=state.conversation_id,
         kind=state.kind,
@@ -252,5 +200,28 @@ def view(state: Conversation, seq: int, *, participants: bool) -> ConversationVi
         created_at=state.created_at,
         n=state.n,
         seq=seq,
-        participants=people if participants else None,
+        avatar=state.avatar,
+        metadata=metadata.of_text(state.metadata) if whole else None,
+        pins=list(state.pins) if whole else None,
+        participants=[_person(user, member) for user, member in state.members.items()] if whole else None,
     )
+
+
+def past_view(state: Conversation, n: int, seq: int, user_id: str) -> ConversationView:
+    """What someone sees who was in it up to change `n` and message `seq`: not what it is today."""
+    return ConversationView(
+        conversation_id=state.conversation_id,
+        kind=state.kind,
+        external_id=state.external_id,
+        title=None,
+        created_by=state.created_by,
+        created_at=state.created_at,
+        n=n,
+        seq=seq,
+        participants=[_person(user_id, state.members[user_id])],
+    )
+
+
+def _person(user: str, member: Member) -> ParticipantView:
+    stays = [(stay.from_seq, stay.until_seq) for stay in member.intervals]
+    return ParticipantView(user_id=user, role=member.role, present=member.present, intervals=stays)

@@ -40,6 +40,11 @@ class Heads:
         }
         self.moved: dict[str, dict[str, Facet]] = {}
 
+    def covers(self, key: str, lane: str, position: int) -> bool:
+        """Whether the record at `position` has been numbered."""
+        head = self._lanes.get((key, lane))
+        return head is not None and position <= head["pos"]
+
     def number(self, key: str, lane: str, position: int, known: int | None) -> int:
         """The rank of the record at `position`; `known` is the number its row has, None when it has none yet.
 

@@ -1,8 +1,10 @@
-"""Messages: three facets from three topics, numbered in three lanes, merged into what a reader sees.
+"""Messages: four facets from four topics, numbered in four lanes, merged into what a reader sees.
 
-- `sent`    `{pos, n, id, sender, client_msg_id, text, reply_to, conversation_n, at, correlation_id, unreadable}`
-- `edited`  `{pos, n, versions: [{pos, n, id, by, at, text}]}`
+- `sent`    `{pos, n, id, sender, client_msg_id, text, reply_to, conversation_n, at, correlation_id, unreadable}`, and
+  what it carries beside its text (projections.contents)
+- `edited`  `{pos, n, versions: [{pos, n, id, by, at, text}]}`, each with what it carries
 - `deleted` `{pos, n, versions: [{pos, n, id, by, at}]}`
+- `reaction` see projections/reactions.py; of its topic reactions alone count
 
 The row's id is the message's; where the body cannot be read it is the event's, which for `sent` is the same.
 """
@@ -11,17 +13,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from core.domain import message
+from core.domain import content, message
 from core.ports.documents import Facet, Index, Row, Table, Write
+from projections import contents, reactions
 from projections.facts import Fact, Heads, facet_of
 from schemas import topics
-from schemas.events import MessageDeleted, MessageEdited, MessageEvent, MessageSent
-from schemas.views import MessageView
+from schemas.events import MessageDeleted, MessageEdited, MessageSent, Reacted
+from schemas.views import MessageView, VersionView
 
 MODEL: Final = "messages"
-LANE_OF: Final = {topics.MESSAGE_SENT: "sent", topics.MESSAGE_EDITED: "edited", topics.MESSAGE_DELETED: "deleted"}
+CONTENT_LANE_OF: Final = {
+    topics.MESSAGE_SENT: "sent",
+    topics.MESSAGE_EDITED: "edited",
+    topics.MESSAGE_DELETED: "deleted",
+}
+"""What a message says rests on these alone."""
+LANE_OF: Final = {**CONTENT_LANE_OF, topics.USER_ACTION: reactions.LANE}
+THREAD: Final = Index("thread", ("conversation_id", "sent.thread_root"), "sent.n")
 ROWS: Final = Table(
-    MODEL, "messages", tuple(Index(lane, ("conversation_id",), f"{lane}.n") for lane in ("sent", "edited", "deleted"))
+    MODEL,
+    "messages",
+    (*(Index(lane, ("conversation_id",), f"{lane}.n") for lane in LANE_OF.values()), THREAD),
 )
 HEADS: Final = Table(MODEL, "heads")
 
@@ -50,7 +62,7 @@ class Folded:
 def row_id(fact: Fact) -> str:
     """The id of the row that a fact is about."""
     match fact.event:
-        case MessageSent() | MessageEdited() | MessageDeleted():
+        case MessageSent() | MessageEdited() | MessageDeleted() | Reacted():
             return fact.event.message_id
         case _:
             return fact.envelope.id
@@ -83,12 +95,31 @@ def _number(fact: Fact, found: dict[str, dict[str, Any]], heads: Heads) -> Numbe
     lane, key, conversation_id = LANE_OF[fact.topic], row_id(fact), fact.envelope.subject
     row = found.setdefault(key, {"tenant": fact.envelope.tenant, "conversation_id": conversation_id})
     facet = facet_of(row, lane)
+    if lane == reactions.LANE:
+        return _reacted(fact, row, key, heads)
     told = told_in(facet, lane, fact.envelope.id)
     if told is not None and told["pos"] < fact.position:
-        return Numbered(fact, lane, key, told["n"], repeat=True, conflict=_differs(told, fact.event))
+        return Numbered(fact, lane, key, told["n"], repeat=True, conflict=_differs(row, key, told, fact.event))
     n = heads.number(conversation_id, lane, fact.position, None if told is None else told["n"])
     if told is None:
         row[lane] = sent_facet(fact, n) if lane == "sent" else added_version(facet, fact, n)
+    return Numbered(fact, lane, key, n)
+
+
+def _reacted(fact: Fact, row: dict[str, Any], key: str, heads: Heads) -> Numbered:
+    """As above, for a reaction. One that lay beyond the limit when it was folded has the facet's newest number."""
+    lane, facet, conversation_id = reactions.LANE, facet_of(row, reactions.LANE), fact.envelope.subject
+    told = reactions.told_in(facet, fact.envelope.id)
+    if told is not None and told.pos < fact.position:
+        other = isinstance(fact.event, Reacted) and fact.event.emoji != told.emoji
+        return Numbered(fact, lane, key, told.n, repeat=True, conflict=other)
+    if facet is not None and told is None and reactions.beyond(facet, fact.position):
+        covered = heads.covers(conversation_id, lane, fact.position)
+        n = facet["n"] if covered else heads.number(conversation_id, lane, fact.position, None)
+        return Numbered(fact, lane, key, n)
+    n = heads.number(conversation_id, lane, fact.position, None if told is None else told.n)
+    if told is None:
+        row[lane] = reactions.after(facet, fact, n)
     return Numbered(fact, lane, key, n)
 
 
@@ -99,12 +130,14 @@ def told_in(facet: Facet | None, lane: str, event_id: str) -> Mapping[str, Any] 
     return next((version for version in facet["versions"] if version["id"] == event_id), None)
 
 
-def _differs(told: Mapping[str, Any], event: object) -> bool:
+def _differs(row: Mapping[str, Any], key: str, told: Mapping[str, Any], event: object) -> bool:
+    """Whether the first of this id said something else; what it said and cannot be read is something else."""
     match event:
         case MessageSent():
-            return (told.get("text"), told.get("reply_to")) != (event.text, event.reply_to)
+            first = None if "unreadable" in told else content.of_event(contents.event_of(row, key, told))
+            return first != content.of_event(event)
         case MessageEdited():
-            return bool(told.get("text") != event.text)
+            return (told.get("text"), told.get("ciphertext")) != (event.text, event.ciphertext)
         case _:
             return False
 
@@ -114,8 +147,7 @@ def sent_facet(fact: Fact, n: int) -> Facet:
     place = {"pos": fact.position, "n": n, "id": fact.envelope.id, "correlation_id": fact.envelope.correlation_id}
     match fact.event:
         case MessageSent() as event:
-            said = {name: getattr(event, name) for name in ("sender", "client_msg_id", "text", "reply_to", "at")}
-            return {**place, **said, "conversation_n": event.conversation_n}
+            return {**place, **contents.sent(event)}
         case _:
             return {**place, "sender": fact.envelope.actor, "at": fact.envelope.time, "unreadable": True}
 
@@ -125,7 +157,7 @@ def added_version(facet: Facet | None, fact: Fact, n: int) -> Facet:
     version: dict[str, Any] = {"pos": fact.position, "n": n, "id": fact.envelope.id, "at": fact.envelope.time}
     match fact.event:
         case MessageEdited() as event:
-            version |= {"by": event.editor, "text": event.text}
+            version |= contents.edited(event)
         case MessageDeleted() as event:
             version |= {"by": event.deleted_by}
         case _:
@@ -137,30 +169,35 @@ def added_version(facet: Facet | None, fact: Fact, n: int) -> Facet:
 def state_of(row: Mapping[str, Any] | None) -> message.State:
     """The merge: the facets' events in their one order (sent, edits, deletions) through the domain's `evolve`."""
     state: message.State = message.Absent()
+    seq = row["sent"]["n"] if row and "sent" in row else 0
     for event in _events(row or {}):
-        state = message.evolve(state, event)
+        state = message.evolve(state, event, seq)
     return state
 
 
-def _events(row: Mapping[str, Any]) -> list[MessageEvent]:
+def _events(row: Mapping[str, Any]) -> list[message.Event]:
     sent = row.get("sent")
     if sent is None or sent.get("unreadable"):
         return []
     about = {"tenant": row["tenant"], "conversation_id": row["conversation_id"], "message_id": row["_id"]}
-    names = ("sender", "client_msg_id", "text", "reply_to", "conversation_n", "at")
     return [
-        MessageSent(**about, **{name: sent[name] for name in names}),
-        *(
-            MessageEdited(**about, at=version["at"], editor=version["by"], text=version["text"])
-            for version in (row.get("edited") or {"versions": ()})["versions"]
-            if "by" in version
-        ),
-        *(
-            MessageDeleted(**about, at=version["at"], deleted_by=version["by"])
-            for version in (row.get("deleted") or {"versions": ()})["versions"]
-            if "by" in version
-        ),
+        contents.event_of(row, row["_id"], sent),
+        *(contents.edit_of(row, row["_id"], version) for version in _versions(row, "edited")),
+        *(MessageDeleted(**about, at=version["at"], deleted_by=version["by"]) for version in _versions(row, "deleted")),
     ]
+
+
+def _versions(row: Mapping[str, Any], lane: str) -> list[Mapping[str, Any]]:
+    """What can be read of a lane of many."""
+    return [version for version in (row.get(lane) or {"versions": ()})["versions"] if "by" in version]
+
+
+def said_in(row: Mapping[str, Any] | None) -> content.Content | None:
+    """What a row's message said when it was sent; None where that is not there or cannot be read."""
+    sent = facet_of(row, "sent")
+    if row is None or sent is None or sent.get("unreadable"):
+        return None
+    return content.of_event(contents.event_of(row, row["_id"], sent))
 
 
 def view(row: Row) -> MessageView | None:
@@ -169,34 +206,55 @@ def view(row: Row) -> MessageView | None:
     if sent is None:
         return None
     if "edited" not in row and "deleted" not in row:
-        return _as_sent(row, sent)
+        return _seen(row, sent, sent.get("text"), contents.carried(sent, contents.CARRIED))
     state = state_of(row)
-    live = state.was if isinstance(state, message.Deleted) else state
+    if isinstance(state, message.Live):
+        said = {"mentions": list(state.mentions), "ciphertext": state.ciphertext}
+        carried = contents.carried(sent, (*contents.STRUCTURE, *contents.REST)) | said
+        return _seen(row, sent, state.text, carried, edited=state.edited)
+    deleted = isinstance(state, message.Deleted)
+    edited = isinstance(state, message.Deleted) and state.was.edited
+    return _seen(row, sent, None, contents.carried(sent, contents.STRUCTURE), edited=edited, deleted=deleted)
+
+
+def _seen(
+    row: Row,
+    sent: Facet,
+    text: str | None,
+    carried: Mapping[str, Any],
+    *,
+    edited: bool = False,
+    deleted: bool = False,
+) -> MessageView:
     return MessageView(
         conversation_id=row["conversation_id"],
         message_id=row["_id"],
         seq=sent["n"],
         sender=sent["sender"],
-        text=state.text if isinstance(state, message.Live) else None,
+        text=text or None,
         at=sent["at"],
         client_msg_id=sent.get("client_msg_id", ""),
         reply_to=sent.get("reply_to"),
-        edited=isinstance(live, message.Live) and live.edited,
-        deleted=isinstance(state, message.Deleted),
+        edited=edited,
+        deleted=deleted,
         unreadable=bool(sent.get("unreadable")),
+        reactions=[] if deleted else reactions.shown(row),
+        **carried,
     )
 
 
-def _as_sent(row: Row, sent: Facet) -> MessageView:
-    """The view of a message that nothing became of: what the merge would say, said at once."""
-    return MessageView(
-        conversation_id=row["conversation_id"],
-        message_id=row["_id"],
-        seq=sent["n"],
-        sender=sent["sender"],
-        text=sent.get("text"),
-        at=sent["at"],
-        client_msg_id=sent.get("client_msg_id", ""),
-        reply_to=sent.get("reply_to"),
-        unreadable=bool(sent.get("unreadable")),
-    )
+def versions(row: Row) -> list[VersionView]:
+    """All that a message said, the oldest first; nothing of one that is deleted or cannot be read."""
+    state = state_of(row)
+    if not isinstance(state, message.Live):
+        return []
+    edits = [version for version in _versions(row, "edited") if version["by"] == state.sender]
+    return [
+        VersionView(
+            at=version["at"],
+            by=state.sender,
+            text=version["text"] or None,
+            **contents.carried(version, contents.EDITED),
+        )
+        for version in (row["sent"], *edits)
+    ]

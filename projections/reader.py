@@ -1,14 +1,16 @@
 """Messages as the live read model has them, and the proof that it has passed what is in the log."""
 
 import asyncio
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from core.domain import message
-from core.ports.documents import Documents, Place
+from core.domain import message, reaction
+from core.domain.content import Content
+from core.ports.documents import Documents, Place, Row
 from core.ports.event_log import EventLog
 from core.ports.memberships import NotReady
 from core.positions import position
-from projections import messages
+from projections import messages, reactions
 from projections.generations import Generations
 from schemas.topics import Partition, partition_of
 
@@ -26,13 +28,34 @@ class MessageReader:
 
     async def state(self, message_id: str) -> message.State:
         """The merge of the message's row."""
-        rows = await self._documents.get(self._place(), [message_id])
-        return messages.state_of(rows.get(message_id))
+        return messages.state_of((await self.rows([message_id])).get(message_id))
 
-    async def sent(self, message_id: str) -> tuple[str, str | None] | None:
-        """The `sent` facet's text and root."""
-        row = (await self._documents.get(self._place(), [message_id])).get(message_id, {})
-        return (row["sent"].get("text", ""), row["sent"].get("reply_to")) if "sent" in row else None
+    async def target(self, message_id: str) -> reaction.Target:
+        """The merge of the message's row, and its facet `reaction`."""
+        row = (await self.rows([message_id])).get(message_id, {})
+        facet = row.get(reactions.LANE)
+        return reaction.Target(messages.state_of(row), reactions.state_of(facet), reactions.folded(facet))
+
+    async def sent(self, message_id: str) -> Content | None:
+        """What the `sent` facet holds."""
+        return messages.said_in((await self.rows([message_id])).get(message_id))
+
+    async def rows(self, message_ids: Iterable[str]) -> Mapping[str, Row]:
+        """The rows of those that are there."""
+        return await self._documents.get(self._place(), message_ids)
+
+    async def part(self, conversation_id: str, seqs: range) -> Sequence[Row]:
+        """The messages with these numbers, in their order."""
+        return await self._documents.find(
+            self._place(), "sent", [conversation_id], low=seqs.start, high=seqs.stop, limit=len(seqs)
+        )
+
+    async def answers(self, conversation_id: str, root: str, seqs: range, limit: int) -> Sequence[Row]:
+        """The first ones of a thread with these numbers, in their order."""
+        equals = [conversation_id, root]
+        return await self._documents.find(
+            self._place(), messages.THREAD.name, equals, low=seqs.start, high=seqs.stop, limit=limit
+        )
 
     async def head(self, conversation_id: str) -> int:
         """The head of the `sent` lane."""
@@ -41,10 +64,11 @@ class MessageReader:
         n: int = rows.get(conversation_id, {}).get("sent", {"n": 0})["n"]
         return n
 
-    async def prove(self, conversation_id: str) -> None:
-        """Take the ends of the conversation's three partitions, wait until the checkpoints have passed them."""
+    async def prove(self, conversation_id: str, *, with_reactions: bool = False) -> None:
+        """Take the ends of the conversation's partitions, wait until the checkpoints have passed them."""
         key = conversation_id.encode()
-        ends = await self._log.ends([partition_of(topic, key) for topic in messages.LANE_OF])
+        topics = messages.LANE_OF if with_reactions else messages.CONTENT_LANE_OF
+        ends = await self._log.ends([partition_of(topic, key) for topic in topics])
         goals = {at: position(self._log.epoch, offset) for at, offset in ends.items() if offset > 0}
         try:
             async with asyncio.timeout(PROOF_S):

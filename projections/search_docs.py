@@ -1,13 +1,17 @@
 """Search documents: the message's own three facets, kept without numbers, so that search depends on nobody else."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
+
+from msgspec import structs
 
 from core.domain import message
 from core.ports.documents import Row, Table, Write
 from core.ports.search_index import Entry
 from projections import messages
 from projections.facts import Fact
+from schemas.events import MessageEdited, MessageSent
 
 MODEL: Final = "search"
 ROWS: Final = Table(MODEL, "search_docs")
@@ -18,12 +22,14 @@ def fold(facts: Sequence[Fact], rows: Mapping[str, Row]) -> list[Write]:
     found: dict[str, dict[str, Any]] = {key: dict(row) for key, row in rows.items()}
     changed: dict[str, set[str]] = {}
     for fact in facts:
-        key, lane = messages.row_id(fact), messages.LANE_OF[fact.topic]
+        key, lane = messages.row_id(fact), messages.CONTENT_LANE_OF[fact.topic]
         fixed = {"tenant": fact.envelope.tenant, "conversation_id": fact.envelope.subject}
         row = found.setdefault(key, dict(fixed))
         if messages.told_in(row.get(lane), lane, fact.envelope.id) is None:
-            facet = messages.sent_facet(fact, 0) if lane == "sent" else messages.added_version(row.get(lane), fact, 0)
-            row[lane] = facet
+            said = _text_alone(fact)
+            row[lane] = (
+                messages.sent_facet(said, 0) if lane == "sent" else messages.added_version(row.get(lane), said, 0)
+            )
             changed.setdefault(key, set()).add(lane)
     return [
         Write(
@@ -34,6 +40,20 @@ def fold(facts: Sequence[Fact], rows: Mapping[str, Row]) -> list[Write]:
         )
         for key, lanes in changed.items()
     ]
+
+
+def _text_alone(fact: Fact) -> Fact:
+    """The fact without what is never searched, and need not lie here a second time."""
+    match fact.event:
+        case MessageSent() as event:
+            bare: MessageSent | MessageEdited = structs.replace(
+                event, mentions=[], attachments=[], ciphertext=None, metadata=None, forwarded_from=[], thread_root=None
+            )
+        case MessageEdited() as edit:
+            bare = structs.replace(edit, mentions=[], ciphertext=None)
+        case _:
+            return fact
+    return replace(fact, event=bare)
 
 
 def entry(row: Row) -> Entry | None:
@@ -47,8 +67,8 @@ def entry(row: Row) -> Entry | None:
     state = messages.state_of(row)
     return Entry(
         message_id=row["_id"],
-        version=sum(row[lane]["pos"] for lane in messages.LANE_OF.values() if lane in row),
+        version=sum(row[lane]["pos"] for lane in messages.CONTENT_LANE_OF.values() if lane in row),
         tenant=row["tenant"],
         conversation_id=row["conversation_id"],
-        text=state.text if isinstance(state, message.Live) else None,
+        text=(state.text or None) if isinstance(state, message.Live) else None,
     )

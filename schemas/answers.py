@@ -7,7 +7,7 @@ import msgspec
 from schemas import commands
 from schemas.commands import Command
 from schemas.frames import Lane
-from schemas.views import ConversationView, MessageView
+from schemas.views import ConversationView, MessageView, VersionView
 
 Level = Literal["accepted", "persisted"]
 """`accepted`: it is in the log, durable. `persisted`: it was there before, in the read model too; nothing was added."""
@@ -18,6 +18,34 @@ class MessageAccepted(msgspec.Struct, frozen=True, kw_only=True):
 
     message_id: str
     level: Level
+
+
+class MessageFound(msgspec.Struct, frozen=True, kw_only=True):
+    """One message as it now is, and what it said, the oldest first, and whether there is more than fits into an answer;
+    of a deleted one nothing is told.
+    """
+
+    message: MessageView
+    versions: list[VersionView]
+    more: bool
+
+
+class Messages(msgspec.Struct, frozen=True, kw_only=True):
+    """Messages by `seq`, ascending, and whether there are more that one may read before and after these."""
+
+    messages: list[MessageView]
+    more_before: bool
+    more_after: bool
+
+
+class ThreadFound(msgspec.Struct, frozen=True, kw_only=True):
+    """The message that began the thread, null where it is from before one came, answers to it by `seq`, ascending, and
+    whether there are more after these.
+    """
+
+    root: MessageView | None
+    messages: list[MessageView]
+    more_after: bool
 
 
 class ConversationAccepted(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,12 +75,32 @@ class Synced(msgspec.Struct, frozen=True, kw_only=True):
     positions: dict[str, dict[Lane, int]]
 
 
-Answer = MessageAccepted | ConversationAccepted | ConversationView | Conversations | Found | Synced
+Answer = (
+    MessageAccepted
+    | MessageFound
+    | Messages
+    | ThreadFound
+    | ConversationAccepted
+    | ConversationView
+    | Conversations
+    | Found
+    | Synced
+)
 
 ANSWER_OF: Final[dict[type[Command], type[Answer]]] = {
     commands.SendMessage: MessageAccepted,
     commands.EditMessage: MessageAccepted,
     commands.DeleteMessage: MessageAccepted,
+    commands.ForwardMessage: MessageAccepted,
+    commands.AddReaction: MessageAccepted,
+    commands.RemoveReaction: MessageAccepted,
+    commands.GetMessage: MessageFound,
+    commands.History: Messages,
+    commands.Thread: ThreadFound,
+    commands.PinMessage: ConversationAccepted,
+    commands.UnpinMessage: ConversationAccepted,
+    commands.UpdateConversation: ConversationAccepted,
+    commands.SetRole: ConversationAccepted,
     commands.CreateConversation: ConversationAccepted,
     commands.AddParticipants: ConversationAccepted,
     commands.RemoveParticipants: ConversationAccepted,

@@ -6,11 +6,13 @@ from typing import Any, Final
 from schemas import json_schema
 from schemas.answers import ANSWER_OF
 from schemas.asyncapi_log import ASYNCAPI, VERSION
-from schemas.commands import COMMANDS, NAME_OF, Command, FrameId, Uuid
+from schemas.bounds import Uuid
+from schemas.commands import COMMANDS, NAME_OF, Command
 from schemas.errors import CLOSES, ERRORS, CloseCode, Problem
 from schemas.frames import LANES, PUSH_OF_LANE, SUBPROTOCOL, Hello
 from schemas.json_schema import Schema
-from schemas.views import ChangeView, MessageView, ReceiptView
+from schemas.request import FrameId
+from schemas.views import ChangeView, MessageView, ReactionsView, ReceiptView
 
 PATH: Final = "/socket"
 PUSHES: Final[dict[str, type]] = {
@@ -18,6 +20,7 @@ PUSHES: Final[dict[str, type]] = {
     "message:new": MessageView,
     "message:edited": MessageView,
     "message:deleted": MessageView,
+    "reaction:changed": ReactionsView,
     "conversation:updated": ChangeView,
     "receipt": ReceiptView,
 }

@@ -1,52 +1,74 @@
 """What a client may ask for: one struct per command, its tag the frame's `type`."""
 
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
-from schemas.errors import Problem, problem
+from schemas.bounds import (
+    ATTACHMENTS,
+    MEMBERS_PER_COMMAND,
+    MENTIONS,
+    Ciphertext,
+    Emoji,
+    Key,
+    Members,
+    Number,
+    Page,
+    Text,
+    Title,
+    UserId,
+    Uuid,
+)
 from schemas.events import Kind, Role
-from schemas.invalid import misfit, validation_failed
-
-FRAME_BYTES: Final = 65_536
-TEXT_CHARS: Final = 20_000
-IN_FLIGHT: Final = 64
-COMMANDS_PER_S: Final = 100
-COMMANDS_BURST: Final = 100
-"""How fast one connection is read, unless a node is set otherwise."""
-MEMBERS_PER_COMMAND: Final = 500
-SYNC_ROWS: Final = 1_000
-
-Uuid = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z")]
-Key = Annotated[str, Meta(min_length=1, max_length=128)]
-UserId = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9_.@+=~-]+\Z")]
-Text = Annotated[str, Meta(min_length=1, max_length=TEXT_CHARS)]
-Title = Annotated[str, Meta(min_length=1, max_length=200)]
-Page = Annotated[int, Meta(ge=1, le=200)]
-Number = Annotated[int, Meta(ge=0, le=2**53)]
-Members = Annotated[list[UserId], Meta(min_length=1, max_length=MEMBERS_PER_COMMAND)]
 
 
 class Ask(msgspec.Struct, frozen=True, kw_only=True):
     """A command's data. Where `client_key` is left out, the correlation id stands for it."""
 
 
+class Attached(msgspec.Struct, frozen=True, kw_only=True):
+    """A file of the media service; what is said of it besides its id is for those who show it."""
+
+    media_id: Uuid
+    name: Annotated[str, Meta(min_length=1, max_length=255)] | None = None
+    content_type: Annotated[str, Meta(min_length=1, max_length=128)] | None = None
+    size: Number | None = None
+
+
 class SendMessage(Ask, frozen=True, kw_only=True, tag="message:send"):
-    """Say something in a conversation."""
+    """Say something in a conversation: a text, or attachments, or both; or a ciphertext and no text.
+
+    Members whom the text names as `@user_id` are mentioned, and those in `mentions`.
+    """
 
     conversation_id: Uuid
     client_msg_id: Key
-    text: Text
+    text: Text | None = None
+    ciphertext: Ciphertext | None = None
     reply_to: Uuid | None = None
+    attachments: Annotated[list[Attached], Meta(max_length=ATTACHMENTS)] = []
+    mentions: Annotated[list[UserId], Meta(max_length=MENTIONS)] = []
+    metadata: dict[str, Any] | None = None
+
+
+class ForwardMessage(Ask, frozen=True, kw_only=True, tag="message:forward"):
+    """Say in a conversation what a message says that one may read, there or elsewhere."""
+
+    conversation_id: Uuid
+    client_msg_id: Key
+    from_conversation_id: Uuid
+    message_id: Uuid
 
 
 class EditMessage(Ask, frozen=True, kw_only=True, tag="message:edit"):
-    """Replace the text of one's own message."""
+    """Replace the text, or the ciphertext, of one's own message."""
 
     conversation_id: Uuid
     message_id: Uuid
-    text: Text
+    text: Text | None = None
+    ciphertext: Ciphertext | None = None
+    mentions: Annotated[list[UserId], Meta(max_length=MENTIONS)] = []
     client_key: Key | None = None
 
 
@@ -55,6 +77,24 @@ class DeleteMessage(Ask, frozen=True, kw_only=True, tag="message:delete"):
 
     conversation_id: Uuid
     message_id: Uuid
+
+
+class AddReaction(Ask, frozen=True, kw_only=True, tag="reaction:add"):
+    """Put an emoji to a message."""
+
+    conversation_id: Uuid
+    message_id: Uuid
+    emoji: Emoji
+    client_key: Key | None = None
+
+
+class RemoveReaction(Ask, frozen=True, kw_only=True, tag="reaction:remove"):
+    """Take one's emoji away again."""
+
+    conversation_id: Uuid
+    message_id: Uuid
+    emoji: Emoji
+    client_key: Key | None = None
 
 
 class CreateConversation(Ask, frozen=True, kw_only=True, tag="conversation:create"):
@@ -91,6 +131,68 @@ class LeaveConversation(Ask, frozen=True, kw_only=True, tag="conversation:leave"
     client_key: Key | None = None
 
 
+class UpdateConversation(Ask, frozen=True, kw_only=True, tag="conversation:update"):
+    """Change what a group is called, shows and carries: what is left out stays, null takes it away."""
+
+    conversation_id: Uuid
+    title: Title | UnsetType | None = UNSET
+    avatar: Uuid | UnsetType | None = UNSET
+    metadata: dict[str, Any] | UnsetType | None = UNSET
+    client_key: Key | None = None
+
+
+class SetRole(Ask, frozen=True, kw_only=True, tag="conversation:set-role"):
+    """Give members of a group another role."""
+
+    conversation_id: Uuid
+    participants: Members
+    role: Role
+    client_key: Key | None = None
+
+
+class PinMessage(Ask, frozen=True, kw_only=True, tag="message:pin"):
+    """Keep a message in sight for everyone."""
+
+    conversation_id: Uuid
+    message_id: Uuid
+    client_key: Key | None = None
+
+
+class UnpinMessage(Ask, frozen=True, kw_only=True, tag="message:unpin"):
+    """Keep it in sight no longer."""
+
+    conversation_id: Uuid
+    message_id: Uuid
+    client_key: Key | None = None
+
+
+class GetMessage(Ask, frozen=True, kw_only=True, tag="message:get"):
+    """One message and its versions, the oldest first; `after` says how many of them were told before."""
+
+    conversation_id: Uuid
+    message_id: Uuid
+    after: Number = 0
+
+
+class History(Ask, frozen=True, kw_only=True, tag="message:history"):
+    """Messages of a conversation by `seq`, ascending: those before one, after one, around one, or the last ones."""
+
+    conversation_id: Uuid
+    before: Number | None = None
+    after: Number | None = None
+    around: Number | None = None
+    limit: Page = 50
+
+
+class Thread(Ask, frozen=True, kw_only=True, tag="message:thread"):
+    """The answers to a message by `seq`, ascending, and the message itself; `after` is the last seq of a page."""
+
+    conversation_id: Uuid
+    message_id: Uuid
+    after: Number = 0
+    limit: Page = 50
+
+
 class GetConversation(Ask, frozen=True, kw_only=True, tag="conversation:get"):
     """One conversation with its participants."""
 
@@ -105,9 +207,13 @@ class ListConversations(Ask, frozen=True, kw_only=True, tag="conversation:list")
 
 
 class Sync(Ask, frozen=True, kw_only=True, tag="sync"):
-    """What happened beyond these positions: conversation → lane → n."""
+    """What happened beyond these positions: conversation → lane → n.
+
+    Where `tell` is false nothing is told, and the answer is where all of one's conversations stand.
+    """
 
     positions: dict[Uuid, dict[str, Number]]
+    tell: bool = True
 
 
 class SearchMessages(Ask, frozen=True, kw_only=True, tag="search:messages"):
@@ -118,20 +224,39 @@ class SearchMessages(Ask, frozen=True, kw_only=True, tag="search:messages"):
     limit: Page = 20
 
 
-MessageCommand = SendMessage | EditMessage | DeleteMessage
-ConversationCommand = CreateConversation | AddParticipants | RemoveParticipants | LeaveConversation
-Query = GetConversation | ListConversations | Sync | SearchMessages
+MessageCommand = SendMessage | ForwardMessage | EditMessage | DeleteMessage | AddReaction | RemoveReaction
+ConversationCommand = (
+    CreateConversation
+    | UpdateConversation
+    | AddParticipants
+    | RemoveParticipants
+    | SetRole
+    | LeaveConversation
+    | PinMessage
+    | UnpinMessage
+)
+Query = GetMessage | History | Thread | GetConversation | ListConversations | Sync | SearchMessages
 Command = MessageCommand | ConversationCommand | Query
 
 COMMANDS: Final[dict[str, type[Command]]] = {
     str(command.__struct_config__.tag): command
     for command in (
         SendMessage,
+        ForwardMessage,
         EditMessage,
         DeleteMessage,
+        PinMessage,
+        UnpinMessage,
+        GetMessage,
+        History,
+        Thread,
+        AddReaction,
+        RemoveReaction,
         CreateConversation,
+        UpdateConversation,
         AddParticipants,
         RemoveParticipants,
+        SetRole,
         LeaveConversation,
         GetConversation,
         ListConversations,
@@ -140,74 +265,3 @@ COMMANDS: Final[dict[str, type[Command]]] = {
     )
 }
 NAME_OF: Final[dict[type[Command], str]] = {command: name for name, command in COMMANDS.items()}
-
-
-FrameId = Annotated[int, Meta(ge=-(2**53), le=2**53)] | Annotated[str, Meta(max_length=128)] | None
-"""What a client calls its command by; its reply has the same. `None` where it said nothing that could be one."""
-
-
-class Frame(msgspec.Struct, frozen=True):
-    """What every frame from a client has around its data; `correlation_id` is a UUID."""
-
-    type: str
-    id: FrameId = None
-    data: msgspec.Raw = msgspec.Raw(b"{}")
-    correlation_id: Uuid | None = None
-    retry: bool = False
-
-
-class Invalid(ValueError):
-    """A frame that is no command, with what to tell the client and the frame's id where it could be read."""
-
-    def __init__(self, problem: Problem, frame_id: FrameId = None) -> None:
-        super().__init__(problem.detail)
-        self.problem = problem
-        self.frame_id = frame_id
-
-
-class _Named(msgspec.Struct):
-    id: FrameId = None
-
-
-_FRAME: Final = msgspec.json.Decoder(Frame)
-_ID: Final = msgspec.json.Decoder(_Named)
-_DATA: Final[dict[str, msgspec.json.Decoder[Command]]] = {
-    name: msgspec.json.Decoder(command) for name, command in COMMANDS.items()
-}
-
-
-def decode_frame(text: str | bytes) -> Frame:
-    """The frame around a command. Raises `Invalid`."""
-    try:
-        return _FRAME.decode(text)
-    except msgspec.ValidationError as error:
-        pointer, _, reason = misfit(error)
-        what = problem("invalid_json", reason) if pointer in {"", "/type"} else validation_failed(error)
-        raise Invalid(what, _frame_id(text)) from None
-    except (msgspec.DecodeError, UnicodeError) as error:
-        raise Invalid(problem("invalid_json", str(error))) from None
-    except RecursionError:
-        raise Invalid(problem("invalid_json", "nested too deeply")) from None
-
-
-def decode_command(frame: Frame) -> Command:
-    """The command in a frame. Raises `Invalid`."""
-    decoder = _DATA.get(frame.type)
-    if decoder is None:
-        raise Invalid(problem("unknown_command", f"{frame.type[:80]!r} is no command of caas.v1"), frame.id)
-    try:
-        return decoder.decode(frame.data)
-    except msgspec.ValidationError as error:
-        raise Invalid(validation_failed(error, "/data"), frame.id) from None
-    except (msgspec.DecodeError, UnicodeError) as error:
-        raise Invalid(problem("invalid_json", str(error)), frame.id) from None
-    except RecursionError:
-        raise Invalid(problem("invalid_json", "nested too deeply"), frame.id) from None
-
-
-def _frame_id(text: str | bytes) -> FrameId:
-    """The id of a frame that is wrong elsewhere, so that its sender can tell which one it was."""
-    try:
-        return _ID.decode(text).id
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return None

@@ -1,9 +1,9 @@
 """What happened, as it lies in the log: frozen structs with a tag and a version, one topic and one key each."""
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from schemas import topics
 
@@ -20,8 +20,33 @@ class Body(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", omit_def
     at: str
 
 
+class Attachment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A file that goes with a message: the media service knows it by `media_id`, the rest is what its sender says of
+    it; `size` is in bytes.
+    """
+
+    media_id: str
+    name: str | None = None
+    content_type: str | None = None
+    size: Count | None = None
+
+
+class Origin(msgspec.Struct, frozen=True, kw_only=True):
+    """A message that was forwarded: where it stood, who said it and when."""
+
+    conversation_id: str
+    message_id: str
+    sender: str
+    at: str
+
+
 class MessageSent(Body, frozen=True, kw_only=True, tag="caas.message.sent.v1"):
-    """A message entered its conversation. `conversation_n` is the conversation's lane number it was decided on."""
+    """A message entered its conversation. `conversation_n` is the conversation's lane number it was decided on.
+
+    `text` is empty where it has none: a message may be attachments alone, or `ciphertext`, which only its readers can
+    open. `thread_root` is the message that began the thread it answers in. `mentions` are the members it names.
+    `forwarded_from` has where it comes from, the first origin first.
+    """
 
     conversation_id: str
     message_id: str
@@ -30,6 +55,12 @@ class MessageSent(Body, frozen=True, kw_only=True, tag="caas.message.sent.v1"):
     text: str
     conversation_n: Count
     reply_to: str | None = None
+    thread_root: str | None = None
+    mentions: list[str] = []
+    attachments: list[Attachment] = []
+    ciphertext: str | None = None
+    metadata: dict[str, Any] | None = None
+    forwarded_from: list[Origin] = []
 
 
 class MessageEdited(Body, frozen=True, kw_only=True, tag="caas.message.edited.v1"):
@@ -39,6 +70,8 @@ class MessageEdited(Body, frozen=True, kw_only=True, tag="caas.message.edited.v1
     message_id: str
     editor: str
     text: str
+    mentions: list[str] = []
+    ciphertext: str | None = None
 
 
 class MessageDeleted(Body, frozen=True, kw_only=True, tag="caas.message.deleted.v1"):
@@ -83,11 +116,16 @@ class ConversationCreated(Body, frozen=True, kw_only=True, tag="caas.conversatio
 
 
 class ConversationChanged(Body, frozen=True, kw_only=True, tag="caas.conversation.changed.v1"):
-    """A conversation's title changed."""
+    """What a conversation is called, shows and carries changed; what is left out stayed as it was, null was taken away.
+
+    `avatar` is a media id.
+    """
 
     conversation_id: str
     actor: str
-    title: str | None
+    title: str | UnsetType | None = UNSET
+    avatar: str | UnsetType | None = UNSET
+    metadata: dict[str, Any] | UnsetType | None = UNSET
 
 
 class ParticipantsAdded(Body, frozen=True, kw_only=True, tag="caas.conversation.participants-added.v1"):
@@ -106,6 +144,40 @@ class ParticipantsRemoved(Body, frozen=True, kw_only=True, tag="caas.conversatio
     actor: str
     participants: list[str]
     at_seq: Count
+
+
+class RolesChanged(Body, frozen=True, kw_only=True, tag="caas.conversation.roles-changed.v1"):
+    """Members have other roles; `roles` maps each of them to the new one."""
+
+    conversation_id: str
+    actor: str
+    roles: dict[str, Role]
+
+
+class MessagePinned(Body, frozen=True, kw_only=True, tag="caas.conversation.message-pinned.v1"):
+    """A message is kept in sight for everyone."""
+
+    conversation_id: str
+    actor: str
+    message_id: str
+
+
+class MessageUnpinned(Body, frozen=True, kw_only=True, tag="caas.conversation.message-unpinned.v1"):
+    """A message is no longer kept in sight."""
+
+    conversation_id: str
+    actor: str
+    message_id: str
+
+
+class Reacted(Body, frozen=True, kw_only=True, tag="caas.user.reacted.v1"):
+    """A member put an emoji to a message, or took it away again (`on` is false)."""
+
+    conversation_id: str
+    message_id: str
+    user_id: str
+    emoji: str
+    on: bool
 
 
 class UserActed(Body, frozen=True, kw_only=True, tag="caas.user.action.v1"):
@@ -127,8 +199,16 @@ class AuditRecorded(Body, frozen=True, kw_only=True, tag="caas.audit.log.v1"):
     reason: str | None = None
 
 
-ConversationEvent = ConversationCreated | ConversationChanged | ParticipantsAdded | ParticipantsRemoved
-MessageEvent = MessageSent | MessageEdited | MessageDeleted
+ConversationEvent = (
+    ConversationCreated
+    | ConversationChanged
+    | ParticipantsAdded
+    | ParticipantsRemoved
+    | RolesChanged
+    | MessagePinned
+    | MessageUnpinned
+)
+MessageEvent = MessageSent | MessageEdited | MessageDeleted | Reacted
 Event = MessageEvent | MessageDelivered | MessageRejected | ConversationEvent | UserActed | AuditRecorded
 
 TOPIC_OF: Final[dict[type[Event], str]] = {
@@ -141,6 +221,10 @@ TOPIC_OF: Final[dict[type[Event], str]] = {
     ConversationChanged: topics.CONVERSATION_UPDATED,
     ParticipantsAdded: topics.CONVERSATION_UPDATED,
     ParticipantsRemoved: topics.CONVERSATION_UPDATED,
+    RolesChanged: topics.CONVERSATION_UPDATED,
+    MessagePinned: topics.CONVERSATION_UPDATED,
+    MessageUnpinned: topics.CONVERSATION_UPDATED,
+    Reacted: topics.USER_ACTION,
     UserActed: topics.USER_ACTION,
     AuditRecorded: topics.AUDIT_LOG,
 }

@@ -4,30 +4,31 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from schemas import commands, errors
-from schemas.commands import FrameId
+from schemas import bounds, errors
 from schemas.errors import Problem
+from schemas.request import FrameId
 
 SUBPROTOCOL: Final = "caas.v1.json"
 PROTOCOL: Final = "caas.v1"
-Lane = Literal["sent", "edited", "deleted", "conversation"]
-LANES: Final[tuple[Lane, ...]] = ("sent", "edited", "deleted", "conversation")
+Lane = Literal["sent", "edited", "deleted", "reaction", "conversation"]
+LANES: Final[tuple[Lane, ...]] = ("sent", "edited", "deleted", "reaction", "conversation")
 PUSH_OF_LANE: Final[dict[str, str]] = {
     "sent": "message:new",
     "edited": "message:edited",
     "deleted": "message:deleted",
+    "reaction": "reaction:changed",
     "conversation": "conversation:updated",
 }
 LIMITS: Final = {
-    "frame": commands.FRAME_BYTES,
-    "text": commands.TEXT_CHARS,
-    "in_flight": commands.IN_FLIGHT,
-    "members_per_command": commands.MEMBERS_PER_COMMAND,
-    "sync_rows": commands.SYNC_ROWS,
-    "commands_per_s": commands.COMMANDS_PER_S,
-    "commands_burst": commands.COMMANDS_BURST,
+    "frame": bounds.FRAME_BYTES,
+    "text": bounds.TEXT_CHARS,
+    "in_flight": bounds.IN_FLIGHT,
+    "members_per_command": bounds.MEMBERS_PER_COMMAND,
+    "sync_rows": bounds.SYNC_ROWS,
+    "commands_per_s": bounds.COMMANDS_PER_S,
+    "commands_burst": bounds.COMMANDS_BURST,
 }
-FEATURES: Final = ["sync", "search", "receipts"]
+FEATURES: Final = ["sync", "search", "history", "threads", "forward", "receipts", "reactions", "roles", "pins"]
 
 _encode: Final = msgspec.json.Encoder().encode
 

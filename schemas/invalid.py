@@ -1,13 +1,14 @@
 """A value that does not fit its schema is told by a JSON pointer to the place and one of four codes."""
 
 import re
-from typing import Final
+from typing import Final, Literal, get_args
 
 import msgspec
 
 from schemas.errors import Problem, problem
 
-CODES: Final = ("missing", "type", "value", "bounds")
+Code = Literal["missing", "type", "value", "bounds"]
+CODES: Final[tuple[Code, ...]] = get_args(Code)
 """There is none; of another type; none of those allowed; too short, long, small or large."""
 
 _WHERE: Final = re.compile(r" - at (?:`key` in )?`\$(?P<path>[^`]*)`$")
@@ -15,7 +16,7 @@ _MISSING: Final = re.compile(r"^Object missing required field `(?P<field>[^`]+)`
 _STEP: Final = re.compile(r"\.(\w+)|\[(\d+|\.\.\.)\]")
 
 
-def misfit(error: msgspec.ValidationError, below: str = "") -> tuple[str, str, str]:
+def misfit(error: msgspec.ValidationError, below: str = "") -> tuple[str, Code, str]:
     """`(pointer, code, reason)`; msgspec says `… - at `$.text``. A value of a map is told as `...`, its key unsaid."""
     message = str(error)
     found = _WHERE.search(message)
@@ -32,7 +33,7 @@ def validation_failed(error: msgspec.ValidationError, below: str = "") -> Proble
     return problem("validation_failed", reason, errors=[{"pointer": pointer, "code": code}])
 
 
-def _code(reason: str) -> str:
+def _code(reason: str) -> Code:
     if reason.startswith("Invalid ") or " matching regex " in reason:
         return "value"
     if " of length " in reason or re.search(r"` [<>]=? ", reason) or reason == "Integer value out of range":

@@ -4,7 +4,7 @@ from typing import Final
 
 import msgspec
 
-from schemas.commands import UserId
+from schemas.bounds import UserId
 
 TOKEN_PATH: Final = "/api/v1/auth/sdk/token"  # noqa: S105 - a path
 APP_KEY: Final = "X-App-Key"

@@ -1,10 +1,23 @@
 """What a client sees of a row: the same shape in pushes, sync and answers."""
 
+from typing import Any
+
 import msgspec
 
+from schemas.events import Attachment, Origin
 
-class MessageView(msgspec.Struct, frozen=True, kw_only=True):
-    """One message as it now is. `text` is null when it was deleted or cannot be read."""
+
+class ReactionView(msgspec.Struct, frozen=True, kw_only=True):
+    """An emoji and everyone who put it there, in the order in which they did."""
+
+    emoji: str
+    users: list[str]
+
+
+class MessageView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One message as it now is. `text` is null when there is none: it was deleted, cannot be read, has attachments
+    alone, or is a `ciphertext`. From `thread_root` on a field is there only where it says something.
+    """
 
     conversation_id: str
     message_id: str
@@ -13,10 +26,36 @@ class MessageView(msgspec.Struct, frozen=True, kw_only=True):
     text: str | None
     at: str
     client_msg_id: str
-    reply_to: str | None = None
-    edited: bool = False
-    deleted: bool = False
-    unreadable: bool = False
+    reply_to: str | None
+    edited: bool
+    deleted: bool
+    unreadable: bool
+    thread_root: str | None = None
+    mentions: list[str] = []
+    attachments: list[Attachment] = []
+    ciphertext: str | None = None
+    metadata: dict[str, Any] | None = None
+    forwarded_from: list[Origin] = []
+    reactions: list[ReactionView] = []
+
+
+class ReactionsView(msgspec.Struct, frozen=True, kw_only=True):
+    """All that is on one message now; nothing of a deleted one."""
+
+    conversation_id: str
+    message_id: str
+    seq: int
+    reactions: list[ReactionView]
+
+
+class VersionView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a message said from `at` on, by whom; the first version is what was sent."""
+
+    at: str
+    by: str
+    text: str | None
+    mentions: list[str] = []
+    ciphertext: str | None = None
 
 
 class ParticipantView(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,7 +68,12 @@ class ParticipantView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ConversationView(msgspec.Struct, frozen=True, kw_only=True):
-    """One conversation; `participants` only where one conversation was asked for, `seq` is its last message's."""
+    """One conversation; `seq` is its last message's. `avatar` is a media id, `pins` are message ids, the oldest pin
+    first.
+
+    `metadata`, `pins` and `participants` are there only where one conversation was asked for. Of one that was left
+    there is nothing that may have changed since, and of its participants oneself.
+    """
 
     conversation_id: str
     kind: str
@@ -39,12 +83,19 @@ class ConversationView(msgspec.Struct, frozen=True, kw_only=True):
     created_at: str
     n: int
     seq: int
+    avatar: str | None = None
+    metadata: dict[str, Any] | None = None
+    pins: list[str] | None = None
     participants: list[ParticipantView] | None = None
 
 
 class ChangeView(msgspec.Struct, frozen=True, kw_only=True):
-    """One change of a conversation: `change` is created, changed, participants-added or participants-removed.
+    """One change of a conversation: `change` is created, changed, participants-added, participants-removed,
+    roles-changed, message-pinned or message-unpinned.
 
+    It names what is otherwise than before and no more: nothing at all where the log had decided otherwise by then.
+    `participants` are those who came, went or have another role, `roles` the roles of those who are in it; `changed`
+    has those of `title`, `avatar` and `metadata` that are other now, `message_id` is what was pinned or unpinned.
     It is `unreadable` where the node cannot read the change, which has its number all the same.
     """
 
@@ -57,6 +108,11 @@ class ChangeView(msgspec.Struct, frozen=True, kw_only=True):
     title: str | None = None
     external_id: str | None = None
     at_seq: int | None = None
+    avatar: str | None = None
+    metadata: dict[str, Any] | None = None
+    changed: list[str] = []
+    roles: dict[str, str] = {}
+    message_id: str | None = None
 
 
 class ReceiptView(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,6 +6,7 @@ from typing import Final, get_args
 from core.domain.conversation import Conversation, Member
 from core.ports.documents import Row
 from projections import conversations
+from projections.changes import users_of
 from schemas.events import ConversationEvent, Role
 
 _ROLES: Final[dict[str, Role]] = {role: role for role in get_args(Role)}
@@ -49,7 +50,7 @@ class MembershipFold:
         if state is None:
             return None
         self._conversations[key] = state
-        for user in conversations.users_of(event):
+        for user in users_of(event):
             if user in state.members:
                 self._of_user.setdefault((state.tenant, user), set()).add(key)
         return state

@@ -57,6 +57,10 @@ class Processor(Protocol):
         """What it writes."""
         ...
 
+    def takes(self, event_type: str) -> bool:
+        """Whether events of this type, in whatever version, concern it; others on its topics it passes over."""
+        ...
+
     async def prepare(self, generation: int) -> None:
         """Make what a generation needs; harmless when it is there."""
         ...

@@ -1,6 +1,6 @@
 """From records to facts: what counts goes on, what is no event of ours goes to the dead letters with its cause."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -24,12 +24,17 @@ class Read:
     dead: Sequence[Record]
 
 
-def read(batch: Sequence[Received], processor: str) -> Read:
-    """Read every record; never raises. An unreadable one counts and is told to the dead letters as well."""
+def read(batch: Sequence[Received], processor: str, takes: Callable[[str], bool]) -> Read:
+    """Read every record; never raises. An unreadable one counts and is told to the dead letters as well.
+
+    An event whose type the processor does not take is neither a fact nor dead: that is seen from its headers alone.
+    """
     facts: list[Fact] = []
     dead: list[Record] = []
     for record in batch:
         match envelope.read(record.topic, record.key, record.value, record.headers):
+            case Known(found) | Unreadable(found) if not takes(found.type):
+                continue
             case Known(found, event):
                 facts.append(Fact(record.topic, record.position, found, event))
             case Unreadable(found, cause):

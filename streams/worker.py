@@ -61,7 +61,7 @@ class Worker:
         if not received:
             return
         positions = await self._advanced(received)
-        found = read(received, self.processor.name)
+        found = read(received, self.processor.name, self.processor.takes)
         batch = Batch(found.facts, self.processor.name, self.generation, positions)
         try:
             effects = await self._apply(batch)

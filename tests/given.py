@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from core.domain import conversation, message
+from core.domain import conversation, conversing, message
 from core.domain.decision import Context, Rejected
 from schemas import commands
 
@@ -22,28 +22,26 @@ def by(actor: str) -> Context:
 
 @dataclass
 class Given:
-    """A conversation, a message in it, and a command against them."""
+    """A conversation, a message in it (or in `source`, to be forwarded), and a command against them."""
 
     room: conversation.State = None
     state: message.State = field(default_factory=message.Absent)
     head: int = 0
+    source: conversation.State = None
 
     def decide(self, command: commands.Command, actor: str) -> list[Any]:
         context = by(actor)
-        if isinstance(command, commands.SendMessage | commands.EditMessage | commands.DeleteMessage):
+        if isinstance(command, message.Command):
             where = conversation.entered(self.room, command.conversation_id, context)
-            return list(message.decide(self.state, command, where, context))
-        assert not isinstance(
-            command,
-            commands.GetConversation | commands.ListConversations | commands.Sync | commands.SearchMessages,
-        )
-        return list(conversation.decide(self.room, command, context, self.head))
+            return list(message.decide(self.state, command, where, context, self.source))
+        assert isinstance(command, commands.ConversationCommand)
+        return list(conversing.decide(self.room, command, context, self.head, self.state))
 
     def when(self, command: commands.Command, actor: str) -> "Outcome":
         try:
             return Outcome(self, self.decide(command, actor), None)
         except Rejected as no:
-            return Outcome(self, [], no.code)
+            return Outcome(self, [], no.code, dict(no.errors))
 
 
 @dataclass
@@ -53,6 +51,7 @@ class Outcome:
     given: Given
     events: list[Any]
     code: str | None
+    wrong: dict[str, str] = field(default_factory=dict)
 
     def then(self, kind: type, **fields: Any) -> Any:
         assert self.code is None, f"rejected: {self.code}"
@@ -65,6 +64,9 @@ class Outcome:
         assert self.code is None
         assert self.events == []
 
-    def rejects(self, code: str) -> None:
+    def rejects(self, code: str, **wrong: str) -> None:
+        """With this code; `wrong` are the fields that are named, and how they are wrong."""
         if self.code != code:
             pytest.fail(f"expected {code}, got {self.code or self.events}")
+        if wrong:
+            assert self.wrong == {f"/data/{name}": how for name, how in wrong.items()}

@@ -1,27 +1,28 @@
 """One conversation: who is in it, in which role, from which message to which; as the order of the log says."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import assert_never
+from typing import Any, Final, assert_never
+
+from msgspec import UNSET
 
 from core.domain.decision import Context, Rejected
-from schemas import ids
-from schemas.commands import (
-    AddParticipants,
-    ConversationCommand,
-    CreateConversation,
-    LeaveConversation,
-    RemoveParticipants,
-)
+from core.domain.metadata import text_of
 from schemas.events import (
     ConversationChanged,
     ConversationCreated,
     ConversationEvent,
     Kind,
+    MessagePinned,
+    MessageUnpinned,
     ParticipantsAdded,
     ParticipantsRemoved,
     Role,
+    RolesChanged,
 )
+
+PINS: Final = 100
+"""So many messages are pinned at once."""
 
 # State
 
@@ -53,8 +54,9 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """A conversation that began. `n` counts its events; `members` has everyone who was ever in it, or, where a
-    caller folds with fewer, at least everyone the events name.
+    """A conversation that began. `n` counts its events; `members` has everyone who was ever in it.
+
+    `metadata` is JSON text (core.domain.metadata), `pins` are ids of messages, the oldest pin first.
     """
 
     tenant: str
@@ -64,6 +66,9 @@ class Conversation:
     created_at: str
     external_id: str | None = None
     title: str | None = None
+    avatar: str | None = None
+    metadata: str | None = None
+    pins: tuple[str, ...] = ()
     n: int = 0
     members: Mapping[str, Member] = field(default_factory=dict)
 
@@ -76,9 +81,23 @@ class Conversation:
         """Whether the user is an owner or admin of it now; nobody manages a direct conversation."""
         return self.kind == "group" and self.holds(user_id) and self.members[user_id].role != "member"
 
+    def owns(self, user_id: str) -> bool:
+        """Whether the user is an owner of it now."""
+        return self.kind == "group" and self.holds(user_id) and self.members[user_id].role == "owner"
+
 
 State = Conversation | None
 """None: it has not begun."""
+
+
+def entered(state: State, conversation_id: str, context: Context) -> Conversation:
+    """The conversation, if the actor is in it. Raises `Rejected`; another tenant's conversation does not exist."""
+    if state is None or state.tenant != context.tenant:
+        raise Rejected("conversation_not_found", f"there is no conversation {conversation_id}")
+    if not state.holds(context.actor):
+        raise Rejected("not_a_participant")
+    return state
+
 
 # Evolve
 
@@ -88,26 +107,34 @@ def evolve(state: State, event: ConversationEvent) -> State:
 
     An event counts, and `n` grows, also when it changes nothing else; before the creation nothing counts.
     """
-    match event:
-        case ConversationCreated():
-            return _created(event) if state is None else replace(state, n=state.n + 1)
-        case _ if state is None:
-            return None
-        case ConversationChanged():
-            counted = replace(state, n=state.n + 1)
-            return replace(counted, title=event.title) if state.manages(event.actor) else counted
-        case ParticipantsAdded():
-            return _with(state, _added(state, event) if state.manages(event.actor) else {})
-        case ParticipantsRemoved():
-            return _with(state, _removed(state, event))
-        case _:
-            assert_never(event)
+    if state is None:
+        return _created(event) if isinstance(event, ConversationCreated) else None
+    return replace(state, n=state.n + 1, **_changes(state, event))
 
 
 def applies(state: State, event: ConversationEvent) -> bool:
     """Whether the event changes more than the count."""
     after = evolve(state, event)
     return after is not None and (state is None or replace(after, n=state.n) != state)
+
+
+def _changes(state: Conversation, event: ConversationEvent) -> dict[str, Any]:
+    """The fields that an event changes."""
+    match event:
+        case ConversationCreated():
+            return {}
+        case ConversationChanged():
+            return _shown(event) if state.manages(event.actor) else {}
+        case ParticipantsAdded():
+            return {"members": {**state.members, **_added(state, event)}}
+        case ParticipantsRemoved():
+            return {"members": _left(state, event)}
+        case RolesChanged():
+            return {"members": _cast(state, event) if state.owns(event.actor) else state.members}
+        case MessagePinned() | MessageUnpinned():
+            return {"pins": _pins(state, event) if state.holds(event.actor) else state.pins}
+        case _:
+            assert_never(event)
 
 
 def _created(event: ConversationCreated) -> Conversation:
@@ -124,15 +151,26 @@ def _created(event: ConversationCreated) -> Conversation:
     )
 
 
-def _with(state: Conversation, changed: Mapping[str, Member]) -> Conversation:
-    members = {**state.members, **changed} if changed else state.members
-    return replace(state, n=state.n + 1, members=members)
+def _shown(event: ConversationChanged) -> dict[str, str | None]:
+    named: dict[str, str | None] = {}
+    if event.title is not UNSET:
+        named["title"] = event.title
+    if event.avatar is not UNSET:
+        named["avatar"] = event.avatar
+    if event.metadata is not UNSET:
+        named["metadata"] = text_of(event.metadata)
+    return named
 
 
 def _added(state: Conversation, event: ParticipantsAdded) -> dict[str, Member]:
-    added = {}
+    """Whoever is let in; an owner only by an owner."""
+    added: dict[str, Member] = {}
+    if not state.manages(event.actor):
+        return added
     for user, role in event.participants.items():
         before = state.members.get(user)
+        if role == "owner" and not state.owns(event.actor):
+            continue
         if before is None:
             added[user] = Member(role, (Interval(event.at_seq + 1),))
         elif not before.present:
@@ -145,124 +183,43 @@ def _from(before: Member, at_seq: int) -> int:
     return max(at_seq, before.intervals[-1].until_seq or 0) + 1
 
 
-def _removed(state: Conversation, event: ParticipantsRemoved) -> dict[str, Member]:
-    removed = {}
+def _left(state: Conversation, event: ParticipantsRemoved) -> dict[str, Member]:
+    """The members once these left, one after the other: the last owner only where nobody else is in it by then."""
+    members, manages = dict(state.members), state.manages(event.actor)
+    owners, here = _owners(state), sum(member.present for member in members.values())
     for user in event.participants:
-        member = state.members.get(user)
-        if member is not None and member.present and (user == event.actor or state.manages(event.actor)):
-            stay = member.intervals[-1]
-            ended = Interval(stay.from_seq, max(event.at_seq, stay.from_seq - 1))
-            removed[user] = Member(member.role, (*member.intervals[:-1], ended))
-    return removed
+        member = members.get(user)
+        if member is None or not member.present or not (user == event.actor or manages):
+            continue
+        if member.role == "owner" and owners == 1 and here > 1:
+            continue
+        stay = member.intervals[-1]
+        ended = Interval(stay.from_seq, max(event.at_seq, stay.from_seq - 1))
+        members[user] = Member(member.role, (*member.intervals[:-1], ended))
+        owners, here = owners - (member.role == "owner"), here - 1
+    return members
 
 
-# Decide
+def _cast(state: Conversation, event: RolesChanged) -> dict[str, Member]:
+    """The members in their new roles, one after the other: the last owner stays one."""
+    members, owners = dict(state.members), _owners(state)
+    for user, role in event.roles.items():
+        member = members.get(user)
+        if member is None or not member.present or (member.role == "owner" != role and owners == 1):
+            continue
+        members[user] = Member(role, member.intervals)
+        owners += (role == "owner") - (member.role == "owner")
+    return members
 
 
-def decide(state: State, command: ConversationCommand, context: Context, head: int = 0) -> list[ConversationEvent]:
-    """What a command makes happen; `head` is the number of the last message. Raises `Rejected`."""
-    match command:
-        case CreateConversation():
-            return create(state, command, context)
-        case AddParticipants():
-            return add(state, command, context, head)
-        case RemoveParticipants():
-            return remove(state, command, context, head)
-        case LeaveConversation():
-            return leave(state, command, context, head)
-        case _:
-            assert_never(command)
+def _owners(state: Conversation) -> int:
+    """How many own the group now."""
+    return sum(member.present and member.role == "owner" for member in state.members.values())
 
 
-def create(state: State, command: CreateConversation, context: Context) -> list[ConversationEvent]:
-    """Open it; whoever opens an open one of theirs again changes nothing."""
-    if command.kind == "direct" and len({*command.participants, context.actor}) != 2:
-        raise Rejected("validation_failed", "a direct conversation has one other participant")
-    if state is not None:
-        if not state.holds(context.actor):
-            raise Rejected("not_a_participant")
-        return []
-    roles: dict[str, Role] = dict.fromkeys(command.participants, "member")
-    roles[context.actor] = "owner" if command.kind == "group" else "member"
-    return [
-        ConversationCreated(
-            tenant=context.tenant,
-            at=context.at,
-            conversation_id=id_of(command, context),
-            actor=context.actor,
-            kind=command.kind,
-            participants=roles,
-            external_id=command.external_id,
-            title=command.title,
-        )
-    ]
-
-
-def id_of(command: CreateConversation, context: Context) -> str:
-    """The id of the conversation that a command opens."""
-    if command.kind == "direct":
-        other = next((user for user in command.participants if user != context.actor), context.actor)
-        return ids.direct_conversation_id(context.tenant, context.actor, other)
-    if command.external_id is not None:
-        return ids.external_conversation_id(context.tenant, command.external_id)
-    return ids.keyed_conversation_id(context.tenant, context.actor, command.client_key or context.correlation_id)
-
-
-def add(state: State, command: AddParticipants, context: Context, head: int) -> list[ConversationEvent]:
-    """Let people in. Whoever seems to be in is named too: by the time the log reads it they may have left."""
-    conversation = _managed(state, context)
-    if all(conversation.holds(user) for user in command.participants):
-        return []
-    return [
-        ParticipantsAdded(
-            tenant=context.tenant,
-            at=context.at,
-            conversation_id=command.conversation_id,
-            actor=context.actor,
-            participants=dict.fromkeys(command.participants, command.role),
-            at_seq=head,
-        )
-    ]
-
-
-def remove(state: State, command: RemoveParticipants, context: Context, head: int) -> list[ConversationEvent]:
-    """Show people out, also those who do not seem to be in."""
-    conversation = _managed(state, context)
-    return _out(conversation, dict.fromkeys(command.participants), context, head)
-
-
-def leave(state: State, command: LeaveConversation, context: Context, head: int) -> list[ConversationEvent]:
-    """Go oneself; who is not in is told so."""
-    return _out(entered(state, command.conversation_id, context), (context.actor,), context, head)
-
-
-def _out(conversation: Conversation, users: Iterable[str], context: Context, head: int) -> list[ConversationEvent]:
-    named = list(users)
-    if not any(conversation.holds(user) for user in named):
-        return []
-    return [
-        ParticipantsRemoved(
-            tenant=context.tenant,
-            at=context.at,
-            conversation_id=conversation.conversation_id,
-            actor=context.actor,
-            participants=named,
-            at_seq=head,
-        )
-    ]
-
-
-def entered(state: State, conversation_id: str, context: Context) -> Conversation:
-    """The conversation, if the actor is in it. Raises `Rejected`; another tenant's conversation does not exist."""
-    if state is None or state.tenant != context.tenant:
-        raise Rejected("conversation_not_found", f"there is no conversation {conversation_id}")
-    if not state.holds(context.actor):
-        raise Rejected("not_a_participant")
-    return state
-
-
-def _managed(state: State, context: Context) -> Conversation:
-    conversation = entered(state, state.conversation_id if state else "", context)
-    if not conversation.manages(context.actor):
-        raise Rejected("not_allowed", "only owners and admins of a group change who is in it")
-    return conversation
+def _pins(state: Conversation, event: MessagePinned | MessageUnpinned) -> tuple[str, ...]:
+    if isinstance(event, MessageUnpinned):
+        return tuple(pin for pin in state.pins if pin != event.message_id)
+    if event.message_id in state.pins or len(state.pins) >= PINS:
+        return state.pins
+    return (*state.pins, event.message_id)

@@ -1,6 +1,9 @@
 """What every decision gets and how it says no."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from schemas.invalid import Code
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,9 +17,18 @@ class Context:
 
 
 class Rejected(Exception):
-    """A no, by a code of the one table. Raised by `decide`; a no that rests on absence is proved by the caller."""
+    """A no, by a code of the one table. Raised by `decide`; a no that rests on absence is proved by the caller.
 
-    def __init__(self, code: str, detail: str = "") -> None:
+    `errors` names the fields that are wrong, as `(pointer, code)` of schemas.invalid.
+    """
+
+    def __init__(self, code: str, detail: str = "", errors: Sequence[tuple[str, Code]] = ()) -> None:
         super().__init__(code, detail)
         self.code = code
         self.detail = detail
+        self.errors = tuple(errors)
+
+
+def misfit(field: str, code: Code, detail: str) -> Rejected:
+    """The no to a command whose field, such as `text`, is in itself right and wrong beside the others."""
+    return Rejected("validation_failed", detail, [(f"/data/{field}", code)])

@@ -1,17 +1,25 @@
 """One message: sent, perhaps edited, perhaps deleted; an edit after the deletion is in the log and changes nothing."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, assert_never
 
+from core.domain import content, conversation, metadata
 from core.domain.conversation import Conversation
-from core.domain.decision import Context, Rejected
+from core.domain.decision import Context, Rejected, misfit
+from core.domain.mention import mentions
 from core.domain.permission import may_delete
 from schemas import ids
-from schemas.commands import DeleteMessage, EditMessage, MessageCommand, SendMessage
-from schemas.events import MessageDeleted, MessageEdited, MessageEvent, MessageSent
+from schemas.commands import DeleteMessage, EditMessage, ForwardMessage, SendMessage
+from schemas.events import MessageDeleted, MessageEdited, MessageSent, Origin
 
 VERSIONS_KEPT: Final = 100
 """So many edits a message takes; all are kept in one row, which a store bounds (MongoDB: 16 MiB)."""
+ORIGINS_KEPT: Final = 20
+"""So many origins a forwarded message has at most: the first, and the newest others."""
+
+Command = SendMessage | ForwardMessage | EditMessage | DeleteMessage
+Event = MessageSent | MessageEdited | MessageDeleted
 
 # State
 
@@ -23,15 +31,29 @@ class Absent:
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """Sent. `edits` counts the edits kept, `edited` says whether one of them changed the text."""
+    """What was `sent`; `text`, `ciphertext` and `mentions` are what it says now.
 
-    conversation_id: str
-    sender: str
+    `edits` counts the edits kept, `edited` says whether one of them changed what it says. `seq` is its number, 0 where
+    who folds does not know it.
+    """
+
+    sent: MessageSent
     text: str
-    client_msg_id: str
-    reply_to: str | None
+    ciphertext: str | None = None
+    mentions: Sequence[str] = ()
     edited: bool = False
     edits: int = 0
+    seq: int = 0
+
+    @property
+    def conversation_id(self) -> str:
+        """Where it stands."""
+        return self.sent.conversation_id
+
+    @property
+    def sender(self) -> str:
+        """Who said it, and alone says it otherwise."""
+        return self.sent.sender
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +69,16 @@ State = Absent | Live | Deleted
 # Evolve
 
 
-def evolve(state: State, event: MessageEvent) -> State:
-    """The state after an event. Total: a fact that no longer applies leaves the state as it was."""
+def evolve(state: State, event: Event, seq: int = 0) -> State:
+    """The state after an event. Total: a fact that no longer applies leaves the state as it was.
+
+    `seq` is the number of a `MessageSent`.
+    """
     match event:
         case MessageSent():
-            return _sent(event) if isinstance(state, Absent) else state
+            if not isinstance(state, Absent):
+                return state
+            return Live(event, event.text, event.ciphertext, event.mentions, seq=seq)
         case MessageEdited():
             return _edited(state, event)
         case MessageDeleted():
@@ -60,40 +87,57 @@ def evolve(state: State, event: MessageEvent) -> State:
             assert_never(event)
 
 
-def _sent(event: MessageSent) -> Live:
-    return Live(event.conversation_id, event.sender, event.text, event.client_msg_id, event.reply_to)
-
-
 def _edited(state: State, event: MessageEdited) -> State:
     if not isinstance(state, Live) or event.editor != state.sender:
         return state
-    changes = event.text != state.text
-    return replace(state, text=event.text, edited=state.edited or changes, edits=state.edits + 1)
+    changes = (event.text, event.ciphertext) != (state.text, state.ciphertext)
+    return replace(
+        state,
+        text=event.text,
+        ciphertext=event.ciphertext,
+        mentions=event.mentions,
+        edited=state.edited or changes,
+        edits=state.edits + 1,
+    )
 
 
 # Decide
 
 
-def decide(state: State, command: MessageCommand, conversation: Conversation, context: Context) -> list[MessageEvent]:
-    """What a command of a member of the conversation makes happen. Raises `Rejected`.
+def decide(
+    state: State,
+    command: Command,
+    where: Conversation,
+    context: Context,
+    source: conversation.State = None,
+) -> Sequence[Event]:
+    """What a command of a member of the conversation `where` makes happen. Raises `Rejected`.
 
-    For a send, `state` is the message it replies to (`Absent` where it replies to none).
+    `state` is the message that a command is about; for a send, the one that it replies to (`Absent` where it replies
+    to none). For a forward, `source` is the conversation that the message stands in.
     """
     match command:
         case SendMessage():
-            return [send(state, command, conversation, context)]
+            return [send(state, command, where, context)]
+        case ForwardMessage():
+            return [forward(state, command, source, where, context)]
         case EditMessage():
-            return edit(state, command, context)
+            return edit(state, command, where, context)
         case DeleteMessage():
-            return delete(state, command, conversation, context)
+            return delete(state, command, where, context)
         case _:
             assert_never(command)
 
 
-def send(root: State, command: SendMessage, conversation: Conversation, context: Context) -> MessageSent:
-    """Say it. A reply needs its root, deleted or not, in the same conversation."""
+def send(answered: State, command: SendMessage, where: Conversation, context: Context) -> MessageSent:
+    """Say it. A reply needs a message of the same conversation, deleted or not, also one from before the actor came."""
+    content.check(command)
+    metadata.check(command.metadata)
+    root = None
     if command.reply_to is not None:
-        _found(root, command.conversation_id, command.reply_to)
+        found = _found(answered, command.conversation_id, command.reply_to)
+        root = found.sent.thread_root or command.reply_to
+    text = command.text or ""
     return MessageSent(
         tenant=context.tenant,
         at=context.at,
@@ -101,19 +145,59 @@ def send(root: State, command: SendMessage, conversation: Conversation, context:
         message_id=ids.message_id(context.tenant, command.conversation_id, context.actor, command.client_msg_id),
         sender=context.actor,
         client_msg_id=command.client_msg_id,
-        text=command.text,
-        conversation_n=conversation.n,
+        text=text,
+        conversation_n=where.n,
         reply_to=command.reply_to,
+        thread_root=root,
+        mentions=mentions(text, command.mentions, where.holds),
+        attachments=[content.attachment(one) for one in command.attachments],
+        ciphertext=command.ciphertext,
+        metadata=command.metadata or None,
     )
 
 
-def edit(state: State, command: EditMessage, context: Context) -> list[MessageEvent]:
-    """Replace the text. An edit to the same text is appended too: only the log knows what stands by then."""
+def forward(
+    origin: State, command: ForwardMessage, source: conversation.State, where: Conversation, context: Context
+) -> MessageSent:
+    """Say what a message says that one may read and that is not deleted; nobody can pass on a ciphertext's key."""
+    if isinstance(origin, Deleted):
+        raise Rejected("message_not_found", f"message {command.message_id} was deleted")
+    found = readable(origin, command.message_id, source, context)
+    if found.ciphertext is not None:
+        raise Rejected("not_allowed", "a ciphertext cannot be forwarded")
+    return MessageSent(
+        tenant=context.tenant,
+        at=context.at,
+        conversation_id=command.conversation_id,
+        message_id=ids.message_id(context.tenant, command.conversation_id, context.actor, command.client_msg_id),
+        sender=context.actor,
+        client_msg_id=command.client_msg_id,
+        text=found.text,
+        conversation_n=where.n,
+        mentions=mentions(found.text, (), where.holds),
+        attachments=found.sent.attachments,
+        forwarded_from=_origins(found.sent),
+    )
+
+
+def _origins(sent: MessageSent) -> list[Origin]:
+    here = Origin(conversation_id=sent.conversation_id, message_id=sent.message_id, sender=sent.sender, at=sent.at)
+    chain = [*sent.forwarded_from, here]
+    return chain if len(chain) <= ORIGINS_KEPT else [chain[0], *chain[1 - ORIGINS_KEPT :]]
+
+
+def edit(state: State, command: EditMessage, where: Conversation, context: Context) -> Sequence[Event]:
+    """Say it otherwise. An edit to the same text is appended too: only the log knows what stands by then."""
+    content.check(command)
     live = _live(state, command.conversation_id, command.message_id)
     if live.sender != context.actor:
         raise Rejected("not_the_author")
+    if (command.ciphertext is None) != (live.sent.ciphertext is None):
+        given = "text" if command.ciphertext is None else "ciphertext"
+        raise misfit(given, "value", "a text stays a text, and a ciphertext a ciphertext")
     if live.edits >= VERSIONS_KEPT:
         raise Rejected("edit_limit", f"a message takes {VERSIONS_KEPT} edits")
+    text = command.text or ""
     return [
         MessageEdited(
             tenant=context.tenant,
@@ -121,17 +205,19 @@ def edit(state: State, command: EditMessage, context: Context) -> list[MessageEv
             conversation_id=command.conversation_id,
             message_id=command.message_id,
             editor=context.actor,
-            text=command.text,
+            text=text,
+            mentions=mentions(text, command.mentions, where.holds),
+            ciphertext=command.ciphertext,
         )
     ]
 
 
-def delete(state: State, command: DeleteMessage, conversation: Conversation, context: Context) -> list[MessageEvent]:
+def delete(state: State, command: DeleteMessage, where: Conversation, context: Context) -> Sequence[Event]:
     """Withdraw it. Whoever deleted a message may ask again: that changes nothing."""
     if isinstance(state, Deleted) and state.deleted_by == context.actor:
         return []
     live = _live(state, command.conversation_id, command.message_id)
-    if not may_delete(conversation, live.sender, context.actor):
+    if not may_delete(where, live.sender, context.actor):
         raise Rejected("not_the_author")
     return [
         MessageDeleted(
@@ -144,6 +230,17 @@ def delete(state: State, command: DeleteMessage, conversation: Conversation, con
     ]
 
 
+def readable(state: State, message_id: str, where: conversation.State, context: Context) -> Live:
+    """The message as it is or was, if it lies in one of the actor's stays in `where`. Raises `Rejected`."""
+    member = where.members.get(context.actor) if where is not None and where.tenant == context.tenant else None
+    if where is None or member is None:
+        raise _missing(message_id)
+    found = _found(state, where.conversation_id, message_id)
+    if not member.reads(found.seq):
+        raise _missing(message_id)
+    return found
+
+
 def _live(state: State, conversation_id: str, message_id: str) -> Live:
     if isinstance(state, Deleted):
         raise Rejected("message_not_found", f"message {message_id} was deleted")
@@ -153,5 +250,9 @@ def _live(state: State, conversation_id: str, message_id: str) -> Live:
 def _found(state: State, conversation_id: str, message_id: str) -> Live:
     found = state.was if isinstance(state, Deleted) else state
     if isinstance(found, Absent) or found.conversation_id != conversation_id:
-        raise Rejected("message_not_found", f"there is no message {message_id} in this conversation")
+        raise _missing(message_id)
     return found
+
+
+def _missing(message_id: str) -> Rejected:
+    return Rejected("message_not_found", f"there is no message {message_id} in this conversation")

@@ -17,13 +17,18 @@ Row = dict[str, Any]
 class Index:
     """A declared query: rows where the `equals` fields have given values, in the order of `order`, an integer field.
 
-    Fields are paths with dots, such as `sent.n`; `equals` fields are fixed fields. Rows without the `order` field
-    are not found. Without `order` rows come by `_id`.
+    Fields are paths with dots, such as `sent.n`; the values of `equals` fields are texts. Rows without the `order`
+    field, or without one of `equals`, are not found. Without `order` rows come by `_id`.
     """
 
     name: str
     equals: tuple[str, ...]
     order: str | None = None
+
+    @property
+    def sparse(self) -> tuple[str, ...]:
+        """Those of `equals` that lie within a facet: few rows may have them, and others need not be in the index."""
+        return tuple(field for field in self.equals if "." in field)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 from typing import Protocol
 
-from core.domain import message
+from core.domain import message, reaction
+from core.domain.content import Content
 
 
 class Messages(Protocol):
@@ -14,17 +15,21 @@ class Messages(Protocol):
     """
 
     async def state(self, message_id: str) -> message.State:
-        """The message, `Absent` when the read model does not have it (yet)."""
+        """The message with its number, `Absent` when the read model does not have it (yet)."""
         ...
 
-    async def sent(self, message_id: str) -> tuple[str, str | None] | None:
-        """What a message said when it was sent, `(text, reply_to)`, whatever became of it."""
+    async def target(self, message_id: str) -> reaction.Target:
+        """The message and what is on it, as a reaction finds it."""
+        ...
+
+    async def sent(self, message_id: str) -> Content | None:
+        """What a message said when it was sent, whatever became of it; None where that is not known."""
         ...
 
     async def head(self, conversation_id: str) -> int:
         """The number of the conversation's last message, 0 when it has none."""
         ...
 
-    async def prove(self, conversation_id: str) -> None:
-        """Catch up with the log as it is now."""
+    async def prove(self, conversation_id: str, *, with_reactions: bool = False) -> None:
+        """Catch up with the log as it is now; with what was put on the messages only where asked."""
         ...

@@ -9,7 +9,7 @@ from uuid import uuid4
 import jwt
 import msgspec
 
-from schemas.commands import UserId
+from schemas.bounds import UserId
 
 ALGORITHM: Final = "HS256"
 AUDIENCE: Final = "caas"

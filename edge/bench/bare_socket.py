@@ -19,7 +19,7 @@ from edge import compose
 from edge.bench import spec
 from edge.bench.spec import Bare
 from edge.stopping import on_signals
-from schemas.commands import FRAME_BYTES
+from schemas.bounds import FRAME_BYTES
 from schemas.envelope import Record
 from schemas.ids import keyed_conversation_id
 from schemas.topics import MESSAGE_SENT

@@ -95,6 +95,10 @@ def pushed(world: World, conversation_id: str) -> bytes:
         text="x" * 200,
         at=world.now,
         client_msg_id=f"{run_name()}-0-10000000",
+        reply_to=None,
+        edited=False,
+        deleted=False,
+        unreadable=False,
     )
     correlation = dict(record.headers)["correlation_id"].decode()
     return frames.push(PUSH_OF_LANE["sent"], view, "sent", 10_000, correlation)

@@ -33,6 +33,10 @@ class Under:
         """What it writes."""
         return self._processor.tables
 
+    def takes(self, event_type: str) -> bool:
+        """What concerns it."""
+        return self._processor.takes(event_type)
+
     async def prepare(self, generation: int) -> None:
         """Make what a generation needs."""
         await self._processor.prepare(generation)

@@ -1,6 +1,39 @@
-"""The protocol from a program's side: commands in order, pushes each once, and a line that comes back by itself."""
+"""The protocol from a program's side: commands in order, events each once, and a line that comes back by itself."""
 
+from edge.client.application import Application
 from edge.client.client import Client
-from edge.client.wire import CommandError, Event, Refused
+from edge.client.events import (
+    CommandFailed,
+    ConversationUpdated,
+    Event,
+    MessageDeleted,
+    MessageEdited,
+    MessageNew,
+    ReactionChanged,
+    Receipt,
+    Reset,
+    Unknown,
+)
+from edge.client.outgoing import Outgoing
+from edge.client.tokens import TokenRefused
+from edge.client.wire import ChatError, CommandError, Refused
 
-__all__ = ["Client", "CommandError", "Event", "Refused"]
+__all__ = [
+    "Application",
+    "ChatError",
+    "Client",
+    "CommandError",
+    "CommandFailed",
+    "ConversationUpdated",
+    "Event",
+    "MessageDeleted",
+    "MessageEdited",
+    "MessageNew",
+    "Outgoing",
+    "ReactionChanged",
+    "Receipt",
+    "Refused",
+    "Reset",
+    "TokenRefused",
+    "Unknown",
+]

@@ -1,47 +1,60 @@
-"""A client of the socket protocol: its commands are answered once, its events come in order, whatever the line does."""
+"""The client of an application: a method per command, typed answers, typed events, whatever the line does."""
 
-import asyncio
-import contextlib
-import logging
-import time
-import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+from uuid import uuid4
 
 import aiohttp
 
 from edge.client import wire
-from edge.client.backoff import Backoff, pause_after
-from edge.client.connection import Connection, connected
-from edge.client.healing import Healing
-from edge.client.inbox import Inbox
-from edge.client.pipeline import Pending, Pipeline
-from edge.client.positions import Positions, Vector
-from edge.client.tokens import TokenRefused, TokenSource
-from edge.client.wire import Closed, CommandError, Event, Frame, Refused
-from schemas.errors import problem
+from edge.client.events import Event, typed
+from edge.client.line import PATIENCE_S, Line
+from edge.client.outgoing import Outgoing
+from edge.client.pipeline import WAITING
+from edge.client.positions import Vector
+from edge.client.tokens import TokenSource
+from schemas import commands
+from schemas.answers import (
+    ConversationAccepted,
+    Conversations,
+    Found,
+    MessageAccepted,
+    MessageFound,
+    Messages,
+    Synced,
+    ThreadFound,
+)
+from schemas.commands import Attached, Command
+from schemas.views import ConversationView
 
-PATIENCE_S: Final = 60.0
-STEADY_S: Final = 5.0
-LONGEST_RETRY_S: Final = 5.0
-CLOSED_BY_US: Final = 1000
+T = TypeVar("T")
+P = ParamSpec("P")
 
-logger: Final = logging.getLogger("caas.client")
 
-Listener = Callable[[Event], None]
+def _asks(command: Callable[P, Command], answer: type[T]) -> "Callable[Concatenate[Client, P], Outgoing[T]]":
+    """A method that asks this command; its arguments are the command's fields, by name."""
+
+    def method(self: "Client", /, *args: P.args, **kwargs: P.kwargs) -> Outgoing[T]:
+        return self.ask(command(*args, **kwargs), answer)
+
+    method.__doc__ = command.__doc__
+    return method
 
 
 class Client:
-    """One user's line to the nodes at `urls`, tried in turn; `token` is a token or where tokens come from.
+    """One user's client of the nodes at `urls`; `token` is a token, or where tokens come from (`GatewayTokens`).
 
-    - Commands go out in the order of their calls. One that was not answered when the line broke, or whose error says
-      `retry`, is sent again under the same keys and correlation id, before later ones of its conversation.
-    - Events of a lane come in the order of `n`, each once. What a line lost is asked for by `sync` and marked healed;
-      where a node cannot tell it, an event of type `reset` says so.
-    - Events go to `listener`, called at once, or wait for `events()`, where at most 10,000 wait: an application that
-      does not take them stops its own line, acknowledgments too.
-    - `positions` is where an earlier client stood: what came since is synced on the first line already.
+    - Every command is a method that returns an `Outgoing` at once: await it for the answer, or go on.
+    - Without a line commands wait in the order of their calls, at most `waiting` of them; beyond that a call raises
+      `CommandError` with the code `unavailable`. When the line is back they go out, those that a node may have got
+      already marked as repeats.
+    - `events()` is what happens, each event once, those of a lane in the order of `n`, no conversation with a hole.
+    - `positions` is what `positions()` said to an earlier client: the events since then come first. `{}` is the
+      beginning of all conversations; without them events begin when `connect` returns.
+    - What goes wrong is a `ChatError`: `code`, `retry`, `retry_after_ms`, `problem`. A no and an error that was worth
+      a retry for `patience` seconds are its `CommandError`, a line that is gone for good its `Refused`.
+    - A program that takes no events says `hears=False`: else some 10,000 that wait stop its line.
     """
 
     def __init__(
@@ -49,31 +62,21 @@ class Client:
         urls: str | Sequence[str],
         token: str | TokenSource,
         *,
-        session: aiohttp.ClientSession | None = None,
-        listener: Listener | None = None,
         positions: Vector | None = None,
+        session: aiohttp.ClientSession | None = None,
         patience: float = PATIENCE_S,
+        waiting: int = WAITING,
+        hears: bool = True,
     ) -> None:
-        self._urls = [urls] if isinstance(urls, str) else list(urls)
-        self._token = token
-        self._session = session
-        self._owns_session = session is None
-        self._listener = listener
-        self._patience = patience
-        self._positions = Positions(positions)
-        self._pipeline = Pipeline()
-        self._urgent: list[bytes] = []
-        self._wake = asyncio.Event()
-        self._healing = Healing(self._positions, self._send_soon)
-        self._inbox = Inbox()
-        self._refused: Refused | None = None
-        self._hello: asyncio.Future[dict[str, Any]] | None = None
-        self._task: asyncio.Task[None] | None = None
-        self._last_id = 0
-        self._tries = 0
-        self._come_back_after = 0.0
-        self._frame_limit = 0
-        self.connections = 0
+        self.line = Line(
+            urls,
+            token,
+            positions=positions,
+            session=session,
+            patience=patience,
+            waiting=waiting,
+            listener=None if hears else _ignore,
+        )
 
     async def __aenter__(self) -> Self:
         await self.connect()
@@ -84,211 +87,109 @@ class Client:
     ) -> None:
         await self.close()
 
-    @property
-    def dropped(self) -> int:
-        """How many pushes had come before and were not passed on."""
-        return self._positions.dropped
+    def start(self) -> None:
+        """Begin to connect, without waiting: what is asked goes out when there is a line."""
+        self.line.start()
 
-    @property
-    def positions(self) -> dict[str, dict[str, int]]:
-        """Where this client stands: conversation → lane → n."""
-        return self._positions.vector()
-
-    async def connect(self) -> dict[str, Any]:
-        """Open the line and keep it; answers the first hello's data. Raises `Refused`."""
-        if self._session is None:
-            self._session = aiohttp.ClientSession()
-        self._hello = asyncio.get_running_loop().create_future()
-        self._task = asyncio.create_task(self._keep(self._session), name="caas client")
-        try:
-            return await self._hello
-        except BaseException:
-            await self.close()
-            raise
+    async def connect(self) -> None:
+        """Wait until there is a line. Raises `Refused`."""
+        await self.line.connect()
 
     async def close(self) -> None:
-        """Hang up; commands without an answer raise `Refused(1000)`, `events()` ends."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-        self._end(Refused(CLOSED_BY_US, "this client was closed"))
-        if self._owns_session and self._session is not None:
-            await self._session.close()
+        """Hang up; commands without an answer raise `Refused`, `events()` ends."""
+        await self.line.close()
 
-    async def command(
-        self, kind: str, data: dict[str, Any], *, retry: bool = False, correlation_id: str | None = None
-    ) -> dict[str, Any]:
-        """What the node answers. `retry` says that this may be a repeat from an earlier client.
+    @property
+    def user_id(self) -> str:
+        """Who this is, as the node said at first; empty until then."""
+        return self.line.user_id
 
-        Raises `CommandError` for a no, and for an error worth a retry after `patience` seconds; `Refused` once the
-        line is gone for good.
-        """
-        if self._refused is not None:
-            raise self._refused
-        self._last_id += 1
-        answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
-        correlation_id = correlation_id or str(uuid.uuid4())
-        self._pipeline.ask(Pending(self._last_id, kind, data, correlation_id, retry, answer, time.monotonic()))
-        self._wake.set()
-        try:
-            return await answer
-        except asyncio.CancelledError:
-            self._wake.set()
-            raise
+    @property
+    def connected(self) -> bool:
+        """Whether there is a line now."""
+        return self.line.connected
 
-    def events(self) -> AsyncIterator[Event]:
+    @property
+    def unanswered(self) -> int:
+        """How many commands wait for their answer."""
+        return self.line.unanswered
+
+    def positions(self) -> dict[str, dict[str, int]]:
+        """Where the application stands by the events it took: conversation → lane → n. JSON; keep it, give it back."""
+        return self.line.positions()
+
+    async def events(self) -> AsyncIterator[Event]:
         """What happens, as it does. Ends with `close`; raises `Refused` once the line is gone for good."""
-        return self._inbox.take()
+        async for event in self.line.events():
+            yield typed(event)
 
-    async def _keep(self, session: aiohttp.ClientSession) -> None:
-        """One line after another, until one is refused."""
-        backoff = Backoff()
-        try:
-            while True:
-                began = time.monotonic()
-                url = self._urls[self._tries % len(self._urls)]
-                self._tries += 1
-                code = await self._line(session, url)
-                if not wire.comes_back(code):
-                    raise Refused(code or 0, wire.meaning(code or 0))  # noqa: TRY301 - one place ends it all
-                if time.monotonic() - began > STEADY_S:
-                    backoff = Backoff()
-                await asyncio.sleep(self._come_back_after + backoff.next())
-        except Refused as no:
-            self._end(no)
-        except Exception as error:
-            self._end(Refused(0, repr(error)))
-            raise
-
-    async def _line(self, session: aiohttp.ClientSession, url: str) -> int | None:
-        """One line until it closes; answers its close code, None where it broke or none came about."""
-        self._come_back_after = 0.0
-        try:
-            token = self._token if isinstance(self._token, str) else await self._token()
-            async with connected(session, url, token) as connection:
-                self._opened(connection)
-                await self._talk(connection)
-        except Closed as closed:
-            return closed.code
-        except TokenRefused as no:
-            if no.status < 500:
-                raise Refused(no.status, str(no)) from no
-        except (aiohttp.ClientConnectionError, TimeoutError) as error:
-            logger.info("no token: %s", error)
-        finally:
-            self._urgent.clear()
-            self._pipeline.lost()
-            self._healing.broke()
-        return None
-
-    async def _talk(self, connection: Connection) -> None:
-        """Read and write until either fails. Raises `Closed`."""
-        tasks = (
-            asyncio.create_task(self._read(connection), name="caas client reads"),
-            asyncio.create_task(self._write(connection), name="caas client writes"),
+    def ask(self, command: Command, answer: type[T], *, retry: bool = False) -> Outgoing[T]:
+        """Any command, answered as `schemas.answers.ANSWER_OF` says; `retry`: an earlier client may have sent it."""
+        kind, data, correlation_id = commands.NAME_OF[type(command)], wire.data_of(command), str(uuid4())
+        key = data.get("client_msg_id") or data.get("client_key") or correlation_id
+        return Outgoing(
+            self.line.ask(kind, data, retry=retry, correlation_id=correlation_id), answer, key, correlation_id
         )
-        try:
-            ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-        for task in ended:
-            task.result()
 
-    def _opened(self, connection: Connection) -> None:
-        hello = connection.hello
-        self.connections += 1
-        self._positions.user_id = hello["user_id"]
-        self._pipeline.limit = hello["limits"]["in_flight"]
-        self._frame_limit = connection.frame_limit
-        if self.connections > 1 or self._positions:
-            self._healing.came_back()
-        self._wake.set()
-        if self._hello is not None and not self._hello.done():
-            self._hello.set_result(hello)
+    # Commands: their arguments are the fields of `schemas.commands`, by name
 
-    async def _write(self, connection: Connection) -> None:
-        """Write what is to go out; a line that is gone is the reader's to tell, who knows the close code."""
-        with contextlib.suppress(Closed):
-            while True:
-                while self._urgent:
-                    await connection.send(self._urgent.pop(0))
-                if (pending := self._pipeline.next()) is None:
-                    self._wake.clear()
-                    await self._wake.wait()
-                elif (frame := self._frame(pending)) is not None:
-                    await connection.send(frame)
+    def send(
+        self,
+        conversation_id: str,
+        text: str | None = None,
+        *,
+        client_msg_id: str | None = None,
+        reply_to: str | None = None,
+        attachments: Sequence[Attached] = (),
+        mentions: Sequence[str] = (),
+        metadata: dict[str, Any] | None = None,
+        ciphertext: str | None = None,
+    ) -> Outgoing[MessageAccepted]:
+        """Say something; under one `client_msg_id` it is said once, however often it is asked."""
+        command = commands.SendMessage(
+            conversation_id=conversation_id,
+            client_msg_id=client_msg_id or str(uuid4()),
+            text=text,
+            ciphertext=ciphertext,
+            reply_to=reply_to,
+            attachments=list(attachments),
+            mentions=list(mentions),
+            metadata=metadata,
+        )
+        return self.ask(command, MessageAccepted)
 
-    def _frame(self, pending: Pending) -> bytes | None:
-        """The command's frame; one that no node would take is answered here."""
-        try:
-            frame = wire.ask(pending.id, pending.type, pending.data, pending.correlation_id, pending.retry)
-        except (TypeError, ValueError, OverflowError) as error:
-            wrong = problem("validation_failed", str(error))
-        else:
-            wrong = problem("too_large", f"{len(frame)} bytes")
-            if len(frame) <= self._frame_limit:
-                return frame
-        self._pipeline.answered(pending.id)
-        self._fail(pending, CommandError(wrong))
-        return None
+    def forward(
+        self, conversation_id: str, *, from_conversation_id: str, message_id: str, client_msg_id: str | None = None
+    ) -> Outgoing[MessageAccepted]:
+        """Say in a conversation what a message says that one may read."""
+        command = commands.ForwardMessage(
+            conversation_id=conversation_id,
+            client_msg_id=client_msg_id or str(uuid4()),
+            from_conversation_id=from_conversation_id,
+            message_id=message_id,
+        )
+        return self.ask(command, MessageAccepted)
 
-    def _send_soon(self, frame: bytes) -> None:
-        self._urgent.append(frame)
-        self._wake.set()
+    edit = _asks(commands.EditMessage, MessageAccepted)
+    delete = _asks(commands.DeleteMessage, MessageAccepted)
+    react = _asks(commands.AddReaction, MessageAccepted)
+    unreact = _asks(commands.RemoveReaction, MessageAccepted)
+    get_message = _asks(commands.GetMessage, MessageFound)
+    history = _asks(commands.History, Messages)
+    thread = _asks(commands.Thread, ThreadFound)
+    search = _asks(commands.SearchMessages, Found)
+    create = _asks(commands.CreateConversation, ConversationAccepted)
+    update = _asks(commands.UpdateConversation, ConversationAccepted)
+    add_participants = _asks(commands.AddParticipants, ConversationAccepted)
+    remove_participants = _asks(commands.RemoveParticipants, ConversationAccepted)
+    set_role = _asks(commands.SetRole, ConversationAccepted)
+    leave = _asks(commands.LeaveConversation, ConversationAccepted)
+    pin = _asks(commands.PinMessage, ConversationAccepted)
+    unpin = _asks(commands.UnpinMessage, ConversationAccepted)
+    get_conversation = _asks(commands.GetConversation, ConversationView)
+    conversations = _asks(commands.ListConversations, Conversations)
+    sync = _asks(commands.Sync, Synced)
 
-    async def _read(self, connection: Connection) -> None:
-        while True:
-            frame = await connection.receive()
-            if frame.id is not None:
-                healed = self._healing.answered(frame)
-                if healed is None:
-                    self._answered(frame)
-                for event in healed or ():
-                    await self._pass_on(event)
-            elif frame.type == "going-away":
-                self._come_back_after = frame.data.get("reconnect_after_ms", 0) / 1000
-            else:
-                event = Event(frame.type, frame.data, frame.lane, frame.n, frame.correlation_id, error=frame.error)
-                for passed in (event,) if frame.lane is None else self._healing.take(event):
-                    await self._pass_on(passed)
 
-    async def _pass_on(self, event: Event) -> None:
-        if self._listener is not None:
-            self._listener(event)
-        else:
-            await self._inbox.put(event)
-
-    def _answered(self, frame: Frame) -> None:
-        """Settle the command that this frame answers, or put it back to be repeated."""
-        error = frame.error
-        if error is not None and error.retry and (pending := self._pipeline.again(frame.id)) is not None:
-            if time.monotonic() - pending.since < self._patience:
-                pause = pause_after(pending.failures - 1, longest=LONGEST_RETRY_S)
-                pause = max(pause, (error.retry_after_ms or 0) / 1000)
-                asyncio.get_running_loop().call_later(pause, self._resume, pending)
-                return
-            self._fail(pending, CommandError(error, frame.correlation_id))
-        elif (pending := self._pipeline.answered(frame.id)) is not None:
-            if error is not None:
-                self._fail(pending, CommandError(error, frame.correlation_id))
-            elif not pending.answer.done():
-                pending.answer.set_result(frame.data)
-        self._wake.set()
-
-    def _fail(self, pending: Pending, error: CommandError) -> None:
-        if not pending.answer.done():
-            pending.answer.set_exception(error)
-
-    def _resume(self, pending: Pending) -> None:
-        pending.paused = False
-        self._wake.set()
-
-    def _end(self, no: Refused) -> None:
-        if self._refused is None:
-            self._refused = no
-            self._pipeline.fail(no)
-            self._inbox.close(None if no.code == CLOSED_BY_US else no)
-            if self._hello is not None and not self._hello.done():
-                self._hello.set_exception(no)
+def _ignore(_: wire.Event) -> None:
+    """For a program that takes no events."""

@@ -1,11 +1,12 @@
 """A hole in a lane, or a line that came back, is healed by a sync: one at a time, and not before a late push had time.
 
 Pushes of one conversation come over more than one way, so one may overtake another by some milliseconds.
+A client that brings no positions begins with a sync that tells nothing but where all its lanes stand.
 """
 
 import asyncio
 from collections.abc import Callable, Iterable
-from typing import Final
+from typing import Any, Final
 
 from edge.client import wire
 from edge.client.positions import Positions
@@ -17,9 +18,10 @@ PREFIX: Final = "sync-"
 
 
 class Healing:
-    """Asks syncs through `send` and says what they release; belongs to one client."""
+    """Asks syncs through `send` and says what they release; `beginning` until the client knows where it stands."""
 
-    def __init__(self, positions: Positions, send: Callable[[bytes], None]) -> None:
+    def __init__(self, positions: Positions, send: Callable[[bytes], None], *, beginning: bool) -> None:
+        self.beginning = beginning
         self._positions = positions
         self._send = send
         self._asked: str | None = None
@@ -29,8 +31,8 @@ class Healing:
         self.syncs = 0
 
     def came_back(self) -> None:
-        """A new line: ask what the old one missed."""
-        self._catching_up = True
+        """A new line: ask what the old one missed, or where to begin."""
+        self._catching_up = not self.beginning
         self._ask()
 
     def broke(self) -> None:
@@ -56,6 +58,7 @@ class Healing:
         return self._synced(frame)
 
     def _synced(self, frame: Frame) -> Iterable[Event]:
+        self.beginning = False
         complete, before = frame.data["complete"], self._positions.vector()
         released = self._positions.synced(frame.data["positions"], complete=complete)
         if not complete:
@@ -79,7 +82,7 @@ class Healing:
 
     def _reset(self, frame: Frame) -> list[Event]:
         """Told plainly to start over: the application reads again what it shows."""
-        self._catching_up = False
+        self.beginning = self._catching_up = False
         return [Event("reset", frame.data, error=frame.error), *self._positions.forget()]
 
     def _later(self) -> None:
@@ -88,7 +91,7 @@ class Healing:
 
     def _due(self) -> None:
         self._timer = None
-        if self._positions.holes or self._catching_up:
+        if self._positions.holes or self._catching_up or self.beginning:
             self._ask()
 
     def _ask(self) -> None:
@@ -96,7 +99,8 @@ class Healing:
         self.syncs += 1
         self._asked = f"{PREFIX}{self.syncs}"
         self._positions.asked(catching_up=self._catching_up)
-        self._send(wire.ask(self._asked, "sync", {"positions": self._positions.vector()}))
+        asked: dict[str, Any] = {"positions": self._positions.vector()}
+        self._send(wire.ask(self._asked, "sync", asked | ({"tell": False} if self.beginning else {})))
 
     def _cancel(self) -> None:
         if self._timer is not None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from typing import Final
 
 from edge.client.wire import Event
@@ -11,7 +11,7 @@ EVENTS_HELD: Final = 10_000
 
 
 class Inbox:
-    """Events in order, at most `limit` of them, until it is closed."""
+    """Events in order until it is closed; there is room while fewer than `limit` wait."""
 
     def __init__(self, limit: int = EVENTS_HELD) -> None:
         self._limit = limit
@@ -19,13 +19,27 @@ class Inbox:
         self._closed: Exception | bool = False
         self._moved = asyncio.Event()
 
-    async def put(self, event: Event) -> None:
-        """Add an event, waiting for room."""
+    def add(self, events: Iterable[Event]) -> None:
+        """Add events; then wait for `room` before more are read."""
+        self._events.extend(events)
+        self._moved.set()
+
+    async def room(self) -> None:
+        """Return when there is room for more."""
         while len(self._events) >= self._limit:
             self._moved.clear()
             await self._moved.wait()
-        self._events.append(event)
-        self._moved.set()
+
+    def next(self) -> Event | None:
+        """The first that waits, which is taken with that."""
+        return self._events.popleft() if self._events else None
+
+    def before(self, vector: dict[str, dict[str, int]]) -> dict[str, dict[str, int]]:
+        """These positions without what waits here: where whoever takes the events stands."""
+        for event in reversed(self._events):
+            if event.lane is not None and event.n is not None:
+                vector.setdefault(event.data["conversation_id"], {})[event.lane] = event.n - 1
+        return vector
 
     def close(self, error: Exception | None) -> None:
         """Nothing more will come; whoever has taken all that is here gets `error`."""
@@ -35,8 +49,7 @@ class Inbox:
     async def take(self) -> AsyncIterator[Event]:
         """Events as they come, until closed."""
         while True:
-            while self._events:
-                event = self._events.popleft()
+            while (event := self.next()) is not None:
                 self._moved.set()
                 yield event
             if isinstance(self._closed, Exception):

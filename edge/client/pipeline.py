@@ -6,12 +6,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from edge.client.wire import CommandError
+from schemas.errors import problem
+
 IN_FLIGHT: Final = 64
+WAITING: Final = 10_000
 
 
 @dataclass(slots=True, eq=False)
 class Pending:
-    """A command that has no answer yet. `id` grows in the order asked; `paused` while it waits to be repeated."""
+    """A command that has no answer yet. `id` grows in the order asked; `paused` while it waits to be repeated.
+
+    `since` is when the first error came that is worth a repeat, in monotonic seconds.
+    """
 
     id: int
     type: str
@@ -19,7 +26,7 @@ class Pending:
     correlation_id: str
     retry: bool
     answer: asyncio.Future[dict[str, Any]]
-    since: float
+    since: float | None = None
     failures: int = 0
     paused: bool = False
 
@@ -30,14 +37,15 @@ class Pending:
 
 
 class Pipeline:
-    """The commands of one client; at most `limit` of them are on the line.
+    """The commands of one client; at most `limit` of them are on the line, and at most `most` in all.
 
     A command whose answer nobody waits for any more is forgotten, unless it is on the line: then its slot is free when
     the node has answered.
     """
 
-    def __init__(self, limit: int = IN_FLIGHT) -> None:
+    def __init__(self, limit: int = IN_FLIGHT, most: int = WAITING) -> None:
         self.limit = limit
+        self.most = most
         self._waiting: deque[Pending] = deque()
         self._flying: dict[int, Pending] = {}
         self._first: dict[str | int, Pending] = {}
@@ -46,7 +54,11 @@ class Pipeline:
         return len(self._waiting) + len(self._flying)
 
     def ask(self, pending: Pending) -> None:
-        """Take a command in, behind those asked before."""
+        """Take a command in, behind those asked before. Raises `CommandError` where `most` have no answer yet."""
+        if len(self) >= self.most:
+            self._waiting = deque(waiting for waiting in self._waiting if not waiting.answer.done())
+        if len(self) >= self.most:
+            raise CommandError(problem("unavailable", f"{len(self)} commands wait for their answers already"))
         self._waiting.append(pending)
 
     def next(self) -> Pending | None:

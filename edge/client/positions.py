@@ -2,6 +2,8 @@
 
 A lane is known from its first number, from the notice that its user joined, or from a sync. What comes beyond a hole,
 or in a lane that is not known, is held until the hole is filled or a sync has said that nothing of ours is in it.
+Beyond a hole whatever else comes of that conversation is held too: an application sees no conversation with a hole in
+it. A lane that is not known, as most are to whoever has just come in, holds back only itself.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,15 +12,16 @@ from typing import Final
 import msgspec
 
 from edge.client.wire import Event
-
-Key = tuple[str, str]
-"""Conversation and lane."""
+from schemas.frames import LANES
 
 Vector = Mapping[str, Mapping[str, int]]
 """Conversation → lane → n."""
 
+CHANGES: Final = "conversation"
 JOINS: Final = frozenset({"created", "participants-added"})
-BEGINNING: Final = {"sent": 0, "edited": 0, "deleted": 0}
+BEGINNING: Final[Mapping[str, int]] = {lane: 0 for lane in LANES if lane != CHANGES}
+ORDER: Final = (CHANGES, *BEGINNING)
+"""First who is in it, then what was said, then what became of it."""
 
 
 class Positions:
@@ -27,16 +30,13 @@ class Positions:
     def __init__(self, vector: Vector | None = None) -> None:
         self.user_id = ""
         self.dropped = 0
-        self._at: dict[Key, int] = {
+        self._at: dict[tuple[str, str], int] = {
             (conversation, lane): n for conversation, lanes in (vector or {}).items() for lane, n in lanes.items()
         }
-        self._held: dict[Key, dict[int, Event]] = {}
-        self._goals: dict[Key, int] = {}
+        self._held: dict[str, dict[str, dict[int, Event]]] = {}
+        self._goals: dict[tuple[str, str], int] = {}
         self._catching_up = False
         self._syncing = False
-
-    def __bool__(self) -> bool:
-        return bool(self._at)
 
     @property
     def holes(self) -> bool:
@@ -52,27 +52,28 @@ class Positions:
 
     def take(self, event: Event) -> Iterable[Event]:
         """What can be passed on now that `event`, a push with a lane, has come."""
-        lane, n = event.lane or "", event.n or 0
-        key = (event.data["conversation_id"], lane)
-        joined = self._joined(event) if lane == "conversation" and event.data["change"] in JOINS else []
+        conversation, lane, n = event.data["conversation_id"], event.lane or "", event.n or 0
+        key = (conversation, lane)
+        held = self._held.get(conversation)
+        if lane == CHANGES and event.data["change"] in JOINS:
+            self._joined(event)
         at = self._at.get(key, 0 if n == 1 else None)
-        held = self._held.get(key)
-        if (at is not None and n <= at) or (held is not None and n in held):
+        if (at is not None and n <= at) or (held is not None and n in held.get(lane, ())):
             self.dropped += 1
-            return joined
+            return self._release(conversation)
         if self._syncing and (self._catching_up or n < self._goals.get(key, 0)):
             event = msgspec.structs.replace(event, healed=True)
-        if at is None or n > at + 1:
-            self._held.setdefault(key, {})[n] = event
-            return joined
-        self._at[key] = n
-        return (event, *self._release(key), *joined) if held or joined else (event,)
+        if held is None and at is not None and n == at + 1:
+            self._at[key] = n
+            return (event,)
+        self._held.setdefault(conversation, {}).setdefault(lane, {})[n] = event
+        return self._release(conversation)
 
     def asked(self, *, catching_up: bool) -> None:
         """A sync is under way; `catching_up` after a line was lost, else because of holes."""
         self._syncing = True
         self._catching_up = catching_up
-        self._goals = {key: max(held) for key, held in self._held.items()}
+        self._goals = {(key, lane): max(held) for key, lanes in self._held.items() for lane, held in lanes.items()}
 
     def unanswered(self) -> None:
         """The sync under way came to nothing."""
@@ -81,52 +82,68 @@ class Positions:
     def synced(self, vector: Vector, *, complete: bool) -> list[Event]:
         """What can be passed on after a sync that told all up to `vector`.
 
-        A lane that a complete sync no longer speaks of (its user has left) has nothing more to wait for.
+        A lane that a complete sync does not speak of (its user has left) has nothing more to wait for.
         """
         self._syncing = False
         released: list[Event] = []
         for conversation, lanes in vector.items():
-            for lane, n in {**(BEGINNING if complete else {}), **lanes}.items():
-                released += self._advance((conversation, lane), n)
+            goals = {**BEGINNING, **self._ends(conversation), **lanes} if complete else lanes
+            released += self._advance(conversation, goals)
         if complete:
-            for key in [key for key in self._held if key[0] not in vector]:
-                released += self._advance(key, max(self._held[key]))
+            for conversation in [key for key in self._held if key not in vector]:
+                released += self._advance(conversation, self._ends(conversation))
         return released
 
     def forget(self) -> list[Event]:
         """The node could not tell all that was missed: what is held is passed on, and lanes begin anew."""
         self._syncing = False
-        held = sorted(self._held)
-        return [event for key in held for event in self._advance(key, max(self._held[key]))]
+        return [event for key in sorted(self._held) for event in self._advance(key, self._ends(key))]
 
-    def _joined(self, event: Event) -> list[Event]:
+    def _joined(self, event: Event) -> None:
         """The user's own joining says where the lanes begin; what is known already stays."""
-        if self.user_id not in event.data.get("participants", ()):
+        if self.user_id in event.data.get("participants", ()):
+            conversation, at_seq = event.data["conversation_id"], event.data.get("at_seq") or 0
+            begins = BEGINNING if at_seq == 0 else {"sent": at_seq}
+            for lane, n in {**begins, CHANGES: (event.n or 1) - 1}.items():
+                self._at.setdefault((conversation, lane), n)
+
+    def _ends(self, conversation: str) -> dict[str, int]:
+        """The last that is held in each lane."""
+        return {lane: max(held) for lane, held in self._held.get(conversation, {}).items()}
+
+    def _advance(self, conversation: str, goals: Mapping[str, int]) -> list[Event]:
+        for lane, n in goals.items():
+            key = (conversation, lane)
+            self._at[key] = max(n, self._at.get(key, 0))
+        return self._release(conversation)
+
+    def _release(self, conversation: str) -> list[Event]:
+        """What is held before a hole; and what has none in its lane, once there is none in the conversation."""
+        lanes = self._held.get(conversation)
+        if lanes is None:
             return []
-        conversation, at_seq = event.data["conversation_id"], event.data.get("at_seq") or 0
-        begins = BEGINNING if at_seq == 0 else {"sent": at_seq}
-        released: list[Event] = []
-        for lane, n in begins.items():
-            if (conversation, lane) not in self._at:
-                released += self._advance((conversation, lane), n)
-        self._at.setdefault((conversation, "conversation"), (event.n or 1) - 1)
+        ready = {lane: self._ready((conversation, lane), held) for lane, held in lanes.items()}
+        torn = {lane for lane, numbers in ready.items() if len(numbers) < len(lanes[lane])}
+        waits = any((conversation, lane) in self._at for lane in torn)
+        released = []
+        for lane in sorted(lanes, key=_place):
+            if (numbers := ready[lane]) and (lane in torn or not waits):
+                released += [lanes[lane].pop(n) for n in numbers]
+                self._at[conversation, lane] = max(self._at.get((conversation, lane), 0), numbers[-1])
+                if not lanes[lane]:
+                    del lanes[lane]
+        if not lanes:
+            del self._held[conversation]
         return released
 
-    def _advance(self, key: Key, n: int) -> list[Event]:
-        held = self._held.get(key, {})
-        passed = [held.pop(number) for number in sorted(held) if number <= n]
-        self._at[key] = max(n, self._at.get(key, 0))
-        return passed + self._release(key)
+    def _ready(self, key: tuple[str, str], held: Mapping[int, Event]) -> list[int]:
+        """The numbers before the first hole of a lane, ascending."""
+        at = self._at.get(key, 0 if 1 in held else -1)
+        ready = sorted(n for n in held if n <= at)
+        while at >= 0 and (at := at + 1) in held:
+            ready.append(at)
+        return ready
 
-    def _release(self, key: Key) -> list[Event]:
-        held = self._held.get(key)
-        if held is None:
-            return []
-        released, at = [], self._at[key]
-        while (event := held.pop(at + 1, None)) is not None:
-            at += 1
-            released.append(event)
-        self._at[key] = at
-        if not held:
-            del self._held[key]
-        return released
+
+def _place(lane: str) -> int:
+    return ORDER.index(lane) if lane in ORDER else len(ORDER)

@@ -7,8 +7,10 @@ from typing import Final
 
 import aiohttp
 import msgspec
+from msgspec import structs
 
 from edge.client.backoff import Backoff
+from edge.client.wire import ChatError
 from schemas.errors import Problem, problem
 
 TokenSource = Callable[[], Awaitable[str]]
@@ -26,13 +28,12 @@ class Issued(msgspec.Struct, frozen=True):
     socket_urls: list[str] = []
 
 
-class TokenRefused(Exception):
-    """The gateway gave no token, and would not later either."""
+class TokenRefused(ChatError):
+    """The gateway gave no token; `status` is that of its answer."""
 
     def __init__(self, status: int, what: Problem) -> None:
-        super().__init__(f"no token: {status} {what.code}: {what.detail}")
+        super().__init__(structs.replace(what, detail=f"no token: {status} {what.detail}"))
         self.status = status
-        self.code = what.code
 
 
 class GatewayTokens:

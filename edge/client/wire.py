@@ -3,8 +3,10 @@
 from typing import Any, Final
 
 import msgspec
+from msgspec import NODEFAULT, UNSET, structs
 
-from schemas.errors import CLOSES, CloseCode, Problem
+from schemas.commands import Command
+from schemas.errors import CLOSES, CloseCode, Problem, problem
 
 
 class Frame(msgspec.Struct, frozen=True):
@@ -31,14 +33,42 @@ class Event(msgspec.Struct, frozen=True):
     error: Problem | None = None
 
 
-class CommandError(Exception):
-    """A node said no: `code` is one of the table in `schemas.errors`."""
+class ChatError(Exception):
+    """All that goes wrong for an application: `problem` is of the table in `schemas.errors`."""
 
     def __init__(self, problem: Problem, correlation_id: str | None = None) -> None:
         super().__init__(f"{problem.code}: {problem.detail}")
-        self.code = problem.code
         self.problem = problem
         self.correlation_id = correlation_id
+
+    @property
+    def code(self) -> str:
+        """What went wrong, for a program."""
+        return self.problem.code
+
+    @property
+    def retry(self) -> bool:
+        """Whether the same may succeed later, under the same keys."""
+        return self.problem.retry
+
+    @property
+    def retry_after_ms(self) -> int | None:
+        """How long to wait before that, where the node said so."""
+        return self.problem.retry_after_ms
+
+
+class CommandError(ChatError):
+    """A node said no, or the client itself before it asked one."""
+
+
+class Refused(ChatError):
+    """The line is gone for good, by this close code of the node or HTTP status of the handshake. Never says `retry`."""
+
+    def __init__(self, close_code: int, why: str = "") -> None:
+        code = _CODES.get(close_code, "unavailable")
+        detail = f"refused with {close_code}{f': {why}' if why else ''}"
+        super().__init__(structs.replace(problem(code, detail), retry=False))
+        self.close_code = close_code
 
 
 class Closed(Exception):
@@ -49,15 +79,11 @@ class Closed(Exception):
         self.code = code
 
 
-class Refused(Exception):
-    """The node does not want this client back: by its close code, or by the HTTP status of the handshake."""
-
-    def __init__(self, code: int, why: str = "") -> None:
-        super().__init__(f"refused with {code}{f': {why}' if why else ''}")
-        self.code = code
-
-
 BROKEN: Final = frozenset({1005, 1006})
+_CODES: Final = {401: "unauthorized", 403: "unauthorized", 404: "not_found", 1009: "too_large"} | {
+    4401: "token_expired",
+    4501: "unauthorized",
+}
 _BY_CODE: Final = {close.code: close for close in CLOSES.values()}
 
 
@@ -79,6 +105,16 @@ class _Ask(msgspec.Struct, omit_defaults=True):
     data: Any
     correlation_id: str | None = None
     retry: bool = False
+
+
+def data_of(command: Command) -> dict[str, Any]:
+    """The fields of a command that say something; a default goes without saying."""
+    data: dict[str, Any] = msgspec.to_builtins(command)
+    defaults = dict(zip(reversed(command.__struct_fields__), reversed(command.__struct_defaults__), strict=False))
+    always = {name for name in data if defaults.get(name, NODEFAULT) in (NODEFAULT, UNSET)}
+    return {
+        name: value for name, value in data.items() if name != "type" and (name in always or value not in (None, []))
+    }
 
 
 _encode: Final = msgspec.json.Encoder().encode

@@ -8,7 +8,7 @@ from typing import Final
 
 import aiohttp
 
-from edge.client.client import Client
+from edge.client.line import Line
 from edge.client.tokens import GatewayTokens
 from edge.client.wire import Event
 
@@ -24,25 +24,25 @@ async def crowd(
     session: aiohttp.ClientSession,
     hears: Hears,
     socket_urls: Sequence[str] | None = None,
-) -> AsyncIterator[dict[str, Client]]:
-    """A connected client for each user, whose events go to `hears(user, event)`. Raises `Refused`, `TokenRefused`."""
+) -> AsyncIterator[dict[str, Line]]:
+    """A connected line for each user, whose events go to `hears(user, event)`. Raises `Refused`, `TokenRefused`."""
     gate = asyncio.Semaphore(AT_ONCE)
-    clients: dict[str, Client] = {}
+    lines: dict[str, Line] = {}
 
     async def enter(number: int, user: str) -> None:
         async with gate:
             issued = await tokens.issue(user)
             urls = _turned(socket_urls or issued.socket_urls, number)
-            client = Client(urls, tokens.source(user, issued), session=session, listener=partial(hears, user))
-            await client.connect()
-            clients[user] = client
+            line = Line(urls, tokens.source(user, issued), session=session, listener=partial(hears, user))
+            await line.connect()
+            lines[user] = line
 
     async with AsyncExitStack() as leaving:
-        leaving.push_async_callback(_close_all, clients)
+        leaving.push_async_callback(_close_all, lines)
         async with asyncio.TaskGroup() as entering:
             for number, user in enumerate(users):
                 entering.create_task(enter(number, user), name=f"play-enter-{user}")
-        yield clients
+        yield lines
 
 
 def _turned(urls: Sequence[str], by: int) -> list[str]:
@@ -51,8 +51,8 @@ def _turned(urls: Sequence[str], by: int) -> list[str]:
     return [*urls[start:], *urls[:start]]
 
 
-async def _close_all(clients: dict[str, Client]) -> None:
-    await asyncio.gather(*(client.close() for client in clients.values()))
+async def _close_all(lines: dict[str, Line]) -> None:
+    await asyncio.gather(*(line.close() for line in lines.values()))
 
 
 def open_session() -> aiohttp.ClientSession:

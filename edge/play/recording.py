@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from schemas.commands import Key, Text, UserId
+from schemas.bounds import Key, Text, UserId
 
 PLAY: Final = "play"
 GZIP: Final = b"\x1f\x8b"

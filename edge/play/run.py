@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from typing import Any, Final
 
-from edge.client.client import Client
+from edge.client.line import Line
 from edge.client.tokens import GatewayTokens
 from edge.client.wire import CommandError, Event
 from edge.play.crowd import crowd, open_session
@@ -98,7 +98,7 @@ class _Run:
         self._left = 2 * len(planned.steps)
         self._over = asyncio.Event()
 
-    async def carry_out(self, clients: dict[str, Client]) -> None:
+    async def carry_out(self, clients: dict[str, Line]) -> None:
         """All steps, until each is answered and persisted."""
         self._clients = clients
         async with asyncio.TaskGroup() as self._tasks:

@@ -13,7 +13,9 @@ from core.ports.event_log import EventLog
 from core.ports.hints import Bus, Cache, Presence
 from core.ports.memberships import Memberships
 from core.ports.search_index import SearchIndex
+from edge.socket.answering import Answering
 from edge.socket.commands import Commands
+from edge.socket.history import History
 from edge.socket.lanes import Lanes
 from edge.socket.node import Node
 from edge.socket.queries import Queries
@@ -29,6 +31,11 @@ def random_id() -> str:
     """A random UUID (version 4); a quarter of the time that `uuid.uuid4` takes."""
     h = os.urandom(16).hex()
     return f"{h[:8]}-{h[8:12]}-4{h[13:16]}-{'89ab'[int(h[16], 16) & 3]}{h[17:20]}-{h[20:]}"
+
+
+def source_of(name: str) -> str:
+    """What the records of a node name as their source."""
+    return f"/caas/edge/{name}"
 
 
 def node_of(
@@ -48,24 +55,24 @@ def node_of(
     pace: Pace = DEFAULT,
     new_id: Callable[[], str] = random_id,
 ) -> Node:
-    """A node over these ports, which must be started; `generations` knows messages, conversations and search.
+    """A node over these ports, which must be started; its `name` is unique among the living nodes.
 
-    `name` is unique among the living nodes. Whoever owns `memberships` and `generations` makes them follow.
+    Whoever owns `memberships` and `generations` (of messages, conversations and search) makes them follow.
     """
-    lanes = Lanes(documents, generations)
-    handler = Handler(memberships, MessageReader(documents, generations, log), f"/caas/edge/{name}")
+    lanes, reader = Lanes(documents, generations), MessageReader(documents, generations, log)
+    queries = Queries(
+        memberships=memberships,
+        lanes=lanes,
+        reader=reader,
+        generations=generations,
+        index=index,
+        cache=cache,
+        health=health,
+    )
     return Node(
         name,
-        commands=Commands(handler=handler, log=log, clock=clock, health=health),
-        queries=Queries(
-            memberships=memberships,
-            lanes=lanes,
-            documents=documents,
-            generations=generations,
-            index=index,
-            cache=cache,
-            health=health,
-        ),
+        commands=Commands(handler=Handler(memberships, reader, source_of(name)), log=log, clock=clock, health=health),
+        answering=Answering(queries, History(queries.entered, memberships, reader, lanes)),
         memberships=memberships,
         lanes=lanes,
         bus=bus,

@@ -124,7 +124,7 @@ class Channel:
     def drop(self, seat: Seat) -> None:
         """Forget a seat."""
         if seat in self.leaving and self.last:  # until now it was told what became of its messages
-            seat.left[self.id] |= {lane: self.last[lane] for lane in ("edited", "deleted")}
+            seat.left[self.id] |= {lane: self.last[lane] for lane in ("edited", "deleted", "reaction")}
         self.joining.discard(seat)
         self.seats.pop(seat, None)
         self.leaving.pop(seat, None)

@@ -63,7 +63,9 @@ class Commands:
         if not asked.retry:
             decision = self._handler.at_once(command, context)
         if decision is None:
-            decision = await self._handler.decide(command, context, retry=asked.retry)
+            decision = await self._handler.decide(
+                command, context, retry=asked.retry, settled=partial(visit.at_most, 1)
+            )
         if isinstance(decision, Unchanged):
             visit.answer(frames.ack(asked.frame_id, decision.reply, asked.correlation_id))
             return
@@ -88,7 +90,7 @@ class Commands:
         no: Rejected,
         context: Context,
     ) -> None:
-        refusal = frames.error(asked.frame_id, problem(no.code, no.detail), asked.correlation_id)
+        refusal = frames.error(asked.frame_id, problem_of(no), asked.correlation_id)
         try:
             record = self._handler.rejection(command, no, context)
         except Exception as error:  # noqa: BLE001 - as above
@@ -123,7 +125,8 @@ def problem_of(error: BaseException) -> Problem:
     """What a client is told of an error."""
     match error:
         case Rejected():
-            return problem(error.code, error.detail)
+            wrong = [{"pointer": pointer, "code": code} for pointer, code in error.errors]
+            return problem(error.code, error.detail, errors=wrong or None)
         case NotReady():
             return problem("not_ready", str(error), retry_after_ms=RETRY_MS)
         case Unavailable():

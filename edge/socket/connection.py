@@ -16,8 +16,8 @@ from edge.socket.outbox import LOW_BYTES, Outbox, TooSlow
 from edge.socket.session import Close, Login, Say, Session, State
 from edge.socket.visit import Visit
 from schemas import frames
-from schemas.commands import FrameId
 from schemas.errors import CLOSES
+from schemas.request import FrameId
 
 logger: Final = logging.getLogger("caas.socket")
 LOGIN_S: Final = 10.0

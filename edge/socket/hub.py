@@ -22,7 +22,7 @@ from edge.socket.healing import Healing
 from edge.socket.jobs import Jobs, Spawn
 from edge.socket.lanes import Lanes
 from edge.socket.standing import Standing
-from projections import conversations
+from projections.changes import users_of
 from schemas.events import ConversationEvent
 from schemas.frames import LANES, Push, unpack_pushes
 
@@ -199,7 +199,7 @@ class Hub:
             if channel.gave_up:
                 channel.gave_up = 0
                 self._jobs.begin(channel, Heal())
-        for user in conversations.users_of(event):
+        for user in users_of(event):
             for seat in self._seats.get(user, ()):
                 if seat.tenant == view.tenant and view.holds(user):
                     self._join(seat, view)

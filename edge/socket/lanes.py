@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from core.ports.documents import Documents, Place, Row
-from projections import conversations, messages
+from projections import changes, conversations, messages, reactions
 from projections.generations import Generations
 from schemas import frames
 from schemas.frames import LANES
@@ -80,7 +80,7 @@ class Lanes:
 
 
 def _change(row: Row) -> Told:
-    view = conversations.change_view(row)
+    view = changes.change_view(row)
     n: int = row["change"]["n"]
     frame = frames.push(frames.PUSH_OF_LANE[conversations.LANE], view, conversations.LANE, n)
     return Told(n, 0, n, frame, row)
@@ -93,5 +93,5 @@ def _message(row: Row, lane: str) -> Told:
         return Told(n, 0, 0, b"", row)
     sent = row["sent"]
     correlation_id = sent["correlation_id"] if lane == "sent" else ""
-    frame = frames.push(frames.PUSH_OF_LANE[lane], view, lane, n, correlation_id)
+    frame = frames.push(frames.PUSH_OF_LANE[lane], reactions.pushed(lane, view), lane, n, correlation_id)
     return Told(n, view.seq, sent.get("conversation_n", 0), frame, row)

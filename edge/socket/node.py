@@ -13,16 +13,17 @@ from core.ports.event_log import Unavailable
 from core.ports.hints import Bus
 from core.ports.memberships import Memberships, NotReady
 from edge.auth.tokens import Identity
+from edge.socket.answering import Answering
 from edge.socket.commands import Commands
 from edge.socket.hub import Hub
 from edge.socket.lanes import HEADS_AT_ONCE, Lanes
-from edge.socket.queries import Queries
 from edge.socket.session import Asked, Close, Login, Say, Session
 from edge.socket.standing import Standing
 from edge.socket.syncing import Syncing
 from edge.socket.visit import Send, Visit, at_once, not_closed
 from schemas import frames
-from schemas.commands import IN_FLIGHT, GetConversation, ListConversations, Query, SearchMessages, Sync
+from schemas.bounds import IN_FLIGHT
+from schemas.commands import Query, Sync
 from schemas.frames import LIMITS, Hello
 from streams.effects import channel_of
 
@@ -42,7 +43,7 @@ class Node:
         name: str,
         *,
         commands: Commands,
-        queries: Queries,
+        answering: Answering,
         memberships: Memberships,
         lanes: Lanes,
         bus: Bus,
@@ -59,7 +60,7 @@ class Node:
         self.hub = Hub(memberships, lanes, standing, health, spawn=self._spawn, look_soon=self._look_soon)
         self._memberships = memberships
         self._commands = commands
-        self._queries = queries
+        self._answering = answering
         self._syncing = Syncing(memberships, lanes)
         self._lanes = lanes
         self._bus = bus
@@ -225,20 +226,11 @@ class Node:
         if not self._memberships.fresh:
             raise NotReady("the view of who may read what is behind")
         await visit.ready()
-        who = visit.identity
-        match query:
-            case GetConversation():
-                found: object = await self._queries.get(who, query)
-            case ListConversations():
-                found = await self._queries.page(who, query)
-            case SearchMessages():
-                found = await self._queries.search(who, query)
-            case Sync():
-                await self.hub.see_heads(visit.seat)
-                synced = await self._syncing.sync(visit, query)
-                return frames.synced(asked.frame_id, synced, asked.correlation_id)
-            case _:
-                assert_never(query)
+        if isinstance(query, Sync):
+            await self.hub.see_heads(visit.seat)
+            synced = await self._syncing.sync(visit, query)
+            return frames.synced(asked.frame_id, synced, asked.correlation_id)
+        found = await self._answering.answer(visit.identity, query)
         return frames.ack(asked.frame_id, found, asked.correlation_id)
 
     # Staying in step

@@ -3,22 +3,24 @@
 import hashlib
 import logging
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from core.domain.conversation import Conversation
 from core.domain.decision import Rejected
 from core.health import Health
-from core.ports.documents import Documents, Place
 from core.ports.event_log import Unavailable
 from core.ports.hints import Cache
 from core.ports.memberships import Memberships
 from core.ports.search_index import SearchIndex
 from edge.auth.tokens import Identity
 from edge.socket.lanes import Lanes
+from edge.socket.leaving import left_at
 from projections import conversations, messages, search_docs
 from projections.generations import Generations
+from projections.reader import MessageReader
+from schemas.answers import Conversations, Found
 from schemas.commands import GetConversation, ListConversations, SearchMessages
 from schemas.views import ConversationView, MessageView
 
@@ -38,7 +40,7 @@ class Queries:
         *,
         memberships: Memberships,
         lanes: Lanes,
-        documents: Documents,
+        reader: MessageReader,
         generations: Generations,
         index: SearchIndex,
         cache: Cache,
@@ -46,39 +48,41 @@ class Queries:
     ) -> None:
         self._memberships = memberships
         self._lanes = lanes
-        self._documents = documents
+        self._reader = reader
         self._generations = generations
         self._index = index
         self._cache = cache
         self._health = health
 
     async def get(self, who: Identity, asked: GetConversation) -> ConversationView:
-        """One conversation with its participants, for whoever was ever in it."""
+        """One conversation, for whoever was ever in it; who left is told what they knew of it and no more."""
         view = await self.entered(who, asked.conversation_id)
-        head = (await self._lanes.heads([view.conversation_id]))[view.conversation_id]["sent"]
-        return conversations.view(view, _seq(view, who, head), participants=True)
+        heads = (await self._lanes.heads([view.conversation_id]))[view.conversation_id]
+        if view.holds(who.user_id):
+            return conversations.view(view, heads["sent"], whole=True)
+        left = await left_at(self._lanes, view.conversation_id, who.user_id, heads["conversation"])
+        return conversations.past_view(view, left, _seq(view, who, heads["sent"]), who.user_id)
 
-    async def page(self, who: Identity, asked: ListConversations) -> dict[str, Any]:
-        """`{"conversations": […], "after": id or null}`: those one is in now, by id; `after` asks for the next page."""
+    async def page(self, who: Identity, asked: ListConversations) -> Conversations:
+        """Those one is in now, by id."""
         ids = sorted(key for key in self._memberships.of_user(who.tenant, who.user_id) if key > (asked.after or ""))
         views = [view for key in ids if (view := self._memberships.get(key)) and view.holds(who.user_id)]
         page = views[: asked.limit]
         heads = await self._lanes.heads([view.conversation_id for view in page])
-        shown = [conversations.view(view, heads[view.conversation_id]["sent"], participants=False) for view in page]
-        return {"conversations": shown, "after": page[-1].conversation_id if len(views) > len(page) else None}
+        shown = [conversations.view(view, heads[view.conversation_id]["sent"], whole=False) for view in page]
+        return Conversations(conversations=shown, after=page[-1].conversation_id if len(views) > len(page) else None)
 
-    async def search(self, who: Identity, asked: SearchMessages) -> dict[str, Any]:
-        """`{"messages": […]}`, best first, as they now are."""
+    async def search(self, who: Identity, asked: SearchMessages) -> Found:
+        """Messages, best first, as they now are."""
         if asked.conversation_id is not None:
             await self.entered(who, asked.conversation_id)
             within = [asked.conversation_id]
         else:
             within = sorted(self._memberships.of_user(who.tenant, who.user_id))
         found = await self._found(who, asked.text, within) if within else []
-        place = Place(messages.ROWS, self._generations.live(messages.MODEL))
-        rows = await self._documents.get(place, found)
+        rows = await self._reader.rows(found)
         views = [view for key in found if key in rows and (view := messages.view(rows[key])) is not None]
-        return {"messages": [view for view in views if self._reads(who, view)][: asked.limit]}
+        return Found(messages=[view for view in views if self._reads(who, view)][: asked.limit])
 
     async def entered(self, who: Identity, conversation_id: str) -> Conversation:
         """The conversation, if this user was ever in it. A no is proved."""

@@ -17,7 +17,7 @@ from edge.socket.connection import CLOSE_S, Connection
 from edge.socket.node import Node
 from edge.socket.session import Session
 from schemas import frames
-from schemas.commands import FRAME_BYTES
+from schemas.bounds import FRAME_BYTES
 
 logger: Final = logging.getLogger("caas.socket")
 PATH: Final = "/socket"

@@ -10,8 +10,9 @@ from typing import Final, NamedTuple
 import msgspec
 
 from schemas import frames
-from schemas.commands import Command, Frame, FrameId, Invalid, decode_command, decode_frame
+from schemas.commands import Command
 from schemas.errors import problem
+from schemas.request import Frame, FrameId, Invalid, decode_command, decode_frame
 
 STRIKES: Final = 20
 """So many frames in a row that are no command close a session."""

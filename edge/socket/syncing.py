@@ -11,14 +11,15 @@ from typing import Any, Final
 from core.domain.conversation import Conversation
 from core.ports.memberships import Memberships, NotReady
 from edge.socket.lanes import Heads, Lanes, Told
+from edge.socket.leaving import left_at
 from edge.socket.visit import Visit
-from schemas.commands import SYNC_ROWS, Sync
+from schemas.bounds import SYNC_ROWS
+from schemas.commands import Sync
 from schemas.frames import LANES
 
 PAGE: Final = 100
 CHANGES: Final = "conversation"
-REMOVED: Final = "participants-removed"
-TELLING: Final = (CHANGES, "sent", "edited", "deleted")
+TELLING: Final = (CHANGES, "sent", "edited", "deleted", "reaction")
 """First who is in it, then what was said, then what became of it."""
 
 Positions = dict[str, dict[str, int]]
@@ -44,7 +45,8 @@ class Syncing:
     async def sync(self, visit: Visit, asked: Sync) -> dict[str, Any]:
         """Tell it all through `visit.send`; what `synced` says: `{"complete": bool, "positions": {…}}`.
 
-        Conversations that the positions lack are told from their beginning, those left up to the leaving.
+        Conversations that the positions lack are told from their beginning, those left up to the leaving. Where it is
+        not to tell, it only says how far it would.
         """
         who, telling, reached = visit.identity, _Telling(visit, self._rows), Positions()
         views = self._views(visit)
@@ -54,6 +56,9 @@ class Syncing:
         if any(n > heads[key][lane] for key, lane, n in seen):
             await self._lanes.refresh()  # another node told more: it may have heard of a switch before us
             heads = await self._lanes.heads(told)
+        if not asked.tell:
+            stand = {key: await self._goals(views[key], who.user_id, heads[key]) for key in told}
+            return {"complete": True, "positions": stand}
         for key in told:
             given = asked.positions.get(key)
             if telling.rows > 0:
@@ -84,18 +89,8 @@ class Syncing:
         stay = view.members[user_id].intervals[-1]
         if stay.until_seq is None:
             return heads
-        left = await self._left(view.conversation_id, user_id, heads[CHANGES])
+        left = await left_at(self._lanes, view.conversation_id, user_id, heads[CHANGES])
         return {**heads, CHANGES: left, "sent": min(heads["sent"], stay.until_seq)}
-
-    async def _left(self, conversation_id: str, user_id: str, head: int) -> int:
-        while head > 0:
-            for one in await self._lanes.told(conversation_id, CHANGES, 0, head, PAGE, reverse=True):
-                change, head = one.row["change"], one.n - 1
-                if change["change"] == REMOVED and change["applied"] and user_id in change["participants"]:
-                    return one.n
-            if head < PAGE:
-                break
-        return 0
 
     async def _lane(self, telling: _Telling, view: Conversation, lane: str, start: int, goal: int) -> int:
         """Tell one lane; the number up to which it was told."""

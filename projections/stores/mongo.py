@@ -21,6 +21,7 @@ from projections.stores.mongo_rows import (
     filter_of,
     index_of,
     keys_of,
+    options_of,
     order_of,
     positions_of,
     row_of,
@@ -172,7 +173,7 @@ class MongoDocuments:
             collection = self._collection(collection_of(place))
             for index in place.table.indexes:
                 with bounded(self._timeout_s):
-                    await collection.create_index(keys_of(index), name=index.name)
+                    await collection.create_index(keys_of(index), **options_of(index))
 
     async def drop(self, places: Iterable[Place], checkpoint: tuple[str, int] | None = None) -> None:
         """Drop collections and, where it is named, a checkpoint."""

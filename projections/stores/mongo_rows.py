@@ -79,6 +79,12 @@ def keys_of(index: Index) -> list[tuple[str, int]]:
     return [(field, 1) for field in (*index.equals, index.order or "_id")]
 
 
+def options_of(index: Index) -> dict[str, Any]:
+    """How MongoDB keeps it: without the rows that it could not find."""
+    needed = {field: {"$exists": True} for field in index.sparse}
+    return {"name": index.name, **({"partialFilterExpression": needed} if needed else {})}
+
+
 def filter_of(index: Index, equals: Sequence[str], low: int | None, high: int | None, after: str | None) -> Any:
     """The query for a range of an index. Numbers compare with numbers only: rows without the field are not found."""
     found: dict[str, Any] = dict(zip(index.equals, equals, strict=True))

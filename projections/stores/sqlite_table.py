@@ -44,10 +44,14 @@ class SqliteTable:
             if path not in there:
                 self._add(connection, path)
         for index in self._table.indexes:
-            where = f" WHERE {quoted(index.order)} IS NOT NULL" if index.order else ""
+            needed = [*index.sparse, *([index.order] if index.order else [])]
+            present = " AND ".join(f"{quoted(field)} IS NOT NULL" for field in needed)
+            where = f" WHERE {present}" if present else ""
             columns = ", ".join(map(quoted, [*index.equals, index.order or "id"]))
-            name = quoted(f"{self.name[1:-1]}/{index.name}")
-            connection.execute(f"CREATE INDEX IF NOT EXISTS {name} ON {self.name} ({columns}){where}")
+            connection.execute(f"CREATE INDEX IF NOT EXISTS {self._index(index)} ON {self.name} ({columns}){where}")
+
+    def _index(self, index: Index) -> str:
+        return quoted(f"{self.name[1:-1]}/{index.name}")
 
     def _add(self, connection: sqlite3.Connection, path: str) -> None:
         """A column that rows already there get their value for."""
@@ -96,7 +100,7 @@ class SqliteTable:
         limit: int,
         reverse: bool,
     ) -> list[Row]:
-        """Rows by a declared index."""
+        """Rows by a declared index. It is named to SQLite, which without statistics may take one that fits less."""
         index = next(one for one in self._table.indexes if one.name == name)
         bounds: list[tuple[str, Any]] = [
             (f"{quoted(field)} = ?", value) for field, value in zip(index.equals, equals, strict=True)
@@ -111,7 +115,7 @@ class SqliteTable:
             present, order = "id IS NOT NULL", f"id {way}"
         given = [(condition, value) for condition, value in bounds if value is not None]
         where = " AND ".join([condition for condition, _ in given] + [present])
-        sql = f"SELECT doc FROM {self.name} WHERE {where} ORDER BY {order} LIMIT ?"
+        sql = f"SELECT doc FROM {self.name} INDEXED BY {self._index(index)} WHERE {where} ORDER BY {order} LIMIT ?"
         return self._read(connection, sql, [*(value for _, value in given), limit])
 
     def _read(self, connection: sqlite3.Connection, sql: str, parameters: Sequence[Any]) -> list[Row]:

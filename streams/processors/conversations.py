@@ -5,12 +5,13 @@ from typing import Final
 from core.ports.documents import Changes, Documents, Place
 from core.ports.effects import Effects
 from projections import conversations
+from projections.changes import view_of
 from projections.conversations import Told
 from projections.facts import Fact, Heads
 from schemas import frames, topics
-from schemas.events import ParticipantsAdded, ParticipantsRemoved
+from schemas.events import MessagePinned, MessageUnpinned, ParticipantsAdded, ParticipantsRemoved, RolesChanged
 from schemas.frames import Push
-from schemas.views import ChangeView, ReceiptView
+from schemas.views import ReceiptView
 from streams.processor import Batch
 from streams.processors.derived import conflict_push, conflict_record
 
@@ -19,12 +20,16 @@ class Conversations:
     """Writes the tables of the read model `conversations`."""
 
     name: Final = conversations.MODEL
-    version: Final = 1
+    version: Final = 2
     topics: Final = (topics.CONVERSATION_UPDATED,)
     tables: Final = (conversations.ROWS, conversations.PARTICIPANTS, conversations.CHANGES, conversations.HEADS)
 
     def __init__(self, documents: Documents) -> None:
         self._documents = documents
+
+    def takes(self, event_type: str) -> bool:  # noqa: ARG002 - all that its topics hold
+        """Everything."""
+        return True
 
     async def prepare(self, generation: int) -> None:
         """Make this generation's tables."""
@@ -59,18 +64,24 @@ def command_of(fact: Fact) -> str:
     """The command that an event of this topic came from; leaving and being removed are one event."""
     match fact.event:
         case ParticipantsAdded():
-            return "conversation:add-participants"
+            name = "conversation:add-participants"
         case ParticipantsRemoved() as event if event.participants == [event.actor]:
-            return "conversation:leave"
+            name = "conversation:leave"
         case ParticipantsRemoved():
-            return "conversation:remove-participants"
+            name = "conversation:remove-participants"
+        case RolesChanged():
+            name = "conversation:set-role"
+        case MessagePinned():
+            name = "message:pin"
+        case MessageUnpinned():
+            name = "message:unpin"
         case _:
-            return "conversation:update"
+            name = "conversation:update"
+    return name
 
 
 def _pushes(told: Told, generation: int) -> list[Push]:
     fact = told.fact
-    change = conversations.change_of(fact, told.n)
     pushes = []
     if not told.repeat:
         pushes.append(
@@ -80,7 +91,7 @@ def _pushes(told: Told, generation: int) -> list[Push]:
                 conversation_id=fact.envelope.subject,
                 frame=frames.push(
                     frames.PUSH_OF_LANE[conversations.LANE],
-                    ChangeView(**change),
+                    view_of(told.change),
                     conversations.LANE,
                     told.n,
                     fact.envelope.correlation_id,

@@ -6,21 +6,23 @@ from typing import Final
 from core.domain import message
 from core.ports.documents import Changes, Documents, Place, Row
 from core.ports.effects import Effects
-from projections import messages
+from projections import messages, reactions
 from projections.facts import Heads
 from projections.messages import Numbered
 from schemas import frames
 from schemas.envelope import Record
-from schemas.events import MessageDelivered
+from schemas.events import MessageDelivered, MessageSent, Reacted
 from schemas.frames import Push
+from schemas.views import MessageView
 from streams.processor import Batch
 from streams.processors.derived import conflict_push, conflict_record, record_of
 
 COMMAND_OF: Final = {"sent": "message:send", "edited": "message:edit", "deleted": "message:delete"}
+REACTIONS: Final = {True: "reaction:add", False: "reaction:remove"}
 
 
 class Messages:
-    """Writes the tables `messages` and `heads` of the read model `messages`."""
+    """Writes the tables `messages` and `heads` of the read model `messages`; of `user.action` it takes reactions."""
 
     name: Final = messages.MODEL
     version: Final = 1
@@ -29,6 +31,10 @@ class Messages:
 
     def __init__(self, documents: Documents) -> None:
         self._documents = documents
+
+    def takes(self, event_type: str) -> bool:
+        """All but what else users do."""
+        return reactions.takes(event_type)
 
     async def prepare(self, generation: int) -> None:
         """Make this generation's tables."""
@@ -59,7 +65,7 @@ def effects(numbered: Sequence[Numbered], now: dict[str, Row], generation: int) 
         row = now.get(one.row_id, {})
         view = messages.view(row) if row else None
         if one.conflict:
-            logged.append(conflict_record(one.fact, messages.MODEL, COMMAND_OF[one.lane], one.row_id))
+            logged.append(conflict_record(one.fact, messages.MODEL, command_of(one), one.row_id))
             hints.append(conflict_push(one.fact, messages.MODEL, generation, message_id=one.row_id))
         elif view is not None:
             logged.append(_persisted(one, row, view.seq))
@@ -68,14 +74,25 @@ def effects(numbered: Sequence[Numbered], now: dict[str, Row], generation: int) 
     return Effects(logged, hints)
 
 
-def _pushed(one: Numbered, row: Row, view: object, generation: int) -> Push:
+def command_of(one: Numbered) -> str:
+    """The command that a fact came from."""
+    match one.fact.event:
+        case Reacted() as event:
+            return REACTIONS[event.on]
+        case MessageSent() as event if event.forwarded_from:
+            return "message:forward"
+        case _:
+            return COMMAND_OF[one.lane]
+
+
+def _pushed(one: Numbered, row: Row, view: MessageView, generation: int) -> Push:
     n = row[one.lane]["n"] if one.lane == "sent" else one.n
     kind = frames.PUSH_OF_LANE[one.lane]
     return Push(
         model=messages.MODEL,
         generation=generation,
         conversation_id=one.fact.envelope.subject,
-        frame=frames.push(kind, view, one.lane, n, one.fact.envelope.correlation_id),
+        frame=frames.push(kind, reactions.pushed(one.lane, view), one.lane, n, one.fact.envelope.correlation_id),
         lane=one.lane,
         n=n,
         conversation_n=row["sent"].get("conversation_n", 0),
@@ -100,7 +117,9 @@ def _persisted(one: Numbered, row: Row, seq: int) -> Record:
 
 
 def applied(one: Numbered, row: Row) -> bool:
-    """Whether the merge heeds this fact: an edit by the author before the deletion, the first deletion."""
+    """Whether the merge heeds this fact: an edit by the author before the deletion, the first deletion, a reaction
+    that changed what was on the message.
+    """
     if one.fact.event is None:
         return False
     if one.lane == "sent":
@@ -109,4 +128,7 @@ def applied(one: Numbered, row: Row) -> bool:
         first: str = row["deleted"]["versions"][0]["id"]
         return first == one.fact.envelope.id
     state = messages.state_of(row)
+    if one.lane == reactions.LANE:
+        told = reactions.told_in(row.get(one.lane), one.fact.envelope.id)
+        return told is not None and told.applied and not isinstance(state, message.Deleted)
     return isinstance(state, message.Live) and state.sender == one.fact.envelope.actor

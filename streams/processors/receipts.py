@@ -23,6 +23,10 @@ class Receipts:
     def __init__(self, documents: Documents) -> None:
         self._documents = documents
 
+    def takes(self, event_type: str) -> bool:  # noqa: ARG002 - all that its topics hold
+        """Everything."""
+        return True
+
     async def prepare(self, generation: int) -> None:
         """Make this generation's table."""
         await self._documents.prepare([Place(table, generation) for table in self.tables])

@@ -14,12 +14,16 @@ class Search:
 
     name: Final = search_docs.MODEL
     version: Final = 1
-    topics: Final = tuple(messages.LANE_OF)
+    topics: Final = tuple(messages.CONTENT_LANE_OF)
     tables: Final = (search_docs.ROWS,)
 
     def __init__(self, documents: Documents, index: SearchIndex) -> None:
         self._documents = documents
         self._index = index
+
+    def takes(self, event_type: str) -> bool:  # noqa: ARG002 - all that its topics hold
+        """Everything."""
+        return True
 
     async def prepare(self, generation: int) -> None:
         """Make this generation's table and index."""

@@ -140,6 +140,41 @@ class DocumentQueriesContract:
         assert seen(await documents.find(place, "by_two", ["d", "ann"])) == ["d"]
         assert await documents.find(place, "by_two", ["d", "bob"]) == []
 
+    async def test_equals_fields_may_lie_within_a_facet(self, documents: Documents, place: Place) -> None:
+        def under(row: str, n: int, conversation_id: str = "c", **fields: str) -> Any:
+            return write(row, {"sent": {"pos": n, "n": n, **fields}}, conversation_id=conversation_id)
+
+        await documents.save(
+            rows(
+                place,
+                under("a", 3, root="r"),
+                under("b", 1, root="r"),
+                under("d", 2, root="other"),
+                under("e", 4),
+                under("f", 5, root="r"),
+                under("g", 6, "d", root="r"),
+            )
+        )
+        assert seen(await documents.find(place, "by_root", ["c", "r"])) == ["b", "a", "f"]
+        assert seen(await documents.find(place, "by_root", ["c", "r"], low=2, high=5)) == ["a"]
+        assert seen(await documents.find(place, "by_root", ["c", "r"], limit=2, reverse=True)) == ["f", "a"]
+        assert await documents.find(place, "by_root", ["d", "other"]) == []
+        assert seen(await documents.find(place, "by_n", ["c"])) == ["b", "d", "a", "e", "f"]
+
+    async def test_an_equals_field_within_a_facet_moves_with_the_facet(
+        self, documents: Documents, place: Place
+    ) -> None:
+        await documents.save(rows(place, sent("a", 1), sent("b", 2)))
+        assert await documents.find(place, "by_tag", ["x"]) == []
+        for row in ("b", "a"):
+            await documents.save(rows(place, write(row, {"edited": {"pos": 1, "deep": {"tag": "x"}}})))
+        assert seen(await documents.find(place, "by_tag", ["x"])) == ["a", "b"]
+        assert seen(await documents.find(place, "by_tag", ["x"], after="a")) == ["b"]
+        await documents.save(rows(place, write("a", {"edited": {"pos": 2, "deep": {"tag": "y"}}})))
+        await documents.save(rows(place, write("b", {"edited": {"pos": 2, "deep": {}}})))
+        assert await documents.find(place, "by_tag", ["x"]) == []
+        assert seen(await documents.find(place, "by_tag", ["y"])) == ["a"]
+
     async def test_without_an_order_rows_come_by_id_and_are_paged_by_it(
         self, documents: Documents, place: Place
     ) -> None:

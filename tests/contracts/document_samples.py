@@ -17,6 +17,8 @@ ROWS = Table(
         Index("by_depth", ("conversation_id",), "sent.deep.er.n"),
         Index("by_two", ("conversation_id", "sender"), "sent.n"),
         Index("by_sender", ("sender",)),
+        Index("by_root", ("conversation_id", "sent.root"), "sent.n"),
+        Index("by_tag", ("edited.deep.tag",)),
     ),
 )
 HEADS = Table("contract", "heads")

@@ -5,12 +5,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from schemas import answers, commands, frames, tokens
+from schemas import answers, commands, frames, request, tokens
 from schemas.asyncapi_socket import PUSHES
-from schemas.commands import COMMANDS, decode_command, decode_frame
+from schemas.commands import COMMANDS
 from schemas.errors import CLOSES, ERRORS, Problem
 from schemas.frames import LANES, PUSH_OF_LANE
 from schemas.invalid import CODES
+from schemas.request import decode_command, decode_frame
 from tests.docs.pages import Example, examples, headings, page, rows
 
 PAGE = "protocol.md"
@@ -31,7 +32,7 @@ def test_every_command_has_an_example_that_decodes() -> None:
 @pytest.mark.parametrize("example", ASKED, ids=lambda example: decode_frame(example.text).type)
 def test_an_example_of_a_command_has_only_fields_that_there_are(example: Example) -> None:
     frame = msgspec.json.decode(example.text)
-    assert frame.keys() <= set(commands.Frame.__struct_fields__)
+    assert frame.keys() <= set(request.Frame.__struct_fields__)
     assert frame["data"].keys() <= set(COMMANDS[frame["type"]].__struct_fields__)
 
 

@@ -74,11 +74,20 @@ async def talk(system: World, ann: Speaker, ben: Speaker) -> None:
     named = {"conversation_id": here, "message_id": root}
     await eventually(lambda: ben.lane("sent", here) == [1, 2])
     await ben.ask("message:send", conversation_id=here, client_msg_id="m", text="yes", reply_to=root)
-    await ann.ask("message:edit", **named, text="all of you", client_key="e")
+    await ann.ask("message:edit", **named, text="all of you @ben", client_key="e")
     await eventually(lambda: ann.lane("edited", here) == [1])
     await eventually(lambda: indexed(system, here))
     assert (await ann.ask("search:messages", text="hello"))["data"]["messages"]
+    await ben.ask("reaction:add", **named, emoji="👍")
+    await eventually(lambda: ann.lane("reaction", here) == [1])
+    await ben.ask("reaction:remove", **named, emoji="👍")
+    await eventually(lambda: ann.lane("reaction", here) == [1, 2])
+    await say_more(ann, ben, here, root)
+    await ben.ask("message:pin", **named)
+    await ben.ask("message:unpin", **named)
     await ann.ask("message:delete", **named)
+    await ann.ask("conversation:update", conversation_id=here, title="Plans", metadata={"a": 1}, client_key="u")
+    await ann.ask("conversation:set-role", conversation_id=here, participants=["ben"], role="admin")
     await ann.ask("conversation:add-participants", conversation_id=here, participants=["cy"])
     await ann.ask("conversation:remove-participants", conversation_id=here, participants=["cy"])
     await ann.ask("conversation:get", conversation_id=here)
@@ -86,9 +95,26 @@ async def talk(system: World, ann: Speaker, ben: Speaker) -> None:
     await ann.ask("conversation:get", conversation_id=ABSENT)
     await ann.ask("message:send", conversation_id=here, client_msg_id="", text="")
     await ben.ask("conversation:leave", conversation_id=here)
-    await eventually(lambda: ann.lane("conversation", here) == [1, 2, 3, 4])
+    await eventually(lambda: ann.lane("conversation", here) == list(range(1, 9)))
     await eventually(lambda: (ann.lane("deleted", here), len(ann.of("receipt"))) == ([1], 4))
     assert (await ann.ask("sync", positions={}))["data"]["complete"]
+
+
+async def say_more(ann: Speaker, ben: Speaker, here: str, root: str) -> None:
+    """What a message may carry, and all ways to see it again."""
+    there = await room(ben)
+    sent = len(ben.lane("sent", there))
+    said = {"conversation_id": there, "text": "see @ben", "metadata": {"a": [1]}, "attachments": [{"media_id": ABSENT}]}
+    file = (await ben.ask("message:send", client_msg_id="file", **said))["data"]["message_id"]
+    await ben.ask("message:send", conversation_id=there, client_msg_id="sealed", ciphertext="s3cret")
+    await ben.ask(
+        "message:forward", conversation_id=there, client_msg_id="f", from_conversation_id=there, message_id=file
+    )
+    await eventually(lambda: len(ben.lane("sent", there)) == sent + 3)
+    await ben.ask("message:history", conversation_id=there)
+    await ben.ask("message:thread", conversation_id=here, message_id=root)
+    await ann.ask("message:get", conversation_id=here, message_id=root)
+    await ann.ask("message:history", conversation_id=here, before=1, after=1)
 
 
 async def indexed(system: World, conversation_id: str) -> bool:

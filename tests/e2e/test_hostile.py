@@ -16,7 +16,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.typing import Subprotocol
 
-from schemas.commands import COMMANDS_PER_S
+from schemas.bounds import COMMANDS_PER_S
 from tests.e2e import deaf
 from tests.e2e.deaf import Deaf
 from tests.e2e.line import Line, opened

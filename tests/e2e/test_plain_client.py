@@ -33,7 +33,7 @@ async def test_a_plain_client_chats_edits_deletes_repeats_and_catches_up(up: Up)
         room = await _talk(ann, bob)
         here = {"conversation_id": room}
         stood = (await bob.done("sync", {"positions": {}}))["positions"]
-        assert stood == {room: {"conversation": 1, "sent": 2, "edited": 1, "deleted": 1}}
+        assert stood == {room: {"conversation": 1, "sent": 2, "edited": 1, "deleted": 1, "reaction": 0}}
     async with opened(up.socket_url, tokens["ann"]) as ann:
         missed = (await ann.done("message:send", {**here, "client_msg_id": "3", "text": "are you there?"}))[
             "message_id"

@@ -47,7 +47,7 @@ def test_the_first_chat_works_as_written_and_again(up: Up) -> None:
         )
         assert (done.returncode, done.stderr) == (0, "")
         accepted, says = done.stdout.splitlines()
-        assert accepted.startswith("accepted: {'message_id': '")
+        assert accepted.startswith("accepted: MessageAccepted(message_id='")
         assert says == "ann says Noodles at noon?"
 
 

@@ -30,7 +30,7 @@ def caas(verb: str, up: Up, *more: str) -> subprocess.CompletedProcess[str]:
 
 
 async def fill(ann: Line, room: str) -> None:
-    """Messages that a rebuild has to read, some edited and deleted."""
+    """Messages that a rebuild has to read, some edited, reacted to and deleted."""
     here = {"conversation_id": room}
     sends = [
         await ann.begin("message:send", {**here, "client_msg_id": f"before {n}", "text": f"before {n}"})
@@ -40,12 +40,14 @@ async def fill(ann: Line, room: str) -> None:
         said = {**here, "message_id": answer["data"]["message_id"]}
         if n % 40 == 0:
             await ann.done("message:edit", {**said, "text": f"{n} is edited"})
+        if n % 50 == 0:
+            await ann.done("reaction:add", {**said, "emoji": "👍"})
         if n % 100 == 0:
             await ann.done("message:delete", said)
 
 
 async def talk(line: Line, room: str, name: str, over: asyncio.Event) -> int:
-    """Send, edit and delete without a rest until it is over; how many were sent."""
+    """Send, edit, react and delete without a rest until it is over; how many were sent."""
     here, n = {"conversation_id": room}, 0
     while not over.is_set():
         n += 1
@@ -53,6 +55,8 @@ async def talk(line: Line, room: str, name: str, over: asyncio.Event) -> int:
         said = {**here, "message_id": sent["message_id"]}
         if n % 5 == 0:
             await line.done("message:edit", {**said, "text": f"{name} {n}, edited"})
+        if n % 3 == 0:
+            await line.done("reaction:add", {**said, "emoji": "👍"})
         if n % 7 == 0:
             await line.done("message:delete", said)
     return n

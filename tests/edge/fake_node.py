@@ -14,6 +14,7 @@ from schemas.frames import PUSH_OF_LANE
 from tests.edge.fake_room import Conversation, Message
 
 TENANT = "default"
+AT = "2018-02-01T00:00:00.000Z"
 Json = dict[str, Any]
 
 
@@ -26,8 +27,9 @@ def no_fault(*_: Any) -> Any:
 
 
 class FakeNode:
-    """One node. `loses(user, lane, n)` drops a push until the heartbeat, if there is one; `fails(user, frame)` answers
-    a code instead of obeying; `cuts(user, frame)` closes with a code once the command was carried out, unanswered.
+    """One node; `frames` are all commands it got, `syncs` the syncs. `loses(user, lane, n)` drops a push until the
+    heartbeat, if there is one; `fails(user, frame)` answers a code instead of obeying; `cuts(user, frame)` closes with
+    a code once the command was carried out, unanswered; `answers` has what it says to commands that it does not know.
     """
 
     def __init__(self) -> None:
@@ -36,6 +38,8 @@ class FakeNode:
         self.conversations: dict[str, Conversation] = {}
         self.sockets: dict[str, list[web.WebSocketResponse]] = {}
         self.frames: list[tuple[str, Json]] = []
+        self.syncs: list[tuple[str, Json]] = []
+        self.answers: dict[str, Json] = {}
         self.headers: list[Json] = []
         self.tokens: list[str] = []
         self.loses: Callable[[str, str, int], Any] = no_fault
@@ -91,7 +95,7 @@ class FakeNode:
     # Commands
 
     async def receive(self, user: str, socket: web.WebSocketResponse, frame: Json) -> None:
-        self.frames.append((user, frame))
+        (self.syncs if frame["type"] == "sync" else self.frames).append((user, frame))
         if code := self.fails(user, frame):
             return await _say(socket, {"id": frame["id"], "type": "error", "error": _problem(code)})
         try:
@@ -111,6 +115,8 @@ class FakeNode:
         data = frame["data"]
         if frame["type"] == "sync":
             return {}
+        if frame["type"] in self.answers:
+            return self.answers[frame["type"]]
         if frame["type"] == "conversation:create":
             return self.create(user, data)
         conversation = self.conversations.get(data["conversation_id"])
@@ -180,7 +186,7 @@ class FakeNode:
 
     def changed(self, conversation: Conversation, change: str, actor: str, users: list[str], at_seq: int) -> None:
         n = len(conversation.told["conversation"]) + 1
-        about = {"conversation_id": conversation.id, "change": change, "actor": actor, "n": n}
+        about = {"conversation_id": conversation.id, "change": change, "actor": actor, "at": AT, "n": n}
         self.say(conversation, "conversation", {**about, "participants": users, "at_seq": at_seq}, 0)
 
     def say(self, conversation: Conversation, lane: str, data: Json, seq: int) -> None:
@@ -210,6 +216,8 @@ class FakeNode:
             was_in = user in conversation.members and conversation.id in asked
             if conversation.holds(user) or was_in:
                 vector[conversation.id] = conversation.vector()
+                if frame["data"].get("tell") is False:
+                    continue
                 for lane, told in conversation.told.items():
                     start = asked.get(conversation.id, {}).get(lane, 0)
                     for n, (data, seq, kind) in enumerate(told[start:], start + 1):

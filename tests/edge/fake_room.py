@@ -29,6 +29,7 @@ class Message:
             "reply_to": self.reply_to,
             "edited": self.edited,
             "deleted": self.deleted,
+            "unreadable": False,
         }
 
 

@@ -14,7 +14,7 @@ from pymongo import MongoClient
 
 from deploy.local.stack import Stack
 from edge.auth.tokens import Tokens
-from edge.client.client import Client
+from edge.client.line import Line
 from edge.client.wire import Event
 from tests.e2e.processes import CAAS, System, summary_of, within
 from tests.eventually import eventually
@@ -39,13 +39,13 @@ class Room:
         self.pushed: dict[str, list[int]] = {f"reader-{n}": [] for n in range(len(self._urls))}
         self._over = False
 
-    def _client(self, user: str, node: int) -> Client:
+    def _client(self, user: str, node: int) -> Line:
         def hears(event: Event) -> None:
             if event.lane == "sent" and user in self.pushed:
                 assert event.n is not None
                 self.pushed[user].append(event.n)
 
-        return Client(self._urls[node], self._tokens.issue(self.tenant, user)[0], listener=hears)
+        return Line(self._urls[node], self._tokens.issue(self.tenant, user)[0], listener=hears)
 
     @asynccontextmanager
     async def busy(self) -> AsyncIterator[None]:
@@ -67,14 +67,14 @@ class Room:
             await eventually(lambda: all(len(seen) == len(self.written) for seen in self.pushed.values()), within=15)
             assert [client.connections for client in (writer, *readers)] == [1] * (1 + len(readers))
 
-    async def _write(self, client: Client) -> None:
+    async def _write(self, client: Line) -> None:
         while not self._over:
             key = f"said-{len(self.written)}"
             await client.command("message:send", {"conversation_id": self._id, "client_msg_id": key, "text": key})
             self.written.append(key)
             await asyncio.sleep(WRITES_EVERY_S)
 
-    async def _read(self, client: Client) -> None:
+    async def _read(self, client: Line) -> None:
         """What a reader has seen never goes back."""
         seq, positions = 0, {self._id: {"sent": 0, "conversation": 0, "edited": 0, "deleted": 0}}
         while not self._over:

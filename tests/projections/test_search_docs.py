@@ -1,7 +1,11 @@
 """What is found is what the message now says."""
 
+from msgspec import structs
+
 from projections import search_docs
+from schemas.events import Attachment
 from schemas.topics import MESSAGE_DELETED, MESSAGE_EDITED, MESSAGE_SENT
+from tests.given import ROOM
 from tests.projections.given import deleted, edited, fact, sent
 
 HELLO = sent()
@@ -33,3 +37,24 @@ def test_a_row_without_its_message_is_not_indexed() -> None:
 
 def test_a_repeat_changes_nothing() -> None:
     assert row(fact(MESSAGE_SENT, 5, HELLO), fact(MESSAGE_SENT, 6, HELLO)) == row(fact(MESSAGE_SENT, 5, HELLO))
+
+
+def test_a_ciphertext_is_never_indexed_nor_kept_here() -> None:
+    sealed = structs.replace(HELLO, text="", ciphertext="s3cret")
+    edit = structs.replace(edited(sealed, ""), ciphertext="0ther")
+    found = row(fact(MESSAGE_SENT, 5, sealed), fact(MESSAGE_EDITED, 0, edit, "e1"))
+    entry = search_docs.entry(found)
+    assert entry is not None
+    assert entry.text is None
+    assert "s3cret" not in str(found)
+    assert "0ther" not in str(found)
+
+
+def test_a_message_is_found_by_its_text_alone() -> None:
+    carried = structs.replace(
+        HELLO, attachments=[Attachment(media_id=ROOM, name="plan")], metadata={"word": "plan"}, mentions=["ann"]
+    )
+    assert row(fact(MESSAGE_SENT, 5, carried)) == row(fact(MESSAGE_SENT, 5, HELLO))
+    files = search_docs.entry(row(fact(MESSAGE_SENT, 5, structs.replace(carried, text=""))))
+    assert files is not None
+    assert files.text is None

@@ -10,10 +10,14 @@ from schemas.events import (
     MessageDeleted,
     MessageDelivered,
     MessageEdited,
+    MessagePinned,
     MessageRejected,
     MessageSent,
+    MessageUnpinned,
     ParticipantsAdded,
     ParticipantsRemoved,
+    Reacted,
+    RolesChanged,
     UserActed,
 )
 from tests.given import AT, CORRELATION, ROOM, TENANT
@@ -57,6 +61,10 @@ SAMPLES: tuple[Event, ...] = (
     ConversationChanged(tenant=TENANT, at=AT, conversation_id=ROOM, actor="ann", title="Order 4711, late"),
     ParticipantsAdded(tenant=TENANT, at=AT, conversation_id=ROOM, actor="ann", participants={"cy": "member"}, at_seq=1),
     ParticipantsRemoved(tenant=TENANT, at=AT, conversation_id=ROOM, actor="bob", participants=["bob"], at_seq=1),
+    RolesChanged(tenant=TENANT, at=AT, conversation_id=ROOM, actor="ann", roles={"bob": "admin"}),
+    MessagePinned(tenant=TENANT, at=AT, conversation_id=ROOM, actor="bob", message_id=MESSAGE),
+    MessageUnpinned(tenant=TENANT, at=AT, conversation_id=ROOM, actor="ann", message_id=MESSAGE),
+    Reacted(tenant=TENANT, at=AT, conversation_id=ROOM, message_id=MESSAGE, user_id="ann", emoji="👍", on=True),
     UserActed(tenant=TENANT, at=AT, user_id="bob", action="archived", subject=ROOM),
     AuditRecorded(
         tenant=TENANT,

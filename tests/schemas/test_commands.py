@@ -9,17 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas import commands
-from schemas.commands import (
-    COMMANDS,
-    TEXT_CHARS,
-    Invalid,
-    ListConversations,
-    SendMessage,
-    Sync,
-    decode_command,
-    decode_frame,
-)
+from schemas.bounds import TEXT_CHARS
+from schemas.commands import COMMANDS, ListConversations, SendMessage, Sync
 from schemas.errors import ERRORS
+from schemas.request import Invalid, decode_command, decode_frame
 from tests.given import CORRELATION, ROOM
 
 SEND = {"conversation_id": ROOM, "client_msg_id": "k1", "text": "hello"}
@@ -71,7 +64,7 @@ WRONG_FIELDS = {
     "no text": (send(text=""), "/data/text", "bounds"),
     "too long a text": (send(text="x" * (TEXT_CHARS + 1)), "/data/text", "bounds"),
     "a text that is none": (send(text=3), "/data/text", "type"),
-    "null for a text": (send(text=None), "/data/text", "type"),
+    "null for a client key": (send(client_msg_id=None), "/data/client_msg_id", "type"),
     "an id that is no UUID": (send(conversation_id="room"), "/data/conversation_id", "value"),
     "an id in capitals": (send(conversation_id=ROOM.upper()), "/data/conversation_id", "value"),
     "an id and a line end": (send(conversation_id=ROOM + "\n"), "/data/conversation_id", "value"),

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from schemas import asyncapi_log, asyncapi_socket, events, export, openapi, topics
-from schemas.commands import COMMANDS, Frame
+from schemas.commands import COMMANDS
 from schemas.envelope import encode
 from schemas.errors import CLOSES, ERRORS
 from schemas.frames import PUSH_OF_LANE
+from schemas.request import Frame
 from tests.given import CORRELATION
 from tests.schemas.samples import MESSAGE, SAMPLES
 

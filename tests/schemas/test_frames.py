@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas import commands, frames
+from schemas import bounds, frames
 from schemas.errors import problem
 from schemas.frames import LANES, PUSH_OF_LANE, Hello, Push
 from tests.given import CORRELATION
@@ -64,13 +64,13 @@ def test_hello_tells_every_limit() -> None:
     said = json.loads(frames.hello(Hello(session="s", user_id="ann", heartbeat_ms=20_000)))
     assert said["type"] == "hello"
     assert said["data"]["limits"] == {
-        "frame": commands.FRAME_BYTES,
-        "text": commands.TEXT_CHARS,
-        "in_flight": commands.IN_FLIGHT,
-        "members_per_command": commands.MEMBERS_PER_COMMAND,
-        "sync_rows": commands.SYNC_ROWS,
-        "commands_per_s": commands.COMMANDS_PER_S,
-        "commands_burst": commands.COMMANDS_BURST,
+        "frame": bounds.FRAME_BYTES,
+        "text": bounds.TEXT_CHARS,
+        "in_flight": bounds.IN_FLIGHT,
+        "members_per_command": bounds.MEMBERS_PER_COMMAND,
+        "sync_rows": bounds.SYNC_ROWS,
+        "commands_per_s": bounds.COMMANDS_PER_S,
+        "commands_burst": bounds.COMMANDS_BURST,
     }
     assert said["data"]["protocol"] == "caas.v1"
 
@@ -80,8 +80,8 @@ def test_every_lane_has_a_push() -> None:
 
 
 def test_the_longest_message_fits_into_a_frame_of_its_sender() -> None:
-    data = {"conversation_id": CORRELATION, "client_msg_id": "k" * 128, "text": "x" * commands.TEXT_CHARS}
-    assert len(json.dumps({"id": 1, "type": "message:send", "data": data})) < commands.FRAME_BYTES
+    data = {"conversation_id": CORRELATION, "client_msg_id": "k" * 128, "text": "x" * bounds.TEXT_CHARS}
+    assert len(json.dumps({"id": 1, "type": "message:send", "data": data})) < bounds.FRAME_BYTES
 
 
 PUSHES = st.builds(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas import commands, events, views
+from schemas import events, request, views
 from schemas.answers import ANSWER_OF, Synced
 from schemas.commands import COMMANDS, Sync
 from schemas.frames import LANES, Lane
@@ -34,7 +34,7 @@ def test_no_payload_frame_or_view_has_a_place_in_the_log() -> None:
 
 def test_the_walk_finds_what_it_should() -> None:
     walked = set(structs())
-    assert walked >= {*events.TOPIC_OF, *COMMANDS.values(), *ANSWER_OF.values(), views.ReceiptView, commands.Frame}
+    assert walked >= {*events.TOPIC_OF, *COMMANDS.values(), *ANSWER_OF.values(), views.ReceiptView, request.Frame}
 
 
 def test_a_clients_positions_are_numbers_of_lanes() -> None:

@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
+from core.about import event_id_of
 from core.domain.decision import Context
-from core.handle import event_id_of
 from core.health import Health
 from core.ports.hints import Bus, Presence
 from core.ports.memberships import NotReady

@@ -11,6 +11,8 @@ from typing import Any
 
 from core.ports.event_log import Received
 from schemas.topics import Partition
+from tests.simulation import rooms
+from tests.simulation.rooms import Room
 
 FAMILY = {
     "caas.message.sent": "message.sent",
@@ -18,10 +20,15 @@ FAMILY = {
     "caas.message.deleted": "message.deleted",
     "caas.message.delivered": "message.delivered",
     "caas.message.rejected": "message.rejected",
+    "caas.user.reacted": "user.action",
+    "caas.user.action": "user.action",
     "caas.conversation.created": "conversation.updated",
     "caas.conversation.changed": "conversation.updated",
     "caas.conversation.participants-added": "conversation.updated",
     "caas.conversation.participants-removed": "conversation.updated",
+    "caas.conversation.roles-changed": "conversation.updated",
+    "caas.conversation.message-pinned": "conversation.updated",
+    "caas.conversation.message-unpinned": "conversation.updated",
 }
 NEEDED = ("ce_id", "ce_source", "ce_type", "ce_time", "ce_subject", "ce_tenantid", "correlation_id")
 
@@ -37,6 +44,11 @@ class Told:
     actor: str
     body: Mapping[str, Any] | None
     position: int
+
+    @property
+    def counts(self) -> bool:
+        """What users do to their own view is no matter of a conversation."""
+        return self.type != "caas.user.action"
 
     @property
     def row(self) -> str:
@@ -75,6 +87,27 @@ class Said:
     sent: tuple[int, Told] | None = None
     edits: list[tuple[int, Told]] = field(default_factory=list)
     deletions: list[tuple[int, Told]] = field(default_factory=list)
+    reactions: list[tuple[int, Told]] = field(default_factory=list)
+
+    @property
+    def on(self) -> list[tuple[str, list[str]]]:
+        """What is on it now: emoji and people as they came."""
+        stands: list[tuple[str, list[str]]] = []
+        for body in (told.body for _, told in self.reactions if told.body is not None):
+            there = next((users for emoji, users in stands if emoji == body["emoji"]), None)
+            if body["on"] and there is None:
+                stands.append((body["emoji"], [body["user_id"]]))
+            elif body["on"] and there is not None and body["user_id"] not in there:
+                there.append(body["user_id"])
+            elif not body["on"] and there is not None and body["user_id"] in there:
+                there.remove(body["user_id"])
+            stands = [(emoji, users) for emoji, users in stands if users]
+        return [] if self.withdrawn else stands
+
+    @property
+    def withdrawn(self) -> bool:
+        """Whether it is shown as deleted: what cannot be read stands as that."""
+        return self.deleted and self.sent is not None and self.sent[1].body is not None
 
     @property
     def deleted(self) -> bool:
@@ -85,49 +118,25 @@ class Said:
         """What stands there now."""
         if self.sent is None or self.sent[1].body is None or self.deleted:
             return None
+        text: str = self._newest(self.sent[1].body)["text"]
+        return text or None
+
+    def _newest(self, sent: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The body that says what stands there now: of the last edit by the sender, else of what was sent."""
+        bodies = (edit.body for _, edit in self.edits)
+        return [sent, *(body for body in bodies if body is not None and body["editor"] == sent["sender"])][-1]
+
+    @property
+    def carried(self) -> dict[str, Any]:
+        """What it carries beside its text now."""
+        if self.sent is None or self.sent[1].body is None:
+            return {}
         sent = self.sent[1].body
-        text: str = sent["text"]
-        for _, edit in self.edits:
-            if edit.body is not None and edit.body["editor"] == sent["sender"]:
-                text = edit.body["text"]
-        return text
-
-
-@dataclass
-class Room:
-    """One conversation's members: role, and stays `[from, until]`."""
-
-    kind: str
-    n: int
-    members: dict[str, tuple[str, list[list[int | None]]]]
-
-    def holds(self, user: str) -> bool:
-        return user in self.members and self.members[user][1][-1][1] is None
-
-    def manages(self, user: str) -> bool:
-        return self.kind == "group" and self.holds(user) and self.members[user][0] in {"owner", "admin"}
-
-
-def after(room: Room | None, event: Told, n: int) -> Room | None:
-    """The room after the n-th record about it; the one before is left as it was."""
-    body = event.body
-    if room is None:
-        if event.type != "caas.conversation.created" or body is None:
-            return None
-        return Room(body["kind"], n, {user: (role, [[1, None]]) for user, role in body["participants"].items()})
-    members = {user: (role, [list(stay) for stay in stays]) for user, (role, stays) in room.members.items()}
-    if body is not None and event.type == "caas.conversation.participants-added" and room.manages(body["actor"]):
-        for user, role in body["participants"].items():
-            if not room.holds(user):
-                stays = members[user][1] if user in members else []
-                last = stays[-1][1] or 0 if stays else 0
-                members[user] = (role, [*stays, [max(body["at_seq"], last) + 1, None]])
-    if body is not None and event.type == "caas.conversation.participants-removed":
-        for user in body["participants"]:
-            if room.holds(user) and (user == body["actor"] or room.manages(body["actor"])):
-                stay = members[user][1][-1]
-                stay[1] = max(body["at_seq"], (stay[0] or 0) - 1)
-    return Room(room.kind, n, members)
+        root = {"thread_root": sent.get("thread_root")}
+        stays = {name: sent.get(name) for name in ("attachments", "metadata", "forwarded_from")}
+        newest = {name: self._newest(sent).get(name) for name in ("mentions", "ciphertext")}
+        found = root if self.deleted else root | stays | newest
+        return {name: value for name, value in found.items() if value}
 
 
 @dataclass
@@ -145,6 +154,7 @@ LANES = {
     "message.sent": "sent",
     "message.edited": "edited",
     "message.deleted": "deleted",
+    "user.action": "reaction",
     "conversation.updated": "conversation",
 }
 
@@ -160,7 +170,7 @@ def whole(records: Mapping[Partition, Sequence[Received]]) -> Whole:
 def _pass(found: Whole, lane: str, records: Iterable[Received]) -> None:
     for record in records:
         event = told(record)
-        if event is None:
+        if event is None or not event.counts:
             continue
         if event.id in found.ids:
             found.repeats.append((found.ids[event.id], event))
@@ -170,10 +180,10 @@ def _pass(found: Whole, lane: str, records: Iterable[Received]) -> None:
         numbers.append(event)
         n = len(numbers)
         if lane == "conversation":
-            found.rooms[event.key] = after(found.rooms.get(event.key), event, n)
+            found.rooms[event.key] = rooms.after(found.rooms.get(event.key), event.type, event.body, n)
             continue
         said = found.said.setdefault(event.row, Said())
         if lane == "sent":
             said.sent = (n, event)
         else:
-            (said.edits if lane == "edited" else said.deletions).append((n, event))
+            {"edited": said.edits, "deleted": said.deletions, "reaction": said.reactions}[lane].append((n, event))

@@ -1,9 +1,13 @@
 """The log as it was at every moment: what rooms and messages were when somebody asked, and until he was answered."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from schemas import topics
 from tests.simulation import fold
 from tests.simulation.edges import Asked
-from tests.simulation.fold import LANES, Room, Told
+from tests.simulation.fold import LANES, Told
+from tests.simulation.rooms import Room, after
 from tests.simulation.world import World
 
 
@@ -15,20 +19,27 @@ class History:
         self.rooms: dict[str, list[tuple[int, Room | None]]] = {}
         self.sent: dict[str, tuple[int, Told]] = {}
         self.deleted: dict[str, list[tuple[int, Told]]] = {}
-        self.named: dict[str, set[str]] = {}
+        self.reacted: dict[str, list[tuple[int, Told]]] = {}
+        self.seqs: dict[str, int] = {}
+        self.named: dict[str, set[Any]] = {}
+        numbers: dict[str, int] = {}
         for moment, record in enumerate(world.ledger.order, start=1):
             event = fold.told(record)
-            if event is None or event.id in self.first or record.topic not in LANES:
+            if event is None or event.id in self.first or record.topic not in LANES or not event.counts:
                 continue
             self.first[event.id] = moment
+            if record.topic == topics.MESSAGE_SENT:
+                numbers[event.key] = self.seqs[event.id] = numbers.get(event.key, 0) + 1
             if record.topic == topics.CONVERSATION_UPDATED:
-                self.named[event.id] = set((event.body or {}).get("participants", ()))
+                self.named[event.id] = _named(event.body or {})
                 known = self.rooms.setdefault(event.key, [(0, None)])
-                known.append((moment, fold.after(known[-1][1], event, len(known))))
+                known.append((moment, after(known[-1][1], event.type, event.body, len(known))))
             elif record.topic == topics.MESSAGE_SENT and event.body is not None:
                 self.sent[event.id] = moment, event
             elif record.topic == topics.MESSAGE_DELETED and event.body is not None:
                 self.deleted.setdefault(event.row, []).append((moment, event))
+            elif record.topic == topics.USER_ACTION and event.body is not None:
+                self.reacted.setdefault(event.row, []).append((moment, event))
 
     def room(self, key: str, asked: Asked) -> list[Room | None]:
         """What the room was at some moment from question to answer."""
@@ -42,8 +53,23 @@ class History:
         there = event if event is not None and moment <= asked.asked and event.key == key else None
         return there, any(at <= asked.answered for at, _ in self.deleted.get(message_id, ()))
 
+    def on(self, message_id: str, user: str, emoji: str, asked: Asked) -> set[bool]:
+        """Whether the user had this emoji on, at each moment from question to answer."""
+        stood, during = False, set[bool]()
+        for moment, event in self.reacted.get(message_id, ()):
+            body = event.body or {}
+            if (body["user_id"], body["emoji"]) == (user, emoji) and moment <= asked.answered:
+                during |= {stood} if moment > asked.asked else set()
+                stood = body["on"]
+        return during | {stood}
+
     def around(self, key: str, event_id: str) -> tuple[Room | None, Room | None]:
         """The room before and after an event about it."""
         known, moment = self.rooms.get(key, []), self.first.get(event_id, -1)
         at = next((place for place, (when, _) in enumerate(known) if when == moment), 0)
         return (known[at - 1][1], known[at][1]) if at else (None, None)
+
+
+def _named(body: Mapping[str, Any]) -> set[Any]:
+    """The people that an event names, or each with the role that it gives them."""
+    return {*body.get("participants", ()), *body.get("roles", {}).items()}

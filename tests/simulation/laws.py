@@ -1,13 +1,19 @@
 """What must be true after any schedule: the ten ideas of the design, as far as one seed can show them."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
+
+from core.domain.conversation import Conversation
 from projections import conversations, messages
-from schemas.commands import SendMessage
+from schemas.commands import ForwardMessage, SendMessage
+from schemas.views import MessageView
 from tests.simulation import fold
-from tests.simulation.fold import Said, Told, Whole
+from tests.simulation.fold import Told, Whole
 from tests.simulation.history import History
+from tests.simulation.leaves import leaves
 from tests.simulation.noes import refused, unchanged
 from tests.simulation.outcomes import buried, effects, pushes
 from tests.simulation.replays import replays
@@ -15,6 +21,7 @@ from tests.simulation.sights import complete, confined, ordered
 from tests.simulation.world import World
 
 Broken = Iterator[str]
+CARRIED = ("thread_root", "mentions", "attachments", "ciphertext", "metadata", "forwarded_from")
 STALE_S = 5.0
 """How far behind a node's view may be and still be decided on; looking takes it two seconds more."""
 
@@ -37,6 +44,7 @@ def broken(world: World) -> list[str]:
         ordered(world),
         complete(world, whole),
         confined(world, whole, history),
+        leaves(world, whole),
         replays(world),
     )
     return [*world.broken, *(what for law in laws for what in law)]
@@ -56,7 +64,7 @@ def acknowledged(world: World, history: History) -> Broken:
     for asked in world.asked:
         if asked.outcome == "accepted" and not history.first.get(asked.event_id, 1 << 60) <= asked.answered:
             yield f"law 1: {asked.command} was accepted as {asked.event_id}, which is not in the log"
-        if asked.outcome in {"accepted", "unchanged"} and isinstance(asked.command, SendMessage):
+        if asked.outcome in {"accepted", "unchanged"} and isinstance(asked.command, SendMessage | ForwardMessage):
             key = f"{asked.context.actor} {asked.command.conversation_id} {asked.command.client_msg_id}"
             if ids.setdefault(key, asked.reply["message_id"]) != asked.reply["message_id"]:
                 yield f"law 1: {asked.command} was acknowledged under two ids"
@@ -83,6 +91,8 @@ def _number(world: World, lane: str, event: Told) -> int | None:
     facet = world.watch.rows("messages", "messages").get(event.row, {}).get(lane)
     if facet is None or lane == "sent":
         return None if facet is None else int(facet["n"])
+    if lane == "reaction":
+        return next((int(n) for event_id, _, n, *_ in facet["told"] if event_id == event.id), None)
     return next((int(version["n"]) for version in facet["versions"] if version["id"] == event.id), None)
 
 
@@ -96,24 +106,29 @@ def texts(world: World, whole: Whole) -> Broken:
         view = messages.view(rows[message_id]) if message_id in rows else None
         if (view is None) != (said.sent is None):
             yield f"law 3: {message_id} is {view}, the log says {said}"
-        elif view is not None and (view.text, view.deleted) != (said.text, _withdrawn(said)):
+        elif view is not None and (view.text, view.deleted) != (said.text, said.withdrawn):
             yield f"law 3: {message_id} is {view}, the log says {said.text!r}, deleted {said.deleted}"
+        elif view is not None and _carried(view) != said.carried:
+            yield f"law 3: {message_id} carries {_carried(view)}, the log says {said.carried}"
+        elif view is not None and [(one.emoji, one.users) for one in view.reactions] != said.on:
+            yield f"law 3: {message_id} has {view.reactions}, the log says {said.on}"
         entry = index.get(message_id)
         if said.sent is not None and (entry is None or entry.text != said.text):
             yield f"law 3: the index has {entry} for {message_id}, the log says {said.text!r}"
 
 
-def _withdrawn(said: Said) -> bool:
-    return said.deleted and said.sent is not None and said.sent[1].body is not None
+def _carried(view: MessageView) -> dict[str, Any]:
+    """What a view has beside the text, as JSON would say it."""
+    return {name: value for name, value in msgspec.to_builtins(view).items() if name in CARRIED}
 
 
 def rooms(world: World, whole: Whole) -> Broken:
     """Law 3: who is in what is what the log says, for the read model and for every node."""
     rows, people = world.watch.rows("conversations", "conversations"), world.watch.rows("conversations", "participants")
     for key, room in whole.rooms.items():
-        expected = None if room is None else (room.n, room.members)
-        found = {"the row": None if key not in rows else _members(conversations.state_of(rows[key]))}
-        found |= {name: _members(node.tail.get(key)) for name, node in world.nodes.items()}
+        expected = None if room is None else (room.n, room.members, room.shown, room.pins)
+        found = {"the row": None if key not in rows else _room(conversations.state_of(rows[key]))}
+        found |= {name: _room(node.tail.get(key)) for name, node in world.nodes.items()}
         yield from (f"law 3: {key} is {it} for {who}, not {expected}" for who, it in found.items() if it != expected)
         for user, (role, stays) in room.members.items() if room else ():
             updated = people.get(f"{key}:{user}", {}).get("updated", {})
@@ -121,10 +136,12 @@ def rooms(world: World, whole: Whole) -> Broken:
                 yield f"law 3: {user} in {key} is {updated}, not {role} {stays}"
 
 
-def _members(state: Any) -> tuple[int, Any] | None:
+def _room(state: Conversation | None) -> tuple[Any, ...] | None:
     if state is None:
         return None
-    return state.n, {
+    members = {
         user: (member.role, [[stay.from_seq, stay.until_seq] for stay in member.intervals])
         for user, member in state.members.items()
     }
+    shown = {"title": state.title, "avatar": state.avatar, "metadata": json.loads(state.metadata or "null")}
+    return state.n, members, {name: value for name, value in shown.items() if value is not None}, list(state.pins)

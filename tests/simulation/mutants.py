@@ -31,6 +31,9 @@ class _Another:
         self.emitter = emitter
         self.whole = Messages(documents)
 
+    def takes(self, event_type: str) -> bool:
+        return self.whole.takes(event_type)
+
     async def prepare(self, generation: int) -> None:
         await self.whole.prepare(generation)
 
@@ -60,6 +63,8 @@ class MaxPlusOne(_Another):
 def _known(fact: Fact, rows: Mapping[str, Row]) -> int | None:
     """The number that a record's row has for it."""
     facet = rows.get(messages.row_id(fact), {}).get(messages.LANE_OF[fact.topic])
+    if facet is not None and "told" in facet:
+        return next((n for event_id, _, n, *_ in facet["told"] if event_id == fact.envelope.id), None)
     versions = [] if facet is None else facet.get("versions", [facet])
     return next((version["n"] for version in versions if version["id"] == fact.envelope.id), None)
 

@@ -1,19 +1,31 @@
 """A no is proved, and so is "that changes nothing": both were true by the log between question and answer."""
 
 from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
-from core.handle import conversation_of
+from msgspec import UNSET
+
+from core.about import conversation_of
 from schemas.commands import (
     AddParticipants,
+    AddReaction,
     CreateConversation,
     DeleteMessage,
     EditMessage,
+    ForwardMessage,
     LeaveConversation,
+    PinMessage,
     RemoveParticipants,
+    RemoveReaction,
     SendMessage,
+    SetRole,
+    UnpinMessage,
+    UpdateConversation,
 )
 from tests.simulation.edges import Asked
 from tests.simulation.history import History
+from tests.simulation.rooms import SHOWN
+from tests.simulation.sights import reads
 from tests.simulation.world import World
 
 Broken = Iterator[str]
@@ -41,16 +53,74 @@ def _outside(asked: Asked, history: History) -> bool:
 
 
 def _not_managing(asked: Asked, history: History) -> bool:
+    """Whether it is for those who manage, or own, the group, and the asker did not; or for nobody."""
+    if isinstance(asked.command, ForwardMessage):
+        _, event = history.sent[asked.command.message_id]
+        return event.body is not None and "ciphertext" in event.body
+    found, actor = [room for room in history.room(_room_of(asked), asked) if room is not None], asked.context.actor
+    if isinstance(asked.command, SetRole) or (isinstance(asked.command, AddParticipants) and _owners(asked.command)):
+        return any(not room.owns(actor) for room in found)
+    return any(not room.manages(actor) for room in found)
+
+
+def _owners(command: AddParticipants) -> bool:
+    return command.role == "owner"
+
+
+def _absent(asked: Asked, history: History) -> bool:
+    command = asked.command
+    assert isinstance(command, SetRole)
     found = history.room(_room_of(asked), asked)
-    return any(room is not None and not room.manages(asked.context.actor) for room in found)
+    return any(room is not None and not all(map(room.holds, command.participants)) for room in found)
+
+
+def _last_owner(asked: Asked, history: History) -> bool:
+    """Whether the room would have kept somebody as its last owner."""
+    found = history.room(_room_of(asked), asked)
+    return any(room is not None and room.owners_kept(*_asks(asked)) for room in found)
+
+
+def _asks(asked: Asked) -> tuple[str, dict[str, Any]]:
+    """The event of this topic that a command asks for."""
+    command, actor = asked.command, asked.context.actor
+    if isinstance(command, SetRole):
+        roles = dict.fromkeys(command.participants, command.role)
+        return "caas.conversation.roles-changed", {"actor": actor, "roles": roles}
+    people = command.participants if isinstance(command, RemoveParticipants) else [actor]
+    return "caas.conversation.participants-removed", {"actor": actor, "participants": people, "at_seq": 0}
 
 
 def _no_message(asked: Asked, history: History) -> bool:
     command = asked.command
-    assert isinstance(command, SendMessage | EditMessage | DeleteMessage)
-    about = command.reply_to if isinstance(command, SendMessage) else command.message_id
-    there, deleted = history.message(about or "", command.conversation_id, asked)
-    return there is None or (deleted and not isinstance(command, SendMessage))
+    if isinstance(command, AddReaction | RemoveReaction | PinMessage):
+        there, deleted = history.message(command.message_id, command.conversation_id, asked)
+        return there is None or deleted or _hidden(command.message_id, asked, history)
+    if isinstance(command, SendMessage):
+        there, _ = history.message(command.reply_to or "", command.conversation_id, asked)
+        return there is None
+    if isinstance(command, ForwardMessage):
+        there, deleted = history.message(command.message_id, command.from_conversation_id, asked)
+        return there is None or deleted or _hidden(command.message_id, asked, history, command.from_conversation_id)
+    assert isinstance(command, EditMessage | DeleteMessage)
+    there, deleted = history.message(command.message_id, command.conversation_id, asked)
+    return there is None or deleted
+
+
+def _hidden(message_id: str, asked: Asked, history: History, where: str = "") -> bool:
+    """Whether it stood before the asker's stay, or after it."""
+    user, seq = asked.context.actor, history.seqs[message_id]
+    found = history.room(where or _room_of(asked), asked)
+    return any(room is not None and not reads(room, user, seq) for room in found)
+
+
+def _senseless(asked: Asked, history: History) -> bool:
+    """Whether a text was to become a ciphertext, or the other way round; or somebody wanted to talk to themselves."""
+    command = asked.command
+    if isinstance(command, CreateConversation):
+        return command.kind == "direct" and command.participants == [asked.context.actor]
+    assert isinstance(command, EditMessage)
+    _, event = history.sent[command.message_id]
+    return event.body is not None and ("ciphertext" in event.body) != (command.ciphertext is not None)
 
 
 def _not_mine(asked: Asked, history: History) -> bool:
@@ -63,15 +133,28 @@ def _not_mine(asked: Asked, history: History) -> bool:
 
 def _another_body(asked: Asked, history: History) -> bool:
     """Somebody had used the key: the record is there, or was on its way."""
-    return isinstance(asked.command, SendMessage | EditMessage | AddParticipants)
+    return isinstance(
+        asked.command,
+        SendMessage
+        | ForwardMessage
+        | EditMessage
+        | AddParticipants
+        | UpdateConversation
+        | SetRole
+        | AddReaction
+        | RemoveReaction,
+    )
 
 
 NOES: Mapping[str, Callable[[Asked, History], bool]] = {
     "conversation_not_found": _unknown_room,
     "not_a_participant": _outside,
     "not_allowed": _not_managing,
+    "participant_not_found": _absent,
+    "last_owner": _last_owner,
     "message_not_found": _no_message,
     "not_the_author": _not_mine,
+    "validation_failed": _senseless,
     "idempotency_conflict": _another_body,
 }
 
@@ -86,18 +169,25 @@ def unchanged(world: World, history: History) -> Broken:
 
 
 def _done(asked: Asked, history: History) -> bool:
-    """Whether everybody named is in, or out, once the log has it; unless the log ignores it, or it was asked before
-    with other people: both are told.
+    """Whether everybody named is in, or out, or has the role, once the log has it; unless the log ignores it, keeps its
+    last owner, or it was asked before with other people: all of that is told.
     """
     command = asked.command
-    if not isinstance(command, AddParticipants | RemoveParticipants):
+    if not isinstance(command, AddParticipants | RemoveParticipants | SetRole):
         return True
-    if history.named.get(asked.event_id) != set(command.participants):
+    roles = {(user, command.role) for user in command.participants} if isinstance(command, SetRole) else None
+    if history.named.get(asked.event_id) != (roles or set(command.participants)):
         return True
     before, after = history.around(command.conversation_id, asked.event_id)
     if before is None or after is None or not before.manages(asked.context.actor):
         return True
-    return all(after.holds(user) == isinstance(command, AddParticipants) for user in command.participants)
+    if isinstance(command, RemoveParticipants):
+        return all(not after.holds(user) or after.alone_owns(user) for user in command.participants)
+    if not before.owns(asked.context.actor):
+        return isinstance(command, SetRole) or _owners(command) or all(map(after.holds, command.participants))
+    if isinstance(command, AddParticipants):
+        return all(map(after.holds, command.participants))
+    return all(role in {command.role, "owner"} for user, role in after.roles().items() if user in command.participants)
 
 
 def _so_already(asked: Asked, history: History) -> bool:
@@ -109,8 +199,21 @@ def _so_already(asked: Asked, history: History) -> bool:
             return any(room and not any(room.holds(user) for user in command.participants) for room in found)
         case LeaveConversation():
             return any(room and not room.holds(asked.context.actor) for room in found)
+        case SetRole():
+            return any(
+                room and {room.roles().get(user) for user in command.participants} == {command.role} for room in found
+            )
+        case UpdateConversation():
+            named = {name: getattr(command, name) for name in SHOWN if getattr(command, name) is not UNSET}
+            return any(room and all(room.shown.get(name) == named[name] for name in named) for room in found)
+        case PinMessage() | UnpinMessage():
+            return any(room and (command.message_id in room.pins) == isinstance(command, PinMessage) for room in found)
         case CreateConversation():
             return any(room and room.holds(asked.context.actor) for room in found)
+        case AddReaction() | RemoveReaction():
+            adds, user = isinstance(command, AddReaction), asked.context.actor
+            again = history.first.get(asked.event_id, 1 << 60) <= asked.answered
+            return again or adds in history.on(command.message_id, user, command.emoji, asked)
         case DeleteMessage():
             return any(at <= asked.answered for at, _ in history.deleted.get(command.message_id, ()))
         case _:

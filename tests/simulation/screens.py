@@ -43,6 +43,8 @@ class Screen:
     shown: list[Shown] = field(default_factory=list)
     positions: Vector = field(default_factory=dict)
     texts: dict[str, str | None] = field(default_factory=dict)
+    on: dict[str, list[tuple[str, list[str]]]] = field(default_factory=dict)
+    gone: set[str] = field(default_factory=set)
     visits: int = 0
     node: Node | None = None
     visit: Visit | None = None
@@ -119,10 +121,12 @@ class Screen:
         data, lane, n = said["data"], LANE_OF[said["type"]], said["n"]
         key, now = data["conversation_id"], asyncio.get_running_loop().time()
         self.shown.append(Shown(self.user, now, number, live, key, lane, n, data))
+        if lane != "conversation":
+            self.mark(lane, data)
         if lane == "sent":
             self.texts.setdefault(data["message_id"], data["text"])
-        elif lane != "conversation":
-            self.texts[data["message_id"]] = None if data["deleted"] else data["text"]
+        elif lane in {"edited", "deleted"}:
+            self.texts[data["message_id"]] = None if data["message_id"] in self.gone else data["text"]
         if not live:
             return
         reached = self.positions.get(key, {}).get(lane)
@@ -130,3 +134,13 @@ class Screen:
             self.sync()
         elif n == reached + 1:
             self.positions[key][lane] = n
+
+    def mark(self, lane: str, data: dict[str, Any]) -> None:
+        """What is on a known message is told by its own lane alone: what other lanes say of it may be older."""
+        said = [(one["emoji"], one["users"]) for one in data.get("reactions", ())]
+        if lane == "reaction" or data["message_id"] not in self.on:
+            self.on[data["message_id"]] = said
+        if data.get("deleted"):
+            self.gone.add(data["message_id"])
+        if data["message_id"] in self.gone:
+            self.on[data["message_id"]] = []

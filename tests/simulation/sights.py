@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from tests.simulation.fold import Room, Whole
+from tests.simulation.fold import Whole
 from tests.simulation.history import History
+from tests.simulation.rooms import Room, seen
 from tests.simulation.screens import Screen, Shown
 from tests.simulation.world import World
 
@@ -31,6 +32,7 @@ def complete(world: World, log: Whole) -> Broken:
         for screen in world.screens.values():
             if room is not None and room.holds(screen.user):
                 yield from _missing(screen, key, room, log)
+                yield from _otherwise(screen, key, room)
 
 
 def _missing(screen: Screen, key: str, room: Room, log: Whole) -> Broken:
@@ -45,6 +47,18 @@ def _missing(screen: Screen, key: str, room: Room, log: Whole) -> Broken:
         if screen.texts.get(message) != log.said[message].text:
             said = f"{screen.texts.get(message)!r}, not {log.said[message].text!r}"
             yield f"{law}: {screen.user} sees {said} as message {n} of {key} ({message})"
+        if screen.on.get(message) != log.said[message].on:
+            said = f"{screen.on.get(message)}, not {log.said[message].on}"
+            yield f"{law}: {screen.user} sees {said} on message {n} of {key} ({message})"
+
+
+def _otherwise(screen: Screen, key: str, room: Room) -> Broken:
+    """Who was told of every change knows what the conversation is."""
+    changes = {one.n: one.data for one in screen.shown if (one.conversation, one.lane) == (key, "conversation")}
+    if set(range(1, room.n + 1)) <= changes.keys():
+        told, is_so = seen(changes[n] for n in sorted(changes)), (room.roles(), room.shown, room.pins)
+        if told != is_so:
+            yield f"law {14 if screen.stayed else 12}: {screen.user} was told that {key} is {told}, not {is_so}"
 
 
 def reads(room: Room, user: str, seq: int) -> bool:

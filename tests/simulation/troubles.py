@@ -13,7 +13,15 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 PROCESSORS = ("messages", "conversations", "receipts", "search")
-LITTERED = frozenset({topics.MESSAGE_SENT, topics.MESSAGE_EDITED, topics.MESSAGE_DELETED, topics.CONVERSATION_UPDATED})
+LITTERED = frozenset(
+    {
+        topics.MESSAGE_SENT,
+        topics.MESSAGE_EDITED,
+        topics.MESSAGE_DELETED,
+        topics.USER_ACTION,
+        topics.CONVERSATION_UPDATED,
+    }
+)
 
 
 class Troubles:

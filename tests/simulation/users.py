@@ -7,24 +7,33 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from core.about import conversation_of, event_id_of
 from core.domain.decision import Context
-from core.handle import conversation_of, event_id_of
 from schemas import envelope, ids
 from schemas.commands import (
     AddParticipants,
+    AddReaction,
     CreateConversation,
     DeleteMessage,
     EditMessage,
+    ForwardMessage,
     LeaveConversation,
+    PinMessage,
     RemoveParticipants,
+    RemoveReaction,
     SendMessage,
+    SetRole,
+    UnpinMessage,
+    UpdateConversation,
 )
 from schemas.envelope import Record
 from schemas.events import ConversationCreated, Role
+from tests.simulation import words
 from tests.simulation.edges import AGAIN, Asked, Command
 
 TENANT = "acme"
 PEOPLE = ("ann", "bob", "cem", "dee")
+EMOJI = ("👍", "🎉")
 Ask = Callable[[Command, Context, bool], Awaitable[Asked]]
 
 
@@ -34,6 +43,7 @@ class Talk:
 
     rooms: list[str] = field(default_factory=list)
     said: list[tuple[str, str]] = field(default_factory=list)
+    pinned: list[tuple[str, str]] = field(default_factory=list)
     count: int = 0
 
     def key(self) -> str:
@@ -47,17 +57,25 @@ async def live(user: str, turns: int, talk: Talk, chance: random.Random, ask: As
         for _ in range(turns):
             await asyncio.sleep(chance.random() ** 3 * 1.5)
             command = choose(user, talk, chance)
-            for said in burst(command, talk, chance) if isinstance(command, SendMessage) else (command,):
+            for said in burst(command, talk, chance):
                 context = Context(TENANT, user, "2026-11-20T09:30:00.000Z", talk.key())
                 tell(said, context, talk)
                 hands.create_task(insist(said, context, chance, ask), name=f"{user} asks")
 
 
-def burst(command: SendMessage, talk: Talk, chance: random.Random) -> list[SendMessage]:
-    """Some people press enter after every word."""
+def burst(command: Command, talk: Talk, chance: random.Random) -> list[Command]:
+    """Some people press enter after every word, some put an emoji there and take it away and put it there again."""
+    if isinstance(command, AddReaction | RemoveReaction):
+        kinds = (type(command), RemoveReaction if isinstance(command, AddReaction) else AddReaction)
+        about = {name: getattr(command, name) for name in ("conversation_id", "message_id", "emoji")}
+        clicks = [kinds[n % 2](**about, client_key=talk.key()) for n in range(1, chance.choice((1, 1, 2, 3, 5)))]
+        return [command, *clicks]
+    if not isinstance(command, SendMessage):
+        return [command]
     more = chance.choice((0, 0, 0, 2, 4))
     return [command] + [
-        msgspec.structs.replace(command, client_msg_id=talk.key(), text=f"more {talk.count}") for _ in range(more)
+        msgspec.structs.replace(command, client_msg_id=talk.key(), text=f"more {talk.count}", ciphertext=None)
+        for _ in range(more)
     ]
 
 
@@ -78,8 +96,10 @@ def tell(command: Command, context: Context, talk: Talk) -> None:
         room = conversation_of(command, context)
         if room not in talk.rooms:
             talk.rooms.append(room)
-    elif isinstance(command, SendMessage):
+    elif isinstance(command, SendMessage | ForwardMessage):
         talk.said.append((command.conversation_id, event_id_of(command, context)))
+    elif isinstance(command, PinMessage):
+        talk.pinned.append((command.conversation_id, command.message_id))
 
 
 def choose(user: str, talk: Talk, chance: random.Random) -> Command:
@@ -89,28 +109,69 @@ def choose(user: str, talk: Talk, chance: random.Random) -> Command:
     room = chance.choice(talk.rooms)
     others = chance.sample(PEOPLE, chance.randint(1, 2))
     key = talk.key()
+    if talk.said and chance.random() < 0.2:
+        return react(talk, key, chance)
+    if talk.said and chance.random() < 0.2:
+        return arrange(talk, key, chance)
     roll = chance.random()
-    if roll < 0.45 or not talk.said:
-        return SendMessage(conversation_id=room, client_msg_id=key, text=f"words {talk.count}")
-    where, message = talk.said[-1] if chance.random() < 0.5 else chance.choice(talk.said)
-    if roll < 0.55:
-        return SendMessage(conversation_id=where, client_msg_id=key, text=f"answer {talk.count}", reply_to=message)
-    if roll < 0.68:
-        return EditMessage(conversation_id=where, message_id=message, text=f"other {talk.count}", client_key=key)
-    if roll < 0.76:
-        return DeleteMessage(conversation_id=where, message_id=message)
+    if roll < 0.76 or not talk.said:
+        return speak(room, talk, key, roll, chance)
     if roll < 0.91:
-        role: Role = chance.choice(("member", "member", "admin"))
+        role: Role = chance.choice(("member", "member", "admin", "owner"))
         return AddParticipants(conversation_id=room, participants=others, role=role, client_key=key)
     if roll < 0.98:
         return RemoveParticipants(conversation_id=room, participants=others, client_key=key)
     return LeaveConversation(conversation_id=room, client_key=key)
 
 
+def speak(room: str, talk: Talk, key: str, roll: float, chance: random.Random) -> Command:
+    """Say something, say it otherwise, pass it on, or take it back."""
+    if roll < 0.45 or not talk.said:
+        return words.said(room, key, talk.count, chance)
+    where, message = talk.said[-1] if chance.random() < 0.5 else chance.choice(talk.said)
+    if roll < 0.55:
+        return words.said(where, key, talk.count, chance, answers=message)
+    if roll < 0.6:
+        return words.passed_on(where, message, room, key)
+    if roll < 0.68:
+        return words.edited(where, message, key, talk.count, chance)
+    return DeleteMessage(conversation_id=where, message_id=message)
+
+
+def react(talk: Talk, key: str, chance: random.Random) -> Command:
+    """Put an emoji to something, mostly to what was said last, or take one away that may not be there."""
+    where, message = talk.said[-1] if chance.random() < 0.6 else chance.choice(talk.said)
+    kind = AddReaction if chance.random() < 0.6 else RemoveReaction
+    return kind(conversation_id=where, message_id=message, emoji=chance.choice(EMOJI), client_key=key)
+
+
+def arrange(talk: Talk, key: str, chance: random.Random) -> Command:
+    """Call it something else, give roles, keep something in sight or no longer."""
+    room, roll = chance.choice(talk.rooms), chance.random()
+    if roll < 0.3:
+        what = {"title": f"title {talk.count}", "avatar": key, "metadata": {"count": talk.count}}
+        named = chance.sample(sorted(what), chance.randint(1, 2))
+        given = {name: None if chance.random() < 0.2 else what[name] for name in named}
+        return UpdateConversation(conversation_id=room, client_key=key, **given)  # type: ignore[arg-type]
+    if roll < 0.6:
+        role: Role = chance.choice(("owner", "admin", "member"))
+        people = chance.sample(PEOPLE, chance.randint(1, 2))
+        return SetRole(conversation_id=room, participants=people, role=role, client_key=key)
+    if talk.pinned and chance.random() < 0.6:
+        where, message = talk.pinned[-1] if chance.random() < 0.5 else chance.choice(talk.pinned)
+        return UnpinMessage(conversation_id=where, message_id=message, client_key=key)
+    where, message = chance.choice(talk.said)
+    return PinMessage(conversation_id=where, message_id=message, client_key=key)
+
+
 def room(number: int, talk: Talk) -> Record:
-    """A conversation of everybody that is there from the beginning, managed by all but the last two."""
+    """A conversation that is there from the beginning: of everybody with an owner and an admin, or of two owners and a
+    third.
+    """
     where = ids.external_conversation_id(TENANT, f"room {number + 1}")
-    roles: dict[str, Role] = {PEOPLE[0]: "owner", PEOPLE[1]: "admin", PEOPLE[2]: "member", PEOPLE[3]: "member"}
+    roles: dict[str, Role] = {PEOPLE[0]: "owner", PEOPLE[1]: "owner" if number else "admin", PEOPLE[2]: "member"}
+    if not number:
+        roles[PEOPLE[3]] = "member"
     event = ConversationCreated(
         tenant=TENANT,
         at="2026-11-20T09:00:00.000Z",
@@ -135,9 +196,15 @@ def create(talk: Talk, chance: random.Random) -> CreateConversation:
 def other(command: Command) -> Command:
     """The same key with another body, where that can be."""
     match command:
-        case SendMessage() | EditMessage():
-            return msgspec.structs.replace(command, text=command.text + " or not")
+        case SendMessage() | EditMessage() | ForwardMessage():
+            return words.otherwise(command)
         case AddParticipants():
             return msgspec.structs.replace(command, participants=list(reversed(PEOPLE))[:2])
+        case UpdateConversation():
+            return msgspec.structs.replace(command, title="another title")
+        case SetRole():
+            return msgspec.structs.replace(command, role="admin" if command.role == "member" else "member")
+        case AddReaction() | RemoveReaction():
+            return msgspec.structs.replace(command, emoji="💀")
         case _:
             return command

@@ -24,6 +24,7 @@ from streams.worker import Worker
 from tests.simulation import fold, users, watch
 from tests.simulation.edges import Asked, Command, Node
 from tests.simulation.fleet import Group, Member
+from tests.simulation.leafing import Found, leafed
 from tests.simulation.loop import run
 from tests.simulation.screens import Screen
 from tests.simulation.servers import FlakyBus, FlakyDocuments, FlakyIndex, FlakyLog, FlakyPresence
@@ -75,6 +76,7 @@ class World:
         self.nodes: dict[str, Node] = {}
         self.groups: list[Group] = []
         self.plain: dict[str, tuple[PlainRunner, asyncio.Task[None], Process]] = {}
+        self.leafed: Found = {}
         self.lives = 0
 
     def note(self, what: str) -> None:
@@ -248,6 +250,7 @@ class World:
             else:
                 screen.stayed = True
         await asyncio.sleep(1.0)
+        self.leafed = await leafed(self.some_node(), sorted(self.screens), sorted(self.talk.rooms), self.chance)
 
     def behind(self) -> list[str]:
         plain = [name for name in self.plain if not self._plain_caught_up(name)]

@@ -38,10 +38,10 @@ class Live:
     system: System
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
-    def worker(self, *arguments: str) -> Process:
-        """`caas worker messages` with more arguments, started and ready."""
-        port, name = free_port(), f"messages-{next(self._numbers)}"
-        process = self.system.spawn(name, "worker", "messages", "--health-port", str(port), *arguments, port=port)
+    def worker(self, *arguments: str, model: str = "messages") -> Process:
+        """`caas worker` of this model with more arguments, started and ready."""
+        port, name = free_port(), f"{model}-{next(self._numbers)}"
+        process = self.system.spawn(name, "worker", model, "--health-port", str(port), *arguments, port=port)
         process.wait_ready(60)
         return process
 

@@ -27,6 +27,9 @@ PEOPLE = ("ann", "bob", "cid")
 PLACES = partitions(CONVERSATION_UPDATED)
 
 
+KINDS = ("open", "open", "add", "add", "remove", "cast", "pin", "unpin", "title", "unreadable", "foreign", "again")
+
+
 @dataclass(frozen=True)
 class Step:
     """Something that is appended: `again` is the record of a step before it, or nothing if it is the first."""
@@ -41,7 +44,7 @@ class Step:
 steps = st.lists(
     st.builds(
         Step,
-        kind=st.sampled_from(("open", "open", "add", "add", "remove", "title", "unreadable", "foreign", "again")),
+        kind=st.sampled_from(KINDS),
         room=st.sampled_from(ROOMS),
         actor=st.sampled_from(PEOPLE),
         who=st.sampled_from(PEOPLE),
@@ -78,10 +81,18 @@ def _record(step: Step, event_id: str) -> Record:
             event = events.ParticipantsRemoved(
                 tenant=TENANT, at=AT, conversation_id=room, actor=actor, participants=[who], at_seq=4
             )
+        case "cast":
+            event = events.RolesChanged(tenant=TENANT, at=AT, conversation_id=room, actor=actor, roles={who: "owner"})
+        case "pin":
+            event = events.MessagePinned(tenant=TENANT, at=AT, conversation_id=room, actor=actor, message_id=who)
+        case "unpin":
+            event = events.MessageUnpinned(tenant=TENANT, at=AT, conversation_id=room, actor=actor, message_id=who)
         case "foreign":
             return Record(CONVERSATION_UPDATED, room.encode(), b"{}")
         case _:
-            event = events.ConversationChanged(tenant=TENANT, at=AT, conversation_id=room, actor=actor, title=event_id)
+            event = events.ConversationChanged(
+                tenant=TENANT, at=AT, conversation_id=room, actor=actor, title=event_id, metadata={"by": who}
+            )
     record = encoded(event, event_id, actor)
     if step.kind == "unreadable":
         return Record(record.topic, record.key, b"{", record.headers)

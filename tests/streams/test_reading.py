@@ -8,8 +8,12 @@ from streams.reading import KEPT, LARGEST, dead_letter, read
 from tests.streams.world import lying, said
 
 
+def everything(_: str) -> bool:
+    return True
+
+
 def test_what_we_know_is_a_fact_at_its_place() -> None:
-    found = read([lying(said("room", 1), 7)], "messages")
+    found = read([lying(said("room", 1), 7)], "messages", everything)
     [fact] = found.facts
     assert (fact.topic, fact.position, fact.envelope.subject) == (MESSAGE_SENT, 1 << 48 | 7, "room")
     assert fact.event is not None and found.dead == []
@@ -17,13 +21,20 @@ def test_what_we_know_is_a_fact_at_its_place() -> None:
 
 def test_an_unreadable_body_counts_and_is_told() -> None:
     sent = said("room", 1)
-    found = read([lying(Record(sent.topic, sent.key, b"{", sent.headers))], "messages")
+    found = read([lying(Record(sent.topic, sent.key, b"{", sent.headers))], "messages", everything)
     assert [fact.event for fact in found.facts] == [None]
     assert dict(found.dead[0].headers)["caas_dlq_code"] == b"unreadable"
 
 
+@pytest.mark.parametrize("value", [said("room", 1).value, b"{"])
+def test_a_type_that_the_processor_does_not_take_is_neither_a_fact_nor_dead(value: bytes) -> None:
+    sent = said("room", 1)
+    found = read([lying(Record(sent.topic, sent.key, value, sent.headers))], "messages", lambda _: False)
+    assert (found.facts, found.dead) == ([], [])
+
+
 def test_a_foreign_record_does_not_count_and_is_told() -> None:
-    found = read([lying(Record(MESSAGE_SENT, None, None))], "messages")
+    found = read([lying(Record(MESSAGE_SENT, None, None))], "messages", everything)
     assert found.facts == []
     assert dict(found.dead[0].headers)["caas_dlq_code"] == b"foreign"
 

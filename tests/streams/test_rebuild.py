@@ -381,7 +381,7 @@ class Shouting:
     def __init__(self, documents: Documents) -> None:
         shouting = Messages(LoudDocuments(documents))
         self.name, self.topics, self.tables = shouting.name, shouting.topics, shouting.tables
-        self.prepare, self.apply = shouting.prepare, shouting.apply
+        self.prepare, self.apply, self.takes = shouting.prepare, shouting.apply, shouting.takes
 
 
 async def test_another_version_is_switched_to_when_its_digest_is_accepted(world: World) -> None:

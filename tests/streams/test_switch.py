@@ -44,7 +44,7 @@ async def test_the_candidate_is_brought_to_where_the_workers_stand_and_then_live
 
     assert 0 < await switch.make(ready) < 10_000
     [stands] = seen
-    assert len(stands) == 12 and stands[AT] == 3
+    assert len(stands) == 15 and stands[AT] == 3
     pointer = await world.pointer()
     assert (pointer.live, pointer.before, pointer.turn, pointer.pause) == (2, 1, 1, None)
     assert pointer.effects_from[partition_name(AT)] == position(1, 3)

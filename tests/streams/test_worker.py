@@ -83,7 +83,7 @@ class Breaking:
     def __init__(self, world: World) -> None:
         self._messages = Messages(world.documents)
         self.name, self.version, self.topics = self._messages.name, 1, self._messages.topics
-        self.tables, self.prepare = self._messages.tables, self._messages.prepare
+        self.tables, self.prepare, self.takes = self._messages.tables, self._messages.prepare, self._messages.takes
 
     async def apply(self, batch: Batch) -> Effects:
         if any(getattr(fact.event, "text", "") == "poison" for fact in batch.facts):

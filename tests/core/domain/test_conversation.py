@@ -3,16 +3,19 @@
 from hypothesis import given as for_all
 from hypothesis import strategies as st
 
-from core.domain.conversation import Conversation, Interval, applies, evolve
-from schemas.commands import AddParticipants, CreateConversation, LeaveConversation, RemoveParticipants
+from core.domain.conversation import PINS, Conversation, Interval, applies, evolve
 from schemas.events import (
     ConversationChanged,
     ConversationCreated,
     ConversationEvent,
+    MessagePinned,
+    MessageUnpinned,
     ParticipantsAdded,
     ParticipantsRemoved,
+    Role,
+    RolesChanged,
 )
-from tests.given import AT, ROOM, TENANT, Given
+from tests.given import AT, ROOM, TENANT
 
 
 def created(**more: object) -> ConversationCreated:
@@ -20,15 +23,15 @@ def created(**more: object) -> ConversationCreated:
     return ConversationCreated(tenant=TENANT, at=AT, conversation_id=ROOM, actor="ann", **fields)  # type: ignore[arg-type]
 
 
-def added(*users: str, actor: str = "ann", at_seq: int = 0) -> ParticipantsAdded:
-    people = dict.fromkeys(users, "member")
+def added(*users: str, actor: str = "ann", at_seq: int = 0, role: Role = "member") -> ParticipantsAdded:
+    people = dict.fromkeys(users, role)
     return ParticipantsAdded(
         tenant=TENANT,
         at=AT,
         conversation_id=ROOM,
         actor=actor,
         participants=people,
-        at_seq=at_seq,  # type: ignore[arg-type]
+        at_seq=at_seq,
     )
 
 
@@ -36,6 +39,22 @@ def removed(*users: str, actor: str = "ann", at_seq: int = 0) -> ParticipantsRem
     return ParticipantsRemoved(
         tenant=TENANT, at=AT, conversation_id=ROOM, actor=actor, participants=list(users), at_seq=at_seq
     )
+
+
+def changed(actor: str = "ann", **what: object) -> ConversationChanged:
+    return ConversationChanged(tenant=TENANT, at=AT, conversation_id=ROOM, actor=actor, **what)  # type: ignore[arg-type]
+
+
+def cast(actor: str = "ann", **roles: Role) -> RolesChanged:
+    return RolesChanged(tenant=TENANT, at=AT, conversation_id=ROOM, actor=actor, roles=roles)
+
+
+def pinned(message_id: str, actor: str = "bob") -> MessagePinned:
+    return MessagePinned(tenant=TENANT, at=AT, conversation_id=ROOM, actor=actor, message_id=message_id)
+
+
+def unpinned(message_id: str, actor: str = "bob") -> MessageUnpinned:
+    return MessageUnpinned(tenant=TENANT, at=AT, conversation_id=ROOM, actor=actor, message_id=message_id)
 
 
 def fold(*events: ConversationEvent) -> Conversation:
@@ -46,58 +65,12 @@ def fold(*events: ConversationEvent) -> Conversation:
     return state
 
 
-def test_whoever_creates_a_group_owns_it() -> None:
-    event = (
-        Given().when(CreateConversation(external_id="general", participants=["bob"]), "ann").then(ConversationCreated)
-    )
-    assert event.participants == {"bob": "member", "ann": "owner"}
+def roles(state: Conversation) -> dict[str, str]:
+    """The roles of those who are in it."""
+    return {user: member.role for user, member in state.members.items() if member.present}
 
 
-def test_two_who_open_a_direct_conversation_open_the_same_one() -> None:
-    one = Given().when(CreateConversation(kind="direct", participants=["bob"]), "ann").then(ConversationCreated)
-    other = Given().when(CreateConversation(kind="direct", participants=["ann"]), "bob").then(ConversationCreated)
-    assert one.conversation_id == other.conversation_id
-
-
-def test_a_direct_conversation_has_exactly_two() -> None:
-    Given().when(CreateConversation(kind="direct", participants=["bob", "cid"]), "ann").rejects("validation_failed")
-    Given().when(CreateConversation(kind="direct", participants=["ann"]), "ann").rejects("validation_failed")
-
-
-def test_opening_an_open_conversation_again_changes_nothing() -> None:
-    Given(fold(created())).when(CreateConversation(external_id="general"), "bob").nothing()
-
-
-def test_opening_a_conversation_of_others_is_refused() -> None:
-    Given(fold(created())).when(CreateConversation(external_id="general"), "eve").rejects("not_a_participant")
-
-
-def test_whoever_is_named_is_added_by_the_log_if_they_are_not_in() -> None:
-    command = AddParticipants(conversation_id=ROOM, participants=["bob", "cid", "cid"])
-    event = Given(fold(created()), head=7).when(command, "ann").then(ParticipantsAdded, at_seq=7)
-    assert event.participants == {"bob": "member", "cid": "member"}
-
-
-def test_a_member_adds_nobody() -> None:
-    Given(fold(created())).when(AddParticipants(conversation_id=ROOM, participants=["cid"]), "bob").rejects(
-        "not_allowed"
-    )
-
-
-def test_a_stranger_is_told_so_and_a_missing_conversation_too() -> None:
-    command = LeaveConversation(conversation_id=ROOM)
-    Given(fold(created())).when(command, "eve").rejects("not_a_participant")
-    Given().when(command, "eve").rejects("conversation_not_found")
-
-
-def test_another_tenants_conversation_does_not_exist() -> None:
-    theirs = evolve(None, created().__class__(**{**created_fields(), "tenant": "other"}))
-    Given(theirs).when(LeaveConversation(conversation_id=ROOM), "ann").rejects("conversation_not_found")
-
-
-def created_fields() -> dict[str, object]:
-    event = created()
-    return {name: getattr(event, name) for name in event.__struct_fields__}
+OWNERS = created(participants={"ann": "owner", "bob": "owner", "cid": "member"})
 
 
 def test_a_member_reads_from_the_message_after_joining_to_the_last_before_leaving() -> None:
@@ -120,22 +93,111 @@ def test_what_a_removed_admin_did_after_the_removal_is_ignored_but_counts() -> N
     assert not applies(fold(owner, removed("bob")), added("cid", actor="bob"))
 
 
-def test_whoever_is_named_is_removed_by_the_log_if_they_are_in() -> None:
-    command = RemoveParticipants(conversation_id=ROOM, participants=["bob", "eve"])
-    Given(fold(created()), head=4).when(command, "ann").then(ParticipantsRemoved, participants=["bob", "eve"], at_seq=4)
+def test_what_an_update_names_changes_and_the_rest_stays() -> None:
+    first = fold(created(title="Order"), changed(avatar="a1", metadata={"b": 1, "a": [2]}))
+    assert (first.title, first.avatar, first.metadata) == ("Order", "a1", '{"a":[2],"b":1}')
+    second = evolve(first, changed(title=None))
+    assert second is not None
+    assert (second.title, second.avatar, second.metadata) == (None, "a1", '{"a":[2],"b":1}')
 
 
-def test_an_owner_renames_it_and_a_member_does_not() -> None:
-    rename = ConversationChanged(tenant=TENANT, at=AT, conversation_id=ROOM, actor="ann", title="Plans")
-    assert fold(created(), rename).title == "Plans"
-    by_bob = ConversationChanged(tenant=TENANT, at=AT, conversation_id=ROOM, actor="bob", title="Plans")
-    assert fold(created(), by_bob).title is None
+def test_two_updates_of_different_fields_at_once_both_stand() -> None:
+    state = fold(
+        created(participants={"ann": "owner", "bob": "admin"}), changed(title="Plans"), changed("bob", avatar="a")
+    )
+    assert (state.title, state.avatar) == ("Plans", "a")
 
 
+def test_a_member_changes_neither_title_nor_roles() -> None:
+    assert not applies(fold(created()), changed("bob", title="Plans"))
+    assert not applies(fold(created()), cast("bob", bob="owner"))
+
+
+def test_nobody_changes_a_direct_conversation() -> None:
+    direct = created(kind="direct", participants={"ann": "member", "bob": "member"})
+    for event in (changed(title="Us"), cast(bob="owner"), added("cid"), removed("bob")):
+        assert not applies(fold(direct), event)
+
+
+def test_only_owners_give_roles_and_only_to_those_who_are_in() -> None:
+    state = fold(created(participants={"ann": "owner", "bob": "admin", "cid": "member"}), removed("cid", actor="cid"))
+    assert not applies(state, cast("bob", bob="owner"))
+    assert not applies(state, cast(cid="admin", eve="admin"))
+    assert roles(fold(created(), cast(bob="owner"))) == {"ann": "owner", "bob": "owner"}
+
+
+def test_only_an_owner_lets_in_an_owner() -> None:
+    state = fold(created(participants={"ann": "owner", "bob": "admin"}))
+    assert not applies(state, added("cid", actor="bob", role="owner"))
+    assert applies(state, added("cid", actor="bob", role="admin"))
+    assert applies(state, added("cid", role="owner"))
+
+
+def test_of_two_owners_who_leave_at_once_the_second_stays() -> None:
+    state = fold(OWNERS, removed("ann"), removed("bob", actor="bob"))
+    assert roles(state) == {"bob": "owner", "cid": "member"}
+    assert not applies(fold(OWNERS, removed("ann")), removed("bob", actor="bob"))
+
+
+def test_of_two_owners_who_step_down_at_once_the_second_stays_one() -> None:
+    assert roles(fold(OWNERS, cast(ann="member"), cast("bob", bob="member")))["bob"] == "owner"
+
+
+def test_the_last_owner_goes_only_as_the_last_of_all() -> None:
+    assert not applies(fold(created()), removed("ann"))
+    assert roles(fold(created(), removed("bob", actor="bob"), removed("ann"))) == {}
+
+
+def test_the_last_owner_stays_one_also_alone() -> None:
+    assert not applies(fold(created(participants={"ann": "owner"})), cast(ann="member"))
+
+
+def test_several_in_one_event_go_in_its_order() -> None:
+    assert roles(fold(created(), removed("ann", "bob"))) == {"ann": "owner"}
+    assert roles(fold(created(), removed("bob", "ann"))) == {}
+    assert roles(fold(OWNERS, removed("ann", "bob"))) == {"bob": "owner", "cid": "member"}
+    assert roles(fold(OWNERS, removed("bob", "ann"))) == {"ann": "owner", "cid": "member"}
+    assert roles(fold(OWNERS, cast(ann="member", bob="member"))) == {"ann": "member", "bob": "owner", "cid": "member"}
+    handed_over = fold(created(), cast(bob="owner", ann="member"))
+    assert roles(handed_over) == {"ann": "member", "bob": "owner"}
+
+
+def test_pins_stand_in_the_order_in_which_they_were_put() -> None:
+    state = fold(created(), pinned("m1"), pinned("m2", "ann"), pinned("m3"), unpinned("m2"))
+    assert state.pins == ("m1", "m3")
+    assert not applies(state, pinned("m1"))
+    assert not applies(state, unpinned("m2"))
+    assert fold(created(), pinned("m1"), pinned("m2"), unpinned("m1"), pinned("m1")).pins == ("m2", "m1")
+
+
+def test_who_is_not_in_it_pins_nothing() -> None:
+    assert not applies(fold(created()), pinned("m1", "eve"))
+    assert not applies(fold(created(), pinned("m1"), removed("bob")), unpinned("m1", "bob"))
+
+
+def test_a_pin_too_many_changes_nothing() -> None:
+    full = fold(created(), *(pinned(f"m{n}") for n in range(PINS)))
+    assert len(full.pins) == PINS
+    assert not applies(full, pinned("more"))
+    assert applies(fold(created(), *(pinned(f"m{n}") for n in range(PINS)), unpinned("m0")), pinned("more"))
+
+
+def test_a_second_creation_changes_nothing() -> None:
+    assert not applies(fold(created()), created(participants={"eve": "owner"}, title="Mine"))
+
+
+PEOPLE = st.sampled_from(["ann", "bob", "cid"])
+SEQS = st.integers(0, 9)
+ROLES: st.SearchStrategy[Role] = st.sampled_from(["owner", "admin", "member"])
 EVENTS = st.one_of(
     st.builds(created),
-    st.builds(added, st.sampled_from("abc"), actor=st.sampled_from(["ann", "bob", "eve"]), at_seq=st.integers(0, 9)),
-    st.builds(removed, st.sampled_from("abc"), actor=st.sampled_from(["ann", "a", "eve"]), at_seq=st.integers(0, 9)),
+    st.builds(added, PEOPLE, actor=PEOPLE, at_seq=SEQS, role=ROLES),
+    st.builds(lambda users, actor, at_seq: removed(*users, actor=actor, at_seq=at_seq), st.lists(PEOPLE), PEOPLE, SEQS),
+    st.builds(lambda given, actor: cast(actor, **given), st.dictionaries(PEOPLE, ROLES), PEOPLE),
+    st.builds(lambda actor, title: changed(actor, title=title), PEOPLE, st.sampled_from(["a", "b", None])),
+    st.builds(lambda metadata: changed(metadata=metadata, avatar="x"), st.dictionaries(st.text(), st.integers())),
+    st.builds(pinned, st.sampled_from("xy"), PEOPLE),
+    st.builds(unpinned, st.sampled_from("xy"), PEOPLE),
 )
 
 
@@ -148,3 +210,12 @@ def test_the_fold_is_total_and_stays_never_overlap(events: list[ConversationEven
         for stay, following in zip(member.intervals, member.intervals[1:], strict=False):
             assert stay.until_seq is not None
             assert stay.until_seq < following.from_seq
+
+
+@for_all(st.lists(EVENTS, max_size=30))
+def test_a_group_with_members_has_an_owner(events: list[ConversationEvent]) -> None:
+    state = None
+    for event in events:
+        state = evolve(state, event)
+        present = list(roles(state).values()) if state else []
+        assert "owner" in present or not present

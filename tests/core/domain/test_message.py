@@ -1,18 +1,24 @@
 """A message is sent, edited by its author, withdrawn by its author or an admin; the rest changes nothing."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 from hypothesis import given as for_all
 from hypothesis import strategies as st
+from msgspec import structs
 
 from core.domain import message
 from core.domain.message import Absent, Deleted, Live, evolve
 from schemas import ids
-from schemas.commands import DeleteMessage, EditMessage, SendMessage
-from schemas.events import MessageDeleted, MessageEdited, MessageEvent, MessageSent
-from tests.core.domain.test_conversation import created, fold
+from schemas.bounds import MENTIONS, METADATA_BYTES
+from schemas.commands import Attached, DeleteMessage, EditMessage, SendMessage
+from schemas.events import Attachment, MessageDeleted, MessageEdited, MessageSent
+from tests.core.domain.test_conversation import added, created, fold, removed
 from tests.given import AT, ROOM, TENANT, Given
 
 ID = ids.message_id(TENANT, ROOM, "bob", "k1")
+OTHER = ids.message_id(TENANT, ROOM, "bob", "k0")
 SENT = MessageSent(
     tenant=TENANT,
     at=AT,
@@ -32,14 +38,14 @@ def edited(text: str, editor: str = "bob") -> MessageEdited:
 DELETED = MessageDeleted(tenant=TENANT, at=AT, conversation_id=ROOM, message_id=ID, deleted_by="bob")
 
 
-def after(*events: MessageEvent) -> message.State:
+def after(*events: message.Event) -> message.State:
     state: message.State = Absent()
     for event in events:
-        state = evolve(state, event)
+        state = evolve(state, event, 1)
     return state
 
 
-def in_room(*events: MessageEvent) -> Given:
+def in_room(*events: message.Event) -> Given:
     return Given(fold(created()), after(*events))
 
 
@@ -48,11 +54,80 @@ def test_a_send_says_which_view_it_was_decided_on_and_names_the_message_for_ever
     in_room().when(command, "bob").then(MessageSent, message_id=ID, conversation_n=1, sender="bob")
 
 
-def test_a_reply_needs_its_root() -> None:
-    command = SendMessage(conversation_id=ROOM, client_msg_id="k2", text="yes", reply_to=ID)
+def says(**fields: Any) -> SendMessage:
+    return SendMessage(conversation_id=ROOM, client_msg_id="k2", **fields)
+
+
+def edits(**fields: Any) -> EditMessage:
+    return EditMessage(conversation_id=ROOM, message_id=ID, **fields)
+
+
+def test_a_reply_needs_the_message_that_it_answers() -> None:
+    command = says(text="yes", reply_to=ID)
     in_room().when(command, "ann").rejects("message_not_found")
     in_room(SENT).when(command, "ann").then(MessageSent, reply_to=ID)
     in_room(SENT, DELETED).when(command, "ann").then(MessageSent, reply_to=ID)
+
+
+def test_who_came_later_answers_what_was_said_before() -> None:
+    room = fold(created(), added("cid", at_seq=1))
+    Given(room, after(SENT)).when(says(text="yes", reply_to=ID), "cid").then(MessageSent, reply_to=ID, thread_root=ID)
+
+
+def test_an_answer_stands_in_the_thread_of_what_it_answers() -> None:
+    in_room(SENT).when(says(text="yes", reply_to=ID), "ann").then(MessageSent, reply_to=ID, thread_root=ID)
+    answer = structs.replace(SENT, reply_to=OTHER, thread_root=OTHER)
+    in_room(answer).when(says(text="no", reply_to=ID), "ann").then(MessageSent, reply_to=ID, thread_root=OTHER)
+    in_room().when(says(text="hi"), "ann").then(MessageSent, thread_root=None)
+
+
+def test_attachments_need_no_text_and_go_with_one() -> None:
+    file = Attached(media_id=OTHER, name="plan.pdf", size=7)
+    kept = [Attachment(media_id=OTHER, name="plan.pdf", size=7)]
+    in_room().when(says(attachments=[file]), "ann").then(MessageSent, text="", attachments=kept)
+    in_room().when(says(text="see", attachments=[file]), "ann").then(MessageSent, text="see", attachments=kept)
+
+
+def test_a_ciphertext_stands_for_the_text() -> None:
+    in_room().when(says(ciphertext="s3cret"), "ann").then(MessageSent, text="", ciphertext="s3cret")
+
+
+@pytest.mark.parametrize("command", [says, edits])
+def test_a_message_says_something_in_words_or_as_a_ciphertext(command: Callable[..., Any]) -> None:
+    in_room(SENT).when(command(), "bob").rejects("validation_failed", text="missing")
+    in_room(SENT).when(command(text="x", ciphertext="y"), "bob").rejects("validation_failed", text="value")
+
+
+def test_metadata_is_bounded_and_none_is_none() -> None:
+    in_room().when(says(text="x", metadata={"a": [1]}), "ann").then(MessageSent, metadata={"a": [1]})
+    in_room().when(says(text="x", metadata={}), "ann").then(MessageSent, metadata=None)
+    large = {"a": "x" * METADATA_BYTES}
+    in_room().when(says(text="x", metadata=large), "ann").rejects("validation_failed", metadata="bounds")
+
+
+def test_members_that_are_present_are_mentioned_by_the_text_and_by_the_command() -> None:
+    room = fold(created(participants={"ann": "owner", "bob": "member", "cid": "member"}), removed("cid"))
+    say = says(text="@bob @cid @eve", mentions=["ann", "cid", "eve"])
+    Given(room).when(say, "ann").then(MessageSent, mentions=["ann", "bob"])
+    Given(room).when(says(ciphertext="@bob", mentions=["ann", "eve"]), "ann").then(MessageSent, mentions=["ann"])
+    Given(room, after(SENT)).when(edits(text="@ann", mentions=["bob"]), "bob").then(
+        MessageEdited, mentions=["ann", "bob"]
+    )
+
+
+def test_so_many_mentions_are_kept_those_of_the_command_first() -> None:
+    crowd = [f"u{n:03}" for n in range(MENTIONS + 10)]
+    room = fold(created(participants={"ann": "owner", **dict.fromkeys(crowd, "member")}))
+    text = " ".join(f"@{user}" for user in crowd)
+    sent = Given(room).when(says(text=text, mentions=[crowd[-1]]), "ann").then(MessageSent)
+    assert sent.mentions == [*crowd[: MENTIONS - 1], crowd[-1]]
+
+
+def test_a_text_stays_a_text_and_a_ciphertext_a_ciphertext() -> None:
+    sealed = structs.replace(SENT, text="", ciphertext="a")
+    in_room(SENT).when(edits(ciphertext="x"), "bob").rejects("validation_failed", ciphertext="value")
+    in_room(sealed).when(edits(text="x"), "bob").rejects("validation_failed", text="value")
+    in_room(sealed).when(edits(ciphertext="b"), "bob").then(MessageEdited, text="", ciphertext="b")
 
 
 def test_a_stranger_says_nothing() -> None:
@@ -94,11 +169,22 @@ def test_a_member_does_not_delete_what_others_said() -> None:
 
 
 def test_an_edit_that_says_the_same_leaves_edited_as_it_was() -> None:
-    assert after(SENT, edited("hello")) == Live(ROOM, "bob", "hello", "k1", None, edited=False, edits=1)
+    assert after(SENT, edited("hello")) == Live(SENT, "hello", mentions=[], edited=False, edits=1, seq=1)
 
 
 def test_an_edit_back_to_an_earlier_text_is_an_edit() -> None:
-    assert after(SENT, edited("x"), edited("hello")) == Live(ROOM, "bob", "hello", "k1", None, edited=True, edits=2)
+    state = after(SENT, edited("x"), edited("hello"))
+    assert state == Live(SENT, "hello", mentions=[], edited=True, edits=2, seq=1)
+
+
+def test_another_ciphertext_is_an_edit_and_mentions_alone_are_none() -> None:
+    sealed = structs.replace(SENT, text="", ciphertext="a")
+    again = structs.replace(edited(""), ciphertext="b", mentions=["ann"])
+    state = after(sealed, again)
+    assert state == Live(sealed, "", ciphertext="b", mentions=["ann"], edited=True, edits=1, seq=1)
+    assert after(sealed, structs.replace(again, ciphertext="a")) == Live(
+        sealed, "", ciphertext="a", mentions=["ann"], edited=False, edits=1, seq=1
+    )
 
 
 def test_what_comes_after_a_deletion_changes_nothing() -> None:
@@ -113,7 +199,7 @@ def test_every_event_changes_some_state() -> None:
 
 
 @for_all(st.lists(st.sampled_from([SENT, edited("a"), edited("b"), edited("c", "eve"), DELETED]), max_size=12))
-def test_the_fold_is_total_and_a_deletion_is_final(events: list[MessageEvent]) -> None:
+def test_the_fold_is_total_and_a_deletion_is_final(events: list[message.Event]) -> None:
     state: message.State = Absent()
     for event in events:
         was = state

@@ -2,7 +2,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.bench import wire
-from schemas.commands import SendMessage, decode_command, decode_frame
+from schemas.commands import SendMessage
+from schemas.request import decode_command, decode_frame
 
 ROOM = "6f1d1f8a-0000-5000-8000-000000000001"
 

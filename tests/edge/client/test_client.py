@@ -1,15 +1,89 @@
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
-from typing import Any
+import inspect
+import json
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import Any, get_type_hints
 
+import msgspec
 import pytest
 
-from edge.client import backoff
-from edge.client.client import Client
-from edge.client.wire import CommandError, Event, Refused, comes_back
+from edge.client import Client, CommandError, Outgoing, Refused, Unknown
+from schemas import answers, commands, views
+from schemas.answers import ANSWER_OF
+from schemas.asyncapi_socket import PUSHES
+from schemas.commands import COMMANDS, Attached
+from schemas.frames import LANES, PUSH_OF_LANE
+from schemas.request import decode_command, decode_frame
 from tests.edge.fake_node import FakeNode, fake_node
 from tests.eventually import eventually
+
+ROOM = "6f1d1f8a-0000-5000-8000-000000000001"
+OTHER = "6f1d1f8a-0000-5000-8000-000000000002"
+SAID = "fa5d30c8-58d6-5a56-a3c0-3d063e553272"
+HERE = {"conversation_id": ROOM}
+THIS = {**HERE, "message_id": SAID}
+
+CALLS: dict[str, Callable[[Client], Outgoing[Any]]] = {
+    "message:send": lambda client: client.send(
+        ROOM, "hi", reply_to=SAID, attachments=[Attached(media_id=OTHER)], mentions=["bo"], metadata={"a": 1}
+    ),
+    "message:forward": lambda client: client.forward(OTHER, from_conversation_id=ROOM, message_id=SAID),
+    "message:edit": lambda client: client.edit(**THIS, text="ho"),
+    "message:delete": lambda client: client.delete(**THIS),
+    "message:pin": lambda client: client.pin(**THIS),
+    "message:unpin": lambda client: client.unpin(**THIS),
+    "message:get": lambda client: client.get_message(**THIS),
+    "message:history": lambda client: client.history(**HERE, after=3, limit=10),
+    "message:thread": lambda client: client.thread(**THIS),
+    "reaction:add": lambda client: client.react(**THIS, emoji="🍜"),
+    "reaction:remove": lambda client: client.unreact(**THIS, emoji="🍜"),
+    "conversation:create": lambda client: client.create(external_id="lunch", participants=["bo"]),
+    "conversation:update": lambda client: client.update(**HERE, title=None),
+    "conversation:add-participants": lambda client: client.add_participants(**HERE, participants=["cy"]),
+    "conversation:remove-participants": lambda client: client.remove_participants(**HERE, participants=["cy"]),
+    "conversation:set-role": lambda client: client.set_role(**HERE, participants=["cy"], role="admin"),
+    "conversation:leave": lambda client: client.leave(**HERE),
+    "conversation:get": lambda client: client.get_conversation(**HERE),
+    "conversation:list": lambda client: client.conversations(),
+    "sync": lambda client: client.sync(positions={}),
+    "search:messages": lambda client: client.search(text="hi"),
+}
+MESSAGE = views.MessageView(
+    **THIS,
+    seq=1,
+    sender="bo",
+    text="hi",
+    at="2026-11-20T09:30:00.000Z",
+    client_msg_id="k",
+    reply_to=None,
+    edited=False,
+    deleted=False,
+    unreadable=False,
+)
+CONVERSATION = views.ConversationView(
+    **HERE, kind="group", external_id=None, title=None, created_by="bo", created_at=MESSAGE.at, n=1, seq=1
+)
+ANSWERS: dict[Any, Any] = {
+    answers.MessageAccepted: answers.MessageAccepted(message_id=SAID, level="accepted"),
+    answers.MessageFound: answers.MessageFound(message=MESSAGE, versions=[], more=False),
+    answers.Messages: answers.Messages(messages=[MESSAGE], more_before=False, more_after=True),
+    answers.ThreadFound: answers.ThreadFound(root=MESSAGE, messages=[], more_after=False),
+    answers.ConversationAccepted: answers.ConversationAccepted(conversation_id=ROOM, level="accepted"),
+    views.ConversationView: CONVERSATION,
+    answers.Conversations: answers.Conversations(conversations=[CONVERSATION], after=None),
+    answers.Found: answers.Found(messages=[MESSAGE]),
+    answers.Synced: answers.Synced(complete=True, positions={}),
+}
+CHANGE = views.ChangeView(**HERE, change="created", actor="bo", at=MESSAGE.at, n=1)
+PUSHED = {
+    "message:new": MESSAGE,
+    "message:edited": MESSAGE,
+    "message:deleted": MESSAGE,
+    "reaction:changed": views.ReactionsView(**THIS, seq=1, reactions=[]),
+    "conversation:updated": CHANGE,
+    "receipt": views.ReceiptView(**THIS, seq=1, stage="persisted", lane="sent", applied=True),
+}
 
 
 @pytest.fixture
@@ -18,237 +92,187 @@ async def node() -> AsyncIterator[FakeNode]:
         yield node
 
 
-class Heard:
-    """What one application was shown."""
-
-    def __init__(self) -> None:
-        self.events: list[Event] = []
-
-    def __call__(self, event: Event) -> None:
-        self.events.append(event)
-
-    def numbers(self, lane: str = "sent") -> list[int | None]:
-        return [event.n for event in self.events if event.lane == lane]
-
-    def healed(self) -> list[int | None]:
-        return [event.n for event in self.events if event.lane == "sent" and event.healed]
-
-
-@asynccontextmanager
-async def two(node: FakeNode) -> AsyncIterator[tuple[Client, Client, Heard, str]]:
-    """Ada, who owns a room, Bo, who is in it, what Bo hears, and the room."""
-    heard = Heard()
-    async with Client(node.urls, "ada") as ada, Client(node.urls, "bo", listener=heard) as bo:
-        room = (await ada.command("conversation:create", {"external_id": "room"}))["conversation_id"]
-        await ada.command("conversation:add-participants", {"conversation_id": room, "participants": ["bo"]})
-        yield ada, bo, heard, room
-
-
-def said(room: str, key: object) -> dict[str, Any]:
-    return {"conversation_id": room, "client_msg_id": str(key), "text": f"text {key}"}
-
-
-async def test_it_shows_its_token_and_the_subprotocol_and_answers_hello(node: FakeNode) -> None:
-    client = Client(node.urls, "ada")
-    hello = await client.connect()
-    await client.close()
-    assert hello["user_id"] == "ada"
-    assert node.headers[0]["Authorization"] == "Bearer ada"
-    assert node.headers[0]["protocol"] == "caas.v1.json"
-
-
-async def test_a_no_is_raised_with_its_code(node: FakeNode) -> None:
-    async with two(node) as (ada, _bo, _heard, room):
-        with pytest.raises(CommandError) as no:
-            await ada.command("message:delete", {"conversation_id": room, "message_id": "none"})
-    assert no.value.code == "message_not_found"
-
-
-async def test_more_commands_than_the_node_takes_wait_their_turn_in_order(node: FakeNode) -> None:
-    node.in_flight = 3
-    async with two(node) as (ada, _bo, heard, room):
-        node.holds_answers = asyncio.Event()
-        asked = [asyncio.create_task(ada.command("message:send", said(room, key))) for key in range(10)]
-        await eventually(lambda: len(node.frames) > 2)
-        node.holds_answers.set()
-        await asyncio.gather(*asked)
-        keys = [frame["data"]["client_msg_id"] for _, frame in node.frames if frame["type"] == "message:send"]
-        assert keys == [str(key) for key in range(10)]
-        await eventually(lambda: heard.numbers() == list(range(1, 11)))
-
-
-async def test_a_command_whose_answer_was_lost_is_repeated_under_its_keys_and_not_doubled(node: FakeNode) -> None:
-    async with two(node) as (ada, _bo, heard, room):
-        lost = iter([4408])
-        node.cuts = lambda user, frame: next(lost, None) if frame["type"] == "message:send" else None
-        answers = await asyncio.gather(*(ada.command("message:send", said(room, key)) for key in range(5)))
-        assert len({answer["message_id"] for answer in answers}) == 5
-        sends = [frame for _, frame in node.frames if frame["type"] == "message:send"]
-        again = [frame for frame in sends if frame.get("retry")]
-        assert again[0]["correlation_id"] == sends[0]["correlation_id"]
-        assert again[0]["data"]["client_msg_id"] == "0"
-        keys = [message.client_msg_id for message in node.conversations[room].messages.values()]
-        assert keys == ["0", "1", "2", "3", "4"]
-        await eventually(lambda: heard.numbers() == [1, 2, 3, 4, 5])
-
-
-async def test_an_error_worth_a_retry_is_tried_again_and_later_ones_do_not_overtake(node: FakeNode) -> None:
-    async with two(node) as (ada, _bo, _heard, room):
-        failing = iter(["unavailable", "not_ready"])
-        node.in_flight = 1
-        ada._pipeline.limit = 1
-        node.fails = lambda user, frame: next(failing, None) if frame["data"].get("client_msg_id") == "0" else None
-        await asyncio.gather(*(ada.command("message:send", said(room, key)) for key in range(4)))
-        keys = [message.client_msg_id for message in node.conversations[room].messages.values()]
-        assert keys == ["0", "1", "2", "3"]
-
-
-async def test_a_command_nobody_waits_for_gives_its_place_back_when_it_is_answered(node: FakeNode) -> None:
-    node.in_flight = 1
+@pytest.mark.parametrize("name", COMMANDS)
+async def test_every_command_is_a_method_whose_frame_a_node_takes_and_whose_answer_is_typed(
+    node: FakeNode, name: str
+) -> None:
+    kind = ANSWER_OF[COMMANDS[name]]
+    node.answers = {name: msgspec.to_builtins(ANSWERS[kind])}
     async with Client(node.urls, "ada") as ada:
-        node.holds_answers = asyncio.Event()
-        given_up = asyncio.create_task(ada.command("conversation:create", {"external_id": "room"}))
-        await eventually(lambda: len(node.frames) == 1)
-        after = asyncio.create_task(ada.command("conversation:create", {"external_id": "other"}))
-        given_up.cancel()
-        await asyncio.gather(given_up, return_exceptions=True)
-        node.holds_answers.set()
-        async with asyncio.timeout(5):
-            await after
+        answer = await CALLS[name](ada)
+    assert answer == ANSWERS[kind]
+    _, frame = (node.syncs if name == "sync" else node.frames)[-1]
+    assert frame["type"] == name
+    assert isinstance(decode_command(decode_frame(json.dumps(frame))), COMMANDS[name])
 
 
-async def test_patience_ends_with_the_error(node: FakeNode) -> None:
-    async with Client(node.urls, "ada", patience=0.0) as ada:
-        node.fails = lambda user, frame: "unavailable"
-        with pytest.raises(CommandError) as no:
-            await ada.command("conversation:create", {"external_id": "room"})
-    assert no.value.code == "unavailable"
+def test_no_method_is_left_when_its_command_is_gone() -> None:
+    assert CALLS.keys() == COMMANDS.keys()
 
 
-async def test_a_lost_push_is_healed_in_order_and_marked(node: FakeNode) -> None:
-    async with two(node) as (ada, _bo, heard, room):
-        node.loses = lambda user, lane, n: user == "bo" and lane == "sent" and n in {2, 3}
-        for key in range(5):
-            await ada.command("message:send", said(room, key))
-        await eventually(lambda: heard.numbers() == [1, 2, 3, 4, 5])
-        assert heard.healed() == [2, 3]
-
-
-async def test_a_push_that_comes_twice_is_shown_once(node: FakeNode) -> None:
-    async with two(node) as (ada, bo, heard, room):
-        await eventually(lambda: heard.numbers("conversation") == [2])
-        node.doubles = True
-        for key in range(3):
-            await ada.command("message:send", said(room, key))
-        await eventually(lambda: bo.dropped == 3)
-        assert heard.numbers() == [1, 2, 3]
-
-
-async def test_what_happened_while_the_line_was_gone_is_healed(node: FakeNode) -> None:
-    async with two(node) as (ada, bo, heard, room):
-        await ada.command("message:send", said(room, 0))
-        await eventually(lambda: heard.numbers() == [1])
-        await node.cut("bo")
-        await ada.command("message:send", said(room, 1))
-        await eventually(lambda: heard.numbers() == [1, 2])
-        assert heard.healed() == [2]
-        assert bo.connections == 2
-
-
-async def test_it_comes_back_to_the_next_address(node: FakeNode) -> None:
+async def test_what_is_left_out_is_not_sent_and_what_is_taken_away_is(node: FakeNode) -> None:
+    node.answers = {"conversation:update": {**HERE, "level": "accepted"}}
     async with Client(node.urls, "ada") as ada:
-        await node.cut("ada")
-        await eventually(lambda: ada.connections == 2)
-    assert node.connected == ["/socket", "/socket2"]
+        await ada.update(**HERE, title=None)
+    assert node.frames[0][1]["data"] == {**HERE, "title": None}
 
 
-async def test_an_address_where_nobody_listens_is_passed_over(node: FakeNode) -> None:
-    async with Client(["ws://127.0.0.1:9/socket", *node.urls], "ada") as ada:
-        assert ada.connections == 1
+async def events_of(client: Client, count: int) -> list[Any]:
+    events = client.events()
+    return [await anext(events) for _ in range(count)]
 
 
-async def test_a_token_source_is_asked_again_for_each_line(node: FakeNode) -> None:
-    asked: list[int] = []
-
-    async def token() -> str:
-        asked.append(1)
-        return "ada"
-
-    async with Client(node.urls, token) as ada:
-        await node.cut("ada", 4401)
-        await eventually(lambda: ada.connections == 2)
-    assert len(asked) == 2
+def pushed(kind: str, view: Any, lane: str | None, n: int | None = 1) -> str:
+    place = {} if lane is None else {"lane": lane, "n": n}
+    return json.dumps({"type": kind, "data": msgspec.to_builtins(view), "correlation_id": OTHER, **place})
 
 
-async def test_a_client_that_is_not_wanted_stops_and_everyone_waiting_is_told(node: FakeNode) -> None:
+@pytest.mark.parametrize("kind", PUSHES.keys() - {"hello"})
+async def test_every_push_is_a_typed_event(node: FakeNode, kind: str) -> None:
+    lane = next((lane for lane in LANES if PUSH_OF_LANE[lane] == kind), None)
+    async with Client(node.urls, "ada") as ada:
+        node.push("ada", pushed(kind, PUSHED[kind], lane))
+        (event,) = await events_of(ada, 1)
+    assert not isinstance(event, Unknown)
+    assert event.conversation_id == ROOM
+    assert event.correlation_id == OTHER
+    assert PUSHED[kind] in [getattr(event, name) for name in event.__struct_fields__]
+    if lane is not None:
+        assert (event.lane, event.n, event.healed) == (lane, 1, False)
+
+
+async def test_what_no_client_of_today_knows_is_passed_on_as_it_came(node: FakeNode) -> None:
+    async with Client(node.urls, "ada") as ada:
+        node.push("ada", json.dumps({"type": "weather", "data": "rain"}))
+        node.push("ada", pushed("message:new", HERE, "sent"))
+        weather, message = await events_of(ada, 2)
+    assert (weather.type, weather.data) == ("weather", "rain")
+    assert isinstance(message, Unknown)
+    assert (message.type, message.lane, message.n) == ("message:new", "sent", 1)
+
+
+async def test_a_repeat_with_another_body_is_told_as_a_failure_with_its_problem(node: FakeNode) -> None:
+    async with Client(node.urls, "ada") as ada:
+        problem = {"code": "idempotency_conflict", "title": "t", "detail": "d", "retry": False}
+        node.push("ada", json.dumps({"id": None, "type": "error", "error": problem, "data": THIS}))
+        (event,) = await events_of(ada, 1)
+    assert (event.problem.code, event.conversation_id, event.message_id) == ("idempotency_conflict", ROOM, SAID)
+
+
+async def test_a_message_has_its_key_before_it_has_an_answer(node: FakeNode) -> None:
+    async with Client(node.urls, "ada") as ada:
+        room = (await ada.create(external_id="room")).conversation_id
+        node.holds_answers = asyncio.Event()
+        first, second = ada.send(room, "one"), ada.send(room, "two", client_msg_id="mine")
+        assert not first.done
+        assert second.key == "mine"
+        node.holds_answers.set()
+        said = await first
+        await second
+    messages = list(node.conversations[room].messages.values())
+    assert [(message.client_msg_id, message.text) for message in messages] == [(first.key, "one"), ("mine", "two")]
+    assert said.message_id == messages[0].message_id
+
+
+async def test_what_is_asked_without_a_line_waits_in_order_and_goes_out_with_the_first(node: FakeNode) -> None:
     ada = Client(node.urls, "ada")
-    await ada.connect()
-    node.holds_answers = asyncio.Event()
-    waiting = asyncio.create_task(ada.command("conversation:create", {"external_id": "room"}))
-    await eventually(lambda: len(node.frames) == 1)
-    node.holds_answers.set()
-    await node.cut("ada", 4509)
-    with pytest.raises(Refused) as refused:
-        await ada.command("conversation:create", {"external_id": "room"})
-        await ada.command("conversation:create", {"external_id": "room"})
-        async for _ in ada.events():
-            pass
-    await asyncio.gather(waiting, return_exceptions=True)
+    made = ada.create(external_id="room")
+    ada.start()
+    room = (await made).conversation_id
+    await node.cut("ada")
+    await eventually(lambda: not ada.connected)
+    asked = [ada.send(room, f"text {number}") for number in range(5)]
+    assert ada.unanswered == 5
+    await asyncio.gather(*asked)
     await ada.close()
-    assert refused.value.code == 4509
+    sends = [frame for _, frame in node.frames if frame["type"] == "message:send"]
+    assert [frame["data"]["text"] for frame in sends] == [f"text {number}" for number in range(5)]
+    assert not any("retry" in frame for frame in sends)
 
 
-async def test_a_bad_token_is_refused_at_the_first_line(node: FakeNode) -> None:
-    node.refuses_with = 4501
-    with pytest.raises(Refused) as refused:
-        await Client(node.urls, "ada").connect()
-    assert refused.value.code == 4501
+async def test_beyond_its_bound_a_call_says_so_at_once_and_what_waits_stays(node: FakeNode) -> None:
+    ada = Client(node.urls, "ada", waiting=2)
+    kept = [ada.create(external_id=str(number)) for number in range(2)]
+    with pytest.raises(CommandError) as full:
+        ada.create(external_id="too much")
+    assert (full.value.code, full.value.retry, full.value.problem.detail[0]) == ("unavailable", True, "2")
+    async with ada:
+        await asyncio.gather(*kept)
+        await ada.create(external_id="again")
+    assert [frame["data"]["external_id"] for _, frame in node.frames] == ["0", "1", "again"]
 
 
-async def test_events_can_be_taken_one_by_one_and_end_with_close(node: FakeNode) -> None:
+async def test_patience_begins_with_the_first_error_and_not_with_the_time_without_a_line(node: FakeNode) -> None:
+    ada = Client(node.urls, "ada", patience=0.5)
+    made = ada.create(external_id="room")
+    failing = iter(["unavailable"])
+    node.fails = lambda user, frame: next(failing, None) if frame["type"] == "conversation:create" else None
+    asked = time.monotonic()
+    await eventually(lambda: time.monotonic() - asked > 0.5)
+    async with asyncio.timeout(5), ada:
+        assert (await made).level == "accepted"
+
+
+async def test_whoever_gives_up_takes_back_what_is_not_on_the_line(node: FakeNode) -> None:
     ada = Client(node.urls, "ada")
-    await ada.connect()
-    await ada.command("conversation:create", {"external_id": "room"})
-    taken = []
-    async for event in ada.events():
-        taken.append(event.type)
-        await ada.close()
-    assert taken == ["conversation:updated"]
+    given_up = ada.create(external_id="never")
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(given_up, 0.01)
+    async with ada:
+        await ada.create(external_id="room")
+    assert [frame["data"]["external_id"] for _, frame in node.frames] == ["room"]
 
 
-async def test_a_frame_that_no_node_takes_is_not_sent(node: FakeNode) -> None:
+async def test_a_client_begins_where_its_conversations_stand_unless_it_says_otherwise(node: FakeNode) -> None:
+    async with Client(node.urls, "ada", hears=False) as ada:
+        room = (await ada.create(external_id="room")).conversation_id
+        await ada.send(room, "before")
+        async with Client(node.urls, "ada") as later, Client(node.urls, "ada", positions={}) as all_of_it:
+            await ada.send(room, "after")
+            assert [event.message.text for event in await events_of(later, 2) if hasattr(event, "message")] == ["after"]
+            told = await events_of(all_of_it, 4)
+        texts = [event.message.text for event in told if hasattr(event, "message")]
+        assert texts == ["before", "after"]
+
+
+async def test_saved_positions_go_on_after_the_last_event_that_was_taken(node: FakeNode) -> None:
+    async with Client(node.urls, "ada", hears=False) as ada:
+        room = (await ada.create(external_id="room")).conversation_id
+        async with Client(node.urls, "ada") as first:
+            for number in range(1, 5):
+                await ada.send(room, str(number))
+            await eventually(lambda: node.conversations[room].told["sent"][3:])
+            taken = []
+            async for event in first.events():
+                if hasattr(event, "message"):
+                    taken.append(event.message.text)
+                    stood = first.positions()
+                if len(taken) == 2:
+                    break
+        assert stood[room]["sent"] == 2
+        async with Client(node.urls, "ada", positions=json.loads(json.dumps(stood))) as second:
+            more = []
+            async for event in second.events():
+                if hasattr(event, "message"):
+                    more.append((event.message.text, event.healed))
+                if len(more) == 2:
+                    break
+    assert (taken, more) == (["1", "2"], [("3", True), ("4", True)])
+
+
+async def test_a_token_that_cannot_be_renewed_ends_with_it(node: FakeNode) -> None:
     async with Client(node.urls, "ada") as ada:
-        with pytest.raises(CommandError) as large:
-            await ada.command("message:send", said("c", "x" * 70_000))
-        with pytest.raises(CommandError) as strange:
-            await ada.command("message:send", {"text": object()})
-    assert (large.value.code, strange.value.code) == ("too_large", "validation_failed")
-    assert node.frames == []
+        await node.cut("ada", 4401)
+        with pytest.raises(Refused) as refused:
+            async for _ in ada.events():
+                pass
+        with pytest.raises(Refused):
+            ada.create(external_id="room")
+    assert (refused.value.close_code, refused.value.code, refused.value.retry) == (4401, "token_expired", False)
 
 
-async def test_an_older_clients_positions_are_synced_at_once(node: FakeNode) -> None:
-    async with two(node) as (ada, bo, heard, room):
-        await ada.command("message:send", said(room, 0))
-        await eventually(lambda: heard.numbers() == [1])
-        stood = bo.positions
-        await bo.close()
-        await ada.command("message:send", said(room, 1))
-        later = Heard()
-        async with Client(node.urls, "bo", positions=stood, listener=later):
-            await eventually(lambda: later.numbers() == [2])
-
-
-def test_close_codes_say_by_their_range_whether_to_come_back() -> None:
-    assert all(comes_back(code) for code in (None, 1001, 1006, 1011, 1012, 1013, 4000, 4101, 4401, 4499))
-    assert not any(comes_back(code) for code in (1000, 1002, 1009, 4500, 4501, 4999, 5000))
-
-
-def pauses(count: int) -> Iterator[float]:
-    back = backoff.Backoff()
-    return (back.next() for _ in range(count))
-
-
-def test_pauses_double_up_to_a_longest_and_are_never_the_whole_truth() -> None:
-    for failures, pause in enumerate(pauses(12)):
-        whole = min(10.0, 0.1 * 2**failures)
-        assert whole / 2 <= pause <= whole
+def test_every_method_says_what_its_command_is() -> None:
+    methods = [value for name, value in inspect.getmembers(Client, inspect.isfunction) if not name.startswith("_")]
+    assert all(method.__doc__ for method in methods)
+    assert commands.EditMessage.__doc__ == Client.edit.__doc__
+    assert get_type_hints(Client.send)["return"] == Outgoing[answers.MessageAccepted]

@@ -44,9 +44,41 @@ def test_what_lies_beyond_a_hole_waits_until_the_hole_is_filled() -> None:
     assert not positions.holes
 
 
-def test_lanes_and_conversations_do_not_wait_for_each_other() -> None:
+def test_while_a_lane_has_a_hole_its_conversation_waits_and_no_other() -> None:
     positions = standing({"c": {"sent": 5}})
-    assert taken(positions, push(9), push(1, "edited"), push(1, conversation="d")) == [1, 1]
+    assert taken(positions, push(7), push(1, "edited"), push(1, conversation="d")) == [1]
+    told = [(passed.lane, passed.n) for passed in positions.take(push(6))]
+    assert told == [("sent", 6), ("sent", 7), ("edited", 1)]
+    assert not positions.holes
+
+
+def test_what_fills_one_of_two_holes_of_a_lane_is_passed_on_and_the_rest_waits() -> None:
+    positions = standing({"c": {"sent": 5}})
+    assert taken(positions, push(7), push(9), push(1, "edited"), push(6)) == [6, 7]
+    assert taken(positions, push(8)) == [8, 9, 1]
+
+
+def test_a_lane_that_is_not_known_holds_back_only_itself() -> None:
+    positions = standing({"c": {"sent": 5}})
+    assert taken(positions, push(4, "edited"), push(6), push(1, "deleted")) == [6, 1]
+    positions.asked(catching_up=False)
+    assert [event.n for event in positions.synced({"c": {"sent": 6, "edited": 4}}, complete=True)] == [4]
+    assert not positions.holes
+
+
+def test_a_lane_that_no_sync_speaks_of_holds_nothing_back() -> None:
+    positions = standing({"c": {"sent": 5}})
+    assert taken(positions, push(4, "lane of tomorrow"), push(7)) == []
+    positions.asked(catching_up=False)
+    assert [event.n for event in positions.synced({"c": {"sent": 6}}, complete=True)] == [7, 4]
+    assert taken(positions, push(5, "lane of tomorrow")) == [5]
+
+
+def test_reactions_are_a_lane_that_begins_with_the_conversation() -> None:
+    positions = standing()
+    taken(positions, joined(1, 0))
+    assert taken(positions, push(1, "reaction"), push(2, "reaction")) == [1, 2]
+    assert positions.vector()["c"]["reaction"] == 2
 
 
 def test_a_lane_that_is_not_known_waits_for_a_sync() -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.edge.socket.world import Person, World, room, send, world
+from schemas import ids
+from tests.edge.socket.world import TENANT, Person, World, room, send, world
 from tests.eventually import eventually
 
 
@@ -31,9 +32,13 @@ async def test_lanes_are_told_in_order_each_once_and_whole(tmp_path: Path, seed:
 
 async def one_step(chance: random.Random, ann: Person, here: str, n: int) -> None:
     user = chance.choice(["ben", "cat", "dan"])
-    step = chance.choice(["send", "send", "send", "add", "remove"])
+    step = chance.choice(["send", "send", "send", "react", "add", "remove"])
     if step == "send":
         await send(ann, here, f"m{n}")
+    elif step == "react":
+        about = ids.message_id(TENANT, here, "ann", f"m{n - 1}")  # perhaps nobody said it
+        kind = chance.choice(["reaction:add", "reaction:remove"])
+        await ann.ask(kind, conversation_id=here, message_id=about, emoji="👍")
     else:
         await ann.ask(f"conversation:{step}-participants", conversation_id=here, participants=[user])
 
@@ -55,7 +60,7 @@ async def caught_up(found: World, here: str) -> None:
 def in_order(found: World, person: Person, here: str) -> bool:
     view = found.memberships.get(here)
     assert view is not None
-    for lane in ("sent", "conversation"):
+    for lane in ("sent", "reaction", "conversation"):
         told = person.lane(lane, here)
         assert told == sorted(set(told)), (person.user, lane, told)
     told = person.lane("sent", here)

@@ -17,7 +17,7 @@ from edge.auth.tokens import Tokens
 from edge.socket.assembly import random_id
 from edge.socket.node import Node
 from edge.socket.server import Sockets, socket_app
-from schemas.commands import FRAME_BYTES
+from schemas.bounds import FRAME_BYTES
 from tests.edge.socket.world import Person, World, room, send, world
 from tests.eventually import eventually
 

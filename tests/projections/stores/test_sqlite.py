@@ -160,8 +160,10 @@ async def test_declared_indexes_are_used_and_nothing_is_sorted(documents: Sqlite
     table.find(connection, "by_edit", ["c"], low=None, high=None, after=None, limit=10, reverse=False)
     table.find(connection, "by_two", ["c", "a"], low=1, high=None, after=None, limit=10, reverse=False)
     table.find(connection, "by_sender", ["a"], low=None, high=None, after="x", limit=10, reverse=False)
+    table.find(connection, "by_root", ["c", "r"], low=1, high=9, after=None, limit=10, reverse=False)
+    table.find(connection, "by_tag", ["x"], low=None, high=None, after="x", limit=10, reverse=False)
     connection.set_trace_callback(None)
-    for statement, index in zip(plans, ("by_n", "by_edit", "by_two", "by_sender"), strict=True):
+    for statement, index in zip(plans, ("by_n", "by_edit", "by_two", "by_sender", "by_root", "by_tag"), strict=True):
         plan = " ".join(line[3] for line in connection.execute(f"EXPLAIN QUERY PLAN {statement}"))
         assert f"contract/rows/1/{index} " in plan
         assert "TEMP B-TREE" not in plan

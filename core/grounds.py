@@ -1,0 +1,68 @@
+"""What a decision rests on: the views that must have passed the log's end before a no is said, or "changes nothing"."""
+
+from typing import Final, NamedTuple
+
+from core.about import Acting, conversation_of
+from core.domain.decision import Context, Rejected
+from schemas.commands import (
+    AddReaction,
+    DeleteMessage,
+    EditMessage,
+    ForwardMessage,
+    MessageCommand,
+    RemoveReaction,
+    SendMessage,
+)
+
+MEMBERSHIP: Final = "membership"
+MESSAGES: Final = "messages"
+REACTIONS: Final = "reactions"
+RESTS_ON_MEMBERSHIP: Final = frozenset(
+    {
+        "conversation_not_found",
+        "not_a_participant",
+        "not_allowed",
+        "participant_not_found",
+        "last_owner",
+        "pin_limit",
+    }
+)
+
+
+class Ground(NamedTuple):
+    """A view of one conversation."""
+
+    view: str
+    conversation_id: str
+
+
+def of_no(command: Acting, no: Rejected, context: Context) -> list[Ground]:
+    """What a no rests on; nothing where it rests on what is known and cannot change."""
+    where = conversation_of(command, context)
+    if no.code == "message_not_found" and isinstance(command, ForwardMessage):
+        where = command.from_conversation_id
+    return [Ground(view, where) for view in _views(command, no.code)]
+
+
+def _views(command: Acting, code: str) -> tuple[str, ...]:
+    match code, command:
+        case "message_not_found", SendMessage() | EditMessage() | DeleteMessage():
+            return (MESSAGES,)
+        case "message_not_found", _:  # or it is not the actor's to read
+            return MESSAGES, MEMBERSHIP
+        case "reaction_limit", _:
+            return (REACTIONS,)
+        case "not_allowed", ForwardMessage():
+            return ()
+        case "not_the_author", DeleteMessage():
+            return (MEMBERSHIP,)
+        case _:
+            return (MEMBERSHIP,) if code in RESTS_ON_MEMBERSHIP else ()
+
+
+def of_unchanged(command: Acting, context: Context) -> list[Ground]:
+    """What "changes nothing" rests on."""
+    where = conversation_of(command, context)
+    if isinstance(command, AddReaction | RemoveReaction):
+        return [Ground(REACTIONS, where)]
+    return [] if isinstance(command, MessageCommand) else [Ground(MEMBERSHIP, where)]

@@ -1,0 +1,269 @@
+"""A line to the nodes that comes back by itself: its commands are answered once, its events come in order."""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from types import TracebackType
+from typing import Any, Final, Self
+
+import aiohttp
+
+from edge.client import wire
+from edge.client.asking import Answer, Asking
+from edge.client.backoff import Backoff
+from edge.client.connection import Connection, connected
+from edge.client.healing import Healing
+from edge.client.inbox import Inbox
+from edge.client.pipeline import WAITING
+from edge.client.positions import Positions, Vector
+from edge.client.tokens import TokenRefused, TokenSource
+from edge.client.wire import Closed, Event, Refused
+
+PATIENCE_S: Final = 60.0
+STEADY_S: Final = 5.0
+CLOSED_BY_US: Final = 1000
+EXPIRED: Final = 4401
+
+logger: Final = logging.getLogger("caas.client")
+
+Listener = Callable[[Event], None]
+
+
+class Line:
+    """One user's line to the nodes at `urls`, tried in turn; `token` is a token or where tokens come from.
+
+    - Commands go out in the order of their calls. One that was not answered when the line broke, or whose error says
+      `retry`, is sent again under the same keys and correlation id, before later ones of its conversation.
+    - Events of a lane come in the order of `n`, each once. What a line lost is asked for by `sync` and marked healed;
+      where a node cannot tell it, an event of type `reset` says so.
+    - Events go to `listener`, called at once, or wait for `events()`, where about 10,000 wait: an application that
+      does not take them stops its own line, acknowledgments too.
+    - `positions` is where an earlier client stood: what came since is synced on the first line already. `{}` is the
+      beginning of all conversations, None where they stand when `connect` returns.
+    """
+
+    def __init__(
+        self,
+        urls: str | Sequence[str],
+        token: str | TokenSource,
+        *,
+        session: aiohttp.ClientSession | None = None,
+        listener: Listener | None = None,
+        positions: Vector | None = None,
+        patience: float = PATIENCE_S,
+        waiting: int = WAITING,
+    ) -> None:
+        self._urls = [urls] if isinstance(urls, str) else list(urls)
+        self._token = token
+        self._session = session
+        self._owns_session = session is None
+        self._listener = listener
+        self._positions = Positions(positions)
+        self._urgent: list[bytes] = []
+        self._wake = asyncio.Event()
+        self._asking = Asking(self._wake.set, patience=patience, most=waiting)
+        self._healing = Healing(self._positions, self._send_soon, beginning=positions is None)
+        self._inbox = Inbox()
+        self._hello: dict[str, Any] | None = None
+        self._ready: asyncio.Future[dict[str, Any]] | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._tries = 0
+        self._come_back_after = 0.0
+        self.connections = 0
+        self.connected = False
+
+    async def __aenter__(self) -> Self:
+        await self.connect()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    @property
+    def user_id(self) -> str:
+        """Whose line it is, as the first hello says; empty until then."""
+        return self._positions.user_id
+
+    @property
+    def dropped(self) -> int:
+        """How many pushes had come before and were not passed on."""
+        return self._positions.dropped
+
+    @property
+    def unanswered(self) -> int:
+        """How many commands have no answer yet."""
+        return len(self._asking)
+
+    def positions(self) -> dict[str, dict[str, int]]:
+        """Where the application stands: conversation → lane → n of what it was shown; what still waits is not."""
+        return self._inbox.before(self._positions.vector())
+
+    def start(self) -> asyncio.Future[dict[str, Any]]:
+        """Open the line and keep it, without waiting; the future has the first hello's data, or raises `Refused`.
+
+        What is asked meanwhile goes out when there is a line.
+        """
+        if self._ready is None:
+            self._session = self._session or aiohttp.ClientSession()
+            self._ready = asyncio.get_running_loop().create_future()
+            self._task = asyncio.create_task(self._keep(self._session), name="caas client")
+        return self._ready
+
+    async def connect(self) -> dict[str, Any]:
+        """`start`, and wait until there is a line and it is known where it begins."""
+        try:
+            return await self.start()
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """Hang up; commands without an answer raise `Refused(1000)`, `events()` ends."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        self._end(Refused(CLOSED_BY_US, "this client was closed"))
+        if self._owns_session and self._session is not None:
+            await self._session.close()
+
+    def ask(self, kind: str, data: dict[str, Any], *, retry: bool = False, correlation_id: str | None = None) -> Answer:
+        """What the node will answer; the command is in its place in the order from now on.
+
+        `retry` says that this may be a repeat from an earlier client. The answer raises `CommandError` for a no, and
+        for an error worth a retry after `patience` seconds; `Refused` once the line is gone for good. Cancelling it
+        takes the command back, unless it is on the line. Raises `CommandError` where too many wait, and `Refused`.
+        """
+        return self._asking.ask(kind, data, retry=retry, correlation_id=correlation_id)
+
+    async def command(
+        self, kind: str, data: dict[str, Any], *, retry: bool = False, correlation_id: str | None = None
+    ) -> dict[str, Any]:
+        """`ask`, and wait for the answer."""
+        return await self.ask(kind, data, retry=retry, correlation_id=correlation_id)
+
+    def events(self) -> AsyncIterator[Event]:
+        """What happens, as it does. Ends with `close`; raises `Refused` once the line is gone for good."""
+        return self._inbox.take()
+
+    async def _keep(self, session: aiohttp.ClientSession) -> None:
+        """One line after another, until one is refused."""
+        backoff = Backoff()
+        try:
+            while True:
+                began = time.monotonic()
+                url = self._urls[self._tries % len(self._urls)]
+                self._tries += 1
+                code = await self._line(session, url)
+                if not wire.comes_back(code) or (code == EXPIRED and isinstance(self._token, str)):
+                    raise Refused(code or 0, wire.meaning(code or 0))  # noqa: TRY301 - one place ends it all
+                if time.monotonic() - began > STEADY_S:
+                    backoff = Backoff()
+                await asyncio.sleep(self._come_back_after + backoff.next())
+        except Refused as no:
+            self._end(no)
+        except Exception as error:
+            self._end(Refused(0, repr(error)))
+            raise
+
+    async def _line(self, session: aiohttp.ClientSession, url: str) -> int | None:
+        """One line until it closes; answers its close code, None where it broke or none came about."""
+        self._come_back_after = 0.0
+        try:
+            token = self._token if isinstance(self._token, str) else await self._token()
+            async with connected(session, url, token) as connection:
+                self._opened(connection)
+                await self._talk(connection)
+        except Closed as closed:
+            return closed.code
+        except TokenRefused as no:
+            if no.status < 500:
+                raise Refused(no.status, str(no)) from no
+        except (aiohttp.ClientConnectionError, TimeoutError) as error:
+            logger.info("no token: %s", error)
+        finally:
+            self.connected = False
+            self._urgent.clear()
+            self._asking.lost()
+            self._healing.broke()
+        return None
+
+    async def _talk(self, connection: Connection) -> None:
+        """Read and write until either fails. Raises `Closed`."""
+        tasks = (
+            asyncio.create_task(self._read(connection), name="caas client reads"),
+            asyncio.create_task(self._write(connection), name="caas client writes"),
+        )
+        try:
+            ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        for task in ended:
+            task.result()
+
+    def _opened(self, connection: Connection) -> None:
+        self._hello = connection.hello
+        self.connections += 1
+        self.connected = True
+        self._positions.user_id = connection.hello["user_id"]
+        self._asking.opened(connection.hello["limits"]["in_flight"], connection.frame_limit)
+        self._healing.came_back()
+        self._stands()
+
+    def _stands(self) -> None:
+        """Whoever waits in `connect` goes on once it is known where this client begins."""
+        if self._ready is not None and not self._ready.done() and self._hello and not self._healing.beginning:
+            self._ready.set_result(self._hello)
+
+    async def _write(self, connection: Connection) -> None:
+        """Write what is to go out; a line that is gone is the reader's to tell, who knows the close code."""
+        with contextlib.suppress(Closed):
+            while True:
+                while self._urgent:
+                    await connection.send(self._urgent.pop(0))
+                if (frame := self._asking.frame()) is None:
+                    self._wake.clear()
+                    await self._wake.wait()
+                else:
+                    await connection.send(frame)
+
+    def _send_soon(self, frame: bytes) -> None:
+        self._urgent.append(frame)
+        self._wake.set()
+
+    async def _read(self, connection: Connection) -> None:
+        while True:
+            frame = await connection.receive()
+            if frame.id is not None:
+                healed = self._healing.answered(frame)
+                if healed is None:
+                    self._asking.answered(frame)
+                else:
+                    await self._pass_on(healed)
+                    self._stands()
+            elif frame.type == "going-away":
+                self._come_back_after = frame.data.get("reconnect_after_ms", 0) / 1000
+            else:
+                event = Event(frame.type, frame.data, frame.lane, frame.n, frame.correlation_id, error=frame.error)
+                await self._pass_on((event,) if frame.lane is None else self._healing.take(event))
+
+    async def _pass_on(self, events: Iterable[Event]) -> None:
+        self._inbox.add(events)
+        if self._listener is None:
+            await self._inbox.room()
+        else:
+            while (event := self._inbox.next()) is not None:
+                self._listener(event)
+
+    def _end(self, no: Refused) -> None:
+        if self._asking.over is None:
+            self._asking.end(no)
+            self._inbox.close(None if no.close_code == CLOSED_BY_US else no)
+            if self._ready is not None and not self._ready.done():
+                self._ready.set_exception(no)
+                self._ready.exception()  # whoever does not wait for it is told by events and answers

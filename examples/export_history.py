@@ -1,0 +1,59 @@
+"""Write all messages that a user may read as JSON lines, conversation by conversation, in the order of `seq`.
+
+    python examples/export_history.py --url ws://127.0.0.1:3000/socket --token "$(caas token ann)" > history.jsonl
+
+A line is a message as it now is. Pages are asked for after the last `seq` of the page before, so a message that comes
+meanwhile is in a later page, and none is written twice.
+"""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+
+import msgspec
+
+from edge.client import ChatError, Client
+from schemas.views import MessageView
+
+PAGE = 200
+
+
+async def conversations(client: Client) -> AsyncIterator[str]:
+    """The conversations that the user is in, by id."""
+    after = None
+    while True:
+        page = await client.conversations(after=after)
+        for conversation in page.conversations:
+            yield conversation.conversation_id
+        if (after := page.after) is None:
+            return
+
+
+async def messages(client: Client, conversation_id: str) -> AsyncIterator[MessageView]:
+    """The messages of a conversation, the oldest first."""
+    seq, more = 0, True
+    while more:
+        page = await client.history(conversation_id=conversation_id, after=seq, limit=PAGE)
+        for message in page.messages:
+            yield message
+            seq = message.seq
+        more = page.more_after and bool(page.messages)
+
+
+async def run(args: argparse.Namespace) -> None:
+    """Write them all to standard output."""
+    async with Client(args.url, args.token, hears=False) as client:
+        async for conversation_id in conversations(client):
+            async for message in messages(client, conversation_id):
+                sys.stdout.write(msgspec.json.encode(message).decode() + "\n")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="writes a user's messages as JSON lines")
+    parser.add_argument("--url", default="ws://127.0.0.1:3000/socket", help="a socket node")
+    parser.add_argument("--token", required=True, help="whose messages")
+    try:
+        asyncio.run(run(parser.parse_args()))
+    except ChatError as error:
+        parser.exit(1, f"{error}\n")

@@ -1,0 +1,30 @@
+"""How much of everything a client may send, and what its ids look like."""
+
+from typing import Annotated, Final
+
+from msgspec import Meta
+
+FRAME_BYTES: Final = 65_536
+TEXT_CHARS: Final = 20_000
+IN_FLIGHT: Final = 64
+COMMANDS_PER_S: Final = 100
+COMMANDS_BURST: Final = 100
+"""How fast one connection is read, unless a node is set otherwise."""
+MEMBERS_PER_COMMAND: Final = 500
+SYNC_ROWS: Final = 1_000
+METADATA_BYTES: Final = 4_096
+"""What a client may keep on a message or a conversation, as JSON."""
+CIPHERTEXT_CHARS: Final = 40_000
+ATTACHMENTS: Final = 10
+MENTIONS: Final = 50
+
+Uuid = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z")]
+Key = Annotated[str, Meta(min_length=1, max_length=128)]
+UserId = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9_.@+=~-]+\Z")]
+Text = Annotated[str, Meta(min_length=1, max_length=TEXT_CHARS)]
+Title = Annotated[str, Meta(min_length=1, max_length=200)]
+Page = Annotated[int, Meta(ge=1, le=200)]
+Number = Annotated[int, Meta(ge=0, le=2**53)]
+Ciphertext = Annotated[str, Meta(min_length=1, max_length=CIPHERTEXT_CHARS)]
+Emoji = Annotated[str, Meta(min_length=1, max_length=64)]
+Members = Annotated[list[UserId], Meta(min_length=1, max_length=MEMBERS_PER_COMMAND)]

@@ -1,0 +1,200 @@
+"""What may be asked of a conversation, by whom, and what comes of it."""
+
+import pytest
+from msgspec import UNSET
+
+from core.domain.conversation import evolve
+from core.domain.decision import Rejected
+from schemas.bounds import METADATA_BYTES
+from schemas.commands import (
+    AddParticipants,
+    CreateConversation,
+    LeaveConversation,
+    RemoveParticipants,
+    SetRole,
+    UpdateConversation,
+)
+from schemas.events import (
+    ConversationChanged,
+    ConversationCreated,
+    ParticipantsAdded,
+    ParticipantsRemoved,
+    Role,
+    RolesChanged,
+)
+from tests.core.domain.test_conversation import added, changed, created, fold, removed
+from tests.given import ROOM, Given
+
+AVATAR = "6f1d1f8a-0000-4000-8000-0000000000a1"
+DIRECT = created(kind="direct", participants={"ann": "member", "bob": "member"})
+STAFF = created(participants={"ann": "owner", "bob": "admin", "cid": "member"})
+
+
+def test_whoever_creates_a_group_owns_it() -> None:
+    event = (
+        Given().when(CreateConversation(external_id="general", participants=["bob"]), "ann").then(ConversationCreated)
+    )
+    assert event.participants == {"bob": "member", "ann": "owner"}
+
+
+def test_two_who_open_a_direct_conversation_open_the_same_one() -> None:
+    one = Given().when(CreateConversation(kind="direct", participants=["bob"]), "ann").then(ConversationCreated)
+    other = Given().when(CreateConversation(kind="direct", participants=["ann"]), "bob").then(ConversationCreated)
+    assert one.conversation_id == other.conversation_id
+
+
+def test_a_direct_conversation_has_exactly_two() -> None:
+    Given().when(CreateConversation(kind="direct", participants=["bob", "cid"]), "ann").rejects("validation_failed")
+    Given().when(CreateConversation(kind="direct", participants=["ann"]), "ann").rejects("validation_failed")
+
+
+def test_opening_an_open_conversation_again_changes_nothing() -> None:
+    Given(fold(created())).when(CreateConversation(external_id="general"), "bob").nothing()
+
+
+def test_opening_a_conversation_of_others_is_refused() -> None:
+    Given(fold(created())).when(CreateConversation(external_id="general"), "eve").rejects("not_a_participant")
+
+
+def test_whoever_is_named_is_added_by_the_log_if_they_are_not_in() -> None:
+    command = AddParticipants(conversation_id=ROOM, participants=["bob", "cid", "cid"])
+    event = Given(fold(created()), head=7).when(command, "ann").then(ParticipantsAdded, at_seq=7)
+    assert event.participants == {"bob": "member", "cid": "member"}
+
+
+def test_a_member_adds_nobody() -> None:
+    Given(fold(created())).when(AddParticipants(conversation_id=ROOM, participants=["cid"]), "bob").rejects(
+        "not_allowed"
+    )
+
+
+def test_a_stranger_is_told_so_and_a_missing_conversation_too() -> None:
+    command = LeaveConversation(conversation_id=ROOM)
+    Given(fold(created())).when(command, "eve").rejects("not_a_participant")
+    Given().when(command, "eve").rejects("conversation_not_found")
+
+
+def test_another_tenants_conversation_does_not_exist() -> None:
+    theirs = evolve(None, created().__class__(**{**created_fields(), "tenant": "other"}))
+    Given(theirs).when(LeaveConversation(conversation_id=ROOM), "ann").rejects("conversation_not_found")
+
+
+def created_fields() -> dict[str, object]:
+    event = created()
+    return {name: getattr(event, name) for name in event.__struct_fields__}
+
+
+def test_whoever_is_named_is_removed_by_the_log_if_they_are_in() -> None:
+    command = RemoveParticipants(conversation_id=ROOM, participants=["bob", "eve"])
+    Given(fold(created()), head=4).when(command, "ann").then(ParticipantsRemoved, participants=["bob", "eve"], at_seq=4)
+
+
+def test_the_last_owner_neither_leaves_nor_is_shown_out_while_others_are_in() -> None:
+    Given(fold(created())).when(LeaveConversation(conversation_id=ROOM), "ann").rejects("last_owner")
+    both = RemoveParticipants(conversation_id=ROOM, participants=["ann", "cid"])
+    Given(fold(STAFF)).when(both, "bob").rejects("last_owner")
+
+
+def test_the_last_owner_leaves_as_the_last_of_all() -> None:
+    alone = fold(created(), removed("bob"))
+    Given(alone).when(LeaveConversation(conversation_id=ROOM), "ann").then(ParticipantsRemoved, participants=["ann"])
+    everybody = RemoveParticipants(conversation_id=ROOM, participants=["bob", "ann"])
+    Given(fold(created())).when(everybody, "ann").then(ParticipantsRemoved)
+
+
+def test_one_of_two_owners_leaves() -> None:
+    two = fold(created(), added("cid", role="owner"))
+    Given(two).when(LeaveConversation(conversation_id=ROOM), "ann").then(ParticipantsRemoved)
+
+
+def test_both_may_leave_a_direct_conversation() -> None:
+    Given(fold(DIRECT)).when(LeaveConversation(conversation_id=ROOM), "ann").then(ParticipantsRemoved)
+
+
+def test_an_admin_lets_in_admins_and_no_owner() -> None:
+    def adding(role: Role) -> AddParticipants:
+        return AddParticipants(conversation_id=ROOM, participants=["eve"], role=role)
+
+    Given(fold(STAFF)).when(adding("admin"), "bob").then(ParticipantsAdded)
+    Given(fold(STAFF)).when(adding("owner"), "bob").rejects("not_allowed")
+    Given(fold(STAFF)).when(adding("owner"), "ann").then(ParticipantsAdded)
+
+
+# Update
+
+
+def test_an_update_says_what_it_names_and_no_more() -> None:
+    command = UpdateConversation(conversation_id=ROOM, title=None, metadata={"a": 1})
+    Given(fold(created(title="Order"))).when(command, "ann").then(
+        ConversationChanged, title=None, avatar=UNSET, metadata={"a": 1}
+    )
+
+
+def test_an_update_names_also_what_seems_to_be_so_already() -> None:
+    command = UpdateConversation(conversation_id=ROOM, title="Order", avatar=AVATAR)
+    Given(fold(created(title="Order"))).when(command, "ann").then(ConversationChanged, title="Order", avatar=AVATAR)
+
+
+def test_an_update_to_what_is_so_already_changes_nothing() -> None:
+    now = fold(created(), changed(title="Order", metadata={"a": 1, "b": 2}))
+    Given(now).when(UpdateConversation(conversation_id=ROOM, title="Order"), "ann").nothing()
+    Given(now).when(UpdateConversation(conversation_id=ROOM, metadata={"b": 2, "a": 1}), "ann").nothing()
+    Given(now).when(UpdateConversation(conversation_id=ROOM, avatar=None), "ann").nothing()
+
+
+def test_owners_and_admins_of_a_group_update_it_and_nobody_else() -> None:
+    command = UpdateConversation(conversation_id=ROOM, title="Plans")
+    Given(fold(STAFF)).when(command, "ann").then(ConversationChanged)
+    Given(fold(STAFF)).when(command, "bob").then(ConversationChanged)
+    Given(fold(STAFF)).when(command, "cid").rejects("not_allowed")
+    Given(fold(STAFF)).when(command, "eve").rejects("not_a_participant")
+    Given(fold(DIRECT)).when(command, "ann").rejects("not_allowed")
+    Given().when(command, "ann").rejects("conversation_not_found")
+
+
+def test_an_update_that_names_nothing_is_no_update() -> None:
+    Given(fold(created())).when(UpdateConversation(conversation_id=ROOM), "ann").rejects("validation_failed")
+
+
+def test_metadata_is_bounded_and_the_no_says_where() -> None:
+    room = '{"a":""}'
+    fits = UpdateConversation(conversation_id=ROOM, metadata={"a": "x" * (METADATA_BYTES - len(room))})
+    Given(fold(created())).when(fits, "ann").then(ConversationChanged)
+    given, too_large = Given(fold(created())), {"a": "x" * (METADATA_BYTES - len(room) + 1)}
+    with pytest.raises(Rejected) as no:
+        given.decide(UpdateConversation(conversation_id=ROOM, metadata=too_large), "ann")
+    assert (no.value.code, no.value.errors) == ("validation_failed", (("/data/metadata", "bounds"),))
+
+
+# Roles
+
+
+def test_an_owner_gives_any_role_to_members() -> None:
+    command = SetRole(conversation_id=ROOM, participants=["bob", "cid", "bob"], role="owner")
+    Given(fold(STAFF)).when(command, "ann").then(RolesChanged, roles={"bob": "owner", "cid": "owner"})
+
+
+def test_nobody_but_owners_gives_roles() -> None:
+    command = SetRole(conversation_id=ROOM, participants=["cid"], role="admin")
+    Given(fold(STAFF)).when(command, "bob").rejects("not_allowed")
+    Given(fold(STAFF)).when(command, "cid").rejects("not_allowed")
+    Given(fold(STAFF)).when(command, "eve").rejects("not_a_participant")
+    Given(fold(DIRECT)).when(SetRole(conversation_id=ROOM, participants=["bob"], role="admin"), "ann").rejects(
+        "not_allowed"
+    )
+
+
+def test_a_role_for_somebody_who_is_not_in_it_is_refused() -> None:
+    command = SetRole(conversation_id=ROOM, participants=["bob", "eve"], role="admin")
+    Given(fold(STAFF)).when(command, "ann").rejects("participant_not_found")
+    Given(fold(STAFF, added("eve"), removed("eve"))).when(command, "ann").rejects("participant_not_found")
+
+
+def test_a_role_that_all_have_changes_nothing() -> None:
+    Given(fold(STAFF)).when(SetRole(conversation_id=ROOM, participants=["bob"], role="admin"), "ann").nothing()
+
+
+def test_the_last_owner_keeps_the_role() -> None:
+    command = SetRole(conversation_id=ROOM, participants=["ann", "bob"], role="member")
+    Given(fold(STAFF)).when(command, "ann").rejects("last_owner")
+    Given(fold(STAFF, added("eve", role="owner"))).when(command, "ann").then(RolesChanged)

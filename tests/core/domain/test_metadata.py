@@ -1,0 +1,54 @@
+"""Metadata is kept as clients gave it, within bounds."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given as for_all
+from hypothesis import strategies as st
+
+from core.domain.decision import Rejected
+from core.domain.metadata import DEEP, check, of_text, text_of
+from schemas.bounds import METADATA_BYTES
+
+LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
+OBJECTS = st.dictionaries(
+    st.text(), st.recursive(LEAVES, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=10)
+)
+
+
+@for_all(OBJECTS)
+def test_what_was_given_comes_back(metadata: dict[str, Any]) -> None:
+    assert of_text(text_of(metadata)) == (metadata or None)
+
+
+def test_the_same_in_another_order_is_the_same() -> None:
+    assert text_of({"b": {"d": 1, "c": 2}, "a": 3}) == text_of({"a": 3, "b": {"c": 2, "d": 1}})
+
+
+def test_none_and_an_empty_object_are_none() -> None:
+    assert (text_of(None), text_of({}), of_text(None)) == (None, None, None)
+    check(None)
+    check({})
+
+
+def test_it_is_measured_in_bytes_as_json() -> None:
+    check({"a": "x" * (METADATA_BYTES - 8)})
+    with pytest.raises(Rejected):
+        check({"a": "x" * (METADATA_BYTES - 7)})
+    with pytest.raises(Rejected):
+        check({"a": "ü" * (METADATA_BYTES // 2)})
+
+
+def nested(deep: int) -> dict[str, Any]:
+    """So many objects in each other."""
+    found: dict[str, Any] = {}
+    for _ in range(deep - 1):
+        found = {"a": found}
+    return found
+
+
+def test_it_is_only_so_deep() -> None:
+    check(nested(DEEP))
+    with pytest.raises(Rejected) as no:
+        check(nested(DEEP + 1))
+    assert no.value.errors == (("/data/metadata", "bounds"),)

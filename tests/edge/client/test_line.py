@@ -1,0 +1,291 @@
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from edge.client import backoff
+from edge.client.line import Line
+from edge.client.wire import CommandError, Event, Refused, comes_back
+from tests.edge.fake_node import FakeNode, fake_node, no_fault
+from tests.eventually import eventually
+
+
+@pytest.fixture
+async def node() -> AsyncIterator[FakeNode]:
+    async with fake_node() as node:
+        yield node
+
+
+class Heard:
+    """What one application was shown."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    def __call__(self, event: Event) -> None:
+        self.events.append(event)
+
+    def numbers(self, lane: str = "sent") -> list[int | None]:
+        return [event.n for event in self.events if event.lane == lane]
+
+    def healed(self) -> list[int | None]:
+        return [event.n for event in self.events if event.lane == "sent" and event.healed]
+
+
+@asynccontextmanager
+async def two(node: FakeNode) -> AsyncIterator[tuple[Line, Line, Heard, str]]:
+    """Ada, who owns a room, Bo, who is in it, what Bo hears, and the room."""
+    heard = Heard()
+    async with Line(node.urls, "ada") as ada, Line(node.urls, "bo", listener=heard) as bo:
+        room = (await ada.command("conversation:create", {"external_id": "room"}))["conversation_id"]
+        await ada.command("conversation:add-participants", {"conversation_id": room, "participants": ["bo"]})
+        yield ada, bo, heard, room
+
+
+def said(room: str, key: object) -> dict[str, Any]:
+    return {"conversation_id": room, "client_msg_id": str(key), "text": f"text {key}"}
+
+
+async def test_it_shows_its_token_and_the_subprotocol_and_answers_hello(node: FakeNode) -> None:
+    client = Line(node.urls, "ada")
+    hello = await client.connect()
+    await client.close()
+    assert hello["user_id"] == "ada"
+    assert node.headers[0]["Authorization"] == "Bearer ada"
+    assert node.headers[0]["protocol"] == "caas.v1.json"
+
+
+async def test_a_no_is_raised_with_its_code(node: FakeNode) -> None:
+    async with two(node) as (ada, _bo, _heard, room):
+        with pytest.raises(CommandError) as no:
+            await ada.command("message:delete", {"conversation_id": room, "message_id": "none"})
+    assert no.value.code == "message_not_found"
+
+
+async def test_more_commands_than_the_node_takes_wait_their_turn_in_order(node: FakeNode) -> None:
+    node.in_flight = 3
+    async with two(node) as (ada, _bo, heard, room):
+        node.holds_answers = asyncio.Event()
+        asked = [asyncio.create_task(ada.command("message:send", said(room, key))) for key in range(10)]
+        await eventually(lambda: len(node.frames) > 2)
+        node.holds_answers.set()
+        await asyncio.gather(*asked)
+        keys = [frame["data"]["client_msg_id"] for _, frame in node.frames if frame["type"] == "message:send"]
+        assert keys == [str(key) for key in range(10)]
+        await eventually(lambda: heard.numbers() == list(range(1, 11)))
+
+
+async def test_a_command_whose_answer_was_lost_is_repeated_under_its_keys_and_not_doubled(node: FakeNode) -> None:
+    async with two(node) as (ada, _bo, heard, room):
+        lost = iter([4408])
+        node.cuts = lambda user, frame: next(lost, None) if frame["type"] == "message:send" else None
+        answers = await asyncio.gather(*(ada.command("message:send", said(room, key)) for key in range(5)))
+        assert len({answer["message_id"] for answer in answers}) == 5
+        sends = [frame for _, frame in node.frames if frame["type"] == "message:send"]
+        again = [frame for frame in sends if frame.get("retry")]
+        assert again[0]["correlation_id"] == sends[0]["correlation_id"]
+        assert again[0]["data"]["client_msg_id"] == "0"
+        keys = [message.client_msg_id for message in node.conversations[room].messages.values()]
+        assert keys == ["0", "1", "2", "3", "4"]
+        await eventually(lambda: heard.numbers() == [1, 2, 3, 4, 5])
+
+
+async def test_an_error_worth_a_retry_is_tried_again_and_later_ones_do_not_overtake(node: FakeNode) -> None:
+    async with two(node) as (ada, _bo, _heard, room):
+        failing = iter(["unavailable", "not_ready"])
+        node.in_flight = 1
+        ada._asking.opened(1, 65536)
+        node.fails = lambda user, frame: next(failing, None) if frame["data"].get("client_msg_id") == "0" else None
+        await asyncio.gather(*(ada.command("message:send", said(room, key)) for key in range(4)))
+        keys = [message.client_msg_id for message in node.conversations[room].messages.values()]
+        assert keys == ["0", "1", "2", "3"]
+
+
+async def test_a_command_nobody_waits_for_gives_its_place_back_when_it_is_answered(node: FakeNode) -> None:
+    node.in_flight = 1
+    async with Line(node.urls, "ada") as ada:
+        node.holds_answers = asyncio.Event()
+        given_up = asyncio.create_task(ada.command("conversation:create", {"external_id": "room"}))
+        await eventually(lambda: len(node.frames) == 1)
+        after = asyncio.create_task(ada.command("conversation:create", {"external_id": "other"}))
+        given_up.cancel()
+        await asyncio.gather(given_up, return_exceptions=True)
+        node.holds_answers.set()
+        async with asyncio.timeout(5):
+            await after
+
+
+async def test_patience_ends_with_the_error(node: FakeNode) -> None:
+    async with Line(node.urls, "ada", patience=0.0) as ada:
+        node.fails = lambda user, frame: "unavailable"
+        with pytest.raises(CommandError) as no:
+            await ada.command("conversation:create", {"external_id": "room"})
+    assert no.value.code == "unavailable"
+
+
+async def test_a_lost_push_is_healed_in_order_and_marked(node: FakeNode) -> None:
+    async with two(node) as (ada, _bo, heard, room):
+        node.loses = lambda user, lane, n: user == "bo" and lane == "sent" and n in {2, 3}
+        for key in range(5):
+            await ada.command("message:send", said(room, key))
+        await eventually(lambda: heard.numbers() == [1, 2, 3, 4, 5])
+        assert heard.healed() == [2, 3]
+
+
+async def test_beyond_a_hole_nothing_of_the_conversation_is_shown_before_the_hole_is_filled(node: FakeNode) -> None:
+    async with two(node) as (ada, _bo, heard, room):
+        other = (await ada.command("conversation:create", {"external_id": "other"}))["conversation_id"]
+        await ada.command("conversation:add-participants", {"conversation_id": other, "participants": ["bo"]})
+        node.loses = lambda user, lane, n: user == "bo" and lane == "sent" and n == 2
+        said_at = [(await ada.command("message:send", said(room, key)))["message_id"] for key in range(3)]
+        await ada.command("message:edit", {"conversation_id": room, "message_id": said_at[0], "text": "new"})
+        node.loses = no_fault
+        await ada.command("message:send", said(other, "elsewhere"))
+        await eventually(lambda: heard.numbers("edited") == [1])
+        told = [(event.lane, event.n) for event in heard.events if event.lane in {"sent", "edited"}]
+        here = [
+            (e.lane, e.n) for e in heard.events if e.data["conversation_id"] == room and e.lane in {"sent", "edited"}
+        ]
+        assert here == [("sent", 1), ("sent", 2), ("sent", 3), ("edited", 1)]
+        assert told[1] == ("sent", 1), "another conversation does not wait"
+
+
+async def test_a_push_that_comes_twice_is_shown_once(node: FakeNode) -> None:
+    async with two(node) as (ada, bo, heard, room):
+        await eventually(lambda: heard.numbers("conversation") == [2])
+        node.doubles = True
+        for key in range(3):
+            await ada.command("message:send", said(room, key))
+        await eventually(lambda: bo.dropped == 3)
+        assert heard.numbers() == [1, 2, 3]
+
+
+async def test_what_happened_while_the_line_was_gone_is_healed(node: FakeNode) -> None:
+    async with two(node) as (ada, bo, heard, room):
+        await ada.command("message:send", said(room, 0))
+        await eventually(lambda: heard.numbers() == [1])
+        await node.cut("bo")
+        await ada.command("message:send", said(room, 1))
+        await eventually(lambda: heard.numbers() == [1, 2])
+        assert heard.healed() == [2]
+        assert bo.connections == 2
+
+
+async def test_it_comes_back_to_the_next_address(node: FakeNode) -> None:
+    async with Line(node.urls, "ada") as ada:
+        await node.cut("ada")
+        await eventually(lambda: ada.connections == 2)
+    assert node.connected == ["/socket", "/socket2"]
+
+
+async def test_an_address_where_nobody_listens_is_passed_over(node: FakeNode) -> None:
+    async with Line(["ws://127.0.0.1:9/socket", *node.urls], "ada") as ada:
+        assert ada.connections == 1
+
+
+async def test_a_token_source_is_asked_again_for_each_line(node: FakeNode) -> None:
+    asked: list[int] = []
+
+    async def token() -> str:
+        asked.append(1)
+        return "ada"
+
+    async with Line(node.urls, token) as ada:
+        await node.cut("ada", 4401)
+        await eventually(lambda: ada.connections == 2)
+    assert len(asked) == 2
+
+
+async def test_a_client_that_is_not_wanted_stops_and_everyone_waiting_is_told(node: FakeNode) -> None:
+    ada = Line(node.urls, "ada")
+    await ada.connect()
+    node.holds_answers = asyncio.Event()
+    waiting = asyncio.create_task(ada.command("conversation:create", {"external_id": "room"}))
+    await eventually(lambda: len(node.frames) == 1)
+    node.holds_answers.set()
+    await node.cut("ada", 4509)
+    with pytest.raises(Refused) as refused:
+        await ada.command("conversation:create", {"external_id": "room"})
+        await ada.command("conversation:create", {"external_id": "room"})
+        async for _ in ada.events():
+            pass
+    await asyncio.gather(waiting, return_exceptions=True)
+    await ada.close()
+    assert refused.value.close_code == 4509
+
+
+async def test_a_bad_token_is_refused_at_the_first_line(node: FakeNode) -> None:
+    node.refuses_with = 4501
+    with pytest.raises(Refused) as refused:
+        await Line(node.urls, "ada").connect()
+    assert refused.value.close_code == 4501
+
+
+async def test_events_can_be_taken_one_by_one_and_end_with_close(node: FakeNode) -> None:
+    ada = Line(node.urls, "ada")
+    await ada.connect()
+    await ada.command("conversation:create", {"external_id": "room"})
+    taken = []
+    async for event in ada.events():
+        taken.append(event.type)
+        await ada.close()
+    assert taken == ["conversation:updated"]
+
+
+async def test_a_frame_that_no_node_takes_is_not_sent(node: FakeNode) -> None:
+    async with Line(node.urls, "ada") as ada:
+        with pytest.raises(CommandError) as large:
+            await ada.command("message:send", said("c", "x" * 70_000))
+        with pytest.raises(CommandError) as strange:
+            await ada.command("message:send", {"text": object()})
+    assert (large.value.code, strange.value.code) == ("too_large", "validation_failed")
+    assert node.frames == []
+
+
+async def test_an_older_clients_positions_are_synced_at_once(node: FakeNode) -> None:
+    async with two(node) as (ada, bo, heard, room):
+        await ada.command("message:send", said(room, 0))
+        await eventually(lambda: heard.numbers() == [1])
+        stood = bo.positions()
+        await bo.close()
+        await ada.command("message:send", said(room, 1))
+        later = Heard()
+        async with Line(node.urls, "bo", positions=stood, listener=later):
+            await eventually(lambda: later.numbers() == [2])
+
+
+async def test_it_asks_again_where_to_begin_until_a_node_can_say_so(node: FakeNode) -> None:
+    failing = iter(["unavailable", "not_ready"])
+    node.fails = lambda user, frame: next(failing, None) if frame["type"] == "sync" else None
+    async with Line(node.urls, "ada") as ada:
+        assert [frame["data"] for _, frame in node.syncs] == [{"positions": {}, "tell": False}] * 3
+        await node.cut("ada")
+        await eventually(lambda: len(node.syncs) == 4)
+        assert node.syncs[3][1]["data"] == {"positions": {}}
+        assert ada.connections == 2
+
+
+async def test_a_line_that_breaks_before_it_is_known_where_to_begin_is_no_beginning(node: FakeNode) -> None:
+    closing = iter([4408])
+    node.cuts = lambda user, frame: next(closing, None) if frame["type"] == "sync" else None
+    async with Line(node.urls, "ada") as ada:
+        assert ada.connections == 2
+        assert [frame["data"].get("tell") for _, frame in node.syncs] == [False, False]
+
+
+def test_close_codes_say_by_their_range_whether_to_come_back() -> None:
+    assert all(comes_back(code) for code in (None, 1001, 1006, 1011, 1012, 1013, 4000, 4101, 4401, 4499))
+    assert not any(comes_back(code) for code in (1000, 1002, 1009, 4500, 4501, 4999, 5000))
+
+
+def pauses(count: int) -> Iterator[float]:
+    back = backoff.Backoff()
+    return (back.next() for _ in range(count))
+
+
+def test_pauses_double_up_to_a_longest_and_are_never_the_whole_truth() -> None:
+    for failures, pause in enumerate(pauses(12)):
+        whole = min(10.0, 0.1 * 2**failures)
+        assert whole / 2 <= pause <= whole

@@ -1,0 +1,97 @@
+"""What is kept in sight: pinned and unpinned by anyone, told to all, through a whole node."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from core.domain.conversation import PINS
+from edge.socket.node import Node
+from tests.edge.socket.asking import come, do, said, shown, told
+from tests.edge.socket.world import World, room, world
+from tests.eventually import eventually
+
+ABSENT = "6f1d1f8a-0000-5000-8000-00000000000f"
+
+
+@pytest.fixture
+async def running(tmp_path: Path) -> AsyncIterator[tuple[World, Node]]:
+    async with world(tmp_path) as found:
+        yield found
+
+
+async def test_a_pin_is_told_to_all_and_taken_by_any(running: tuple[World, Node]) -> None:
+    ann, ben = await come(running[1], "ann", "ben")
+    here = await room(ann, "ben")
+    first, second = await said(ann, here, "1"), await said(ann, here, "2")
+    assert await do(ben, "message:pin", here, message_id=second) == "accepted"
+    assert await do(ann, "message:pin", here, message_id=first) == "accepted"
+    change = await told(ann, here, 2)
+    assert (change["change"], change["actor"], change["message_id"]) == ("message-pinned", "ben", second)
+    await told(ann, here, 3)
+    assert (await shown(ann, here))["pins"] == [second, first]
+    assert await do(ann, "message:pin", here, message_id=second) == "persisted"
+    assert await do(ann, "message:unpin", here, message_id=second) == "accepted"
+    assert (await told(ben, here, 4))["change"] == "message-unpinned"
+    assert (await shown(ann, here))["pins"] == [first]
+    assert await do(ann, "message:unpin", here, message_id=second, client_key="again") == "persisted"
+
+
+async def test_a_message_that_is_deleted_stays_pinned(running: tuple[World, Node]) -> None:
+    (ann,) = await come(running[1], "ann")
+    here = await room(ann, "ben")
+    message_id = await said(ann, here, "1")
+    await do(ann, "message:pin", here, message_id=message_id)
+    await ann.ask("message:delete", conversation_id=here, message_id=message_id)
+    await eventually(lambda: ann.lane("deleted", here) == [1])
+    assert (await shown(ann, here))["pins"] == [message_id]
+
+
+async def test_a_pin_is_refused_for_all_the_reasons_there_are(running: tuple[World, Node]) -> None:
+    ann, ben, eve = await come(running[1], "ann", "ben", "eve")
+    here = await room(ann, "ben")
+    first, gone = await said(ann, here, "1"), await said(ann, here, "2")
+    elsewhere = (await ann.ask("conversation:create", client_key="other"))["data"]["conversation_id"]
+    await told(ann, elsewhere, 1)
+    foreign = await said(ann, elsewhere, "3")
+    await ann.ask("message:delete", conversation_id=here, message_id=gone)
+    await eventually(lambda: ann.lane("deleted", here) == [1])
+    await do(ann, "conversation:add-participants", here, participants=["cy"])
+    await told(ann, here, 2)
+    (cy,) = await come(running[1], "cy")
+    for who, message_id in ((ann, gone), (ann, foreign), (ann, ABSENT), (cy, first)):
+        assert await do(who, "message:pin", here, message_id=message_id) == "message_not_found"
+    for kind in ("message:pin", "message:unpin"):
+        assert await do(eve, kind, here, message_id=first) == "not_a_participant"
+        assert await do(ann, kind, ABSENT, message_id=first) == "conversation_not_found"
+    assert await do(ben, "message:pin", here, message_id=first, client_key="k") == "accepted"
+    other = await said(ann, here, "4")
+    assert await do(ben, "message:pin", here, message_id=other, client_key="k") == "idempotency_conflict"
+
+
+async def test_there_are_so_many_pins_and_no_more(running: tuple[World, Node]) -> None:
+    (ann,) = await come(running[1], "ann")
+    here = await room(ann, "ben")
+    said_ids = [await said(ann, here, str(n)) for n in range(PINS + 1)]
+    for message_id in said_ids[:-1]:
+        assert await do(ann, "message:pin", here, message_id=message_id, client_key=message_id) == "accepted"
+    assert await do(ann, "message:pin", here, message_id=said_ids[-1]) == "pin_limit"
+
+
+async def test_a_late_repeat_of_a_pin_does_not_pin_again(running: tuple[World, Node]) -> None:
+    found, node = running
+    (ann,) = await come(node, "ann")
+    here = await room(ann, "ben")
+    message_id = await said(ann, here, "1")
+    await do(ann, "message:pin", here, message_id=message_id, client_key="p")
+    await do(ann, "message:unpin", here, message_id=message_id, client_key="u")
+    await told(ann, here, 3)
+    other = found.node("two")  # it remembers no repeat
+    await other.start()
+    (again,) = await come(other, "ann")
+    assert await do(again, "message:pin", here, message_id=message_id, client_key="p") == "accepted"
+    await do(ann, "conversation:update", here, title="after it")
+    await told(ann, here, 4)
+    data = await shown(ann, here)
+    assert (data["pins"], data["n"]) == ([], 4)
+    await other.stop()

@@ -1,0 +1,22 @@
+"""What people find who leaf through what was said: all of their stays, as the log says it."""
+
+from collections.abc import Iterator
+
+from tests.simulation.fold import Whole
+from tests.simulation.sights import reads
+from tests.simulation.world import World
+
+
+def leaves(world: World, log: Whole) -> Iterator[str]:
+    """Law 15: whoever leafs through a conversation finds the messages of their stays, each once, as they now are."""
+    for (user, key), (forth, back) in world.leafed.items():
+        sent, room = log.lanes.get((key, "sent"), []), log.rooms[key]
+        mine = [n for n in range(1, len(sent) + 1) if room is not None and reads(room, user, n)]
+        for way, views in (("forth", forth), ("back", back)):
+            if [view.seq for view in views] != mine:
+                yield f"law 15: {user} finds {[view.seq for view in views]} of {key} going {way}, not {mine}"
+                continue
+            for view in views:
+                said = log.said[sent[view.seq - 1].row]
+                if (view.text, view.deleted) != (said.text, said.withdrawn):
+                    yield f"law 15: {user} finds {view} going {way}, the log says {said.text!r}"

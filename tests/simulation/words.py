@@ -1,0 +1,49 @@
+"""What people put into messages: mostly a few words, sometimes a name, a file, something sealed, or others' words."""
+
+import random
+
+import msgspec
+
+from schemas.commands import Attached, EditMessage, ForwardMessage, SendMessage
+
+PEOPLE = ("ann", "bob", "cem", "dee")
+
+
+def said(room: str, key: str, count: int, chance: random.Random, answers: str | None = None) -> SendMessage:
+    """Something new, or an answer."""
+    say = SendMessage(conversation_id=room, client_msg_id=key, text=f"words {count}", reply_to=answers)
+    roll = chance.random()
+    if roll < 0.15:
+        return msgspec.structs.replace(say, text=f"words {count} @{chance.choice(PEOPLE)}, @eve")
+    if roll < 0.22:
+        return msgspec.structs.replace(say, text=None, ciphertext=f"sealed {count}", mentions=[chance.choice(PEOPLE)])
+    if roll < 0.3:
+        file = Attached(media_id=key, name=f"file {count}", size=count)
+        return msgspec.structs.replace(say, text=None, attachments=[file], metadata={"$a.b": [count, None]})
+    return say
+
+
+def edited(where: str, message: str, key: str, count: int, chance: random.Random) -> EditMessage:
+    """Other words, or something sealed, whatever it was before."""
+    edit = EditMessage(conversation_id=where, message_id=message, client_key=key)
+    if chance.random() < 0.1:
+        return msgspec.structs.replace(edit, ciphertext=f"sealed {count}")
+    return msgspec.structs.replace(edit, text=f"other {count} @{chance.choice(PEOPLE)}")
+
+
+def passed_on(where: str, message: str, room: str, key: str) -> ForwardMessage:
+    """What was said somewhere, said here."""
+    return ForwardMessage(conversation_id=room, client_msg_id=key, from_conversation_id=where, message_id=message)
+
+
+def otherwise(
+    command: SendMessage | EditMessage | ForwardMessage,
+) -> SendMessage | EditMessage | ForwardMessage:
+    """The same key with another body."""
+    if isinstance(command, ForwardMessage):
+        return msgspec.structs.replace(command, message_id=command.client_msg_id)
+    if isinstance(command, SendMessage) and command.attachments:
+        return msgspec.structs.replace(command, metadata={"another": True})
+    if command.ciphertext is not None:
+        return msgspec.structs.replace(command, ciphertext=command.ciphertext + " or not")
+    return msgspec.structs.replace(command, text=f"{command.text} or not")
