@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 MARKER := .venv/.installed
 
-.PHONY: help install up test stack-test kill-test check format clean
+.PHONY: help install up test browser-test stack-test kill-test check format clean
 
 help: ## these words
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/ -/'
@@ -21,7 +21,10 @@ up: install ## runs the whole system embedded, durable in .caas/data
 	$(BIN)/caas up
 
 test: install ## the tests that need no servers
-	$(BIN)/python -m pytest -m 'not stack'
+	$(BIN)/python -m pytest -m 'not stack and not browser'
+
+browser-test: install ## the tests in Chromium
+	$(BIN)/python -m pytest -m browser
 
 stack-test: install ## the tests on the real servers
 	$(BIN)/python -m pytest -m 'stack and not kills'

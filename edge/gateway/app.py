@@ -10,6 +10,7 @@ from aiohttp import web
 from core.health import Health
 from core.settings import Settings
 from edge.auth.tokens import Tokens
+from edge.gateway.client_files import add_client_routes
 from edge.gateway.health import add_health_routes
 from edge.gateway.problems import HttpProblem, problems
 from schemas.errors import problem
@@ -69,6 +70,7 @@ async def _asked(request: web.Request) -> TokenRequest:
 def add_routes(app: web.Application, gateway: Gateway) -> None:
     """Serve the gateway's paths; the application needs the `problems` middleware."""
     app.router.add_post(TOKEN_PATH, gateway.token)
+    add_client_routes(app)
 
 
 def gateway_app(gateway: Gateway, health: Health) -> web.Application:

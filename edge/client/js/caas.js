@@ -1,0 +1,298 @@
+/**
+ * A client of the socket protocol for browsers: its commands are answered once, its events come in order, each once,
+ * whatever the line does.
+ */
+
+import { Access } from "./access.js";
+import { LONGEST_MS, pauseAfter } from "./backoff.js";
+import { CLOSED_BY_US, CommandError, Refused, comesBack } from "./errors.js";
+import { Healing } from "./healing.js";
+import { uuid } from "./ids.js";
+import { Inbox } from "./inbox.js";
+import { Kept } from "./kept.js";
+import { Lanes, PUSH_OF_LANE } from "./lanes.js";
+import { Line } from "./line.js";
+import { Sending } from "./sending.js";
+
+export { CommandError, Refused };
+
+const PATIENCE_MS = 60_000;
+const STEADY_MS = 5_000;
+const EXPIRED = 4401;
+/** Pushes without a place in a lane. */
+const TOLD = new Set(["receipt", "error"]);
+
+/**
+ * What happens, as `events()` tells it.
+ *
+ * A push of docs/protocol.md: `type`, `data`, `correlationId`, and where it has a place in a lane `lane`, `n` and
+ * `healed` (whether a sync brought it); of type `error` with `error`. And what the client itself has to say:
+ * - `pending`, `sent`, `failed`: of a message of this client, with `clientMsgId`, `conversationId`, `data` (what was
+ *   asked); `sent` with `answer` (what the node said), `failed` with `error` (a `CommandError`).
+ * - `online`, `offline`: the line.
+ * - `reset`: what was missed cannot all be told, read anew what you show; `error` or `data` say why.
+ *
+ * @typedef {object} Event
+ * @property {string} type
+ * @property {any} [data]
+ * @property {string} [lane]
+ * @property {number} [n]
+ * @property {boolean} [healed]
+ * @property {string} [correlationId]
+ * @property {string} [clientMsgId]
+ * @property {string} [conversationId]
+ * @property {any} [answer]
+ * @property {any} [error]
+ */
+
+/**
+ * @typedef {object} Options
+ * @property {() => Promise<import("./access.js").Granted>} tokens a token and socket URLs from your server; called for
+ *   the first line, and when the token has expired or no address answers. It may throw `Refused` to end the client;
+ *   whatever else it throws is tried again.
+ * @property {import("./kept.js").Storage | null} [storage] keeps messages without an answer over a reload of the page
+ * @property {string} [user] whose messages are kept there; needed where several users share a browser. Whom the token
+ *   names must be the same.
+ * @property {import("./lanes.js").Vector | null} [positions] what `positions()` said on an earlier page: the events
+ *   since then come first. `{}` is the beginning of all conversations; without them events begin when `start()`
+ *   resolves
+ * @property {number} [patience] for how long a command is repeated that a node cannot carry out, in milliseconds
+ * @property {boolean} [hears] false: this page takes no events
+ */
+
+/** One user's line to the nodes. */
+export class Client {
+  #access;
+  #user;
+  #lanes;
+  #healing;
+  #sending;
+  #hears;
+  #inbox = new Inbox();
+  /** @type {Line | null} */
+  #line = null;
+  #frameLimit = 0;
+  #comeBackAfter = 0;
+  #cutShort = () => {};
+  /** @type {Refused | null} */
+  #refused = null;
+  /** @type {Promise<any> | null} */
+  #started = null;
+  /** @type {any} */
+  #hello = null;
+  #greeted = (/** @type {any} */ _hello) => {};
+  #unwelcome = (/** @type {Refused} */ _no) => {};
+
+  /** @param {Options} options */
+  constructor({ tokens, storage = null, user = "", positions = null, patience = PATIENCE_MS, hears = true }) {
+    this.#access = new Access(tokens);
+    this.#user = user;
+    this.#hears = hears;
+    this.#lanes = new Lanes(positions ?? {});
+    const write = (/** @type {string} */ frame) => this.#write(frame);
+    const handOut = (/** @type {Event[]} */ events) => events.forEach((event) => this.#tell(event));
+    this.#healing = new Healing(this.#lanes, write, handOut, positions === null, () => this.#begun());
+    const kept = new Kept(storage, `caas.queue.${user}`);
+    this.#sending = new Sending(kept, patience, write, (event) => this.#tell(event));
+  }
+
+  /** Whether the line is open. */
+  get connected() {
+    return this.#line?.open ?? false;
+  }
+
+  /** Who this is, as the node said first; empty until then. */
+  get userId() {
+    return this.#lanes.userId;
+  }
+
+  /** How many commands wait for their answer. */
+  get unanswered() {
+    return this.#sending.unanswered;
+  }
+
+  /**
+   * Where the application stands by the events that it took: conversation → lane → n. Keep it for a later client.
+   *
+   * @returns {import("./lanes.js").Vector}
+   */
+  positions() {
+    return this.#inbox.before(this.#lanes.vector());
+  }
+
+  /**
+   * Open the line and keep it until `stop`. Nobody needs to wait for it: what is asked meanwhile goes out when there is
+   * a line.
+   *
+   * @returns {Promise<any>} the first hello's data, once there is a line and it is known where it begins, however long
+   *   that takes. Rejects with `Refused`.
+   */
+  start() {
+    if (this.#refused) return Promise.reject(this.#refused);
+    if (this.#started) return this.#started;
+    this.#started = new Promise((resolve, reject) => {
+      this.#greeted = resolve;
+      this.#unwelcome = reject;
+    });
+    this.#started.catch(() => {}); // whoever does not wait for it is told by events()
+    globalThis.addEventListener?.("online", this.#hurry);
+    this.#keep().catch((error) => this.#end(error instanceof Refused ? error : new Refused(0, String(error))));
+    return this.#started;
+  }
+
+  /** Hang up; promises without an answer reject with `Refused` 1000, `events()` ends. What is kept stays kept. */
+  stop() {
+    this.#end(new Refused(CLOSED_BY_US, "this client was stopped"));
+  }
+
+  /**
+   * Say something. It is told at once as `pending`, goes out when there is a line, and once, however often it must be
+   * repeated; then it is `sent` or `failed`.
+   *
+   * @param {string} conversationId
+   * @param {string | null} text
+   * @param {{replyTo?: string, clientMsgId?: string} & Record<string, any>} [more] further fields of `message:send`,
+   *   such as `attachments`, `mentions` and `metadata`; `clientMsgId` is chosen where you give none
+   * @returns {Promise<{message_id: string, level: string}>} rejects with `CommandError`, or `Refused` when the line is
+   *   gone for good
+   */
+  send(conversationId, text, { replyTo, clientMsgId = uuid(), ...more } = {}) {
+    const data = { conversation_id: conversationId, client_msg_id: clientMsgId, text, reply_to: replyTo, ...more };
+    return this.ask("message:send", data, { keep: true });
+  }
+
+  /**
+   * Ask anything that docs/protocol.md has.
+   *
+   * @param {string} type
+   * @param {Record<string, any>} data
+   * @param {{keep?: boolean}} [how] `keep`: in the storage, until it is answered
+   * @returns {Promise<any>} the answer's data; rejects as `send` does
+   * @throws {TypeError} where `data` is no JSON
+   */
+  ask(type, data, { keep = false } = {}) {
+    if (this.#refused) return Promise.reject(this.#refused);
+    return this.#sending.ask(type, JSON.parse(JSON.stringify(data)), keep).answer;
+  }
+
+  /**
+   * What happens, as it does, each once. Who leaves 10,000 untaken has no line until they take them. Ends with `stop`.
+   *
+   * @returns {AsyncGenerator<Event, void, void>} throws `Refused` once the line is gone for good
+   */
+  events() {
+    return /** @type {AsyncGenerator<Event, void, void>} */ (this.#inbox.take());
+  }
+
+  /** One line after another, until one is refused. */
+  async #keep() {
+    for (let failures = 0; !this.#refused; failures += 1) {
+      await this.#inbox.room();
+      const began = Date.now();
+      const code = await this.#talk();
+      if (this.#refused) return;
+      if (!comesBack(code)) throw new Refused(code ?? 0);
+      if (code === EXPIRED) this.#access.expired();
+      if (Date.now() - began > STEADY_MS) failures = 0;
+      await this.#rest(this.#comeBackAfter + pauseAfter(failures, LONGEST_MS));
+    }
+  }
+
+  /** One line until it ends; its close code, null where it broke or none came about. */
+  async #talk() {
+    this.#comeBackAfter = 0;
+    try {
+      const { url, token } = await this.#access.next();
+      if (this.#refused) return null;
+      this.#line = new Line(url, token, (frame) => this.#heard(frame));
+    } catch (error) {
+      if (error instanceof Refused) throw error;
+      console.info("caas: no line", error);
+      return null;
+    }
+    const code = await this.#line.ended;
+    if (this.#frameLimit > 0) this.#tell({ type: "offline" });
+    this.#frameLimit = 0;
+    this.#line = null;
+    this.#sending.lost();
+    this.#healing.broke();
+    return code;
+  }
+
+  /** Wait, but not when the browser says that the network is back. @param {number} ms */
+  #rest(ms) {
+    return new Promise((resolve) => {
+      this.#cutShort = () => resolve(undefined);
+      setTimeout(this.#cutShort, ms);
+    });
+  }
+
+  #hurry = () => {
+    this.#cutShort();
+    this.#line?.probe();
+  };
+
+  /** @param {any} frame */
+  #heard(frame) {
+    const { type, data, lane, n, error, correlation_id: correlationId } = frame;
+    if (type === "hello") this.#opened(data);
+    else if (frame.id !== undefined && frame.id !== null) this.#answered(frame);
+    else if (type === "going-away") this.#goesAway(data);
+    else if (TOLD.has(type)) this.#tell({ type, data, error, correlationId });
+    else if (PUSH_OF_LANE[lane] === type) this.#healing.take({ type, data, lane, n, correlationId, healed: false });
+  }
+
+  #opened(hello) {
+    if (this.#user && hello.user_id !== this.#user) {
+      return this.#end(new Refused(0, `the token is of ${hello.user_id}, not of ${this.#user}`));
+    }
+    this.#access.worked();
+    this.#lanes.userId = hello.user_id;
+    this.#sending.limit = hello.limits.in_flight;
+    this.#frameLimit = hello.limits.frame;
+    this.#hello = hello;
+    this.#tell({ type: "online", data: hello });
+    this.#healing.cameBack();
+  }
+
+  /** It is known where the lanes begin: what is said from now on will be told. */
+  #begun() {
+    this.#sending.resume();
+    this.#greeted(this.#hello);
+  }
+
+  #answered(frame) {
+    if (!this.#healing.answered(frame)) this.#sending.answered(frame);
+  }
+
+  /** What is on the line is still answered; nothing more goes out on it. */
+  #goesAway({ reconnect_after_ms: after = 0 }) {
+    this.#sending.pause();
+    this.#comeBackAfter = after;
+  }
+
+  /** False where no node would take a frame of this size. @param {string} frame */
+  #write(frame) {
+    if (frame.length > this.#frameLimit || new TextEncoder().encode(frame).length > this.#frameLimit) return false;
+    this.#line?.send(frame);
+    return true;
+  }
+
+  /** @param {Event} event */
+  #tell(event) {
+    if (this.#hears) this.#inbox.put(event);
+    if (this.#inbox.full) this.#line?.drop();
+  }
+
+  /** @param {Refused} no */
+  #end(no) {
+    if (this.#refused) return;
+    this.#refused = no;
+    globalThis.removeEventListener?.("online", this.#hurry);
+    this.#line?.drop();
+    this.#cutShort();
+    this.#sending.end(no);
+    this.#inbox.close(no.code === CLOSED_BY_US ? null : no);
+    this.#unwelcome(no);
+  }
+}

@@ -1,0 +1,89 @@
+/**
+ * One line to one node: a WebSocket that logs in by its first frame, until it ends.
+ *
+ * A browser shows no pings, so a line that is quiet for longer than the node's heartbeat is asked something.
+ */
+
+const SUBPROTOCOL = "caas.v1.json";
+const HELLO_MS = 10_000;
+const PROBE_MS = 5_000;
+const PROBE = JSON.stringify({ id: "probe", type: "conversation:list", data: { limit: 1 } });
+
+/** A WebSocket from its first frame to its close. */
+export class Line {
+  /** Whether hello has come and the line has not ended. */
+  open = false;
+  #socket;
+  #heard;
+  #over = false;
+  #heardAt = 0;
+  #quiet = 0;
+  #deadline = 0;
+  /** @type {(code: number | null) => void} */
+  #end = () => {};
+
+  /**
+   * @param {string} url
+   * @param {string} token
+   * @param {(frame: any) => void} heard called for every frame from hello on
+   */
+  constructor(url, token, heard) {
+    this.#heard = heard;
+    /** The close code, null where the line broke or none came about. @type {Promise<number | null>} */
+    this.ended = new Promise((resolve) => (this.#end = resolve));
+    this.#socket = new WebSocket(url, SUBPROTOCOL);
+    const login = JSON.stringify({ id: "auth", type: "auth", data: { token } });
+    this.#socket.addEventListener("open", () => this.send(login));
+    this.#socket.addEventListener("message", ({ data }) => this.#read(data));
+    this.#socket.addEventListener("close", ({ code }) => this.#finish(code));
+    this.#deadline = setTimeout(() => this.drop(), HELLO_MS);
+  }
+
+  /** @param {string} frame */
+  send(frame) {
+    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(frame);
+  }
+
+  /** Ask whether anybody is there; a line that then says nothing is dropped. */
+  probe() {
+    if (!this.open || this.#deadline) return;
+    this.send(PROBE);
+    this.#deadline = setTimeout(() => this.drop(), PROBE_MS);
+  }
+
+  /** Hang up without waiting for the node's word. */
+  drop() {
+    this.#finish(null);
+    this.#socket.close(1000);
+  }
+
+  /** @param {string} text */
+  #read(text) {
+    if (this.#over) return;
+    const frame = JSON.parse(text);
+    if (!this.open && frame.type !== "hello") return; // an error, whose close code says more
+    clearTimeout(this.#deadline);
+    this.#deadline = 0;
+    this.#heardAt = Date.now();
+    if (!this.open) this.#watch(frame.data.heartbeat_ms);
+    this.open = true;
+    this.#heard(frame);
+  }
+
+  /** @param {number} heartbeat milliseconds */
+  #watch(heartbeat) {
+    this.#quiet = setInterval(() => {
+      if (Date.now() - this.#heardAt >= heartbeat) this.probe();
+    }, heartbeat / 2);
+  }
+
+  /** @param {number | null} code */
+  #finish(code) {
+    if (this.#over) return;
+    this.#over = true;
+    this.open = false;
+    clearTimeout(this.#deadline);
+    clearInterval(this.#quiet);
+    this.#end(code);
+  }
+}

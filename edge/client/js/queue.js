@@ -1,0 +1,151 @@
+/**
+ * Commands go out in the order asked, so many at a time, and of one conversation one after the other: then its order
+ * holds whichever of them must be repeated.
+ */
+
+const IN_FLIGHT = 64;
+
+/** A command that has no answer yet. */
+export class Command {
+  /** It waits to be repeated. */
+  paused = false;
+  failures = 0;
+  /** When it failed first, in milliseconds; 0: it did not. */
+  failingSince = 0;
+
+  /**
+   * @param {string} type
+   * @param {Record<string, any>} data
+   * @param {string} correlationId
+   * @param {boolean} [kept] whether it lies in the storage as well
+   * @param {boolean} [retry] whether it may have been sent before
+   */
+  constructor(type, data, correlationId, kept = false, retry = false) {
+    this.type = type;
+    this.data = data;
+    this.correlationId = correlationId;
+    this.kept = kept;
+    this.retry = retry;
+    this.id = 0;
+    /** @type {(answer: any) => void} */
+    this.resolve = () => {};
+    /** @type {(error: Error) => void} */
+    this.reject = () => {};
+    /** @type {Promise<any>} */
+    this.answer = new Promise((resolve, reject) => Object.assign(this, { resolve, reject }));
+    this.answer.catch(() => {}); // who sends and does not wait is told by an event
+  }
+
+  /** What is kept in order: the conversation, or nothing else than itself. */
+  get key() {
+    return this.data.conversation_id ?? this;
+  }
+
+  /** The frame; text that is not well-formed is sent as browsers do. */
+  get frame() {
+    const { id, type, data, correlationId: correlation_id, retry } = this;
+    return JSON.stringify({ id, type, data, correlation_id, ...(retry && { retry }) }, wellFormed);
+  }
+}
+
+/** The commands of one client. */
+export class Queue {
+  /** How many may be on the line; `hello` tells it. */
+  limit = IN_FLIGHT;
+  #lastId = 0;
+  /** @type {Command[]} by id */
+  #waiting = [];
+  /** @type {Map<number, Command>} */
+  #flying = new Map();
+
+  get length() {
+    return this.#waiting.length + this.#flying.size;
+  }
+
+  /**
+   * Take a command in, behind those asked before.
+   *
+   * @param {Command} command
+   */
+  ask(command) {
+    command.id = this.#lastId += 1;
+    this.#waiting.push(command);
+  }
+
+  /**
+   * The next command that may go out now; it counts as on the line.
+   *
+   * @returns {Command | null}
+   */
+  next() {
+    if (this.#flying.size >= this.limit) return null;
+    const busy = new Set([...this.#flying.values()].map((command) => command.key));
+    for (const [place, command] of this.#waiting.entries()) {
+      if (!command.paused && !busy.has(command.key)) {
+        this.#waiting.splice(place, 1);
+        this.#flying.set(command.id, command);
+        return command;
+      }
+      busy.add(command.key);
+    }
+    return null;
+  }
+
+  /**
+   * The command on the line with this id.
+   *
+   * @param {any} id
+   * @returns {Command | undefined}
+   */
+  get(id) {
+    return this.#flying.get(id);
+  }
+
+  /**
+   * The command was answered; its conversation goes on.
+   *
+   * @param {Command} command
+   */
+  answered(command) {
+    this.#flying.delete(command.id);
+  }
+
+  /**
+   * The command must be repeated: it waits, paused, and so does its conversation.
+   *
+   * @param {Command} command
+   */
+  again(command) {
+    this.#flying.delete(command.id);
+    command.retry = command.paused = true;
+    command.failures += 1;
+    this.#putBack([command]);
+  }
+
+  /** The line broke: what was on it goes out again first, in order, as a repeat. */
+  lost() {
+    for (const command of this.#flying.values()) command.retry = true;
+    this.#putBack(this.#flying.values());
+    this.#flying.clear();
+  }
+
+  /**
+   * All that has no answer; it is not here any more.
+   *
+   * @returns {Command[]}
+   */
+  drain() {
+    this.lost();
+    return this.#waiting.splice(0);
+  }
+
+  /** @param {Iterable<Command>} commands */
+  #putBack(commands) {
+    this.#waiting = [...commands, ...this.#waiting].sort((one, other) => one.id - other.id);
+  }
+}
+
+/** @param {string} _ @param {any} value */
+function wellFormed(_, value) {
+  return typeof value === "string" ? value.replace(/\p{Surrogate}/gu, "\ufffd") : value;
+}

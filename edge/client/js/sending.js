@@ -1,0 +1,160 @@
+/**
+ * A command is asked once and answered once: it is repeated until a node says yes or no, and its page is told.
+ */
+
+import { pauseAfter } from "./backoff.js";
+import { CommandError } from "./errors.js";
+import { uuid } from "./ids.js";
+import { Command, Queue } from "./queue.js";
+
+const LONGEST_RETRY_MS = 5_000;
+const WAITING = 10_000;
+
+/** The commands of one client, from the asking to the answer. */
+export class Sending {
+  #kept;
+  #patience;
+  #write;
+  #tell;
+  #queue = new Queue();
+  /** Whether there is a line that takes commands. */
+  #goes = false;
+
+  /**
+   * @param {import("./kept.js").Kept} kept what an earlier page kept goes out first
+   * @param {number} patience for how long an error worth a repeat is repeated, in milliseconds
+   * @param {(frame: string) => boolean} write false: no node would take a frame of this size
+   * @param {(event: import("./caas.js").Event) => void} tell
+   */
+  constructor(kept, patience, write, tell) {
+    this.#kept = kept;
+    this.#patience = patience;
+    this.#write = write;
+    this.#tell = tell;
+    for (const { type, data, correlation_id: id } of kept.all()) this.#take(new Command(type, data, id, true, true));
+  }
+
+  /** How many may be on the line. @param {number} limit */
+  set limit(limit) {
+    this.#queue.limit = limit;
+  }
+
+  /** How many commands have no answer yet. */
+  get unanswered() {
+    return this.#queue.length;
+  }
+
+  /**
+   * A new command, behind those asked before; where 10,000 wait already it is refused.
+   *
+   * @param {string} type
+   * @param {Record<string, any>} data
+   * @param {boolean} keep whether it outlives the page
+   * @returns {Command}
+   */
+  ask(type, data, keep) {
+    const command = new Command(type, data, uuid(), keep);
+    if (this.unanswered >= WAITING) {
+      command.reject(new CommandError({ code: "unavailable", detail: `${WAITING} commands wait already` }));
+      return command;
+    }
+    if (keep) this.#kept.add({ type, data, correlation_id: command.correlationId });
+    this.#take(command);
+    this.#pump();
+    return command;
+  }
+
+  /** A line is open. */
+  resume() {
+    this.#goes = true;
+    this.#pump();
+  }
+
+  /** Nothing more goes out on this line; what is on it may still be answered. */
+  pause() {
+    this.#goes = false;
+  }
+
+  /** The line is gone. */
+  lost() {
+    this.#goes = false;
+    this.#queue.lost();
+  }
+
+  /** Nothing will be answered any more. @param {Error} error */
+  end(error) {
+    this.#goes = false;
+    for (const command of this.#queue.drain()) command.reject(error);
+  }
+
+  /**
+   * Settle the command that this frame answers, or put it back to be repeated.
+   *
+   * @param {any} frame
+   */
+  answered({ id, data, error, correlation_id: correlationId }) {
+    const command = this.#queue.get(id);
+    if (command === undefined) return;
+    if (error?.retry && Date.now() - (command.failingSince ||= Date.now()) < this.#patience) {
+      this.#queue.again(command);
+      setTimeout(() => this.#again(command), error.retry_after_ms ?? pauseAfter(command.failures, LONGEST_RETRY_MS));
+    } else {
+      this.#settle(command, error, data, correlationId);
+    }
+    this.#pump();
+  }
+
+  /** Send what may go out now. */
+  #pump() {
+    while (this.#goes) {
+      const command = this.#queue.next();
+      if (command === null) return;
+      const { frame } = command;
+      if (!this.#write(frame)) this.#settle(command, { code: "too_large", detail: `${frame.length} characters` });
+    }
+  }
+
+  /** @param {Command} command */
+  #again(command) {
+    command.paused = false;
+    this.#pump();
+  }
+
+  /** @param {Command} command */
+  #take(command) {
+    this.#queue.ask(command);
+    this.#tellOf(command, { type: "pending" });
+  }
+
+  /**
+   * The command has its answer.
+   *
+   * @param {Command} command
+   * @param {import("./errors.js").Problem} [problem]
+   * @param {any} [answer]
+   * @param {string} [correlationId]
+   */
+  #settle(command, problem, answer, correlationId) {
+    this.#queue.answered(command);
+    if (command.kept) this.#kept.remove(command.correlationId);
+    if (problem) {
+      const error = new CommandError(problem, correlationId);
+      this.#tellOf(command, { type: "failed", error });
+      command.reject(error);
+    } else {
+      this.#tellOf(command, { type: "sent", answer });
+      command.resolve(answer);
+    }
+  }
+
+  /**
+   * A page shows messages before they are answered.
+   *
+   * @param {Command} command
+   * @param {import("./caas.js").Event} what
+   */
+  #tellOf({ data }, what) {
+    const { client_msg_id: clientMsgId, conversation_id: conversationId } = data;
+    if (clientMsgId) this.#tell({ ...what, clientMsgId, conversationId, data });
+  }
+}
