@@ -74,7 +74,7 @@ class History:
         )
 
     async def thread(self, who: Identity, asked: Thread) -> ThreadFound:
-        """The message that began the thread of the one named, and the answers in it, as far as they are the reader's."""
+        """The message that began the thread of the one named, and the answers, as far as they are the reader's."""
         _, root, here = await self._one(who, asked.conversation_id, asked.message_id, hidden=True)
         if root.thread_root is not None:
             _, root, here = await self._one(who, asked.conversation_id, root.thread_root, hidden=True)

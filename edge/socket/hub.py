@@ -191,9 +191,6 @@ class Hub:
         """The view folded an event: who was let in comes in, who is out leaves after being told."""
         channel = self._channels.get(view.conversation_id)
         if channel is not None:
-            again = [seat for seat in channel.leaving if view.holds(seat.user_id)]
-            for seat in again:
-                channel.drop(seat)
             channel.seen(view)
             self._part(channel)
             if channel.gave_up:

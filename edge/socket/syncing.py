@@ -16,6 +16,7 @@ from edge.socket.visit import Visit
 from schemas.bounds import SYNC_ROWS
 from schemas.commands import Sync
 from schemas.frames import LANES
+from schemas.topics import CONVERSATION_UPDATED, partition_of
 
 PAGE: Final = 100
 CHANGES: Final = "conversation"
@@ -49,7 +50,7 @@ class Syncing:
         not to tell, it only says how far it would.
         """
         who, telling, reached = visit.identity, _Telling(visit, self._rows), Positions()
-        views = self._views(visit)
+        views = await self._known(visit, asked)
         told = [key for key, view in views.items() if view.holds(who.user_id) or key in asked.positions]
         heads = await self._lanes.heads(told)
         seen = [(key, lane, n) for key in told for lane, n in asked.positions.get(key, {}).items() if lane in LANES]
@@ -67,6 +68,16 @@ class Syncing:
                 telling.short = True
                 reached |= {} if given is None else {key: given}
         return {"complete": not telling.short, "positions": reached}
+
+    async def _known(self, visit: Visit, asked: Sync) -> dict[str, Conversation]:
+        """All conversations that the user was ever in, by id. That they are not in one that they name is a no, and
+        proved: else its lanes would go on from a beginning that is not theirs. Raises `NotReady`.
+        """
+        views = self._views(visit)
+        doubted = (key for key in asked.positions if key not in views or not views[key].holds(visit.identity.user_id))
+        for one in {partition_of(CONVERSATION_UPDATED, key.encode()): key for key in doubted}.values():
+            await self._memberships.prove(one)
+        return self._views(visit)
 
     def _views(self, visit: Visit) -> dict[str, Conversation]:
         """All conversations that the user was ever in, by id."""

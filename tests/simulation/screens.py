@@ -121,6 +121,9 @@ class Screen:
         data, lane, n = said["data"], LANE_OF[said["type"]], said["n"]
         key, now = data["conversation_id"], asyncio.get_running_loop().time()
         self.shown.append(Shown(self.user, now, number, live, key, lane, n, data))
+        reached = self.positions.get(key, {}).get(lane)
+        if live and reached is not None and n <= reached:
+            return
         if lane != "conversation":
             self.mark(lane, data)
         if lane == "sent":
@@ -129,7 +132,6 @@ class Screen:
             self.texts[data["message_id"]] = None if data["message_id"] in self.gone else data["text"]
         if not live:
             return
-        reached = self.positions.get(key, {}).get(lane)
         if reached is None or n > reached + 1:
             self.sync()
         elif n == reached + 1:

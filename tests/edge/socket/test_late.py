@@ -123,3 +123,30 @@ async def test_a_late_channel_that_everybody_left_is_forgotten(late: Late) -> No
     late.ann.go()
     late.ben.go()
     assert list(late.node.hub.conversations) == []
+
+
+async def test_who_is_let_in_again_before_all_of_their_stay_was_told_misses_nothing(tmp_path: Path) -> None:
+    async with world(tmp_path) as (found, _):
+        documents = Distant(found.documents)
+        node = found.node("two", documents=documents)
+        await node.start()
+        try:
+            ann, ben = await Person(node, "ann").come(), await Person(node, "ben").come()
+            here = await room(ann, "ben")
+            await send(ann, here, "1")
+            await eventually(lambda: ben.texts() == ["1"])
+            documents.cut_for_own, found.bus.lose = True, True
+            await send(ann, here, "2")
+            await eventually(lambda: sent_head(found, here) == 2)
+            found.bus.lose = False
+            await send(ann, here, "3")
+            await eventually(lambda: sent_head(found, here) == 3)
+            for kind in ("remove", "add"):
+                await ann.ask(f"conversation:{kind}-participants", conversation_id=here, participants=["ben"])
+            assert await found.memberships.wait_for(here, 3)
+            documents.cut_for_own = False
+            await send(ann, here, "4")
+            await eventually(lambda: ben.texts() == ["1", "2", "3", "4"])
+            assert ben.lane("conversation", here) == [1, 2, 3]
+        finally:
+            await node.stop()

@@ -4,12 +4,16 @@ import functools
 import json
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from edge.socket.lanes import Lanes
 from edge.socket.node import Node
+from edge.socket.syncing import Syncing
 from schemas import frames
 from schemas.frames import Push
+from streams.memberships import MembershipTail
 from tests.edge.socket.world import Person, World, room, send, sent_head, world
 from tests.eventually import eventually
 
@@ -356,6 +360,37 @@ async def test_a_sync_that_is_too_long_goes_on_where_it_stopped(running: tuple[W
         if data["complete"]:
             break
     assert ben.lane("sent", here) == list(range(1, 31))
+
+
+class Behind:
+    """A view that has not read of one conversation, until it is made to."""
+
+    def __init__(self, inner: MembershipTail, unread: str) -> None:
+        self._inner = inner
+        self._unread = {unread}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def of_user(self, tenant: str, user_id: str) -> frozenset[str]:
+        return self._inner.of_user(tenant, user_id) - self._unread
+
+    async def prove(self, conversation_id: str) -> None:
+        await self._inner.prove(conversation_id)
+        self._unread.clear()
+
+
+async def test_a_sync_at_a_node_that_is_behind_tells_of_a_conversation_that_it_had_not_read_of(
+    running: tuple[World, Node],
+) -> None:
+    found, node = running
+    ann, ben = [await Person(node, user).come() for user in ("ann", "ben")]
+    here = await room(ann, "ben")
+    await send(ann, here, "1", "2")
+    await eventually(lambda: sent_head(found, here) == 2)
+    node._syncing = Syncing(Behind(found.memberships, here), Lanes(found.documents, found.generations))
+    data = (await ben.ask("sync", positions={here: {"sent": 1, "conversation": 1}}))["data"]
+    assert (data["complete"], data["positions"][here]["sent"]) == (True, 2)
 
 
 async def test_who_left_syncs_up_to_the_leaving(running: tuple[World, Node]) -> None:
