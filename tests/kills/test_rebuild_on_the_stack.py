@@ -16,6 +16,7 @@ from deploy.local.stack import Stack
 from edge.auth.tokens import Tokens
 from edge.client.line import Line
 from edge.client.wire import Event
+from schemas.frames import LANES
 from tests.e2e.processes import CAAS, System, summary_of, within
 from tests.eventually import eventually
 from tests.kills.playing import RECORDING, ROWS, check
@@ -76,7 +77,7 @@ class Room:
 
     async def _read(self, client: Line) -> None:
         """What a reader has seen never goes back."""
-        seq, positions = 0, {self._id: {"sent": 0, "conversation": 0, "edited": 0, "deleted": 0}}
+        seq, positions = 0, {self._id: dict.fromkeys(LANES, 0)}
         while not self._over:
             got = await client.command("conversation:get", {"conversation_id": self._id})
             assert got["seq"] >= seq and len(got["participants"]) == 1 + len(self.pushed)
