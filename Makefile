@@ -2,8 +2,11 @@
 PYTHON ?= python3
 BIN := .venv/bin
 MARKER := .venv/.installed
+EMBEDDED := not stack and not browser
+# Half of a test is waiting for a process or a clock, so more of them than cores.
+WORKERS := $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) * 3 / 2 )))
 
-.PHONY: help install up test browser-test stack-test kill-test check format clean
+.PHONY: help install up test test-together test-alone browser-test stack-test kill-test check format clean
 
 help: ## these words
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/ -/'
@@ -20,8 +23,13 @@ $(MARKER): pyproject.toml
 up: install ## runs the whole system embedded, durable in .caas/data
 	$(BIN)/caas up
 
-test: install ## the tests that need no servers
-	$(BIN)/python -m pytest -m 'not stack and not browser'
+test: test-together test-alone ## the tests that need no servers
+
+test-together: install
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m '$(EMBEDDED) and not alone'
+
+test-alone: install
+	$(BIN)/python -m pytest -m '$(EMBEDDED) and alone'
 
 browser-test: install ## the tests in Chromium
 	$(BIN)/python -m pytest -m browser

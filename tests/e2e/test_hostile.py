@@ -352,6 +352,7 @@ async def flooded(up: Up, kind: str, turn: int) -> bool:
     return p99(during) < max(2 * p99(before), FLOOR_MS)
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("kind", FLOODS)
 async def test_who_asks_10_000_times_and_reads_nothing_is_closed_and_slows_nobody(up: Up, kind: str) -> None:
     """A machine that is busy elsewhere answers slowly by itself: one good turn of three shows what the node does."""

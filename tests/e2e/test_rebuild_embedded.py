@@ -16,11 +16,12 @@ from tests.e2e.up import Up, running
 
 BEFORE = 2_000
 PAUSE_MS = 2_000
+FEW = 200
 
 
-@pytest.fixture(scope="module")
-def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
-    with running(tmp_path_factory.mktemp("rebuild"), {"CAAS_DRAIN_MS": "200"}) as found:
+@pytest.fixture
+def up(tmp_path: Path) -> Iterator[Up]:
+    with running(tmp_path, {"CAAS_DRAIN_MS": "200"}) as found:
         yield found
 
 
@@ -29,12 +30,12 @@ def caas(verb: str, up: Up, *more: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(arguments, capture_output=True, text=True, timeout=100, check=False)
 
 
-async def fill(ann: Line, room: str) -> None:
+async def fill(ann: Line, room: str, messages: int) -> None:
     """Messages that a rebuild has to read, some edited, reacted to and deleted."""
     here = {"conversation_id": room}
     sends = [
         await ann.begin("message:send", {**here, "client_msg_id": f"before {n}", "text": f"before {n}"})
-        for n in range(BEFORE)
+        for n in range(messages)
     ]
     for n, answer in enumerate(await asyncio.gather(*sends)):
         said = {**here, "message_id": answer["data"]["message_id"]}
@@ -102,7 +103,7 @@ async def test_a_rebuild_beside_a_running_system_loses_and_doubles_nothing(up: U
         opened(up.socket_url, up.token("cy")) as cy,
     ):
         room = (await ann.done("conversation:create", {"participants": ["bob", "cy"]}))["conversation_id"]
-        await fill(ann, room)
+        await fill(ann, room, BEFORE)
         async with asyncio.TaskGroup() as tasks:
             talking = [tasks.create_task(talk(line, room, name, over)) for name, line in (("ann", ann), ("bob", bob))]
             looking = tasks.create_task(look(cy, room, over))
@@ -130,14 +131,23 @@ def assert_equal(up: Up) -> None:
     assert (verified.returncode, any(found.values())) == (0, False), found
 
 
-def test_a_second_rebuild_and_one_of_search_switch_as_well(up: Up) -> None:
-    for name in ("messages", "search"):
-        report = json.loads(caas("rebuild", up, name).stdout)
-        assert report["outcome"] == "switched", report
+async def filled(up: Up) -> None:
+    async with opened(up.socket_url, up.token("ann")) as ann:
+        room = (await ann.done("conversation:create", {"participants": ["bob"]}))["conversation_id"]
+        await fill(ann, room, FEW)
 
 
-def test_a_row_changed_by_hand_is_named_and_no_other(up: Up) -> None:
-    key = changed_by_hand(up.data / "documents.sqlite", '"messages/messages/3"')
+async def test_a_read_model_is_rebuilt_again_and_the_index_as_well(up: Up) -> None:
+    await filled(up)
+    for name, new in (("messages", 2), ("messages", 3), ("search", 2)):
+        report = json.loads((await asyncio.to_thread(caas, "rebuild", up, name)).stdout)
+        assert (report["outcome"], report["new"]) == ("switched", new), report
+
+
+async def test_a_row_changed_by_hand_is_named_and_no_other(up: Up) -> None:
+    await filled(up)
+    assert_equal(up)
+    key = changed_by_hand(up.data / "documents.sqlite")
     verified = caas("verify", up)
     found: dict[str, list[Any]] = json.loads(verified.stdout)
     assert verified.returncode == 3
@@ -145,8 +155,9 @@ def test_a_row_changed_by_hand_is_named_and_no_other(up: Up) -> None:
     assert key in json.dumps(found["messages"])
 
 
-def changed_by_hand(file: Path, table: str) -> str:
-    """Put another text into one row; its id."""
+def changed_by_hand(file: Path) -> str:
+    """Put another text into one message; its id."""
+    table = '"messages/messages/1"'
     with sqlite3.connect(file, timeout=10) as connection:
         key, _ = connection.execute(f"SELECT id, doc FROM {table} WHERE doc LIKE '%before 77%'").fetchone()
         connection.execute(f"UPDATE {table} SET doc = replace(doc, 'before 77', 'never 77') WHERE id = ?", (key,))
