@@ -2,7 +2,7 @@
 
 from typing import assert_never
 
-from core.domain import conversing
+from core.domain import conversing, message
 from core.domain.decision import Context
 from schemas import ids
 from schemas.commands import (
@@ -37,7 +37,7 @@ def conversation_of(command: Acting, context: Context) -> str:
 def message_of(command: MessageCommand, context: Context) -> str:
     """The message a command says or changes."""
     if isinstance(command, SendMessage | ForwardMessage):
-        return ids.message_id(context.tenant, command.conversation_id, context.actor, command.client_msg_id)
+        return message.id_of(command, context)
     return command.message_id
 
 

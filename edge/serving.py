@@ -20,7 +20,7 @@ from edge.gateway.app import Gateway
 from edge.socket.assembly import node_of, random_id
 from edge.socket.server import Sockets
 from projections.generations import Generations
-from streams.memberships import WAITS_FOR, MembershipTail
+from streams.memberships import MembershipTail
 
 BACKLOG: Final = 1024
 
@@ -34,7 +34,6 @@ def node_name(settings: Settings) -> str:
 async def node_running(found: Adapters, settings: Settings, health: Health) -> AsyncIterator[Sockets]:
     """A node that follows memberships and generations; ready when its view has caught up."""
     name = node_name(settings)
-    health.waits(WAITS_FOR, "starting")
     memberships = MembershipTail(found.log, found.documents, health)
     generations = Generations(found.documents, PROCESSORS)
     node = node_of(

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from core.domain import metadata
-from core.domain.conversation import Conversation, Interval, Member, State, evolve
+from core.domain.conversation import Conversation, Interval, Member, State, evolve, moved_on
 from core.ports.documents import Facet, Index, Row, Table, Write
 from projections.changes import change_of, differs, users_of
 from projections.facts import Fact, Heads, Inconsistent
@@ -93,7 +93,7 @@ class _Folding:
     def _change(
         self, fact: Fact, n: int, event: ConversationEvent | None, before: Conversation | None, after: State
     ) -> Facet:
-        applied = event is not None and after is not None and (before is None or replace(after, n=before.n) != before)
+        applied = event is not None and moved_on(before, after)
         facet = {"pos": fact.position, "applied": applied, **change_of(fact, n, event, before, after)}
         self.changes[fact.envelope.id] = facet
         fixed = {"tenant": fact.envelope.tenant, "conversation_id": fact.envelope.subject}

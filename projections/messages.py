@@ -95,38 +95,31 @@ def _number(fact: Fact, found: dict[str, dict[str, Any]], heads: Heads) -> Numbe
     lane, key, conversation_id = LANE_OF[fact.topic], row_id(fact), fact.envelope.subject
     row = found.setdefault(key, {"tenant": fact.envelope.tenant, "conversation_id": conversation_id})
     facet = facet_of(row, lane)
-    if lane == reactions.LANE:
-        return _reacted(fact, row, key, heads)
     told = told_in(facet, lane, fact.envelope.id)
     if told is not None and told["pos"] < fact.position:
         return Numbered(fact, lane, key, told["n"], repeat=True, conflict=_differs(row, key, told, fact.event))
+    beyond = lane == reactions.LANE and told is None and reactions.beyond(facet, fact.position)
+    if facet is not None and beyond and heads.covers(conversation_id, lane, fact.position):
+        return Numbered(fact, lane, key, facet["n"])  # it was folded when the facet was full: the newest number
     n = heads.number(conversation_id, lane, fact.position, None if told is None else told["n"])
-    if told is None:
-        row[lane] = sent_facet(fact, n) if lane == "sent" else added_version(facet, fact, n)
+    if told is None and not beyond:
+        row[lane] = _after(facet, lane, fact, n)
     return Numbered(fact, lane, key, n)
 
 
-def _reacted(fact: Fact, row: dict[str, Any], key: str, heads: Heads) -> Numbered:
-    """As above, for a reaction. One that lay beyond the limit when it was folded has the facet's newest number."""
-    lane, facet, conversation_id = reactions.LANE, facet_of(row, reactions.LANE), fact.envelope.subject
-    told = reactions.told_in(facet, fact.envelope.id)
-    if told is not None and told.pos < fact.position:
-        other = isinstance(fact.event, Reacted) and fact.event.emoji != told.emoji
-        return Numbered(fact, lane, key, told.n, repeat=True, conflict=other)
-    if facet is not None and told is None and reactions.beyond(facet, fact.position):
-        covered = heads.covers(conversation_id, lane, fact.position)
-        n = facet["n"] if covered else heads.number(conversation_id, lane, fact.position, None)
-        return Numbered(fact, lane, key, n)
-    n = heads.number(conversation_id, lane, fact.position, None if told is None else told.n)
-    if told is None:
-        row[lane] = reactions.after(facet, fact, n)
-    return Numbered(fact, lane, key, n)
+def _after(facet: Facet | None, lane: str, fact: Fact, n: int) -> Facet:
+    """The facet with this fact, its `n`-th."""
+    if lane == reactions.LANE:
+        return reactions.after(facet, fact, n)
+    return sent_facet(fact, n) if lane == "sent" else added_version(facet, fact, n)
 
 
 def told_in(facet: Facet | None, lane: str, event_id: str) -> Mapping[str, Any] | None:
     """Where this event stands in the facet, if it is in it."""
     if facet is None or lane == "sent":
         return facet
+    if lane == reactions.LANE:
+        return reactions.told_in(facet, event_id)
     return next((version for version in facet["versions"] if version["id"] == event_id), None)
 
 
@@ -138,6 +131,8 @@ def _differs(row: Mapping[str, Any], key: str, told: Mapping[str, Any], event: o
             return first != content.of_event(event)
         case MessageEdited():
             return (told.get("text"), told.get("ciphertext")) != (event.text, event.ciphertext)
+        case Reacted():
+            return bool(told["emoji"] != event.emoji)
         case _:
             return False
 

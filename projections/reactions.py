@@ -8,7 +8,6 @@ comes beyond the limit takes its number, moves `pos` and `n`, and is not kept; a
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from core.domain.reaction import REACTIONS_KEPT, Reactions, applies, evolve
@@ -19,18 +18,9 @@ from schemas.events import Reacted
 from schemas.views import MessageView, ReactionsView, ReactionView
 
 LANE: Final = "reaction"
+TOLD: Final = ("id", "pos", "n", "emoji", "applied")
+"""The fields of a reaction that the facet keeps; `applied` says whether it changed what was on the message."""
 FAMILY: Final = events.TYPE_OF[Reacted].rpartition(".")[0]
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """One reaction that the facet keeps; `applied` says whether it changed what was on the message."""
-
-    id: str
-    pos: int
-    n: int
-    emoji: str
-    applied: bool
 
 
 def takes(event_type: str) -> bool:
@@ -38,15 +28,15 @@ def takes(event_type: str) -> bool:
     return upcast.topic_of(event_type) != topics.USER_ACTION or event_type.rpartition(".")[0] == FAMILY
 
 
-def told_in(facet: Facet | None, event_id: str) -> Told | None:
+def told_in(facet: Facet | None, event_id: str) -> Mapping[str, Any] | None:
     """Where this event stands in the facet, if it is kept there."""
     kept = () if facet is None else facet["told"]
-    return next((Told(*one) for one in kept if one[0] == event_id), None)
+    return next((dict(zip(TOLD, one, strict=True)) for one in kept if one[0] == event_id), None)
 
 
-def beyond(facet: Facet, position: int) -> bool:
+def beyond(facet: Facet | None, position: int) -> bool:
     """Whether a record that is not kept was folded all the same: it came when the facet was full."""
-    return position <= facet["pos"] and len(facet["told"]) >= REACTIONS_KEPT
+    return facet is not None and position <= facet["pos"] and len(facet["told"]) >= REACTIONS_KEPT
 
 
 def after(facet: Facet | None, fact: Fact, n: int) -> Facet:

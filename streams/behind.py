@@ -29,6 +29,11 @@ def untold(_model: str, _behind: int) -> None:
     """Nobody watches."""
 
 
+def left(stands: Offsets, goals: Offsets) -> int:
+    """How many offsets lie between where somebody stands and there."""
+    return sum(max(0, goal - stands.get(at, 0)) for at, goal in goals.items())
+
+
 async def passed(
     model: str, stands: Callable[[], Awaitable[Offsets]], ends: Callable[[], Awaitable[Offsets]], told: Told = untold
 ) -> Offsets:
@@ -39,7 +44,7 @@ async def passed(
     loop = asyncio.get_running_loop()
     goals = await ends()
     now, moved = await stands(), loop.time()
-    while behind := sum(max(0, end - now.get(at, 0)) for at, end in goals.items()):
+    while behind := left(now, goals):
         told(model, behind)
         await asyncio.sleep(POLL_S)
         before = now

@@ -29,6 +29,11 @@ class Batch:
         return Place(table, self.generation)
 
 
+def everything(event_type: str) -> bool:  # noqa: ARG001 - whatever it is
+    """What a processor takes that all events on its topics concern."""
+    return True
+
+
 class Processor(Protocol):
     """One read model's writer.
 

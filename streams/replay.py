@@ -86,7 +86,7 @@ class Replay:
 
     def left(self, until: Mapping[Partition, int]) -> int:
         """How many offsets lie between where it stands and there."""
-        return sum(max(0, end - self._worker.next.get(at, 0)) for at, end in until.items())
+        return behind.left(self._worker.next, until)
 
     async def to(self, until: Mapping[Partition, int]) -> None:
         """Read exactly up to these offsets. Raises `LogTruncated`."""

@@ -1,6 +1,19 @@
-"""Properties are not timed: a busy machine is no counterexample."""
+"""What tests of many rooms begin with. Properties are not timed: a busy machine is no counterexample."""
 
+from collections.abc import AsyncIterator
+
+import pytest
 from hypothesis import HealthCheck, settings
+
+from streams.log.memory import MemoryLog
 
 settings.register_profile("caas", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("caas")
+
+
+@pytest.fixture
+async def log() -> AsyncIterator[MemoryLog]:
+    log = MemoryLog()
+    await log.start()
+    yield log
+    await log.stop()

@@ -1,4 +1,6 @@
-"""Given a state, when a command comes, then events: the words in which decisions are tested."""
+"""Given a state, when a command comes, then events: the words in which decisions are tested, and messages to begin
+with.
+"""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -7,7 +9,8 @@ import pytest
 
 from core.domain import conversation, conversing, message
 from core.domain.decision import Context, Rejected
-from schemas import commands
+from schemas import commands, ids
+from schemas.events import MessageDeleted, MessageEdited, MessageSent
 
 TENANT = "acme"
 AT = "2026-11-20T09:30:00.000Z"
@@ -18,6 +21,32 @@ CORRELATION = "6f1d1f8a-0000-4000-8000-0000000000ff"
 def by(actor: str) -> Context:
     """The context in which someone asks."""
     return Context(tenant=TENANT, actor=actor, at=AT, correlation_id=CORRELATION)
+
+
+def sent(key: str = "k1", text: str = "hello", sender: str = "bob", reply_to: str | None = None) -> MessageSent:
+    return MessageSent(
+        tenant=TENANT,
+        at=AT,
+        conversation_id=ROOM,
+        message_id=ids.message_id(TENANT, ROOM, sender, key),
+        sender=sender,
+        client_msg_id=key,
+        text=text,
+        conversation_n=1,
+        reply_to=reply_to,
+    )
+
+
+def edited(of: MessageSent, text: str, editor: str | None = None) -> MessageEdited:
+    return MessageEdited(
+        tenant=TENANT, at=AT, conversation_id=ROOM, message_id=of.message_id, editor=editor or of.sender, text=text
+    )
+
+
+def deleted(of: MessageSent, by: str | None = None) -> MessageDeleted:
+    return MessageDeleted(
+        tenant=TENANT, at=AT, conversation_id=ROOM, message_id=of.message_id, deleted_by=by or of.sender
+    )
 
 
 @dataclass

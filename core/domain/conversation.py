@@ -112,10 +112,9 @@ def evolve(state: State, event: ConversationEvent) -> State:
     return replace(state, n=state.n + 1, **_changes(state, event))
 
 
-def applies(state: State, event: ConversationEvent) -> bool:
-    """Whether the event changes more than the count."""
-    after = evolve(state, event)
-    return after is not None and (state is None or replace(after, n=state.n) != state)
+def moved_on(before: State, after: State) -> bool:
+    """Whether what lies between these states changed more than the count."""
+    return after is not None and (before is None or replace(after, n=before.n) != before)
 
 
 def _changes(state: Conversation, event: ConversationEvent) -> dict[str, Any]:

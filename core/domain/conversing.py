@@ -1,13 +1,12 @@
 """What a command makes happen in a conversation, or why not: decided on a state that may be old, settled by the log."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Final, assert_never
 
 from msgspec import UNSET
 
 from core.domain import pin
-from core.domain.conversation import Conversation, State, entered, evolve
+from core.domain.conversation import Conversation, State, entered, evolve, moved_on
 from core.domain.decision import Context, Rejected, misfit
 from core.domain.message import Absent
 from core.domain.message import State as MessageState
@@ -119,7 +118,7 @@ def update(state: State, command: UpdateConversation, context: Context) -> list[
         avatar=command.avatar,
         metadata=command.metadata,
     )
-    return [event] if _after(conversation, event) != conversation else []
+    return [event] if moved_on(conversation, evolve(conversation, event)) else []
 
 
 def add(state: State, command: AddParticipants, context: Context, head: int) -> list[ConversationEvent]:
@@ -187,13 +186,12 @@ def cast(state: State, command: SetRole, context: Context) -> list[ConversationE
     after = _after(conversation, event)
     if keeps := next((user for user in event.roles if after.members[user].role != command.role), None):
         raise Rejected("last_owner", f"{keeps} is its last owner")
-    return [event] if after != conversation else []
+    return [event] if moved_on(conversation, after) else []
 
 
 def _after(conversation: Conversation, event: ConversationEvent) -> Conversation:
-    """The conversation after the event, if nothing comes in between; the event not counted."""
-    after = evolve(conversation, event)
-    return conversation if after is None else replace(after, n=conversation.n)
+    """The conversation after the event, if nothing comes in between."""
+    return evolve(conversation, event) or conversation
 
 
 def _managed(state: State, conversation_id: str, context: Context) -> Conversation:

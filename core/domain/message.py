@@ -129,6 +129,11 @@ def decide(
             assert_never(command)
 
 
+def id_of(command: SendMessage | ForwardMessage, context: Context) -> str:
+    """The id of the message that a command says."""
+    return ids.message_id(context.tenant, command.conversation_id, context.actor, command.client_msg_id)
+
+
 def send(answered: State, command: SendMessage, where: Conversation, context: Context) -> MessageSent:
     """Say it. A reply needs a message of the same conversation, deleted or not, also one from before the actor came."""
     content.check(command)
@@ -142,7 +147,7 @@ def send(answered: State, command: SendMessage, where: Conversation, context: Co
         tenant=context.tenant,
         at=context.at,
         conversation_id=command.conversation_id,
-        message_id=ids.message_id(context.tenant, command.conversation_id, context.actor, command.client_msg_id),
+        message_id=id_of(command, context),
         sender=context.actor,
         client_msg_id=command.client_msg_id,
         text=text,
@@ -169,7 +174,7 @@ def forward(
         tenant=context.tenant,
         at=context.at,
         conversation_id=command.conversation_id,
-        message_id=ids.message_id(context.tenant, command.conversation_id, context.actor, command.client_msg_id),
+        message_id=id_of(command, context),
         sender=context.actor,
         client_msg_id=command.client_msg_id,
         text=found.text,

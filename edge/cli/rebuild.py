@@ -3,6 +3,7 @@
 import argparse
 import functools
 import sys
+from collections.abc import Awaitable, Callable
 
 import msgspec
 
@@ -11,9 +12,14 @@ from core.settings import Settings
 from edge import compose
 from edge.cli import asking
 from edge.cli.progress import Bar
+from edge.compose import Adapters
 from edge.running import reading
 from projections.stores.memory import MemoryDocuments
 from streams.rebuild import Refused, Report, rebuild
+from streams.replay import Fold, Told
+
+Work = Callable[[Adapters, Fold, Health, Told], Awaitable[Report]]
+"""What is done to one read model."""
 
 
 def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -29,31 +35,36 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
 
 def run(args: argparse.Namespace) -> int:
     """0: switched; 1: refused or called off, and nothing changed."""
+
+    async def work(found: Adapters, fold: Fold, health: Health, progress: Told) -> Report:
+        return await rebuild(
+            fold,
+            found.log,
+            found.documents,
+            health,
+            scratch=MemoryDocuments(),
+            progress=progress,
+            accept=args.accept,
+            drop_too=found.index.drop if args.name == "search" else None,
+        )
+
+    return switched("rebuild", args, work)
+
+
+def switched(verb: str, args: argparse.Namespace, work: Work) -> int:
+    """Do this to a read model of the system that the settings name, print how it ended; the exit status, as above."""
     try:
-        report = asking.run(functools.partial(run_rebuild, asking.settings_of(args), args.name, args.accept))
+        report = asking.run(functools.partial(_worked, verb, asking.settings_of(args), args.name, work))
     except Refused as error:
-        return asking.fail("rebuild", error)
-    return told(report, as_json=args.json)
-
-
-def told(report: Report, *, as_json: bool) -> int:
-    """Print how it ended; the exit status."""
-    sys.stdout.write((msgspec.json.encode(report).decode() if as_json else str(report)) + "\n")
+        return asking.fail(verb, error)
+    sys.stdout.write((msgspec.json.encode(report).decode() if args.json else str(report)) + "\n")
     return 0 if report.outcome == "switched" else 1
 
 
-async def run_rebuild(settings: Settings, name: str, accept: str | None) -> Report:
-    """Rebuild one read model of the system that the settings name."""
+async def _worked(verb: str, settings: Settings, name: str, work: Work) -> Report:
     health = Health()
     async with reading(settings, health, "rebuild") as found:
-        with Bar(f"rebuild {name}", "records") as bar:
-            return await rebuild(
-                lambda documents: compose.processor(name, documents, found.index),
-                found.log,
-                found.documents,
-                health,
-                scratch=MemoryDocuments(),
-                progress=bar.show,
-                accept=accept,
-                drop_too=found.index.drop if name == "search" else None,
+        with Bar(f"{verb} {name}", "records") as bar:
+            return await work(
+                found, lambda documents: compose.processor(name, documents, found.index), health, bar.show
             )

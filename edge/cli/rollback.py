@@ -1,16 +1,14 @@
 """`caas rollback NAME`: switch a read model back to the generation before the live one, as safely as forth."""
 
 import argparse
-import functools
 
 from core.health import Health
-from core.settings import Settings
 from edge import compose
 from edge.cli import asking
-from edge.cli.progress import Bar
-from edge.cli.rebuild import told
-from edge.running import reading
-from streams.rebuild import Refused, Report, rollback
+from edge.cli.rebuild import switched
+from edge.compose import Adapters
+from streams.rebuild import Report, rollback
+from streams.replay import Fold, Told
 
 
 def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -25,22 +23,8 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
 
 def run(args: argparse.Namespace) -> int:
     """0: switched back; 1: refused or called off, and nothing changed."""
-    try:
-        report = asking.run(functools.partial(run_rollback, asking.settings_of(args), args.name))
-    except Refused as error:
-        return asking.fail("rollback", error)
-    return told(report, as_json=args.json)
 
+    async def work(found: Adapters, fold: Fold, health: Health, progress: Told) -> Report:
+        return await rollback(fold, found.log, found.documents, health, progress=progress)
 
-async def run_rollback(settings: Settings, name: str) -> Report:
-    """Roll one read model back in the system that the settings name."""
-    health = Health()
-    async with reading(settings, health, "rebuild") as found:
-        with Bar(f"rollback {name}", "records") as bar:
-            return await rollback(
-                lambda documents: compose.processor(name, documents, found.index),
-                found.log,
-                found.documents,
-                health,
-                progress=bar.show,
-            )
+    return switched("rollback", args, work)

@@ -9,6 +9,7 @@ from asyncio import Future
 from functools import partial
 from typing import Final
 
+from core.about import Acting
 from core.clock import Clock
 from core.domain.decision import Context, Rejected
 from core.handle import Append, Handler, Unchanged
@@ -19,7 +20,6 @@ from edge.socket.repeats import Repeats
 from edge.socket.session import Asked
 from edge.socket.visit import Visit
 from schemas import frames
-from schemas.commands import ConversationCommand, MessageCommand
 from schemas.envelope import Record
 from schemas.errors import Problem, problem
 
@@ -45,7 +45,7 @@ class Commands:
         self._health = health
         self._repeats = repeats or Repeats()
 
-    async def carry_out(self, visit: Visit, asked: Asked, command: MessageCommand | ConversationCommand) -> None:
+    async def carry_out(self, visit: Visit, asked: Asked, command: Acting) -> None:
         """Decide, in the order received; it returns when the append has begun, the answer comes when it is durable."""
         identity = visit.identity
         context = Context(identity.tenant, identity.user_id, self._clock.now(), asked.correlation_id)
@@ -56,9 +56,7 @@ class Commands:
         except Exception as error:  # noqa: BLE001 - whatever went wrong, the client is answered
             visit.answer(self.failed(error, asked))
 
-    async def _decide(
-        self, visit: Visit, asked: Asked, command: MessageCommand | ConversationCommand, context: Context
-    ) -> None:
+    async def _decide(self, visit: Visit, asked: Asked, command: Acting, context: Context) -> None:
         decision: Append | Unchanged | None = None
         if not asked.retry:
             decision = self._handler.at_once(command, context)
@@ -86,7 +84,7 @@ class Commands:
         self,
         visit: Visit,
         asked: Asked,
-        command: MessageCommand | ConversationCommand,
+        command: Acting,
         no: Rejected,
         context: Context,
     ) -> None:

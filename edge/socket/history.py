@@ -10,11 +10,12 @@ from typing import Final
 from core.domain.conversation import Conversation
 from core.domain.decision import Rejected, misfit
 from core.ports.documents import Row
-from core.ports.memberships import Memberships, NotReady
+from core.ports.memberships import Memberships
 from edge.auth.tokens import Identity
 from edge.socket import stays
 from edge.socket.fitting import fitting
 from edge.socket.lanes import Lanes
+from edge.socket.seeing import as_new_as
 from edge.socket.stays import Cut, Ranges
 from projections import messages
 from projections.reader import MessageReader
@@ -64,7 +65,7 @@ class History:
         while n < here.n:  # what was read may show that the view was old
             n, cut = here.n, _asked(stays.readable(here.members[who.user_id], head), asked)
             rows = [row for part in cut.ranges for row in await self._reader.part(asked.conversation_id, part)]
-            here = await self._as_new_as(here, rows)
+            here = await self._seeing(here, rows)
             shown = [view for row in rows if (view := messages.view(row)) is not None]
         fits = fitting(shown, _anchor(shown, asked))
         return Messages(
@@ -82,7 +83,7 @@ class History:
         while n < here.n:
             n = here.n
             rows = await self._answers(root, stays.readable(here.members[who.user_id], head), asked)
-            here = await self._as_new_as(here, rows)
+            here = await self._seeing(here, rows)
         shown = [view for row in rows[: asked.limit] if (view := messages.view(row)) is not None]
         reads = here.members[who.user_id].reads(root.seq)
         if not (reads or shown or asked.after):
@@ -109,7 +110,7 @@ class History:
             row = (await self._reader.rows([message_id])).get(message_id)
             view = None if row is None else messages.view(row)
             if row is not None and view is not None and view.conversation_id == conversation_id:
-                here = await self._as_new_as(here, [row])
+                here = await self._seeing(here, [row])
                 if hidden or here.members[who.user_id].reads(view.seq):
                     return row, view, here
             if not proved:
@@ -120,16 +121,10 @@ class History:
     async def _head(self, conversation_id: str) -> int:
         return (await self._lanes.heads([conversation_id]))[conversation_id]["sent"]
 
-    async def _as_new_as(self, here: Conversation, rows: Sequence[Row]) -> Conversation:
+    async def _seeing(self, here: Conversation, rows: Sequence[Row]) -> Conversation:
         """A view that knows who may read these rows. Raises `NotReady`."""
-        n = max((row["sent"].get("conversation_n", 0) for row in rows), default=0)
-        if n <= here.n:
-            return here
-        await self._memberships.wait_for(here.conversation_id, n)
-        newer = self._memberships.get(here.conversation_id)
-        if newer is None or newer.n < n:
-            raise NotReady("the view of who may read this is behind")
-        return newer
+        newest = max((row["sent"].get("conversation_n", 0) for row in rows), default=0)
+        return await as_new_as(self._memberships, here, newest)
 
 
 def _missing(message_id: str) -> Rejected:

@@ -3,8 +3,8 @@
 from typing import Final
 
 from edge.socket.lanes import Lanes
+from projections.conversations import LANE as CHANGES
 
-CHANGES: Final = "conversation"
 REMOVED: Final = "participants-removed"
 PAGE: Final = 100
 

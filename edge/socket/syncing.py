@@ -4,22 +4,22 @@ Heads are read before rows, so the vector that is answered never says more than 
 read: where they do not suffice it answers `complete: false` and how far it came, and the client asks on from there.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from core.domain.conversation import Conversation
-from core.ports.memberships import Memberships, NotReady
-from edge.socket.lanes import Heads, Lanes, Told
+from core.ports.memberships import Memberships
+from edge.socket.lanes import Heads, Lanes
 from edge.socket.leaving import left_at
+from edge.socket.seeing import as_new_as
 from edge.socket.visit import Visit
+from projections.conversations import LANE as CHANGES
 from schemas.bounds import SYNC_ROWS
 from schemas.commands import Sync
 from schemas.frames import LANES
 from schemas.topics import CONVERSATION_UPDATED, partition_of
 
 PAGE: Final = 100
-CHANGES: Final = "conversation"
 TELLING: Final = (CHANGES, "sent", "edited", "deleted", "reaction")
 """First who is in it, then what was said, then what became of it."""
 
@@ -113,7 +113,8 @@ class Syncing:
             await telling.visit.ready()
             limit = min(PAGE, telling.rows)
             told = await self._lanes.told(view.conversation_id, lane, at, goal, limit)
-            view = await self._as_new_as(view, told)
+            newest = max((one.conversation_n for one in told), default=0)
+            view = await as_new_as(self._memberships, view, newest)
             member = view.members[telling.visit.identity.user_id]
             for one in told:
                 if one.frame and (lane == CHANGES or member.reads(one.seq)):
@@ -121,14 +122,3 @@ class Syncing:
             telling.rows -= max(1, len(told))
             at = told[-1].n if len(told) == limit else goal
         return goal
-
-    async def _as_new_as(self, view: Conversation, told: Sequence[Told]) -> Conversation:
-        """A view that knows who may read these rows. Raises `NotReady`."""
-        n = max((one.conversation_n for one in told), default=0)
-        if n <= view.n:
-            return view
-        await self._memberships.wait_for(view.conversation_id, n)
-        newer = self._memberships.get(view.conversation_id)
-        if newer is None or newer.n < n:
-            raise NotReady("the view of who may read this is behind")
-        return newer

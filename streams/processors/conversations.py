@@ -12,7 +12,7 @@ from schemas import frames, topics
 from schemas.events import MessagePinned, MessageUnpinned, ParticipantsAdded, ParticipantsRemoved, RolesChanged
 from schemas.frames import Push
 from schemas.views import ReceiptView
-from streams.processor import Batch
+from streams.processor import Batch, everything
 from streams.processors.derived import conflict_push, conflict_record
 
 
@@ -22,14 +22,11 @@ class Conversations:
     name: Final = conversations.MODEL
     version: Final = 2
     topics: Final = (topics.CONVERSATION_UPDATED,)
+    takes: Final = staticmethod(everything)
     tables: Final = (conversations.ROWS, conversations.PARTICIPANTS, conversations.CHANGES, conversations.HEADS)
 
     def __init__(self, documents: Documents) -> None:
         self._documents = documents
-
-    def takes(self, event_type: str) -> bool:  # noqa: ARG002 - all that its topics hold
-        """Everything."""
-        return True
 
     async def prepare(self, generation: int) -> None:
         """Make this generation's tables."""

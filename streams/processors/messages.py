@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Final
 
-from core.domain import message
 from core.ports.documents import Changes, Documents, Place, Row
 from core.ports.effects import Effects
 from projections import messages, reactions
@@ -27,14 +26,11 @@ class Messages:
     name: Final = messages.MODEL
     version: Final = 1
     topics: Final = tuple(messages.LANE_OF)
+    takes: Final = staticmethod(reactions.takes)
     tables: Final = (messages.ROWS, messages.HEADS)
 
     def __init__(self, documents: Documents) -> None:
         self._documents = documents
-
-    def takes(self, event_type: str) -> bool:
-        """All but what else users do."""
-        return reactions.takes(event_type)
 
     async def prepare(self, generation: int) -> None:
         """Make this generation's tables."""
@@ -68,7 +64,7 @@ def effects(numbered: Sequence[Numbered], now: dict[str, Row], generation: int) 
             logged.append(conflict_record(one.fact, messages.MODEL, command_of(one), one.row_id))
             hints.append(conflict_push(one.fact, messages.MODEL, generation, message_id=one.row_id))
         elif view is not None:
-            logged.append(_persisted(one, row, view.seq))
+            logged.append(_persisted(one, row, view))
             if not one.repeat:
                 hints.append(_pushed(one, row, view, generation))
     return Effects(logged, hints)
@@ -100,7 +96,7 @@ def _pushed(one: Numbered, row: Row, view: MessageView, generation: int) -> Push
     )
 
 
-def _persisted(one: Numbered, row: Row, seq: int) -> Record:
+def _persisted(one: Numbered, row: Row, view: MessageView) -> Record:
     fact = one.fact
     event = MessageDelivered(
         tenant=fact.envelope.tenant,
@@ -108,15 +104,15 @@ def _persisted(one: Numbered, row: Row, seq: int) -> Record:
         conversation_id=fact.envelope.subject,
         message_id=one.row_id,
         sender=fact.envelope.actor,
-        seq=seq,
+        seq=view.seq,
         stage="persisted",
         lane=one.lane,
-        applied=applied(one, row),
+        applied=applied(one, row, view),
     )
     return record_of(event, fact, messages.MODEL, "persisted")
 
 
-def applied(one: Numbered, row: Row) -> bool:
+def applied(one: Numbered, row: Row, view: MessageView) -> bool:
     """Whether the merge heeds this fact: an edit by the author before the deletion, the first deletion, a reaction
     that changed what was on the message.
     """
@@ -127,8 +123,7 @@ def applied(one: Numbered, row: Row) -> bool:
     if one.lane == "deleted":
         first: str = row["deleted"]["versions"][0]["id"]
         return first == one.fact.envelope.id
-    state = messages.state_of(row)
     if one.lane == reactions.LANE:
-        told = reactions.told_in(row.get(one.lane), one.fact.envelope.id)
-        return told is not None and told.applied and not isinstance(state, message.Deleted)
-    return isinstance(state, message.Live) and state.sender == one.fact.envelope.actor
+        told = messages.told_in(row.get(one.lane), one.lane, one.fact.envelope.id)
+        return told is not None and told["applied"] and not view.deleted
+    return not (view.deleted or view.unreadable) and view.sender == one.fact.envelope.actor

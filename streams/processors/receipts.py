@@ -9,7 +9,7 @@ from projections.facts import Fact
 from schemas import frames, topics
 from schemas.events import MessageDelivered
 from schemas.frames import Push
-from streams.processor import Batch
+from streams.processor import Batch, everything
 
 
 class Receipts:
@@ -18,14 +18,11 @@ class Receipts:
     name: Final = receipts.MODEL
     version: Final = 1
     topics: Final = (topics.MESSAGE_DELIVERED,)
+    takes: Final = staticmethod(everything)
     tables: Final = (receipts.ROWS,)
 
     def __init__(self, documents: Documents) -> None:
         self._documents = documents
-
-    def takes(self, event_type: str) -> bool:  # noqa: ARG002 - all that its topics hold
-        """Everything."""
-        return True
 
     async def prepare(self, generation: int) -> None:
         """Make this generation's table."""

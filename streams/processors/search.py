@@ -6,7 +6,7 @@ from core.ports.documents import Changes, Documents, Place
 from core.ports.effects import Effects
 from core.ports.search_index import SearchIndex
 from projections import messages, search_docs
-from streams.processor import Batch
+from streams.processor import Batch, everything
 
 
 class Search:
@@ -15,15 +15,12 @@ class Search:
     name: Final = search_docs.MODEL
     version: Final = 1
     topics: Final = tuple(messages.CONTENT_LANE_OF)
+    takes: Final = staticmethod(everything)
     tables: Final = (search_docs.ROWS,)
 
     def __init__(self, documents: Documents, index: SearchIndex) -> None:
         self._documents = documents
         self._index = index
-
-    def takes(self, event_type: str) -> bool:  # noqa: ARG002 - all that its topics hold
-        """Everything."""
-        return True
 
     async def prepare(self, generation: int) -> None:
         """Make this generation's table and index."""

@@ -7,8 +7,8 @@ from edge.transcript import transcript
 from projections import conversations, messages
 from projections.stores.memory import MemoryDocuments
 from schemas import topics
-from tests.given import AT, ROOM, TENANT
-from tests.projections.given import deleted, edited, fact, sent
+from tests.given import AT, ROOM, TENANT, deleted, edited, sent
+from tests.projections.given import fact
 
 SENT, EDITED, DELETED = topics.MESSAGE_SENT, topics.MESSAGE_EDITED, topics.MESSAGE_DELETED
 

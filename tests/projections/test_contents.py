@@ -13,8 +13,8 @@ from schemas import ids
 from schemas.events import Attachment, MessageSent, Origin
 from schemas.topics import MESSAGE_DELETED, MESSAGE_EDITED, MESSAGE_SENT
 from schemas.views import MessageView
-from tests.given import AT, ROOM, TENANT
-from tests.projections.given import deleted, edited, fact, sent, unreadable
+from tests.given import AT, ROOM, TENANT, deleted, edited, sent
+from tests.projections.given import fact, unreadable
 from tests.projections.test_messages import Store
 
 HERE = Origin(conversation_id=ROOM, message_id=ROOM, sender="cy", at=AT)

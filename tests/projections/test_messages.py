@@ -11,8 +11,8 @@ from core.ports.documents import Write
 from projections import messages
 from projections.facts import Fact, Heads, Inconsistent
 from schemas.topics import MESSAGE_DELETED, MESSAGE_EDITED, MESSAGE_SENT
-from tests.given import ROOM
-from tests.projections.given import deleted, edited, fact, sent, unreadable
+from tests.given import ROOM, deleted, edited, sent
+from tests.projections.given import fact, unreadable
 
 HELLO = sent("k1", "hello")
 AGAIN = sent("k2", "again")
@@ -153,10 +153,12 @@ GONE = [
 ]
 
 
-@for_all(st.data())
-def test_topics_in_any_interleaving_and_any_cutting_give_the_same_rows(data: st.DataObject) -> None:
-    queues = [list(SENT), list(EDIT), list(GONE)]
-    store, batch = Store(), []
+def interleaved(data: st.DataObject, *topics: Sequence[Fact]) -> tuple[Store, Store]:
+    """These topics read in any interleaving and cut into any batches, some of them twice or without their heads; and
+    read one after the other.
+    """
+    queues = [list(topic) for topic in topics]
+    store, batch = Store(), list[Fact]()
     while any(queues):
         batch.append(data.draw(st.sampled_from([queue for queue in queues if queue])).pop(0))
         if data.draw(st.booleans()):
@@ -166,6 +168,12 @@ def test_topics_in_any_interleaving_and_any_cutting_give_the_same_rows(data: st.
             batch = batch if kept else []
     store.fold(*batch)
     whole = Store()
-    whole.fold(*SENT, *EDIT, *GONE)
+    whole.fold(*(fact for topic in topics for fact in topic))
+    return store, whole
+
+
+@for_all(st.data())
+def test_topics_in_any_interleaving_and_any_cutting_give_the_same_rows(data: st.DataObject) -> None:
+    store, whole = interleaved(data, SENT, EDIT, GONE)
     assert store.rows == whole.rows
     assert store.heads == whole.heads

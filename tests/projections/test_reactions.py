@@ -13,9 +13,9 @@ from projections.messages import Numbered
 from schemas.events import MessageSent, Reacted
 from schemas.topics import MESSAGE_DELETED, MESSAGE_SENT, USER_ACTION
 from schemas.views import MessageView, ReactionsView
-from tests.given import AT, ROOM, TENANT
-from tests.projections.given import deleted, fact, sent, unreadable
-from tests.projections.test_messages import Store
+from tests.given import AT, ROOM, TENANT, deleted, sent
+from tests.projections.given import fact, unreadable
+from tests.projections.test_messages import Store, interleaved
 
 HELLO = sent("k1", "hello")
 AGAIN = sent("k2", "again")
@@ -132,7 +132,7 @@ def test_what_says_what_is_so_already_is_numbered_and_not_applied() -> None:
     store.fold(reacted(0, "ann"), reacted(1, "ann"), reacted(2, "bob", on=False))
     facet = store.rows[HELLO.message_id]["reaction"]
     told = [reactions.told_in(facet, f"r{n}") for n in range(3)]
-    assert [(one.n, one.applied) for one in told if one is not None] == [(1, True), (2, False), (3, False)]
+    assert [(one["n"], one["applied"]) for one in told if one is not None] == [(1, True), (2, False), (3, False)]
 
 
 def test_one_emoji_too_many_is_numbered_and_not_shown() -> None:
@@ -218,18 +218,7 @@ DONE = [
 
 @for_all(st.data())
 def test_topics_in_any_interleaving_and_any_cutting_give_the_same_rows(data: st.DataObject) -> None:
-    queues: list[list[Fact]] = [list(SENT), list(DONE)]
-    store, batch = Store(), list[Fact]()
-    while any(queues):
-        batch.append(data.draw(st.sampled_from([queue for queue in queues if queue])).pop(0))
-        if data.draw(st.booleans()):
-            store.fold(*batch, lose_heads=data.draw(st.booleans()))
-            kept = data.draw(st.booleans())
-            store.fold(*batch)
-            batch = batch if kept else []
-    store.fold(*batch)
-    whole = Store()
-    whole.fold(*SENT, *DONE)
+    store, whole = interleaved(data, SENT, DONE)
     assert store.rows == whole.rows
     assert store.heads == whole.heads
 

@@ -1,7 +1,5 @@
 """A no about messages waits for what was said of them; one about reactions waits for these as well."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from core.domain import message
@@ -28,14 +26,6 @@ REACTED = encoded(
     "r1",
     "bob",
 )
-
-
-@pytest.fixture
-async def log() -> AsyncIterator[MemoryLog]:
-    log = MemoryLog()
-    await log.start()
-    yield log
-    await log.stop()
 
 
 async def test_a_proof_waits_for_reactions_only_where_they_matter(

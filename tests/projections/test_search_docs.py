@@ -5,8 +5,8 @@ from msgspec import structs
 from projections import search_docs
 from schemas.events import Attachment
 from schemas.topics import MESSAGE_DELETED, MESSAGE_EDITED, MESSAGE_SENT
-from tests.given import ROOM
-from tests.projections.given import deleted, edited, fact, sent
+from tests.given import ROOM, deleted, edited, sent
+from tests.projections.given import fact
 
 HELLO = sent()
 

@@ -83,14 +83,6 @@ async def nodes() -> AsyncIterator[Nodes]:
         task.cancel()
 
 
-@pytest.fixture
-async def log() -> AsyncIterator[MemoryLog]:
-    log = MemoryLog()
-    await log.start()
-    yield log
-    await log.stop()
-
-
 async def test_logged_records_are_in_the_log_in_their_order_when_it_returns(log: MemoryLog, nodes: Nodes) -> None:
     emitter = LiveEmitter(log, nodes.bus, nodes.presence, Health(), "messages")
     records = [said("room", n) for n in range(5)]

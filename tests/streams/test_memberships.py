@@ -1,8 +1,7 @@
 """A node's view of who is in what."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Iterable
 
 import pytest
 
@@ -18,26 +17,8 @@ from streams import memberships
 from streams.log.memory import MemoryLog
 from streams.memberships import MembershipTail
 from tests.eventually import eventually
+from tests.streams.memberships import tailing
 from tests.streams.world import TENANT, joined, opened, said, titled
-
-
-@pytest.fixture
-async def log() -> AsyncIterator[MemoryLog]:
-    log = MemoryLog()
-    await log.start()
-    yield log
-    await log.stop()
-
-
-@asynccontextmanager
-async def tailing(log: MemoryLog, health: Health | None = None) -> AsyncIterator[MembershipTail]:
-    tail = MembershipTail(log, MemoryDocuments(), health or Health())
-    task = asyncio.create_task(tail.run(), name="tail")
-    try:
-        yield tail
-    finally:
-        task.cancel()
-        await asyncio.wait([task])
 
 
 async def append(log: MemoryLog, *records: Record) -> None:
@@ -46,7 +27,7 @@ async def append(log: MemoryLog, *records: Record) -> None:
 
 async def test_it_folds_what_was_and_what_comes(log: MemoryLog) -> None:
     await append(log, opened("room", "bob"))
-    async with tailing(log) as tail:
+    async with tailing(log, MemoryDocuments()) as tail:
         assert await tail.wait_for("room", 1)
         await append(log, joined("room", "cid", 4))
         assert await tail.wait_for("room", 2)
@@ -59,7 +40,7 @@ async def test_it_folds_what_was_and_what_comes(log: MemoryLog) -> None:
 
 async def test_a_record_that_is_told_again_counts_once(log: MemoryLog) -> None:
     await append(log, opened("room"), titled("room", "a"), titled("room", "a"), titled("room", "b"))
-    async with tailing(log) as tail:
+    async with tailing(log, MemoryDocuments()) as tail:
         assert await tail.wait_for("room", 3)
         await tail.prove("room")
         room = tail.get("room")
@@ -75,7 +56,7 @@ async def test_unreadable_records_count_and_foreign_ones_do_not(log: MemoryLog) 
         Record(CONVERSATION_UPDATED, b"room", b"{}"),
         titled("room", "b"),
     )
-    async with tailing(log) as tail:
+    async with tailing(log, MemoryDocuments()) as tail:
         await tail.prove("room")
         room = tail.get("room")
         assert room is not None and (room.n, room.title) == (3, "b")
@@ -87,7 +68,7 @@ async def test_changes_are_told_in_their_order_with_the_state_after_them(log: Me
     def on_change(event: ConversationEvent, state: Conversation) -> None:
         told.append((type(event).__name__, state.n))
 
-    async with tailing(log) as tail:
+    async with tailing(log, MemoryDocuments()) as tail:
         tail.on_change = on_change
         await append(log, opened("room"), joined("room", "bob"), titled("room", "a"))
         assert await tail.wait_for("room", 3)
@@ -95,12 +76,12 @@ async def test_changes_are_told_in_their_order_with_the_state_after_them(log: Me
 
 
 async def test_waiting_for_what_does_not_come_says_so(log: MemoryLog) -> None:
-    async with tailing(log) as tail:
+    async with tailing(log, MemoryDocuments()) as tail:
         assert await tail.wait_for("room", 1, timeout_s=0.05) is False
 
 
 async def test_a_proof_has_read_everything_that_was_in_the_log_when_it_was_asked(log: MemoryLog) -> None:
-    async with tailing(log) as tail:
+    async with tailing(log, MemoryDocuments()) as tail:
         for n in range(20):
             await append(log, opened(f"room {n}"))
             await tail.prove(f"room {n}")
@@ -117,7 +98,7 @@ async def test_without_a_tail_nothing_is_proved(log: MemoryLog, monkeypatch: pyt
 async def test_it_is_fresh_once_it_has_passed_the_end(log: MemoryLog) -> None:
     health = Health()
     await append(log, opened("room"))
-    async with tailing(log, health) as tail:
+    async with tailing(log, MemoryDocuments(), health) as tail:
         assert not tail.fresh
         await eventually(lambda: tail.fresh)
         assert health.ready
@@ -126,52 +107,41 @@ async def test_it_is_fresh_once_it_has_passed_the_end(log: MemoryLog) -> None:
 class SilentLog(MemoryLog):
     """Stops saying where it ends."""
 
-    silent = False
+    away = False
 
     async def ends(self, places: Iterable[Partition]) -> dict[Partition, int]:
-        if self.silent:
+        if self.away:
             raise Unavailable("no answer")
         return await super().ends(places)
-
-
-async def test_a_view_that_falls_behind_is_not_fresh_and_readiness_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memberships, "STALE_S", 0.2)
-    monkeypatch.setattr(memberships, "LOOK_S", 0.05)
-    log, health = SilentLog(), Health()
-    await log.start()
-    async with tailing(log, health) as tail:
-        await eventually(lambda: tail.fresh)
-        log.silent = True
-        await eventually(lambda: not tail.fresh)
-        assert "memberships" in health.waiting
-        log.silent = False
-        await eventually(lambda: tail.fresh)
-        assert health.ready
 
 
 class FrozenLog(MemoryLog):
     """Does not answer at all."""
 
-    frozen = False
+    away = False
 
     async def ends(self, places: Iterable[Partition]) -> dict[Partition, int]:
-        if self.frozen:
+        if self.away:
             await asyncio.Event().wait()
         return await super().ends(places)
 
 
-async def test_a_log_that_does_not_answer_makes_the_view_stale_too(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("kind", [SilentLog, FrozenLog])
+async def test_a_view_that_falls_behind_is_not_fresh_and_readiness_says_so(
+    monkeypatch: pytest.MonkeyPatch, kind: type[SilentLog | FrozenLog]
+) -> None:
     monkeypatch.setattr(memberships, "STALE_S", 0.2)
     monkeypatch.setattr(memberships, "LOOK_S", 0.05)
-    log, health = FrozenLog(), Health()
+    log, health = kind(), Health()
     await log.start()
-    async with tailing(log, health) as tail:
+    async with tailing(log, MemoryDocuments(), health) as tail:
         await eventually(lambda: tail.fresh)
-        log.frozen = True
+        log.away = True
         await eventually(lambda: not tail.fresh)
         assert "memberships" in health.waiting
-        log.frozen = False
+        log.away = False
         await eventually(lambda: tail.fresh)
+        assert health.ready
 
 
 class ShortTopic(MemoryLog):
@@ -189,7 +159,7 @@ async def test_a_topic_without_its_beginning_is_refused_where_no_read_model_has_
 
 
 async def test_messages_are_none_of_its_business(log: MemoryLog) -> None:
-    async with tailing(log) as tail:
+    async with tailing(log, MemoryDocuments()) as tail:
         await append(log, said("room", 1), opened("room"))
         await tail.prove("room")
         room = tail.get("room")

@@ -3,7 +3,7 @@
 from hypothesis import given as for_all
 from hypothesis import strategies as st
 
-from core.domain.conversation import PINS, Conversation, Interval, applies, evolve
+from core.domain.conversation import PINS, Conversation, Interval, State, evolve, moved_on
 from schemas.events import (
     ConversationChanged,
     ConversationCreated,
@@ -16,6 +16,10 @@ from schemas.events import (
     RolesChanged,
 )
 from tests.given import AT, ROOM, TENANT
+
+
+def applies(state: State, event: ConversationEvent) -> bool:
+    return moved_on(state, evolve(state, event))
 
 
 def created(**more: object) -> ConversationCreated:

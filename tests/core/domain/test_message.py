@@ -15,20 +15,11 @@ from schemas.bounds import MENTIONS, METADATA_BYTES
 from schemas.commands import Attached, DeleteMessage, EditMessage, SendMessage
 from schemas.events import Attachment, MessageDeleted, MessageEdited, MessageSent
 from tests.core.domain.test_conversation import added, created, fold, removed
-from tests.given import AT, ROOM, TENANT, Given
+from tests.given import AT, ROOM, TENANT, Given, sent
 
 ID = ids.message_id(TENANT, ROOM, "bob", "k1")
 OTHER = ids.message_id(TENANT, ROOM, "bob", "k0")
-SENT = MessageSent(
-    tenant=TENANT,
-    at=AT,
-    conversation_id=ROOM,
-    message_id=ID,
-    sender="bob",
-    client_msg_id="k1",
-    text="hello",
-    conversation_n=1,
-)
+SENT = sent()
 
 
 def edited(text: str, editor: str = "bob") -> MessageEdited:

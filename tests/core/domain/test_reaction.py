@@ -9,24 +9,13 @@ from core.domain.conversation import Conversation, Interval, Member
 from core.domain.decision import Rejected
 from core.domain.reaction import EMOJI_AT_ONCE, REACTIONS_KEPT, ReactionCommand, Reactions, Target, applies, evolve
 from schemas.commands import AddReaction, RemoveReaction
-from schemas.events import MessageDeleted, MessageSent, Reacted
-from tests.given import AT, ROOM, TENANT, by
+from schemas.events import Reacted
+from tests.given import AT, ROOM, TENANT, by, deleted, sent
 
-MESSAGE = "6f1d1f8a-0000-5000-8000-00000000000a"
-SENT = MessageSent(
-    tenant=TENANT,
-    at=AT,
-    conversation_id=ROOM,
-    message_id=MESSAGE,
-    sender="bob",
-    client_msg_id="k1",
-    text="hello",
-    conversation_n=1,
-)
+SENT = sent()
+MESSAGE = SENT.message_id
 LIVE = message.evolve(message.Absent(), SENT, 4)
-GONE = message.evolve(
-    LIVE, MessageDeleted(tenant=TENANT, at=AT, conversation_id=ROOM, message_id=MESSAGE, deleted_by="bob")
-)
+GONE = message.evolve(LIVE, deleted(SENT))
 HERE = Conversation(
     TENANT,
     ROOM,

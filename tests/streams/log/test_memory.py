@@ -1,5 +1,4 @@
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -8,14 +7,6 @@ from schemas.envelope import Record
 from schemas.topics import MESSAGE_SENT, Partition
 from streams.log.memory import Held, MemoryLog
 from tests.contracts.event_log import EventLogContract, fresh_key, record
-
-
-@pytest.fixture
-async def log() -> AsyncIterator[MemoryLog]:
-    log = MemoryLog()
-    await log.start()
-    yield log
-    await log.stop()
 
 
 class TestMemoryLog(EventLogContract):
