@@ -1,20 +1,18 @@
 """What a command answers when it is accepted, and a query when it is answered: the data of an `ack` or `synced`."""
 
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
 
-from schemas import commands
+from schemas import commands, queries, signals
+from schemas.asking import Level
 from schemas.commands import Command
 from schemas.frames import Lane
-from schemas.views import ConversationView, MessageView, VersionView
-
-Level = Literal["accepted", "persisted"]
-"""`accepted`: it is in the log, durable. `persisted`: it was there before, in the read model too; nothing was added."""
+from schemas.views import ConversationView, MessageView, PresenceView, VersionView
 
 
 class MessageAccepted(msgspec.Struct, frozen=True, kw_only=True):
-    """The message that a command said, edited or withdrew."""
+    """The message that a command said, edited or withdrew; `persisted` also where nothing had to be added."""
 
     message_id: str
     level: Level
@@ -68,11 +66,23 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     messages: list[MessageView]
 
 
+class Presences(msgspec.Struct, frozen=True, kw_only=True):
+    """How these people are there."""
+
+    presences: list[PresenceView]
+
+
 class Synced(msgspec.Struct, frozen=True, kw_only=True):
-    """The end of a sync: where the client stands now; where it is not `complete`, it asks again from there."""
+    """The end of a sync: where the client stands now; where it is not `complete`, it asks again from there.
+
+    `user` is the position in its own lane, where it asked for that. What `reset` names the client must forget and
+    ask for anew, without positions: these say more than there is, as after a restore. `user` there is its own lane.
+    """
 
     complete: bool
     positions: dict[str, dict[Lane, int]]
+    user: int | None = None
+    reset: list[str] = []
 
 
 Answer = (
@@ -83,6 +93,8 @@ Answer = (
     | ConversationAccepted
     | ConversationView
     | Conversations
+    | PresenceView
+    | Presences
     | Found
     | Synced
 )
@@ -94,9 +106,21 @@ ANSWER_OF: Final[dict[type[Command], type[Answer]]] = {
     commands.ForwardMessage: MessageAccepted,
     commands.AddReaction: MessageAccepted,
     commands.RemoveReaction: MessageAccepted,
-    commands.GetMessage: MessageFound,
-    commands.History: Messages,
-    commands.Thread: ThreadFound,
+    commands.HideMessage: MessageAccepted,
+    commands.ReadMessages: ConversationAccepted,
+    signals.DeliveredMessages: ConversationAccepted,
+    commands.MuteConversation: ConversationAccepted,
+    commands.UnmuteConversation: ConversationAccepted,
+    commands.ArchiveConversation: ConversationAccepted,
+    commands.UnarchiveConversation: ConversationAccepted,
+    signals.StartTyping: ConversationAccepted,
+    signals.StopTyping: ConversationAccepted,
+    signals.SetPresence: PresenceView,
+    queries.GetPresence: Presences,
+    signals.SubscribePresence: Presences,
+    queries.GetMessage: MessageFound,
+    queries.History: Messages,
+    queries.Thread: ThreadFound,
     commands.PinMessage: ConversationAccepted,
     commands.UnpinMessage: ConversationAccepted,
     commands.UpdateConversation: ConversationAccepted,
@@ -105,8 +129,8 @@ ANSWER_OF: Final[dict[type[Command], type[Answer]]] = {
     commands.AddParticipants: ConversationAccepted,
     commands.RemoveParticipants: ConversationAccepted,
     commands.LeaveConversation: ConversationAccepted,
-    commands.GetConversation: ConversationView,
-    commands.ListConversations: Conversations,
-    commands.Sync: Synced,
-    commands.SearchMessages: Found,
+    queries.GetConversation: ConversationView,
+    queries.ListConversations: Conversations,
+    queries.Sync: Synced,
+    queries.SearchMessages: Found,
 }

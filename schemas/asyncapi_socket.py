@@ -9,10 +9,18 @@ from schemas.asyncapi_log import ASYNCAPI, VERSION
 from schemas.bounds import Uuid
 from schemas.commands import COMMANDS, NAME_OF, Command
 from schemas.errors import CLOSES, ERRORS, CloseCode, Problem
-from schemas.frames import LANES, PUSH_OF_LANE, SUBPROTOCOL, Hello
+from schemas.frames import PUSH_OF_LANE, PUSH_OF_USER, SUBPROTOCOL, USER, Hello
 from schemas.json_schema import Schema
 from schemas.request import FrameId
-from schemas.views import ChangeView, MessageView, ReactionsView, ReceiptView
+from schemas.views import (
+    ChangeView,
+    InboxView,
+    MessageView,
+    PresenceView,
+    ReactionsView,
+    ReceiptView,
+    TypingView,
+)
 
 PATH: Final = "/socket"
 PUSHES: Final[dict[str, type]] = {
@@ -22,6 +30,9 @@ PUSHES: Final[dict[str, type]] = {
     "message:deleted": MessageView,
     "reaction:changed": ReactionsView,
     "conversation:updated": ChangeView,
+    PUSH_OF_USER: InboxView,
+    "presence": PresenceView,
+    "typing": TypingView,
     "receipt": ReceiptView,
 }
 """What a node sends unasked, with a struct as its data; `going-away` and `error` have shapes of their own."""
@@ -119,7 +130,7 @@ def _replying(name: str, data: Schema) -> Schema:
 
 def _pushing(name: str, data: Schema) -> Schema:
     """A node's frame that answers none; one of a lane has its number there."""
-    lane = next((lane for lane in LANES if PUSH_OF_LANE[lane] == name), None)
+    lane = next((lane for lane, kind in {**PUSH_OF_LANE, USER: PUSH_OF_USER}.items() if kind == name), None)
     place: dict[str, Schema] = {} if lane is None else {"lane": {"const": lane}, "n": {"type": "integer", "minimum": 1}}
     return json_schema.record(["type", "data", *place], type={"const": name}, data=data, correlation_id=_TEXT, **place)
 

@@ -10,6 +10,9 @@ IN_FLIGHT: Final = 64
 COMMANDS_PER_S: Final = 100
 COMMANDS_BURST: Final = 100
 """How fast one connection is read, unless a node is set otherwise."""
+USER_COMMANDS_PER_S: Final = 200
+USER_COMMANDS_BURST: Final = 400
+"""How many commands of one user are carried out, over all connections and nodes, unless these are set otherwise."""
 MEMBERS_PER_COMMAND: Final = 500
 SYNC_ROWS: Final = 1_000
 METADATA_BYTES: Final = 4_096
@@ -17,6 +20,8 @@ METADATA_BYTES: Final = 4_096
 CIPHERTEXT_CHARS: Final = 40_000
 ATTACHMENTS: Final = 10
 MENTIONS: Final = 50
+USERS_AT_ONCE: Final = 100
+"""Of so many people at once presence is asked, or listened to."""
 
 Uuid = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z")]
 Key = Annotated[str, Meta(min_length=1, max_length=128)]
@@ -27,4 +32,7 @@ Page = Annotated[int, Meta(ge=1, le=200)]
 Number = Annotated[int, Meta(ge=0, le=2**53)]
 Ciphertext = Annotated[str, Meta(min_length=1, max_length=CIPHERTEXT_CHARS)]
 Emoji = Annotated[str, Meta(min_length=1, max_length=64)]
+Time = Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z\Z")]
+"""UTC with milliseconds, as all times here are."""
+Users = Annotated[list[UserId], Meta(max_length=USERS_AT_ONCE)]
 Members = Annotated[list[UserId], Meta(min_length=1, max_length=MEMBERS_PER_COMMAND)]

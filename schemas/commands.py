@@ -5,6 +5,7 @@ from typing import Annotated, Any, Final
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from schemas.asking import Ask, Level
 from schemas.bounds import (
     ATTACHMENTS,
     MEMBERS_PER_COMMAND,
@@ -14,17 +15,25 @@ from schemas.bounds import (
     Key,
     Members,
     Number,
-    Page,
     Text,
+    Time,
     Title,
     UserId,
     Uuid,
 )
 from schemas.events import Kind, Role
-
-
-class Ask(msgspec.Struct, frozen=True, kw_only=True):
-    """A command's data. Where `client_key` is left out, the correlation id stands for it."""
+from schemas.queries import (
+    GetConversation,
+    GetMessage,
+    GetPresence,
+    History,
+    ListConversations,
+    Query,
+    SearchMessages,
+    Sync,
+    Thread,
+)
+from schemas.signals import DeliveredMessages, SetPresence, Signal, StartTyping, StopTyping, SubscribePresence
 
 
 class Attached(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,7 +48,8 @@ class Attached(msgspec.Struct, frozen=True, kw_only=True):
 class SendMessage(Ask, frozen=True, kw_only=True, tag="message:send"):
     """Say something in a conversation: a text, or attachments, or both; or a ciphertext and no text.
 
-    Members whom the text names as `@user_id` are mentioned, and those in `mentions`.
+    Members whom the text names as `@user_id` are mentioned, and those in `mentions`. The answer waits until it is
+    `wait_for`, some seconds at most, and says how far it came.
     """
 
     conversation_id: Uuid
@@ -50,6 +60,7 @@ class SendMessage(Ask, frozen=True, kw_only=True, tag="message:send"):
     attachments: Annotated[list[Attached], Meta(max_length=ATTACHMENTS)] = []
     mentions: Annotated[list[UserId], Meta(max_length=MENTIONS)] = []
     metadata: dict[str, Any] | None = None
+    wait_for: Level = "accepted"
 
 
 class ForwardMessage(Ask, frozen=True, kw_only=True, tag="message:forward"):
@@ -77,6 +88,21 @@ class DeleteMessage(Ask, frozen=True, kw_only=True, tag="message:delete"):
 
     conversation_id: Uuid
     message_id: Uuid
+
+
+class HideMessage(Ask, frozen=True, kw_only=True, tag="message:hide"):
+    """Delete a message for oneself alone."""
+
+    conversation_id: Uuid
+    message_id: Uuid
+
+
+class ReadMessages(Ask, frozen=True, kw_only=True, tag="message:read"):
+    """Say that one has read a conversation up to message `seq`; where it is `private` nobody is told."""
+
+    conversation_id: Uuid
+    seq: Number
+    private: bool = False
 
 
 class AddReaction(Ask, frozen=True, kw_only=True, tag="reaction:add"):
@@ -150,6 +176,35 @@ class SetRole(Ask, frozen=True, kw_only=True, tag="conversation:set-role"):
     client_key: Key | None = None
 
 
+class MuteConversation(Ask, frozen=True, kw_only=True, tag="conversation:mute"):
+    """Want to hear no more of a conversation, until a time or for good."""
+
+    conversation_id: Uuid
+    until: Time | None = None
+    client_key: Key | None = None
+
+
+class UnmuteConversation(Ask, frozen=True, kw_only=True, tag="conversation:unmute"):
+    """Want to hear of it again."""
+
+    conversation_id: Uuid
+    client_key: Key | None = None
+
+
+class ArchiveConversation(Ask, frozen=True, kw_only=True, tag="conversation:archive"):
+    """Put a conversation away."""
+
+    conversation_id: Uuid
+    client_key: Key | None = None
+
+
+class UnarchiveConversation(Ask, frozen=True, kw_only=True, tag="conversation:unarchive"):
+    """Put it back."""
+
+    conversation_id: Uuid
+    client_key: Key | None = None
+
+
 class PinMessage(Ask, frozen=True, kw_only=True, tag="message:pin"):
     """Keep a message in sight for everyone."""
 
@@ -166,64 +221,6 @@ class UnpinMessage(Ask, frozen=True, kw_only=True, tag="message:unpin"):
     client_key: Key | None = None
 
 
-class GetMessage(Ask, frozen=True, kw_only=True, tag="message:get"):
-    """One message and its versions, the oldest first; `after` says how many of them were told before."""
-
-    conversation_id: Uuid
-    message_id: Uuid
-    after: Number = 0
-
-
-class History(Ask, frozen=True, kw_only=True, tag="message:history"):
-    """Messages of a conversation by `seq`, ascending: those before one, after one, around one, or the last ones."""
-
-    conversation_id: Uuid
-    before: Number | None = None
-    after: Number | None = None
-    around: Number | None = None
-    limit: Page = 50
-
-
-class Thread(Ask, frozen=True, kw_only=True, tag="message:thread"):
-    """The answers to a message by `seq`, ascending, and the message itself; `after` is the last seq of a page."""
-
-    conversation_id: Uuid
-    message_id: Uuid
-    after: Number = 0
-    limit: Page = 50
-
-
-class GetConversation(Ask, frozen=True, kw_only=True, tag="conversation:get"):
-    """One conversation with its participants."""
-
-    conversation_id: Uuid
-
-
-class ListConversations(Ask, frozen=True, kw_only=True, tag="conversation:list"):
-    """One's own conversations, by id; `after` is the last id of the page before."""
-
-    after: Uuid | None = None
-    limit: Page = 100
-
-
-class Sync(Ask, frozen=True, kw_only=True, tag="sync"):
-    """What happened beyond these positions: conversation → lane → n.
-
-    Where `tell` is false nothing is told, and the answer is where all of one's conversations stand.
-    """
-
-    positions: dict[Uuid, dict[str, Number]]
-    tell: bool = True
-
-
-class SearchMessages(Ask, frozen=True, kw_only=True, tag="search:messages"):
-    """Messages of one's own conversations that contain these words."""
-
-    text: Annotated[str, Meta(min_length=1, max_length=500)]
-    conversation_id: Uuid | None = None
-    limit: Page = 20
-
-
 MessageCommand = SendMessage | ForwardMessage | EditMessage | DeleteMessage | AddReaction | RemoveReaction
 ConversationCommand = (
     CreateConversation
@@ -235,8 +232,10 @@ ConversationCommand = (
     | PinMessage
     | UnpinMessage
 )
-Query = GetMessage | History | Thread | GetConversation | ListConversations | Sync | SearchMessages
-Command = MessageCommand | ConversationCommand | Query
+InboxCommand = (
+    ReadMessages | HideMessage | MuteConversation | UnmuteConversation | ArchiveConversation | UnarchiveConversation
+)
+Command = MessageCommand | ConversationCommand | InboxCommand | Signal | Query
 
 COMMANDS: Final[dict[str, type[Command]]] = {
     str(command.__struct_config__.tag): command
@@ -247,6 +246,9 @@ COMMANDS: Final[dict[str, type[Command]]] = {
         DeleteMessage,
         PinMessage,
         UnpinMessage,
+        HideMessage,
+        ReadMessages,
+        DeliveredMessages,
         GetMessage,
         History,
         Thread,
@@ -258,8 +260,17 @@ COMMANDS: Final[dict[str, type[Command]]] = {
         RemoveParticipants,
         SetRole,
         LeaveConversation,
+        MuteConversation,
+        UnmuteConversation,
+        ArchiveConversation,
+        UnarchiveConversation,
         GetConversation,
         ListConversations,
+        StartTyping,
+        StopTyping,
+        SetPresence,
+        GetPresence,
+        SubscribePresence,
         Sync,
         SearchMessages,
     )

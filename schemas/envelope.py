@@ -140,6 +140,8 @@ def read(topic: str, key: bytes | None, value: bytes | None, headers: Headers) -
         return Unreadable(envelope, "the body names another key than the record has")
     if len(getattr(event, "message_id", None) or "") > LONGEST_ID:
         return Unreadable(envelope, f"the body has a message id of more than {LONGEST_ID} characters")
+    if len(getattr(event, "conversation_id", None) or "") > LONGEST_HEADER:
+        return Unreadable(envelope, f"the body has a conversation id of more than {LONGEST_HEADER} characters")
     return Known(envelope, event)
 
 

@@ -83,7 +83,11 @@ class MessageDeleted(Body, frozen=True, kw_only=True, tag="caas.message.deleted.
 
 
 class MessageDelivered(Body, frozen=True, kw_only=True, tag="caas.message.delivered.v1"):
-    """A stage a message or a change of it reached, for its sender; `applied` is false where the fold ignored it."""
+    """A stage a message or a change of it reached, for its sender; `applied` is false where the fold ignored it.
+
+    `delivered` and `read` say of the member `by`, and of one `device` of theirs, that all up to `seq` reached them:
+    then `message_id` and `sender` are empty.
+    """
 
     conversation_id: str
     message_id: str
@@ -92,6 +96,8 @@ class MessageDelivered(Body, frozen=True, kw_only=True, tag="caas.message.delive
     stage: Stage
     lane: str = "sent"
     applied: bool = True
+    by: str = ""
+    device: str = ""
 
 
 class MessageRejected(Body, frozen=True, kw_only=True, tag="caas.message.rejected.v1"):
@@ -180,6 +186,40 @@ class Reacted(Body, frozen=True, kw_only=True, tag="caas.user.reacted.v1"):
     on: bool
 
 
+class CursorMoved(Body, frozen=True, kw_only=True, tag="caas.user.cursor-moved.v1"):
+    """A user has read a conversation up to message `seq`; nobody is told of it where it is `private`."""
+
+    user_id: str
+    conversation_id: str
+    seq: Count
+    private: bool = False
+
+
+class ConversationMuted(Body, frozen=True, kw_only=True, tag="caas.user.conversation-muted.v1"):
+    """A user wants to hear no more of a conversation until then, or for good; or again (`on` is false)."""
+
+    user_id: str
+    conversation_id: str
+    on: bool
+    until: str | None = None
+
+
+class ConversationArchived(Body, frozen=True, kw_only=True, tag="caas.user.conversation-archived.v1"):
+    """A user put a conversation away, or back (`on` is false)."""
+
+    user_id: str
+    conversation_id: str
+    on: bool
+
+
+class MessageHidden(Body, frozen=True, kw_only=True, tag="caas.user.message-hidden.v1"):
+    """A user deleted a message for themselves alone."""
+
+    user_id: str
+    conversation_id: str
+    message_id: str
+
+
 class UserActed(Body, frozen=True, kw_only=True, tag="caas.user.action.v1"):
     """Something one user did to their own view of things; `subject` names what it was done to."""
 
@@ -209,7 +249,8 @@ ConversationEvent = (
     | MessageUnpinned
 )
 MessageEvent = MessageSent | MessageEdited | MessageDeleted | Reacted
-Event = MessageEvent | MessageDelivered | MessageRejected | ConversationEvent | UserActed | AuditRecorded
+InboxEvent = CursorMoved | ConversationMuted | ConversationArchived | MessageHidden
+Event = MessageEvent | MessageDelivered | MessageRejected | ConversationEvent | InboxEvent | UserActed | AuditRecorded
 
 TOPIC_OF: Final[dict[type[Event], str]] = {
     MessageSent: topics.MESSAGE_SENT,
@@ -225,6 +266,10 @@ TOPIC_OF: Final[dict[type[Event], str]] = {
     MessagePinned: topics.CONVERSATION_UPDATED,
     MessageUnpinned: topics.CONVERSATION_UPDATED,
     Reacted: topics.USER_ACTION,
+    CursorMoved: topics.USER_ACTION,
+    ConversationMuted: topics.USER_ACTION,
+    ConversationArchived: topics.USER_ACTION,
+    MessageHidden: topics.USER_ACTION,
     UserActed: topics.USER_ACTION,
     AuditRecorded: topics.AUDIT_LOG,
 }
@@ -236,7 +281,14 @@ EVENT_OF: Final[dict[str, type[Event]]] = {tag: event for event, tag in TYPE_OF.
 def key_of(event: Event) -> str:
     """What the event's record is keyed by."""
     match event:
-        case MessageRejected() | UserActed():
+        case (
+            MessageRejected()
+            | CursorMoved()
+            | ConversationMuted()
+            | ConversationArchived()
+            | MessageHidden()
+            | UserActed()
+        ):
             return event.user_id
         case AuditRecorded():
             return event.tenant

@@ -19,6 +19,12 @@ PUSH_OF_LANE: Final[dict[str, str]] = {
     "reaction": "reaction:changed",
     "conversation": "conversation:updated",
 }
+USER: Final = "user"
+"""The lane of one user: their cursors, mutes, archives and hidden messages; what a `Push` in it is for is `to`."""
+PUSH_OF_USER: Final = "inbox:changed"
+TYPING: Final = "typing"
+PRESENCE: Final = "presence"
+"""What stands as the lane of a `Push` that says how people are, between nodes alone: neither has numbers."""
 LIMITS: Final = {
     "frame": bounds.FRAME_BYTES,
     "text": bounds.TEXT_CHARS,
@@ -27,8 +33,25 @@ LIMITS: Final = {
     "sync_rows": bounds.SYNC_ROWS,
     "commands_per_s": bounds.COMMANDS_PER_S,
     "commands_burst": bounds.COMMANDS_BURST,
+    "user_commands_per_s": bounds.USER_COMMANDS_PER_S,
+    "user_commands_burst": bounds.USER_COMMANDS_BURST,
 }
-FEATURES: Final = ["sync", "search", "history", "threads", "forward", "receipts", "reactions", "roles", "pins"]
+FEATURES: Final = [
+    "sync",
+    "search",
+    "history",
+    "threads",
+    "forward",
+    "receipts",
+    "reactions",
+    "roles",
+    "pins",
+    "inbox",
+    "read-receipts",
+    "wait-for",
+    "presence",
+    "typing",
+]
 
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -104,7 +127,8 @@ class Push(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
 
     `model` and `generation` name the read model it was made from; `lane` and `n` its number there, empty and 0 for
     receipts and errors, which go to the user `to` alone; `conversation_n` is how new a node's view must be; `seq` is
-    the message's, which a member's stays are asked about.
+    the message's, which a member's stays are asked about. Typing goes to everyone but the typist, who is `by`; of
+    presence `conversation_id` says whose it is, and there is no frame.
     """
 
     model: str
@@ -116,6 +140,7 @@ class Push(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     conversation_n: int = 0
     seq: int = 0
     to: str = ""
+    by: str = ""
 
 
 _pushes: Final = msgspec.msgpack.Decoder(list[Push])

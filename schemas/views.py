@@ -67,12 +67,47 @@ class ParticipantView(msgspec.Struct, frozen=True, kw_only=True):
     intervals: list[tuple[int, int | None]]
 
 
+class InboxView(msgspec.Struct, frozen=True, kw_only=True):
+    """How one user has a conversation: read up to message `read`, muted for good or until a time, put away.
+
+    `hidden` is there in the push alone of a message that was deleted for this user.
+    """
+
+    conversation_id: str
+    read: int
+    muted: bool
+    muted_until: str | None
+    archived: bool
+    hidden: str | None = None
+
+
+class PresenceView(msgspec.Struct, frozen=True, kw_only=True):
+    """How somebody is there: `online`, `away` or `busy`, or `offline`; `last_seen` is null where that is not known."""
+
+    user_id: str
+    status: str
+    last_seen: str | None
+
+
+class TypingView(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody writes in a conversation, or no longer does; that they do is over by itself after `ttl_ms`."""
+
+    conversation_id: str
+    user_id: str
+    typing: bool
+    ttl_ms: int
+
+
 class ConversationView(msgspec.Struct, frozen=True, kw_only=True):
     """One conversation; `seq` is its last message's. `avatar` is a media id, `pins` are message ids, the oldest pin
     first.
 
     `metadata`, `pins` and `participants` are there only where one conversation was asked for. Of one that was left
     there is nothing that may have changed since, and of its participants oneself.
+
+    `inbox`, `unread`, `mentions` and `last_message` are the asking user's own: `unread` counts what came after all
+    that they read or said, `mentions` the messages among these that name them, up to 100. Of one that was left there
+    is none of it.
     """
 
     conversation_id: str
@@ -87,6 +122,10 @@ class ConversationView(msgspec.Struct, frozen=True, kw_only=True):
     metadata: dict[str, Any] | None = None
     pins: list[str] | None = None
     participants: list[ParticipantView] | None = None
+    inbox: InboxView | None = None
+    unread: int | None = None
+    mentions: int | None = None
+    last_message: MessageView | None = None
 
 
 class ChangeView(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,6 +158,7 @@ class ReceiptView(msgspec.Struct, frozen=True, kw_only=True):
     """A stage that what you did has reached; `applied` is false where the log had decided otherwise by then.
 
     `seq` is the message's, whatever the lane; in lane `conversation` there is none (`message_id` empty, `seq` 0).
+    `delivered` and `read` say of the member `by` that this message and all before it reached them.
     """
 
     conversation_id: str
@@ -127,3 +167,4 @@ class ReceiptView(msgspec.Struct, frozen=True, kw_only=True):
     stage: str
     lane: str
     applied: bool
+    by: str | None = None

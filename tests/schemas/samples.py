@@ -4,12 +4,16 @@ from schemas import envelope, ids
 from schemas.envelope import Record
 from schemas.events import (
     AuditRecorded,
+    ConversationArchived,
     ConversationChanged,
     ConversationCreated,
+    ConversationMuted,
+    CursorMoved,
     Event,
     MessageDeleted,
     MessageDelivered,
     MessageEdited,
+    MessageHidden,
     MessagePinned,
     MessageRejected,
     MessageSent,
@@ -65,6 +69,12 @@ SAMPLES: tuple[Event, ...] = (
     MessagePinned(tenant=TENANT, at=AT, conversation_id=ROOM, actor="bob", message_id=MESSAGE),
     MessageUnpinned(tenant=TENANT, at=AT, conversation_id=ROOM, actor="ann", message_id=MESSAGE),
     Reacted(tenant=TENANT, at=AT, conversation_id=ROOM, message_id=MESSAGE, user_id="ann", emoji="👍", on=True),
+    CursorMoved(tenant=TENANT, at=AT, user_id="bob", conversation_id=ROOM, seq=1),
+    ConversationMuted(
+        tenant=TENANT, at=AT, user_id="bob", conversation_id=ROOM, on=True, until="2026-11-21T09:30:00.000Z"
+    ),
+    ConversationArchived(tenant=TENANT, at=AT, user_id="bob", conversation_id=ROOM, on=True),
+    MessageHidden(tenant=TENANT, at=AT, user_id="bob", conversation_id=ROOM, message_id=MESSAGE),
     UserActed(tenant=TENANT, at=AT, user_id="bob", action="archived", subject=ROOM),
     AuditRecorded(
         tenant=TENANT,

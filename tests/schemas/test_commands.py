@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from schemas import commands
 from schemas.bounds import TEXT_CHARS
-from schemas.commands import COMMANDS, ListConversations, SendMessage, Sync
+from schemas.commands import COMMANDS, SendMessage
 from schemas.errors import ERRORS
+from schemas.queries import ListConversations, Sync
 from schemas.request import Invalid, decode_command, decode_frame
 from tests.given import CORRELATION, ROOM
 

@@ -71,6 +71,8 @@ def test_hello_tells_every_limit() -> None:
         "sync_rows": bounds.SYNC_ROWS,
         "commands_per_s": bounds.COMMANDS_PER_S,
         "commands_burst": bounds.COMMANDS_BURST,
+        "user_commands_per_s": bounds.USER_COMMANDS_PER_S,
+        "user_commands_burst": bounds.USER_COMMANDS_BURST,
     }
     assert said["data"]["protocol"] == "caas.v1"
 

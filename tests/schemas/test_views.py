@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from schemas import events, request, views
 from schemas.answers import ANSWER_OF, Synced
-from schemas.commands import COMMANDS, Sync
+from schemas.commands import COMMANDS
 from schemas.frames import LANES, Lane
+from schemas.queries import Sync
 from tests.schemas.structs import structs
 
 OF_THE_LOG = re.compile(r"offset|position|^pos$|partition|epoch|^topic$")
