@@ -9,27 +9,37 @@ from schemas.commands import (
     NAME_OF,
     AddParticipants,
     AddReaction,
+    ArchiveConversation,
     ConversationCommand,
     CreateConversation,
     DeleteMessage,
     EditMessage,
     ForwardMessage,
+    HideMessage,
+    InboxCommand,
     LeaveConversation,
     MessageCommand,
+    MuteConversation,
     PinMessage,
+    ReadMessages,
     RemoveParticipants,
     RemoveReaction,
     SendMessage,
     SetRole,
+    UnarchiveConversation,
+    UnmuteConversation,
     UnpinMessage,
     UpdateConversation,
 )
+from schemas.signals import DeliveredMessages, StartTyping, StopTyping
 
-Acting = MessageCommand | ConversationCommand
-"""A command that appends; the others are queries."""
+Acting = MessageCommand | ConversationCommand | InboxCommand
+"""A command that appends; the others are signals and queries."""
+Hinting = DeliveredMessages | StartTyping | StopTyping
+"""A signal about a conversation: it is refused as a command is."""
 
 
-def conversation_of(command: Acting, context: Context) -> str:
+def conversation_of(command: Acting | Hinting, context: Context) -> str:
     """The conversation a command is about."""
     return conversing.id_of(command, context) if isinstance(command, CreateConversation) else command.conversation_id
 
@@ -41,13 +51,14 @@ def message_of(command: MessageCommand, context: Context) -> str:
     return command.message_id
 
 
-def named_by(command: Acting) -> str | None:
+def named_by(command: Acting | Hinting) -> str | None:
     """The message that a command names, if it names one."""
     match command:
         case (
             ForwardMessage()
             | EditMessage()
             | DeleteMessage()
+            | HideMessage()
             | AddReaction()
             | RemoveReaction()
             | PinMessage()
@@ -61,14 +72,16 @@ def named_by(command: Acting) -> str | None:
 
 
 def event_id_of(command: Acting, context: Context) -> str:
-    """The id of the event a command appends."""
+    """The id of the event a command appends; of `message:read` the `seq` must be the one that is appended."""
     match command:
         case SendMessage() | ForwardMessage():
             return message_of(command, context)
         case EditMessage() | AddReaction() | RemoveReaction():
             aggregate, key = command.message_id, command.client_key
-        case DeleteMessage():
+        case DeleteMessage() | HideMessage():
             aggregate, key = command.message_id, ""
+        case ReadMessages():  # who was told of nothing may say it to everyone later
+            aggregate, key = command.conversation_id, f"{command.seq} private" if command.private else str(command.seq)
         case CreateConversation():
             aggregate, key = conversation_of(command, context), ""
         case (
@@ -79,6 +92,10 @@ def event_id_of(command: Acting, context: Context) -> str:
             | LeaveConversation()
             | PinMessage()
             | UnpinMessage()
+            | MuteConversation()
+            | UnmuteConversation()
+            | ArchiveConversation()
+            | UnarchiveConversation()
         ):
             aggregate, key = command.conversation_id, command.client_key
         case _:

@@ -9,6 +9,7 @@ from schemas.commands import (
     DeleteMessage,
     EditMessage,
     ForwardMessage,
+    InboxCommand,
     MessageCommand,
     RemoveReaction,
     SendMessage,
@@ -61,8 +62,8 @@ def _views(command: Acting, code: str) -> tuple[str, ...]:
 
 
 def of_unchanged(command: Acting, context: Context) -> list[Ground]:
-    """What "changes nothing" rests on."""
+    """What "changes nothing" rests on. Of an inbox only what can never change anything does."""
     where = conversation_of(command, context)
     if isinstance(command, AddReaction | RemoveReaction):
         return [Ground(REACTIONS, where)]
-    return [] if isinstance(command, MessageCommand) else [Ground(MEMBERSHIP, where)]
+    return [] if isinstance(command, MessageCommand | InboxCommand) else [Ground(MEMBERSHIP, where)]

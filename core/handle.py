@@ -8,9 +8,11 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from msgspec import structs
+
 from core import grounds
-from core.about import Acting, conversation_of, event_id_of, message_of, named_by
-from core.domain import content, conversation, conversing, message, reaction
+from core.about import Acting, Hinting, conversation_of, event_id_of, message_of, named_by
+from core.domain import content, conversation, conversing, inbox, message, reaction
 from core.domain.decision import Context, Rejected
 from core.grounds import MEMBERSHIP, REACTIONS, Ground
 from core.ports.memberships import Memberships, NotReady
@@ -24,12 +26,24 @@ from schemas.commands import (
     DeleteMessage,
     EditMessage,
     ForwardMessage,
+    HideMessage,
+    InboxCommand,
+    MuteConversation,
     PinMessage,
+    ReadMessages,
     RemoveReaction,
     SendMessage,
 )
 from schemas.envelope import Record
-from schemas.events import ConversationEvent, MessageEvent, MessageRejected, ParticipantsAdded, ParticipantsRemoved
+from schemas.events import (
+    ConversationEvent,
+    CursorMoved,
+    InboxEvent,
+    MessageEvent,
+    MessageRejected,
+    ParticipantsAdded,
+    ParticipantsRemoved,
+)
 
 
 async def nothing_before() -> None:
@@ -111,7 +125,7 @@ class Handler:
             else:
                 await self._messages.prove(conversation_id, with_reactions=view == REACTIONS)
 
-    def rejection(self, command: Acting, no: Rejected, context: Context) -> Record:
+    def rejection(self, command: Acting | Hinting, no: Rejected, context: Context) -> Record:
         """The record that keeps a no: who asked what and why not, no content."""
         says = isinstance(command, SendMessage | ForwardMessage)
         event = MessageRejected(
@@ -132,6 +146,8 @@ class Handler:
                 return await self._message(command, context, retry)
             case AddReaction() | RemoveReaction():
                 return await self._reaction(command, context)
+            case _ if isinstance(command, InboxCommand):
+                return await self._inbox(command, context)
             case _:
                 return await self._conversation(command, context)
 
@@ -171,6 +187,15 @@ class Handler:
         reply = {"message_id": command.message_id, "level": "accepted"}
         return Append(self._record(decided[0], event_id, context), event_id, hash(command.emoji), reply)
 
+    async def _inbox(self, command: InboxCommand, context: Context) -> Decision:
+        where = inbox.visited(self._memberships.get(command.conversation_id), command.conversation_id, context)
+        head = await self._messages.head(command.conversation_id) if isinstance(command, ReadMessages) else 0
+        about = await self._messages.state(command.message_id) if isinstance(command, HideMessage) else None
+        decided = inbox.decide(command, where, context, head=head, about=about)
+        if not decided:
+            return Unchanged({"conversation_id": command.conversation_id, "level": "persisted"})
+        return self._kept(command, decided[0], context)
+
     async def _conversation(self, command: ConversationCommand, context: Context) -> Decision:
         state = self._memberships.get(conversation_of(command, context))
         about: message.State = message.Absent()
@@ -196,7 +221,20 @@ class Handler:
         said = 0 if isinstance(command, CreateConversation) else hash(str(command))  # to open is to open
         return Append(self._record(decided[0], event_id, context), event_id, said, reply)
 
-    def _record(self, event: MessageEvent | ConversationEvent | MessageRejected, key: str, context: Context) -> Record:
+    def _kept(self, command: InboxCommand, event: InboxEvent, context: Context) -> Append:
+        if isinstance(command, ReadMessages) and isinstance(event, CursorMoved):
+            command = structs.replace(command, seq=event.seq)
+        event_id, said = event_id_of(command, context), 0
+        reply = {"conversation_id": command.conversation_id, "level": "accepted"}
+        if isinstance(command, HideMessage):
+            reply = {"message_id": command.message_id, "level": "accepted"}
+        elif isinstance(command, MuteConversation):
+            said = hash(command.until)
+        return Append(self._record(event, event_id, context), event_id, said, reply)
+
+    def _record(
+        self, event: MessageEvent | ConversationEvent | InboxEvent | MessageRejected, key: str, context: Context
+    ) -> Record:
         return envelope.encode(
             event, event_id=key, source=self._source, correlation_id=context.correlation_id, actor=context.actor
         )

@@ -11,6 +11,11 @@ class Pace(NamedTuple):
     per_s: int = COMMANDS_PER_S
     burst: int = COMMANDS_BURST
 
+    @property
+    def told(self) -> dict[str, int]:
+        """What `hello.limits` says of it."""
+        return {"commands_per_s": self.per_s, "commands_burst": self.burst}
+
 
 class Bucket:
     """One holder's tokens. Times are seconds of one monotonic clock."""

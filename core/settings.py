@@ -1,5 +1,6 @@
 """Settings come from `CAAS_*` environment variables, are checked at start, and are told apart when they are wrong."""
 
+import ipaddress
 import os
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal
@@ -7,12 +8,17 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta
 
-from schemas.bounds import COMMANDS_BURST, COMMANDS_PER_S
+from schemas.bounds import COMMANDS_BURST, COMMANDS_PER_S, USER_COMMANDS_BURST, USER_COMMANDS_PER_S
 
 PREFIX: Final = "CAAS_"
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Positive = Annotated[int, Meta(ge=1)]
+OrNone = Annotated[int, Meta(ge=0)]
+"""0: no limit."""
 Filled = Annotated[str, Meta(min_length=1)]
+_ORIGIN: Final = r"\s*(\*|null|[A-Za-z][A-Za-z0-9+.-]*://[^/,\s]+)\s*"
+Origins = Annotated[str, Meta(pattern=rf"^({_ORIGIN}(,{_ORIGIN})*)?\Z")]
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,6 +40,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     heartbeat_ms: Positive = 20_000
     commands_per_s: Positive = COMMANDS_PER_S
     commands_burst: Positive = COMMANDS_BURST
+    user_commands_per_s: OrNone = USER_COMMANDS_PER_S
+    user_commands_burst: Positive = USER_COMMANDS_BURST
+    user_searches_per_min: OrNone = 30
+    user_connections: OrNone = 100
+    node_connections: OrNone = 20_000
+    handshakes_per_s: OrNone = 100
+    handshakes_burst: Positive = 1_000
+    origins: Origins = ""
+    trusted_proxies: str = ""
     outbox_bytes: Positive = 1_048_576
     slow_consumer_ms: Positive = 10_000
     drain_ms: Positive = 5_000
@@ -79,9 +94,18 @@ def load(environment: Mapping[str, str] = os.environ, **overrides: Any) -> Setti
                 found[field.name] = msgspec.convert(values[field.name], field.type, strict=False)
             except msgspec.ValidationError as error:
                 wrong.append(f"{PREFIX}{field.name.upper()}={values[field.name]!r}: {error}")
+    try:
+        networks(found.get("trusted_proxies", ""))
+    except ValueError as error:
+        wrong.append(f"{PREFIX}TRUSTED_PROXIES={found['trusted_proxies']!r}: {error}")
     if wrong:
         raise InvalidSettings("\n".join(sorted(wrong)))
     return Settings(**found)
+
+
+def networks(text: str) -> tuple[Network, ...]:
+    """The addresses and networks that are named, separated by commas. Raises `ValueError`."""
+    return tuple(ipaddress.ip_network(part.strip(), strict=False) for part in text.split(",") if part.strip())
 
 
 def only_on_the_stack(settings: Settings) -> None:

@@ -11,11 +11,16 @@ from core.health import Health
 from core.ports.documents import Documents
 from core.ports.effects import Emitter
 from core.ports.event_log import EventLog
-from core.ports.hints import Bus, Cache, Presence
+from core.ports.hints import Bus, Cache, People, Presence
+from core.ports.limits import Limits
 from core.ports.search_index import SearchIndex
 from core.settings import Settings
 from projections.cache.in_process import InProcessBus, InProcessCache, InProcessPresence
+from projections.cache.in_process_people import InProcessPeople
+from projections.cache.limits import InProcessLimits
 from projections.cache.redis import RedisBus, RedisCache, RedisPresence
+from projections.cache.redis_limits import RedisLimits
+from projections.cache.redis_people import RedisPeople
 from projections.search.elastic import ElasticIndex
 from projections.search.fts import FtsIndex
 from projections.stores.mongo import MongoDocuments
@@ -25,12 +30,13 @@ from streams.log.kafka import KafkaLog
 from streams.log.sqlite import SqliteLog
 from streams.processor import Processor
 from streams.processors.conversations import Conversations
+from streams.processors.inbox import Inbox
 from streams.processors.messages import Messages
 from streams.processors.receipts import Receipts
 from streams.processors.search import Search
 from streams.worker import Worker
 
-PROCESSORS = ("messages", "conversations", "receipts", "search")
+PROCESSORS = ("messages", "conversations", "inbox", "receipts", "search")
 Access = Literal["whole", "read", "rebuild"]
 """What an embedded directory is opened for: to be the system; or beside the process that is, to read, or to rebuild,
 which writes read models and reads the log.
@@ -46,7 +52,9 @@ class Adapters:
     index: SearchIndex
     bus: Bus
     presence: Presence
+    people: People
     cache: Cache
+    limits: Limits
 
 
 def embedded(settings: Settings, access: Access = "whole") -> Adapters:
@@ -58,7 +66,9 @@ def embedded(settings: Settings, access: Access = "whole") -> Adapters:
         index=FtsIndex(data / "search.sqlite", read_only=access == "read"),
         bus=InProcessBus(),
         presence=InProcessPresence(),
+        people=InProcessPeople(),
         cache=InProcessCache(),
+        limits=InProcessLimits(),
     )
 
 
@@ -70,7 +80,9 @@ def stack(settings: Settings, client_id: str) -> Adapters:
         index=ElasticIndex(settings.search_url, flavour=settings.search_flavour),
         bus=RedisBus(settings.redis_socket_url),
         presence=RedisPresence(settings.redis_socket_url),
+        people=RedisPeople(settings.redis_socket_url),
         cache=RedisCache(settings.redis_shared_url),
+        limits=RedisLimits(settings.redis_gateway_url),
     )
 
 
@@ -84,6 +96,7 @@ def processor(name: str, documents: Documents, index: SearchIndex) -> Processor:
     known: tuple[Processor, ...] = (
         Messages(documents),
         Conversations(documents),
+        Inbox(documents),
         Receipts(documents),
         Search(documents, index),
     )
@@ -104,7 +117,7 @@ def worker(name: str, found: Adapters, health: Health) -> Worker:
 async def opened(found: Adapters) -> AsyncIterator[Adapters]:
     """The adapters, connected; servers that are down are waited for."""
     tables = [table for name in PROCESSORS for table in processor(name, found.documents, found.index).tables]
-    others = (found.log, found.index, found.bus, found.presence, found.cache)
+    others = (found.log, found.index, found.bus, found.presence, found.people, found.cache, found.limits)
     try:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(found.documents.start(tables), name="start-documents")

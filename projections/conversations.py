@@ -18,7 +18,7 @@ from core.ports.documents import Facet, Index, Row, Table, Write
 from projections.changes import change_of, differs, users_of
 from projections.facts import Fact, Heads, Inconsistent
 from schemas.events import ConversationEvent
-from schemas.views import ConversationView, ParticipantView
+from schemas.views import ConversationView, InboxView, MessageView, ParticipantView
 
 MODEL: Final = "conversations"
 LANE: Final = "conversation"
@@ -189,7 +189,17 @@ def _participant(position: int, state: Conversation, user: str) -> Write:
     return Write(f"{state.conversation_id}:{user}", fixed, {"updated": facet})
 
 
-def view(state: Conversation, seq: int, *, whole: bool) -> ConversationView:
+@dataclass(frozen=True, slots=True)
+class Own:
+    """What a conversation has that is one member's own."""
+
+    inbox: InboxView
+    unread: int
+    mentions: int
+    last_message: MessageView | None
+
+
+def view(state: Conversation, seq: int, *, whole: bool, own: Own | None = None) -> ConversationView:
     """What a member sees of a conversation whose last message is number `seq`; `whole` with all that it holds."""
     return ConversationView(
         conversation_id=state.conversation_id,
@@ -204,6 +214,10 @@ def view(state: Conversation, seq: int, *, whole: bool) -> ConversationView:
         metadata=metadata.of_text(state.metadata) if whole else None,
         pins=list(state.pins) if whole else None,
         participants=[_person(user, member) for user, member in state.members.items()] if whole else None,
+        inbox=None if own is None else own.inbox,
+        unread=None if own is None else own.unread,
+        mentions=None if own is None else own.mentions,
+        last_message=None if own is None else own.last_message,
     )
 
 

@@ -6,6 +6,8 @@
 - `deleted` `{pos, n, versions: [{pos, n, id, by, at}]}`
 - `reaction` see projections/reactions.py; of its topic reactions alone count
 
+The head of lane `sent` has the `id` of the last message beside `pos` and `n`.
+
 The row's id is the message's; where the body cannot be read it is the event's, which for `sent` is the same.
 """
 
@@ -83,8 +85,20 @@ def fold(facts: Sequence[Fact], rows: Mapping[str, Row], heads: Heads) -> Folded
         for key, lanes in changed.items()
     ]
     tenants = {fact.envelope.subject: fact.envelope.tenant for fact in facts}
-    moved = [Write(key, {"tenant": tenants[key]}, lanes) for key, lanes in heads.moved.items()]
+    moved = [Write(key, {"tenant": tenants[key]}, lanes) for key, lanes in _named(heads.moved, numbered).items()]
     return Folded(numbered, writes, moved)
+
+
+def _named(moved: Mapping[str, Mapping[str, Facet]], numbered: Sequence[Numbered]) -> dict[str, dict[str, Facet]]:
+    """The heads as they are saved: that of `sent` names the message that it counts last."""
+    sent = {(one.fact.envelope.subject, one.n): one.row_id for one in numbered if one.lane == "sent"}
+    return {
+        key: {
+            lane: {**facet, "id": sent[key, facet["n"]]} if lane == "sent" else dict(facet)
+            for lane, facet in lanes.items()
+        }
+        for key, lanes in moved.items()
+    }
 
 
 def _fixed(row: Row) -> dict[str, str]:

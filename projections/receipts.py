@@ -1,48 +1,103 @@
 """Receipts: per conversation, user and device the last message that reached a stage; they only grow.
 
-Row `{conversation_id}:{user_id}:{device}`, one facet per stage: `{pos, seq}`. `persisted` is kept per sender, without
-a device.
+Row `{conversation_id}:{user_id}:{device}`, one facet per stage: `{pos, seq, was}`, `was` what `seq` was before the last
+record. The row without a device is the user's: `persisted` of what they sent, `delivered` on any device, `read`.
+All records of a conversation have its key, so each facet has one order.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Any, Final, cast
 
-from core.ports.documents import Index, Row, Table, Write
+from core.ports.documents import Facet, Index, Row, Table, Write
 from projections.facts import Fact
 from schemas.events import MessageDelivered
 from schemas.views import ReceiptView
 
 MODEL: Final = "receipts"
-ROWS: Final = Table(MODEL, "receipts", (Index("by_user", ("tenant", "user_id")),))
+REACHED: Final = ("delivered", "read")
+"""The stages that somebody says of all up to a message; who has read one has got it."""
+ROWS: Final = Table(
+    MODEL,
+    "receipts",
+    (
+        Index("by_user", ("tenant", "user_id")),
+        *(Index(stage, ("conversation_id",), f"{stage}.seq") for stage in REACHED),
+    ),
+)
 
 
-def row_id(fact: Fact) -> str | None:
-    """The row that a fact is about; None when it says nothing readable."""
-    event = fact.event
-    return f"{event.conversation_id}:{event.sender}:" if isinstance(event, MessageDelivered) else None
+@dataclass(frozen=True, slots=True)
+class Covered:
+    """The messages after `beyond` up to `upto` that a member newly says to have got, or read, by this fact."""
+
+    fact: Fact
+    event: MessageDelivered
+    beyond: int
+    upto: int
 
 
-def fold(facts: Sequence[Fact], rows: Mapping[str, Row]) -> list[Write]:
-    """The facets after these facts; an older one changes nothing."""
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """What a batch comes to: the facets to save, and what is newly covered."""
+
+    writes: Sequence[Write]
+    covered: Sequence[Covered]
+
+
+def row_id(conversation_id: str, user_id: str, device: str = "") -> str:
+    """The row of a user, or of one device of theirs."""
+    return f"{conversation_id}:{user_id}:{device}"
+
+
+def row_ids(fact: Fact) -> list[str]:
+    """The rows that a fact is about, the user's first; none when it says nothing readable."""
+    match fact.event:
+        case MessageDelivered() as event if user := user_of(event):
+            devices = ("", event.device) if event.device else ("",)
+            return [row_id(event.conversation_id, user, device) for device in devices]
+        case _:
+            return []
+
+
+def user_of(event: MessageDelivered) -> str:
+    """Whose rows it is about: of what is persisted the sender's, else theirs who say it."""
+    return event.by if event.stage in REACHED else event.sender
+
+
+def fold(facts: Sequence[Fact], rows: Mapping[str, Row]) -> Folded:
+    """The facets after these facts; an older one changes nothing. The newest of a facet covers the same when it comes
+    again.
+    """
     found: dict[str, dict[str, Any]] = {key: dict(row) for key, row in rows.items()}
-    changed: dict[str, Write] = {}
+    writes: dict[str, Write] = {}
+    covered: list[Covered] = []
     for fact in facts:
-        key = row_id(fact)
-        if key is None or not isinstance(event := fact.event, MessageDelivered):
-            continue
-        row = found.setdefault(key, {})
-        before = row.get(event.stage, {"pos": -1, "seq": 0})
-        if fact.position <= before["pos"]:
-            continue
-        row[event.stage] = {"pos": fact.position, "seq": max(before["seq"], event.seq)}
-        fixed = {"tenant": event.tenant, "conversation_id": event.conversation_id, "user_id": event.sender}
-        facets = {**(changed[key].facets if key in changed else {}), event.stage: row[event.stage]}
-        changed[key] = Write(key, fixed, facets, exists=key in rows)
-    return list(changed.values())
+        for at, key in enumerate(row_ids(fact)):
+            event = cast("MessageDelivered", fact.event)
+            row = found.setdefault(key, {})
+            before = row.get(event.stage, {"pos": -1, "seq": 0, "was": 0})
+            if fact.position > before["pos"]:
+                row[event.stage] = {"pos": fact.position, "seq": max(before["seq"], event.seq), "was": before["seq"]}
+                writes[key] = _write(key, event, row, writes.get(key), exists=key in rows)
+            if at == 0 and event.stage in REACHED and fact.position >= before["pos"]:
+                covered += _covered(fact, event, row[event.stage])
+    return Folded(list(writes.values()), covered)
+
+
+def _write(key: str, event: MessageDelivered, row: Row, before: Write | None, *, exists: bool) -> Write:
+    fixed = {"tenant": event.tenant, "conversation_id": event.conversation_id, "user_id": user_of(event)}
+    facets = {} if before is None else before.facets
+    return Write(key, fixed, {**facets, event.stage: row[event.stage]}, exists=exists)
+
+
+def _covered(fact: Fact, event: MessageDelivered, facet: Facet) -> list[Covered]:
+    grew = facet["seq"] > facet.get("was", facet["seq"])
+    return [Covered(fact, event, facet["was"], facet["seq"])] if grew else []
 
 
 def view(event: MessageDelivered) -> ReceiptView:
-    """What the sender is told."""
+    """What the sender of a message, or of a change of it, is told once that is persisted."""
     return ReceiptView(
         conversation_id=event.conversation_id,
         message_id=event.message_id,
@@ -50,4 +105,17 @@ def view(event: MessageDelivered) -> ReceiptView:
         stage=event.stage,
         lane=event.lane,
         applied=event.applied,
+    )
+
+
+def view_of(covered: Covered, message_id: str, seq: int) -> ReceiptView:
+    """What the sender of this message is told of somebody whom it reached."""
+    return ReceiptView(
+        conversation_id=covered.event.conversation_id,
+        message_id=message_id,
+        seq=seq,
+        stage=covered.event.stage,
+        lane=covered.event.lane,
+        applied=True,
+        by=covered.event.by,
     )

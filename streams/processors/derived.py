@@ -23,27 +23,29 @@ def record_of(event: MessageDelivered | MessageRejected, fact: Fact, processor: 
     )
 
 
-def conflict_record(fact: Fact, processor: str, command: str, message_id: str | None = None) -> Record:
-    """The record of a repeat that had another body than the first."""
+def conflict_record(
+    fact: Fact, processor: str, command: str, message_id: str | None = None, *, conversation_id: str | None = None
+) -> Record:
+    """The record of a repeat that had another body than the first; `conversation_id` where the key is another."""
     event = MessageRejected(
         tenant=fact.envelope.tenant,
         at=fact.envelope.time,
         user_id=fact.envelope.actor,
         command=command,
         code=CONFLICT,
-        conversation_id=fact.envelope.subject,
+        conversation_id=fact.envelope.subject if conversation_id is None else conversation_id,
         message_id=message_id,
     )
     return record_of(event, fact, processor, "rejected")
 
 
 def conflict_push(fact: Fact, processor: str, generation: int, **about: str) -> Push:
-    """The error that its sender is told."""
+    """The error that its sender is told; `about` names the conversation where the key is another."""
     where = {"conversation_id": fact.envelope.subject, **about}
     return Push(
         model=processor,
         generation=generation,
-        conversation_id=fact.envelope.subject,
+        conversation_id=where["conversation_id"],
         frame=frames.error(None, errors.problem(CONFLICT), fact.envelope.correlation_id, where),
         to=fact.envelope.actor,
     )

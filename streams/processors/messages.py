@@ -5,7 +5,7 @@ from typing import Final
 
 from core.ports.documents import Changes, Documents, Place, Row
 from core.ports.effects import Effects
-from projections import messages, reactions
+from projections import marks, messages, reactions
 from projections.facts import Heads
 from projections.messages import Numbered
 from schemas import frames
@@ -21,13 +21,15 @@ REACTIONS: Final = {True: "reaction:add", False: "reaction:remove"}
 
 
 class Messages:
-    """Writes the tables `messages` and `heads` of the read model `messages`; of `user.action` it takes reactions."""
+    """Writes the tables `messages`, `marks` and `heads` of the read model `messages`; of `user.action` it takes
+    reactions.
+    """
 
     name: Final = messages.MODEL
-    version: Final = 1
+    version: Final = 2
     topics: Final = tuple(messages.LANE_OF)
     takes: Final = staticmethod(reactions.takes)
-    tables: Final = (messages.ROWS, messages.HEADS)
+    tables: Final = (messages.ROWS, marks.ROWS, messages.HEADS)
 
     def __init__(self, documents: Documents) -> None:
         self._documents = documents
@@ -38,13 +40,18 @@ class Messages:
 
     async def apply(self, batch: Batch) -> Effects:
         """Heads before rows, then fold, save, read back what was not new, tell."""
-        rows_at = batch.place(messages.ROWS)
-        heads_at = batch.place(messages.HEADS)
+        rows_at, marks_at, heads_at = (batch.place(table) for table in self.tables)
         heads = Heads(await self._documents.get(heads_at, {fact.envelope.subject for fact in batch.facts}))
         rows = await self._documents.get(rows_at, {messages.row_id(fact) for fact in batch.facts})
+        named = marks.needed(batch.facts)
+        marked = await self._documents.get(marks_at, named) if named else {}
         folded = messages.fold(batch.facts, rows, heads)
         made = await self._documents.save(
-            Changes([(rows_at, folded.rows)], [(heads_at, folded.heads)], batch.checkpoint)
+            Changes(
+                [(rows_at, folded.rows), (marks_at, marks.fold(folded.numbered, marked))],
+                [(heads_at, folded.heads)],
+                batch.checkpoint,
+            )
         )
         now = {write.id: {"_id": write.id, **write.fixed, **write.facets} for write in folded.rows if write.id in made}
         others = {one.row_id for one in folded.numbered} - now.keys()

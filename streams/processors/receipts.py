@@ -1,4 +1,4 @@
-"""The `receipts` processor: keeps how far each sender's messages came, and tells the sender."""
+"""The `receipts` processor: keeps how far each sender's messages came, and each member's cursors; tells the senders."""
 
 from typing import Final
 
@@ -10,36 +10,40 @@ from schemas import frames, topics
 from schemas.events import MessageDelivered
 from schemas.frames import Push
 from streams.processor import Batch, everything
+from streams.processors.covering import Covering
 
 
 class Receipts:
     """Writes the table of the read model `receipts`."""
 
     name: Final = receipts.MODEL
-    version: Final = 1
+    version: Final = 2
     topics: Final = (topics.MESSAGE_DELIVERED,)
     takes: Final = staticmethod(everything)
     tables: Final = (receipts.ROWS,)
 
     def __init__(self, documents: Documents) -> None:
         self._documents = documents
+        self._covering = Covering(documents)
 
     async def prepare(self, generation: int) -> None:
         """Make this generation's table."""
         await self._documents.prepare([Place(table, generation) for table in self.tables])
 
     async def apply(self, batch: Batch) -> Effects:
-        """Look up, fold, save, tell."""
+        """Look up, fold, find out whom to tell, save, tell: an outage in between is one before the save."""
         at = batch.place(receipts.ROWS)
-        keys = {key for fact in batch.facts if (key := receipts.row_id(fact)) is not None}
-        writes = receipts.fold(batch.facts, await self._documents.get(at, keys))
-        await self._documents.save(Changes([(at, writes)], [], batch.checkpoint))
-        return Effects(hints=[push for fact in batch.facts for push in _pushes(fact, batch.generation)])
+        keys = {key for fact in batch.facts for key in receipts.row_ids(fact)}
+        folded = receipts.fold(batch.facts, await self._documents.get(at, keys))
+        reached = await self._covering.pushes(folded.covered, batch.generation)
+        await self._documents.save(Changes([(at, folded.writes)], [], batch.checkpoint))
+        return Effects(hints=[*(push for fact in batch.facts for push in _pushes(fact, batch.generation)), *reached])
 
 
 def _pushes(fact: Fact, generation: int) -> list[Push]:
+    """What the sender is told of what was persisted."""
     event = fact.event
-    if not isinstance(event, MessageDelivered):
+    if not isinstance(event, MessageDelivered) or event.stage != "persisted":
         return []
     return [
         Push(

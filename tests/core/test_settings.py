@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.settings import InvalidSettings, Settings, only_given, only_on_the_stack
+from core.settings import InvalidSettings, Settings, load, networks, only_given, only_on_the_stack
 
 STACK = Settings(adapters="stack", app_key="k")
 
@@ -30,3 +30,36 @@ def test_what_is_a_process_of_its_own_on_the_stack_is_refused_embedded() -> None
     only_on_the_stack(STACK)
     with pytest.raises(InvalidSettings, match="`caas up`"):
         only_on_the_stack(Settings())
+
+
+@pytest.mark.parametrize(
+    "listed", ["", "*", "https://one.example", "http://one.example:8080, capacitor://localhost,null"]
+)
+def test_origins_are_named_whole(listed: str) -> None:
+    assert load({"CAAS_ORIGINS": listed}).origins == listed
+
+
+@pytest.mark.parametrize(
+    "listed", ["one.example", "https://one.example/", "https://", "https://a b", "https://a,,https://b"]
+)
+def test_an_origin_that_no_browser_would_name_is_told(listed: str) -> None:
+    with pytest.raises(InvalidSettings, match="CAAS_ORIGINS="):
+        load({"CAAS_ORIGINS": listed})
+
+
+def test_proxies_are_addresses_and_networks() -> None:
+    assert [str(one) for one in networks("10.0.0.0/8, 127.0.0.1,fd00::/8,")] == [
+        "10.0.0.0/8",
+        "127.0.0.1/32",
+        "fd00::/8",
+    ]
+    assert networks(load({}).trusted_proxies) == ()
+    with pytest.raises(InvalidSettings, match=r"CAAS_TRUSTED_PROXIES=.*'proxy.example' does not"):
+        load({"CAAS_TRUSTED_PROXIES": "127.0.0.1,proxy.example", "CAAS_ORIGINS": "*"})
+
+
+@pytest.mark.parametrize("name", ["CAAS_USER_COMMANDS_PER_S", "CAAS_USER_CONNECTIONS", "CAAS_HANDSHAKES_PER_S"])
+def test_a_limit_may_be_zero_and_not_less(name: str) -> None:
+    assert getattr(load({name: "0"}), name.removeprefix("CAAS_").lower()) == 0
+    with pytest.raises(InvalidSettings, match=name):
+        load({name: "-1"})

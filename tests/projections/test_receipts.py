@@ -1,20 +1,18 @@
-"""Receipts only grow."""
+"""Receipts only grow, and what newly reached somebody is known from them, also when it comes again."""
 
 from core.positions import position
 from projections import receipts
 from projections.facts import Fact
+from projections.receipts import Folded
 from schemas.envelope import Envelope
 from schemas.events import TYPE_OF, MessageDelivered
 from schemas.topics import MESSAGE_DELIVERED
 from tests.given import AT, CORRELATION, ROOM, TENANT
 
 
-def persisted(offset: int, seq: int) -> Fact:
-    event = MessageDelivered(
-        tenant=TENANT, at=AT, conversation_id=ROOM, message_id=f"m{seq}", sender="bob", seq=seq, stage="persisted"
-    )
+def fact(offset: int, event: MessageDelivered) -> Fact:
     envelope = Envelope(
-        id=f"r{seq}",
+        id=f"r{offset}",
         type=TYPE_OF[MessageDelivered],
         source="/caas/streams/messages",
         time=AT,
@@ -26,12 +24,84 @@ def persisted(offset: int, seq: int) -> Fact:
     return Fact(MESSAGE_DELIVERED, position(1, offset), envelope, event)
 
 
+def persisted(offset: int, seq: int) -> Fact:
+    return fact(
+        offset,
+        MessageDelivered(
+            tenant=TENANT, at=AT, conversation_id=ROOM, message_id=f"m{seq}", sender="bob", seq=seq, stage="persisted"
+        ),
+    )
+
+
+def reached(offset: int, stage: str, seq: int, by: str = "ann", device: str = "") -> Fact:
+    about = {"tenant": TENANT, "at": AT, "conversation_id": ROOM, "message_id": "", "sender": ""}
+    return fact(offset, MessageDelivered(**about, stage=stage, seq=seq, by=by, device=device))  # type: ignore[arg-type]
+
+
+def rows(*folded: Folded) -> dict[str, dict[str, object]]:
+    found: dict[str, dict[str, object]] = {}
+    for one in folded:
+        for write in one.writes:
+            found[write.id] = {**found.get(write.id, {"_id": write.id}), **write.fixed, **write.facets}
+    return found
+
+
+def news(folded: Folded) -> list[tuple[str, str, int, int]]:
+    return [(one.event.by, one.event.stage, one.beyond, one.upto) for one in folded.covered]
+
+
 def test_a_late_lower_receipt_does_not_take_one_back() -> None:
-    (write,) = receipts.fold([persisted(0, 3), persisted(1, 2)], {})
-    assert write.facets["persisted"] == {"pos": position(1, 1), "seq": 3}
+    (write,) = receipts.fold([persisted(0, 3), persisted(1, 2)], {}).writes
+    assert write.id == f"{ROOM}:bob:"
+    assert write.facets["persisted"] == {"pos": position(1, 1), "seq": 3, "was": 3}
 
 
 def test_what_was_told_before_changes_nothing() -> None:
-    (write,) = receipts.fold([persisted(0, 3)], {})
-    row = {"_id": write.id, **write.fixed, **write.facets}
-    assert receipts.fold([persisted(0, 3)], {write.id: row}) == []
+    before = receipts.fold([persisted(0, 3)], {})
+    assert receipts.fold([persisted(0, 3)], rows(before)) == Folded([], [])
+
+
+def test_each_device_has_its_cursor_and_the_user_the_furthest_of_them() -> None:
+    folded = receipts.fold([reached(0, "delivered", 5, device="phone"), reached(1, "delivered", 3, device="desk")], {})
+    assert {key: row["delivered"]["seq"] for key, row in rows(folded).items()} == {  # type: ignore[index]
+        f"{ROOM}:ann:": 5,
+        f"{ROOM}:ann:phone": 5,
+        f"{ROOM}:ann:desk": 3,
+    }
+
+
+def test_only_what_no_device_had_is_new() -> None:
+    first = receipts.fold([reached(0, "delivered", 5, device="phone")], {})
+    second = receipts.fold(
+        [reached(1, "delivered", 4, device="desk"), reached(2, "delivered", 7, device="desk")], rows(first)
+    )
+    assert news(first) == [("ann", "delivered", 0, 5)]
+    assert news(second) == [("ann", "delivered", 5, 7)]
+
+
+def test_delivered_and_read_grow_beside_each_other() -> None:
+    folded = receipts.fold([reached(0, "delivered", 5), reached(1, "read", 2), reached(2, "read", 5)], {})
+    assert news(folded) == [("ann", "delivered", 0, 5), ("ann", "read", 0, 2), ("ann", "read", 2, 5)]
+    assert set(rows(folded)[f"{ROOM}:ann:"]) >= {"delivered", "read"}
+
+
+def test_the_newest_covers_the_same_when_it_comes_again() -> None:
+    facts = [reached(0, "read", 2), reached(1, "read", 5)]
+    again = receipts.fold(facts, rows(receipts.fold(facts, {})))
+    assert again.writes == []
+    assert news(again) == [("ann", "read", 2, 5)]
+
+
+def test_rows_are_the_same_however_the_records_came_in_batches() -> None:
+    facts = [reached(0, "read", 2), persisted(1, 1), reached(2, "read", 1, by="bob"), reached(3, "read", 4)]
+    at_once = rows(receipts.fold(facts, {}))
+    one_by_one: dict[str, dict[str, object]] = {}
+    for each in facts:
+        for key, row in rows(receipts.fold([each], one_by_one)).items():  # type: ignore[arg-type]
+            one_by_one[key] = {**one_by_one.get(key, {}), **row}
+    assert one_by_one == at_once
+
+
+def test_what_nobody_says_or_cannot_be_read_is_about_no_row() -> None:
+    unreadable = Fact(MESSAGE_DELIVERED, position(1, 0), persisted(0, 1).envelope, None)
+    assert receipts.fold([unreadable, reached(1, "read", 5, by="")], {}) == Folded([], [])

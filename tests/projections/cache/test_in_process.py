@@ -2,8 +2,11 @@ import asyncio
 
 import pytest
 
+from core.ports.hints import There
 from projections.cache.in_process import InProcessBus, InProcessCache, InProcessPresence
+from projections.cache.in_process_people import InProcessPeople
 from tests.contracts.hints import BusContract, CacheContract, PresenceContract
+from tests.contracts.people import LATE, NOBODY, NOON, PeopleContract, gone
 
 
 @pytest.fixture
@@ -17,6 +20,11 @@ def presence() -> InProcessPresence:
 
 
 @pytest.fixture
+def people() -> InProcessPeople:
+    return InProcessPeople()
+
+
+@pytest.fixture
 def cache() -> InProcessCache:
     return InProcessCache()
 
@@ -26,6 +34,10 @@ class TestInProcessBus(BusContract):
 
 
 class TestInProcessPresence(PresenceContract):
+    pass
+
+
+class TestInProcessPeople(PeopleContract):
     pass
 
 
@@ -47,3 +59,15 @@ async def test_a_full_cache_lets_go_of_what_was_put_longest_ago() -> None:
     for key in ("a", "b", "a", "c"):
         await cache.put(key, key.encode(), 60)
     assert [await cache.get(key) for key in "abc"] == [b"a", None, b"c"]
+
+
+async def test_of_too_many_who_are_remembered_those_are_forgotten_who_left_longest_ago() -> None:
+    people = InProcessPeople(remembered=2)
+    await people.alive("node", NOON, 60)
+    await people.enter("node", {"ann": "online", "ben": "online", "cy": "online"}, NOON)
+    await people.leave("node", {"ben": LATE, "cy": LATE})
+    await people.leave("node", {"eve": LATE})
+    found = await people.find(["ann", "ben", "cy", "eve"])
+    assert found["ann"] == There({"node": "online"}, NOON)
+    assert NOBODY in found.values()
+    assert found["eve"] == gone(LATE)

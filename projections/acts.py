@@ -1,0 +1,47 @@
+"""Acts: what a user did to their inbox that is no cursor, one row per event, known again for ever by its id.
+
+Facet `act` `{pos, n, act, applied, on?, until?, message_id?}`: `act` is muted, archived, hidden or unreadable;
+`applied` says whether it changed anything. The row's `conversation_id` is empty where the event cannot be read.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final, assert_never
+
+from core.ports.documents import Facet, Row
+from schemas.events import ConversationArchived, ConversationMuted, CursorMoved, InboxEvent, MessageHidden
+
+FACET: Final = "act"
+MUTED: Final = "muted"
+ARCHIVED: Final = "archived"
+HIDDEN: Final = "hidden"
+UNREADABLE: Final = "unreadable"
+
+
+def facet_of(position: int, n: int, event: InboxEvent | None, *, applied: bool) -> Facet:
+    """The facet of an event, the `n`-th of its user."""
+    return {"pos": position, "n": n, "applied": applied, **_said(event)}
+
+
+def differs(told: Mapping[str, Any], event: InboxEvent | None) -> bool:
+    """Whether a repeat says something else than the first did; one that cannot be read says nothing."""
+    return event is not None and any(told.get(name) != value for name, value in _said(event).items())
+
+
+def hides(row: Row) -> str | None:
+    """The message that the act of this row hides, if it hides one."""
+    found: str | None = row[FACET].get("message_id")
+    return found
+
+
+def _said(event: InboxEvent | None) -> dict[str, Any]:
+    match event:
+        case None | CursorMoved():  # a cursor has no act
+            return {"act": UNREADABLE}
+        case ConversationMuted():
+            return {"act": MUTED, "on": event.on, "until": event.until}
+        case ConversationArchived():
+            return {"act": ARCHIVED, "on": event.on}
+        case MessageHidden():
+            return {"act": HIDDEN, "message_id": event.message_id}
+        case _:
+            assert_never(event)

@@ -1,0 +1,49 @@
+"""Unread: what one user has not read yet is computed when it is asked, from where the lanes stand and their own rows.
+
+Nothing is counted per member: a message that is sent changes no row of those who are to read it.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from core.domain.conversation import Member
+from core.domain.inbox import Inbox
+from core.ports.documents import Row
+from projections import marks, messages
+
+
+@dataclass(frozen=True, slots=True)
+class Ours:
+    """What a member's numbers rest on: their stays, their inbox, their row of `marks` and the last message's number."""
+
+    member: Member
+    inbox: Inbox
+    marked: Row | None
+    head: int
+
+    @property
+    def floor(self) -> int:
+        """Up to here everything is read: by their cursor, or because they said something since or came later."""
+        return max(self.inbox.read, marks.spoke(self.marked), self.member.intervals[-1].from_seq - 1)
+
+    @property
+    def unread(self) -> int:
+        """How many messages came after that, by their numbers: deleted and hidden ones count too."""
+        until = self.member.intervals[-1].until_seq
+        return max(0, (self.head if until is None else min(self.head, until)) - self.floor)
+
+    @property
+    def named(self) -> Sequence[str]:
+        """The messages that may be mentions which they have not read; none where the newest one is read."""
+        newest = self.marked[marks.NAMED]["n"] if self.marked and marks.NAMED in self.marked else 0
+        return marks.named(self.marked) if newest > self.floor else ()
+
+
+def mentions(ours: Ours, user_id: str, named: Iterable[Row]) -> int:
+    """How many of these messages, which are not hidden from the user, name them now and are not read."""
+    found = 0
+    for row in named:
+        view = messages.view(row)
+        if view is not None and user_id in view.mentions and view.seq > ours.floor and ours.member.reads(view.seq):
+            found += 1
+    return found

@@ -1,0 +1,135 @@
+"""The `inbox` processor: numbers what users keep for themselves, saves it, tells their sessions, and who was read."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from core.ports.documents import Changes, Documents, Place, Row
+from core.ports.effects import Effects
+from projections import inbox
+from projections.facts import Fact, Heads
+from projections.inbox import Told
+from schemas import frames, topics
+from schemas.commands import (
+    NAME_OF,
+    ArchiveConversation,
+    HideMessage,
+    MuteConversation,
+    UnarchiveConversation,
+    UnmuteConversation,
+)
+from schemas.envelope import Record
+from schemas.events import ConversationArchived, ConversationMuted, CursorMoved, MessageDelivered, MessageHidden
+from schemas.frames import Push
+from streams.processor import Batch
+from streams.processors.derived import conflict_push, conflict_record, record_of
+
+
+class Inbox:
+    """Writes the tables of the read model `inbox`; of `user.action` it takes what users keep for themselves."""
+
+    name: Final = inbox.MODEL
+    version: Final = 1
+    topics: Final = (topics.USER_ACTION,)
+    takes: Final = staticmethod(inbox.takes)
+    tables: Final = (inbox.ROWS, inbox.ACTS, inbox.HEADS)
+
+    def __init__(self, documents: Documents) -> None:
+        self._documents = documents
+
+    async def prepare(self, generation: int) -> None:
+        """Make this generation's tables."""
+        await self._documents.prepare([Place(table, generation) for table in self.tables])
+
+    async def apply(self, batch: Batch) -> Effects:
+        """Acts are saved before the rows they change; both before the checkpoint."""
+        rows_at, acts_at, heads_at = (batch.place(table) for table in self.tables)
+        heads = Heads(await self._get(heads_at, {inbox.owner_of(fact) for fact in batch.facts}))
+        rows = await self._get(rows_at, {key for fact in batch.facts if (key := inbox.row_of(fact)) is not None})
+        known = await self._get(acts_at, {fact.envelope.id for fact in batch.facts if acts(fact)})
+        folded = inbox.fold(batch.facts, rows, known, heads)
+        if folded.acts:
+            await self._documents.save(Changes([(acts_at, folded.acts)], []))
+        made = await self._documents.save(
+            Changes([(rows_at, folded.rows)], [(heads_at, folded.heads)], batch.checkpoint)
+        )
+        now = {write.id: {"_id": write.id, **write.fixed, **write.facets} for write in folded.rows if write.id in made}
+        told = {one.row_id for one in folded.told if one.row_id is not None and not one.repeat}
+        now |= await self._get(rows_at, told - now.keys())
+        return effects(folded.told, now, batch.generation)
+
+    async def _get(self, place: Place, ids: set[str]) -> dict[str, Row]:
+        return await self._documents.get(place, ids) if ids else {}
+
+
+def acts(fact: Fact) -> bool:
+    """Whether a fact has an act: all but cursors have."""
+    return not isinstance(fact.event, CursorMoved)
+
+
+def effects(told: Iterable[Told], now: dict[str, Row], generation: int) -> Effects:
+    """What every fact of a batch does, from the rows as they now are; what cannot be read is told of nobody."""
+    logged: list[Record] = []
+    hints: list[Push] = []
+    for one in told:
+        event = inbox.event_of(one.fact)
+        if event is None or one.row_id is None:
+            continue
+        about = event.conversation_id
+        if one.conflict:
+            command = command_of(one.fact)
+            logged.append(conflict_record(one.fact, inbox.MODEL, command, conversation_id=about))
+            hints.append(conflict_push(one.fact, inbox.MODEL, generation, conversation_id=about))
+        elif not one.repeat:
+            if not _passed(one, now[one.row_id]):
+                hints.append(_pushed(one, now[one.row_id], generation))
+            if isinstance(event, CursorMoved) and not event.private:
+                logged.append(_read(one.fact, event))
+    return Effects(logged, hints)
+
+
+def _passed(one: Told, row: Row) -> bool:
+    """Whether it was folded before and the row stands at another record's number, which is not its own to tell."""
+    facet = row[inbox.FACET]
+    return bool(one.n == facet["n"] and one.fact.position != facet["pos"])
+
+
+def command_of(fact: Fact) -> str:
+    """The command that an act came from."""
+    match fact.event:
+        case ConversationMuted() as event:
+            return NAME_OF[MuteConversation if event.on else UnmuteConversation]
+        case ConversationArchived() as event:
+            return NAME_OF[ArchiveConversation if event.on else UnarchiveConversation]
+        case _:
+            return NAME_OF[HideMessage]
+
+
+def _pushed(one: Told, row: Row, generation: int) -> Push:
+    envelope, event = one.fact.envelope, one.fact.event
+    hidden = event.message_id if isinstance(event, MessageHidden) else None
+    return Push(
+        model=inbox.MODEL,
+        generation=generation,
+        conversation_id=inbox.channel_of(envelope.tenant, envelope.subject),
+        frame=frames.push(frames.PUSH_OF_USER, inbox.view(row, hidden), inbox.LANE, one.n, envelope.correlation_id),
+        lane=inbox.LANE,
+        n=one.n,
+        to=envelope.subject,
+    )
+
+
+def _read(fact: Fact, event: CursorMoved) -> Record:
+    """What the senders may know. Every cursor that is not private says it, also one that does not go on: whether an
+    old one went on cannot be told any more, and receipts grow by themselves, apart from private cursors.
+    """
+    read = MessageDelivered(
+        tenant=fact.envelope.tenant,
+        at=fact.envelope.time,
+        conversation_id=event.conversation_id,
+        message_id="",
+        sender="",
+        seq=event.seq,
+        stage="read",
+        by=event.user_id,
+    )
+    return record_of(read, fact, inbox.MODEL, "read")

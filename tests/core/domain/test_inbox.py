@@ -1,0 +1,213 @@
+"""What users keep for themselves is theirs to change, within their stays, and nobody else's to know."""
+
+from dataclasses import replace
+from typing import get_args
+
+import pytest
+from hypothesis import given as for_all
+from hypothesis import strategies as st
+
+from core.domain import message
+from core.domain.conversation import Conversation, Interval, Member
+from core.domain.decision import Rejected
+from core.domain.inbox import Inbox, decide, evolve, visited
+from schemas.commands import (
+    ArchiveConversation,
+    HideMessage,
+    InboxCommand,
+    MuteConversation,
+    ReadMessages,
+    UnarchiveConversation,
+    UnmuteConversation,
+)
+from schemas.events import ConversationArchived, ConversationMuted, CursorMoved, InboxEvent, MessageHidden
+from tests.given import AT, ROOM, TENANT, by, deleted, sent
+
+HELLO = sent("k1", "hello")
+LATER = "2026-11-20T09:30:00.001Z"
+
+SEATED = Conversation(
+    tenant=TENANT,
+    conversation_id=ROOM,
+    kind="group",
+    created_by="ann",
+    created_at=AT,
+    n=3,
+    members={
+        "ann": Member("owner", (Interval(1),)),
+        "bob": Member("member", (Interval(1, 4), Interval(9))),
+        "gone": Member("member", (Interval(3, 5),)),
+    },
+)
+
+
+def moved(seq: int, *, private: bool = False, at: str = AT) -> CursorMoved:
+    return CursorMoved(tenant=TENANT, at=at, user_id="bob", conversation_id=ROOM, seq=seq, private=private)
+
+
+def muted(until: str | None = None, *, on: bool = True) -> ConversationMuted:
+    return ConversationMuted(tenant=TENANT, at=AT, user_id="bob", conversation_id=ROOM, on=on, until=until)
+
+
+def archived(*, on: bool = True) -> ConversationArchived:
+    return ConversationArchived(tenant=TENANT, at=AT, user_id="bob", conversation_id=ROOM, on=on)
+
+
+def hidden(message_id: str = HELLO.message_id) -> MessageHidden:
+    return MessageHidden(tenant=TENANT, at=AT, user_id="bob", conversation_id=ROOM, message_id=message_id)
+
+
+EVENTS: st.SearchStrategy[InboxEvent] = st.one_of(
+    st.builds(moved, st.integers(0, 9), private=st.booleans(), at=st.sampled_from([AT, LATER])),
+    st.builds(muted, st.sampled_from([None, LATER]), on=st.booleans()),
+    st.builds(archived, on=st.booleans()),
+    st.builds(hidden),
+)
+
+
+def decided(command: InboxCommand, actor: str = "bob", head: int = 20, about: message.State | None = None) -> object:
+    context = by(actor)
+    where = visited(SEATED, command.conversation_id, context)
+    events = decide(command, where, context, head=head, about=about)
+    return events[0] if events else None
+
+
+def refused(command: InboxCommand, actor: str = "bob", about: message.State | None = None) -> Rejected:
+    with pytest.raises(Rejected) as no:
+        decided(command, actor, about=about)
+    return no.value
+
+
+def live(seq: int) -> message.State:
+    return message.evolve(message.Absent(), HELLO, seq)
+
+
+# Evolve
+
+
+@for_all(st.lists(EVENTS, max_size=20))
+def test_a_cursor_only_grows_and_is_read_when_it_last_did(events: list[InboxEvent]) -> None:
+    state, highest = Inbox(), 0
+    for event in events:
+        before, state = state, evolve(state, event)
+        highest = max(highest, event.seq if isinstance(event, CursorMoved) else 0)
+        assert state.read == highest
+        if state.read == before.read:
+            assert state.read_at == before.read_at
+        elif isinstance(event, CursorMoved):
+            assert state.read_at == event.at
+
+
+@for_all(EVENTS, st.lists(EVENTS, max_size=5))
+def test_an_event_changes_only_what_it_is_about(event: InboxEvent, before: list[InboxEvent]) -> None:
+    state = Inbox()
+    for one in before:
+        state = evolve(state, one)
+    after = evolve(state, event)
+    match event:
+        case CursorMoved():
+            assert replace(after, read=state.read, read_at=state.read_at) == state
+        case ConversationMuted():
+            assert replace(after, muted=state.muted, muted_until=state.muted_until) == state
+        case ConversationArchived():
+            assert replace(after, archived=state.archived) == state
+        case MessageHidden():
+            assert replace(after, hidden=state.hidden) == state
+
+
+def test_whoever_wants_to_hear_of_it_again_has_no_time_left_over() -> None:
+    state = evolve(Inbox(), muted(LATER))
+    assert (state.muted, state.muted_until) == (True, LATER)
+    assert evolve(state, muted(LATER, on=False)) == Inbox()
+    assert evolve(state, muted()).muted_until is None
+
+
+# Decide
+
+
+@pytest.mark.parametrize(
+    ("actor", "asked", "head", "cut"),
+    [
+        ("ann", 5, 20, 5),
+        ("ann", 20, 20, 20),
+        ("ann", 2**53, 20, 20),
+        ("bob", 30, 20, 20),
+        ("gone", 30, 20, 5),
+        ("gone", 4, 20, 4),
+    ],
+)
+def test_a_cursor_goes_to_the_last_message_that_is_theirs_to_read_at_most(
+    actor: str, asked: int, head: int, cut: int
+) -> None:
+    event = decided(ReadMessages(conversation_id=ROOM, seq=asked), actor, head)
+    assert isinstance(event, CursorMoved)
+    assert (event.seq, event.user_id, event.private) == (cut, actor, False)
+
+
+def test_a_private_cursor_is_private() -> None:
+    assert decided(ReadMessages(conversation_id=ROOM, seq=5, private=True)) == moved(5, private=True)
+
+
+def test_up_to_nothing_nothing_is_read() -> None:
+    assert decided(ReadMessages(conversation_id=ROOM, seq=0)) is None
+    assert decided(ReadMessages(conversation_id=ROOM, seq=7), head=0) is None
+
+
+def test_a_conversation_is_muted_until_a_time_or_for_good_and_put_away_and_back() -> None:
+    assert decided(MuteConversation(conversation_id=ROOM, until=LATER)) == muted(LATER)
+    assert decided(MuteConversation(conversation_id=ROOM)) == muted()
+    assert decided(UnmuteConversation(conversation_id=ROOM)) == muted(on=False)
+    assert decided(ArchiveConversation(conversation_id=ROOM)) == archived()
+    assert decided(UnarchiveConversation(conversation_id=ROOM)) == archived(on=False)
+
+
+@pytest.mark.parametrize(
+    "until", [AT, "2020-01-01T00:00:00.000Z", "2027-02-30T00:00:00.000Z", "9999-99-99T99:99:99.999Z"]
+)
+def test_nobody_mutes_until_a_time_that_is_past_or_is_none(until: str) -> None:
+    no = refused(MuteConversation(conversation_id=ROOM, until=until))
+    assert (no.code, no.errors) == ("validation_failed", (("/data/until", "value"),))
+
+
+@pytest.mark.parametrize(("actor", "seq"), [("bob", 4), ("bob", 9), ("gone", 3)])
+def test_a_message_of_ones_stays_is_hidden_deleted_or_not(actor: str, seq: int) -> None:
+    command = HideMessage(conversation_id=ROOM, message_id=HELLO.message_id)
+    for about in (live(seq), message.evolve(live(seq), deleted(HELLO))):
+        event = decided(command, actor, about=about)
+        assert isinstance(event, MessageHidden)
+        assert (event.user_id, event.message_id) == (actor, HELLO.message_id)
+
+
+@pytest.mark.parametrize(("actor", "seq"), [("bob", 5), ("bob", 8), ("gone", 6), ("gone", 2)])
+def test_a_message_that_is_not_theirs_to_read_is_not_there_to_be_hidden(actor: str, seq: int) -> None:
+    command = HideMessage(conversation_id=ROOM, message_id=HELLO.message_id)
+    assert refused(command, actor, about=live(seq)).code == "message_not_found"
+    assert refused(command, actor).code == "message_not_found"
+
+
+COMMANDS: list[InboxCommand] = [
+    ReadMessages(conversation_id=ROOM, seq=1),
+    HideMessage(conversation_id=ROOM, message_id=HELLO.message_id),
+    MuteConversation(conversation_id=ROOM),
+    UnmuteConversation(conversation_id=ROOM),
+    ArchiveConversation(conversation_id=ROOM),
+    UnarchiveConversation(conversation_id=ROOM),
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: type(command).__name__)
+def test_only_who_is_or_was_in_it_keeps_anything_of_it(command: InboxCommand) -> None:
+    assert refused(command, "eve", about=live(3)).code == "not_a_participant"
+    assert decided(command, "gone", about=live(3)) is not None
+
+
+def test_another_tenants_conversation_does_not_exist() -> None:
+    for state in (None, replace(SEATED, tenant="other")):
+        with pytest.raises(Rejected) as no:
+            visited(state, ROOM, by("bob"))
+        assert no.value.code == "conversation_not_found"
+
+
+def test_there_is_a_case_for_every_command_and_event() -> None:
+    assert {type(command) for command in COMMANDS} == set(get_args(InboxCommand))
+    assert {type(event) for event in (moved(1), muted(), archived(), hidden())} == set(get_args(InboxEvent))

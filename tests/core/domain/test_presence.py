@@ -1,0 +1,30 @@
+"""Many devices are one presence."""
+
+from itertools import combinations
+from typing import get_args
+
+import pytest
+
+from core.domain.presence import FIRST, combined
+from schemas.signals import Status
+
+
+@pytest.mark.parametrize(
+    ("statuses", "one"),
+    [
+        ([], "offline"),
+        (["away"], "away"),
+        (["away", "online"], "online"),
+        (["online", "busy", "away"], "busy"),
+        (["away", "busy"], "busy"),
+        (["a word of tomorrow"], "online"),
+        (["a word of tomorrow", "away"], "away"),
+    ],
+)
+def test_how_somebody_is_of_all_that_their_sessions_say(statuses: list[str], one: str) -> None:
+    assert combined(statuses) == one
+
+
+def test_every_status_has_its_place_and_none_is_offline() -> None:
+    assert sorted(FIRST) == sorted(get_args(Status))
+    assert all(combined(some) in some for n in (1, 2, 3) for some in combinations(FIRST, n))
