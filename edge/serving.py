@@ -17,8 +17,11 @@ from edge.auth.tokens import Tokens
 from edge.background import background
 from edge.compose import PROCESSORS, Adapters
 from edge.gateway.app import Gateway
+from edge.socket.allowances import allowances_of
 from edge.socket.assembly import node_of, random_id
+from edge.socket.ports import Ports
 from edge.socket.server import Sockets
+from projections.cache.limits import FallbackLimits
 from projections.generations import Generations
 from streams.memberships import MembershipTail
 
@@ -38,18 +41,22 @@ async def node_running(found: Adapters, settings: Settings, health: Health) -> A
     generations = Generations(found.documents, PROCESSORS)
     node = node_of(
         name,
-        log=found.log,
-        documents=found.documents,
-        generations=generations,
-        index=found.index,
-        bus=found.bus,
-        presence=found.presence,
-        cache=found.cache,
-        memberships=memberships,
-        clock=SystemClock(),
-        health=health,
+        Ports(
+            log=found.log,
+            documents=found.documents,
+            generations=generations,
+            index=found.index,
+            bus=found.bus,
+            presence=found.presence,
+            people=found.people,
+            cache=found.cache,
+            memberships=memberships,
+            clock=SystemClock(),
+            health=health,
+        ),
         heartbeat_ms=settings.heartbeat_ms,
         pace=Pace(settings.commands_per_s, settings.commands_burst),
+        allowances=allowances_of(settings, FallbackLimits(found.limits, health), health),
         new_id=random_id,
     )
     tokens = Tokens(settings.token_secret, settings.token_ttl_s)

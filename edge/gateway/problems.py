@@ -1,6 +1,7 @@
 """Every HTTP error is a problem document (RFC 9457) with a code of the one table, under a correlation id."""
 
 import logging
+import math
 import re
 from collections.abc import Awaitable, Callable
 from typing import Final
@@ -72,7 +73,8 @@ def answer(request: web.Request, what: Problem, status: int | None = None) -> we
         retry_after_ms=what.retry_after_ms,
         errors=what.errors,
     )
-    return web.Response(status=status, body=msgspec.json.encode(document), content_type=PROBLEM_JSON)
+    later = {} if what.retry_after_ms is None else {"Retry-After": str(math.ceil(what.retry_after_ms / 1000))}
+    return web.Response(status=status, body=msgspec.json.encode(document), content_type=PROBLEM_JSON, headers=later)
 
 
 def _refused(request: web.Request, error: web.HTTPException) -> web.Response:

@@ -4,36 +4,42 @@ from typing import assert_never
 
 from edge.auth.tokens import Identity
 from edge.socket.history import History
+from edge.socket.people import People
 from edge.socket.queries import Queries
-from schemas import commands
-from schemas.answers import Answer
-from schemas.commands import GetConversation, GetMessage, ListConversations, SearchMessages, Thread
+from schemas import queries
+from schemas.answers import Answer, Presences
+from schemas.queries import GetConversation, GetMessage, GetPresence, ListConversations, SearchMessages, Thread
 
-Question = GetMessage | commands.History | Thread | GetConversation | ListConversations | SearchMessages
+Question = GetMessage | queries.History | Thread | GetConversation | ListConversations | GetPresence | SearchMessages
 """Every query but `sync`, which is answered by more than an answer."""
 
 
 class Answering:
     """Answers every question of one node's users. Raises `Rejected` (proved), `NotReady` and `Unavailable`."""
 
-    def __init__(self, queries: Queries, history: History) -> None:
+    def __init__(self, queries: Queries, history: History, people: People) -> None:
         self._queries = queries
         self._history = history
+        self._people = people
 
     async def answer(self, who: Identity, asked: Question) -> Answer:
         """What is told to this user."""
+        found: Answer
         match asked:
             case GetMessage():
-                return await self._history.get(who, asked)
-            case commands.History():
-                return await self._history.page(who, asked)
+                found = await self._history.get(who, asked)
+            case queries.History():
+                found = await self._history.page(who, asked)
             case Thread():
-                return await self._history.thread(who, asked)
+                found = await self._history.thread(who, asked)
             case GetConversation():
-                return await self._queries.get(who, asked)
+                found = await self._queries.get(who, asked)
             case ListConversations():
-                return await self._queries.page(who, asked)
+                found = await self._queries.page(who, asked)
+            case GetPresence():
+                found = Presences(presences=await self._people.find(who, asked.users))
             case SearchMessages():
-                return await self._queries.search(who, asked)
+                found = await self._queries.search(who, asked)
             case _:
                 assert_never(asked)
+        return found

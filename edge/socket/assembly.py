@@ -4,24 +4,28 @@ import os
 from collections.abc import Callable
 from typing import Final
 
-from core.clock import Clock
 from core.handle import Handler
-from core.health import Health
 from core.pace import Pace
-from core.ports.documents import Documents
-from core.ports.event_log import EventLog
-from core.ports.hints import Bus, Cache, Presence
-from core.ports.memberships import Memberships
-from core.ports.search_index import SearchIndex
+from edge.socket.allowances import Allowances
 from edge.socket.answering import Answering
+from edge.socket.attendance import Attendance
 from edge.socket.commands import Commands
+from edge.socket.delivering import Delivering
 from edge.socket.history import History
+from edge.socket.inboxes import Inboxes
 from edge.socket.lanes import Lanes
 from edge.socket.node import Node
+from edge.socket.people import People
+from edge.socket.ports import Ports
 from edge.socket.queries import Queries
+from edge.socket.signals import Signals
 from edge.socket.standing import Standing
-from projections.generations import Generations
+from edge.socket.typists import Typists
+from edge.socket.waiting import Waiting
+from edge.socket.watching import Watching
+from projections.reached import Reached
 from projections.reader import MessageReader
+from streams.effects import LiveEmitter
 
 TTL_HEARTBEATS: Final = 1.5
 DEFAULT: Final = Pace()
@@ -40,45 +44,98 @@ def source_of(name: str) -> str:
 
 def node_of(
     name: str,
+    ports: Ports,
     *,
-    log: EventLog,
-    documents: Documents,
-    generations: Generations,
-    index: SearchIndex,
-    bus: Bus,
-    presence: Presence,
-    cache: Cache,
-    memberships: Memberships,
-    clock: Clock,
-    health: Health,
     heartbeat_ms: int,
     pace: Pace = DEFAULT,
+    allowances: Allowances | None = None,
     new_id: Callable[[], str] = random_id,
 ) -> Node:
     """A node over these ports, which must be started; its `name` is unique among the living nodes.
 
-    Whoever owns `memberships` and `generations` (of messages, conversations and search) makes them follow.
+    Without `allowances` nobody is limited.
     """
-    lanes, reader = Lanes(documents, generations), MessageReader(documents, generations, log)
-    queries = Queries(
-        memberships=memberships,
-        lanes=lanes,
-        reader=reader,
-        generations=generations,
-        index=index,
-        cache=cache,
-        health=health,
-    )
+    memberships, lanes = ports.memberships, Lanes(ports.documents, ports.generations)
+    reader = MessageReader(ports.documents, ports.generations, ports.log)
+    waiting = Waiting(memberships, Reached(ports.documents, ports.generations))
+    commands = _commands(name, ports, reader, waiting)
+    delivering = _delivering(name, ports, reader, commands)
+    people = _people(name, ports, heartbeat_ms / 1000, new_id)
     return Node(
         name,
-        commands=Commands(handler=Handler(memberships, reader, source_of(name)), log=log, clock=clock, health=health),
-        answering=Answering(queries, History(queries.entered, memberships, reader, lanes)),
+        commands=commands,
+        waiting=waiting,
+        answering=_answering(ports, lanes, reader, people),
+        signals=_signals(ports, people, delivering, commands),
         memberships=memberships,
         lanes=lanes,
-        bus=bus,
-        standing=Standing(presence, name, heartbeat_ms / 1000 * TTL_HEARTBEATS, health),
-        health=health,
+        bus=ports.bus,
+        standing=Standing(ports.presence, name, heartbeat_ms / 1000 * TTL_HEARTBEATS, ports.health),
+        health=ports.health,
         new_id=new_id,
         heartbeat_ms=heartbeat_ms,
         pace=pace,
+        allowances=allowances or Allowances(ports.health),
     )
+
+
+def _commands(name: str, ports: Ports, reader: MessageReader, waiting: Waiting) -> Commands:
+    handler = Handler(ports.memberships, reader, source_of(name))
+    return Commands(handler=handler, log=ports.log, clock=ports.clock, health=ports.health, waiting=waiting)
+
+
+def _delivering(name: str, ports: Ports, reader: MessageReader, commands: Commands) -> Delivering:
+    return Delivering(
+        memberships=ports.memberships,
+        reader=reader,
+        log=ports.log,
+        clock=ports.clock,
+        source=source_of(name),
+        commands=commands,
+    )
+
+
+def _answering(ports: Ports, lanes: Lanes, reader: MessageReader, people: People) -> Answering:
+    inboxes = Inboxes(ports.documents, ports.generations, ports.memberships)
+    queries = Queries(
+        memberships=ports.memberships,
+        lanes=lanes,
+        reader=reader,
+        inboxes=inboxes,
+        generations=ports.generations,
+        index=ports.index,
+        cache=ports.cache,
+        health=ports.health,
+    )
+    return Answering(queries, History(queries.entered, ports.memberships, reader, lanes, inboxes), people)
+
+
+def _people(name: str, ports: Ports, heartbeat_s: float, new_id: Callable[[], str]) -> People:
+    ttl_s = heartbeat_s * TTL_HEARTBEATS
+    attendance = Attendance(ports.people, name, ttl_s, clock=ports.clock, health=ports.health, new_id=new_id)
+    watching = Watching(
+        name,
+        people=ports.people,
+        presence=ports.presence,
+        memberships=ports.memberships,
+        clock=ports.clock,
+        health=ports.health,
+        look_s=heartbeat_s,
+    )
+    return People(ports.people, attendance, watching, _emitter(ports), ports.clock)
+
+
+def _signals(ports: Ports, people: People, delivering: Delivering, commands: Commands) -> Signals:
+    return Signals(
+        people=people,
+        typists=Typists(ports.people, _emitter(ports), ports.health),
+        delivering=delivering,
+        commands=commands,
+        memberships=ports.memberships,
+        clock=ports.clock,
+    )
+
+
+def _emitter(ports: Ports) -> LiveEmitter:
+    """What a node tells other nodes goes the way of a processor's hints."""
+    return LiveEmitter(ports.log, ports.bus, ports.presence, ports.health, "node")

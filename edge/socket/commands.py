@@ -7,9 +7,9 @@ the client asks again and gets its no then. So nothing is refused that the audit
 import logging
 from asyncio import Future
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
-from core.about import Acting
+from core.about import Acting, Hinting
 from core.clock import Clock
 from core.domain.decision import Context, Rejected
 from core.handle import Append, Handler, Unchanged
@@ -19,7 +19,10 @@ from core.ports.memberships import NotReady
 from edge.socket.repeats import Repeats
 from edge.socket.session import Asked
 from edge.socket.visit import Visit
+from edge.socket.waiting import Wait, Waiting
 from schemas import frames
+from schemas.asking import Level
+from schemas.commands import SendMessage
 from schemas.envelope import Record
 from schemas.errors import Problem, problem
 
@@ -37,12 +40,14 @@ class Commands:
         log: EventLog,
         clock: Clock,
         health: Health,
+        waiting: Waiting,
         repeats: Repeats | None = None,
     ) -> None:
         self._handler = handler
         self._log = log
         self._clock = clock
         self._health = health
+        self._waiting = waiting
         self._repeats = repeats or Repeats()
 
     async def carry_out(self, visit: Visit, asked: Asked, command: Acting) -> None:
@@ -52,7 +57,7 @@ class Commands:
         try:
             await self._decide(visit, asked, command, context)
         except Rejected as no:
-            self._refuse(visit, asked, command, no, context)
+            self.refuse(visit, asked, command, no, context)
         except Exception as error:  # noqa: BLE001 - whatever went wrong, the client is answered
             visit.answer(self.failed(error, asked))
 
@@ -62,32 +67,56 @@ class Commands:
             decision = self._handler.at_once(command, context)
         if decision is None:
             decision = await self._handler.decide(
-                command, context, retry=asked.retry, settled=partial(visit.at_most, 1)
+                command, context, retry=asked.retry, settled=partial(visit.settled, 1)
             )
         if isinstance(decision, Unchanged):
-            visit.answer(frames.ack(asked.frame_id, decision.reply, asked.correlation_id))
+            self._acknowledge(visit, asked, decision.reply, self._wait(visit, command, decision.reply, known=True))
             return
         future = self._repeats.known(decision.event_id, decision.content)
+        known = future is not None
         if future is None:
             future = self._log.append(decision.record)
             self._repeats.remember(decision.event_id, decision.content, future)
-        future.add_done_callback(partial(self._appended, visit, asked, decision))
+        wait = self._wait(visit, command, decision.reply, known=known)
+        future.add_done_callback(partial(self._appended, visit, asked, decision.reply, wait))
 
-    def _appended(self, visit: Visit, asked: Asked, decision: Append, future: Future[int]) -> None:
+    def _wait(self, visit: Visit, command: Acting, reply: dict[str, Any], *, known: bool) -> Wait | None:
+        """What the answer to a send waits for; None where it waits for nothing more."""
+        if not isinstance(command, SendMessage) or command.wait_for == "accepted":
+            return None
+        return self._waiting.begin(visit, command, reply["message_id"], reply["level"], known=known)
+
+    def _appended(
+        self, visit: Visit, asked: Asked, reply: dict[str, Any], wait: Wait | None, future: Future[int]
+    ) -> None:
         error = failure_of(future)
         if error is None:
-            visit.answer(frames.ack(asked.frame_id, decision.reply, asked.correlation_id))
-        else:
-            visit.answer(self.failed(error, asked))
+            self._acknowledge(visit, asked, reply, wait)
+            return
+        if wait is not None:
+            self._waiting.end(wait)
+        visit.answer(self.failed(error, asked))
 
-    def _refuse(
+    def _acknowledge(self, visit: Visit, asked: Asked, reply: dict[str, Any], wait: Wait | None) -> None:
+        """Answer a yes, or leave it to what it waits for."""
+
+        def ack(level: Level) -> bytes:
+            return frames.ack(asked.frame_id, reply | {"level": level}, asked.correlation_id)
+
+        if wait is None:
+            visit.answer(frames.ack(asked.frame_id, reply, asked.correlation_id))
+        else:
+            self._waiting.answer(wait, ack)
+
+    def refuse(
         self,
         visit: Visit,
         asked: Asked,
-        command: Acting,
+        command: Acting | Hinting,
         no: Rejected,
         context: Context,
     ) -> None:
+        """Answer a no, once it is recorded."""
         refusal = frames.error(asked.frame_id, problem_of(no), asked.correlation_id)
         try:
             record = self._handler.rejection(command, no, context)

@@ -11,6 +11,7 @@ from core.pace import Bucket
 from core.ports.memberships import NotReady
 from core.settings import Settings
 from edge.auth.tokens import Identity, NotAuthorized, Tokens
+from edge.socket.admission import Admission
 from edge.socket.node import Node
 from edge.socket.outbox import LOW_BYTES, Outbox, TooSlow
 from edge.socket.session import Close, Login, Say, Session, State
@@ -32,6 +33,7 @@ class Connection:
         node: Node,
         tokens: Tokens,
         settings: Settings,
+        admission: Admission,
         *,
         ws: web.WebSocketResponse[bool],
         transport: asyncio.Transport,
@@ -41,6 +43,7 @@ class Connection:
         self._node = node
         self._tokens = tokens
         self._settings = settings
+        self._admission = admission
         self._ws = ws
         self._transport = transport
         self._session = session
@@ -53,7 +56,7 @@ class Connection:
         try:
             identity = await self._identity(bearer)
             if identity is not None:
-                await self._serve(identity)
+                await self._enter(identity)
         except NotReady as error:
             logger.warning("a session cannot come in: %s", error)
             self.close("internal")
@@ -81,6 +84,7 @@ class Connection:
         self._session.drains()
         self._outbox.send(frames.going_away(reconnect_after_ms))
         if self.visit is not None:
+            self._node.hurry(self.visit)
             await self.visit.at_most(0)
 
     async def close_and_wait(self, name: str) -> None:
@@ -123,6 +127,21 @@ class Connection:
                 self._outbox.send(action.frame)
             elif isinstance(action, Close):
                 self.close(action.name)
+
+    async def _enter(self, identity: Identity) -> None:
+        """Serve a user who has not too many connections, and has not just asked for too much."""
+        if not self._admission.seat(identity):
+            self.close("connection_limit")
+            return
+        try:
+            no = await self._node.allowances.entry(identity)
+            if no is None:
+                await self._serve(identity)
+            else:
+                self._outbox.send(frames.error(None, no))
+                self.close("rate_limited")
+        finally:
+            self._admission.leave(identity)
 
     # What it asks
 

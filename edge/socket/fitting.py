@@ -1,5 +1,5 @@
-"""How many messages, or versions of one, fit into one answer: it ends early where they are large, and says that there
-are more.
+"""How many messages, versions of one, or conversations fit into one answer: it ends early where they are large, and
+says that there are more.
 """
 
 from collections.abc import Iterator, Sequence

@@ -3,40 +3,33 @@
 A store that is down is waited for in place: while it is, nothing new is saved, so hardly anything queues behind.
 """
 
-import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from typing import Final, TypeVar
+from typing import Final
 
 from core.health import Health
-from core.patience import FIRST_S, LONGEST_S
-from core.ports.event_log import Unavailable
 from core.ports.memberships import Memberships
 from edge.socket.channel import Channel, Heal, Join
 from edge.socket.lanes import Lanes
+from edge.socket.turns import Turns
 from schemas.frames import LANES, Push
 
 logger: Final = logging.getLogger("caas.hub")
 PAGE: Final = 500
-AT_ONCE: Final = 32
-"""So many channels of a node read from the store at one time."""
 VIEW_S: Final = 1.0
-
-T = TypeVar("T")
 
 
 class Healing:
     """Does the jobs of one node's channels; each channel has one at a time."""
 
-    def __init__(self, memberships: Memberships, lanes: Lanes, health: Health) -> None:
+    def __init__(self, memberships: Memberships, lanes: Lanes, turns: Turns, health: Health) -> None:
         self._memberships = memberships
         self._lanes = lanes
+        self._turns = turns
         self._health = health
-        self._turns = asyncio.Semaphore(AT_ONCE)
 
     async def push(self, channel: Channel, push: Push) -> None:
         """Deliver a push once the view is as new as it and all before it has been delivered."""
-        await self._patiently(channel, lambda: self._lanes.renew(push.model, push.generation))
+        await self._turns.patiently(channel, lambda: self._lanes.renew(push.model, push.generation))
         if not await self._sees(channel, push.conversation_n):
             self._health.count("push_early")
             return
@@ -56,16 +49,16 @@ class Healing:
         """Deliver the rows of lanes up to their heads."""
         heads = job.heads
         if heads is None:
-            heads = (await self._patiently(channel, lambda: self._lanes.heads([channel.id])))[channel.id]
+            heads = (await self._turns.patiently(channel, lambda: self._lanes.heads([channel.id])))[channel.id]
         for lane in (only,) if only else LANES:
             if lane in heads:
                 await self._heal(channel, lane, heads[lane])
 
     async def _heal(self, channel: Channel, lane: str, head: int) -> None:
-        first, healed = channel.last[lane], 0
+        read, first, healed = self._turns.patiently, channel.last[lane], 0
         while channel.last[lane] < head and not channel.closed:
             beyond = channel.last[lane]
-            told = await self._patiently(channel, lambda: self._lanes.told(channel.id, lane, beyond, head, PAGE))  # noqa: B023
+            told = await read(channel, lambda: self._lanes.told(channel.id, lane, beyond, head, PAGE))  # noqa: B023
             for one in told:
                 if not await self._sees(channel, one.conversation_n):
                     return
@@ -87,9 +80,10 @@ class Healing:
             channel.take(job.seat)
 
     async def _catch_up(self, channel: Channel, job: Join, lane: str, upto: int) -> None:
+        read = self._turns.patiently
         while job.starts[lane] < upto and job.seat in channel.joining:
             beyond = job.starts[lane]
-            told = await self._patiently(channel, lambda: self._lanes.told(channel.id, lane, beyond, upto, PAGE))  # noqa: B023
+            told = await read(channel, lambda: self._lanes.told(channel.id, lane, beyond, upto, PAGE))  # noqa: B023
             member = channel.member(job.seat)
             for one in told:
                 if one.frame and job.seat in channel.joining and (lane == "conversation" or member.reads(one.seq)):
@@ -115,18 +109,3 @@ class Healing:
             return True
         channel.gave_up = max(channel.gave_up, n)
         return False
-
-    async def _patiently(self, channel: Channel, call: Callable[[], Awaitable[T]]) -> T:
-        """What the store answers, as soon as it does."""
-        pause = FIRST_S
-        while True:
-            try:
-                async with self._turns:
-                    return await call()
-            except Unavailable as error:
-                if channel.closed:
-                    raise
-                self._health.count("heal_waits")
-                logger.warning("healing of %s waits: %s", channel.id, error)
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, LONGEST_S)

@@ -8,7 +8,7 @@ conversations go on.
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Final
 
 import msgspec
@@ -22,9 +22,11 @@ from edge.socket.healing import Healing
 from edge.socket.jobs import Jobs, Spawn
 from edge.socket.lanes import Lanes
 from edge.socket.standing import Standing
+from edge.socket.turns import Turns
+from edge.socket.users import Users
 from projections.changes import users_of
 from schemas.events import ConversationEvent
-from schemas.frames import LANES, Push, unpack_pushes
+from schemas.frames import LANES, USER, Push, unpack_pushes
 
 logger: Final = logging.getLogger("caas.hub")
 
@@ -48,14 +50,19 @@ class Hub:
         self._health = health
         self._spawn = spawn
         self._channels: dict[str, Channel] = {}
-        self._seats: dict[str, dict[Seat, None]] = {}
-        self._jobs = Jobs(Healing(memberships, lanes, health), self._part, look_soon, health, spawn)
+        turns = Turns(health)
+        self.users: Final = Users(lanes, standing, turns, health, spawn=spawn, look_soon=look_soon)
+        self._jobs = Jobs(Healing(memberships, lanes, turns, health), self._part, look_soon, health, spawn)
         self._look_soon = look_soon
 
     @property
     def conversations(self) -> Iterable[str]:
         """The conversations that somebody here is in."""
         return self._channels.keys()
+
+    def held(self) -> Collection[str]:
+        """What presence is told of, as it is now."""
+        return {*self._channels, *self.users.held}
 
     def channel(self, conversation_id: str) -> Channel | None:
         """The channel of a conversation, where somebody here is in it."""
@@ -114,37 +121,36 @@ class Hub:
             self._part(channel)
 
     def _hand(self, push: Push) -> None:
-        """A receipt or an error, for one user alone; another tenant's user of that name never gets it."""
-        seats = self._seats.get(push.to)
-        if not seats:
+        """What is for one user alone."""
+        if push.lane == USER:
+            self.users.deliver(push)
             return
         view = self._memberships.get(push.conversation_id)
-        tenants = {seat.tenant for seat in seats} if view is None else {view.tenant}
-        if len(tenants) > 1:
-            self._health.count("push_early")
-            return
-        for seat in list(seats):
-            if seat.tenant in tenants:
-                seat.push(push.frame)
+        self.users.hand(push, None if view is None else view.tenant)
 
     # Sessions
 
     async def attach(self, seat: Seat, greet: Callable[[], None]) -> None:
-        """Put a session in step with all its conversations: what is appended after `greet` was called is delivered.
+        """Put a session in step with all its conversations and its user's own lane: what is appended after `greet` was
+        called is delivered.
 
         It does not wait for a store that is down. The channels are late then: their pushes wait until the heads can
         be read, and the lanes begin at the heads that are read first (see `see_heads`). So what a `sync` does not
         tell is delivered, as ever; without a `sync` a row is missed that was saved before those heads were read and
         that neither its own push nor that of one before it has told of.
         """
-        await self._ready(seat)
+        try:
+            await self._ready(seat)
+        except BaseException:
+            self.users.detach(seat)
+            raise
         greet()
-        self._seats.setdefault(seat.user_id, {})[seat] = None
+        self.users.take(seat)
         for key in self._mine(seat):
             self._channels[key].take(seat)
 
     async def _ready(self, seat: Seat) -> None:
-        """Open the channels that its user needs."""
+        """Open the channels that its user needs, and the lane."""
         while True:
             mine = self._mine(seat)
             missing = [key for key in mine if key not in self._channels]
@@ -153,6 +159,8 @@ class Hub:
                 await self._open_all([self._opening(key) for key in missing])
             elif opening:
                 await asyncio.shield(opening[0])
+            elif not self.users.holds(seat):
+                await self.users.open(seat)
             else:
                 return
 
@@ -160,6 +168,7 @@ class Hub:
         """To be called before a `sync` reads heads: the lanes of its late channels begin at these or before, so what
         the `sync` does not tell is delivered. Raises `Unavailable`.
         """
+        await self.users.see_head(seat)
         late = [channel for channel in seat.channels.values() if channel.late and not channel.start]
         if late:
             heads = await self._lanes.heads([channel.id for channel in late])
@@ -168,10 +177,7 @@ class Hub:
 
     def detach(self, seat: Seat) -> None:
         """A session is over."""
-        seats = self._seats.get(seat.user_id, {})
-        seats.pop(seat, None)
-        if not seats:
-            self._seats.pop(seat.user_id, None)
+        self.users.detach(seat)
         for channel in list(seat.channels.values()):
             channel.drop(seat)
             self._close_empty(channel)
@@ -197,9 +203,8 @@ class Hub:
                 channel.gave_up = 0
                 self._jobs.begin(channel, Heal())
         for user in users_of(event):
-            for seat in self._seats.get(user, ()):
-                if seat.tenant == view.tenant and view.holds(user):
-                    self._join(seat, view)
+            for seat in self.users.seats(view.tenant, user) if view.holds(user) else ():
+                self._join(seat, view)
 
     def _join(self, seat: Seat, view: Conversation) -> None:
         channel = self._channels.get(view.conversation_id)

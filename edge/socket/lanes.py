@@ -1,14 +1,16 @@
-"""What the read models say of a conversation's lanes: heads, and rows as the frames that a push would have been."""
+"""What the read models say of lanes, a conversation's and a user's own: heads, and rows as the frames that a push would
+have been.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from core.ports.documents import Documents, Place, Row
-from projections import changes, conversations, messages, reactions
+from core.ports.documents import Documents, Place, Row, Table
+from projections import acts, changes, conversations, inbox, messages, reactions
 from projections.generations import Generations
 from schemas import frames
-from schemas.frames import LANES
+from schemas.frames import LANES, USER
 
 Heads = dict[str, int]
 """Lane → the number of its last record, 0 when it has none; all lanes are there."""
@@ -28,6 +30,17 @@ class Told:
     conversation_n: int
     frame: bytes
     row: Row
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """A part of a user's own lane: the frames by their numbers, ascending; `upto` is how far it goes, `rows` how many
+    were read for it.
+    """
+
+    told: Sequence[tuple[int, bytes]]
+    upto: int
+    rows: int
 
 
 class Lanes:
@@ -59,8 +72,7 @@ class Lanes:
         for start in range(0, len(ids), HEADS_AT_ONCE):
             some = ids[start : start + HEADS_AT_ONCE]
             for table in (messages.HEADS, conversations.HEADS):
-                place = Place(table, self._generations.live(table.model))
-                for key, row in (await self._documents.get(place, some)).items():
+                for key, row in (await self._documents.get(self._place(table), some)).items():
                     found[key] |= {lane: row[lane]["n"] for lane in LANES if lane in row}
         return found
 
@@ -72,11 +84,50 @@ class Lanes:
         A row whose facet moved on since is told at its newer number, later; so numbers may be missing.
         """
         table = conversations.CHANGES if lane == conversations.LANE else messages.ROWS
-        place = Place(table, self._generations.live(table.model))
         rows = await self._documents.find(
-            place, lane, [conversation_id], low=beyond + 1, high=upto + 1, limit=limit, reverse=reverse
+            self._place(table), lane, [conversation_id], low=beyond + 1, high=upto + 1, limit=limit, reverse=reverse
         )
         return [_change(row) if lane == conversations.LANE else _message(row, lane) for row in rows]
+
+    async def own_heads(self, keys: Iterable[str]) -> dict[str, int]:
+        """The heads of the lanes of these users (`inbox.key_of`), 0 where there is none. Raises `Unavailable`."""
+        found = dict.fromkeys(keys, 0)
+        ids = list(found)
+        for start in range(0, len(ids), HEADS_AT_ONCE):
+            rows = await self._documents.get(self._place(inbox.HEADS), ids[start : start + HEADS_AT_ONCE])
+            found |= {key: row[USER]["n"] for key, row in rows.items()}
+        return found
+
+    async def own_told(self, key: str, beyond: int, upto: int, limit: int) -> Own:
+        """A user's lane with `beyond` < n <= `upto`, or the first part of it: up to `limit` rows of either kind are
+        read. Raises `Unavailable`.
+
+        A conversation that moved on since is told at its newer number, later; what hides a message is told always.
+        """
+        rows = await self._own(inbox.ROWS, key, beyond, upto, limit)
+        done = await self._own(inbox.ACTS, key, beyond, upto, limit)
+        hiding = {row[acts.FACET]["n"]: row for row in done if acts.hides(row)}
+        about = await self._documents.get(self._place(inbox.ROWS), {_row_of(act) for act in hiding.values()})
+        views = {row[inbox.FACET]["n"]: inbox.view(row) for row in rows}
+        views |= {n: inbox.view(about[_row_of(act)], acts.hides(act)) for n, act in hiding.items()}
+        ends = [rows[-1][inbox.FACET]["n"]] if len(rows) == limit else []
+        ends += [done[-1][acts.FACET]["n"]] if len(done) == limit else []
+        reached = min(ends, default=upto)
+        told = [(n, frames.push(frames.PUSH_OF_USER, views[n], USER, n)) for n in sorted(views) if n <= reached]
+        return Own(told, reached, len(rows) + len(done))
+
+    async def _own(self, table: Table, key: str, beyond: int, upto: int, limit: int) -> Sequence[Row]:
+        """Rows or acts of a user, by number."""
+        index = table.indexes[0].name
+        return await self._documents.find(self._place(table), index, [key], low=beyond + 1, high=upto + 1, limit=limit)
+
+    def _place(self, table: Table) -> Place:
+        return Place(table, self._generations.live(table.model))
+
+
+def _row_of(act: Row) -> str:
+    """The row that an act is about."""
+    return inbox.row_id(act["tenant"], act["user_id"], act["conversation_id"])
 
 
 def _change(row: Row) -> Told:

@@ -1,35 +1,36 @@
 """One node: the sessions it has, what they ask, and the tasks that keep it in step; it knows no sockets."""
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final, assert_never
 
 from core.health import Health
 from core.pace import Pace
-from core.patience import FIRST_S, LONGEST_S
-from core.ports.event_log import Unavailable
+from core.patience import LONGEST_S
 from core.ports.hints import Bus
 from core.ports.memberships import Memberships, NotReady
 from edge.auth.tokens import Identity
+from edge.socket.allowances import Allowances
 from edge.socket.answering import Answering
 from edge.socket.commands import Commands
 from edge.socket.hub import Hub
-from edge.socket.lanes import HEADS_AT_ONCE, Lanes
+from edge.socket.lanes import Lanes
+from edge.socket.looking import Looking
 from edge.socket.session import Asked, Close, Login, Say, Session
+from edge.socket.signals import Signals
 from edge.socket.standing import Standing
 from edge.socket.syncing import Syncing
 from edge.socket.visit import Send, Visit, at_once, not_closed
+from edge.socket.waiting import Waiting
 from schemas import frames
 from schemas.bounds import IN_FLIGHT
-from schemas.commands import Query, Sync
 from schemas.frames import LIMITS, Hello
+from schemas.queries import Query, Sync
+from schemas.signals import Signal
 from streams.effects import channel_of
 
 logger: Final = logging.getLogger("caas.node")
-SETTLING_S: Final = 1.0
-"""A push that has not come so long after its head was seen is taken for lost."""
 FOLLOWED_S: Final = 10.0
 YIELD_BYTES: Final = 65_536
 """So much is delivered before the sockets get their turn to write."""
@@ -43,7 +44,9 @@ class Node:
         name: str,
         *,
         commands: Commands,
+        waiting: Waiting,
         answering: Answering,
+        signals: Signals,
         memberships: Memberships,
         lanes: Lanes,
         bus: Bus,
@@ -52,15 +55,20 @@ class Node:
         new_id: Callable[[], str],
         heartbeat_ms: int,
         pace: Pace,
+        allowances: Allowances,
     ) -> None:
         self.name = name
         self.pace = pace
+        self.allowances = allowances
         self.health = health
         self.visits: set[Visit] = set()
-        self.hub = Hub(memberships, lanes, standing, health, spawn=self._spawn, look_soon=self._look_soon)
+        self._looking = Looking(lanes, heartbeat_ms / 1000)
+        self.hub = Hub(memberships, lanes, standing, health, spawn=self._spawn, look_soon=self._looking.soon)
         self._memberships = memberships
         self._commands = commands
+        self._waiting = waiting
         self._answering = answering
+        self._signals = signals
         self._syncing = Syncing(memberships, lanes)
         self._lanes = lanes
         self._bus = bus
@@ -68,7 +76,6 @@ class Node:
         self._new_id = new_id
         self._heartbeat_ms = heartbeat_ms
         self._caught_up = False
-        self._look = asyncio.Event()
         self._tasks: asyncio.TaskGroup | None = None
         self._running: asyncio.Task[None] | None = None
 
@@ -77,7 +84,7 @@ class Node:
     async def start(self) -> None:
         """Follow memberships, listen to the bus, keep presence and look at heads until `stop`."""
         self._memberships.on_change = self.hub.changed
-        await self._standing.beat(self.hub.conversations)
+        await self._standing.beat(self.hub.held)
         begun = asyncio.Event()
         self._running = asyncio.create_task(self._run(begun), name=f"node {self.name}")
         await begun.wait()
@@ -89,12 +96,15 @@ class Node:
             self._running.cancel()
             await asyncio.wait([self._running])
             self._running = None
+        await self._waiting.stop()
         await self._standing.forget()
+        await self._signals.stop()
 
     async def _run(self, begun: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
-            for name, step in (("listen", self._listen), ("heads", self._look_at_heads), ("presence", self._stand)):
+            steps = [("listen", self._listen), ("heads", self._look), ("presence", self._stand), *self._signals.tasks]
+            for name, step in steps:
                 tasks.create_task(self._lasting(name, step), name=name)
             begun.set()
 
@@ -107,7 +117,7 @@ class Node:
                 self.health.count("task_failed")
                 logger.exception("%s failed and begins again", name)
             await asyncio.sleep(LONGEST_S)
-            self._look_soon()
+            self._looking.soon()
 
     def _spawn(self, name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """A task of this node's; it ends by itself or with the node."""
@@ -131,7 +141,7 @@ class Node:
         except Exception:
             self.health.count("task_failed")
             logger.exception("%s failed", name)
-            self._look_soon()
+            self._looking.soon()
 
     # Sessions
 
@@ -156,11 +166,12 @@ class Node:
             session=visit.session.id,
             user_id=identity.user_id,
             heartbeat_ms=self._heartbeat_ms,
-            limits={**LIMITS, "commands_per_s": self.pace.per_s, "commands_burst": self.pace.burst},
+            limits=LIMITS | self.pace.told | self.allowances.told,
         )
         await self.hub.attach(visit.seat, lambda: send(frames.hello(hello)))
         visit.session.entered()
         self.visits.add(visit)
+        self._signals.came(visit)
         return visit
 
     async def _followed(self) -> None:
@@ -182,8 +193,14 @@ class Node:
         visit.session.closed()
         self.visits.discard(visit)
         self.hub.detach(visit.seat)
+        self._signals.went(visit)
         for task in visit.tasks:
             task.cancel()
+
+    def hurry(self, visit: Visit) -> None:
+        """Answer what waits only for others: this session is to end."""
+        self._signals.hurry(visit)
+        self._waiting.hurry(visit)
 
     async def receive(self, visit: Visit, text: str | bytes) -> None:
         """One text frame. It returns when the next may be received: a command has been decided and its append has
@@ -208,6 +225,12 @@ class Node:
     async def _asked(self, visit: Visit, asked: Asked) -> None:
         self.health.count("commands")
         visit.asked()
+        if (no := await self.allowances.refusal(visit.identity, asked)) is not None:
+            visit.answer(no)
+            return
+        if isinstance(asked.command, Signal):
+            await self._signals.carry_out(visit, asked, asked.command)
+            return
         if not isinstance(asked.command, Query):
             await self._commands.carry_out(visit, asked, asked.command)
             return
@@ -240,43 +263,21 @@ class Node:
         gathered = 0
         async for payload in self._bus.subscribe(channel_of(self.name)):
             for push in self.hub.unpack(payload):
-                self.hub.deliver(push)
+                if push.to:
+                    self._waiting.heard(push)
+                if not self._signals.hears(push, self.hub.channel):
+                    self.hub.deliver(push)
                 gathered += len(push.frame)
                 if gathered > YIELD_BYTES:
                     gathered = 0
                     await asyncio.sleep(0)
 
     async def _stand(self) -> None:
-        await self._standing.keep(lambda: self.hub.conversations, self._look_soon)
+        await self._standing.keep(lambda: [*self.hub.held(), *self._signals.places], self._looking.soon)
 
-    def _look_soon(self) -> None:
-        self._look.set()
-
-    async def _look_at_heads(self) -> None:
-        """Once a heartbeat, and when something went astray: what the heads say and no push brought is healed."""
-        pause = FIRST_S
-        while True:
-            with contextlib.suppress(TimeoutError):  # a heartbeat has passed
-                async with asyncio.timeout(self._heartbeat_ms / 1000):
-                    await self._look.wait()
-            self._look.clear()
-            try:
-                await self.look()
-                pause = FIRST_S
-            except Unavailable as error:
-                logger.warning("heads cannot be read: %s", error)
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, LONGEST_S)
-                self._look_soon()
+    async def _look(self) -> None:
+        await self._looking.keep(self.hub)
 
     async def look(self) -> None:
-        """Read the heads of all channels; what is still missing a second later is healed. Raises `Unavailable`."""
-        held = list(self.hub.conversations)
-        behind: dict[str, dict[str, int]] = {}
-        for start in range(0, len(held), HEADS_AT_ONCE):
-            behind |= self.hub.behind(await self._lanes.heads(held[start : start + HEADS_AT_ONCE]))
-        if not behind:
-            return
-        await asyncio.sleep(SETTLING_S)
-        for key, heads in self.hub.behind(behind).items():
-            self.hub.heal(key, heads)
+        """Heal what no push brought, now. Raises `Unavailable`."""
+        await self._looking.look(self.hub)

@@ -15,19 +15,23 @@ from core.ports.hints import Cache
 from core.ports.memberships import Memberships
 from core.ports.search_index import SearchIndex
 from edge.auth.tokens import Identity
+from edge.socket.fitting import fitting
+from edge.socket.inboxes import Inboxes
 from edge.socket.lanes import Lanes
 from edge.socket.leaving import left_at
 from projections import conversations, messages, search_docs
 from projections.generations import Generations
 from projections.reader import MessageReader
 from schemas.answers import Conversations, Found
-from schemas.commands import GetConversation, ListConversations, SearchMessages
+from schemas.queries import GetConversation, ListConversations, SearchMessages
 from schemas.views import ConversationView, MessageView
 
 logger: Final = logging.getLogger("caas.queries")
 FOUND_S: Final = 60.0
 FOUND_MOST: Final = 200
 """So many ids are asked of the index and cached: some of them may not be the reader's."""
+AT_ONCE: Final = 500
+"""Of so many conversations at one time it is looked whether they were put away."""
 
 _ids: Final = msgspec.json.Decoder(list[str])
 
@@ -41,6 +45,7 @@ class Queries:
         memberships: Memberships,
         lanes: Lanes,
         reader: MessageReader,
+        inboxes: Inboxes,
         generations: Generations,
         index: SearchIndex,
         cache: Cache,
@@ -49,6 +54,7 @@ class Queries:
         self._memberships = memberships
         self._lanes = lanes
         self._reader = reader
+        self._inboxes = inboxes
         self._generations = generations
         self._index = index
         self._cache = cache
@@ -57,20 +63,44 @@ class Queries:
     async def get(self, who: Identity, asked: GetConversation) -> ConversationView:
         """One conversation, for whoever was ever in it; who left is told what they knew of it and no more."""
         view = await self.entered(who, asked.conversation_id)
-        heads = (await self._lanes.heads([view.conversation_id]))[view.conversation_id]
-        if view.holds(who.user_id):
-            return conversations.view(view, heads["sent"], whole=True)
-        left = await left_at(self._lanes, view.conversation_id, who.user_id, heads["conversation"])
+        key = view.conversation_id
+        if view.holds(who.user_id) and (own := (await self._inboxes.own(who, {key: view})).get(key)):
+            return conversations.view(view, own[0], whole=True, own=own[1])
+        view = await self.entered(who, asked.conversation_id)
+        heads = (await self._lanes.heads([key]))[key]
+        left = await left_at(self._lanes, key, who.user_id, heads["conversation"])
         return conversations.past_view(view, left, _seq(view, who, heads["sent"]), who.user_id)
 
     async def page(self, who: Identity, asked: ListConversations) -> Conversations:
-        """Those one is in now, by id."""
+        """Those one is in now, by id: all, or those that one has put away, or the others."""
+        views = await self._mine(who, asked)
+        page = views[: asked.limit]
+        own = await self._inboxes.own(who, {view.conversation_id: view for view in page})
+        shown = [
+            conversations.view(view, own[view.conversation_id][0], whole=False, own=own[view.conversation_id][1])
+            for view in page
+            if view.conversation_id in own
+        ]
+        fits = fitting(shown, 0)
+        more = len(views) > len(page)
+        if fits.stop < len(shown):
+            return Conversations(conversations=shown[: fits.stop], after=shown[fits.stop - 1].conversation_id)
+        return Conversations(conversations=shown, after=page[-1].conversation_id if more else None)
+
+    async def _mine(self, who: Identity, asked: ListConversations) -> list[Conversation]:
+        """One more than was asked for, where there are so many."""
         ids = sorted(key for key in self._memberships.of_user(who.tenant, who.user_id) if key > (asked.after or ""))
         views = [view for key in ids if (view := self._memberships.get(key)) and view.holds(who.user_id)]
-        page = views[: asked.limit]
-        heads = await self._lanes.heads([view.conversation_id for view in page])
-        shown = [conversations.view(view, heads[view.conversation_id]["sent"], whole=False) for view in page]
-        return Conversations(conversations=shown, after=page[-1].conversation_id if len(views) > len(page) else None)
+        if asked.archived is None:
+            return views[: asked.limit + 1]
+        found: list[Conversation] = []
+        for start in range(0, len(views), AT_ONCE):
+            part = views[start : start + AT_ONCE]
+            states = await self._inboxes.states(who, [view.conversation_id for view in part])
+            found += [view for view in part if states[view.conversation_id].archived == asked.archived]
+            if len(found) > asked.limit:
+                break
+        return found[: asked.limit + 1]
 
     async def search(self, who: Identity, asked: SearchMessages) -> Found:
         """Messages, best first, as they now are."""
@@ -81,7 +111,12 @@ class Queries:
             within = sorted(self._memberships.of_user(who.tenant, who.user_id))
         found = await self._found(who, asked.text, within) if within else []
         rows = await self._reader.rows(found)
-        views = [view for key in found if key in rows and (view := messages.view(rows[key])) is not None]
+        hidden = await self._inboxes.hidden(who, found)
+        views = [
+            view
+            for key in found
+            if key in rows and key not in hidden and (view := messages.view(rows[key])) is not None
+        ]
         return Found(messages=[view for view in views if self._reads(who, view)][: asked.limit])
 
     async def entered(self, who: Identity, conversation_id: str) -> Conversation:

@@ -13,6 +13,7 @@ from core.settings import Settings
 from edge.auth.tokens import Tokens
 from edge.gateway.health import add_health_routes
 from edge.gateway.problems import problems
+from edge.socket.admission import Admission
 from edge.socket.connection import CLOSE_S, Connection
 from edge.socket.node import Node
 from edge.socket.session import Session
@@ -36,6 +37,7 @@ class Sockets:
         self._settings = settings
         self._health = health
         self._new_id = new_id
+        self._admission = Admission(settings, health)
         self._connections: set[Connection] = set()
         self._draining = False
 
@@ -45,9 +47,10 @@ class Sockets:
         return len(self._connections)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        """One socket, from its handshake to its close."""
+        """One socket, from its handshake to its close. Raises `HttpProblem` for one that may not be opened now."""
         if self._draining:
             raise web.HTTPServiceUnavailable(text="this node goes away: ask the next one")
+        self._admission.check(request, self.open)
         ws = web.WebSocketResponse(
             timeout=CLOSE_S,
             heartbeat=self._settings.heartbeat_ms / 1000,
@@ -61,7 +64,15 @@ class Sockets:
         if transport is None:
             return ws
         session = Session(self._new_id)
-        connection = Connection(self._node, self._tokens, self._settings, ws=ws, transport=transport, session=session)
+        connection = Connection(
+            self._node,
+            self._tokens,
+            self._settings,
+            self._admission,
+            ws=ws,
+            transport=transport,
+            session=session,
+        )
         self._connections.add(connection)
         try:
             if ws.ws_protocol is None and "Sec-WebSocket-Protocol" in request.headers:

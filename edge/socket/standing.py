@@ -1,11 +1,11 @@
-"""Where this node stands with the others: which conversations it holds a participant of, and that it lives.
+"""Where this node stands with the others: which conversations and users it has sessions for, and that it lives.
 
 All of it is a hint. While its server is down nothing breaks: pushes do not come, and heads heal. Readiness says so.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from typing import Final
 
 from core.health import Health
@@ -29,29 +29,42 @@ class Standing:
         self._health = health
         self._astray = False
         self._turn = asyncio.Lock()
+        self._coming: set[str] = set()
         self._left: set[str] = set()
         self._wake = asyncio.Event()
 
-    async def enter(self, conversations: list[str]) -> None:
-        """This node holds a participant of these from now on; while the server is down, from when it is back."""
+    async def enter(self, names: list[str]) -> None:
+        """This node has sessions for these from now on; while the server is down, from when it is back.
+
+        Whatever is to be entered while others are is entered together.
+        """
         if self._astray:
             return
+        self._coming.update(names)
         try:
             async with self._turn:
-                self._left.difference_update(conversations)
-                await self._presence.enter(self._node, conversations)
+                await self._enter_coming()
         except Unavailable as error:
             self._lost(error)
 
-    def left(self, conversation: str) -> None:
-        """Nobody here is in it any more."""
-        self._left.add(conversation)
+    async def _enter_coming(self) -> None:
+        coming, self._coming = self._coming, set()
+        try:
+            self._left -= coming
+            await self._enter(list(coming))
+        except BaseException:
+            self._coming |= coming  # those who wait behind us see to it
+            raise
+
+    def left(self, name: str) -> None:
+        """Nobody here needs it any more."""
+        self._left.add(name)
         self._wake.set()
 
-    async def keep(self, held: Callable[[], Iterable[str]], returned: Callable[[], None]) -> None:
+    async def keep(self, held: Callable[[], Collection[str]], returned: Callable[[], None]) -> None:
         """Say that this node lives, three times within its TTL, for ever; enter everything again when need be."""
         while True:
-            if await self.beat(held()):
+            if await self.beat(held):
                 returned()
             self._wake.clear()
             try:
@@ -60,17 +73,17 @@ class Standing:
             except TimeoutError:
                 continue
 
-    async def beat(self, held: Iterable[str]) -> bool:
+    async def beat(self, held: Callable[[], Collection[str]]) -> bool:
         """Say it once, and leave what was left; whether everything had to be entered again."""
         try:
             async with self._turn:
                 known = await self._presence.alive(self._node, self._ttl_s)
                 again = not known or self._astray
                 if again:
-                    await self._enter(list(held))
+                    await self._enter(list(held()))
                 self._astray = False
                 self._health.goes_on(WAITS_FOR)
-                await self._leave(frozenset(held))
+                await self._leave(held)
         except Unavailable as error:
             self._lost(error)
             return False
@@ -83,14 +96,18 @@ class Standing:
         except Unavailable as error:
             logger.warning("presence did not forget us, it will by itself: %s", error)
 
-    async def _enter(self, conversations: list[str]) -> None:
-        for start in range(0, len(conversations), AT_ONCE):
-            await self._presence.enter(self._node, conversations[start : start + AT_ONCE])
+    async def _enter(self, names: list[str]) -> None:
+        for start in range(0, len(names), AT_ONCE):
+            await self._presence.enter(self._node, names[start : start + AT_ONCE])
 
-    async def _leave(self, held: frozenset[str]) -> None:
-        if gone := self._left - held:
+    async def _leave(self, held: Callable[[], Collection[str]]) -> None:
+        """Who comes meanwhile enters after this; what is left meanwhile is left the next time."""
+        if not self._left:
+            return
+        left = frozenset(self._left)
+        if gone := left.difference(held()):
             await self._presence.leave(self._node, gone)
-        self._left.clear()
+        self._left -= left
 
     def _lost(self, error: Unavailable) -> None:
         if not self._astray:

@@ -1,124 +1,133 @@
-"""`sync`: what happened in a user's conversations beyond the positions they name, as ordinary pushes, then `synced`.
+"""`sync`: what happened in a user's conversations and own lane beyond the positions they name, as ordinary pushes, then
+`synced`.
 
 Heads are read before rows, so the vector that is answered never says more than what was told. It is bounded by rows
 read: where they do not suffice it answers `complete: false` and how far it came, and the client asks on from there.
 """
 
-from dataclasses import dataclass
 from typing import Any, Final
 
 from core.domain.conversation import Conversation
 from core.ports.memberships import Memberships
-from edge.socket.lanes import Heads, Lanes
-from edge.socket.leaving import left_at
-from edge.socket.seeing import as_new_as
+from edge.socket.lanes import HEADS_AT_ONCE, Heads, Lanes
+from edge.socket.telling import Telling
 from edge.socket.visit import Visit
-from projections.conversations import LANE as CHANGES
+from projections import inbox
 from schemas.bounds import SYNC_ROWS
-from schemas.commands import Sync
-from schemas.frames import LANES
+from schemas.frames import LANES, USER
+from schemas.queries import Sync
 from schemas.topics import CONVERSATION_UPDATED, partition_of
 
-PAGE: Final = 100
-TELLING: Final = (CHANGES, "sent", "edited", "deleted", "reaction")
-"""First who is in it, then what was said, then what became of it."""
+POSITIONS: Final = 1_000
+"""Of so many conversations one answer says where they stand."""
 
-Positions = dict[str, dict[str, int]]
-
-
-@dataclass(slots=True)
-class _Telling:
-    """One sync under way: to whom, and how many rows may still be read; `short` once they did not suffice."""
-
-    visit: Visit
-    rows: int
-    short: bool = False
+Positions = dict[str, Heads]
 
 
 class Syncing:
     """Answers syncs. Raises `NotReady` and `Unavailable`, perhaps after some rows: those are then told again."""
 
-    def __init__(self, memberships: Memberships, lanes: Lanes, rows: int = SYNC_ROWS) -> None:
+    def __init__(
+        self, memberships: Memberships, lanes: Lanes, rows: int = SYNC_ROWS, positions: int = POSITIONS
+    ) -> None:
         self._memberships = memberships
         self._lanes = lanes
         self._rows = rows
+        self._positions = positions
 
     async def sync(self, visit: Visit, asked: Sync) -> dict[str, Any]:
-        """Tell it all through `visit.send`; what `synced` says: `{"complete": bool, "positions": {…}}`.
+        """Tell it all through `visit.send`; what `synced` says, a `schemas.answers.Synced`.
 
-        Conversations that the positions lack are told from their beginning, those left up to the leaving. Where it is
-        not to tell, it only says how far it would.
+        Conversations that the positions lack are told from their beginning, those left up to the leaving. Where the
+        positions say more than there is they are named in `reset`, and nothing is told. Where it is not to tell, it
+        only says where all of it stands.
         """
-        who, telling, reached = visit.identity, _Telling(visit, self._rows), Positions()
-        views = await self._known(visit, asked)
-        told = [key for key, view in views.items() if view.holds(who.user_id) or key in asked.positions]
-        heads = await self._lanes.heads(told)
-        seen = [(key, lane, n) for key in told for lane, n in asked.positions.get(key, {}).items() if lane in LANES]
-        if any(n > heads[key][lane] for key, lane, n in seen):
-            await self._lanes.refresh()  # another node told more: it may have heard of a switch before us
-            heads = await self._lanes.heads(told)
-        if not asked.tell:
-            stand = {key: await self._goals(views[key], who.user_id, heads[key]) for key in told}
-            return {"complete": True, "positions": stand}
-        for key in told:
-            given = asked.positions.get(key)
-            if telling.rows > 0:
-                reached[key] = await self._conversation(telling, views[key], heads[key], given or {})
-            else:
-                telling.short = True
-                reached |= {} if given is None else {key: given}
-        return {"complete": not telling.short, "positions": reached}
+        telling, reset = Telling(visit, self._memberships, self._lanes, self._rows), list[str]()
+        user = None if asked.user is None else await self._own(telling, asked.user, reset, tell=asked.tell)
+        given = {key: lanes for key, lanes in asked.positions.items() if _within(key, asked)}
+        views = await self._known(visit, asked, given)
+        if asked.tell:
+            reached = await self._tell(telling, views, given, reset)
+        else:
+            reached = await self._stand(telling, views, given)
+        return {"complete": not telling.short, "positions": reached, "user": user, "reset": reset}
 
-    async def _known(self, visit: Visit, asked: Sync) -> dict[str, Conversation]:
-        """All conversations that the user was ever in, by id. That they are not in one that they name is a no, and
-        proved: else its lanes would go on from a beginning that is not theirs. Raises `NotReady`.
+    # Whose
+
+    async def _known(self, visit: Visit, asked: Sync, given: Positions) -> dict[str, Conversation]:
+        """The conversations that are asked about, by id: those that the user is in, and those they were in and name.
+
+        That they are not in one that they name is a no, and proved: else its lanes would go on from a beginning that is
+        not theirs. Raises `NotReady`.
         """
-        views = self._views(visit)
-        doubted = (key for key in asked.positions if key not in views or not views[key].holds(visit.identity.user_id))
+        who, views = visit.identity.user_id, self._views(visit, asked)
+        doubted = (key for key in given if key not in views or not views[key].holds(who))
         for one in {partition_of(CONVERSATION_UPDATED, key.encode()): key for key in doubted}.values():
             await self._memberships.prove(one)
-        return self._views(visit)
+        views = self._views(visit, asked)
+        return {key: view for key, view in views.items() if view.holds(who) or key in given}
 
-    def _views(self, visit: Visit) -> dict[str, Conversation]:
-        """All conversations that the user was ever in, by id."""
+    def _views(self, visit: Visit, asked: Sync) -> dict[str, Conversation]:
+        """All conversations of that part that the user was ever in, by id."""
         who = visit.identity
-        mine = sorted(self._memberships.of_user(who.tenant, who.user_id))
+        mine = sorted(key for key in self._memberships.of_user(who.tenant, who.user_id) if _within(key, asked))
         return {key: view for key in mine if (view := self._memberships.get(key)) is not None}
 
-    async def _conversation(
-        self, telling: _Telling, view: Conversation, heads: Heads, given: dict[str, int]
-    ) -> dict[str, int]:
-        goals = await self._goals(view, telling.visit.identity.user_id, heads)
-        reached = {}
-        for lane in TELLING:
-            start = given.get(lane, 0)
-            reached[lane] = await self._lane(telling, view, lane, start, max(start, goals[lane]))
+    # How far
+
+    async def _own(self, telling: Telling, given: int, reset: list[str], *, tell: bool) -> int | None:
+        """Tell the user's own lane; how far it was told."""
+        who = telling.visit.identity
+        key = inbox.key_of(who.tenant, who.user_id)
+        head = (await self._lanes.own_heads([key]))[key]
+        if given > head:
+            await self._lanes.refresh()
+            head = (await self._lanes.own_heads([key]))[key]
+        if not tell:
+            return head
+        if given > head:
+            reset.append(USER)
+            return None
+        return await telling.own(key, given, head)
+
+    async def _tell(
+        self, telling: Telling, views: dict[str, Conversation], given: Positions, reset: list[str]
+    ) -> Positions:
+        """Tell the conversations; how far they were told."""
+        reached, heads = Positions(), Positions()
+        for at, (key, view) in enumerate(views.items()):
+            if not telling.goes_on:
+                reached |= {key: given[key]} if key in given else {}
+                continue
+            if key not in heads:
+                heads = await self._heads([*views][at : at + HEADS_AT_ONCE], given)
+            if _beyond(given.get(key, {}), heads[key]):
+                reset.append(key)
+            else:
+                reached[key] = await telling.conversation(view, heads[key], given.get(key, {}))
         return reached
 
-    async def _goals(self, view: Conversation, user_id: str, heads: Heads) -> Heads:
-        """How far the user may be told: whoever left knows the changes up to the one that says so."""
-        stay = view.members[user_id].intervals[-1]
-        if stay.until_seq is None:
-            return heads
-        left = await left_at(self._lanes, view.conversation_id, user_id, heads[CHANGES])
-        return {**heads, CHANGES: left, "sent": min(heads["sent"], stay.until_seq)}
+    async def _stand(self, telling: Telling, views: dict[str, Conversation], given: Positions) -> Positions:
+        """Where the conversations stand, the first of them where there are many; nothing is reset that begins."""
+        telling.short = len(views) > self._positions
+        some = [*views][: self._positions]
+        heads = await self._heads(some, given)
+        return {key: await telling.goals(views[key], heads[key]) for key in some}
 
-    async def _lane(self, telling: _Telling, view: Conversation, lane: str, start: int, goal: int) -> int:
-        """Tell one lane; the number up to which it was told."""
-        at = start
-        while at < goal:
-            if telling.rows <= 0:
-                telling.short = True
-                return at
-            await telling.visit.ready()
-            limit = min(PAGE, telling.rows)
-            told = await self._lanes.told(view.conversation_id, lane, at, goal, limit)
-            newest = max((one.conversation_n for one in told), default=0)
-            view = await as_new_as(self._memberships, view, newest)
-            member = view.members[telling.visit.identity.user_id]
-            for one in told:
-                if one.frame and (lane == CHANGES or member.reads(one.seq)):
-                    telling.visit.send(one.frame)
-            telling.rows -= max(1, len(told))
-            at = told[-1].n if len(told) == limit else goal
-        return goal
+    async def _heads(self, keys: list[str], given: Positions) -> Positions:
+        """Heads that say no less than the positions do, unless these say more than there is."""
+        heads = await self._lanes.heads(keys)
+        if any(_beyond(given.get(key, {}), heads[key]) for key in keys):
+            await self._lanes.refresh()  # another node told more: it may have heard of a switch before us
+            heads = await self._lanes.heads(keys)
+        return heads
+
+
+def _within(key: str, asked: Sync) -> bool:
+    """Whether a conversation is of the part that is asked about."""
+    return (asked.after is None or key > asked.after) and (asked.upto is None or key <= asked.upto)
+
+
+def _beyond(given: Heads, heads: Heads) -> bool:
+    """Whether positions say more than there is."""
+    return any(n > heads[lane] for lane, n in given.items() if lane in LANES)

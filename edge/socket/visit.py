@@ -24,7 +24,7 @@ class Visit:
     for more of what the client asked for; `close` is told a name of `schemas.errors.CLOSES`.
     """
 
-    __slots__ = ("_moved", "close", "identity", "in_flight", "ready", "seat", "send", "session", "tasks")
+    __slots__ = ("_moved", "close", "identity", "in_flight", "ready", "seat", "send", "session", "tasks", "waiting")
 
     def __init__(
         self,
@@ -43,6 +43,7 @@ class Visit:
         self.ready: Final = ready
         self.close: Final = close
         self.in_flight = 0
+        self.waiting = 0
         self.tasks: set[asyncio.Task[None]] = set()
         self._moved: asyncio.Event | None = None
 
@@ -50,10 +51,21 @@ class Visit:
         """A command came in; it is in flight until `answer`."""
         self.in_flight += 1
 
-    def answer(self, frame: bytes) -> None:
-        """Answer one command."""
+    def waits(self) -> None:
+        """Of one command all is in the log that is to be, and its answer waits for something else: it stays in flight,
+        and nobody needs to wait for it.
+        """
+        self.waiting += 1
+        self._moves()
+
+    def answer(self, frame: bytes, *, waited: bool = False) -> None:
+        """Answer one command; `waited` says that it is one of those that wait."""
         self.send(frame)
         self.in_flight -= 1
+        self.waiting -= waited
+        self._moves()
+
+    def _moves(self) -> None:
         if self._moved is not None:
             self._moved.set()
             self._moved = None
@@ -61,6 +73,13 @@ class Visit:
     async def at_most(self, in_flight: int) -> None:
         """Return when no more than this many commands are in flight."""
         while self.in_flight > in_flight:
+            if self._moved is None:
+                self._moved = asyncio.Event()
+            await self._moved.wait()
+
+    async def settled(self, besides: int) -> None:
+        """Return when, besides so many, no command is in flight but those that wait."""
+        while self.in_flight - self.waiting > besides:
             if self._moved is None:
                 self._moved = asyncio.Event()
             await self._moved.wait()

@@ -9,7 +9,7 @@ from schemas import answers, commands, frames, request, tokens
 from schemas.asyncapi_socket import PUSHES
 from schemas.commands import COMMANDS
 from schemas.errors import CLOSES, ERRORS, Problem
-from schemas.frames import LANES, PUSH_OF_LANE
+from schemas.frames import PUSH_OF_LANE, PUSH_OF_USER, USER
 from schemas.invalid import CODES
 from schemas.request import decode_command, decode_frame
 from tests.docs.pages import Example, examples, headings, page, rows
@@ -17,6 +17,7 @@ from tests.docs.pages import Example, examples, headings, page, rows
 PAGE = "protocol.md"
 ASKED = examples(PAGE, "json client")
 SAID = examples(PAGE, "json node")
+NUMBERED = {**PUSH_OF_LANE, USER: PUSH_OF_USER}
 
 
 @pytest.mark.parametrize("name", [*COMMANDS, *PUSHES, "going-away", "error"])
@@ -42,7 +43,7 @@ class Said(msgspec.Struct, forbid_unknown_fields=True):
     type: str
     data: msgspec.Raw = msgspec.Raw(b"null")
     id: int | str | None = None
-    lane: frames.Lane | None = None
+    lane: str | None = None
     n: int | None = None
     error: Problem | None = None
     correlation_id: str | None = None
@@ -59,8 +60,8 @@ def test_an_example_of_what_a_node_says_is_what_a_node_says(example: Example) ->
     said = msgspec.json.decode(example.text, type=Said)
     if said.type in PUSHES:
         exactly(said.data, PUSHES[said.type])
-        assert (said.lane is not None) == (said.n is not None) == (said.type in PUSH_OF_LANE.values())
-        assert said.lane is None or PUSH_OF_LANE[said.lane] == said.type
+        assert (said.lane is not None) == (said.n is not None) == (said.type in NUMBERED.values())
+        assert said.lane is None or NUMBERED[said.lane] == said.type
     elif said.type in {"ack", "synced"}:
         assert said.type == ("synced" if example.mark.endswith(" sync") else "ack")
         assert said.id is not None
@@ -114,7 +115,7 @@ def test_every_close_code_says_what_to_do(name: str) -> None:
 
 
 def test_every_lane_and_every_code_of_a_wrong_field_is_named() -> None:
-    assert {lane for lane in LANES if rows(PAGE)[lane][0] == f"`{PUSH_OF_LANE[lane]}`"} == set(LANES)
+    assert {lane: rows(PAGE)[lane][0] for lane in NUMBERED} == {lane: f"`{push}`" for lane, push in NUMBERED.items()}
     assert all(f"`{code}`" in page(PAGE) for code in CODES)
 
 

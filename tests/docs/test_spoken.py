@@ -5,17 +5,17 @@ from typing import Any
 
 import msgspec
 
-from schemas import commands
+from schemas import queries
 from schemas.answers import ANSWER_OF
 from schemas.asyncapi_socket import PUSHES
 from schemas.commands import COMMANDS
 from schemas.errors import ERRORS, Problem
-from schemas.frames import PUSH_OF_LANE
+from schemas.frames import PUSH_OF_LANE, PUSH_OF_USER
 from tests.edge.socket.world import TENANT, Person, World, room, send, world
 from tests.eventually import eventually
 
 ABSENT = "6f1d1f8a-0000-5000-8000-00000000000f"
-OF_A_LANE = set(PUSH_OF_LANE.values())
+OF_A_LANE = {*PUSH_OF_LANE.values(), PUSH_OF_USER}
 
 
 def exactly(data: Any, kind: Any) -> None:
@@ -44,7 +44,7 @@ class Speaker(Person):
                 assert frame.keys() == {"id", "type", "error", "correlation_id", "data"}
             elif kind in {"ack", "synced"}:
                 command = COMMANDS[self.asked[frame["id"]]]
-                assert (kind == "synced") == (command is commands.Sync)
+                assert (kind == "synced") == (command is queries.Sync)
                 assert frame.keys() == {"id", "type", "data", "correlation_id"}
                 exactly(frame["data"], ANSWER_OF[command])
             else:
@@ -83,6 +83,7 @@ async def talk(system: World, ann: Speaker, ben: Speaker) -> None:
     await ben.ask("reaction:remove", **named, emoji="👍")
     await eventually(lambda: ann.lane("reaction", here) == [1, 2])
     await say_more(ann, ben, here, root)
+    await keep(ann, ben, here, root)
     await ben.ask("message:pin", **named)
     await ben.ask("message:unpin", **named)
     await ann.ask("message:delete", **named)
@@ -96,8 +97,13 @@ async def talk(system: World, ann: Speaker, ben: Speaker) -> None:
     await ann.ask("message:send", conversation_id=here, client_msg_id="", text="")
     await ben.ask("conversation:leave", conversation_id=here)
     await eventually(lambda: ann.lane("conversation", here) == list(range(1, 9)))
-    await eventually(lambda: (ann.lane("deleted", here), len(ann.of("receipt"))) == ([1], 4))
+    await eventually(lambda: (ann.lane("deleted", here), persisted(ann)) == ([1], 4))
     assert (await ann.ask("sync", positions={}))["data"]["complete"]
+
+
+def persisted(speaker: Speaker) -> int:
+    """Of so much they were told that it is persisted."""
+    return sum(receipt["data"]["stage"] == "persisted" for receipt in speaker.of("receipt"))
 
 
 async def say_more(ann: Speaker, ben: Speaker, here: str, root: str) -> None:
@@ -115,6 +121,24 @@ async def say_more(ann: Speaker, ben: Speaker, here: str, root: str) -> None:
     await ben.ask("message:thread", conversation_id=here, message_id=root)
     await ann.ask("message:get", conversation_id=here, message_id=root)
     await ann.ask("message:history", conversation_id=here, before=1, after=1)
+
+
+async def keep(ann: Speaker, ben: Speaker, here: str, root: str) -> None:
+    """What one keeps for oneself, and what the others are told of it."""
+    for kind in ("conversation:mute", "conversation:unmute", "conversation:archive", "conversation:unarchive"):
+        await ann.ask(kind, conversation_id=here)
+    await ann.ask("message:hide", conversation_id=here, message_id=root)
+    await ann.ask("message:read", conversation_id=here, seq=1)
+    await eventually(lambda: len(ann.of("inbox:changed")) == 6)
+    await ben.ask("message:delivered", conversation_id=here, seq=2)
+    await ben.ask("typing:start", conversation_id=here)
+    await eventually(lambda: len(ann.of("typing")) == 1)
+    await ben.ask("typing:stop", conversation_id=here)
+    await eventually(lambda: len(ann.of("typing")) == 2)
+    await ann.ask("presence:subscribe", users=["ben"])
+    await ben.ask("presence:set", status="away")
+    await eventually(lambda: len(ann.of("presence")) >= 1)
+    await ann.ask("presence:get", users=["ben"])
 
 
 async def indexed(system: World, conversation_id: str) -> bool:

@@ -41,7 +41,12 @@ async def test_a_plain_client_chats_edits_deletes_repeats_and_catches_up(up: Up)
         await ann.push("message:new", message_id=missed)
     async with opened(up.socket_url, tokens["bob"]) as bob:
         synced = await bob.done("sync", {"positions": stood})
-        assert synced == {"complete": True, "positions": {room: {**stood[room], "sent": 3}}}
+        assert synced == {
+            "complete": True,
+            "positions": {room: {**stood[room], "sent": 3}},
+            "user": None,
+            "reset": [],
+        }
         told = [frame for frame in bob.said if "lane" in frame]
         assert [(frame["type"], frame["n"], frame["data"]["text"]) for frame in told] == [
             ("message:new", 3, "are you there?")

@@ -135,31 +135,53 @@ async def filled(up: Up) -> None:
     async with opened(up.socket_url, up.token("ann")) as ann:
         room = (await ann.done("conversation:create", {"participants": ["bob"]}))["conversation_id"]
         await fill(ann, room, FEW)
+        await keep(ann, room)
+
+
+async def keep(who: Line, room: str) -> None:
+    """What somebody keeps for themselves."""
+    here = {"conversation_id": room}
+    said = await who.done("message:send", {**here, "client_msg_id": "last", "text": "@bob"})
+    for seq in range(1, FEW, 10):
+        await who.done("message:read", {**here, "seq": seq})
+    await who.done("conversation:mute", here)
+    await who.done("conversation:archive", here)
+    await who.done("message:hide", {**here, "message_id": said["message_id"]})
 
 
 async def test_a_read_model_is_rebuilt_again_and_the_index_as_well(up: Up) -> None:
     await filled(up)
-    for name, new in (("messages", 2), ("messages", 3), ("search", 2)):
+    for name, new in (("messages", 2), ("messages", 3), ("inbox", 2), ("search", 2)):
         report = json.loads((await asyncio.to_thread(caas, "rebuild", up, name)).stdout)
         assert (report["outcome"], report["new"]) == ("switched", new), report
 
 
-async def test_a_row_changed_by_hand_is_named_and_no_other(up: Up) -> None:
+@pytest.mark.parametrize(
+    ("model", "table", "said", "instead"),
+    [
+        ("messages", "messages/messages/1", "before 77", "never 77"),
+        ("inbox", "inbox/inbox/1", '"archived":true', '"archived":false'),
+        ("inbox", "inbox/acts/1", '"act":"hidden"', '"act":"archived"'),
+        ("messages", "messages/marks/1", '"named":{', '"named":{"odd":1,'),
+    ],
+)
+async def test_a_row_changed_by_hand_is_named_and_no_other(
+    up: Up, model: str, table: str, said: str, instead: str
+) -> None:
     await filled(up)
     assert_equal(up)
-    key = changed_by_hand(up.data / "documents.sqlite")
+    key = changed_by_hand(up.data / "documents.sqlite", table, said, instead)
     verified = caas("verify", up)
     found: dict[str, list[Any]] = json.loads(verified.stdout)
     assert verified.returncode == 3
-    assert {name: len(rows) for name, rows in found.items() if rows} == {"messages": 1}
-    assert key in json.dumps(found["messages"])
+    assert {name: len(rows) for name, rows in found.items() if rows} == {model: 1}
+    assert key in json.dumps(found[model])
 
 
-def changed_by_hand(file: Path) -> str:
-    """Put another text into one message; its id."""
-    table = '"messages/messages/1"'
+def changed_by_hand(file: Path, table: str, said: str, instead: str) -> str:
+    """Let one row say something else; its id."""
     with sqlite3.connect(file, timeout=10) as connection:
-        key, _ = connection.execute(f"SELECT id, doc FROM {table} WHERE doc LIKE '%before 77%'").fetchone()
-        connection.execute(f"UPDATE {table} SET doc = replace(doc, 'before 77', 'never 77') WHERE id = ?", (key,))
+        key, _ = connection.execute(f'SELECT id, doc FROM "{table}" WHERE doc LIKE ?', (f"%{said}%",)).fetchone()
+        connection.execute(f'UPDATE "{table}" SET doc = replace(doc, ?, ?) WHERE id = ?', (said, instead, key))
     connection.close()
     return str(key)

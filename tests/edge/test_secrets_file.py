@@ -69,3 +69,8 @@ def test_on_the_stack_they_are_given_or_missed_and_never_made(tmp_path: Path) ->
     with pytest.raises(InvalidSettings, match="CAAS_APP_KEY"):
         filled(stack, "app_key", "token_secret")
     assert not (tmp_path / "none").exists()
+
+
+def test_a_secret_is_an_argument_of_any_command_line() -> None:
+    made = [secrets_file.made() for _ in range(200)]
+    assert all(one.app_secret.isalnum() and len(one.app_secret) >= 32 and one.token_secret.isalnum() for one in made)

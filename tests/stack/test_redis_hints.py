@@ -1,11 +1,13 @@
-"""Bus, presence and cache on a real Redis."""
+"""Bus, presence, people and cache on a real Redis."""
 
 from collections.abc import AsyncIterator
 
 import pytest
 
 from projections.cache.redis import RedisBus, RedisCache, RedisPresence
+from projections.cache.redis_people import RedisPeople
 from tests.contracts.hints import BusContract, CacheContract, PresenceContract
+from tests.contracts.people import PeopleContract
 
 pytestmark = pytest.mark.stack
 
@@ -27,6 +29,14 @@ async def presence(servers: dict[str, str]) -> AsyncIterator[RedisPresence]:
 
 
 @pytest.fixture
+async def people(servers: dict[str, str]) -> AsyncIterator[RedisPeople]:
+    people = RedisPeople(servers["CAAS_REDIS_SOCKET_URL"])
+    await people.start()
+    yield people
+    await people.stop()
+
+
+@pytest.fixture
 async def cache(servers: dict[str, str]) -> AsyncIterator[RedisCache]:
     cache = RedisCache(servers["CAAS_REDIS_SHARED_URL"])
     await cache.start()
@@ -39,6 +49,10 @@ class TestRedisBus(BusContract):
 
 
 class TestRedisPresence(PresenceContract):
+    pass
+
+
+class TestRedisPeople(PeopleContract):
     pass
 
 

@@ -1,4 +1,4 @@
-"""Bus, presence and cache while Redis is frozen or gone: each call is short, and all heals by itself."""
+"""Bus, presence, people and cache while Redis is frozen or gone: each call is short, and all heals by itself."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Iterator
@@ -6,10 +6,13 @@ from collections.abc import AsyncIterator, Awaitable, Iterator
 import pytest
 
 from core.ports.event_log import Unavailable
+from core.ports.hints import There
 from deploy.local.stack import Stack
 from projections.cache.redis import RedisBus, RedisCache, RedisPresence
 from projections.cache.redis_client import CONNECTIONS
+from projections.cache.redis_people import RedisPeople
 from tests.contracts.hints import LONG_S, fresh, listening
+from tests.contracts.people import NOON
 from tests.eventually import eventually
 
 pytestmark = [pytest.mark.stack, pytest.mark.kills]
@@ -41,6 +44,14 @@ async def presence(spare: Stack) -> AsyncIterator[RedisPresence]:
 
 
 @pytest.fixture
+async def people(spare: Stack) -> AsyncIterator[RedisPeople]:
+    people = RedisPeople(url_of(spare))
+    await people.start()
+    yield people
+    await people.stop()
+
+
+@pytest.fixture
 async def cache(spare: Stack) -> AsyncIterator[RedisCache]:
     cache = RedisCache(url_of(spare))
     await cache.start()
@@ -56,7 +67,9 @@ def comes_back(spare: Stack) -> Iterator[None]:
     spare.up()
 
 
-def every_call(bus: RedisBus, presence: RedisPresence, cache: RedisCache) -> list[Awaitable[object]]:
+def every_call(
+    bus: RedisBus, presence: RedisPresence, people: RedisPeople, cache: RedisCache
+) -> list[Awaitable[object]]:
     return [
         bus.publish([("edge:1", b"x"), ("edge:2", b"y")]),
         presence.alive("n1", LONG_S),
@@ -64,6 +77,12 @@ def every_call(bus: RedisBus, presence: RedisPresence, cache: RedisCache) -> lis
         presence.leave("n1", ["c1"]),
         presence.nodes(["c1", "c2"]),
         presence.forget("n1"),
+        people.alive("n1", NOON, LONG_S),
+        people.enter("n1", {"ann": "online", "ben": "away"}, NOON),
+        people.leave("n1", {"ben": NOON}),
+        people.find(["ann", "ben"]),
+        people.typing(["ann"], ["ben"], again_s=LONG_S, ttl_s=LONG_S),
+        people.forget("n1", NOON),
         cache.get("k"),
         cache.put("k", b"v", LONG_S),
     ]
@@ -71,32 +90,32 @@ def every_call(bus: RedisBus, presence: RedisPresence, cache: RedisCache) -> lis
 
 @pytest.mark.parametrize("how", ["freeze", "stop"])
 async def test_every_call_raises_unavailable_within_its_bound_and_then_goes_on(
-    spare: Stack, bus: RedisBus, presence: RedisPresence, cache: RedisCache, how: str
+    spare: Stack, bus: RedisBus, presence: RedisPresence, people: RedisPeople, cache: RedisCache, how: str
 ) -> None:
-    await asyncio.gather(*every_call(bus, presence, cache))
+    await asyncio.gather(*every_call(bus, presence, people, cache))
     spare.freeze(SERVER) if how == "freeze" else spare.stop(SERVER)
     loop = asyncio.get_running_loop()
-    for call in every_call(bus, presence, cache):
+    for call in every_call(bus, presence, people, cache):
         began = loop.time()
         with pytest.raises(Unavailable):
             await call
         assert loop.time() - began < BOUND_S
     spare.thaw(SERVER) if how == "freeze" else await asyncio.to_thread(spare.start, SERVER)
-    await asyncio.gather(*every_call(bus, presence, cache))
+    await asyncio.gather(*every_call(bus, presence, people, cache))
 
 
 async def test_many_calls_at_once_are_all_bounded_and_exhaust_nothing(
-    spare: Stack, bus: RedisBus, presence: RedisPresence, cache: RedisCache
+    spare: Stack, bus: RedisBus, presence: RedisPresence, people: RedisPeople, cache: RedisCache
 ) -> None:
     spare.freeze(SERVER)
     loop = asyncio.get_running_loop()
     began = loop.time()
-    calls = [call for _ in range(5 * CONNECTIONS) for call in every_call(bus, presence, cache)]
+    calls = [call for _ in range(3 * CONNECTIONS) for call in every_call(bus, presence, people, cache)]
     answers = await asyncio.gather(*calls, return_exceptions=True)
     assert {type(answer) for answer in answers} == {Unavailable}
     assert loop.time() - began < 3 * BOUND_S
     spare.thaw(SERVER)
-    await eventually(lambda: asyncio.gather(*every_call(bus, presence, cache)))
+    await eventually(lambda: asyncio.gather(*every_call(bus, presence, people, cache)))
     for _ in range(3):
         await asyncio.gather(*(presence.nodes(["c1"]) for _ in range(2 * CONNECTIONS)))
 
@@ -125,6 +144,16 @@ async def test_a_server_that_lost_its_memory_knows_a_node_no_more(spare: Stack, 
     spare.kill(SERVER)
     await asyncio.to_thread(spare.start, SERVER)
     assert await presence.alive("n9", LONG_S) is False
+
+
+async def test_a_server_that_lost_its_memory_knows_nobody_any_more(spare: Stack, people: RedisPeople) -> None:
+    assert await people.alive("n9", NOON, LONG_S) is False
+    await people.enter("n9", {"cy": "online"}, NOON)
+    assert await people.alive("n9", NOON, LONG_S) is True
+    spare.kill(SERVER)
+    await asyncio.to_thread(spare.start, SERVER)
+    assert (await people.find(["cy"]))["cy"] == There({}, None)
+    assert await people.alive("n9", NOON, LONG_S) is False
 
 
 async def test_nothing_runs_on_after_stop(spare: Stack) -> None:

@@ -49,10 +49,10 @@ def test_with_no_running_system_it_runs_one_itself_and_what_was_played_stays(caa
         (n, "ann", f"text {n}") for n in range(1, 4)
     ]
     rebuilt = json.loads(caas("rebuild", "messages", *data, "--json").out)
-    assert (rebuilt["outcome"], rebuilt["rows"]) == ("switched", 4)
+    assert (rebuilt["outcome"], rebuilt["rows"]) == ("switched", 5)
     verified = caas("verify", *data)
     assert (verified.status, verified.out) == (
         0,
-        "messages: equal\nconversations: equal\nreceipts: equal\nsearch: equal\n",
+        "messages: equal\nconversations: equal\ninbox: equal\nreceipts: equal\nsearch: equal\n",
     )
     assert caas("verify", "nothing", *data).status == 1

@@ -1,36 +1,14 @@
 """A node that comes to a conversation while its store is away: what it could not know is told later, whole, once."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from core.ports.documents import Documents
-from core.ports.event_log import Unavailable
 from edge.socket.node import Node
+from tests.edge.socket.distant import Distant
 from tests.edge.socket.world import Person, World, room, send, sent_head, world
 from tests.eventually import eventually
-
-
-class Distant:
-    """A store that this node alone may be cut off from: for everything, or for what nobody asked it to read."""
-
-    def __init__(self, inner: Documents) -> None:
-        self._inner = inner
-        self.cut = False
-        self.cut_for_own = False
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._inner, name)
-
-    async def get(self, place: Any, ids: Any) -> Any:
-        task = asyncio.current_task()
-        own = task is not None and task.get_name().startswith(("heads", "channel "))
-        if self.cut or (self.cut_for_own and own):
-            raise Unavailable("the store is out of reach")
-        return await self._inner.get(place, ids)
 
 
 class Late:

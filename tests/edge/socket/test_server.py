@@ -207,6 +207,25 @@ async def test_a_draining_node_says_so_finishes_and_sends_away(served: Served) -
     assert refused.value.status == 503
 
 
+async def test_a_draining_node_answers_what_waits_for_others(served: Served) -> None:
+    ws = await served.open()
+    await ws.receive_json()
+    here = (await ask(ws, "conversation:create", participants=["ben"]))["data"]["conversation_id"]
+    said = {"conversation_id": here, "client_msg_id": "k", "text": "hi", "wait_for": "read"}
+    await ws.send_json({"id": 2, "type": "message:send", "data": said})
+    async with asyncio.timeout(5):
+        while (await ws.receive_json())["type"] != "receipt":
+            pass
+    draining = asyncio.create_task(served.sockets.drain())
+    async with asyncio.timeout(5):
+        while "id" not in (frame := await ws.receive_json()):
+            pass
+    assert (frame["id"], frame["data"]["level"]) == (2, "persisted")
+    assert await close_code(ws) == 4101
+    await draining
+    assert "drained_unanswered" not in served.world.health.counted
+
+
 async def test_health_and_what_is_not_there(served: Served) -> None:
     async with served.session.get(f"{served.url}/livez") as answer:
         assert (answer.status, answer.content_type) == (200, "application/health+json")

@@ -4,7 +4,7 @@ import itertools
 import json
 
 from edge.socket.session import STRIKES, Asked, Close, Login, Say, Session, State
-from schemas.commands import ListConversations
+from schemas.queries import ListConversations
 
 CORRELATION = "11111111-1111-4111-8111-111111111111"
 DEEP = b"[" * 30_000

@@ -20,6 +20,7 @@ class Frail(InProcessPresence):
     """Presence whose server can be down."""
 
     down = False
+    entered = 0
 
     async def alive(self, node: str, ttl_s: float) -> bool:
         if self.down:
@@ -29,6 +30,7 @@ class Frail(InProcessPresence):
     async def enter(self, node: str, conversations: Iterable[str]) -> None:
         if self.down:
             raise Unavailable("Redis is down")
+        self.entered += 1
         await super().enter(node, conversations)
 
 
@@ -81,3 +83,50 @@ async def test_one_call_that_failed_does_not_cost_a_heartbeat(node: Node) -> Non
     await node.standing.enter([ROOM])
     node.presence.down = False
     await eventually(lambda: node.health.ready)
+
+
+async def test_those_who_come_at_once_are_entered_together(node: Node) -> None:
+    before = node.presence.entered
+    await asyncio.gather(*(node.standing.enter([f"user:acme:{n}"]) for n in range(100)))
+    assert node.presence.entered - before <= 2
+    assert (await node.presence.nodes(["user:acme:0", "user:acme:99"]))["user:acme:99"] == {"one"}
+
+
+async def test_who_enters_others_and_gives_up_leaves_them_to_the_next(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may = asyncio.Event()
+    enter = node.presence.enter
+
+    async def slow(name: str, conversations: Iterable[str]) -> None:
+        await may.wait()
+        await enter(name, conversations)
+
+    monkeypatch.setattr(node.presence, "enter", slow)
+    blocks = asyncio.create_task(node.standing.enter(["a"]))
+    await asyncio.sleep(0)
+    first, second = [asyncio.create_task(node.standing.enter([name])) for name in ("b", "c")]
+    await asyncio.sleep(0)
+    blocks.cancel()
+    await asyncio.wait([blocks])
+    await asyncio.sleep(0)
+    first.cancel()
+    await asyncio.wait([first])
+    may.set()
+    await second
+    assert (await node.presence.nodes(["b", "c"]))["c"] == {"one"}
+
+
+async def test_what_is_left_while_another_is_left_is_left_as_well(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    await node.standing.enter(["a", "b"])
+    leave = node.presence.leave
+
+    async def meanwhile(name: str, conversations: Iterable[str]) -> None:
+        await leave(name, conversations)
+        node.standing.left("b")
+
+    monkeypatch.setattr(node.presence, "leave", meanwhile)
+    node.standing.left("a")
+    for _ in range(2):
+        await node.standing.beat(lambda: [ROOM])
+    assert (await node.presence.nodes(["a", "b"])) == {"a": frozenset(), "b": frozenset()}

@@ -14,8 +14,10 @@ from core.ports.event_log import Unavailable
 from edge.auth.tokens import Identity
 from edge.socket.assembly import node_of
 from edge.socket.node import Node
+from edge.socket.ports import Ports
 from edge.socket.visit import Visit
 from projections.cache.in_process import InProcessBus, InProcessCache, InProcessPresence
+from projections.cache.in_process_people import InProcessPeople
 from projections.generations import Generations
 from projections.search.fts import FtsIndex
 from projections.stores.memory import MemoryDocuments
@@ -25,6 +27,7 @@ from streams.memberships import MembershipTail
 from streams.plain import PlainRunner
 from streams.processor import Processor
 from streams.processors.conversations import Conversations
+from streams.processors.inbox import Inbox
 from streams.processors.messages import Messages
 from streams.processors.receipts import Receipts
 from streams.processors.search import Search
@@ -41,10 +44,15 @@ class LossyBus(InProcessBus):
         super().__init__()
         self.lose = False
         self.double = False
+        self.hold = False
+        self._held: list[tuple[str, bytes]] = []
 
     async def publish(self, messages: Sequence[tuple[str, bytes]]) -> None:
-        if not self.lose:
-            await super().publish([*messages, *messages] if self.double else messages)
+        if self.hold:
+            self._held.extend(messages)
+        elif not self.lose:
+            held, self._held = self._held, []
+            await super().publish([*messages, *messages, *held] if self.double else [*messages, *held])
 
 
 class FragileDocuments(MemoryDocuments):
@@ -119,16 +127,23 @@ class World:
         self.documents = FragileDocuments()
         self.bus = LossyBus()
         self.presence = InProcessPresence()
+        self.people = InProcessPeople()
         self.cache = InProcessCache()
         self.health = Health()
         self.index = FtsIndex(folder / "search.sqlite")
         self.memberships = MembershipTail(self.log, self.documents, self.health)
-        self.generations = Generations(self.documents, ("messages", "conversations", "receipts", "search"))
+        self.generations = Generations(self.documents, ("messages", "conversations", "inbox", "receipts", "search"))
         self.tasks: list[asyncio.Task[None]] = []
 
     def processors(self) -> tuple[Processor, ...]:
         documents = self.documents
-        return Messages(documents), Conversations(documents), Receipts(documents), Search(documents, self.index)
+        return (
+            Messages(documents),
+            Conversations(documents),
+            Inbox(documents),
+            Receipts(documents),
+            Search(documents, self.index),
+        )
 
     async def start(self) -> None:
         await self.log.start()
@@ -150,19 +165,24 @@ class World:
         await self.index.stop()
         await self.log.stop()
 
-    def node(self, name: str = "one", heartbeat_ms: int = 60_000, documents: Any = None) -> Node:
+    def node(
+        self, name: str = "one", heartbeat_ms: int = 60_000, documents: Any = None, memberships: Any = None
+    ) -> Node:
         return node_of(
             name,
-            log=self.log,
-            documents=documents or self.documents,
-            generations=self.generations,
-            index=self.index,
-            bus=self.bus,
-            presence=self.presence,
-            cache=self.cache,
-            memberships=self.memberships,
-            clock=SystemClock(),
-            health=self.health,
+            Ports(
+                log=self.log,
+                documents=documents or self.documents,
+                generations=self.generations,
+                index=self.index,
+                bus=self.bus,
+                presence=self.presence,
+                people=self.people,
+                cache=self.cache,
+                memberships=memberships or self.memberships,
+                clock=SystemClock(),
+                health=self.health,
+            ),
             heartbeat_ms=heartbeat_ms,
         )
 

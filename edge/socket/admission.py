@@ -1,0 +1,76 @@
+"""Who may open a socket at this node: pages of our origins, clients that do not come too often, while there is room."""
+
+import asyncio
+import math
+from collections import Counter
+from typing import Final
+
+from aiohttp import web
+
+from core.buckets import Buckets
+from core.health import Health
+from core.ports.limits import Rate
+from core.settings import Settings, networks
+from edge.auth.tokens import Identity
+from edge.gateway.problems import HttpProblem
+from edge.socket.addresses import client_of
+from edge.socket.origins import Origins
+from schemas.errors import problem
+
+FULL_MS: Final = 1_000
+
+
+class Admission:
+    """The doors of one node. A limit of 0 is none."""
+
+    def __init__(self, settings: Settings, health: Health) -> None:
+        self._health = health
+        self._origins = Origins(settings.origins, settings.public_url)
+        self._proxies = networks(settings.trusted_proxies)
+        per_s = settings.handshakes_per_s
+        self._handshakes = Rate(per_s, settings.handshakes_burst) if per_s else None
+        self._at_node = settings.node_connections or math.inf
+        self._of_user = settings.user_connections or math.inf
+        self._buckets = Buckets()
+        self._seated: Counter[tuple[str, str]] = Counter()
+
+    def check(self, request: web.Request, sockets: int) -> None:
+        """Before the handshake, at a node that has so many `sockets`. Raises `HttpProblem`."""
+        self._check_origin(request)
+        self._check_pace(request)
+        if sockets >= self._at_node:
+            self._health.count("node_full")
+            detail = "this node has as many connections as it takes: ask the next one"
+            raise HttpProblem(problem("unavailable", detail, retry_after_ms=FULL_MS))
+
+    def seat(self, who: Identity) -> bool:
+        """One more connection of this user, who gives it back by `leave`; False where they have as many as one may."""
+        key = (who.tenant, who.user_id)
+        if self._seated[key] >= self._of_user:
+            self._health.count("user_connections_refused")
+            return False
+        self._seated[key] += 1
+        return True
+
+    def leave(self, who: Identity) -> None:
+        """A connection that had a seat is over."""
+        key = (who.tenant, who.user_id)
+        self._seated[key] -= 1
+        if not self._seated[key]:
+            del self._seated[key]
+
+    def _check_origin(self, request: web.Request) -> None:
+        origin = request.headers.get("Origin")
+        if not self._origins.allows(origin, request.headers.get("Host", "")):
+            self._health.count("origins_refused")
+            raise HttpProblem(problem("forbidden_origin", "CAAS_ORIGINS names the pages that may connect"))
+
+    def _check_pace(self, request: web.Request) -> None:
+        if self._handshakes is None:
+            return
+        client = client_of(request.remote, request.headers.get("X-Forwarded-For", ""), self._proxies)
+        wait_s = self._buckets.take(client, self._handshakes, 1, asyncio.get_running_loop().time())
+        if wait_s:
+            self._health.count("handshakes_refused")
+            detail = "too many connections came from this address in a short time"
+            raise HttpProblem(problem("rate_limited", detail, retry_after_ms=math.ceil(wait_s * 1000)))

@@ -1,0 +1,70 @@
+"""What one user may ask for, on however many connections and nodes: so many commands, and of those so many searches.
+
+Beyond it a command is answered `rate_limited` and not carried out; that is counted, and is no record.
+"""
+
+import math
+from typing import Final
+
+from core.health import Health
+from core.ports.limits import Limits, Rate
+from core.settings import Settings
+from edge.auth.tokens import Identity
+from edge.socket.portions import Portions
+from edge.socket.session import Asked
+from schemas import frames
+from schemas.errors import Problem, problem
+from schemas.queries import SearchMessages
+
+MINUTE_S: Final = 60
+
+
+class Allowances:
+    """The allowances of one node's users; None is no limit."""
+
+    def __init__(self, health: Health, commands: Portions | None = None, searches: Portions | None = None) -> None:
+        self._health = health
+        self._commands = commands
+        self._searches = searches
+
+    @property
+    def told(self) -> dict[str, int]:
+        """What `hello.limits` says of them: 0 where there is no limit."""
+        rate = self._commands.rate if self._commands else Rate(0, 0)
+        return {"user_commands_per_s": round(rate.per_s), "user_commands_burst": rate.burst}
+
+    async def refusal(self, who: Identity, asked: Asked) -> bytes | None:
+        """The answer to a command that is one too many; None for one that may be carried out."""
+        no = await self.entry(who)
+        if no is None and isinstance(asked.command, SearchMessages):
+            no = await self._spent(self._searches, who, "searches")
+        return None if no is None else frames.error(asked.frame_id, no, asked.correlation_id)
+
+    async def entry(self, who: Identity) -> Problem | None:
+        """Why this user may not come in now; coming in counts as a command."""
+        return await self._spent(self._commands, who, "commands")
+
+    async def _spent(self, portions: Portions | None, who: Identity, what: str) -> Problem | None:
+        if portions is None:
+            return None
+        wait_s = await portions.spend(f"{who.tenant}:{who.user_id}")
+        if not wait_s:
+            return None
+        self._health.count("rate_limited")
+        detail = f"{what} of this user came too fast, over all connections: {_words(portions.rate)}"
+        return problem("rate_limited", detail, retry_after_ms=math.ceil(wait_s * 1000))
+
+
+def _words(rate: Rate) -> str:
+    often = f"{rate.per_s:g} a second" if rate.per_s >= 1 else f"{rate.per_s * MINUTE_S:g} a minute"
+    return f"{often} and {rate.burst} at once after a rest are taken"
+
+
+def allowances_of(settings: Settings, limits: Limits, health: Health) -> Allowances:
+    """As the settings say."""
+    per_s, searches = settings.user_commands_per_s, settings.user_searches_per_min
+    return Allowances(
+        health,
+        Portions("commands", Rate(per_s, settings.user_commands_burst), limits) if per_s else None,
+        Portions("searches", Rate(searches / MINUTE_S, searches), limits, portion=1) if searches else None,
+    )

@@ -1,0 +1,133 @@
+"""What one user keeps for themselves, as their answers need it: in a few reads, however many conversations it is about.
+
+Heads are read before all that rests on them. Nothing of a message is told that the user has hidden.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from core.domain.conversation import Conversation
+from core.domain.inbox import Inbox
+from core.ports.documents import Documents, Place, Row, Table
+from core.ports.memberships import Memberships
+from edge.auth.tokens import Identity
+from edge.socket import stays
+from edge.socket.seeing import as_new_as
+from projections import acts, inbox, marks, messages, unread
+from projections.conversations import Own
+from projections.facts import facet_of
+from projections.generations import Generations
+from projections.unread import Ours
+
+AT_ONCE: Final = 1_000
+"""So many rows are read at one time."""
+LAST_PAGE: Final = 50
+"""So many messages are looked through at one time for the last one that is not hidden."""
+
+
+class Inboxes:
+    """Reads the live generations. Raises `Unavailable`."""
+
+    def __init__(self, documents: Documents, generations: Generations, memberships: Memberships) -> None:
+        self._documents = documents
+        self._generations = generations
+        self._memberships = memberships
+
+    async def states(self, who: Identity, conversation_ids: Iterable[str]) -> dict[str, Inbox]:
+        """How the user has each of these conversations."""
+        ids = {key: inbox.row_id(who.tenant, who.user_id, key) for key in conversation_ids}
+        rows = await self._get(inbox.ROWS, ids.values())
+        return {key: inbox.state_of(facet_of(rows.get(row_id), inbox.FACET)) for key, row_id in ids.items()}
+
+    async def hidden(self, who: Identity, message_ids: Iterable[str]) -> frozenset[str]:
+        """Which of these messages the user has hidden."""
+        ids = {inbox.hidden_id(who.tenant, who.user_id, key): key for key in message_ids}
+        rows = await self._get(inbox.ACTS, ids)
+        return frozenset(key for act_id, key in ids.items() if act_id in rows and acts.hides(rows[act_id]) == key)
+
+    async def shown(self, who: Identity, rows: Sequence[Row]) -> list[Row]:
+        """Those of these messages that the user has not hidden."""
+        hidden = await self.hidden(who, [row["_id"] for row in rows])
+        return [row for row in rows if row["_id"] not in hidden]
+
+    async def own(self, who: Identity, views: Mapping[str, Conversation]) -> dict[str, tuple[int, Own]]:
+        """The number of the last message, and what is the user's own, of each of these conversations that they are in,
+        and still are once its last message may be shown. Raises `NotReady`.
+        """
+        heads = await self._get(messages.HEADS, views)
+        ours = await self._ours(who, views, heads)
+        last = {key: heads[key]["sent"].get("id", "") for key, one in ours.items() if one.head}
+        named = {each for one in ours.values() for each in one.named}
+        rows = await self._get(messages.ROWS, named.union(filter(None, last.values())))
+        shown = {row["_id"]: row for row in await self.shown(who, list(rows.values()))}
+        found: dict[str, tuple[int, Own]] = {}
+        for key, one in ours.items():
+            message = await self._last(who, key, one, shown.get(last.get(key, "")))
+            view = await self._seeing(views[key], message)
+            if view.holds(who.user_id):
+                said = [shown[each] for each in one.named if each in shown]
+                found[key] = one.head, _own(who, view, one, said, message)
+        return found
+
+    async def _ours(
+        self, who: Identity, views: Mapping[str, Conversation], heads: Mapping[str, Row]
+    ) -> dict[str, Ours]:
+        states = await self.states(who, views)
+        marked = await self._get(marks.ROWS, (marks.row_id(key, who.user_id) for key in views))
+        return {
+            key: Ours(
+                view.members[who.user_id],
+                states[key],
+                marked.get(marks.row_id(key, who.user_id)),
+                heads.get(key, {}).get("sent", {"n": 0})["n"],
+            )
+            for key, view in views.items()
+        }
+
+    async def _last(self, who: Identity, conversation_id: str, ours: Ours, newest: Row | None) -> Row | None:
+        """The last message that is theirs to read and not hidden; mostly `newest`, which the head names."""
+        mine = stays.readable(ours.member, ours.head)
+        if newest is not None and mine and newest["sent"]["n"] in mine[-1]:
+            return newest
+        for stay in reversed(mine):
+            high = stay.stop
+            while high > stay.start:
+                part = await self._documents.find(
+                    self._place(messages.ROWS),
+                    "sent",
+                    [conversation_id],
+                    low=stay.start,
+                    high=high,
+                    limit=LAST_PAGE,
+                    reverse=True,
+                )
+                if shown := await self.shown(who, part):
+                    return shown[0]
+                high = part[-1]["sent"]["n"] if part else stay.start
+        return None
+
+    async def _seeing(self, view: Conversation, message: Row | None) -> Conversation:
+        """A view that knows who may read this message."""
+        if message is None:
+            return view
+        return await as_new_as(self._memberships, view, message["sent"].get("conversation_n", 0))
+
+    async def _get(self, table: Table, ids: Iterable[str]) -> dict[str, Row]:
+        """Rows, many at one time."""
+        wanted, found = list(ids), dict[str, Row]()
+        for start in range(0, len(wanted), AT_ONCE):
+            found |= await self._documents.get(self._place(table), wanted[start : start + AT_ONCE])
+        return found
+
+    def _place(self, table: Table) -> Place:
+        return Place(table, self._generations.live(table.model))
+
+
+def _own(who: Identity, view: Conversation, ours: Ours, named: Sequence[Row], message: Row | None) -> Own:
+    last = None if message is None else messages.view(message)
+    return Own(
+        inbox=inbox.view_of(view.conversation_id, ours.inbox),
+        unread=ours.unread,
+        mentions=unread.mentions(ours, who.user_id, named),
+        last_message=last if last is not None and view.members[who.user_id].reads(last.seq) else None,
+    )

@@ -1,0 +1,134 @@
+"""Signals of one node's sessions: what is said to others now and kept in no log; carried out and answered in order."""
+
+from collections.abc import Callable, Coroutine, Iterable
+from itertools import chain
+from typing import Any, Final, assert_never
+
+from core.about import Hinting
+from core.clock import Clock
+from core.domain import conversation
+from core.domain.conversation import Conversation
+from core.domain.decision import Context, Rejected
+from core.ports.memberships import Memberships, NotReady
+from edge.socket.channel import Channel
+from edge.socket.commands import Commands
+from edge.socket.delivering import Delivering
+from edge.socket.people import People
+from edge.socket.session import Asked
+from edge.socket.typists import Typists
+from edge.socket.visit import Visit
+from schemas import frames
+from schemas.answers import Answer, ConversationAccepted, Presences
+from schemas.frames import PRESENCE, TYPING, Push
+from schemas.signals import DeliveredMessages, SetPresence, Signal, StartTyping, StopTyping, SubscribePresence
+
+HEARD: Final = frozenset({TYPING, PRESENCE})
+"""The lanes of what nodes say to each other of people."""
+
+
+class Signals:
+    """Carries out signals; each is answered exactly once. `tasks` run as long as the node."""
+
+    def __init__(
+        self,
+        *,
+        people: People,
+        typists: Typists,
+        delivering: Delivering,
+        commands: Commands,
+        memberships: Memberships,
+        clock: Clock,
+    ) -> None:
+        self._people = people
+        self._typists = typists
+        self._delivering = delivering
+        self._commands = commands
+        self._memberships = memberships
+        self._clock = clock
+
+    @property
+    def tasks(self) -> Iterable[tuple[str, Callable[[], Coroutine[Any, Any, None]]]]:
+        """What runs as long as the node."""
+        return chain(self._people.tasks, [("typing", self._typists.turns)])
+
+    @property
+    def places(self) -> Iterable[str]:
+        """Where this node wants to hear of people, besides what its sessions are in."""
+        return self._people.places
+
+    def came(self, visit: Visit) -> None:
+        """A session is there."""
+        self._people.came(visit)
+
+    def went(self, visit: Visit) -> None:
+        """A session is over."""
+        self._people.went(visit)
+        self._delivering.leave(visit)
+
+    def hurry(self, visit: Visit) -> None:
+        """A session is to end: what it said is answered now."""
+        self._delivering.leave(visit)
+
+    async def stop(self) -> None:
+        """The node goes away: what its sessions said is in the log, and they are gone."""
+        await self._delivering.stop()
+        await self._people.forget()
+
+    async def carry_out(self, visit: Visit, asked: Asked, signal: Signal) -> None:
+        """Do it and answer; what is about a conversation that one is not in is refused and recorded."""
+        who = visit.identity
+        context = Context(who.tenant, who.user_id, self._clock.now(), asked.correlation_id)
+        try:
+            answer = await self._done(visit, asked, signal, context)
+        except Rejected as no:
+            self._refuse(visit, asked, signal, no, context)
+        except Exception as error:  # noqa: BLE001 - whatever went wrong, the client is answered
+            visit.answer(self._commands.failed(error, asked))
+        else:
+            if answer is not None:
+                visit.answer(frames.ack(asked.frame_id, answer, asked.correlation_id))
+
+    async def _done(self, visit: Visit, asked: Asked, signal: Signal, context: Context) -> Answer | None:
+        """The answer; None where it comes by itself, later."""
+        if not self._memberships.fresh:
+            raise NotReady("this node's view of conversations is behind")
+        match signal:
+            case DeliveredMessages():
+                await self._delivering.carry_out(visit, asked, signal)
+                return None
+            case StartTyping() | StopTyping():
+                key = (await self._entered(visit, signal, context)).conversation_id
+                self._typists.says(key, context.actor, types=isinstance(signal, StartTyping))
+                return ConversationAccepted(conversation_id=key, level="accepted")
+            case SetPresence():
+                return await self._people.set(visit, signal.status)
+            case SubscribePresence():
+                return Presences(presences=await self._people.subscribe(visit, signal.users))
+            case _:
+                assert_never(signal)
+
+    async def _entered(self, visit: Visit, signal: StartTyping | StopTyping, context: Context) -> Conversation:
+        """The conversation that it is about, if its sender is in it. A no is proved."""
+        key = signal.conversation_id
+        try:
+            return conversation.entered(self._memberships.get(key), key, context)
+        except Rejected:
+            await visit.settled(1)  # what the same session asked before is in the log only then
+            await self._memberships.prove(key)
+            return conversation.entered(self._memberships.get(key), key, context)
+
+    def _refuse(self, visit: Visit, asked: Asked, signal: Signal, no: Rejected, context: Context) -> None:
+        if isinstance(signal, Hinting):
+            self._commands.refuse(visit, asked, signal, no, context)
+        else:
+            visit.answer(self._commands.failed(no, asked))
+
+    def hears(self, push: Push, channel: Callable[[str], Channel | None]) -> bool:
+        """Whether a push says how people are; then it is told to those here whom it is for."""
+        if push.lane not in HEARD:
+            return False
+        if push.lane == TYPING:
+            self._typists.deliver(push, channel(push.conversation_id))
+        else:
+            self._people.heard(push)
+        return True

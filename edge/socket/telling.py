@@ -1,0 +1,81 @@
+"""One sync under way: what lies beyond a position is told to one session, lane by lane, as long as the rows last."""
+
+from typing import Final
+
+from core.domain.conversation import Conversation
+from core.ports.memberships import Memberships
+from edge.socket.lanes import Heads, Lanes
+from edge.socket.leaving import left_at
+from edge.socket.seeing import as_new_as
+from edge.socket.visit import Visit
+from projections.conversations import LANE as CHANGES
+
+PAGE: Final = 100
+TELLING: Final = (CHANGES, "sent", "edited", "deleted", "reaction")
+"""First who is in it, then what was said, then what became of it."""
+
+
+class Telling:
+    """Tells `visit`; `rows` may still be read, and it is `short` once they did not suffice.
+
+    Raises `NotReady` and `Unavailable`, perhaps after some rows: those are then told again.
+    """
+
+    def __init__(self, visit: Visit, memberships: Memberships, lanes: Lanes, rows: int) -> None:
+        self.visit: Final = visit
+        self.rows = rows
+        self.short = False
+        self._memberships = memberships
+        self._lanes = lanes
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether there are rows left; to be asked where there may be more to tell."""
+        self.short = self.short or self.rows <= 0
+        return self.rows > 0
+
+    async def own(self, key: str, start: int, head: int) -> int:
+        """Tell a user's own lane; the number up to which it was told."""
+        at = start
+        while at < head and self.goes_on:
+            await self.visit.ready()
+            own = await self._lanes.own_told(key, at, head, max(1, min(PAGE, self.rows) // 2))
+            for _, frame in own.told:
+                self.visit.send(frame)
+            self.rows -= max(1, own.rows)
+            at = own.upto
+        return at
+
+    async def conversation(self, view: Conversation, heads: Heads, given: Heads) -> Heads:
+        """Tell a conversation; the numbers up to which its lanes were told."""
+        goals = await self.goals(view, heads)
+        reached = {}
+        for lane in TELLING:
+            start = given.get(lane, 0)
+            reached[lane] = await self._lane(view, lane, start, max(start, goals[lane]))
+        return reached
+
+    async def goals(self, view: Conversation, heads: Heads) -> Heads:
+        """How far the user may be told: whoever left knows the changes up to the one that says so."""
+        user_id = self.visit.identity.user_id
+        stay = view.members[user_id].intervals[-1]
+        if stay.until_seq is None:
+            return heads
+        left = await left_at(self._lanes, view.conversation_id, user_id, heads[CHANGES])
+        return {**heads, CHANGES: left, "sent": min(heads["sent"], stay.until_seq)}
+
+    async def _lane(self, view: Conversation, lane: str, start: int, goal: int) -> int:
+        at = start
+        while at < goal and self.goes_on:
+            await self.visit.ready()
+            limit = min(PAGE, self.rows)
+            told = await self._lanes.told(view.conversation_id, lane, at, goal, limit)
+            newest = max((one.conversation_n for one in told), default=0)
+            view = await as_new_as(self._memberships, view, newest)
+            member = view.members[self.visit.identity.user_id]
+            for one in told:
+                if one.frame and (lane == CHANGES or member.reads(one.seq)):
+                    self.visit.send(one.frame)
+            self.rows -= max(1, len(told))
+            at = told[-1].n if len(told) == limit else goal
+        return at

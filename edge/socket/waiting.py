@@ -1,0 +1,182 @@
+"""Sends whose answer waits for a stage: the receipt that comes to this node settles it, whenever it comes.
+
+It waits some seconds, no longer; then it looks once at what the read models say. So a receipt that was lost makes an
+answer late and never untrue.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+import msgspec
+
+from core.domain import content
+from core.ports.event_log import Unavailable
+from core.ports.memberships import Memberships
+from edge.socket.visit import Visit
+from projections import receipts
+from projections.reached import Reached
+from schemas.asking import Level
+from schemas.commands import SendMessage
+from schemas.frames import Push
+from schemas.views import ReceiptView
+
+logger: Final = logging.getLogger("caas.waiting")
+WAIT_S: Final = 5.0
+LEVELS: Final[tuple[Level, ...]] = ("accepted", "persisted", "delivered", "read")
+HEARD: Final = 100
+"""So many receipts are kept for a message whose number is not known yet."""
+
+
+class _Receipt(msgspec.Struct, frozen=True):
+    data: ReceiptView
+
+
+_decode: Final = msgspec.json.Decoder(_Receipt).decode
+
+
+@dataclass(slots=True, eq=False)
+class Wait:
+    """One send that waits. `reached` is how far it has come, `seq` its number, 0 until it is known; what is `known` to
+    be a repeat may have come further already.
+    """
+
+    visit: Visit
+    command: SendMessage
+    message_id: str
+    reached: Level
+    known: bool
+    seq: int = 0
+    heard: list[ReceiptView] = field(default_factory=list)
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def done(self) -> bool:
+        """Whether it has come as far as was asked."""
+        return LEVELS.index(self.reached) >= LEVELS.index(self.command.wait_for)
+
+    def reaches(self, stage: str) -> None:
+        """It has come to this stage, if it had not yet."""
+        self.reached = max(self.reached, *(level for level in LEVELS if level == stage), key=LEVELS.index)
+        if self.done:
+            self.over.set()
+
+
+class Waiting:
+    """The waits of one node's sessions."""
+
+    def __init__(self, memberships: Memberships, reached: Reached) -> None:
+        self._memberships = memberships
+        self._reached = reached
+        self._waits: dict[tuple[str, str], list[Wait]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def stop(self) -> None:
+        """The node goes away: what still waits is let go."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def begin(self, visit: Visit, command: SendMessage, message_id: str, level: Level, *, known: bool) -> Wait | None:
+        """Hear of this send, which is at `level`, from now on: before anything else runs after its append. None where
+        there is nothing to wait for.
+        """
+        wait = Wait(visit, command, message_id, level, known)
+        if wait.done:
+            return None
+        self._waits.setdefault(_key(wait), []).append(wait)
+        return wait
+
+    def end(self, wait: Wait) -> None:
+        """Hear of it no more."""
+        waits = self._waits.get(_key(wait), [])
+        if wait in waits:
+            waits.remove(wait)
+        if not waits:
+            self._waits.pop(_key(wait), None)
+
+    def answer(self, wait: Wait, frame: Callable[[Level], bytes]) -> None:
+        """Answer it once it has come as far as was asked, or time is over."""
+        visit = wait.visit
+        visit.waits()
+        task = asyncio.create_task(self._answer(wait, frame), name=f"wait {wait.message_id}")
+        for tasks in (self._tasks, visit.tasks):
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+
+    def hurry(self, visit: Visit) -> None:
+        """This session waits no longer: it is answered how far each has come."""
+        for waits in self._waits.values():
+            for wait in waits:
+                if wait.visit is visit:
+                    wait.over.set()
+
+    def heard(self, push: Push) -> None:
+        """A receipt came to this node. Never raises."""
+        waits = self._waits.get((push.to, push.conversation_id))
+        if not waits or push.model != receipts.MODEL:
+            return
+        try:
+            receipt = _decode(push.frame).data
+        except msgspec.DecodeError as error:
+            logger.warning("a receipt that cannot be read: %s", error)
+            return
+        for wait in waits:
+            self._hears(wait, receipt)
+
+    def _hears(self, wait: Wait, receipt: ReceiptView) -> None:
+        if receipt.lane != "sent":
+            return
+        if receipt.message_id == wait.message_id:
+            wait.seq = receipt.seq
+            wait.reaches(receipt.stage)
+        if receipt.stage != "persisted":
+            wait.heard.append(receipt)
+        if wait.seq:
+            for one in wait.heard:
+                if one.seq >= wait.seq and self._reads(wait, one.by or "", wait.seq):
+                    wait.reaches(one.stage)
+            wait.heard.clear()
+        del wait.heard[:-HEARD]
+
+    def _reads(self, wait: Wait, user_id: str, seq: int) -> bool:
+        """Whether a message of that conversation is somebody's to read, as far as this node knows."""
+        view = self._memberships.get(wait.command.conversation_id)
+        member = None if view is None else view.members.get(user_id)
+        return member is not None and member.reads(seq)
+
+    async def _answer(self, wait: Wait, frame: Callable[[Level], bytes]) -> None:
+        try:
+            if wait.known:
+                await self._look(wait)
+            try:
+                async with asyncio.timeout(WAIT_S):
+                    await wait.over.wait()
+            except TimeoutError:
+                logger.debug("%s has come to %s so far", wait.message_id, wait.reached)
+            if not wait.done:
+                await self._look(wait)
+        finally:
+            self.end(wait)
+        wait.visit.answer(frame(wait.reached), waited=True)
+
+    async def _look(self, wait: Wait) -> None:
+        """What the read models say; where they cannot be read, nothing more than is known."""
+        said = content.of_command(wait.command)
+        try:
+            stage = await self._reached.stage(wait.message_id, said, lambda user, seq: self._reads(wait, user, seq))
+        except Unavailable as error:
+            logger.warning("how far %s has come cannot be read: %s", wait.message_id, error)
+            return
+        except Exception:
+            logger.exception("how far %s has come cannot be read", wait.message_id)
+            return
+        if stage is not None:
+            wait.reaches(stage)
+
+
+def _key(wait: Wait) -> tuple[str, str]:
+    return wait.visit.identity.user_id, wait.command.conversation_id

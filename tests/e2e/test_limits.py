@@ -1,0 +1,140 @@
+"""A user who asks for too much on many connections is limited once for all of them, and nobody else feels it."""
+
+import asyncio
+import json
+import statistics
+import time
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+from websockets.exceptions import InvalidStatus
+
+from schemas.bounds import COMMANDS_PER_S
+from tests.e2e.line import Line, opened
+from tests.e2e.up import Up, running
+
+PER_S, BURST = 40, 80
+LINES = 12
+SECONDS = 3.0
+FLOOR_MS = 10
+"""Below this an ack is quick enough, on whatever machine."""
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    environment = {
+        "CAAS_USER_COMMANDS_PER_S": str(PER_S),
+        "CAAS_USER_COMMANDS_BURST": str(BURST),
+        "CAAS_USER_CONNECTIONS": str(LINES),
+        "CAAS_ORIGINS": "https://one.example",
+    }
+    with running(tmp_path_factory.mktemp("limits"), environment) as found:
+        yield found
+
+
+@pytest.fixture(autouse=True)
+def the_node_lives_on(up: Up) -> Iterator[None]:
+    yield
+    counted = up.counted()
+    assert {name for name in ("connection_failed", "task_failed", "answered_internal") if counted.get(name)} == set()
+    assert "Traceback" not in up.process.log.read_text(errors="replace")
+
+
+async def asks_until(line: Line, ends: float) -> Counter[str]:
+    """Asks one thing after another, and counts what is answered."""
+    said: Counter[str] = Counter()
+    while time.monotonic() < ends:
+        frame = await line.ask("conversation:list", {})
+        said[frame["error"]["code"] if frame["type"] == "error" else frame["type"]] += 1
+        assert frame["type"] != "error" or frame["error"]["retry_after_ms"] > 0
+    return said
+
+
+async def talks_until(line: Line, room: str, ends: float, name: str) -> list[float]:
+    """Sends at half the pace at which a user may, and tells how long each ack took, in ms."""
+    times: list[float] = []
+    while time.monotonic() < ends:
+        await asyncio.sleep(2 / PER_S)
+        began = time.monotonic()
+        said = {"conversation_id": room, "client_msg_id": f"{name} {len(times)}", "text": "still here"}
+        await line.done("message:send", said)
+        times.append((time.monotonic() - began) * 1000)
+    return times
+
+
+async def hurried(up: Up, turn: int) -> bool:
+    """Mal asks on all lines at once while eve talks; whether eve was answered as quickly as before, or nearly."""
+    async with asyncio.TaskGroup() as tasks, opened(up.socket_url, up.token("eve")) as eve:
+        room = (await eve.done("conversation:create", {"external_id": "own"}))["conversation_id"]
+        before = await talks_until(eve, room, time.monotonic() + 1, f"before {turn}")
+        came, done = asyncio.Event(), asyncio.Event()
+        ready = 0
+
+        async def mal(url: str, token: str) -> Counter[str]:
+            nonlocal ready
+            async with opened(url, token) as line:
+                ready += 1
+                if ready == LINES:
+                    came.set()
+                await came.wait()
+                said = await asks_until(line, time.monotonic() + SECONDS)
+                await done.wait()
+            return said
+
+        began = time.monotonic()
+        token = up.token("mal")
+        mals = [tasks.create_task(mal(up.socket_url, token)) for _ in range(LINES)]
+        await came.wait()
+        during = await talks_until(eve, room, time.monotonic() + SECONDS, f"during {turn}")
+        took = time.monotonic() - began
+        done.set()
+        said = sum([await task for task in mals], Counter[str]())
+    quiet, busy = statistics.median(before), statistics.median(during)
+    print(f"{dict(said)} in {took:.1f} s; ack {quiet:.1f} ms before, {busy:.1f} ms during")
+    assert said.keys() == {"ack", "rate_limited"}
+    assert PER_S * (SECONDS - 1) <= said["ack"] + LINES <= BURST + PER_S * took
+    assert said["rate_limited"] > LINES * COMMANDS_PER_S
+    assert up.counted()["rate_limited"] >= said["rate_limited"]
+    return busy < max(2 * quiet, FLOOR_MS)
+
+
+@pytest.mark.alone
+async def test_many_connections_of_a_user_get_together_what_one_may_have_and_nobody_else_feels_it(up: Up) -> None:
+    """A machine that is busy elsewhere answers slowly by itself: one good turn of three shows what the node does."""
+    for turn in range(3):
+        if await hurried(up, turn):
+            return
+    pytest.fail("eve waited, see above")
+
+
+async def test_a_user_who_has_as_many_connections_as_one_may_is_closed_for_good(up: Up) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        enough, over = asyncio.Semaphore(0), asyncio.Event()
+
+        async def stays() -> None:
+            async with opened(up.socket_url, up.token("ann")):
+                enough.release()
+                await over.wait()
+
+        for _ in range(LINES):
+            tasks.create_task(stays())
+        for _ in range(LINES):
+            await enough.acquire()
+        async with opened(up.socket_url) as late:
+            await late.socket.send(json.dumps({"id": 1, "type": "auth", "data": {"token": up.token("ann")}}))
+            assert await late.closed() == 4507
+        async with opened(up.socket_url, up.token("ben")) as ben:
+            assert await ben.done("conversation:list", {})
+        over.set()
+
+
+async def test_a_page_of_elsewhere_is_refused_and_one_that_is_named_is_not(up: Up) -> None:
+    for origin in ("https://evil.example", "http://127.0.0.1:1", "null"):
+        with pytest.raises(InvalidStatus) as no:
+            async with opened(up.socket_url, up.token("ann"), origin=origin):
+                pytest.fail("it was let in")
+        assert no.value.response.status_code == 403
+        assert json.loads(no.value.response.body)["code"] == "forbidden_origin"
+    async with opened(up.socket_url, up.token("ann"), origin="https://one.example") as line:
+        assert await line.done("conversation:list", {})

@@ -1,0 +1,147 @@
+"""What people keep for themselves: read, muted, put away and hidden, through a whole node."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from core.ports.documents import Place, Table
+from edge.socket.node import Node
+from projections import inbox
+from schemas.topics import MESSAGE_REJECTED, USER_ACTION, partitions
+from tests.edge.socket.asking import come, do, said, told
+from tests.edge.socket.world import TENANT, World, room, world
+from tests.eventually import eventually
+
+ABSENT = "6f1d1f8a-0000-5000-8000-00000000000f"
+FAR = "2999-01-01T00:00:00.000Z"
+
+
+@pytest.fixture
+async def running(tmp_path: Path) -> AsyncIterator[tuple[World, Node]]:
+    async with world(tmp_path) as found:
+        yield found
+
+
+async def kept(found: World, table: Table, row_id: str, n: int) -> Any:
+    """The row, once it stands at number `n`."""
+
+    async def row() -> Any:
+        rows = await found.documents.get(Place(table, 1), [row_id])
+        facet = rows.get(row_id, {}).get("inbox") or rows.get(row_id, {}).get("act")
+        return facet if facet is not None and facet["n"] == n else False
+
+    return await eventually(row)
+
+
+async def in_log(found: World, topic: str) -> list[Any]:
+    """All bodies that lie in a topic."""
+    places = partitions(topic)
+    batches = found.log.read(dict.fromkeys(places, 0), await found.log.ends(places))
+    return [msgspec.json.decode(record.value or b"") async for batch in batches for record in batch]
+
+
+async def test_what_is_read_muted_and_put_away_is_kept(running: tuple[World, Node]) -> None:
+    found, node = running
+    ann, ben = await come(node, "ann", "ben")
+    here = await room(ann, "ben")
+    for n in range(3):
+        await said(ann, here, f"{n}")
+    row = inbox.row_id(TENANT, "ben", here)
+    assert await do(ben, "message:read", here, seq=2) == "accepted"
+    assert (await kept(found, inbox.ROWS, row, 1))["read"] == 2
+    assert await do(ben, "conversation:mute", here, until=FAR) == "accepted"
+    assert await do(ben, "conversation:archive", here) == "accepted"
+    facet = await kept(found, inbox.ROWS, row, 3)
+    assert (facet["muted"], facet["muted_until"], facet["archived"]) == (True, FAR, True)
+    assert await do(ben, "conversation:unmute", here) == "accepted"
+    assert await do(ben, "conversation:unarchive", here) == "accepted"
+    facet = await kept(found, inbox.ROWS, row, 5)
+    assert (facet["muted"], facet["archived"], facet["read"]) == (False, False, 2)
+
+
+async def test_all_of_it_is_read_up_to_the_last_message(running: tuple[World, Node]) -> None:
+    found, node = running
+    ann, ben = await come(node, "ann", "ben")
+    here = await room(ann, "ben")
+    assert await do(ben, "message:read", here, seq=2**53) == "persisted"
+    await said(ann, here, "1")
+    assert await do(ben, "message:read", here, seq=2**53) == "accepted"
+    await said(ann, here, "2")
+    assert await do(ben, "message:read", here, seq=2**53) == "accepted"
+    row = inbox.row_id(TENANT, "ben", here)
+    assert (await kept(found, inbox.ROWS, row, 2))["read"] == 2
+
+
+async def test_who_was_told_of_nothing_may_say_it_to_everyone_later(running: tuple[World, Node]) -> None:
+    found, node = running
+    ann, ben = await come(node, "ann", "ben")
+    here = await room(ann, "ben")
+    await said(ann, here, "1")
+    assert await do(ben, "message:read", here, seq=1, private=True) == "accepted"
+    assert await do(ben, "message:read", here, seq=1) == "accepted"
+    assert await do(ben, "message:read", here, seq=1) == "accepted"  # remembered, and not appended again
+    row = inbox.row_id(TENANT, "ben", here)
+    assert (await kept(found, inbox.ROWS, row, 2))["read"] == 1
+    assert [one.get("private", False) for one in await in_log(found, USER_ACTION)] == [True, False]
+
+
+async def test_a_message_is_hidden_for_oneself_once(running: tuple[World, Node]) -> None:
+    found, node = running
+    ann, ben = await come(node, "ann", "ben")
+    here = await room(ann, "ben")
+    message_id = await said(ann, here, "1")
+    answer = await ben.ask("message:hide", conversation_id=here, message_id=message_id)
+    assert answer["data"] == {"message_id": message_id, "level": "accepted"}
+    hidden = await kept(found, inbox.ACTS, inbox.hidden_id(TENANT, "ben", message_id), 1)
+    assert hidden["message_id"] == message_id
+    assert await do(ben, "message:hide", here, message_id=message_id) == "accepted"
+    assert await do(ben, "message:read", here, seq=1) == "accepted"
+    assert (await kept(found, inbox.ROWS, inbox.row_id(TENANT, "ben", here), 2))["hidden"] == 1
+
+
+async def test_a_used_key_with_another_time_is_refused(running: tuple[World, Node]) -> None:
+    ann, ben = await come(running[1], "ann", "ben")
+    here = await room(ann, "ben")
+    assert await do(ben, "conversation:mute", here, client_key="k", until=FAR) == "accepted"
+    assert await do(ben, "conversation:mute", here, client_key="k", until=FAR) == "accepted"
+    assert await do(ben, "conversation:mute", here, client_key="k") == "idempotency_conflict"
+
+
+async def test_what_cannot_be_kept_is_refused_for_a_reason_and_that_is_in_the_log(
+    running: tuple[World, Node],
+) -> None:
+    found, node = running
+    ann, ben, eve = await come(node, "ann", "ben", "eve")
+    here = await room(ann, "ben")
+    message_id = await said(ann, here, "1")
+    assert await do(eve, "message:read", here, seq=1) == "not_a_participant"
+    assert await do(eve, "message:hide", here, message_id=message_id) == "not_a_participant"
+    assert await do(ben, "conversation:mute", here, until="2020-01-01T00:00:00.000Z") == "validation_failed"
+    assert await do(ben, "message:hide", here, message_id=ABSENT) == "message_not_found"
+    assert await do(ben, "conversation:archive", ABSENT) == "conversation_not_found"
+    refused = {(one["user_id"], one["command"], one["code"]) for one in await in_log(found, MESSAGE_REJECTED)}
+    assert refused == {
+        ("eve", "message:read", "not_a_participant"),
+        ("eve", "message:hide", "not_a_participant"),
+        ("ben", "conversation:mute", "validation_failed"),
+        ("ben", "message:hide", "message_not_found"),
+        ("ben", "conversation:archive", "conversation_not_found"),
+    }
+    assert await in_log(found, USER_ACTION) == []
+
+
+async def test_who_has_left_keeps_what_was_theirs_and_no_more(running: tuple[World, Node]) -> None:
+    found, node = running
+    ann, ben = await come(node, "ann", "ben")
+    here = await room(ann, "ben")
+    theirs = await said(ann, here, "1")
+    assert await do(ben, "conversation:leave", here) == "accepted"
+    await told(ann, here, 2)
+    later = await said(ann, here, "2")
+    assert await do(ben, "message:hide", here, message_id=later) == "message_not_found"
+    assert await do(ben, "message:hide", here, message_id=theirs) == "accepted"
+    assert await do(ben, "message:read", here, seq=2) == "accepted"
+    assert (await kept(found, inbox.ROWS, inbox.row_id(TENANT, "ben", here), 2))["read"] == 1

@@ -1,0 +1,276 @@
+"""What one user, one address and one node may have: whatever is too much is told so, and nobody else feels it."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from core.ports.limits import Rate
+from core.settings import Settings
+from edge.socket.allowances import Allowances, allowances_of
+from edge.socket.node import Node
+from edge.socket.portions import Portions
+from projections.cache.limits import InProcessLimits
+from schemas.topics import partitions
+from tests.edge.socket.test_server import Served, Ws, close_code
+from tests.edge.socket.world import Person, World, room, world
+from tests.eventually import eventually
+
+HOUR = 3600
+Serving = Callable[..., AbstractAsyncContextManager[Served]]
+
+
+@pytest.fixture
+async def running(tmp_path: Path) -> AsyncIterator[tuple[World, Node]]:
+    async with world(tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
+def serving(running: tuple[World, Node]) -> Serving:
+    """A socket server over the node, with these settings."""
+
+    @asynccontextmanager
+    async def start(**settings: Any) -> AsyncIterator[Served]:
+        served = Served(*running, **settings)
+        await served.start()
+        try:
+            yield served
+        finally:
+            await served.stop()
+
+    return start
+
+
+def limited(found: World, node: Node, commands: int, limits: InProcessLimits | None = None) -> InProcessLimits:
+    """From now on a user may ask for so many commands at this node, and then one an hour."""
+    limits = limits or InProcessLimits()
+    node.allowances = Allowances(found.health, Portions("commands", Rate(1 / HOUR, commands), limits))
+    return limits
+
+
+async def answers(who: Person, times: int) -> list[str]:
+    """What so many questions one after another are answered: ack or the error's code."""
+    frames = [await who.ask("conversation:list") for _ in range(times)]
+    return [frame["error"]["code"] if frame["type"] == "error" else frame["type"] for frame in frames]
+
+
+# Commands of a user
+
+
+async def test_a_command_beyond_the_limit_is_told_when_to_come_back_and_is_not_carried_out(
+    running: tuple[World, Node],
+) -> None:
+    found, node = running
+    ann = await Person(node, "ann").come()
+    here = await room(ann, "ben")
+    limited(found, node, 3)
+    rejected = await found.log.ends(partitions("message.rejected"))
+    said = [await ann.ask("message:send", conversation_id=here, client_msg_id=f"{n}", text=f"{n}") for n in range(5)]
+    assert [frame["type"] for frame in said] == ["ack", "ack", "ack", "error", "error"]
+    error = said[4]["error"]
+    assert (error["code"], error["retry"]) == ("rate_limited", True)
+    assert 0 < error["retry_after_ms"] <= HOUR * 1000
+    assert "3 at once" in error["detail"]
+    assert said[4]["correlation_id"]
+    await eventually(lambda: ann.texts() == ["0", "1", "2"])
+    assert found.health.counted["rate_limited"] == 2
+    assert await found.log.ends(partitions("message.rejected")) == rejected
+
+
+async def test_the_connections_of_a_user_share_it_and_another_user_has_their_own(running: tuple[World, Node]) -> None:
+    found, node = running
+    phone, desk = await Person(node, "ann").come(), await Person(node, "ann").come()
+    ben = await Person(node, "ben").come()
+    limited(found, node, 6)
+    through = [code for _ in range(5) for who in (phone, desk) for code in await answers(who, 1)]
+    assert through == ["ack"] * 6 + ["rate_limited"] * 4
+    assert await answers(ben, 6) == ["ack"] * 6
+
+
+async def test_two_nodes_share_it(running: tuple[World, Node]) -> None:
+    found, node = running
+    other = found.node("two")
+    await other.start()
+    try:
+        limits = limited(found, node, 10)
+        limited(found, other, 10, limits)
+        here, there = await Person(node, "ann").come(), await Person(other, "ann").come()
+        through = [code for _ in range(10) for who in (here, there) for code in await answers(who, 1)]
+        assert (through.count("ack"), through.count("rate_limited")) == (10, 10)
+    finally:
+        await other.stop()
+
+
+async def test_who_waited_goes_on(running: tuple[World, Node]) -> None:
+    found, node = running
+    ann = await Person(node, "ann").come()
+    node.allowances = Allowances(found.health, Portions("commands", Rate(50, 2), InProcessLimits()))
+    assert await answers(ann, 2) == ["ack", "ack"]
+
+    async def asks_again() -> bool:
+        frame = await ann.ask("conversation:list")
+        await asyncio.sleep((frame.get("error") or {"retry_after_ms": 0})["retry_after_ms"] / 1000)
+        return frame["type"] == "ack"
+
+    for _ in range(4):
+        await eventually(asks_again)
+
+
+async def test_commands_of_a_connection_stay_in_order_while_it_waits_for_its_portions(
+    running: tuple[World, Node],
+) -> None:
+    found, node = running
+    ann = await Person(node, "ann").come()
+    here = await room(ann, "ben")
+    limited(found, node, 60)  # in portions of six
+    for n in range(30):
+        await ann.say("message:send", conversation_id=here, client_msg_id=f"{n}", text=f"{n}")
+    await eventually(lambda: ann.texts() == [f"{n}" for n in range(30)])
+
+
+async def test_searches_have_a_limit_of_their_own(running: tuple[World, Node]) -> None:
+    found, node = running
+    ann = await Person(node, "ann").come()
+    await room(ann, "ben")
+    node.allowances = allowances_of(Settings(), InProcessLimits(), found.health)
+    said = [await ann.ask("search:messages", text="heron") for _ in range(32)]
+    assert [frame["type"] for frame in said] == ["ack"] * 30 + ["error"] * 2
+    assert said[-1]["error"]["code"] == "rate_limited"
+    assert "30 a minute" in said[-1]["error"]["detail"]
+    assert 1_000 < said[-1]["error"]["retry_after_ms"] <= 2_000
+    assert await answers(ann, 1) == ["ack"]
+
+
+async def test_where_the_limit_is_zero_there_is_none(running: tuple[World, Node]) -> None:
+    found, node = running
+    settings = Settings(user_commands_per_s=0, user_commands_burst=1, user_searches_per_min=0)
+    node.allowances = allowances_of(settings, InProcessLimits(), found.health)
+    ann = await Person(node, "ann").come()
+    (hello,) = ann.of("hello")
+    assert (hello["data"]["limits"]["user_commands_per_s"], hello["data"]["limits"]["user_commands_burst"]) == (0, 0)
+    assert await answers(ann, 30) == ["ack"] * 30
+
+
+async def test_hello_tells_the_limit(running: tuple[World, Node]) -> None:
+    found, node = running
+    settings = Settings(user_commands_per_s=7, user_commands_burst=9)
+    node.allowances = allowances_of(settings, InProcessLimits(), found.health)
+    ann = await Person(node, "ann").come()
+    (hello,) = ann.of("hello")
+    assert (hello["data"]["limits"]["user_commands_per_s"], hello["data"]["limits"]["user_commands_burst"]) == (7, 9)
+
+
+# Connections
+
+
+async def hears(ws: Ws) -> Any:
+    async with asyncio.timeout(5):
+        return await ws.receive_json()
+
+
+async def test_a_user_has_so_many_connections_and_the_next_is_closed_for_good(serving: Serving) -> None:
+    async with serving(user_connections=2) as served:
+        first, second = await served.open("ann"), await served.open("ann")
+        assert [(await hears(ws))["type"] for ws in (first, second)] == ["hello", "hello"]
+        assert await close_code(await served.open("ann")) == 4507
+        late = await served.open(None)
+        await late.send_json({"id": 1, "type": "auth", "data": {"token": served.token("ann")}})
+        assert await close_code(late) == 4507
+        ben = await served.open("ben")
+        assert (await hears(ben))["type"] == "hello"
+        assert served.world.health.counted["user_connections_refused"] == 2
+        await first.close()
+        await eventually(lambda: served.sockets.open == 2)
+        assert (await hears(await served.open("ann")))["type"] == "hello"
+
+
+async def test_who_asked_for_too_much_may_not_come_in_either_and_is_told_when(serving: Serving) -> None:
+    async with serving() as served:
+        limited(served.world, served.node, 2)
+        for _ in range(2):
+            assert (await hears(await served.open("ann")))["type"] == "hello"
+        late = await served.open("ann")
+        told = await hears(late)
+        assert (told["id"], told["error"]["code"]) == (None, "rate_limited")
+        assert told["error"]["retry_after_ms"] > 0
+        assert await close_code(late) == 4429
+        assert (await hears(await served.open("ben")))["type"] == "hello"
+
+
+async def refused(served: Served, **more: Any) -> tuple[int, dict[str, Any], aiohttp.ClientResponse]:
+    """The status, the problem and the whole answer of a handshake that is refused."""
+    headers = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", **more}
+    headers["Sec-WebSocket-Key"] = "dGhlIHNhbXBsZSBub25jZQ=="
+    async with served.session.get(f"{served.url}/socket", headers=headers) as answer:
+        return answer.status, json.loads(await answer.read()), answer
+
+
+async def test_a_node_that_is_full_sends_to_the_next_before_the_handshake(serving: Serving) -> None:
+    async with serving(node_connections=2) as served:
+        first, _ = await served.open("ann"), await served.open(None)
+        status, told, answer = await refused(served)
+        assert (status, told["code"], told["retry_after_ms"]) == (503, "unavailable", 1_000)
+        assert answer.headers["Retry-After"] == "1"
+        assert answer.content_type == "application/problem+json"
+        assert served.world.health.counted["node_full"] == 1
+        await first.close()
+        await eventually(lambda: served.sockets.open == 1)
+        assert (await hears(await served.open("ben")))["type"] == "hello"
+
+
+async def test_an_address_that_comes_too_often_is_told_before_the_handshake(serving: Serving) -> None:
+    async with serving(handshakes_per_s=2, handshakes_burst=3) as served:
+        for _ in range(3):
+            await (await served.open("ann")).close()
+        status, told, answer = await refused(served)
+        assert (status, told["code"], told["retry"]) == (429, "rate_limited", True)
+        assert 0 < told["retry_after_ms"] <= 500
+        assert answer.headers["Retry-After"] == "1"
+        assert answer.content_type == "application/problem+json"
+        assert served.world.health.counted["handshakes_refused"] == 1
+
+        async def comes_in() -> bool:
+            return (await hears(await served.open("ann")))["type"] == "hello"  # type: ignore[no-any-return]
+
+        await eventually(comes_in)
+
+
+async def test_addresses_behind_our_proxy_are_counted_each(serving: Serving) -> None:
+    rate = {"handshakes_per_s": 1, "handshakes_burst": 1}
+    async with serving(**rate, trusted_proxies="127.0.0.1") as served:
+        for address in ("203.0.113.7", "203.0.113.8"):
+            headers = {"Authorization": f"Bearer {served.token('ann')}", "X-Forwarded-For": address}
+            assert (await hears(await served.open(headers=headers)))["type"] == "hello"
+        assert (await refused(served, **{"X-Forwarded-For": "203.0.113.7"}))[0] == 429
+    async with serving(**rate) as served:
+        assert (await hears(await served.open("ann", headers=headers)))["type"] == "hello"
+        assert (await refused(served, **{"X-Forwarded-For": "203.0.113.9"}))[0] == 429
+
+
+async def test_a_page_of_elsewhere_is_refused_before_the_handshake(serving: Serving) -> None:
+    async with serving() as served:
+        status, told, answer = await refused(served, Origin="https://evil.example")
+        assert (status, told["code"], told["retry"]) == (403, "forbidden_origin", False)
+        assert answer.content_type == "application/problem+json"
+        assert told["type"] == "urn:caas:error:forbidden_origin"
+        assert served.world.health.counted["origins_refused"] == 1
+        for origin in ("http://127.0.0.1:8080", "http://localhost:5173"):
+            headers = {"Authorization": f"Bearer {served.token('ann')}", "Origin": origin}
+            assert (await hears(await served.open(headers=headers)))["type"] == "hello"
+    async with serving(origins="https://one.example") as served:
+        assert (await refused(served, Origin="http://127.0.0.1:8080"))[0] == 403
+        headers["Origin"] = "https://one.example"
+        assert (await hears(await served.open(headers=headers)))["type"] == "hello"
+
+
+async def test_where_the_limits_are_zero_there_are_none(serving: Serving) -> None:
+    none = dict.fromkeys(("user_connections", "node_connections", "handshakes_per_s"), 0)
+    async with serving(**none, handshakes_burst=1) as served:
+        lines = [await served.open("ann") for _ in range(30)]
+        assert {(await hears(ws))["type"] for ws in lines} == {"hello"}

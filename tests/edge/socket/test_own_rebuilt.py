@@ -1,0 +1,102 @@
+"""The inbox is rebuilt while people act, and a node hears of the switch late: nothing of their lanes is lost."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from edge.socket.node import Node
+from projections.generations import read_pointer
+from projections.stores.memory import MemoryDocuments
+from streams.processors.inbox import Inbox
+from streams.rebuild import rebuild, rollback
+from tests.edge.socket.own import OTHER, act, acted, head, hid, numbers, read
+from tests.edge.socket.world import Person, World, world
+from tests.eventually import eventually
+
+
+@pytest.fixture
+async def running(tmp_path: Path) -> AsyncIterator[tuple[World, Node]]:
+    """A node that reads no pointer by itself."""
+    async with world(tmp_path) as made:
+        yield made
+
+
+def quiet(done: int, total: int) -> None:
+    """Nobody watches."""
+
+
+async def rebuilt(found: World) -> None:
+    report = await rebuild(
+        Inbox, found.log, found.documents, found.health, scratch=MemoryDocuments(), progress=quiet, pause_s=5.0
+    )
+    assert report.outcome == "switched", report
+
+
+async def test_a_push_of_the_new_generation_is_told_and_what_was_lost_before_it(running: tuple[World, Node]) -> None:
+    found, node = running
+    ann = await Person(node, "ann").come()
+    await acted(found, read(1))
+    await eventually(lambda: numbers(ann) == [1])
+    await rebuilt(found)
+    found.bus.lose = True
+    await acted(found, hid("m1"), generation=2)
+    found.bus.lose = False
+    await acted(found, read(2, OTHER), generation=2)
+    await eventually(lambda: numbers(ann) == [1, 2, 3])
+    assert found.generations.live("inbox") == 2
+
+
+async def test_a_push_of_the_new_generation_makes_the_node_look_which_is_live(running: tuple[World, Node]) -> None:
+    found, node = running
+    ann = await Person(node, "ann").come()
+    await acted(found, read(1))
+    await rebuilt(found)
+    await acted(found, read(2), generation=2)
+    await eventually(lambda: numbers(ann) == [1, 2])
+    assert found.generations.live("inbox") == 2
+
+
+async def test_positions_that_another_node_told_are_not_reset_by_one_that_is_late(running: tuple[World, Node]) -> None:
+    found, node = running
+    await acted(found, read(1))
+    await rebuilt(found)
+    await acted(found, read(2), generation=2)
+    ann = await Person(node, "ann").come()
+    data = (await ann.ask("sync", positions={}, user=2))["data"]
+    assert (data["user"], data["reset"]) == (2, [])
+
+
+async def test_what_is_done_during_rebuilds_and_a_rollback_is_told_each_once(running: tuple[World, Node]) -> None:
+    found, node = running
+    ann = await Person(node, "ann").come()
+    done = asyncio.Event()
+
+    async def acts() -> int:
+        n = 0
+        while not done.is_set():
+            n += 1
+            found.bus.lose = n % 3 == 0
+            await act(found, hid(f"m{n}") if n % 2 else read(n))
+            await asyncio.sleep(0.002)
+        return n
+
+    busy = asyncio.create_task(acts())
+    try:
+        await rebuilt(found)
+        await rollback(Inbox, found.log, found.documents, found.health, progress=quiet, pause_s=5.0)
+        await rebuilt(found)
+    finally:
+        done.set()
+    count = await busy
+    found.bus.lose = False
+    live = (await read_pointer(found.documents, "inbox")).live
+    await eventually(lambda: head(found, generation=live) == count)
+    await found.generations.refresh()
+    await node.look()
+    await eventually(lambda: numbers(ann)[-1:] == [count])
+    told = numbers(ann)
+    assert told == sorted(set(told))
+    hides = [frame["data"]["hidden"] for frame in ann.of("inbox:changed") if frame["data"]["hidden"]]
+    assert hides == [f"m{n}" for n in range(1, count + 1, 2)]

@@ -1,0 +1,208 @@
+"""What devices say they have got: one record a second each, told to the senders, and lost by nothing but a crash."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from core.ports.event_log import OutcomeUnknown
+from edge.socket import delivering
+from edge.socket.node import Node
+from schemas.envelope import Record
+from schemas.topics import MESSAGE_DELIVERED, MESSAGE_REJECTED
+from tests.edge.socket.asking import come, do, said
+from tests.edge.socket.world import Person, World, room, sent_head, world
+from tests.eventually import eventually
+
+ABSENT = "6f1d1f8a-0000-5000-8000-00000000000f"
+
+
+@pytest.fixture
+async def running(tmp_path: Path) -> AsyncIterator[tuple[World, Node]]:
+    async with world(tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
+def endless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second that does not end by itself."""
+    monkeypatch.setattr(delivering, "EVERY_S", 3_600.0)
+
+
+def bodies(found: World, topic: str) -> list[dict[str, Any]]:
+    """What lies in a topic, in its order in each partition."""
+    lying = (record for at, held in found.log.held.records.items() if at.topic == topic for record in held)
+    return [msgspec.json.decode(record.value or b"") for record in lying]
+
+
+def records(found: World) -> list[tuple[str, str, int]]:
+    """Who has got what: `(by, device, seq)`."""
+    every = bodies(found, MESSAGE_DELIVERED)
+    return [(one["by"], one.get("device", ""), one["seq"]) for one in every if one["stage"] == "delivered"]
+
+
+def receipts(who: Person, stage: str) -> list[tuple[str, int]]:
+    """What they were told of others: `(by, seq)`."""
+    told = [frame["data"] for frame in who.of("receipt")]
+    return [(one["by"], one["seq"]) for one in told if one["stage"] == stage]
+
+
+async def talk(found: World, who: Person, here: str, most: int) -> None:
+    for n in range(1, most + 1):
+        await said(who, here, str(n))
+    await eventually(lambda: sent_head(found, here) == most)
+
+
+async def got(who: Person, here: str, seq: int, **more: Any) -> str:
+    return await do(who, "message:delivered", here, seq=seq, **more)
+
+
+async def test_the_senders_are_told_who_has_got_and_who_has_read_what(running: tuple[World, Node]) -> None:
+    found, node = running
+    ann, ben, cy = await come(node, "ann", "ben", "cy")
+    here = await room(ann, "ben", "cy")
+    await talk(found, ann, here, 2)
+    await said(cy, here, "3")
+    assert await got(ben, here, 3) == "accepted"
+    await eventually(lambda: receipts(ann, "delivered") == [("ben", 2)])
+    await eventually(lambda: receipts(cy, "delivered") == [("ben", 3)])
+    assert await do(ben, "message:read", here, seq=3) == "accepted"
+    await eventually(lambda: receipts(ann, "read") == [("ben", 2)])
+    await eventually(lambda: receipts(cy, "read") == [("ben", 3)])
+    assert receipts(ben, "delivered") == receipts(ben, "read") == []
+    told = next(one["data"] for one in ann.of("receipt") if one["data"]["stage"] == "read")
+    sent = [one["data"]["message_id"] for one in ann.of("message:new")]
+    assert told["message_id"] == sent[1]
+
+
+async def test_within_a_second_the_furthest_alone_is_appended(running: tuple[World, Node], endless: None) -> None:
+    found, node = running
+    ann, ben = await come(node, "ann", "ben")
+    here = await room(ann, "ben")
+    await talk(found, ann, here, 5)
+    assert await got(ben, here, 1) == "accepted"
+    numbers = [await ben.say("message:delivered", conversation_id=here, seq=seq) for seq in (2, 4, 3)]
+    assert await got(ben, here, 1) == "accepted", "what is in the log already is answered at once"
+    assert [ben.reply(number) for number in numbers] == [None] * 3
+    assert records(found) == [("ben", "", 1)]
+    ben.go()
+    await eventually(lambda: all(ben.reply(number) for number in numbers))
+    assert records(found) == [("ben", "", 1), ("ben", "", 4)]
+
+
+async def test_the_second_ends_by_itself(running: tuple[World, Node], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivering, "EVERY_S", 0.05)
+    found, node = running
+    ann, ben = await come(node, "ann", "ben")
+    here = await room(ann, "ben")
+    await talk(found, ann, here, 3)
+    for seq in (1, 2):
+        await ben.say("message:delivered", conversation_id=here, seq=seq)
+    assert await got(ben, here, 3) == "accepted"
+    assert records(found) == [("ben", "", 1), ("ben", "", 3)]
+    await eventually(lambda: not node._signals._delivering._cursors)
+
+
+async def test_each_device_conversation_and_user_has_its_own_second(running: tuple[World, Node], endless: None) -> None:
+    found, node = running
+    ann, ben, cy = await come(node, "ann", "ben", "cy")
+    here = await room(ann, "ben", "cy")
+    await talk(found, ann, here, 2)
+    await got(ben, here, 1, device="phone")
+    await got(ben, here, 2, device="desk")
+    await got(ben, here, 2)
+    await got(cy, here, 1)
+    assert sorted(records(found)) == [
+        ("ben", "", 2),
+        ("ben", "desk", 2),
+        ("ben", "phone", 1),
+        ("cy", "", 1),
+    ]
+
+
+async def test_many_that_wait_are_not_kept_waiting(running: tuple[World, Node], endless: None) -> None:
+    found, node = running
+    ann, ben = await come(node, "ann", "ben")
+    here = await room(ann, "ben")
+    await talk(found, ann, here, 2)
+    await got(ben, here, 1)
+    numbers = [await ben.say("message:delivered", conversation_id=here, seq=2) for _ in range(delivering.WAITING)]
+    await eventually(lambda: all(ben.reply(number) for number in numbers))
+    assert records(found) == [("ben", "", 1), ("ben", "", 2)]
+
+
+async def test_what_waits_is_appended_when_the_node_goes_away(tmp_path: Path, endless: None) -> None:
+    async with world(tmp_path) as (found, node):
+        ann, ben = await come(node, "ann", "ben")
+        here = await room(ann, "ben")
+        await talk(found, ann, here, 2)
+        await got(ben, here, 1)
+        waits = await ben.say("message:delivered", conversation_id=here, seq=2)
+        await node.stop()
+        assert ben.reply(waits)
+        assert records(found) == [("ben", "", 1), ("ben", "", 2)]
+
+
+async def test_what_waits_holds_up_no_proof(running: tuple[World, Node], endless: None) -> None:
+    found, node = running
+    ann, ben = await come(node, "ann", "ben")
+    here = await room(ann, "ben")
+    await talk(found, ann, here, 2)
+    await got(ben, here, 1)
+    waits = await ben.say("message:delivered", conversation_id=here, seq=2)
+    assert await do(ben, "message:edit", here, message_id=ABSENT, text="x") == "message_not_found"
+    assert ben.reply(waits) is None
+
+
+async def test_a_number_beyond_the_last_message_means_the_last(running: tuple[World, Node]) -> None:
+    found, node = running
+    ann, ben = await come(node, "ann", "ben")
+    here = await room(ann, "ben")
+    assert await got(ben, here, 7) == "persisted", "there is nothing to have got"
+    await talk(found, ann, here, 2)
+    assert await got(ben, here, 2**53) == "accepted"
+    assert records(found) == [("ben", "", 2)]
+
+
+async def test_who_is_not_in_it_is_refused_and_that_is_recorded(running: tuple[World, Node]) -> None:
+    found, node = running
+    ann, ben, eve = await come(node, "ann", "ben", "eve")
+    here = await room(ann, "ben")
+    await talk(found, ann, here, 1)
+    assert await got(eve, here, 1) == "not_a_participant"
+    assert await got(eve, ABSENT, 1) == "conversation_not_found"
+    await do(ben, "conversation:leave", here)
+    assert await got(ben, here, 1) == "not_a_participant"
+    refused = [(one["user_id"], one["command"], one["code"]) for one in bodies(found, MESSAGE_REJECTED)]
+    assert sorted(refused) == [
+        ("ben", "message:delivered", "not_a_participant"),
+        ("eve", "message:delivered", "conversation_not_found"),
+        ("eve", "message:delivered", "not_a_participant"),
+    ]
+    assert records(found) == []
+
+
+async def test_what_could_not_be_appended_is_said_and_appended_when_it_is_repeated(
+    running: tuple[World, Node], endless: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found, node = running
+    ann, ben = await come(node, "ann", "ben")
+    here = await room(ann, "ben")
+    await talk(found, ann, here, 2)
+
+    def fails(_: Record) -> asyncio.Future[int]:
+        failed: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        failed.set_exception(OutcomeUnknown("no answer"))
+        return failed
+
+    with monkeypatch.context() as broken:
+        broken.setattr(found.log, "append", fails)
+        assert await got(ben, here, 2) == "outcome_unknown"
+    number = await ben.say("message:delivered", conversation_id=here, seq=2)
+    node.hurry(ben.visit)  # type: ignore[arg-type]
+    answer = await eventually(lambda: ben.reply(number) or False)
+    assert answer["data"] == {"conversation_id": here, "level": "accepted"}
+    assert records(found) == [("ben", "", 2)]

@@ -1,0 +1,240 @@
+"""Who is typing: told to those who are in the conversation with them, in time, not too often, and kept nowhere."""
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge.socket import typists
+from edge.socket.channel import Channel
+from schemas.envelope import Known, read
+from schemas.frames import TYPING, Push, push
+from schemas.views import TypingView
+from tests.edge.socket.asking import come, do, told
+from tests.edge.socket.nodes import Nodes, nodes
+from tests.edge.socket.world import Person, room, send
+from tests.eventually import eventually
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything as ever, in less time."""
+    monkeypatch.setattr(typists, "APART_S", 0.1)
+    monkeypatch.setattr(typists, "AGAIN_S", 0.5)
+    monkeypatch.setattr(typists, "SHOWN_S", 0.8)
+
+
+@pytest.fixture
+async def running(tmp_path: Path) -> AsyncIterator[Nodes]:
+    async with nodes(tmp_path, 60_000, 60_000) as found:
+        yield found
+
+
+def shown(who: Person, user: str = "ann") -> list[bool]:
+    """Whether a user types, as somebody was told in order."""
+    return [frame["data"]["typing"] for frame in who.of("typing") if frame["data"]["user_id"] == user]
+
+
+async def types(who: Person, here: str, how: str = "start") -> str:
+    return await do(who, f"typing:{how}", here)
+
+
+def records(found: Nodes, topic: str | None = None) -> list[Any]:
+    held = found.world.log.held.records.items()
+    return [record for at, part in held if topic in {None, at.topic} for record in part]
+
+
+# Who is told
+
+
+async def test_everyone_else_in_the_conversation_is_told_on_all_their_devices(running: Nodes) -> None:
+    one, other = running.all
+    ann, ben = await come(one, "ann", "ben")
+    here = await room(ann, "ben", "cy")
+    cy, phone = await come(other, "cy", "ben")
+    assert await types(ann, here) == "accepted"
+    for who in (ben, cy, phone):
+        await eventually(lambda who=who: shown(who) == [True])  # type: ignore[misc]
+    (frame,) = cy.of("typing")
+    assert frame == {
+        "type": "typing",
+        "data": {"conversation_id": here, "user_id": "ann", "typing": True, "ttl_ms": 800},
+    }
+    await types(ann, here, "stop")
+    await eventually(lambda: shown(cy) == [True, False])
+    assert cy.of("typing")[-1]["data"]["ttl_ms"] == 0
+
+
+async def test_the_typist_is_not_told_on_any_device_and_others_elsewhere_are_not(running: Nodes) -> None:
+    ann, ben, phone, eve = await come(running.all[0], "ann", "ben", "ann", "eve")
+    here = await room(ann, "ben")
+    await room(ben, "eve")
+    await types(ann, here)
+    await eventually(lambda: shown(ben) == [True])
+    assert [one.of("typing") for one in (ann, phone, eve)] == [[], [], []]
+
+
+async def test_who_has_left_is_not_told_and_does_not_type(running: Nodes) -> None:
+    ann, ben, cy = await come(running.all[0], "ann", "ben", "cy")
+    here = await room(ann, "ben", "cy")
+    await do(ann, "conversation:remove-participants", here, participants=["cy"])
+    await told(cy, here, 2)
+    await types(ann, here)
+    await eventually(lambda: shown(ben) == [True])
+    assert cy.of("typing") == []
+    assert await types(cy, here) == "not_a_participant"
+
+
+async def test_of_who_went_meanwhile_nothing_is_told(running: Nodes) -> None:
+    ann, ben = await come(running.all[0], "ann", "ben")
+    here = await room(ann, "ben", "cy")
+    await do(ann, "conversation:remove-participants", here, participants=["cy"])
+    await told(ben, here, 2)
+    channel = running.all[0].hub.channel(here)
+    frame = push("typing", TypingView(conversation_id=here, user_id="cy", typing=True, ttl_ms=800))
+    late = Push(model="", generation=0, conversation_id=here, frame=frame, lane=TYPING, by="cy")
+    assert isinstance(channel, Channel)
+    assert running.all[0]._signals.hears(late, running.all[0].hub.channel)
+    await types(ann, here)
+    await eventually(lambda: shown(ben) == [True])
+    assert shown(ben, "cy") == []
+
+
+async def test_a_no_is_proved_and_recorded(running: Nodes, monkeypatch: pytest.MonkeyPatch) -> None:
+    ann, eve = await come(running.all[0], "ann", "eve")
+    here = await room(ann, "ben")
+    view, proved = running.all[0]._memberships, list[str]()
+    prove = view.prove
+
+    async def proves(conversation_id: str) -> None:
+        proved.append(conversation_id)
+        await prove(conversation_id)
+
+    monkeypatch.setattr(view, "prove", proves)
+    assert await types(eve, here) == "not_a_participant"
+    assert await types(eve, here, "stop") == "not_a_participant"
+    assert await types(eve, "00000000-0000-5000-8000-000000000000") == "conversation_not_found"
+    assert proved == [here, here, "00000000-0000-5000-8000-000000000000"]
+    rejected = [
+        read("message.rejected", one.key, one.value, one.headers) for one in records(running, "message.rejected")
+    ]
+    events = [one.event for one in rejected if isinstance(one, Known)]
+    assert [getattr(one, "command", "") for one in events] == ["typing:start", "typing:stop", "typing:start"]
+
+
+async def test_of_typing_nothing_is_in_the_log(running: Nodes) -> None:
+    ann, ben = await come(running.all[0], "ann", "ben")
+    here = await room(ann, "ben")
+    before = len(records(running))
+    await types(ann, here)
+    await eventually(lambda: shown(ben) == [True])
+    await types(ann, here, "stop")
+    await eventually(lambda: shown(ben) == [True, False])
+    assert len(records(running)) == before
+
+
+# How often
+
+
+async def test_who_goes_on_typing_is_told_again_in_time_and_not_before(
+    running: Nodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(typists, "SHOWN_S", 60.0)
+    ann, ben = await come(running.all[0], "ann", "ben")
+    here = await room(ann, "ben")
+    said: list[str] = []
+
+    async def goes_on() -> None:
+        said.append(await types(ann, here))
+        assert shown(ben) == [True, True, True]
+
+    await eventually(goes_on)
+    assert len(said) > 10
+
+
+async def test_begun_on_one_device_and_gone_on_with_on_another_is_told_once(running: Nodes) -> None:
+    desk, phone = [await Person(node, "ann").come() for node in running.all]
+    (ben,) = await come(running.all[1], "ben")
+    here = await room(desk, "ben")
+    await told(ben, here, 1)
+    await types(desk, here)
+    await eventually(lambda: shown(ben) == [True])
+    await types(phone, here)
+    await eventually(lambda: all(one.told for node in running.all for one in node._signals._typists._typists.values()))
+    assert shown(ben) == [True]
+    await types(phone, here, "stop")
+    await eventually(lambda: shown(ben) == [True, False])
+
+
+async def test_to_and_fro_is_told_once_in_a_while_and_right_in_the_end(running: Nodes) -> None:
+    ann, ben = await come(running.all[0], "ann", "ben")
+    here = await room(ann, "ben")
+    loop = asyncio.get_running_loop()
+    began, turns = loop.time(), itertools.cycle(4 * ["start"] + 3 * ["stop"])
+
+    async def to_and_fro() -> None:
+        await types(ann, here, next(turns))
+        assert len(shown(ben)) >= 5
+
+    await eventually(to_and_fro)
+    assert len(shown(ben)) <= (loop.time() - began) / typists.APART_S + 2
+    await types(ann, here, "stop")
+    await eventually(lambda: shown(ben)[-1:] == [False])
+    await types(ann, here)
+    await eventually(lambda: shown(ben)[-1:] == [True])
+
+
+async def test_who_stops_without_having_begun_is_no_news(running: Nodes) -> None:
+    ann, ben = await come(running.all[0], "ann", "ben")
+    here = await room(ann, "ben")
+    assert await types(ann, here, "stop") == "accepted"
+    assert await types(ben, here) == "accepted"
+    await eventually(lambda: shown(ann, "ben") == [True])
+    assert shown(ben) == []
+
+
+async def test_typing_that_nobody_ends_is_forgotten(running: Nodes) -> None:
+    ann, ben = await come(running.all[0], "ann", "ben")
+    here = await room(ann, "ben")
+    await types(ann, here)
+    await eventually(lambda: shown(ben) == [True])
+    await eventually(lambda: len(running.all[0]._signals._typists._typists) == 0)
+    await types(ann, here)
+    await eventually(lambda: shown(ben) == [True, True])
+
+
+# What goes wrong
+
+
+async def test_while_the_server_is_down_typing_is_dropped_and_nothing_else(running: Nodes) -> None:
+    ann, ben = await come(running.all[0], "ann", "ben")
+    here = await room(ann, "ben")
+    running.people.down = True
+    assert await types(ann, here) == "accepted"
+    await eventually(lambda: running.world.health.counted["typing_dropped"] == 1)
+    await send(ann, here, "hi")
+    await eventually(lambda: ben.texts() == ["hi"])
+    assert shown(ben) == []
+    running.people.down = False
+
+    async def told_again() -> None:
+        await types(ann, here)
+        assert shown(ben) == [True]
+
+    await eventually(told_again)
+
+
+async def test_of_more_typists_than_there_is_room_for_nobody_is_told(
+    running: Nodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(typists, "MOST", 1)
+    ann, ben, cy = await come(running.all[0], "ann", "ben", "cy")
+    here = await room(ann, "ben", "cy")
+    await types(ann, here)
+    assert await types(ben, here) == "accepted"
+    await eventually(lambda: shown(cy) == [True])
+    assert running.world.health.counted["typing_dropped"] == 1
+    assert shown(cy, "ben") == []

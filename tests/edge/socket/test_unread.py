@@ -1,0 +1,195 @@
+"""What a list of conversations says to each member: what they have not read, what names them, what was said last."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.ports.documents import Place
+from edge.socket import fitting, queries
+from edge.socket.node import Node
+from projections import messages
+from tests.edge.socket.asking import come, said, shown
+from tests.edge.socket.world import Person, World, room, sent_head, world
+from tests.eventually import eventually
+
+NOW = {"unread", "mentions", "last_message"}
+
+
+@pytest.fixture
+async def running(tmp_path: Path) -> AsyncIterator[tuple[World, Node]]:
+    async with world(tmp_path) as found:
+        yield found
+
+
+async def listed(who: Person, **asked: Any) -> list[dict[str, Any]]:
+    answer = await who.ask("conversation:list", **asked)
+    assert answer["type"] == "ack", answer
+    found: list[dict[str, Any]] = answer["data"]["conversations"]
+    return found
+
+
+async def counts(who: Person, here: str) -> tuple[int, int, str | None]:
+    """Unread, mentions, and the last message's text, which list and get tell alike."""
+    one = await shown(who, here)
+    (same,) = [each for each in await listed(who) if each["conversation_id"] == here]
+    own = {name: one[name] for name in ("seq", "inbox", *NOW)}
+    assert own == {name: same[name] for name in own}
+    last = one["last_message"]
+    return one["unread"], one["mentions"], None if last is None else last["text"]
+
+
+async def act(who: Person, kind: str, here: str, **data: Any) -> None:
+    """Do something to one's own inbox, and wait until it is told."""
+    n = len(who.of("inbox:changed"))
+    answer = await who.ask(kind, conversation_id=here, **data)
+    assert answer["type"] == "ack", answer
+    await eventually(lambda: len(who.of("inbox:changed")) > n)
+
+
+async def test_unread_is_what_came_after_all_that_one_read_or_said(running: tuple[World, Node]) -> None:
+    ann, ben = await come(running[1], "ann", "ben")
+    here = await room(ann, "ben")
+    assert await counts(ben, here) == (0, 0, None)
+    for key in "1234":
+        await said(ann, here, key)
+    assert await counts(ann, here) == (0, 0, "4")
+    assert await counts(ben, here) == (4, 0, "4")
+    await act(ben, "message:read", here, seq=3)
+    assert await counts(ben, here) == (1, 0, "4")
+    assert (await shown(ben, here))["inbox"]["read"] == 3
+    await said(ben, here, "5")
+    assert await counts(ben, here) == (0, 0, "5")
+    assert await counts(ann, here) == (1, 0, "5")
+    await act(ann, "message:read", here, seq=1)
+    assert await counts(ann, here) == (1, 0, "5")
+
+
+async def test_mentions_are_those_of_the_unread_that_name_one_now(running: tuple[World, Node]) -> None:
+    ann, ben = await come(running[1], "ann", "ben")
+    here = await room(ann, "ben")
+    ids = [await said(ann, here, text) for text in ("@ben 1", "@ben 2", "3", "@ben 4", "@ann 5", "@ben 6")]
+    assert await counts(ben, here) == (6, 4, "@ben 6")
+    await act(ben, "message:read", here, seq=1)
+    assert await counts(ben, here) == (5, 3, "@ben 6")
+    await ann.ask("message:edit", conversation_id=here, message_id=ids[3], text="nobody")
+    await ann.ask("message:delete", conversation_id=here, message_id=ids[1])
+    await eventually(lambda: ben.lane("edited", here) == ben.lane("deleted", here) == [1])
+    assert await counts(ben, here) == (5, 1, "@ben 6")
+    await act(ben, "message:hide", here, message_id=ids[5])
+    assert await counts(ben, here) == (5, 0, "@ann 5")
+    await act(ben, "message:read", here, seq=6)
+    assert await counts(ben, here) == (0, 0, "@ann 5")
+
+
+async def test_who_came_later_has_nothing_unread_from_before(running: tuple[World, Node]) -> None:
+    found, node = running
+    ann, eve = await come(node, "ann", "eve")
+    here = await room(ann)
+    await said(ann, here, "@eve before")
+    await eventually(lambda: sent_head(found, here) == 1)
+    await ann.ask("conversation:add-participants", conversation_id=here, participants=["eve"])
+    await eventually(lambda: len(eve.of("conversation:updated")) == 1)
+    assert await counts(eve, here) == (0, 0, None)
+    await said(ann, here, "after @eve")
+    assert await counts(eve, here) == (1, 1, "after @eve")
+
+
+async def test_who_left_is_told_of_none_of_it(running: tuple[World, Node]) -> None:
+    found, node = running
+    ann, ben = await come(node, "ann", "ben")
+    here = await room(ann, "ben")
+    await said(ann, here, "1")
+    await eventually(lambda: sent_head(found, here) == 1)
+    await ben.ask("conversation:leave", conversation_id=here)
+    await eventually(lambda: ben.lane("conversation", here) == [1, 2])
+    one = await shown(ben, here)
+    assert [one[name] for name in ("inbox", *NOW)] == [None] * 4
+    assert await listed(ben) == []
+
+
+async def test_a_list_is_of_those_put_away_or_of_the_others(
+    running: tuple[World, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queries, "AT_ONCE", 2)
+    (ann,) = await come(running[1], "ann")
+    rooms = sorted([await opened(ann, str(n)) for n in range(5)])
+    for key in rooms[1::2]:
+        await act(ann, "conversation:archive", key)
+    await act(ann, "conversation:mute", rooms[0])
+
+    async def ids(**asked: Any) -> list[str]:
+        return [one["conversation_id"] for one in await listed(ann, **asked)]
+
+    assert await ids() == rooms
+    assert await ids(archived=True) == rooms[1::2]
+    assert await ids(archived=False) == rooms[::2]
+    page = (await ann.ask("conversation:list", archived=False, limit=2))["data"]
+    assert [one["conversation_id"] for one in page["conversations"]] == rooms[:3:2]
+    assert await ids(archived=False, limit=2, after=page["after"]) == [rooms[4]]
+    inboxes = {one["conversation_id"]: one["inbox"] for one in await listed(ann)}
+    assert [inboxes[key]["archived"] for key in rooms] == [False, True, False, True, False]
+    assert [inboxes[key]["muted"] for key in rooms] == [True, False, False, False, False]
+
+
+async def opened(who: Person, key: str) -> str:
+    answer = await who.ask("conversation:create", client_key=key)
+    here: str = answer["data"]["conversation_id"]
+    await eventually(lambda: who.lane("conversation", here) == [1])
+    return here
+
+
+async def test_a_list_ends_early_where_last_messages_are_large(
+    running: tuple[World, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fitting.fitting, "__defaults__", (4_000,))
+    (ann,) = await come(running[1], "ann")
+    rooms = sorted([await opened(ann, str(n)) for n in range(3)])
+    for key in rooms:
+        await ann.ask("message:send", conversation_id=key, client_msg_id="k", text="x" * 1_000)
+        await eventually(lambda: ann.lane("sent", key) == [1])  # noqa: B023
+    page = (await ann.ask("conversation:list"))["data"]
+    assert [one["conversation_id"] for one in page["conversations"]] == rooms[:2]
+    assert page["after"] == rooms[1]
+    rest = (await ann.ask("conversation:list", after=page["after"]))["data"]
+    assert ([one["conversation_id"] for one in rest["conversations"]], rest["after"]) == (rooms[2:], None)
+
+
+async def test_a_list_takes_as_many_reads_however_long_it_is(
+    running: tuple[World, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found, node = running
+    ann, ben = await come(node, "ann", "ben")
+    calls: list[str] = []
+    get, find = found.documents.get, found.documents.find
+
+    async def counted_get(place: Place, ids: Any) -> Any:
+        calls.append(place.table.name)
+        return await get(place, ids)
+
+    async def counted_find(place: Place, *asked: Any, **more: Any) -> Any:
+        calls.append(f"{place.table.name} found")
+        return await find(place, *asked, **more)
+
+    for n in range(12):
+        key = (await ann.ask("conversation:create", participants=["ben"], client_key=str(n)))["data"]["conversation_id"]
+        await said(ann, key, f"@ben {n}")
+    await eventually(lambda: len(ben.of("message:new")) == 12)
+    monkeypatch.setattr(found.documents, "get", counted_get)
+    monkeypatch.setattr(found.documents, "find", counted_find)
+    assert [(one["unread"], one["mentions"]) for one in await listed(ben)] == [(1, 1)] * 12
+    assert sorted(calls) == ["acts", "heads", "inbox", "marks", "messages"]
+
+
+async def test_the_last_message_is_found_where_its_head_does_not_name_it(running: tuple[World, Node]) -> None:
+    found, node = running
+    ann, ben = await come(node, "ann", "ben")
+    here = await room(ann, "ben")
+    await said(ann, here, "1")
+    await said(ann, here, "2")
+    head = found.documents._rows[messages.MODEL, "heads", 1][here]["sent"]
+    row = (await found.documents.get(Place(messages.ROWS, 1), [head["id"]]))[head["id"]]
+    assert row["sent"]["n"] == head["n"] == 2
+    del found.documents._rows[messages.MODEL, "heads", 1][here]["sent"]["id"]
+    assert await counts(ben, here) == (2, 0, "2")

@@ -1,0 +1,239 @@
+"""A send is answered when it has come as far as it was to, or after some seconds; how far is never said too much."""
+
+import asyncio
+from asyncio import Future
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge.socket import waiting
+from edge.socket.node import Node
+from schemas.envelope import Record
+from schemas.topics import MESSAGE_SENT
+from streams.log.memory import MemoryLog
+from tests.edge.socket.asking import come, do, said
+from tests.edge.socket.world import Person, World, room, sent_head, world
+from tests.eventually import eventually
+
+
+@pytest.fixture
+async def running(tmp_path: Path) -> AsyncIterator[tuple[World, Node]]:
+    async with world(tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Time is never over."""
+    monkeypatch.setattr(waiting, "WAIT_S", 3_600.0)
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Time is over soon."""
+    monkeypatch.setattr(waiting, "WAIT_S", 0.2)
+
+
+async def begin(who: Person, here: str, wait_for: str, key: str = "k", *, retry: bool = False) -> int:
+    asked = {"conversation_id": here, "client_msg_id": key, "text": key, "wait_for": wait_for}
+    return await who.say("message:send", retry=retry, **asked)
+
+
+async def level(who: Person, number: int) -> str:
+    answer = await eventually(lambda: who.reply(number) or False)
+    assert answer["type"] == "ack", answer
+    return str(answer["data"]["level"])
+
+
+async def kept(found: World, here: str, most: int = 1) -> None:
+    await eventually(lambda: sent_head(found, here) == most)
+
+
+async def marked(found: World, here: str, who: str, stage: str) -> None:
+    """The read model has this stage of theirs."""
+    rows = found.documents._rows["receipts", "receipts", 1]
+    await eventually(lambda: stage in rows[f"{here}:{who}:"])
+
+
+async def over(who: Person, number: int) -> str:
+    """The level that is answered when time is over now."""
+    assert who.reply(number) is None
+    assert who.visit is not None
+    who.node.hurry(who.visit)
+    return await level(who, number)
+
+
+async def receipt(who: Person, stage: str) -> None:
+    await eventually(lambda: stage in [one["data"]["stage"] for one in who.of("receipt")])
+
+
+async def test_it_waits_for_every_stage(running: tuple[World, Node], patient: None) -> None:
+    found, node = running
+    ann, ben = await come(node, "ann", "ben")
+    here = await room(ann, "ben")
+    assert await level(ann, await begin(ann, here, "accepted", "1")) == "accepted"
+    assert await level(ann, await begin(ann, here, "persisted", "2")) == "persisted"
+    third = await begin(ann, here, "delivered", "3")
+    await kept(found, here, 3)
+    await receipt(ann, "persisted")
+    assert ann.reply(third) is None
+    await do(ben, "message:delivered", here, seq=3)
+    assert await level(ann, third) == "delivered"
+    fourth = await begin(ann, here, "read", "4")
+    await kept(found, here, 4)
+    await do(ben, "message:delivered", here, seq=4, device="phone")
+    await eventually(lambda: [one["data"]["seq"] for one in ann.of("receipt")].count(4) == 2)
+    assert ann.reply(fourth) is None
+    await do(ben, "message:read", here, seq=4)
+    assert await level(ann, fourth) == "read"
+    assert not node._waiting._waits
+
+
+async def test_what_is_read_has_been_delivered(running: tuple[World, Node], patient: None) -> None:
+    found, node = running
+    ann, ben = await come(node, "ann", "ben")
+    here = await room(ann, "ben")
+    number = await begin(ann, here, "delivered")
+    await kept(found, here)
+    await do(ben, "message:read", here, seq=1)
+    assert await level(ann, number) == "read"
+
+
+async def test_a_receipt_of_a_later_message_covers_it(running: tuple[World, Node], patient: None) -> None:
+    found, node = running
+    ann, ben = await come(node, "ann", "ben")
+    here = await room(ann, "ben")
+    number = await begin(ann, here, "read", "1")
+    await said(ann, here, "2")
+    await kept(found, here, 2)
+    await do(ben, "message:read", here, seq=2)
+    assert await level(ann, number) == "read"
+
+
+async def test_when_time_is_over_it_says_how_far_it_came(running: tuple[World, Node], hasty: None) -> None:
+    ann, _ = await come(running[1], "ann", "ben")
+    here = await room(ann, "ben")
+    assert await level(ann, await begin(ann, here, "read")) == "persisted"
+
+
+async def test_a_lost_receipt_makes_it_late_and_not_untrue(running: tuple[World, Node], patient: None) -> None:
+    found, node = running
+    ann, ben = await come(node, "ann", "ben")
+    here = await room(ann, "ben")
+    found.bus.lose = True
+    number = await begin(ann, here, "read")
+    await kept(found, here)
+    await do(ben, "message:delivered", here, seq=1)
+    await marked(found, here, "ben", "delivered")
+    assert await over(ann, number) == "delivered"
+    assert [one["data"]["stage"] for one in ann.of("receipt")] == []
+
+
+async def test_where_nothing_can_be_read_no_more_is_said_than_is_known(
+    running: tuple[World, Node], hasty: None
+) -> None:
+    found, node = running
+    ann, _ = await come(node, "ann", "ben")
+    here = await room(ann, "ben")
+    found.bus.lose = True
+    found.documents.down = True
+    assert await level(ann, await begin(ann, here, "persisted")) == "accepted"
+
+
+async def test_ones_own_devices_count_for_nobody(running: tuple[World, Node], patient: None) -> None:
+    found, node = running
+    ann, also = await come(node, "ann", "ann")
+    here = await room(ann, "ben")
+    number = await begin(ann, here, "delivered")
+    await kept(found, here)
+    await do(also, "message:read", here, seq=1)
+    await do(also, "message:delivered", here, seq=1, device="phone")
+    for stage in ("delivered", "read"):
+        await marked(found, here, "ann", stage)
+    assert await over(ann, number) == "persisted"
+
+
+async def test_who_came_later_has_not_got_it(running: tuple[World, Node], patient: None) -> None:
+    found, node = running
+    ann, eve = await come(node, "ann", "eve")
+    here = await room(ann)
+    number = await begin(ann, here, "delivered", "1")
+    await kept(found, here)
+    await do(ann, "conversation:add-participants", here, participants=["eve"])
+    await eventually(lambda: eve.lane("conversation", here) == [2])
+    await said(ann, here, "2")
+    await do(eve, "message:delivered", here, seq=2)
+    await receipt(ann, "delivered")
+    assert await over(ann, number) == "persisted"
+
+
+async def test_a_repeat_is_answered_by_what_is_known(running: tuple[World, Node], patient: None) -> None:
+    _, node = running
+    ann, ben = await come(node, "ann", "ben")
+    here = await room(ann, "ben")
+    assert await level(ann, await begin(ann, here, "persisted")) == "persisted"
+    await do(ben, "message:delivered", here, seq=1)
+    await receipt(ann, "delivered")
+    assert await level(ann, await begin(ann, here, "delivered", retry=True)) == "delivered"
+    assert await level(ann, await begin(ann, here, "delivered")) == "delivered"
+    assert await level(ann, await begin(ann, here, "accepted", retry=True)) == "persisted"
+
+
+class Slow:
+    """Says late that messages are in the log: their receipts come first."""
+
+    def __init__(self, log: MemoryLog) -> None:
+        self._append = log.append
+        self.held: list[tuple[Future[int], Future[int]]] = []
+
+    def append(self, record: Record) -> Future[int]:
+        future = self._append(record)
+        if record.topic != MESSAGE_SENT:
+            return future
+        late: Future[int] = asyncio.get_running_loop().create_future()
+        self.held.append((late, future))
+        return late
+
+    def release(self) -> None:
+        for late, future in self.held:
+            late.set_result(future.result())
+
+
+async def test_receipts_may_come_before_the_log_has_answered(
+    running: tuple[World, Node], patient: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found, node = running
+    ann, ben = await come(node, "ann", "ben")
+    here = await room(ann, "ben")
+    slow = Slow(found.log)
+    monkeypatch.setattr(found.log, "append", slow.append)
+    number = await begin(ann, here, "read")
+    await kept(found, here)
+    await do(ben, "message:read", here, seq=1)
+    await receipt(ann, "read")
+    assert ann.reply(number) is None
+    slow.release()
+    assert await level(ann, number) == "read"
+
+
+async def test_what_waits_holds_up_no_proof(running: tuple[World, Node], patient: None) -> None:
+    found, node = running
+    ann, _ = await come(node, "ann", "ben")
+    here = await room(ann, "ben")
+    number = await begin(ann, here, "read")
+    await kept(found, here)
+    absent: dict[str, Any] = {"message_id": "6f1d1f8a-0000-5000-8000-00000000000f", "text": "x"}
+    assert await do(ann, "message:edit", here, **absent) == "message_not_found"
+    assert ann.reply(number) is None
+
+
+async def test_who_goes_away_waits_no_longer(running: tuple[World, Node], patient: None) -> None:
+    _, node = running
+    ann, _ = await come(node, "ann", "ben")
+    here = await room(ann, "ben")
+    await begin(ann, here, "read")
+    await eventually(lambda: bool(ann.visit and ann.visit.tasks))
+    ann.go()
+    await eventually(lambda: not node._waiting._waits and not node._waiting._tasks)

@@ -1,0 +1,77 @@
+"""Limits on a real Redis: the contract, and that several nodes share them."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from redis.asyncio import Redis
+
+from core.ports.event_log import Unavailable
+from core.ports.limits import Rate
+from edge.socket.portions import Portions
+from projections.cache.redis_limits import RedisLimits
+from tests.contracts.limits import SLOW, LimitsContract, fresh
+
+pytestmark = pytest.mark.stack
+
+
+@pytest.fixture
+def url(servers: dict[str, str]) -> str:
+    return servers["CAAS_REDIS_GATEWAY_URL"]
+
+
+@pytest.fixture
+async def limits(url: str) -> AsyncIterator[RedisLimits]:
+    limits = RedisLimits(url)
+    await limits.start()
+    yield limits
+    await limits.stop()
+
+
+class TestRedisLimits(LimitsContract):
+    pass
+
+
+async def test_nodes_that_take_at_once_get_together_what_there_is(limits: RedisLimits, url: str) -> None:
+    key, other = fresh(), RedisLimits(url)
+    await other.start()
+    try:
+        waits = await asyncio.gather(*(one.take(key, SLOW) for one in (limits, other) for _ in range(10)))
+    finally:
+        await other.stop()
+    assert waits.count(0.0) == 10
+
+
+async def test_a_user_on_two_nodes_spends_what_one_would(limits: RedisLimits, url: str) -> None:
+    rate, user, other = Rate(per_s=40, burst=80), fresh(), RedisLimits(url)
+    await other.start()
+    nodes = [Portions("commands", rate, one) for one in (limits, other)]
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+
+    async def hurries(node: Portions) -> int:
+        spent = 0
+        while loop.time() < began + 1.5:
+            spent += await node.spend(user) == 0
+            await asyncio.sleep(0.001)
+        return spent
+
+    try:
+        spent = await asyncio.gather(*(hurries(node) for node in nodes for _ in range(6)))
+    finally:
+        await other.stop()
+    assert 80 + 40 * 1.5 - 2 * nodes[0].portion - 1 <= sum(spent) <= 80 + 40 * (loop.time() - began)
+
+
+async def test_a_key_is_kept_until_its_bucket_is_full_and_no_longer(limits: RedisLimits, url: str) -> None:
+    slow, quick = fresh(), fresh()
+    await limits.take(slow, Rate(per_s=0.1, burst=10), 3)
+    await limits.take(quick, Rate(per_s=1000.0, burst=10), 3)
+    async with Redis.from_url(url) as client:
+        assert 29_000 < await client.pttl(f"caas:limit:{slow}") <= 30_000
+        assert await client.pttl(f"caas:limit:{quick}") <= 3
+
+
+async def test_what_is_not_started_is_unavailable(url: str) -> None:
+    with pytest.raises(Unavailable):
+        await RedisLimits(url).take(fresh(), SLOW)
