@@ -38,6 +38,7 @@ class Application:
         patience: float = PATIENCE_S,
         waiting: int = WAITING,
         hears: bool = True,
+        device: str | None = None,
     ) -> Client:
         """A user's client, not connected yet. Raises `TokenRefused`, and aiohttp's errors of a gateway that is down."""
         first = await self._tokens.issue(user_id)
@@ -49,6 +50,7 @@ class Application:
             patience=patience,
             waiting=waiting,
             hears=hears,
+            device=device,
         )
 
     async def close(self) -> None:

@@ -81,6 +81,11 @@ class Asking:
                 pending.answer.set_result(frame.data)
         self._wake()
 
+    def told(self, correlation_id: str) -> None:
+        """A push has come of the command with this id."""
+        if self._pipeline.told(correlation_id):
+            self._wake()
+
     def lost(self) -> None:
         """The line broke: what was on it goes first on the next, as a repeat."""
         self._pipeline.lost()
@@ -105,7 +110,7 @@ class Asking:
         return None
 
     def _resume(self, pending: Pending) -> None:
-        pending.paused = False
+        self._pipeline.resume(pending)
         self._wake()
 
     def _taken_back(self, answer: Answer) -> None:

@@ -14,7 +14,7 @@ from edge.client.outgoing import Outgoing
 from edge.client.pipeline import WAITING
 from edge.client.positions import Vector
 from edge.client.tokens import TokenSource
-from schemas import commands
+from schemas import commands, queries, signals
 from schemas.answers import (
     ConversationAccepted,
     Conversations,
@@ -22,11 +22,13 @@ from schemas.answers import (
     MessageAccepted,
     MessageFound,
     Messages,
+    Presences,
     Synced,
     ThreadFound,
 )
+from schemas.asking import Level
 from schemas.commands import Attached, Command
-from schemas.views import ConversationView
+from schemas.views import ConversationView, PresenceView
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -46,6 +48,7 @@ class Client:
     """One user's client of the nodes at `urls`; `token` is a token, or where tokens come from (`GatewayTokens`).
 
     - Every command is a method that returns an `Outgoing` at once: await it for the answer, or go on.
+    - Those that change one conversation go out one after the other, each when the one before has its answer.
     - Without a line commands wait in the order of their calls, at most `waiting` of them; beyond that a call raises
       `CommandError` with the code `unavailable`. When the line is back they go out, those that a node may have got
       already marked as repeats.
@@ -54,6 +57,7 @@ class Client:
       beginning of all conversations; without them events begin when `connect` returns.
     - What goes wrong is a `ChatError`: `code`, `retry`, `retry_after_ms`, `problem`. A no and an error that was worth
       a retry for `patience` seconds are its `CommandError`, a line that is gone for good its `Refused`.
+    - Where `device` names one, others' messages are said to be delivered there as they come.
     - A program that takes no events says `hears=False`: else some 10,000 that wait stop its line.
     """
 
@@ -67,6 +71,7 @@ class Client:
         patience: float = PATIENCE_S,
         waiting: int = WAITING,
         hears: bool = True,
+        device: str | None = None,
     ) -> None:
         self.line = Line(
             urls,
@@ -76,6 +81,7 @@ class Client:
             patience=patience,
             waiting=waiting,
             listener=None if hears else _ignore,
+            device=device,
         )
 
     async def __aenter__(self) -> Self:
@@ -115,7 +121,9 @@ class Client:
         return self.line.unanswered
 
     def positions(self) -> dict[str, dict[str, int]]:
-        """Where the application stands by the events it took: conversation → lane → n. JSON; keep it, give it back."""
+        """Where the application stands by the events it took: conversation → lane → n, and `user` for one's own lane.
+        JSON; keep it, give it back.
+        """
         return self.line.positions()
 
     async def events(self) -> AsyncIterator[Event]:
@@ -144,6 +152,7 @@ class Client:
         mentions: Sequence[str] = (),
         metadata: dict[str, Any] | None = None,
         ciphertext: str | None = None,
+        wait_for: Level = "accepted",
     ) -> Outgoing[MessageAccepted]:
         """Say something; under one `client_msg_id` it is said once, however often it is asked."""
         command = commands.SendMessage(
@@ -155,6 +164,7 @@ class Client:
             attachments=list(attachments),
             mentions=list(mentions),
             metadata=metadata,
+            wait_for=wait_for,
         )
         return self.ask(command, MessageAccepted)
 
@@ -172,12 +182,15 @@ class Client:
 
     edit = _asks(commands.EditMessage, MessageAccepted)
     delete = _asks(commands.DeleteMessage, MessageAccepted)
+    hide = _asks(commands.HideMessage, MessageAccepted)
+    read = _asks(commands.ReadMessages, ConversationAccepted)
+    delivered = _asks(signals.DeliveredMessages, ConversationAccepted)
     react = _asks(commands.AddReaction, MessageAccepted)
     unreact = _asks(commands.RemoveReaction, MessageAccepted)
-    get_message = _asks(commands.GetMessage, MessageFound)
-    history = _asks(commands.History, Messages)
-    thread = _asks(commands.Thread, ThreadFound)
-    search = _asks(commands.SearchMessages, Found)
+    get_message = _asks(queries.GetMessage, MessageFound)
+    history = _asks(queries.History, Messages)
+    thread = _asks(queries.Thread, ThreadFound)
+    search = _asks(queries.SearchMessages, Found)
     create = _asks(commands.CreateConversation, ConversationAccepted)
     update = _asks(commands.UpdateConversation, ConversationAccepted)
     add_participants = _asks(commands.AddParticipants, ConversationAccepted)
@@ -186,9 +199,18 @@ class Client:
     leave = _asks(commands.LeaveConversation, ConversationAccepted)
     pin = _asks(commands.PinMessage, ConversationAccepted)
     unpin = _asks(commands.UnpinMessage, ConversationAccepted)
-    get_conversation = _asks(commands.GetConversation, ConversationView)
-    conversations = _asks(commands.ListConversations, Conversations)
-    sync = _asks(commands.Sync, Synced)
+    mute = _asks(commands.MuteConversation, ConversationAccepted)
+    unmute = _asks(commands.UnmuteConversation, ConversationAccepted)
+    archive = _asks(commands.ArchiveConversation, ConversationAccepted)
+    unarchive = _asks(commands.UnarchiveConversation, ConversationAccepted)
+    start_typing = _asks(signals.StartTyping, ConversationAccepted)
+    stop_typing = _asks(signals.StopTyping, ConversationAccepted)
+    set_presence = _asks(signals.SetPresence, PresenceView)
+    presence = _asks(queries.GetPresence, Presences)
+    subscribe_presence = _asks(signals.SubscribePresence, Presences)
+    get_conversation = _asks(queries.GetConversation, ConversationView)
+    conversations = _asks(queries.ListConversations, Conversations)
+    sync = _asks(queries.Sync, Synced)
 
 
 def _ignore(_: wire.Event) -> None:

@@ -6,11 +6,20 @@ import msgspec
 
 from edge.client import wire
 from schemas.errors import Problem
-from schemas.views import ChangeView, MessageView, ReactionsView, ReceiptView
+from schemas.frames import PUSH_OF_USER
+from schemas.views import (
+    ChangeView,
+    InboxView,
+    MessageView,
+    PresenceView,
+    ReactionsView,
+    ReceiptView,
+    TypingView,
+)
 
 
 class LanePlace(msgspec.Struct, frozen=True, kw_only=True):
-    """Where an event stands: number `n` of a lane of a conversation; `healed` where a sync brought it."""
+    """Where an event stands: number `n` of a lane; `healed` where a sync brought it."""
 
     conversation_id: str
     lane: str
@@ -49,8 +58,32 @@ class ConversationUpdated(LanePlace, frozen=True, kw_only=True):
     change: ChangeView
 
 
+class InboxChanged(LanePlace, frozen=True, kw_only=True):
+    """How oneself has a conversation is other than before, by this or another device: read up to, muted, put away; or
+    a message was deleted for oneself alone (`inbox.hidden`), which whoever shows it takes away.
+    """
+
+    inbox: InboxView
+
+
+class Presence(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody whom one listens to is there in another way than before; the last one told is what is true."""
+
+    presence: PresenceView
+
+
+class Typing(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody writes, or no longer does; nothing tells it when it was missed."""
+
+    conversation_id: str
+    typing: TypingView
+
+
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
-    """What one did has come so far; a receipt has no number, and may be lost or come twice."""
+    """What one did has come so far; a receipt has no number, and may be lost or come twice.
+
+    Where `receipt.by` names a member, it reached them, and so did all that one said before it.
+    """
 
     conversation_id: str
     receipt: ReceiptView
@@ -67,9 +100,14 @@ class CommandFailed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reset(msgspec.Struct, frozen=True, kw_only=True):
-    """No node can tell what was missed: read again what is shown."""
+    """No node can tell what was missed: read again what is shown.
+
+    Where `about` names conversations (and `user`: one's own inbox), it is these alone, as after a restore, and they are
+    told again from their beginning.
+    """
 
     problem: Problem | None = None
+    about: list[str] = []
 
 
 class Unknown(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,8 +120,8 @@ class Unknown(msgspec.Struct, frozen=True, kw_only=True):
     correlation_id: str | None = None
 
 
-LaneEvent = MessageNew | MessageEdited | MessageDeleted | ReactionChanged | ConversationUpdated
-Event = LaneEvent | Receipt | CommandFailed | Reset | Unknown
+LaneEvent = MessageNew | MessageEdited | MessageDeleted | ReactionChanged | ConversationUpdated | InboxChanged
+Event = LaneEvent | Receipt | Presence | Typing | CommandFailed | Reset | Unknown
 
 LANE_EVENTS: Final[dict[str, type[LaneEvent]]] = {
     "message:new": MessageNew,
@@ -91,7 +129,15 @@ LANE_EVENTS: Final[dict[str, type[LaneEvent]]] = {
     "message:deleted": MessageDeleted,
     "reaction:changed": ReactionChanged,
     "conversation:updated": ConversationUpdated,
+    PUSH_OF_USER: InboxChanged,
 }
+
+NOW_EVENTS: Final[dict[str, type[Receipt | Presence | Typing]]] = {
+    "receipt": Receipt,
+    "presence": Presence,
+    "typing": Typing,
+}
+"""Without a lane: what is so now."""
 
 
 def typed(event: wire.Event) -> Event:
@@ -104,21 +150,19 @@ def typed(event: wire.Event) -> Event:
 
 def _known(event: wire.Event) -> Event:
     if (kind := LANE_EVENTS.get(event.type)) is not None:
-        view = dict.fromkeys(("message", "reactions", "change"), event.data)  # it takes the one that it has
+        view = dict.fromkeys(("message", "reactions", "change", "inbox"), event.data)  # it takes the one that it has
         place = {"conversation_id": event.data["conversation_id"], "lane": event.lane, "n": event.n}
         about = {"correlation_id": event.correlation_id, "healed": event.healed}
         return msgspec.convert({**view, **place, **about}, kind)
+    if (now := NOW_EVENTS.get(event.type)) is not None:
+        about = {**event.data, "correlation_id": event.correlation_id, event.type: event.data}
+        return msgspec.convert(about, now)
     match event.type:
-        case "receipt":
-            receipt = msgspec.convert(event.data, ReceiptView)
-            return Receipt(
-                conversation_id=receipt.conversation_id, receipt=receipt, correlation_id=event.correlation_id
-            )
         case "error" if event.error is not None:
             failed = {**(event.data or {}), "problem": event.error, "correlation_id": event.correlation_id}
             return msgspec.convert(failed, CommandFailed)
         case "reset":
-            return Reset(problem=event.error)
+            return Reset(problem=event.error, about=(event.data or {}).get("reset", []))
         case _:
             return _unknown(event)
 

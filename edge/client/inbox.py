@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Iterable
 from typing import Final
 
+from edge.client.positions import place_of
 from edge.client.wire import Event
 
 EVENTS_HELD: Final = 10_000
@@ -38,7 +39,8 @@ class Inbox:
         """These positions without what waits here: where whoever takes the events stands."""
         for event in reversed(self._events):
             if event.lane is not None and event.n is not None:
-                vector.setdefault(event.data["conversation_id"], {})[event.lane] = event.n - 1
+                key, lane = place_of(event)
+                vector.setdefault(key, {})[lane] = event.n - 1
         return vector
 
     def close(self, error: Exception | None) -> None:

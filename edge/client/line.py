@@ -14,10 +14,13 @@ from edge.client import wire
 from edge.client.asking import Answer, Asking
 from edge.client.backoff import Backoff
 from edge.client.connection import Connection, connected
+from edge.client.delivering import Delivering
 from edge.client.healing import Healing
+from edge.client.hearing import Hearing
 from edge.client.inbox import Inbox
 from edge.client.pipeline import WAITING
 from edge.client.positions import Positions, Vector
+from edge.client.session import Session
 from edge.client.tokens import TokenRefused, TokenSource
 from edge.client.wire import Closed, Event, Refused
 
@@ -34,14 +37,16 @@ Listener = Callable[[Event], None]
 class Line:
     """One user's line to the nodes at `urls`, tried in turn; `token` is a token or where tokens come from.
 
-    - Commands go out in the order of their calls. One that was not answered when the line broke, or whose error says
-      `retry`, is sent again under the same keys and correlation id, before later ones of its conversation.
+    - Commands go out in the order of their calls, those that change one conversation one after the other. One that
+      was not answered when the line broke, or whose error says `retry`, is sent again under the same keys and
+      correlation id, before later ones of its conversation.
     - Events of a lane come in the order of `n`, each once. What a line lost is asked for by `sync` and marked healed;
       where a node cannot tell it, an event of type `reset` says so.
     - Events go to `listener`, called at once, or wait for `events()`, where about 10,000 wait: an application that
       does not take them stops its own line, acknowledgments too.
     - `positions` is where an earlier client stood: what came since is synced on the first line already. `{}` is the
       beginning of all conversations, None where they stand when `connect` returns.
+    - Where `device` names one, others' messages are said to be delivered there as they are shown to the application.
     """
 
     def __init__(
@@ -54,6 +59,7 @@ class Line:
         positions: Vector | None = None,
         patience: float = PATIENCE_S,
         waiting: int = WAITING,
+        device: str | None = None,
     ) -> None:
         self._urls = [urls] if isinstance(urls, str) else list(urls)
         self._token = token
@@ -65,6 +71,9 @@ class Line:
         self._wake = asyncio.Event()
         self._asking = Asking(self._wake.set, patience=patience, most=waiting)
         self._healing = Healing(self._positions, self._send_soon, beginning=positions is None)
+        self._standing = Session(self._send_soon)
+        self._hearing = Hearing(self._asking, self._healing, self._standing)
+        self._delivering = None if device is None else Delivering(self.ask, device)
         self._inbox = Inbox()
         self._hello: dict[str, Any] | None = None
         self._ready: asyncio.Future[dict[str, Any]] | None = None
@@ -99,7 +108,9 @@ class Line:
         return len(self._asking)
 
     def positions(self) -> dict[str, dict[str, int]]:
-        """Where the application stands: conversation → lane → n of what it was shown; what still waits is not."""
+        """Where the application stands: conversation → lane → n of what it was shown; what still waits is not.
+        `user` → `user` → n is where it stands in the user's own lane.
+        """
         return self._inbox.before(self._positions.vector())
 
     def start(self) -> asyncio.Future[dict[str, Any]]:
@@ -137,7 +148,9 @@ class Line:
         for an error worth a retry after `patience` seconds; `Refused` once the line is gone for good. Cancelling it
         takes the command back, unless it is on the line. Raises `CommandError` where too many wait, and `Refused`.
         """
-        return self._asking.ask(kind, data, retry=retry, correlation_id=correlation_id)
+        answer = self._asking.ask(kind, data, retry=retry, correlation_id=correlation_id)
+        self._standing.remember(kind, data, answer)
+        return answer
 
     async def command(
         self, kind: str, data: dict[str, Any], *, retry: bool = False, correlation_id: str | None = None
@@ -175,7 +188,8 @@ class Line:
         try:
             token = self._token if isinstance(self._token, str) else await self._token()
             async with connected(session, url, token) as connection:
-                self._opened(connection)
+                await self._pass_on(self._opened(connection))
+                self._stands()
                 await self._talk(connection)
         except Closed as closed:
             return closed.code
@@ -189,6 +203,7 @@ class Line:
             self._urgent.clear()
             self._asking.lost()
             self._healing.broke()
+            self._standing.broke()
         return None
 
     async def _talk(self, connection: Connection) -> None:
@@ -206,14 +221,14 @@ class Line:
         for task in ended:
             task.result()
 
-    def _opened(self, connection: Connection) -> None:
+    def _opened(self, connection: Connection) -> Iterable[Event]:
         self._hello = connection.hello
         self.connections += 1
         self.connected = True
         self._positions.user_id = connection.hello["user_id"]
         self._asking.opened(connection.hello["limits"]["in_flight"], connection.frame_limit)
-        self._healing.came_back()
-        self._stands()
+        self._standing.came_back()
+        return self._healing.came_back(connection.frame_limit)
 
     def _stands(self) -> None:
         """Whoever waits in `connect` goes on once it is known where this client begins."""
@@ -239,21 +254,16 @@ class Line:
     async def _read(self, connection: Connection) -> None:
         while True:
             frame = await connection.receive()
-            if frame.id is not None:
-                healed = self._healing.answered(frame)
-                if healed is None:
-                    self._asking.answered(frame)
-                else:
-                    await self._pass_on(healed)
-                    self._stands()
-            elif frame.type == "going-away":
+            if frame.id is None and frame.type == "going-away":
                 self._come_back_after = frame.data.get("reconnect_after_ms", 0) / 1000
             else:
-                event = Event(frame.type, frame.data, frame.lane, frame.n, frame.correlation_id, error=frame.error)
-                await self._pass_on((event,) if frame.lane is None else self._healing.take(event))
+                await self._pass_on(self._hearing.heard(frame))
+                self._stands()
 
     async def _pass_on(self, events: Iterable[Event]) -> None:
         self._inbox.add(events)
+        if self._delivering is not None:
+            self._delivering.arrived(events, self.user_id)
         if self._listener is None:
             await self._inbox.room()
         else:

@@ -1,11 +1,15 @@
-"""Commands go out in the order asked, so many at a time, and one that must be repeated holds back its conversation."""
+"""Commands go out in the order asked, so many at a time, and of one conversation one after the other.
+
+Then the order of a conversation holds whichever of its commands must be repeated.
+"""
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
 from typing import Any, Final
 
+from edge.client.order import order_of
 from edge.client.wire import CommandError
 from schemas.errors import problem
 
@@ -15,7 +19,7 @@ WAITING: Final = 10_000
 
 @dataclass(slots=True, eq=False)
 class Pending:
-    """A command that has no answer yet. `id` grows in the order asked; `paused` while it waits to be repeated.
+    """A command that has no answer yet. `id` grows in the order asked; `key` names the order that it is in.
 
     `since` is when the first error came that is worth a repeat, in monotonic seconds.
     """
@@ -28,12 +32,15 @@ class Pending:
     answer: asyncio.Future[dict[str, Any]]
     since: float | None = None
     failures: int = 0
-    paused: bool = False
+    key: str | int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.key = order_of(self.type, self.data) or self.id
 
     @property
-    def key(self) -> str | int:
-        """What is kept in order: the conversation, or nothing else than itself."""
-        return self.data.get("conversation_id") or self.id
+    def waits_for_more(self) -> bool:
+        """Whether its answer comes later than its acceptance."""
+        return bool(self.data.get("wait_for", "accepted") != "accepted")
 
 
 class Pipeline:
@@ -46,86 +53,121 @@ class Pipeline:
     def __init__(self, limit: int = IN_FLIGHT, most: int = WAITING) -> None:
         self.limit = limit
         self.most = most
-        self._waiting: deque[Pending] = deque()
+        self._size = 0
+        self._rows: dict[str | int, deque[Pending]] = {}
+        """By key, in order; only the first of a row can be ready, on the line or paused."""
+        self._ready: list[tuple[int, Pending]] = []
         self._flying: dict[int, Pending] = {}
-        self._first: dict[str | int, Pending] = {}
+        self._paused: dict[int, Pending] = {}
+        self._slow: dict[str, Pending] = {}
 
     def __len__(self) -> int:
-        return len(self._waiting) + len(self._flying)
+        return self._size
 
     def ask(self, pending: Pending) -> None:
         """Take a command in, behind those asked before. Raises `CommandError` where `most` have no answer yet."""
         if len(self) >= self.most:
-            self._waiting = deque(waiting for waiting in self._waiting if not waiting.answer.done())
+            self._clear()
         if len(self) >= self.most:
             raise CommandError(problem("unavailable", f"{len(self)} commands wait for their answers already"))
-        self._waiting.append(pending)
+        row = self._rows.setdefault(pending.key, deque())
+        row.append(pending)
+        self._size += 1
+        if len(row) == 1:
+            heappush(self._ready, (pending.id, pending))
 
     def next(self) -> Pending | None:
         """The next command that may go out now; it counts as on the line. None where there is none."""
-        if len(self._flying) >= self.limit:
-            return None
-        self._forget()
-        held_back: list[Pending] = []
-        found = None
-        while self._waiting and found is None:
-            pending = self._waiting.popleft()
+        for paused in [one for one in self._paused.values() if one.answer.done()]:
+            self._leave(self._paused.pop(paused.id))
+        while self._ready and len(self._flying) < self.limit:
+            _, pending = heappop(self._ready)
             if pending.answer.done():
+                self._leave(pending)
                 continue
-            if pending.paused or self._first.get(pending.key, pending) is not pending:
-                held_back.append(pending)
-            else:
-                found = self._flying[pending.id] = pending
-        self._waiting.extendleft(reversed(held_back))
-        return found
+            self._flying[pending.id] = pending
+            if pending.waits_for_more:
+                self._slow[pending.correlation_id] = pending
+            return pending
+        return None
 
     def answered(self, frame_id: int | str | None) -> Pending | None:
         """The command that this reply answers; its conversation goes on."""
-        pending = self._flying.pop(frame_id, None) if isinstance(frame_id, int) else None
+        pending = self._landed(frame_id)
         if pending is not None:
-            self._let_go(pending)
+            self._leave(pending)
         return pending
 
     def again(self, frame_id: int | str | None) -> Pending | None:
-        """The command this reply wants repeated, paused: later ones of its conversation now wait for it."""
-        pending = self._flying.pop(frame_id, None) if isinstance(frame_id, int) else None
-        if pending is None:
-            return None
-        pending.retry = pending.paused = True
-        pending.failures += 1
-        first = self._first.get(pending.key)
-        if first is None or first.id > pending.id:
-            self._first[pending.key] = pending
-        self._put_back([pending])
+        """The command this reply wants repeated, and not before `resume`; its conversation waits."""
+        pending = self._landed(frame_id)
+        if pending is not None:
+            pending.retry = True
+            pending.failures += 1
+            self._paused[pending.id] = pending
         return pending
+
+    def resume(self, pending: Pending) -> None:
+        """It may be repeated now."""
+        if self._paused.pop(pending.id, None) is not None:
+            heappush(self._ready, (pending.id, pending))
+
+    def told(self, correlation_id: str) -> bool:
+        """A push has come of the command with this id, so it was accepted: where its answer still waits for more, its
+        conversation goes on. Whether it does.
+        """
+        pending = self._slow.pop(correlation_id, None)
+        if pending is not None:
+            self._leave(pending)
+            pending.key = pending.id
+            self._rows[pending.key] = deque((pending,))
+            self._size += 1
+        return pending is not None
 
     def lost(self) -> None:
         """The line broke: what was on it goes out again first, in order, as a repeat."""
         for pending in self._flying.values():
             pending.retry = True
-        self._put_back(self._flying.values())
-        self._flying = {}
+            heappush(self._ready, (pending.id, pending))
+        self._flying.clear()
+        self._slow.clear()
 
     def fail(self, error: Exception) -> None:
         """Nothing will be answered any more."""
-        self.lost()
-        for pending in self._waiting:
-            if not pending.answer.done():
-                pending.answer.set_exception(error)
-        self._waiting.clear()
+        for row in self._rows.values():
+            for pending in row:
+                if not pending.answer.done():
+                    pending.answer.set_exception(error)
+        for held in (self._rows, self._ready, self._flying, self._paused, self._slow):
+            held.clear()
+        self._size = 0
 
-    def _put_back(self, pendings: Iterable[Pending]) -> None:
-        self._waiting = deque(sorted([*pendings, *self._waiting], key=lambda pending: pending.id))
+    def _landed(self, frame_id: int | str | None) -> Pending | None:
+        pending = self._flying.pop(frame_id, None) if isinstance(frame_id, int) else None
+        if pending is not None:
+            self._slow.pop(pending.correlation_id, None)
+        return pending
 
-    def _let_go(self, pending: Pending) -> None:
-        if self._first.get(pending.key) is pending:
-            del self._first[pending.key]
-            for other in self._waiting:
-                if other.failures and other.key == pending.key and not other.answer.done():
-                    self._first[pending.key] = other
-                    break
+    def _leave(self, pending: Pending) -> None:
+        """Done with the first of a row: the next may go out."""
+        row = self._rows[pending.key]
+        row.popleft()
+        self._size -= 1
+        if row:
+            heappush(self._ready, (row[0].id, row[0]))
+        else:
+            del self._rows[pending.key]
 
-    def _forget(self) -> None:
-        """A conversation is not held back by a command nobody waits for."""
-        for pending in [first for first in self._first.values() if first.answer.done()]:
-            self._let_go(pending)
+    def _clear(self) -> None:
+        """Forget what nobody waits for and is not on the line."""
+        for key, row in list(self._rows.items()):
+            kept = deque(one for one in row if not one.answer.done() or one.id in self._flying)
+            self._size -= len(row) - len(kept)
+            if kept:
+                self._rows[key] = kept
+            else:
+                del self._rows[key]
+        self._paused = {key: one for key, one in self._paused.items() if not one.answer.done()}
+        firsts = (row[0] for row in self._rows.values())
+        waiting = [one for one in firsts if one.id not in self._flying and one.id not in self._paused]
+        self._ready = sorted(((one.id, one) for one in waiting), key=lambda ready: ready[0])

@@ -4,24 +4,35 @@ A lane is known from its first number, from the notice that its user joined, or 
 or in a lane that is not known, is held until the hole is filled or a sync has said that nothing of ours is in it.
 Beyond a hole whatever else comes of that conversation is held too: an application sees no conversation with a hole in
 it. A lane that is not known, as most are to whoever has just come in, holds back only itself.
+
+The user's own lane stands beside the conversations, under a name that no conversation has.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Final
 
 import msgspec
 
 from edge.client.wire import Event
-from schemas.frames import LANES
+from schemas.frames import LANES, USER
 
 Vector = Mapping[str, Mapping[str, int]]
-"""Conversation → lane → n."""
+"""Conversation → lane → n; and under `user` the user's own lane, of the same name."""
 
 CHANGES: Final = "conversation"
 JOINS: Final = frozenset({"created", "participants-added"})
 BEGINNING: Final[Mapping[str, int]] = {lane: 0 for lane in LANES if lane != CHANGES}
 ORDER: Final = (CHANGES, *BEGINNING)
 """First who is in it, then what was said, then what became of it."""
+
+
+def place_of(event: Event) -> tuple[str, str]:
+    """Where a push with a lane stands in a vector."""
+    return (USER, USER) if event.lane == USER else (event.data["conversation_id"], event.lane or "")
+
+
+def _all(_: str) -> bool:
+    return True
 
 
 class Positions:
@@ -43,6 +54,14 @@ class Positions:
         """Whether something is held."""
         return bool(self._held)
 
+    def known(self) -> set[str]:
+        """Of what it is known where one stands."""
+        return {key for key, _ in self._at}
+
+    def holds(self, covered: Callable[[str], bool]) -> bool:
+        """Whether something of these is held."""
+        return any(covered(key) for key in self._held)
+
     def vector(self) -> dict[str, dict[str, int]]:
         """What a sync asks with."""
         found: dict[str, dict[str, int]] = {}
@@ -52,8 +71,8 @@ class Positions:
 
     def take(self, event: Event) -> Iterable[Event]:
         """What can be passed on now that `event`, a push with a lane, has come."""
-        conversation, lane, n = event.data["conversation_id"], event.lane or "", event.n or 0
-        key = (conversation, lane)
+        key, n = place_of(event), event.n or 0
+        conversation, lane = key
         held = self._held.get(conversation)
         if lane == CHANGES and event.data["change"] in JOINS:
             self._joined(event)
@@ -79,20 +98,27 @@ class Positions:
         """The sync under way came to nothing."""
         self._syncing = False
 
-    def synced(self, vector: Vector, *, complete: bool) -> list[Event]:
-        """What can be passed on after a sync that told all up to `vector`.
+    def synced(self, vector: Vector, *, complete: bool, covered: Callable[[str], bool] = _all) -> list[Event]:
+        """What can be passed on after a sync of what is covered that told all up to `vector`.
 
         A lane that a complete sync does not speak of (its user has left) has nothing more to wait for.
         """
         self._syncing = False
         released: list[Event] = []
         for conversation, lanes in vector.items():
-            goals = {**BEGINNING, **self._ends(conversation), **lanes} if complete else lanes
+            beginning = {} if conversation == USER else BEGINNING
+            goals = {**beginning, **self._ends(conversation), **lanes} if complete else lanes
             released += self._advance(conversation, goals)
         if complete:
-            for conversation in [key for key in self._held if key not in vector]:
+            for conversation in [key for key in self._held if key not in vector and covered(key)]:
                 released += self._advance(conversation, self._ends(conversation))
         return released
+
+    def reset(self, keys: Collection[str]) -> None:
+        """These positions say more than there is: nothing is known of these any more."""
+        self._at = {place: n for place, n in self._at.items() if place[0] not in keys}
+        for key in keys:
+            self._held.pop(key, None)
 
     def forget(self) -> list[Event]:
         """The node could not tell all that was missed: what is held is passed on, and lanes begin anew."""

@@ -112,9 +112,8 @@ def data_of(command: Command) -> dict[str, Any]:
     data: dict[str, Any] = msgspec.to_builtins(command)
     defaults = dict(zip(reversed(command.__struct_fields__), reversed(command.__struct_defaults__), strict=False))
     always = {name for name in data if defaults.get(name, NODEFAULT) in (NODEFAULT, UNSET)}
-    return {
-        name: value for name, value in data.items() if name != "type" and (name in always or value not in (None, []))
-    }
+    says = {name for name, value in data.items() if value not in (None, [], defaults.get(name))}
+    return {name: value for name, value in data.items() if name != "type" and name in always | says}
 
 
 _encode: Final = msgspec.json.Encoder().encode

@@ -33,6 +33,7 @@ window.client = new Client({
   user: asked.user,
   storage: asked.keeps ? localStorage : null,
   positions: asked.positions ? JSON.parse(asked.positions) : null,
+  device: asked.device,
 });
 window.hello = client.start();
 window.hello.catch(() => {});

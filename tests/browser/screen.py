@@ -82,6 +82,8 @@ async def opened(browser: Browser, application: Application, user: str, **more: 
 
 
 def address(application: Application, user: str, **more: Any) -> str:
-    """The page of this user; `keeps` says whether it keeps what it sends, `positions` where it begins (JSON)."""
+    """The page of this user; `keeps` says whether it keeps what it sends, `positions` where it begins (JSON), `device`
+    what its device is called.
+    """
     client = f"{application.ready['url']}/client/caas.js"
     return f"{application.url}/?{urlencode({'user': user, 'client': client, **more})}"

@@ -96,6 +96,39 @@ async def test_a_message_is_shown_before_it_is_sent(browser: Browser, applicatio
         )
 
 
+async def test_pages_are_told_who_has_and_read_a_message_who_writes_and_who_is_there(
+    browser: Browser, application: Application
+) -> None:
+    ann_, bob_ = users("ann", "bob")
+    async with (
+        opened(browser, application, ann_) as ann,
+        opened(browser, application, bob_, device="phone") as bob,
+        opened(browser, application, bob_) as desk,
+    ):
+        room = await ann.room(bob_)
+        await bob.until_heard("conversation:updated")
+        await ann.send(room, "here?")
+        await eventually(lambda: reached(ann, [("persisted", None), ("delivered", bob_)]), 20)
+        await ann.ask("presence:subscribe", users=[bob_])
+        await bob.ask("presence:set", status="busy")
+        (busy,) = await ann.until_heard("presence")
+        assert (busy["data"]["user_id"], busy["data"]["status"]) == (bob_, "busy")
+        await bob.ask("typing:start", conversation_id=room)
+        (typing,) = await ann.until_heard("typing")
+        assert (typing["data"]["user_id"], typing["data"]["typing"]) == (bob_, True)
+        await bob.ask("message:read", conversation_id=room, seq=1)
+        await eventually(lambda: reached(ann, [("persisted", None), ("delivered", bob_), ("read", bob_)]), 20)
+        (read,) = await desk.until_heard("inbox:changed")
+        assert (read["lane"], read["n"], read["data"]["read"]) == ("user", 1, 1)
+        assert (await desk.do("() => client.positions()"))["user"] == {"user": 1}
+
+
+async def reached(screen: Screen, stages: list[tuple[str, str | None]]) -> bool:
+    """Whether the page was told that its messages came so far, and to whom, in this order."""
+    found = [(event["data"]["stage"], event["data"].get("by")) for event in await screen.heard("receipt")]
+    return list(dict.fromkeys(found)) == stages
+
+
 async def test_a_no_rejects_and_is_told(browser: Browser, application: Application) -> None:
     ann_, bob_ = users("ann", "bob")
     async with opened(browser, application, ann_) as ann, opened(browser, application, bob_) as bob:

@@ -17,12 +17,14 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(300), pytest.mark.asyncio
 LOSES = """
     // The page's own WebSocket, but a push of lane `sent` with the number 3 gets lost, once.
     window.lost = [];
+    window.came = [];
     window.WebSocket = class extends WebSocket {
         addEventListener(type, listener) {
             super.addEventListener(type, (event) => {
                 const {lane, n} = type === "message" ? JSON.parse(event.data) : {};
                 if (lane === "sent" && n === 3 && lost.length === 0) lost.push(event.data);
                 else listener(event);
+                came.push(`${lane} ${n}`);
             });
         }
     };
@@ -128,6 +130,33 @@ async def test_a_line_that_died_without_a_word_is_replaced(
             await told(ann, ["can you hear me?"])
 
 
+async def test_a_page_that_comes_back_is_there_and_listens_as_before(
+    browser: Browser, application: Application, cable: Cable
+) -> None:
+    ann_, bob_ = users("ann", "bob")
+    async with opened(browser, application, ann_) as ann:
+        cable_less = application.changes
+        application.changes = lambda granted: granted
+        async with opened(browser, application, bob_) as bob:
+            application.changes = cable_less
+            await bob.room(ann_)
+            await ann.until_heard("conversation:updated")
+            await ann.ask("presence:subscribe", users=[bob_])
+            await bob.ask("presence:set", status="away")
+            await ann.until_heard("presence")
+            cable.cut()
+            await ann.until_heard("offline")
+            await bob.ask("presence:set", status="busy")
+            cable.mend()
+            await eventually(lambda: last_status(ann, "busy"), 10)
+            await bob.ask("presence:set", status="online")
+            await eventually(lambda: last_status(ann, "online"), 10)
+
+
+async def last_status(screen: Screen, status: str) -> bool:
+    return bool((await screen.heard("presence"))[-1]["data"]["status"] == status)
+
+
 async def test_a_lost_push_is_asked_for_before_anything_later_is_told(
     browser: Browser, application: Application
 ) -> None:
@@ -141,6 +170,7 @@ async def test_a_lost_push_is_asked_for_before_anything_later_is_told(
         first = await bob.send(room, "1")
         for number in range(2, 6):
             await bob.send(room, str(number))
+        await eventually(lambda: ann.do("() => came.includes('sent 5')"))  # an edit may overtake what was sent
         await bob.ask("message:edit", conversation_id=room, message_id=first["message_id"], text="one")
         await ann.until_heard("message:edited")
         assert len(await ann.do("() => lost")) == 1

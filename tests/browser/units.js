@@ -12,6 +12,9 @@ const { pauseAfter } = await load("backoff.js");
 const { comesBack } = await load("errors.js");
 const { Healing } = await load("healing.js");
 const { uuid } = await load("ids.js");
+const { MOST } = await load("parts.js");
+const { Session } = await load("session.js");
+const { Delivering } = await load("delivering.js");
 
 function same(found, wanted) {
   const [one, other] = [found, wanted].map((value) => JSON.stringify(value));
@@ -190,6 +193,29 @@ export const units = {
     same([queue.next() === a1, a1.retry, queue.next()], [true, true, null]);
   },
 
+  a_query_and_a_signal_hold_back_no_message_and_wait_for_none() {
+    const queue = new Queue();
+    const of = (type) => new Command(type, { conversation_id: "a" }, uuid());
+    const asked = [said("a", 1), of("message:history"), of("typing:start"), of("typing:stop"), said("a", 2)];
+    for (const command of asked) queue.ask(command);
+    same([queue.next() === asked[0], queue.next() === asked[1], queue.next() === asked[2]], [true, true, true]);
+    same(queue.next(), null);
+    queue.answered(asked[2]);
+    same([queue.next() === asked[3], queue.next()], [true, null]);
+  },
+
+  what_waits_for_more_than_its_acceptance_lets_others_go_once_it_was_told() {
+    const queue = new Queue();
+    const slow = new Command("message:send", { conversation_id: "a", wait_for: "read" }, "c1");
+    const [next, last] = [said("a", 2), said("a", 3)];
+    for (const command of [slow, next, last]) queue.ask(command);
+    same([queue.next() === slow, queue.next()], [true, null]);
+    queue.told("c1");
+    same([queue.next() === next, queue.next()], [true, null]);
+    queue.lost();
+    same([queue.next() === slow, queue.next() === next, queue.next()], [true, true, null]);
+  },
+
   a_frame_has_no_half_characters() {
     const { frame } = new Command("message:send", { text: "a\ud83d b 🍜" }, uuid());
     same(JSON.parse(frame).data.text, "a\ufffd b 🍜");
@@ -293,14 +319,146 @@ export const units = {
     healing.cameBack();
     healing.broke();
     healing.cameBack();
-    same([frames, begun], [[{ positions: {}, tell: false }, { positions: {}, tell: false }], 0]);
-    healing.answered({ id: "sync-2", data: { complete: true, positions: { c: { sent: 7 } } } });
+    const wanted = { positions: {}, user: 0, tell: false };
+    same([frames, begun], [[wanted, wanted], 0]);
+    healing.answered({ id: "sync-2", data: { complete: true, positions: { c: { sent: 7 } }, user: 2 } });
     same([begun, told], [1, []]);
     healing.take(push(8));
-    same(numbers(told), ["sent 8"]);
+    healing.take(push(3, "user"));
+    same(numbers(told), ["sent 8", "user 3"]);
     healing.broke();
     healing.cameBack();
-    same([frames[2], begun], [{ positions: { c: { sent: 8 } } }, 2]);
+    same([frames[2], begun], [{ positions: { c: { sent: 8 } }, user: 3 }, 2]);
+    healing.broke();
+  },
+
+  many_conversations_are_asked_of_in_parts_that_leave_no_id_out() {
+    const vector = standingIn(2 * MOST + 50);
+    const { healing, asked, synced } = healer({ ...vector, user: { user: 7 } });
+    healing.cameBack();
+    for (let count = 0; count < asked.length; count += 1) synced({ positions: asked[count].positions, user: 7 });
+    same(asked.map(({ user }) => user ?? null), [7, null, null]);
+    same(asked.map(({ after }) => after ?? null), [null, ...asked.slice(0, -1).map(({ upto }) => upto)]);
+    same(asked.at(-1).upto ?? null, null);
+    same(Object.assign({}, ...asked.map(({ positions }) => positions)), vector);
+    same(asked.every(({ positions }) => Object.keys(positions).length <= MOST), true);
+    healing.broke();
+  },
+
+  a_frame_that_no_node_would_take_is_asked_in_smaller_parts() {
+    const { healing, asked, synced } = healer(standingIn(MOST), 2_000);
+    healing.cameBack();
+    for (let count = 0; count < asked.length; count += 1) synced({ positions: {} });
+    const named = asked.map(({ positions }) => Object.keys(positions).length);
+    same([named.reduce((sum, count) => sum + count), Math.max(...named) < 40], [MOST, true]);
+    healing.broke();
+  },
+
+  a_part_that_is_not_complete_is_asked_again_from_where_it_came_to() {
+    const { healing, asked, synced } = healer(standingIn(MOST + 1));
+    healing.cameBack();
+    synced({ complete: false, positions: { [conversation(1)]: { sent: 99 } } });
+    same([asked[1].after ?? null, asked[1].upto], [null, asked[0].upto]);
+    same(asked[1].positions[conversation(1)].sent, 99);
+    synced({ positions: {} });
+    same([asked[2].after, asked[2].upto ?? null], [asked[0].upto, null]);
+    healing.broke();
+  },
+
+  async for_a_hole_only_the_part_that_has_it_is_asked_of() {
+    const { healing, asked, synced, told } = healer(standingIn(2 * MOST));
+    healing.take(push(12, "sent", conversation(2 * MOST)));
+    await until(() => asked.length === 1);
+    same([asked[0].after, asked[0].user ?? null], [conversation(MOST), null]);
+    synced({ positions: { [conversation(2 * MOST)]: { sent: 12 } } });
+    same([numbers(told), asked.length], [["sent 12"], 1]);
+    healing.broke();
+  },
+
+  async a_hole_in_ones_own_lane_holds_back_no_conversation_and_is_healed() {
+    const { healing, asked, synced, told } = healer({ c: { sent: 5 }, user: { user: 3 } });
+    healing.take(push(6, "user", "x"));
+    healing.take(push(6));
+    same(numbers(told), ["sent 6"]);
+    await until(() => asked.length === 1);
+    same(asked[0].user, 3);
+    for (const n of [4, 5, 5]) healing.take(push(n, "user", "y"));
+    synced({ positions: { c: { sent: 6 } }, user: 6 });
+    same(told.map(({ n, healed }) => [n, healed]), [[6, false], [4, true], [5, true], [6, false]]);
+    healing.broke();
+  },
+
+  positions_that_say_too_much_are_forgotten_and_asked_anew_from_nothing() {
+    const { healing, asked, synced, told, lanes } = healer({ a: { sent: 9 }, b: { sent: 4 }, user: { user: 8 } });
+    healing.cameBack();
+    synced({ positions: { a: { sent: 9 }, b: { sent: 4 } }, user: 8, reset: ["a", "user", "z"] });
+    same(told, [{ type: "reset", data: { reset: ["a", "user"] } }]);
+    same(asked[1], { positions: { b: { sent: 4 } }, user: 0 });
+    for (const n of [1, 2]) healing.take(push(n, "sent", "a"));
+    synced({ positions: { a: { sent: 2 }, b: { sent: 4 } }, user: 0 });
+    same(told.slice(1).map(({ n, healed }) => [n, healed]), [[1, true], [2, true]]);
+    same([lanes.vector(), asked.length], [{ b: { sent: 4 }, a: { sent: 2 } }, 2]);
+    healing.broke();
+  },
+
+  where_a_page_stands_in_its_own_lane_lies_before_what_nobody_took() {
+    const inbox = new Inbox();
+    const lanes = standing({ user: { user: 1 } });
+    for (const n of [2, 3]) lanes.take(push(n, "user", "x")).forEach((one) => inbox.put(one));
+    same(inbox.before(lanes.vector()), { user: { user: 1 } });
+    same(standing({}).vector(), {});
+  },
+
+  async presence_is_asked_again_on_each_line_until_it_is_refused() {
+    const frames = [];
+    const told = [];
+    const write = (frame) => frames.push(JSON.parse(frame));
+    const session = new Session(write, (event) => told.push(event));
+    session.remember("presence:set", { status: "away" }, Promise.resolve({}));
+    session.remember("presence:set", { status: "gone" }, Promise.reject(new Error("no")));
+    session.remember("presence:subscribe", { users: ["bob"] }, Promise.resolve({}));
+    session.remember("message:send", {}, Promise.resolve({}));
+    await Promise.resolve();
+    session.cameBack();
+    same(frames.map(({ type, data }) => [type, data]), [
+      ["presence:set", { status: "away" }],
+      ["presence:subscribe", { users: ["bob"] }],
+    ]);
+    const bob = { user_id: "bob", status: "online" };
+    same(session.answered({ id: frames[1].id, data: { presences: [bob] } }), true);
+    same(told, [{ type: "presence", data: bob }]);
+    session.answered({ id: frames[0].id, error: { code: "not_ready", retry: true, retry_after_ms: 1 } });
+    await until(() => frames.length === 3);
+    session.answered({ id: frames[2].id, error: { code: "not_allowed", retry: false } });
+    same(session.answered({ id: frames[2].id, data: {} }), false);
+    session.broke();
+    session.cameBack();
+    same(frames.slice(3).map(({ type }) => type), ["presence:subscribe"]);
+    session.broke();
+  },
+
+  async what_arrived_is_said_the_newest_and_of_others_alone() {
+    const said = [];
+    const delivering = new Delivering(async (type, data) => said.push([type, data.seq, data.device]), "phone");
+    const message = (seq, sender = "bob") => ({ type: "message:new", data: { conversation_id: "c", seq, sender } });
+    for (const one of [message(1, "ann"), message(2), message(3), message(4), { type: "receipt" }]) {
+      delivering.told(one, "ann");
+    }
+    same(said, [["message:delivered", 2, "phone"]]);
+    await until(() => said.length === 2);
+    same(said[1], ["message:delivered", 4, "phone"]);
+  },
+
+  where_many_conversations_begin_is_asked_until_all_of_it_is_known() {
+    const frames = [];
+    let begun = 0;
+    const send = (frame) => frames.push(JSON.parse(frame).data);
+    const healing = new Healing(standing(), send, () => {}, true, () => (begun += 1));
+    healing.cameBack();
+    healing.answered({ id: "sync-1", data: { complete: false, positions: { b: { sent: 7 }, a: {} }, user: 2 } });
+    same([frames[1], begun], [{ positions: {}, after: "b", tell: false }, 0]);
+    healing.answered({ id: "sync-2", data: { complete: true, positions: { c: { sent: 1 } } } });
+    same(begun, 1);
     healing.broke();
   },
 
@@ -362,6 +520,24 @@ export const units = {
     same(ids.every((id) => /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/.test(id)), true);
   },
 };
+
+function conversation(number) {
+  return `00000000-0000-5000-8000-${`${number}`.padStart(12, "0")}`;
+}
+
+function standingIn(count) {
+  return Object.fromEntries(Array.from({ length: count }, (_, place) => [conversation(place + 1), { sent: 10 }]));
+}
+
+function healer(vector, limit = Infinity) {
+  const asked = [];
+  const told = [];
+  const lanes = standing(vector);
+  const send = (frame) => frame.length <= limit && asked.push(JSON.parse(frame).data) > 0;
+  const healing = new Healing(lanes, send, (events) => told.push(...events));
+  const synced = (data) => healing.answered({ id: `sync-${asked.length}`, data: { complete: true, ...data } });
+  return { healing, asked, synced, told, lanes };
+}
 
 function said(room, key) {
   return new Command("message:send", { conversation_id: room, client_msg_id: `${key}` }, uuid());

@@ -7,7 +7,7 @@ import pytest
 
 from edge import client
 from edge.client import ChatError, Client
-from edge.client.events import LANE_EVENTS, Event
+from edge.client.events import LANE_EVENTS, NOW_EVENTS, Event
 from edge.client.line import PATIENCE_S
 from edge.client.pipeline import WAITING
 from schemas.answers import ANSWER_OF
@@ -29,8 +29,9 @@ def test_every_command_is_told_with_its_method_and_its_answer(name: str) -> None
 @pytest.mark.parametrize("event", get_args(Event), ids=lambda event: event.__name__)
 def test_every_event_is_told_with_its_push_and_its_fields(event: type) -> None:
     push, fields = rows(PAGE)[event.__name__]
-    assert push.strip("`") in {*LANE_EVENTS, "receipt", "error", "", "any other"}
-    assert LANE_EVENTS.get(push.strip("`"), event) is event
+    pushes = {**LANE_EVENTS, **NOW_EVENTS}
+    assert push.strip("`") in {*pushes, "error", "", "any other"}
+    assert pushes.get(push.strip("`"), event) is event
     named = re.findall(r"^`(\w+)`|and `(\w+)`", fields)
     assert {name for pair in named for name in pair if name} <= set(event.__struct_fields__)  # type: ignore[attr-defined]
 

@@ -10,7 +10,7 @@ from aiohttp import WSMsgType, web
 
 from schemas import ids
 from schemas.errors import problem
-from schemas.frames import PUSH_OF_LANE
+from schemas.frames import PUSH_OF_LANE, PUSH_OF_USER, USER
 from tests.edge.fake_room import Conversation, Message
 
 TENANT = "default"
@@ -29,7 +29,8 @@ def no_fault(*_: Any) -> Any:
 class FakeNode:
     """One node; `frames` are all commands it got, `syncs` the syncs. `loses(user, lane, n)` drops a push until the
     heartbeat, if there is one; `fails(user, frame)` answers a code instead of obeying; `cuts(user, frame)` closes with
-    a code once the command was carried out, unanswered; `answers` has what it says to commands that it does not know.
+    a code once the command was carried out, unanswered; `answers` has what it says to commands that it does not know;
+    `kept` is each user's own lane.
     """
 
     def __init__(self) -> None:
@@ -40,6 +41,7 @@ class FakeNode:
         self.frames: list[tuple[str, Json]] = []
         self.syncs: list[tuple[str, Json]] = []
         self.answers: dict[str, Json] = {}
+        self.kept: dict[str, list[Json]] = {}
         self.headers: list[Json] = []
         self.tokens: list[str] = []
         self.loses: Callable[[str, str, int], Any] = no_fault
@@ -205,6 +207,13 @@ class FakeNode:
             if not self.loses(data["sender"], "receipt", n):
                 self.push(data["sender"], json.dumps(receipt))
 
+    def keep(self, user: str, view: Json) -> None:
+        """The user's own lane has one more."""
+        told = self.kept.setdefault(user, [])
+        told.append(view)
+        if not self.loses(user, USER, len(told)):
+            self.push(user, json.dumps({"type": PUSH_OF_USER, "lane": USER, "n": len(told), "data": view}))
+
     def push(self, user: str, frame: str) -> None:
         for socket in self.sockets.get(user, []):
             for _ in range(2 if self.doubles else 1):
@@ -212,7 +221,10 @@ class FakeNode:
 
     async def sync(self, user: str, socket: web.WebSocketResponse, frame: Json) -> None:
         asked, vector = frame["data"]["positions"], {}
+        after, upto, own = (frame["data"].get(name) for name in ("after", "upto", "user"))
         for conversation in self.conversations.values():
+            if (after and conversation.id <= after) or (upto and conversation.id > upto):
+                continue
             was_in = user in conversation.members and conversation.id in asked
             if conversation.holds(user) or was_in:
                 vector[conversation.id] = conversation.vector()
@@ -223,7 +235,12 @@ class FakeNode:
                     for n, (data, seq, kind) in enumerate(told[start:], start + 1):
                         if not seq or conversation.reads(user, seq):
                             await _say(socket, {"type": kind, "lane": lane, "n": n, "data": data})
-        await _say(socket, {"id": frame["id"], "type": "synced", "data": {"complete": True, "positions": vector}})
+        kept = self.kept.get(user, [])
+        for n, view in enumerate(kept if own is not None and frame["data"].get("tell", True) else [], 1):
+            if n > own:
+                await _say(socket, {"type": PUSH_OF_USER, "lane": USER, "n": n, "data": view})
+        synced = {"complete": True, "positions": vector} | ({} if own is None else {"user": len(kept)})
+        await _say(socket, {"id": frame["id"], "type": "synced", "data": synced})
 
     def transcript(self) -> list[Json]:
         """What a right transcript of this node says."""

@@ -4,23 +4,21 @@
  */
 
 import { Access } from "./access.js";
-import { LONGEST_MS, pauseAfter } from "./backoff.js";
-import { CLOSED_BY_US, CommandError, Refused, comesBack } from "./errors.js";
+import { Delivering } from "./delivering.js";
+import { CLOSED_BY_US, CommandError, Refused } from "./errors.js";
 import { Healing } from "./healing.js";
 import { uuid } from "./ids.js";
 import { Inbox } from "./inbox.js";
 import { Kept } from "./kept.js";
 import { Lanes, PUSH_OF_LANE } from "./lanes.js";
-import { Line } from "./line.js";
+import { Lines } from "./lines.js";
 import { Sending } from "./sending.js";
+import { Session } from "./session.js";
 
 export { CommandError, Refused };
 
-const PATIENCE_MS = 60_000;
-const STEADY_MS = 5_000;
-const EXPIRED = 4401;
 /** Pushes without a place in a lane. */
-const TOLD = new Set(["receipt", "error"]);
+const TOLD = new Set(["receipt", "presence", "typing", "error"]);
 
 /**
  * What happens, as `events()` tells it.
@@ -30,7 +28,8 @@ const TOLD = new Set(["receipt", "error"]);
  * - `pending`, `sent`, `failed`: of a message of this client, with `clientMsgId`, `conversationId`, `data` (what was
  *   asked); `sent` with `answer` (what the node said), `failed` with `error` (a `CommandError`).
  * - `online`, `offline`: the line.
- * - `reset`: what was missed cannot all be told, read anew what you show; `error` or `data` say why.
+ * - `reset`: what was missed cannot all be told, read anew what you show; `error` or `data` say why. Where `data.reset`
+ *   names conversations, it is these alone, and they are told again from their beginning.
  *
  * @typedef {object} Event
  * @property {string} type
@@ -58,6 +57,7 @@ const TOLD = new Set(["receipt", "error"]);
  *   resolves
  * @property {number} [patience] for how long a command is repeated that a node cannot carry out, in milliseconds
  * @property {boolean} [hears] false: this page takes no events
+ * @property {string} [device] a name of this device: others' messages are said to be delivered there as they come
  */
 
 /** One user's line to the nodes. */
@@ -68,12 +68,11 @@ export class Client {
   #healing;
   #sending;
   #hears;
+  #session;
+  #delivering;
+  #lines;
   #inbox = new Inbox();
-  /** @type {Line | null} */
-  #line = null;
   #frameLimit = 0;
-  #comeBackAfter = 0;
-  #cutShort = () => {};
   /** @type {Refused | null} */
   #refused = null;
   /** @type {Promise<any> | null} */
@@ -84,21 +83,28 @@ export class Client {
   #unwelcome = (/** @type {Refused} */ _no) => {};
 
   /** @param {Options} options */
-  constructor({ tokens, storage = null, user = "", positions = null, patience = PATIENCE_MS, hears = true }) {
+  constructor({ tokens, storage = null, user = "", positions = null, patience = 60_000, hears = true, device = "" }) {
     this.#access = new Access(tokens);
     this.#user = user;
     this.#hears = hears;
     this.#lanes = new Lanes(positions ?? {});
     const write = (/** @type {string} */ frame) => this.#write(frame);
-    const handOut = (/** @type {Event[]} */ events) => events.forEach((event) => this.#tell(event));
+    const tell = (/** @type {Event} */ event) => this.#tell(event);
+    const handOut = (/** @type {Event[]} */ events) => events.forEach(tell);
     this.#healing = new Healing(this.#lanes, write, handOut, positions === null, () => this.#begun());
-    const kept = new Kept(storage, `caas.queue.${user}`);
-    this.#sending = new Sending(kept, patience, write, (event) => this.#tell(event));
+    this.#sending = new Sending(new Kept(storage, `caas.queue.${user}`), patience, write, tell);
+    this.#session = new Session(write, tell);
+    this.#delivering = device ? new Delivering((type, data) => this.ask(type, data), device) : null;
+    this.#lines = new Lines(this.#access, {
+      room: () => this.#inbox.room(),
+      heard: (frame) => this.#heard(frame),
+      broke: () => this.#broke(),
+    });
   }
 
   /** Whether the line is open. */
   get connected() {
-    return this.#line?.open ?? false;
+    return this.#lines.open;
   }
 
   /** Who this is, as the node said first; empty until then. */
@@ -112,7 +118,8 @@ export class Client {
   }
 
   /**
-   * Where the application stands by the events that it took: conversation → lane → n. Keep it for a later client.
+   * Where the application stands by the events that it took: conversation → lane → n, and `user` for the user's own
+   * lane. Keep it for a later client.
    *
    * @returns {import("./lanes.js").Vector}
    */
@@ -135,8 +142,7 @@ export class Client {
       this.#unwelcome = reject;
     });
     this.#started.catch(() => {}); // whoever does not wait for it is told by events()
-    globalThis.addEventListener?.("online", this.#hurry);
-    this.#keep().catch((error) => this.#end(error instanceof Refused ? error : new Refused(0, String(error))));
+    this.#lines.keep().catch((error) => this.#end(error instanceof Refused ? error : new Refused(0, String(error))));
     return this.#started;
   }
 
@@ -152,7 +158,7 @@ export class Client {
    * @param {string} conversationId
    * @param {string | null} text
    * @param {{replyTo?: string, clientMsgId?: string} & Record<string, any>} [more] further fields of `message:send`,
-   *   such as `attachments`, `mentions` and `metadata`; `clientMsgId` is chosen where you give none
+   *   such as `attachments`, `mentions` and `wait_for`; `clientMsgId` is chosen where you give none
    * @returns {Promise<{message_id: string, level: string}>} rejects with `CommandError`, or `Refused` when the line is
    *   gone for good
    */
@@ -172,7 +178,9 @@ export class Client {
    */
   ask(type, data, { keep = false } = {}) {
     if (this.#refused) return Promise.reject(this.#refused);
-    return this.#sending.ask(type, JSON.parse(JSON.stringify(data)), keep).answer;
+    const asked = this.#sending.ask(type, JSON.parse(JSON.stringify(data)), keep);
+    this.#session.remember(type, asked.data, asked.answer);
+    return asked.answer;
   }
 
   /**
@@ -184,60 +192,13 @@ export class Client {
     return /** @type {AsyncGenerator<Event, void, void>} */ (this.#inbox.take());
   }
 
-  /** One line after another, until one is refused. */
-  async #keep() {
-    for (let failures = 0; !this.#refused; failures += 1) {
-      await this.#inbox.room();
-      const began = Date.now();
-      const code = await this.#talk();
-      if (this.#refused) return;
-      if (!comesBack(code)) throw new Refused(code ?? 0);
-      if (code === EXPIRED) this.#access.expired();
-      if (Date.now() - began > STEADY_MS) failures = 0;
-      await this.#rest(this.#comeBackAfter + pauseAfter(failures, LONGEST_MS));
-    }
-  }
-
-  /** One line until it ends; its close code, null where it broke or none came about. */
-  async #talk() {
-    this.#comeBackAfter = 0;
-    try {
-      const { url, token } = await this.#access.next();
-      if (this.#refused) return null;
-      this.#line = new Line(url, token, (frame) => this.#heard(frame));
-    } catch (error) {
-      if (error instanceof Refused) throw error;
-      console.info("caas: no line", error);
-      return null;
-    }
-    const code = await this.#line.ended;
-    if (this.#frameLimit > 0) this.#tell({ type: "offline" });
-    this.#frameLimit = 0;
-    this.#line = null;
-    this.#sending.lost();
-    this.#healing.broke();
-    return code;
-  }
-
-  /** Wait, but not when the browser says that the network is back. @param {number} ms */
-  #rest(ms) {
-    return new Promise((resolve) => {
-      this.#cutShort = () => resolve(undefined);
-      setTimeout(this.#cutShort, ms);
-    });
-  }
-
-  #hurry = () => {
-    this.#cutShort();
-    this.#line?.probe();
-  };
-
   /** @param {any} frame */
   #heard(frame) {
     const { type, data, lane, n, error, correlation_id: correlationId } = frame;
-    if (type === "hello") this.#opened(data);
-    else if (frame.id !== undefined && frame.id !== null) this.#answered(frame);
-    else if (type === "going-away") this.#goesAway(data);
+    if (type === "hello") return this.#opened(data);
+    if (frame.id !== undefined && frame.id !== null) return this.#answered(frame);
+    if (correlationId) this.#sending.told(correlationId);
+    if (type === "going-away") this.#goesAway(data);
     else if (TOLD.has(type)) this.#tell({ type, data, error, correlationId });
     else if (PUSH_OF_LANE[lane] === type) this.#healing.take({ type, data, lane, n, correlationId, healed: false });
   }
@@ -252,7 +213,16 @@ export class Client {
     this.#frameLimit = hello.limits.frame;
     this.#hello = hello;
     this.#tell({ type: "online", data: hello });
+    this.#session.cameBack();
     this.#healing.cameBack();
+  }
+
+  #broke() {
+    if (this.#frameLimit > 0) this.#tell({ type: "offline" });
+    this.#frameLimit = 0;
+    this.#sending.lost();
+    this.#session.broke();
+    this.#healing.broke();
   }
 
   /** It is known where the lanes begin: what is said from now on will be told. */
@@ -262,35 +232,34 @@ export class Client {
   }
 
   #answered(frame) {
-    if (!this.#healing.answered(frame)) this.#sending.answered(frame);
+    if (!this.#healing.answered(frame) && !this.#session.answered(frame)) this.#sending.answered(frame);
   }
 
   /** What is on the line is still answered; nothing more goes out on it. */
   #goesAway({ reconnect_after_ms: after = 0 }) {
     this.#sending.pause();
-    this.#comeBackAfter = after;
+    this.#lines.comeBackAfter = after;
   }
 
   /** False where no node would take a frame of this size. @param {string} frame */
   #write(frame) {
     if (frame.length > this.#frameLimit || new TextEncoder().encode(frame).length > this.#frameLimit) return false;
-    this.#line?.send(frame);
+    this.#lines.send(frame);
     return true;
   }
 
   /** @param {Event} event */
   #tell(event) {
     if (this.#hears) this.#inbox.put(event);
-    if (this.#inbox.full) this.#line?.drop();
+    this.#delivering?.told(event, this.userId);
+    if (this.#inbox.full) this.#lines.drop();
   }
 
   /** @param {Refused} no */
   #end(no) {
     if (this.#refused) return;
     this.#refused = no;
-    globalThis.removeEventListener?.("online", this.#hurry);
-    this.#line?.drop();
-    this.#cutShort();
+    this.#lines.stop();
     this.#sending.end(no);
     this.#inbox.close(no.code === CLOSED_BY_US ? null : no);
     this.#unwelcome(no);

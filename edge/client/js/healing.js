@@ -5,6 +5,8 @@
  */
 
 import { pauseAfter } from "./backoff.js";
+import { USER } from "./lanes.js";
+import { MOST, Part } from "./parts.js";
 
 const GRACE_MS = 200;
 const LONGEST_MS = 5_000;
@@ -12,7 +14,7 @@ const LONGEST_MS = 5_000;
 /** @typedef {import("./lanes.js").Push} Push */
 /** @typedef {{type: "reset", data?: any, error?: import("./errors.js").Problem}} Reset */
 
-/** Asks syncs, and hands out what they release; belongs to one client. */
+/** Asks syncs, part after part, and hands out what they release; belongs to one client. */
 export class Healing {
   #lanes;
   #send;
@@ -21,6 +23,9 @@ export class Healing {
   #beginning;
   /** @type {string | null} the id of the sync under way */
   #asked = null;
+  #part = new Part();
+  /** @type {Part | null} what is still to be asked of this round */
+  #left = null;
   #syncs = 0;
   #catchingUp = false;
   #failures = 0;
@@ -45,7 +50,7 @@ export class Healing {
   cameBack() {
     this.#catchingUp = !this.#beginning;
     if (!this.#beginning) this.#begun();
-    this.#ask();
+    this.#ask(new Part());
   }
 
   /** The line is gone, and an answer with it. */
@@ -75,29 +80,48 @@ export class Healing {
     return true;
   }
 
-  #synced({ complete, positions }) {
-    const before = JSON.stringify(this.#lanes.vector());
-    this.#handOut(this.#lanes.synced(positions, complete));
-    this.#begin();
-    if (!complete) {
-      if (JSON.stringify(this.#lanes.vector()) !== before) return this.#ask();
-      return this.#reset({ type: "reset", data: { complete, positions } });
+  #synced({ complete, positions, user, reset = [] }) {
+    const before = this.#lanes.vector();
+    const wrong = reset.filter((/** @type {string} */ id) => id in before);
+    const vector = { ...positions, ...(this.#part.user && Number.isInteger(user) && { [USER]: { [USER]: user } }) };
+    for (const id of wrong) delete vector[id];
+    this.#handOut(this.#lanes.synced(vector, complete && wrong.length === 0, (id) => this.#part.covers(id)));
+    if (wrong.length > 0) return this.#forgotten(wrong);
+    if (complete) return this.#left === null ? this.#done() : this.#ask(this.#left);
+    if (JSON.stringify(this.#lanes.vector()) === JSON.stringify(before)) {
+      return this.#startOver({ type: "reset", data: { complete, positions } });
     }
+    const last = this.#beginning && Object.keys(positions).sort().at(-1);
+    if (last) this.#askFrom(last, false);
+    else this.#askFrom(this.#part.after, this.#part.user);
+  }
+
+  /** The round is over; what is held still, or came meanwhile, is asked for in another. */
+  #done() {
     this.#catchingUp = false;
+    this.#begin();
     this.#failures = this.#lanes.holes ? this.#failures + 1 : 0;
     if (this.#lanes.holes) this.#later();
+  }
+
+  /** These positions say more than there is, as after a restore: they are asked anew. @param {string[]} ids */
+  #forgotten(ids) {
+    this.#lanes.reset(ids);
+    this.#catchingUp = true;
+    this.#handOut([{ type: "reset", data: { reset: ids } }]);
+    this.#askFrom(this.#part.after, this.#part.user);
   }
 
   /** @param {import("./errors.js").Problem} error */
   #failed(error) {
     this.#lanes.unanswered();
-    if (!error.retry) return this.#reset({ type: "reset", error });
+    if (!error.retry) return this.#startOver({ type: "reset", error });
     this.#failures += 1;
     this.#later(error.retry_after_ms ?? 0);
   }
 
   /** Told plainly to start over: the application reads again what it shows. @param {Reset} reset */
-  #reset(reset) {
+  #startOver(reset) {
     this.#catchingUp = false;
     this.#handOut([reset, ...this.#lanes.forget()]);
     this.#begin();
@@ -114,23 +138,54 @@ export class Healing {
     const pause = Math.max(atLeast, GRACE_MS, this.#failures && pauseAfter(this.#failures + 1, LONGEST_MS));
     this.#timer = setTimeout(() => {
       this.#timer = 0;
-      if (this.#lanes.holes || this.#catchingUp || this.#beginning) this.#ask();
+      if (this.#lanes.holes || this.#catchingUp || this.#beginning) this.#ask(new Part());
     }, pause);
   }
 
-  #ask() {
+  /**
+   * The same part, or what of it is beyond this id, from where it stands now; and then what is left.
+   *
+   * @param {string | null} after
+   * @param {boolean} user
+   */
+  #askFrom(after, user) {
+    this.#ask(new Part(after, (this.#left ?? this.#part).upto, user));
+  }
+
+  /** Ask the next part of what is left; where only holes are to be healed, the next that has one. @param {Part} left */
+  #ask(left) {
     this.#cancel();
-    this.#asked = `sync-${(this.#syncs += 1)}`;
+    const vector = this.#lanes.vector();
+    for (let rest = /** @type {Part | null} */ (left), most = MOST; rest !== null; ) {
+      const ids = Object.keys(vector).filter((id) => id !== USER && /** @type {Part} */ (rest).covers(id)).sort();
+      const [part, after] = rest.cut(ids, most);
+      if (!this.#catchingUp && !this.#beginning && !this.#lanes.holds((id) => part.covers(id))) rest = after;
+      else if (this.#askPart(part, vector)) return void (this.#left = after);
+      else if (most === 1) return this.#startOver(tooLarge(ids.length));
+      else most = Math.ceil(Math.min(most, ids.length) / 2) || 1;
+    }
+    this.#done();
+  }
+
+  /** False where no node would take its frame. @param {Part} part @param {import("./lanes.js").Vector} vector */
+  #askPart(part, vector) {
+    const id = `sync-${this.#syncs + 1}`;
+    const data = { ...part.asks(vector), ...(this.#beginning && { tell: false }) };
+    if (!this.#send(JSON.stringify({ id, type: "sync", data }))) return false;
+    this.#syncs += 1;
+    this.#asked = id;
+    this.#part = part;
     this.#lanes.asked(this.#catchingUp);
-    const data = { positions: this.#lanes.vector(), ...(this.#beginning && { tell: false }) };
-    const frame = JSON.stringify({ id: this.#asked, type: "sync", data });
-    if (this.#send(frame)) return;
-    this.#asked = null;
-    this.#reset({ type: "reset", error: { code: "too_large", detail: `${frame.length} bytes of positions` } });
+    return true;
   }
 
   #cancel() {
     clearTimeout(this.#timer);
     this.#timer = 0;
   }
+}
+
+/** @param {number} count @returns {Reset} */
+function tooLarge(count) {
+  return { type: "reset", error: { code: "too_large", detail: `positions of ${count} conversations` } };
 }

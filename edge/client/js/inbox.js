@@ -2,6 +2,8 @@
  * Events wait here, in order, for a page that takes them in its own time.
  */
 
+import { placeOf } from "./lanes.js";
+
 /** So many events wait before the line is closed. */
 export const EVENTS_HELD = 10_000;
 
@@ -37,8 +39,8 @@ export class Inbox {
    * @returns {import("./lanes.js").Vector}
    */
   before(vector) {
-    for (const { lane, n, data } of [...this.#events].reverse()) {
-      if (lane) (vector[data.conversation_id] ??= {})[lane] = n - 1;
+    for (const event of [...this.#events].reverse()) {
+      if (event.lane) (vector[placeOf(event)] ??= {})[event.lane] = event.n - 1;
     }
     return vector;
   }

@@ -2,8 +2,11 @@
  * Where a client stands in every lane: what comes is handed out in the order of n, each once.
  *
  * At a hole in a lane all that comes later in its conversation is held, until the hole is filled or a sync has said
- * that nothing of ours is in it.
+ * that nothing of ours is in it. The user's own lane stands beside the conversations, under a name that none has.
  */
+
+/** The user's own lane, and where it stands in a vector. */
+export const USER = "user";
 
 /** The lanes of this version and the push of each; others are ignored. */
 export const PUSH_OF_LANE = Object.freeze({
@@ -12,6 +15,7 @@ export const PUSH_OF_LANE = Object.freeze({
   deleted: "message:deleted",
   reaction: "reaction:changed",
   conversation: "conversation:updated",
+  [USER]: "inbox:changed",
 });
 
 const JOINS = new Set(["created", "participants-added"]);
@@ -34,7 +38,17 @@ const JOINS = new Set(["created", "participants-added"]);
  * @typedef {{at: number, goal: number, held: {push: Push, came: number}[]}} Lane
  */
 
-/** @typedef {Record<string, Record<string, number>>} Vector conversation → lane → n */
+/** @typedef {Record<string, Record<string, number>>} Vector conversation → lane → n; and `user` → `user` → n */
+
+/**
+ * Under which name of a vector a push with a lane stands.
+ *
+ * @param {{lane?: string, data?: any}} push
+ * @returns {string}
+ */
+export function placeOf({ lane, data }) {
+  return lane === USER ? USER : data.conversation_id;
+}
 
 /** The lanes of one user. */
 export class Lanes {
@@ -63,6 +77,16 @@ export class Lanes {
   }
 
   /**
+   * Whether something is held of what is covered.
+   *
+   * @param {(id: string) => boolean} covered
+   * @returns {boolean}
+   */
+  holds(covered) {
+    return [...this.#conversations].some(([id, { lanes }]) => covered(id) && [...lanes.values()].some(isTorn));
+  }
+
+  /**
    * What a sync asks with: what is held lies beyond it. A lane at 0 is left out, which says the same.
    *
    * @returns {Vector}
@@ -73,7 +97,8 @@ export class Lanes {
     for (const [id, { lanes }] of this.#conversations) {
       const known = [...lanes].filter(([, { at }]) => !Number.isNaN(at));
       const stands = known.map(([name, { at, held }]) => [name, Math.min(at, (held[0]?.push.n ?? Infinity) - 1)]);
-      if (known.length > 0) found[id] = Object.fromEntries(stands.filter(([, at]) => at));
+      const beyond = stands.filter(([, at]) => at);
+      if (beyond.length > 0 || (known.length > 0 && id !== USER)) found[id] = Object.fromEntries(beyond);
     }
     return found;
   }
@@ -85,7 +110,7 @@ export class Lanes {
    * @returns {Push[]}
    */
   take(push) {
-    const conversation = this.#conversation(push.data.conversation_id);
+    const conversation = this.#conversation(placeOf(push));
     if (push.lane === "conversation") this.#begin(conversation, push);
     const lane = this.#lane(conversation, push.lane);
     if (push.n === 1 && Number.isNaN(lane.at)) lane.at = 0;
@@ -119,14 +144,15 @@ export class Lanes {
   }
 
   /**
-   * What can be handed out after a sync that told all up to `vector`. A conversation that a complete one no longer
-   * speaks of (its user has left) has nothing more to wait for.
+   * What can be handed out after a sync of what is covered that told all up to `vector`. A conversation that a complete
+   * one no longer speaks of (its user has left) has nothing more to wait for.
    *
    * @param {Vector} vector
    * @param {boolean} complete
+   * @param {(id: string) => boolean} [covered]
    * @returns {Push[]}
    */
-  synced(vector, complete) {
+  synced(vector, complete, covered = () => true) {
     this.#syncing = false;
     for (const [id, lanes] of Object.entries(vector)) {
       const conversation = this.#conversation(id);
@@ -135,7 +161,7 @@ export class Lanes {
     }
     const released = [];
     for (const [id, conversation] of this.#conversations) {
-      if (complete && !(id in vector)) pass(conversation.lanes.values());
+      if (complete && !(id in vector) && covered(id)) pass(conversation.lanes.values());
       released.push(...this.#release(conversation));
     }
     return released;
@@ -150,6 +176,18 @@ export class Lanes {
     this.#syncing = false;
     pass(this.#all());
     return [...this.#conversations.values()].flatMap((conversation) => this.#release(conversation));
+  }
+
+  /**
+   * These positions say more than there is: nothing is known of these any more.
+   *
+   * @param {string[]} ids
+   */
+  reset(ids) {
+    for (const id of ids) {
+      for (const lane of this.#conversation(id).lanes.values()) this.#held -= lane.held.length;
+      this.#conversations.delete(id);
+    }
   }
 
   /** The user's own joining says where the lanes begin; what is known already stays. */
@@ -207,6 +245,11 @@ export class Lanes {
 /** @param {Lane} lane @param {number} n */
 function advance(lane, n) {
   lane.at = Number.isNaN(lane.at) ? n : Math.max(lane.at, n);
+}
+
+/** @param {Lane} lane */
+function isTorn(lane) {
+  return lane.held.length > 0;
 }
 
 /** Whatever is held has nothing to wait for. @param {Iterable<Lane>} lanes */

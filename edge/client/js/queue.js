@@ -1,7 +1,9 @@
 /**
  * Commands go out in the order asked, so many at a time, and of one conversation one after the other: then its order
- * holds whichever of them must be repeated.
+ * holds whichever of them must be repeated. Queries and signals hold back no message.
  */
+
+import { orderOf } from "./order.js";
 
 const IN_FLIGHT = 64;
 
@@ -26,6 +28,8 @@ export class Command {
     this.correlationId = correlationId;
     this.kept = kept;
     this.retry = retry;
+    /** What is kept in order with others of the same; null: nothing. */
+    this.order = orderOf(type, data);
     this.id = 0;
     /** @type {(answer: any) => void} */
     this.resolve = () => {};
@@ -36,9 +40,14 @@ export class Command {
     this.answer.catch(() => {}); // who sends and does not wait is told by an event
   }
 
-  /** What is kept in order: the conversation, or nothing else than itself. */
+  /** What is kept in order. */
   get key() {
-    return this.data.conversation_id ?? this;
+    return this.order ?? this;
+  }
+
+  /** Whether its answer comes later than its acceptance. */
+  get waitsForMore() {
+    return (this.data.wait_for ?? "accepted") !== "accepted";
   }
 
   /** The frame; text that is not well-formed is sent as browsers do. */
@@ -99,6 +108,18 @@ export class Queue {
    */
   get(id) {
     return this.#flying.get(id);
+  }
+
+  /**
+   * A push has come of the command with this id, so it was accepted: where its answer still waits for more, its
+   * conversation goes on.
+   *
+   * @param {string} correlationId
+   */
+  told(correlationId) {
+    for (const command of this.#flying.values()) {
+      if (command.correlationId === correlationId && command.waitsForMore) command.order = null;
+    }
   }
 
   /**

@@ -97,10 +97,17 @@ export class Sending {
     if (command === undefined) return;
     if (error?.retry && Date.now() - (command.failingSince ||= Date.now()) < this.#patience) {
       this.#queue.again(command);
-      setTimeout(() => this.#again(command), error.retry_after_ms ?? pauseAfter(command.failures, LONGEST_RETRY_MS));
+      const pause = Math.max(error.retry_after_ms ?? 0, pauseAfter(command.failures, LONGEST_RETRY_MS));
+      setTimeout(() => this.#again(command), pause);
     } else {
       this.#settle(command, error, data, correlationId);
     }
+    this.#pump();
+  }
+
+  /** A push has come of the command with this id. @param {string} correlationId */
+  told(correlationId) {
+    this.#queue.told(correlationId);
     this.#pump();
   }
 

@@ -13,7 +13,7 @@ from schemas import answers, commands, views
 from schemas.answers import ANSWER_OF
 from schemas.asyncapi_socket import PUSHES
 from schemas.commands import COMMANDS, Attached
-from schemas.frames import LANES, PUSH_OF_LANE
+from schemas.frames import PUSH_OF_LANE, PUSH_OF_USER, USER
 from schemas.request import decode_command, decode_frame
 from tests.edge.fake_node import FakeNode, fake_node
 from tests.eventually import eventually
@@ -26,11 +26,20 @@ THIS = {**HERE, "message_id": SAID}
 
 CALLS: dict[str, Callable[[Client], Outgoing[Any]]] = {
     "message:send": lambda client: client.send(
-        ROOM, "hi", reply_to=SAID, attachments=[Attached(media_id=OTHER)], mentions=["bo"], metadata={"a": 1}
+        ROOM,
+        "hi",
+        reply_to=SAID,
+        attachments=[Attached(media_id=OTHER)],
+        mentions=["bo"],
+        metadata={"a": 1},
+        wait_for="read",
     ),
     "message:forward": lambda client: client.forward(OTHER, from_conversation_id=ROOM, message_id=SAID),
     "message:edit": lambda client: client.edit(**THIS, text="ho"),
     "message:delete": lambda client: client.delete(**THIS),
+    "message:hide": lambda client: client.hide(**THIS),
+    "message:read": lambda client: client.read(**HERE, seq=3, private=True),
+    "message:delivered": lambda client: client.delivered(**HERE, seq=3, device="phone"),
     "message:pin": lambda client: client.pin(**THIS),
     "message:unpin": lambda client: client.unpin(**THIS),
     "message:get": lambda client: client.get_message(**THIS),
@@ -44,8 +53,17 @@ CALLS: dict[str, Callable[[Client], Outgoing[Any]]] = {
     "conversation:remove-participants": lambda client: client.remove_participants(**HERE, participants=["cy"]),
     "conversation:set-role": lambda client: client.set_role(**HERE, participants=["cy"], role="admin"),
     "conversation:leave": lambda client: client.leave(**HERE),
+    "conversation:mute": lambda client: client.mute(**HERE, until=MESSAGE.at),
+    "conversation:unmute": lambda client: client.unmute(**HERE),
+    "conversation:archive": lambda client: client.archive(**HERE),
+    "conversation:unarchive": lambda client: client.unarchive(**HERE),
+    "typing:start": lambda client: client.start_typing(**HERE),
+    "typing:stop": lambda client: client.stop_typing(**HERE),
+    "presence:set": lambda client: client.set_presence(status="busy"),
+    "presence:get": lambda client: client.presence(users=["bo"]),
+    "presence:subscribe": lambda client: client.subscribe_presence(users=["bo"]),
     "conversation:get": lambda client: client.get_conversation(**HERE),
-    "conversation:list": lambda client: client.conversations(),
+    "conversation:list": lambda client: client.conversations(archived=False),
     "sync": lambda client: client.sync(positions={}),
     "search:messages": lambda client: client.search(text="hi"),
 }
@@ -64,6 +82,7 @@ MESSAGE = views.MessageView(
 CONVERSATION = views.ConversationView(
     **HERE, kind="group", external_id=None, title=None, created_by="bo", created_at=MESSAGE.at, n=1, seq=1
 )
+BUSY = views.PresenceView(user_id="bo", status="busy", last_seen=None)
 ANSWERS: dict[Any, Any] = {
     answers.MessageAccepted: answers.MessageAccepted(message_id=SAID, level="accepted"),
     answers.MessageFound: answers.MessageFound(message=MESSAGE, versions=[], more=False),
@@ -71,6 +90,8 @@ ANSWERS: dict[Any, Any] = {
     answers.ThreadFound: answers.ThreadFound(root=MESSAGE, messages=[], more_after=False),
     answers.ConversationAccepted: answers.ConversationAccepted(conversation_id=ROOM, level="accepted"),
     views.ConversationView: CONVERSATION,
+    views.PresenceView: BUSY,
+    answers.Presences: answers.Presences(presences=[BUSY]),
     answers.Conversations: answers.Conversations(conversations=[CONVERSATION], after=None),
     answers.Found: answers.Found(messages=[MESSAGE]),
     answers.Synced: answers.Synced(complete=True, positions={}),
@@ -82,7 +103,10 @@ PUSHED = {
     "message:deleted": MESSAGE,
     "reaction:changed": views.ReactionsView(**THIS, seq=1, reactions=[]),
     "conversation:updated": CHANGE,
-    "receipt": views.ReceiptView(**THIS, seq=1, stage="persisted", lane="sent", applied=True),
+    "inbox:changed": views.InboxView(**HERE, read=3, muted=True, muted_until=None, archived=False, hidden=SAID),
+    "receipt": views.ReceiptView(**THIS, seq=1, stage="read", lane="sent", applied=True, by="bo"),
+    "presence": BUSY,
+    "typing": views.TypingView(**HERE, user_id="bo", typing=True, ttl_ms=6_000),
 }
 
 
@@ -129,13 +153,14 @@ def pushed(kind: str, view: Any, lane: str | None, n: int | None = 1) -> str:
 
 @pytest.mark.parametrize("kind", sorted(PUSHES.keys() - {"hello"}))
 async def test_every_push_is_a_typed_event(node: FakeNode, kind: str) -> None:
-    lane = next((lane for lane in LANES if PUSH_OF_LANE[lane] == kind), None)
+    lanes = {**PUSH_OF_LANE, USER: PUSH_OF_USER}
+    lane = next((lane for lane in lanes if lanes[lane] == kind), None)
     async with Client(node.urls, "ada") as ada:
         node.push("ada", pushed(kind, PUSHED[kind], lane))
         (event,) = await events_of(ada, 1)
     assert not isinstance(event, Unknown)
-    assert event.conversation_id == ROOM
-    assert event.correlation_id == OTHER
+    assert getattr(event, "conversation_id", ROOM) == ROOM
+    assert getattr(event, "correlation_id", OTHER) == OTHER
     assert PUSHED[kind] in [getattr(event, name) for name in event.__struct_fields__]
     if lane is not None:
         assert (event.lane, event.n, event.healed) == (lane, 1, False)
@@ -221,43 +246,6 @@ async def test_whoever_gives_up_takes_back_what_is_not_on_the_line(node: FakeNod
     async with ada:
         await ada.create(external_id="room")
     assert [frame["data"]["external_id"] for _, frame in node.frames] == ["room"]
-
-
-async def test_a_client_begins_where_its_conversations_stand_unless_it_says_otherwise(node: FakeNode) -> None:
-    async with Client(node.urls, "ada", hears=False) as ada:
-        room = (await ada.create(external_id="room")).conversation_id
-        await ada.send(room, "before")
-        async with Client(node.urls, "ada") as later, Client(node.urls, "ada", positions={}) as all_of_it:
-            await ada.send(room, "after")
-            assert [event.message.text for event in await events_of(later, 2) if hasattr(event, "message")] == ["after"]
-            told = await events_of(all_of_it, 4)
-        texts = [event.message.text for event in told if hasattr(event, "message")]
-        assert texts == ["before", "after"]
-
-
-async def test_saved_positions_go_on_after_the_last_event_that_was_taken(node: FakeNode) -> None:
-    async with Client(node.urls, "ada", hears=False) as ada:
-        room = (await ada.create(external_id="room")).conversation_id
-        async with Client(node.urls, "ada") as first:
-            for number in range(1, 5):
-                await ada.send(room, str(number))
-            await eventually(lambda: node.conversations[room].told["sent"][3:])
-            taken = []
-            async for event in first.events():
-                if hasattr(event, "message"):
-                    taken.append(event.message.text)
-                    stood = first.positions()
-                if len(taken) == 2:
-                    break
-        assert stood[room]["sent"] == 2
-        async with Client(node.urls, "ada", positions=json.loads(json.dumps(stood))) as second:
-            more = []
-            async for event in second.events():
-                if hasattr(event, "message"):
-                    more.append((event.message.text, event.healed))
-                if len(more) == 2:
-                    break
-    assert (taken, more) == (["1", "2"], [("3", True), ("4", True)])
 
 
 async def test_a_token_that_cannot_be_renewed_ends_with_it(node: FakeNode) -> None:

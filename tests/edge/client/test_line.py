@@ -260,10 +260,10 @@ async def test_it_asks_again_where_to_begin_until_a_node_can_say_so(node: FakeNo
     failing = iter(["unavailable", "not_ready"])
     node.fails = lambda user, frame: next(failing, None) if frame["type"] == "sync" else None
     async with Line(node.urls, "ada") as ada:
-        assert [frame["data"] for _, frame in node.syncs] == [{"positions": {}, "tell": False}] * 3
+        assert [frame["data"] for _, frame in node.syncs] == [{"positions": {}, "user": 0, "tell": False}] * 3
         await node.cut("ada")
         await eventually(lambda: len(node.syncs) == 4)
-        assert node.syncs[3][1]["data"] == {"positions": {}}
+        assert node.syncs[3][1]["data"] == {"positions": {}, "user": 0}
         assert ada.connections == 2
 
 

@@ -1,0 +1,33 @@
+"""What a frame of a node is: the answer to something asked, or something that happened."""
+
+from collections.abc import Iterable
+
+from edge.client.asking import Asking
+from edge.client.healing import Healing
+from edge.client.session import Session
+from edge.client.wire import Event, Frame
+
+
+class Hearing:
+    """Brings a client's frames to whom they concern."""
+
+    def __init__(self, asking: Asking, healing: Healing, session: Session) -> None:
+        self._asking = asking
+        self._healing = healing
+        self._session = session
+
+    def heard(self, frame: Frame) -> Iterable[Event]:
+        """What the application may be shown now that this frame has come."""
+        if frame.id is not None:
+            return self._answered(frame)
+        if frame.correlation_id is not None:
+            self._asking.told(frame.correlation_id)
+        event = Event(frame.type, frame.data, frame.lane, frame.n, frame.correlation_id, error=frame.error)
+        return (event,) if frame.lane is None else self._healing.take(event)
+
+    def _answered(self, frame: Frame) -> Iterable[Event]:
+        for asker in (self._healing, self._session):
+            if (events := asker.answered(frame)) is not None:
+                return events
+        self._asking.answered(frame)
+        return ()

@@ -1,0 +1,90 @@
+/**
+ * What holds for one session alone, a presence and whose one listens to, is asked again on each line that follows.
+ *
+ * It goes out before any other command, so one that was on its way already has the last word.
+ */
+
+import { pauseAfter } from "./backoff.js";
+
+const KINDS = new Set(["presence:set", "presence:subscribe"]);
+const LONGEST_MS = 5_000;
+const PUSH = "presence";
+
+/** What a node accepted last of each kind. */
+export class Session {
+  #write;
+  #tell;
+  /** @type {Map<string, Record<string, any>>} by type */
+  #said = new Map();
+  /** @type {Map<string, string>} by frame id, which type */
+  #asked = new Map();
+  /** @type {Set<any>} */
+  #timers = new Set();
+  #failures = 0;
+  #asks = 0;
+
+  /**
+   * @param {(frame: string) => boolean} write
+   * @param {(event: import("./caas.js").Event) => void} tell
+   */
+  constructor(write, tell) {
+    this.#write = write;
+    this.#tell = tell;
+  }
+
+  /**
+   * This was asked; once it is accepted, it is what holds.
+   *
+   * @param {string} type
+   * @param {Record<string, any>} data
+   * @param {Promise<any>} answer
+   */
+  remember(type, data, answer) {
+    if (KINDS.has(type)) answer.then(() => this.#said.set(type, data), () => {});
+  }
+
+  /** A new line: a session that has said nothing yet. */
+  cameBack() {
+    this.#failures = 0;
+    for (const type of this.#said.keys()) this.#ask(type);
+  }
+
+  /** The line is gone, and answers with it. */
+  broke() {
+    this.#asked.clear();
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#timers.clear();
+  }
+
+  /**
+   * Whether this frame answers what was asked here; how those are whom one listens to is told.
+   *
+   * @param {any} frame
+   * @returns {boolean}
+   */
+  answered({ id, data, error }) {
+    const type = this.#asked.get(id);
+    if (type === undefined) return false;
+    this.#asked.delete(id);
+    if (error?.retry) this.#later(type, error.retry_after_ms ?? 0);
+    else if (error) this.#said.delete(type);
+    else for (const one of data.presences ?? []) this.#tell({ type: PUSH, data: one });
+    return true;
+  }
+
+  /** @param {string} type @param {number} atLeast milliseconds */
+  #later(type, atLeast) {
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      this.#ask(type);
+    }, Math.max(atLeast, pauseAfter((this.#failures += 1), LONGEST_MS)));
+    this.#timers.add(timer);
+  }
+
+  /** @param {string} type */
+  #ask(type) {
+    const id = `session-${(this.#asks += 1)}`;
+    this.#asked.set(id, type);
+    this.#write(JSON.stringify({ id, type, data: this.#said.get(type) }));
+  }
+}

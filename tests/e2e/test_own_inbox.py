@@ -1,0 +1,145 @@
+"""What people keep for themselves, receipts, typing and presence, as programs with the client see them."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from edge.client import Client, Event, InboxChanged, MessageNew, Presence, Receipt, Typing
+from tests.e2e.processes import Process, free_port
+from tests.e2e.up import Up, ready_line, running
+from tests.eventually import eventually
+
+T = TypeVar("T")
+
+
+@pytest.fixture
+def up(tmp_path: Path) -> Iterator[Up]:
+    with running(tmp_path) as up:
+        yield up
+
+
+class Device:
+    """A client and all that it was told."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+        self.events: list[Event] = []
+
+    def told(self, kind: type[T]) -> list[T]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+    async def listen(self) -> None:
+        async for event in self.client.events():
+            self.events.append(event)
+
+
+@asynccontextmanager
+async def device(
+    up: Up, user: str, *, positions: dict[str, dict[str, int]] | None = None, name: str | None = None
+) -> AsyncIterator[Device]:
+    async with Client(up.socket_url, up.token(user), positions=positions, device=name) as client:
+        found = Device(client)
+        listening = asyncio.create_task(found.listen(), name=f"{user} listens")
+        try:
+            yield found
+        finally:
+            listening.cancel()
+            await asyncio.gather(listening, return_exceptions=True)
+
+
+async def test_what_one_keeps_for_oneself_is_told_to_all_of_ones_devices_and_to_one_that_was_away(up: Up) -> None:
+    async with device(up, "ann") as phone, device(up, "ann") as desk, device(up, "bob") as bob:
+        room = (await bob.client.create(external_id="room", participants=["ann"])).conversation_id
+        said = [await bob.client.send(room, str(number)) for number in range(3)]
+        await eventually(lambda: len(phone.told(MessageNew)) == 3)
+        await phone.client.read(conversation_id=room, seq=2)
+        await phone.client.mute(conversation_id=room)
+        await eventually(lambda: len(desk.told(InboxChanged)) == 2)
+        assert [(event.n, event.inbox.read, event.inbox.muted) for event in desk.told(InboxChanged)] == [
+            (1, 2, False),
+            (2, 2, True),
+        ]
+        stood = desk.client.positions()
+        await phone.client.hide(conversation_id=room, message_id=said[0].message_id)
+        await phone.client.archive(conversation_id=room)
+        await eventually(lambda: [event.n for event in phone.told(InboxChanged)] == [1, 2, 3, 4])
+        async with device(up, "ann", positions=stood) as later:
+            await eventually(lambda: len(later.told(InboxChanged)) == 2)
+            hid, archived = later.told(InboxChanged)
+        assert (hid.n, hid.healed, hid.inbox.hidden, hid.conversation_id) == (3, True, said[0].message_id, room)
+        assert (archived.n, archived.inbox.archived, archived.inbox.hidden) == (4, True, None)
+        assert bob.told(InboxChanged) == []
+
+
+async def test_a_sender_is_told_on_whose_device_it_is_and_who_read_it(up: Up) -> None:
+    async with device(up, "ann") as ann, device(up, "bob", name="phone") as bob:
+        room = (await ann.client.create(external_id="room", participants=["bob"])).conversation_id
+        said = await ann.client.send(room, "here?")
+        await eventually(lambda: stages(ann, said.message_id) == [("persisted", None), ("delivered", "bob")], within=20)
+        await bob.client.read(conversation_id=room, seq=1)
+        await eventually(lambda: stages(ann, said.message_id)[2:] == [("read", "bob")], within=20)
+        assert bob.told(Receipt) == []
+
+
+def stages(who: Device, message_id: str) -> list[tuple[str, str | None]]:
+    """What was told of a message; one that came twice, once."""
+    found = (event.receipt for event in who.told(Receipt) if event.receipt.message_id == message_id)
+    return list(dict.fromkeys((receipt.stage, receipt.by) for receipt in found))
+
+
+async def test_a_send_that_waits_to_be_read_holds_back_no_other_and_says_when_it_was(up: Up) -> None:
+    async with device(up, "ann") as ann, device(up, "bob") as bob:
+        room = (await ann.client.create(external_id="room", participants=["bob"])).conversation_id
+        waiting = ann.client.send(room, "one", wait_for="read")
+        await ann.client.send(room, "two")
+        assert not waiting.done
+        await eventually(lambda: [event.message.text for event in bob.told(MessageNew)] == ["one", "two"])
+        await bob.client.read(conversation_id=room, seq=2)
+        assert (await waiting).level == "read"
+
+
+async def test_people_are_told_who_writes(up: Up) -> None:
+    async with device(up, "ann") as ann, device(up, "bob") as bob:
+        room = (await ann.client.create(external_id="room", participants=["bob"])).conversation_id
+        await eventually(lambda: bob.events != [])
+        await ann.client.start_typing(conversation_id=room)
+        await eventually(lambda: len(bob.told(Typing)) == 1)
+        await ann.client.stop_typing(conversation_id=room)
+        await eventually(lambda: len(bob.told(Typing)) == 2)
+        assert [(event.typing.user_id, event.typing.typing) for event in bob.told(Typing)] == [
+            ("ann", True),
+            ("ann", False),
+        ]
+        assert ann.told(Typing) == []
+
+
+async def test_presence_is_there_again_after_the_system_was_killed_and_started(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    arguments = ("up", "--data", str(data), "--port", str(free_port()), "--json")
+    process = Process("up", arguments, tmp_path / "up-1.log", None, {}).start()
+    try:
+        up = Up(process, data, await asyncio.to_thread(ready_line, process))
+        async with device(up, "ann") as ann, device(up, "bob") as bob:
+            await ann.client.create(external_id="room", participants=["bob"])
+            await eventually(lambda: bob.events != [])
+            await bob.client.subscribe_presence(users=["ann"])
+            await ann.client.set_presence(status="busy")
+            await eventually(lambda: statuses(bob)[-1:] == ["busy"])
+            bob.events.clear()
+            await asyncio.to_thread(process.kill)
+            await eventually(lambda: not bob.client.connected and not ann.client.connected, within=20)
+            process = Process("up", arguments, tmp_path / "up-2.log", None, {}).start()
+            await asyncio.to_thread(ready_line, process)
+            await eventually(lambda: statuses(bob)[-1:] == ["busy"], within=30)
+            await ann.client.set_presence(status="away")
+            await eventually(lambda: statuses(bob)[-1:] == ["away"])
+    finally:
+        process.stop()
+
+
+def statuses(who: Device) -> list[str]:
+    return [event.presence.status for event in who.told(Presence)]
