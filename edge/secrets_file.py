@@ -23,11 +23,11 @@ class Secrets(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def made() -> Secrets:
-    """New secrets."""
+    """New secrets, letters and digits alone: one that began with a dash would be an option on a command line."""
     return Secrets(
         app_key=f"app_{secrets.token_hex(8)}",
-        app_secret=secrets.token_urlsafe(32),
-        token_secret=secrets.token_urlsafe(32),
+        app_secret=secrets.token_hex(32),
+        token_secret=secrets.token_hex(32),
     )
 
 

@@ -43,6 +43,6 @@ def _write(file: Path) -> None:
 def _made() -> dict[str, str]:
     return {
         "CAAS_APP_KEY": f"app_{secrets.token_hex(8)}",
-        "CAAS_APP_SECRET": secrets.token_urlsafe(32),
-        "CAAS_TOKEN_SECRET": secrets.token_urlsafe(32),
+        "CAAS_APP_SECRET": secrets.token_hex(32),
+        "CAAS_TOKEN_SECRET": secrets.token_hex(32),
     }

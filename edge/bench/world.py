@@ -21,7 +21,7 @@ class World:
     """A tenant of its own, so that nothing here meets anything of anybody else's."""
 
     tenant: str = field(default_factory=lambda: f"bench-{secrets.token_hex(4)}")
-    token_secret: str = field(default_factory=lambda: secrets.token_urlsafe(32))
+    token_secret: str = field(default_factory=lambda: secrets.token_hex(32))
     now: str = field(default_factory=lambda: SystemClock().now())
 
     def token(self, user_id: str) -> str:
@@ -38,6 +38,11 @@ class World:
         conversation_id = self.conversation_id(name)
         tokens = [self.token(user) for user in users[:connected]]
         return Room(conversation_id, tokens, senders), self._created(conversation_id, name, users)
+
+    def begun(self, name: str, users: list[str]) -> tuple[str, Record]:
+        """The id of a conversation of these users, and the record that begins it."""
+        conversation_id = self.conversation_id(name)
+        return conversation_id, self._created(conversation_id, name, users)
 
     def _created(self, conversation_id: str, name: str, users: list[str]) -> Record:
         roles: Mapping[str, Role] = {user: "owner" if n == 0 else "member" for n, user in enumerate(users)}
