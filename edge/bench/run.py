@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from core.settings import Settings
-from edge.bench import processors, sockets
+from edge.bench import processors, sockets, thousand
 from edge.bench.children import Place
 from edge.bench.measure import Figure
 from edge.bench.servers import Bench, environment_of
@@ -21,7 +21,10 @@ BOTH: Final[Mapping[str, Measure]] = {
     "deliveries": sockets.deliveries,
     "idle_memory": sockets.idle_memory,
 }
-STACK: Final[Mapping[str, Measure]] = {"processor_faust": processors.processor_faust}
+STACK: Final[Mapping[str, Measure]] = {
+    "processor_faust": processors.processor_faust,
+    "thousand": thousand.thousand,
+}
 EMBEDDED: Final[Mapping[str, Measure]] = {"embedded_pipeline": sockets.embedded_pipeline}
 NAMES: Final = (*BOTH, *STACK, *EMBEDDED)
 

@@ -80,8 +80,15 @@ class Bench:
         return Place(directory, environment, self.place.profile)
 
 
-UNPACED: Final = {"CAAS_COMMANDS_PER_S": "1000000", "CAAS_COMMANDS_BURST": "1000000"}
-"""A few connections are to bring a node to its limit."""
+UNPACED: Final = {
+    "CAAS_COMMANDS_PER_S": "1000000",
+    "CAAS_COMMANDS_BURST": "1000000",
+    "CAAS_USER_COMMANDS_PER_S": "0",
+    "CAAS_HANDSHAKES_PER_S": "0",
+    "CAAS_USER_CONNECTIONS": "0",
+    "CAAS_NODE_CONNECTIONS": "0",
+}
+"""A few connections, from one address, are to bring a node to its limit."""
 
 
 def environment_of(found: Settings) -> dict[str, str]:

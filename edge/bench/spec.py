@@ -45,6 +45,64 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
     sent: int
 
 
+class Seat(msgspec.Struct, frozen=True):
+    """A connection to come: to which port, and with whose token."""
+
+    port: int
+    token: str
+
+
+class Circle(msgspec.Struct, frozen=True):
+    """A conversation, and the numbers of the seats in it."""
+
+    conversation_id: str
+    members: list[int]
+
+
+class Talk(msgspec.Struct, frozen=True, kw_only=True):
+    """So many sends a second into these circles for so long, and everything that comes is counted.
+
+    `pids` are the nodes whose memory is looked at; what is sent in the first `warm_s` counts, but is not timed.
+    """
+
+    seats: list[Seat]
+    circles: list[Circle]
+    run: str
+    rate: float
+    seconds: float
+    warm_s: float = 3.0
+    text_bytes: int = 200
+    pids: list[int] = []
+
+
+class Talked(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of a talk. `faults` says what came twice, out of order, never or as an error; the first hundred.
+
+    Times are in milliseconds from when a send was due; `late` is how late the load itself was.
+    """
+
+    connections: int
+    sent: int
+    acked: int
+    deliveries_expected: int
+    delivered: int
+    faults: list[str]
+    ack_p50_ms: float
+    ack_p99_ms: float
+    delivered_p50_ms: float
+    delivered_p99_ms: float
+    late_p99_ms: float
+    connect_s: float
+    drain_s: float
+    idle_kib: float
+    used_kib: float
+
+    @property
+    def right(self) -> bool:
+        """Whether every delivery came once and in order, and every send was acknowledged."""
+        return not self.faults and (self.sent, self.deliveries_expected) == (self.acked, self.delivered)
+
+
 class Hold(msgspec.Struct, frozen=True):
     """Connections to keep open and idle."""
 

@@ -11,7 +11,13 @@ ACK: Final = b'"type":"ack"'
 ERROR: Final = b'"type":"error"'
 NEW: Final = b'"type":"message:new"'
 HELLO: Final = b'"type":"hello"'
+TEXT: Final = 0x1
+CLOSE: Final = 0x8
+PING: Final = 0x9
 _MASKED_TEXT: Final = 0x81
+_PONG: Final = 0x8A
+_HEAD: Final = 2
+_SHORT: Final = 126
 _NO_MASK: Final = b"\x00\x00\x00\x00"
 
 
@@ -34,9 +40,29 @@ def upgrade(host: str, port: int, token: str) -> bytes:
 def masked(payload: bytes) -> bytes:
     """A client's text frame."""
     length = len(payload)
-    if length < 126:
+    if length < _SHORT:
         return bytes((_MASKED_TEXT, 0x80 | length)) + _NO_MASK + payload
     return bytes((_MASKED_TEXT, 0xFE)) + length.to_bytes(2, "big") + _NO_MASK + payload
+
+
+def pong(payload: bytes) -> bytes:
+    """The answer to a ping."""
+    return bytes((_PONG, 0x80 | len(payload))) + _NO_MASK + payload
+
+
+def frames(data: bytes) -> tuple[list[tuple[int, bytes]], bytes]:
+    """The whole frames of a server in these bytes, each with its opcode, and the bytes of one that is not whole."""
+    found, at, end = [], 0, len(data)
+    while end - at >= _HEAD:
+        length, body = data[at + 1], at + _HEAD
+        if length >= _SHORT:
+            size = 2 if length == _SHORT else 8
+            length, body = int.from_bytes(data[body : body + size], "big"), body + size
+        if end < body + length or end < body:
+            break
+        found.append((data[at] & 0x0F, data[body : body + length]))
+        at = body + length
+    return found, data[at:]
 
 
 class Sends:

@@ -30,13 +30,14 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     parser.add_argument("--app-key", help="default: CAAS_APP_KEY")
     parser.add_argument("--app-secret", help="default: CAAS_APP_SECRET")
     parser.add_argument("--limit", type=int, metavar="ROWS", help="play only the first rows")
+    parser.add_argument("--chaos", type=int, metavar="SEED", help="break lines and lose pushes, then compare all views")
     asking.add_data(parser)
     asking.add_json(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """0: all is right; 1: the recording is malformed, or could not be played; 3: something was lost or doubled."""
+    """0: all is right; 1: the file is malformed, or could not be played; 3: something was lost, doubled or differs."""
     try:
         summary = asking.run(functools.partial(run_play, settings_of(args), args))
     except (Malformed, Stalled, TokenRefused, Refused, CommandError, OSError) as error:
@@ -80,4 +81,5 @@ async def run_play(settings: Settings, args: argparse.Namespace) -> Summary:
                 progress=bar.show,
                 limit=args.limit,
                 tenant=settings.tenant,
+                chaos=args.chaos,
             )

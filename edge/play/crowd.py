@@ -15,13 +15,15 @@ from edge.client.wire import Event
 AT_ONCE: Final = 16
 
 Hears = Callable[[str, Event], None]
+Sessions = Callable[[str], aiohttp.ClientSession]
+"""What a user's lines are opened with."""
 
 
 @asynccontextmanager
 async def crowd(
     users: Iterable[str],
     tokens: GatewayTokens,
-    session: aiohttp.ClientSession,
+    sessions: Sessions,
     hears: Hears,
     socket_urls: Sequence[str] | None = None,
 ) -> AsyncIterator[dict[str, Line]]:
@@ -33,7 +35,7 @@ async def crowd(
         async with gate:
             issued = await tokens.issue(user)
             urls = _turned(socket_urls or issued.socket_urls, number)
-            line = Line(urls, tokens.source(user, issued), session=session, listener=partial(hears, user))
+            line = Line(urls, tokens.source(user, issued), session=sessions(user), listener=partial(hears, user))
             await line.connect()
             lines[user] = line
 

@@ -1,23 +1,32 @@
 """Carries a plan out over live sockets: each step as soon as what it waits for has come."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AsyncExitStack
 from itertools import islice
 from typing import Any, Final
+
+import aiohttp
+import msgspec
 
 from edge.client.line import Line
 from edge.client.tokens import GatewayTokens
 from edge.client.wire import CommandError, Event
+from edge.play.chaos import Chaos, raging
 from edge.play.crowd import crowd, open_session
 from edge.play.plan import After, Level, Plan, Step, plan
 from edge.play.recording import PLAY, AnyRow, Edit, Send
 from edge.play.tally import Summary, Tally
+from edge.play.unread import Unread
+from edge.play.views import Views
 from schemas import ids
 
 STALL_S: Final = 120.0
 LAST_DELIVERIES_S: Final = 30.0
 POLL_S: Final = 0.02
+MOST_TOLD: Final = 20
 COMMANDS: Final = {
     "create": "conversation:create",
     "add": "conversation:add-participants",
@@ -26,6 +35,8 @@ COMMANDS: Final = {
     "edit": "message:edit",
     "delete": "message:delete",
 }
+
+logger: Final = logging.getLogger("caas.play")
 
 Progress = Callable[[int, int], None]
 """Told rows done and rows in all."""
@@ -45,28 +56,61 @@ async def play(
     socket_urls: Sequence[str] | None = None,
     limit: int | None = None,
     tenant: str = "default",
+    chaos: int | None = None,
 ) -> Summary:
     """Play a recording (its first `limit` rows) against the gateway at `url`; returns when every accepted message was
     seen persisted and its deliveries came, or were waited for 30 s. Raises `Stalled`, `Refused`, `TokenRefused`, and
     `CommandError` where a channel could not be made or a user not let in.
+
+    With a seed of `chaos` the users' lines break and pushes get lost, and at the end each user's view is compared.
     """
     planned = plan(islice(rows, limit))
-    run = _Run(planned, progress or _silent, tenant)
+    run = _Run(planned, progress or _silent, tenant, Unread() if chaos is not None else None)
     began = time.monotonic()
     try:
-        async with open_session() as session:
+        async with AsyncExitStack() as stack:
+            session = await stack.enter_async_context(open_session())
+            raised = await stack.enter_async_context(raging(chaos))
+
+            def sessions(user: str) -> aiohttp.ClientSession:
+                return session if raised is None or user == PLAY else raised.session(user)
+
             tokens = GatewayTokens(session, url, app_key, app_secret)
-            async with crowd([PLAY, *planned.users], tokens, session, run.hears, socket_urls) as clients:
-                await run.carry_out(clients)
-                seconds = time.monotonic() - began
-                await run.last_deliveries()
-                return run.tally.summary(
-                    dropped=sum(client.dropped for user, client in clients.items() if user != PLAY),
-                    reconnects=sum(client.connections - 1 for client in clients.values()),
-                    seconds=seconds,
-                )
+            users = [PLAY, *planned.users]
+            clients = await stack.enter_async_context(crowd(users, tokens, sessions, run.hears, socket_urls))
+            return await _played(run, clients, raised, began)
     except BaseExceptionGroup as group:
         raise _first(group) from group
+
+
+async def _played(run: "_Run", clients: dict[str, Line], chaos: Chaos | None, began: float) -> Summary:
+    """All of it, and what came of it."""
+    await run.carry_out(clients)
+    seconds = time.monotonic() - began
+    if chaos is not None:
+        chaos.end()
+    await run.last_deliveries(same=chaos is not None)
+    summary = run.tally.summary(
+        dropped=sum(client.dropped for user, client in clients.items() if user != PLAY),
+        reconnects=sum(client.connections - 1 for client in clients.values()),
+        seconds=seconds,
+    )
+    if chaos is None:
+        return summary
+    differences = list(run.views.differences())
+    for user, why in differences[:MOST_TOLD]:
+        logger.warning("%s: %s", user, why)
+    miscounted = await run.miscounted()
+    for user, why in miscounted[:MOST_TOLD]:
+        logger.warning("%s: %s", user, why)
+    return msgspec.structs.replace(
+        summary,
+        cuts=chaos.cuts,
+        losses=chaos.losses,
+        views=len(run.views),
+        views_different=len({user for user, _ in differences}),
+        unread_different=len({user for user, _ in miscounted}),
+    )
 
 
 def _silent(_done: int, _rows: int) -> None:
@@ -80,8 +124,10 @@ def _first(error: BaseException) -> BaseException:
 class _Run:
     """The state of a plan being carried out."""
 
-    def __init__(self, planned: Plan, progress: Progress, tenant: str) -> None:
+    def __init__(self, planned: Plan, progress: Progress, tenant: str, unread: Unread | None) -> None:
+        self._unread = unread
         self.tally = Tally(planned)
+        self.views = Views(planned)
         self._plan = planned
         self._progress = progress
         self._tenant = tenant
@@ -114,14 +160,32 @@ class _Run:
                     if self._left == before:
                         raise Stalled(self._what_waits()) from None
 
-    async def last_deliveries(self) -> None:
-        """Return when all deliveries have come, or after 30 s."""
+    async def last_deliveries(self, *, same: bool) -> None:
+        """Return when all deliveries have come and, if they are to be the `same`, no view differs; or after 30 s."""
         deadline = time.monotonic() + LAST_DELIVERIES_S
-        while self.tally.outstanding > 0 and time.monotonic() < deadline:  # noqa: ASYNC110 - two moments in all
+        while self.tally.outstanding > 0 or (same and next(self.views.differences(), None)):
+            if time.monotonic() > deadline:
+                return
             await asyncio.sleep(POLL_S)
+
+    async def miscounted(self) -> list[tuple[str, str]]:
+        """Whose unread count differs from what they were told and read, 30 s later at the latest."""
+        if self._unread is None:
+            return []
+        deadline = time.monotonic() + LAST_DELIVERIES_S
+        while found := [one async for one in self._unread.differences(self._clients, self.views.leavers())]:
+            if time.monotonic() > deadline:
+                break
+            await asyncio.sleep(1.0)
+        return found
 
     def hears(self, user: str, event: Event) -> None:
         """A user's application is shown an event."""
+        self.views.hears(user, event)
+        seq = None if self._unread is None else self._unread.hears(user, event)
+        if self._unread is not None and seq is not None and self._left and user in self._clients:
+            read = self._unread.reads(user, self._clients[user], event.data["conversation_id"], seq)
+            self._tasks.create_task(read, name=f"play-read-{user}")
         match event.type:
             case "message:new":
                 step = self.tally.received(user, event)
@@ -154,6 +218,7 @@ class _Run:
         if step.act == "create":
             self._conversations[step.channel] = answer["conversation_id"]
             self.tally.conversation(answer["conversation_id"], step.channel)
+            self.views.conversation(answer["conversation_id"], step.channel)
         self.tally.acked(step, seconds)
         persisted = answer["level"] == "persisted"
         if step.act == "send":

@@ -15,7 +15,9 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 
     `rows` = `acked` + rejected + `skipped`. A delivery is one message to one user: `deliveries_expected` =
     `received_by_push` + `healed` + `lost`. `unexpected` went to somebody who was not in, `duplicates` were shown to
-    an application twice, `dropped` came twice and were kept from it by the client.
+    an application twice, `dropped` came twice and were kept from it by the client. Chaos broke lines so often
+    (`cuts`) and lost so many pushes (`losses`); then every user's view at the end was compared, and so many differ, and
+    their unread counts (`unread_different`).
     """
 
     rows: int
@@ -35,13 +37,19 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     unexpected: int
     reconnects: int
     seconds: float
+    cuts: int = 0
+    losses: int = 0
+    views: int = 0
+    views_different: int = 0
+    unread_different: int = 0
 
     @property
     def right(self) -> bool:
-        """Whether every message that was accepted reached everyone it was for, once. `unexpected` is no fault: whoever
-        leaves may be told a little more until their node has read of it.
+        """Whether every message that was accepted reached everyone it was for, once, and no view differs.
+
+        `unexpected` is no fault: whoever leaves may be told a little more until their node has read of it.
         """
-        return not (self.lost or self.duplicates)
+        return not (self.lost or self.duplicates or self.views_different or self.unread_different)
 
 
 class Tally:

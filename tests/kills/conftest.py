@@ -9,7 +9,7 @@ import pytest
 from deploy.local.stack import Stack
 from tests.e2e.processes import System
 
-WORKERS = {"messages": 2, "conversations": 1, "receipts": 1, "search": 1}
+WORKERS = {"messages": 2, "conversations": 1, "inbox": 1, "receipts": 1, "search": 1}
 SHIFT = 2000
 """Beside a stack that a developer runs."""
 

@@ -15,10 +15,13 @@ RECORDING: Path = recordings()[-1].values[0]
 ROWS = 1500
 
 
-def played(system: System, rows: int | None = None, disturb: Callable[[], None] | None = None) -> dict[str, Any]:
-    """Play for a new tenant; nothing lost, doubled or reordered, or this fails."""
+def played(
+    system: System, rows: int | None = None, disturb: Callable[[], None] | None = None, chaos: int | None = None
+) -> dict[str, Any]:
+    """Play for a new tenant, with a seed of `chaos` in it; nothing lost, doubled or reordered, or this fails."""
     system.serve_tenant(f"t{secrets.token_hex(4)}")
-    playing = system.play(RECORDING, *(() if rows is None else ("--limit", str(rows))))
+    limit = () if rows is None else ("--limit", str(rows))
+    playing = system.play(RECORDING, *limit, *(() if chaos is None else ("--chaos", str(chaos))))
     if disturb is not None:
         within(120, "the play is in the middle", lambda: "play: " in system.play_log.read_text())
         assert playing.poll() is None, "the play was over before anybody was disturbed"

@@ -27,6 +27,20 @@ def test_a_process_killed_in_the_middle(one_broker: tuple[Stack, System], victim
     played(one_broker[1], ROWS, disturb)
 
 
+def test_every_view_is_right_after_chaos_and_a_node_killed_in_the_middle(one_broker: tuple[Stack, System]) -> None:
+    node = one_broker[1].processes["socket-2"]
+
+    def disturb() -> None:
+        node.kill()
+        time.sleep(3)
+        node.start().wait_ready(60)
+
+    summary = played(one_broker[1], ROWS, disturb, chaos=4)
+    assert min(summary["cuts"], summary["losses"]) > 0
+    assert summary["cuts"] + summary["losses"] > 10
+    assert (summary["views"] > 1, summary["views_different"], summary["unread_different"]) == (True, 0, 0)
+
+
 OUTAGES = {
     "mongo": ("freeze", "thaw", "mongo", 30, "messages-1"),
     "redis": ("stop", "start", "redis-socket", 30, "socket-1"),

@@ -135,6 +135,7 @@ def test_verify_and_rebuild_name_a_row_that_somebody_changed_by_hand(one_broker:
             assert {name: named(differences) for name, differences in found.items()} == {
                 "messages": [("messages", row["_id"], "sent")],
                 "conversations": [],
+                "inbox": [],
                 "receipts": [],
                 "search": [],
             }

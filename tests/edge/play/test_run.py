@@ -6,6 +6,7 @@ import pytest
 
 from edge.client.tokens import TokenRefused
 from edge.play import run
+from edge.play.plan import plan
 from edge.play.recording import Join, Leave, Send, read
 from edge.play.run import Stalled, play
 from tests.e2e import oracle
@@ -110,3 +111,17 @@ async def test_a_message_that_is_never_persisted_stalls_the_play_and_is_named(
 async def test_a_wrong_secret_is_told(node: FakeNode) -> None:
     with pytest.raises(TokenRefused, match="unauthorized"):
         await play(read(SYNTHETIC), node.url, "key", "wrong")
+
+
+async def test_in_chaos_every_view_ends_up_as_the_recording_says(node: FakeNode) -> None:
+    node.answers |= {"message:read": {}, "conversation:list": {"conversations": [], "after": None}}
+    summary = await play(read(SYNTHETIC), node.url, "key", "secret", chaos=1)
+    assert min(summary.cuts, summary.losses, summary.reconnects) > 5
+    assert (summary.views, summary.views_different) == (len(plan(read(SYNTHETIC)).users), 0)
+    assert summary.right
+    assert oracle.differences(node.transcript(), oracle.fold(SYNTHETIC)) == []
+
+
+async def test_without_chaos_no_line_breaks_and_no_view_is_compared(node: FakeNode) -> None:
+    summary = await play(read(SYNTHETIC), node.url, "key", "secret")
+    assert (summary.cuts, summary.losses, summary.views) == (0, 0, 0)

@@ -1,0 +1,121 @@
+"""A thousand real clients that come back by themselves, each noting what it was told, and one who makes them talk."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import aiohttp
+
+from edge.bench.gathering import Chances
+from edge.bench.spec import Circle, Seat
+from edge.client.line import Line
+from edge.client.wire import Event
+
+WRITES_EVERY_S = 0.04
+PATIENCE_S = 120
+AT_ONCE = 50
+
+
+@dataclass
+class Member:
+    """One client: what it was told last of each conversation, and what must not have been."""
+
+    urls: Sequence[str]
+    token: str
+    session: aiohttp.ClientSession
+
+    last: dict[str, int] = field(default_factory=dict)
+    faults: list[str] = field(default_factory=list)
+    healed: int = 0
+
+    def __post_init__(self) -> None:
+        self.line = Line(self.urls, self.token, session=self.session, listener=self.hears, patience=PATIENCE_S)
+
+    def hears(self, event: Event) -> None:
+        """An event, as an application gets it."""
+        if event.type == "reset":
+            self.faults.append(f"reset: {event}")
+        if event.lane == "sent":
+            conversation = event.data["conversation_id"]
+            last = self.last.get(conversation, 0)
+            if event.n != last + 1:
+                self.faults.append(f"{event.n} after {last} in {conversation}")
+            self.last[conversation] = event.n or 0
+            self.healed += event.healed
+
+
+class Crowd:
+    """All of them. `said` counts the sends that were accepted in each circle."""
+
+    def __init__(self, members: Sequence[Member], circles: Sequence[Circle]) -> None:
+        self.members = members
+        self.circles = circles
+        self.said: Counter[int] = Counter()
+        self.quiet = False
+
+    def back(self) -> int:
+        """How many have a line."""
+        return sum(member.line.connected for member in self.members)
+
+    def missing(self) -> int:
+        """How many deliveries have not come."""
+        return sum(
+            self.said[number] - self.members[seat].last.get(circle.conversation_id, 0)
+            for number, circle in enumerate(self.circles)
+            for seat in circle.members
+        )
+
+    async def talk(self) -> None:
+        """Send until `quiet`, whatever the lines do meanwhile; return when every send was accepted."""
+        chances = Chances(self.circles, "storm")
+        async with asyncio.TaskGroup() as sending:
+            number = 0
+            while not self.quiet:
+                number += 1
+                sending.create_task(self._say(*chances.next(), f"said-{number}"), name="says")
+                await asyncio.sleep(WRITES_EVERY_S)
+
+    async def _say(self, circle: int, seat: int, key: str) -> None:
+        conversation = self.circles[circle].conversation_id
+        said = {"conversation_id": conversation, "client_msg_id": key, "text": key}
+        await self.members[seat].line.command("message:send", said)
+        self.said[circle] += 1
+
+    async def synced(self) -> None:
+        """Everyone asks once more, and is told that nothing is missing; or this fails."""
+        gate = asyncio.Semaphore(AT_ONCE)
+
+        async def ask(member: Member) -> None:
+            async with gate:
+                vector = member.line.positions()
+                positions = {conversation: lanes for conversation, lanes in vector.items() if "sent" in lanes}
+                answer = await member.line.command("sync", {"positions": positions})
+                assert answer["complete"]
+                for conversation, lanes in positions.items():
+                    assert (
+                        answer["positions"][conversation]["sent"] == lanes["sent"] == member.last.get(conversation, 0)
+                    )
+
+        await asyncio.gather(*(ask(member) for member in self.members))
+
+
+@asynccontextmanager
+async def crowd(urls: Sequence[str], seats: Sequence[Seat], circles: Sequence[Circle]) -> AsyncIterator[Crowd]:
+    """All of them connected, half of them to each of two nodes first; gone at the end."""
+    gate = asyncio.Semaphore(AT_ONCE)
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
+
+        async def enter(number: int, seat: Seat) -> Member:
+            turned = [*urls[number % len(urls) :], *urls[: number % len(urls)]]
+            member = Member(turned, seat.token, session)
+            async with gate:
+                await member.line.connect()
+            return member
+
+        members = await asyncio.gather(*(enter(number, seat) for number, seat in enumerate(seats)))
+        try:
+            yield Crowd(members, circles)
+        finally:
+            await asyncio.gather(*(member.line.close() for member in members))
