@@ -7,7 +7,7 @@ from typing import Final
 
 from core import settings
 from deploy.local import cli as stack
-from edge.cli import bench, play, rebuild, rollback, serve, tokens, topics, transcript, up, verify, worker
+from edge.cli import bench, conformance, play, rebuild, rollback, serve, tokens, topics, transcript, up, verify, worker
 
 OK: Final = 0
 USAGE: Final = 2
@@ -21,7 +21,21 @@ def parser() -> argparse.ArgumentParser:
         epilog="example: caas up --data ./chat, then in another terminal: caas token ann --data ./chat",
     )
     verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True)
-    for module in (up, tokens, serve, worker, topics, stack, play, transcript, rebuild, rollback, verify, bench):
+    for module in (
+        up,
+        tokens,
+        serve,
+        worker,
+        topics,
+        stack,
+        play,
+        transcript,
+        rebuild,
+        rollback,
+        verify,
+        conformance,
+        bench,
+    ):
         module.add_parser(verbs)
     return top
 

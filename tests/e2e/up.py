@@ -30,6 +30,11 @@ class Up:
         return url
 
     @property
+    def app(self) -> tuple[str, str]:
+        """Key and secret of its application."""
+        return self.ready["app_key"], self.ready["app_secret"]
+
+    @property
     def pid(self) -> int:
         assert self.process.running is not None
         return self.process.running.pid

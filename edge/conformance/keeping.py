@@ -1,0 +1,161 @@
+"""What people keep for themselves, and what others are told of it: cursors, receipts, presence and typing."""
+
+from typing import Any, Final
+
+from edge.conformance.commanding import say
+from edge.conformance.line import Failed, Line
+from edge.conformance.suite import Check
+from edge.conformance.world import World
+
+
+async def _shown(line: Line, room: str) -> dict[str, Any]:
+    """The conversation as its list shows it to this user."""
+    found = (await line.done("conversation:list", {}))["conversations"]
+    return next(one for one in found if one["conversation_id"] == room)
+
+
+async def counts_what_is_unread(world: World) -> None:
+    """`unread` counts what came after all that one read or said, `mentions` those of it that name one."""
+    async with await world.line("ann") as ann, await world.line("bob") as bob:
+        room = await world.room(ann, "bob")
+        for text in ("one", f"two @{bob.user}", "three"):
+            await bob.push("message:new", **await say(ann, room, text))
+        for seq, wanted in ((0, (3, 1)), (2, (1, 0)), (1, (1, 0)), (3, (0, 0))):
+            if seq:
+                await bob.done("message:read", {"conversation_id": room, "seq": seq})
+            if seq in {2, 3}:
+                await bob.push("inbox:changed", conversation_id=room, read=seq)
+            found = await _shown(bob, room)
+            if (found["unread"], found["mentions"]) != wanted:
+                raise Failed(f"read up to {seq} there are {found['unread']}, {found['mentions']}, not {wanted}")
+        if (own := (await _shown(ann, room))["unread"]) != 0:
+            raise Failed(f"who said it all has {own} unread")
+
+
+async def keeps_a_lane_for_each(world: World) -> None:
+    """What one keeps for oneself is told to all of one's sessions in a lane of one's own, and to nobody else."""
+    async with await world.line("ann") as ann, await world.line("ann", 1) as other, await world.line("bob") as bob:
+        room = await world.room(ann, "bob")
+        here = {"conversation_id": room}
+        said = await say(bob, room, "hello")
+        await ann.push("message:new", **said)
+        await ann.done("conversation:mute", here)
+        await ann.done("conversation:archive", here)
+        await ann.done("message:read", {**here, "seq": 1})
+        await ann.done("message:hide", said)
+        for line in (ann, other):
+            await line.push("inbox:changed", **here, hidden=said["message_id"])
+            numbers = [push["n"] for push in line.pushes("inbox:changed")]
+            if numbers != [1, 2, 3, 4]:
+                raise Failed(f"the lane comes to {line.user} as {numbers}")
+        await bob.quiet("inbox:changed")
+        async with await world.line("ann", 1) as late:
+            synced = await late.done("sync", {"positions": {}, "user": 0})
+            told = late.pushes("inbox:changed")
+            now = [(one["data"]["read"], one["data"]["muted"], one["data"]["archived"]) for one in told]
+            if synced["user"] != 4 or not now or now[-1] != (1, True, True):
+                raise Failed(f"a sync from nothing tells {told} and {synced}")
+            if said["message_id"] not in [one["data"]["hidden"] for one in told]:
+                raise Failed(f"a sync does not tell what is hidden: {told}")
+
+
+async def hides_for_one_alone(world: World) -> None:
+    """A message that one deleted for oneself is in no history of one's own, and in everybody else's."""
+    async with await world.line("ann") as ann, await world.line("bob") as bob:
+        room = await world.room(ann, "bob")
+        first, second = [await say(bob, room, text) for text in ("keep", "hide")]
+        for said in (first, second):
+            await ann.push("message:new", **said)
+        await ann.done("message:hide", second)
+        await ann.push("inbox:changed", hidden=second["message_id"])
+        texts = {}
+        for line in (ann, bob):
+            found = (await line.done("message:history", {"conversation_id": room}))["messages"]
+            texts[line.user] = [one["text"] for one in found]
+        if texts != {ann.user: ["keep"], bob.user: ["keep", "hide"]}:
+            raise Failed(f"the histories have {texts}")
+        await ann.refused("message:get", second, "message_not_found")
+
+
+async def tells_who_got_and_read_it(world: World) -> None:
+    """A sender is told how far others got and read what they said; of what is read privately nobody is told."""
+    async with await world.line("ann") as ann, await world.line("bob") as bob:
+        room = await world.room(ann, "bob")
+        here = {"conversation_id": room}
+        for text in ("one", "two", "three"):
+            await bob.push("message:new", **await say(ann, room, text))
+        await bob.done("message:delivered", {**here, "seq": 3, "device": "phone"})
+        await ann.push("receipt", **here, stage="delivered", by=bob.user, seq=3)
+        await bob.done("message:read", {**here, "seq": 2})
+        await ann.push("receipt", **here, stage="read", by=bob.user, seq=2)
+        await bob.done("message:read", {**here, "seq": 3, "private": True})
+        await bob.push("inbox:changed", **here, read=3)
+        await ann.quiet("receipt", stage="read", seq=3)
+        await bob.quiet("receipt", stage="read")
+
+
+async def waits_for_a_level(world: World) -> None:
+    """A send that asks for it is answered when it is persisted, or has come further, and says so."""
+    async with await world.line("ann") as ann, await world.line("bob", 1) as bob:
+        room = await world.room(ann, "bob")
+        data = {"conversation_id": room, "client_msg_id": "1", "text": "x", "wait_for": "persisted"}
+        if (level := (await ann.done("message:send", data))["level"]) == "accepted":
+            raise Failed(f"it waited, and is {level}")
+        asked = await ann.begin("message:send", {**data, "client_msg_id": "2", "wait_for": "read"})
+        await bob.push("message:new", seq=2)
+        await bob.done("message:read", {"conversation_id": room, "seq": 2})
+        level = (await ann.answer(asked))["data"]["level"]
+        if level != "read":
+            raise Failed(f"it was read, and is {level}")
+
+
+async def shows_who_types(world: World) -> None:
+    """That somebody types is told to the others of the conversation, and to nobody else."""
+    async with (
+        await world.line("ann") as ann,
+        await world.line("bob", 1) as bob,
+        await world.line("eve") as eve,
+    ):
+        room = await world.room(ann, "bob")
+        here = {"conversation_id": room}
+        await bob.push("conversation:updated", **here)
+        await ann.done("typing:start", here)
+        await bob.push("typing", **here, user_id=ann.user, typing=True)
+        await ann.done("typing:stop", here)
+        await bob.push("typing", **here, user_id=ann.user, typing=False)
+        await eve.refused("typing:start", here, "not_a_participant", "conversation_not_found")
+        await eve.quiet("typing")
+        await ann.quiet("typing")
+
+
+async def shows_who_is_there(world: World) -> None:
+    """Who asks for it is told when somebody whom they share a conversation with comes and goes; strangers are not."""
+    async with await world.line("ann") as ann, await world.line("eve") as eve:
+        await world.room(ann, "bob")
+        bob_is = world.user("bob")
+        for line in (ann, eve):
+            told = (await line.done("presence:subscribe", {"users": [bob_is]}))["presences"]
+            if [one["user_id"] for one in told if one["status"] != "offline"]:
+                raise Failed(f"{line.user} is told of somebody who is not there: {told}")
+        async with await world.line("bob", 1) as bob:
+            await ann.push("presence", user_id=bob_is, status="online")
+            await bob.done("presence:set", {"status": "busy"})
+            await ann.push("presence", user_id=bob_is, status="busy")
+        await ann.until(
+            lambda: ann.pushes("presence", user_id=bob_is, status="offline"), "nobody says that bob went", 60
+        )
+        await eve.quiet("presence")
+        (now,) = (await ann.done("presence:get", {"users": [bob_is]}))["presences"]
+        if now["status"] != "offline" or now["last_seen"] is None:
+            raise Failed(f"bob went, and is {now}")
+
+
+CHECKS: Final[tuple[Check, ...]] = (
+    counts_what_is_unread,
+    keeps_a_lane_for_each,
+    hides_for_one_alone,
+    tells_who_got_and_read_it,
+    waits_for_a_level,
+    shows_who_types,
+    shows_who_is_there,
+)

@@ -1,0 +1,53 @@
+"""Nodes that break the protocol: a proxy before a good one, which changes what passes."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from edge.conformance.proxy import Cut, Straight
+
+Frame = dict[str, Any]
+Lie = Callable[[Frame], list[Frame]]
+
+
+class Lying(Straight):
+    """Passes on what `lie` makes of a frame of the node."""
+
+    def __init__(self, lie: Lie) -> None:
+        self._lie = lie
+
+    def from_node(self, text: str) -> list[str]:
+        return [json.dumps(frame) for frame in self._lie(json.loads(text))]
+
+
+class Asking(Straight):
+    """Passes on what `lie` makes of a frame of the client."""
+
+    def __init__(self, lie: Lie) -> None:
+        self._lie = lie
+
+    def from_client(self, text: str) -> list[str]:
+        try:
+            frame = json.loads(text)
+        except ValueError:
+            return [text]
+        return [json.dumps(one) for one in self._lie(frame)] if isinstance(frame, dict) else [text]
+
+
+class Deaf(Straight):
+    """Bears everything that is no command without a word."""
+
+    def from_client(self, text: str) -> list[str]:
+        return [] if "nonsense" in text else [text]
+
+
+def closing_with(code: int) -> type[Straight]:
+    """Closes a line with this code at the first error."""
+
+    class Closing(Straight):
+        def from_node(self, text: str) -> list[str]:
+            if '"error"' in text:
+                raise Cut(code)
+            return [text]
+
+    return Closing

@@ -1,0 +1,58 @@
+"""Our own client keeps every rule of a client, through lost, doubled and swapped pushes and lines that break."""
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+
+from edge.client import Application, MessageNew
+from edge.conformance.clients import watching
+from edge.conformance.watching import RULES
+from tests.e2e.line import opened
+from tests.e2e.up import Up, running
+
+MESSAGES = 150
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    with running(tmp_path_factory.mktemp("watched")) as found:
+        yield found
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+async def test_the_python_client_keeps_every_rule(up: Up, seed: int) -> None:
+    async with (
+        watching(up.url, up.socket_url, port=0, seed=seed) as watch,
+        Application(watch.url, *up.app) as application,
+        await application.client(f"bot-{seed}", positions={}) as bot,
+        opened(up.socket_url, up.token(f"ann-{seed}")) as ann,
+    ):
+        room = (await ann.done("conversation:create", {"participants": [f"bot-{seed}"]}))["conversation_id"]
+        heard, sent = asyncio.create_task(hear(bot, 2 * MESSAGES)), []
+        for n in range(MESSAGES):
+            sent.append(bot.send(room, f"bot {n}", client_msg_id=f"{n}"))
+            said = await ann.done("message:send", {"conversation_id": room, "client_msg_id": f"{n}", "text": f"{n}"})
+            if n % 5 == 0:
+                await ann.done("message:edit", {"conversation_id": room, **said_as(said), "text": f"{n}!"})
+        seqs = await asyncio.wait_for(heard, 60)
+        await asyncio.wait_for(asyncio.gather(*sent), 60)
+        assert seqs == list(range(1, 2 * MESSAGES + 1))
+        results = {result.name: result for result in watch.results()}
+    assert {name: result.why for name, result in results.items() if not result.holds} == {}
+    assert {name for name in RULES if results[name].tested == 0} <= {"patience", "holes"}
+    assert watch.client.lines > 2
+
+
+def said_as(answer: dict[str, str]) -> dict[str, str]:
+    return {"message_id": answer["message_id"]}
+
+
+async def hear(bot: object, count: int) -> list[int]:
+    seqs: list[int] = []
+    async for event in bot.events():  # type: ignore[attr-defined]
+        if isinstance(event, MessageNew):
+            seqs.append(event.message.seq)
+            if len(seqs) == count:
+                break
+    return seqs

@@ -1,0 +1,170 @@
+"""Our nodes keep every rule; a node that breaks one is found by the check that is about it."""
+
+import copy
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from edge.cli.conformance import CHECKS
+from edge.conformance.proxy import Between, proxied
+from edge.conformance.suite import Result, run
+from tests.e2e.up import Up, running
+from tests.edge.conformance.lies import Asking, Deaf, Frame, Lying, closing_with
+
+CHECK = {check.__name__: check for check in CHECKS}
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    with running(tmp_path_factory.mktemp("conformance")) as found:
+        yield found
+
+
+async def held(up: Up, names: list[str], *nodes: str) -> list[Result]:
+    checks = [CHECK[name] for name in names]
+    return await run(up.url, *up.app, checks, nodes=nodes)
+
+
+async def test_our_nodes_keep_every_rule(up: Up) -> None:
+    results = await held(up, list(CHECK))
+    assert [(result.name, result.why) for result in results if not result.holds] == []
+    assert len(results) == len(CHECKS)
+    assert all(result.rule.endswith(".") for result in results)
+
+
+def only(kind: str, change: Callable[[Frame], list[Frame]]) -> Callable[[], Between]:
+    return lambda: Lying(lambda frame: change(frame) if frame["type"] == kind else [frame])
+
+
+def changed(frame: Frame, path: str, value: Any) -> list[Frame]:
+    found = copy.deepcopy(frame)
+    *way, last = path.split(".")
+    place = found
+    for name in way:
+        place = place[name]
+    place[last] = value
+    return [found]
+
+
+def swapped() -> Between:
+    """Every other new message comes before the one before it."""
+    held: list[Frame] = []
+
+    def lie(frame: Frame) -> list[Frame]:
+        if frame["type"] != "message:new":
+            return [frame]
+        held.append(frame)
+        return [held.pop(), held.pop()] if len(held) == 2 else []
+
+    return Lying(lie)
+
+
+def without_retry(frame: Frame) -> list[Frame]:
+    """A node that takes every repeat for something new."""
+    if frame.get("retry") or frame.get("type") == "message:send":
+        key = frame["data"].get("client_msg_id")
+        return changed(frame, "data.client_msg_id", f"{key}.{id(frame)}") if key else [frame]
+    return [frame]
+
+
+def undoing(frame: Frame) -> list[Frame]:
+    """A node that takes a late repeat of an edit for a new one."""
+    if frame.get("retry") and frame["type"] == "message:edit":
+        return changed(frame, "data.client_key", "new")
+    return [frame]
+
+
+def miscounting(frame: Frame) -> list[Frame]:
+    """A node that counts one's own messages as unread."""
+    shown = (frame["data"] or {}).get("conversations") or []
+    return [{**frame, "data": {**frame["data"], "conversations": [{**one, "unread": 3} for one in shown]}}]
+
+
+def hides(frame: Frame) -> bool:
+    return frame.get("type") == "message:hide"
+
+
+def accepted(frame: Frame) -> list[Frame]:
+    """A node that never waits."""
+    return changed(frame, "data.level", "accepted") if "level" in (frame["data"] or {}) else [frame]
+
+
+def told_of_others(frame: Frame) -> list[Frame]:
+    """A node whose receipts name another reader."""
+    return changed(frame, "data.by", "somebody") if frame["data"]["by"] else [frame]
+
+
+LIES: dict[str, tuple[str, Callable[[], Between]]] = {
+    "says something before hello": (
+        "greets_first",
+        only("hello", lambda frame: [{"type": "presence", "data": {}}, frame]),
+    ),
+    "greets another": ("takes_a_header", only("hello", lambda frame: changed(frame, "data.user_id", "else"))),
+    "closes a bad token with a code to come back": ("refuses_bad_tokens", closing_with(4401)),
+    "closes who says nothing of himself with 1000": ("asks_who_it_is", closing_with(1000)),
+    "bears nonsense for ever": ("bears_rubbish_for_a_while", Deaf),
+    "forgets correlation ids": (
+        "answers_by_id",
+        only("ack", lambda frame: changed(frame, "correlation_id", "0b9f3c36-2f5c-4d0a-9d0b-0c7d8f1f2a11")),
+    ),
+    "names no pointers": ("names_what_is_wrong", only("error", lambda frame: changed(frame, "error.errors", []))),
+    "answers twice": ("answers_by_id", only("ack", lambda frame: [frame, frame])),
+    "tells of no persistence": ("tells_everyone", only("receipt", lambda frame: [])),
+    "loses a push": (
+        "keeps_the_order_of_a_line",
+        only("message:new", lambda frame: [] if frame["n"] == 7 else [frame]),
+    ),
+    "swaps pushes": ("keeps_the_order_of_a_line", swapped),
+    "counts from 0": (
+        "keeps_the_order_of_a_line",
+        only("message:new", lambda frame: changed(frame, "n", frame["n"] - 1)),
+    ),
+    "shows a deleted text": (
+        "lets_authors_change",
+        only("message:deleted", lambda frame: changed(frame, "data.text", "x")),
+    ),
+    "takes repeats for new": ("says_once_what_is_repeated", lambda: Asking(without_retry)),
+    "takes a late edit for new": ("lets_no_late_repeat_undo", lambda: Asking(undoing)),
+    "forgets edits in a sync": ("brings_what_was_missed", only("message:edited", lambda frame: [])),
+    "calls half of it whole": (
+        "pages_a_long_absence",
+        only("synced", lambda frame: changed(frame, "data.complete", True)),
+    ),
+    "miscounts": ("counts_what_is_unread", only("ack", miscounting)),
+    "loses what is one's own": (
+        "keeps_a_lane_for_each",
+        only("inbox:changed", lambda frame: [] if frame["n"] == 2 else [frame]),
+    ),
+    "shows what is hidden": (
+        "hides_for_one_alone",
+        lambda: Asking(lambda frame: changed(frame, "type", "conversation:archive") if hides(frame) else [frame]),
+    ),
+    "names another reader": ("tells_who_got_and_read_it", only("receipt", told_of_others)),
+    "does not wait": ("waits_for_a_level", only("ack", accepted)),
+    "keeps quiet about who types": ("shows_who_types", only("typing", lambda frame: [])),
+    "says that everybody is there": (
+        "shows_who_is_there",
+        only("presence", lambda frame: changed(frame, "data.status", "online")),
+    ),
+    "says that a conflict may be retried": (
+        "holds_to_the_first_body",
+        only("error", lambda frame: changed(frame, "error.retry", True)),
+    ),
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+async def test_a_node_that_breaks_a_rule_is_found(up: Up, lie: str) -> None:
+    name, between = LIES[lie]
+    async with proxied(up.url, up.socket_url, between) as proxy:
+        (result,) = await held(up, [name], proxy.socket_url)
+    assert not result.holds, f"a node that {lie} passes {name}"
+
+
+async def test_a_proxy_that_changes_nothing_breaks_nothing(up: Up) -> None:
+    from edge.conformance.proxy import Straight
+
+    async with proxied(up.url, up.socket_url, Straight) as proxy:
+        results = await held(up, ["tells_everyone", "brings_what_was_missed", "bounds_frames"], proxy.socket_url)
+    assert [(result.name, result.why) for result in results if not result.holds] == []
