@@ -16,17 +16,19 @@ from core.ports.memberships import NotReady
 from core.ports.search_index import SearchIndex
 from edge.auth.tokens import Identity
 from edge.socket.assembly import node_of
+from edge.socket.ports import Ports
 from edge.socket.visit import Visit
 from projections.cache.in_process import InProcessCache
+from projections.cache.in_process_people import InProcessPeople
 from projections.generations import Generations
-from schemas.commands import NAME_OF, ConversationCommand, MessageCommand
+from schemas.commands import NAME_OF, ConversationCommand, InboxCommand, MessageCommand
 from schemas.envelope import Record
 from schemas.topics import CONVERSATION_UPDATED, partition_of
 from streams.memberships import MembershipTail
 from tests.simulation.servers import FlakyDocuments, FlakyLog
 from tests.simulation.weather import Ledger, Process
 
-Command = MessageCommand | ConversationCommand
+Command = MessageCommand | ConversationCommand | InboxCommand
 AGAIN = frozenset({"not_ready", "unavailable", "outcome_unknown", "lost"})
 """Answers after which a client repeats its command."""
 AT = "2026-11-20T09:30:00.000Z"
@@ -92,20 +94,23 @@ class Node:
         self._complain = complain
         self._numbers = 0
         self.tail = Tail(log, documents, self.health)
-        self._generations = Generations(documents, ("messages", "conversations", "search"))
+        self._generations = Generations(documents, ("messages", "conversations", "inbox", "receipts", "search"))
         log.on_append = self._appends
         self.node = node_of(
             name,
-            log=log,
-            documents=documents,
-            generations=self._generations,
-            index=index,
-            bus=bus,
-            presence=presence,
-            cache=InProcessCache(),
-            memberships=self.tail,
-            clock=Clock(),
-            health=self.health,
+            Ports(
+                log=log,
+                documents=documents,
+                generations=self._generations,
+                index=index,
+                bus=bus,
+                presence=presence,
+                people=InProcessPeople(),
+                cache=InProcessCache(),
+                memberships=self.tail,
+                clock=Clock(),
+                health=self.health,
+            ),
             heartbeat_ms=2000,
             new_id=self._new_id,
         )

@@ -22,6 +22,10 @@ FAMILY = {
     "caas.message.rejected": "message.rejected",
     "caas.user.reacted": "user.action",
     "caas.user.action": "user.action",
+    "caas.user.cursor-moved": "user.action",
+    "caas.user.conversation-muted": "user.action",
+    "caas.user.conversation-archived": "user.action",
+    "caas.user.message-hidden": "user.action",
     "caas.conversation.created": "conversation.updated",
     "caas.conversation.changed": "conversation.updated",
     "caas.conversation.participants-added": "conversation.updated",
@@ -30,6 +34,9 @@ FAMILY = {
     "caas.conversation.message-pinned": "conversation.updated",
     "caas.conversation.message-unpinned": "conversation.updated",
 }
+CURSOR = "caas.user.cursor-moved"
+OWN = frozenset({CURSOR, "caas.user.conversation-muted", "caas.user.conversation-archived", "caas.user.message-hidden"})
+"""What is in a user's own lane, and in no conversation's."""
 NEEDED = ("ce_id", "ce_source", "ce_type", "ce_time", "ce_subject", "ce_tenantid", "correlation_id")
 
 
@@ -47,8 +54,13 @@ class Told:
 
     @property
     def counts(self) -> bool:
-        """What users do to their own view is no matter of a conversation."""
+        """What nobody knows to read is no matter of a lane."""
         return self.type != "caas.user.action"
+
+    @property
+    def own(self) -> bool:
+        """Whether it is in its user's own lane."""
+        return self.type in OWN
 
     @property
     def row(self) -> str:
@@ -140,12 +152,39 @@ class Said:
 
 
 @dataclass
+class Box:
+    """How one user has one conversation; `n` is the number of the newest record about it."""
+
+    n: int = 0
+    read: int = 0
+    muted: bool = False
+    until: str | None = None
+    archived: bool = False
+    hidden: list[str] = field(default_factory=list)
+
+    def after(self, event: Told, n: int) -> None:
+        """One more record of its user about this conversation."""
+        body = event.body or {}
+        self.n = n
+        match event.type:
+            case "caas.user.cursor-moved":
+                self.read = max(self.read, body["seq"])
+            case "caas.user.conversation-muted":
+                self.muted, self.until = body["on"], body.get("until") if body["on"] else None
+            case "caas.user.conversation-archived":
+                self.archived = body["on"]
+            case _:
+                self.hidden.append(body["message_id"])
+
+
+@dataclass
 class Whole:
-    """A whole log: numbers by lane, messages, rooms, and which records were repeats."""
+    """A whole log: numbers by lane, messages, rooms, what users keep for themselves, and which records were repeats."""
 
     lanes: dict[tuple[str, str], list[Told]] = field(default_factory=dict)
     said: dict[str, Said] = field(default_factory=dict)
     rooms: dict[str, Room | None] = field(default_factory=dict)
+    boxes: dict[tuple[str, str], Box] = field(default_factory=dict)
     repeats: list[tuple[Told, Told]] = field(default_factory=list)
     ids: dict[str, Told] = field(default_factory=dict)
 
@@ -167,18 +206,24 @@ def whole(records: Mapping[Partition, Sequence[Received]]) -> Whole:
     return found
 
 
-def _pass(found: Whole, lane: str, records: Iterable[Received]) -> None:
+def _pass(found: Whole, where: str, records: Iterable[Received]) -> None:
     for record in records:
         event = told(record)
         if event is None or not event.counts:
             continue
-        if event.id in found.ids:
+        cursor = event.type == CURSOR and event.body is not None
+        if event.id in found.ids and not cursor:
             found.repeats.append((found.ids[event.id], event))
             continue
         found.ids[event.id] = event
+        lane = "user" if event.own else where
         numbers = found.lanes.setdefault((event.key, lane), [])
         numbers.append(event)
         n = len(numbers)
+        if lane == "user":
+            if event.body is not None:
+                found.boxes.setdefault((event.key, event.body["conversation_id"]), Box()).after(event, n)
+            continue
         if lane == "conversation":
             found.rooms[event.key] = rooms.after(found.rooms.get(event.key), event.type, event.body, n)
             continue

@@ -38,7 +38,7 @@ class History:
                 self.sent[event.id] = moment, event
             elif record.topic == topics.MESSAGE_DELETED and event.body is not None:
                 self.deleted.setdefault(event.row, []).append((moment, event))
-            elif record.topic == topics.USER_ACTION and event.body is not None:
+            elif record.topic == topics.USER_ACTION and event.body is not None and not event.own:
                 self.reacted.setdefault(event.row, []).append((moment, event))
 
     def room(self, key: str, asked: Asked) -> list[Room | None]:

@@ -8,9 +8,10 @@ import msgspec
 
 from core.domain.conversation import Conversation
 from projections import conversations, messages
-from schemas.commands import ForwardMessage, SendMessage
+from schemas.commands import ForwardMessage, ReadMessages, SendMessage
 from schemas.views import MessageView
 from tests.simulation import fold
+from tests.simulation.boxes import boxes
 from tests.simulation.fold import Told, Whole
 from tests.simulation.history import History
 from tests.simulation.leaves import leaves
@@ -45,6 +46,7 @@ def broken(world: World) -> list[str]:
         complete(world, whole),
         confined(world, whole, history),
         leaves(world, whole),
+        boxes(world, whole),
         replays(world),
     )
     return [*world.broken, *(what for law in laws for what in law)]
@@ -62,7 +64,8 @@ def acknowledged(world: World, history: History) -> Broken:
     """Law 1: what was accepted is in the log by then; one command has one id."""
     ids: dict[str, str] = {}
     for asked in world.asked:
-        if asked.outcome == "accepted" and not history.first.get(asked.event_id, 1 << 60) <= asked.answered:
+        cut = isinstance(asked.command, ReadMessages)  # up to what there is: that is what its id is made of
+        if asked.outcome == "accepted" and not cut and not history.first.get(asked.event_id, 1 << 60) <= asked.answered:
             yield f"law 1: {asked.command} was accepted as {asked.event_id}, which is not in the log"
         if asked.outcome in {"accepted", "unchanged"} and isinstance(asked.command, SendMessage | ForwardMessage):
             key = f"{asked.context.actor} {asked.command.conversation_id} {asked.command.client_msg_id}"
@@ -75,6 +78,8 @@ def acknowledged(world: World, history: History) -> Broken:
 def numbered(world: World, whole: Whole) -> Broken:
     """Law 2: a number is the rank in the lane, from 1 without holes; and a head is the last one."""
     for (key, lane), told in whole.lanes.items():
+        if lane == "user":
+            continue
         model = "conversations" if lane == "conversation" else "messages"
         head = world.watch.rows(model, "heads").get(key, {}).get(lane, {"pos": -1, "n": 0})
         if (head["pos"], head["n"]) != (told[-1].position, len(told)):

@@ -5,7 +5,7 @@ import random
 from core.domain.decision import Rejected
 from edge.auth.tokens import Identity
 from schemas.answers import Messages
-from schemas.commands import History
+from schemas.queries import History
 from schemas.views import MessageView
 from tests.simulation.edges import Node
 from tests.simulation.users import TENANT

@@ -8,10 +8,17 @@ from tests.simulation.world import World
 
 
 def leaves(world: World, log: Whole) -> Iterator[str]:
-    """Law 15: whoever leafs through a conversation finds the messages of their stays, each once, as they now are."""
+    """Law 15: whoever leafs through a conversation finds the messages of their stays, each once, as they now are, but
+    for those they have hidden.
+    """
     for (user, key), (forth, back) in world.leafed.items():
         sent, room = log.lanes.get((key, "sent"), []), log.rooms[key]
-        mine = [n for n in range(1, len(sent) + 1) if room is not None and reads(room, user, n)]
+        hidden = log.boxes[user, key].hidden if (user, key) in log.boxes else []
+        mine = [
+            n
+            for n in range(1, len(sent) + 1)
+            if room is not None and reads(room, user, n) and sent[n - 1].row not in hidden
+        ]
         for way, views in (("forth", forth), ("back", back)):
             if [view.seq for view in views] != mine:
                 yield f"law 15: {user} finds {[view.seq for view in views]} of {key} going {way}, not {mine}"

@@ -13,7 +13,9 @@ from schemas.commands import (
     DeleteMessage,
     EditMessage,
     ForwardMessage,
+    HideMessage,
     LeaveConversation,
+    MuteConversation,
     PinMessage,
     RemoveParticipants,
     RemoveReaction,
@@ -95,6 +97,9 @@ def _no_message(asked: Asked, history: History) -> bool:
     if isinstance(command, AddReaction | RemoveReaction | PinMessage):
         there, deleted = history.message(command.message_id, command.conversation_id, asked)
         return there is None or deleted or _hidden(command.message_id, asked, history)
+    if isinstance(command, HideMessage):
+        there, _ = history.message(command.message_id, command.conversation_id, asked)
+        return there is None or _hidden(command.message_id, asked, history)
     if isinstance(command, SendMessage):
         there, _ = history.message(command.reply_to or "", command.conversation_id, asked)
         return there is None
@@ -142,7 +147,8 @@ def _another_body(asked: Asked, history: History) -> bool:
         | UpdateConversation
         | SetRole
         | AddReaction
-        | RemoveReaction,
+        | RemoveReaction
+        | MuteConversation,
     )
 
 
@@ -208,13 +214,20 @@ def _so_already(asked: Asked, history: History) -> bool:
             return any(room and all(room.shown.get(name) == named[name] for name in named) for room in found)
         case PinMessage() | UnpinMessage():
             return any(room and (command.message_id in room.pins) == isinstance(command, PinMessage) for room in found)
-        case CreateConversation():
-            return any(room and room.holds(asked.context.actor) for room in found)
         case AddReaction() | RemoveReaction():
             adds, user = isinstance(command, AddReaction), asked.context.actor
             again = history.first.get(asked.event_id, 1 << 60) <= asked.answered
             return again or adds in history.on(command.message_id, user, command.emoji, asked)
-        case DeleteMessage():
-            return any(at <= asked.answered for at, _ in history.deleted.get(command.message_id, ()))
         case _:
+            return _is_so(asked, history)
+
+
+def _is_so(asked: Asked, history: History) -> bool:
+    match asked.command:
+        case CreateConversation():
+            found = history.room(_room_of(asked), asked)
+            return any(room and room.holds(asked.context.actor) for room in found)
+        case DeleteMessage() as command:
+            return any(at <= asked.answered for at, _ in history.deleted.get(command.message_id, ()))
+        case _:  # also a cursor where no message could be seen yet: who has seen none has read none
             return True

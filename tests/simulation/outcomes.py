@@ -19,7 +19,7 @@ def effects(world: World, whole: Whole) -> Broken:
     """Law 7: logged effects are never lost: receipts and refusals under derived ids."""
     delivered, rejected = _ids(world, topics.MESSAGE_DELIVERED), _ids(world, topics.MESSAGE_REJECTED)
     for (key, lane), told in whole.lanes.items():
-        for event in told if lane != "conversation" else ():
+        for event in told if lane not in {"conversation", "user"} else ():
             if whole.said[event.row].sent is not None and _effect(event.id, "persisted") not in delivered:
                 yield f"law 7: {event} of {key} was never said to be persisted"
     for first, again in whole.repeats:
@@ -34,7 +34,7 @@ def buried(world: World) -> Broken:
     for record in world.ledger.order:
         event = fold.told(record)
         if record.topic in LANES and (event is None or event.body is None):
-            for reader in _readers(record.topic):
+            for reader in _readers(record.topic, event):
                 lies = (reader, record.topic, record.partition, record.offset) in dead
                 if not lies and (event is None or event.counts):
                     yield f"law 7: {record} never came to the dead letters of {reader}"
@@ -70,13 +70,17 @@ def _origin(record: Received) -> tuple[str, str, int, int]:
     return said["caas_dlq_projection"], topic, int(partition), int(offset)
 
 
-def _readers(topic: str) -> list[str]:
-    return [name for name in PROCESSORS if topic in processor(name, None, None).topics]
+def _readers(topic: str, event: Told | None) -> list[str]:
+    """Who reads such a record; of `user.action` one takes what the others do not."""
+    own = () if event is None or topic != topics.USER_ACTION else {"inbox"} if event.own else {"messages"}
+    return [name for name in PROCESSORS if topic in processor(name, None, None).topics and (not own or name in own)]
 
 
 def pushes(world: World, whole: Whole) -> Broken:
     """Law 8: every change of what can be seen was handed to the bus at least once, whatever became of it there."""
     for (key, lane), told in whole.lanes.items():
+        if lane == "user":
+            continue
         model = "conversations" if lane == "conversation" else "messages"
         for n, event in enumerate(told, start=1):
             seen = lane == "conversation" or whole.said[event.row].sent is not None

@@ -13,11 +13,13 @@ import msgspec
 from core.ports.memberships import NotReady
 from edge.auth.tokens import Identity
 from edge.socket.visit import Visit
-from schemas.frames import PUSH_OF_LANE
+from schemas.frames import PUSH_OF_LANE, PUSH_OF_USER, USER
 from tests.simulation.edges import Node
 from tests.simulation.users import TENANT
 
 LANE_OF = {kind: lane for lane, kind in PUSH_OF_LANE.items()}
+OWN = "own lane"
+"""What stands for a conversation where it is the user's own lane."""
 Vector = dict[str, dict[str, int]]
 
 
@@ -45,6 +47,9 @@ class Screen:
     texts: dict[str, str | None] = field(default_factory=dict)
     on: dict[str, list[tuple[str, list[str]]]] = field(default_factory=dict)
     gone: set[str] = field(default_factory=set)
+    own: int = 0
+    boxes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    hidden: set[str] = field(default_factory=set)
     visits: int = 0
     node: Node | None = None
     visit: Visit | None = None
@@ -91,7 +96,8 @@ class Screen:
             self.again = True
             return
         self.syncing, self.again = True, False
-        frame = msgspec.json.encode({"id": self.visits, "type": "sync", "data": {"positions": self.positions}})
+        data = {"positions": self.positions, "user": self.own}
+        frame = msgspec.json.encode({"id": self.visits, "type": "sync", "data": data})
         self.node.later(self.node.node.receive(self.visit, frame))
 
     def hear(self, node: Node, number: int, frame: bytes, *, live: bool) -> None:
@@ -100,9 +106,12 @@ class Screen:
         said = msgspec.json.decode(frame)
         if said["type"] in LANE_OF:
             self.show(number, said, live=live)
+        elif said["type"] == PUSH_OF_USER:
+            self.keep(number, said, live=live)
         elif said["type"] == "synced":
             self.syncing = False
             self.reach(said["data"]["positions"])
+            self.own = max(self.own, said["data"]["user"] or 0)
             if not said["data"]["complete"] or self.again:
                 self.sync()
             else:
@@ -116,6 +125,19 @@ class Screen:
             mine = self.positions.setdefault(key, {})
             for lane, n in lanes.items():
                 mine[lane] = max(n, mine.get(lane, 0))
+
+    def keep(self, number: int, said: dict[str, Any], *, live: bool) -> None:
+        """Something of one's own lane: the newest says how one has a conversation."""
+        data, n = said["data"], said["n"]
+        self.shown.append(Shown(self.user, asyncio.get_running_loop().time(), number, live, OWN, USER, n, data))
+        if data["hidden"] is not None:
+            self.hidden.add(data["hidden"])
+        if n >= self.boxes.get(data["conversation_id"], {}).get("n", 0):
+            self.boxes[data["conversation_id"]] = {**data, "n": n}
+        if live and n == self.own + 1:
+            self.own = n
+        elif live and n > self.own:
+            self.sync()
 
     def show(self, number: int, said: dict[str, Any], *, live: bool) -> None:
         data, lane, n = said["data"], LANE_OF[said["type"]], said["n"]

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
+from schemas.frames import USER
 from tests.simulation.fold import Whole
 from tests.simulation.history import History
 from tests.simulation.rooms import Room, seen
@@ -72,7 +73,7 @@ def confined(world: World, log: Whole, history: History) -> Broken:
     for screen in world.screens.values():
         for shown in screen.shown:
             room = log.rooms.get(shown.conversation)
-            if shown.lane == "conversation" or room is None or reads(room, screen.user, shown.data["seq"]):
+            if shown.lane in {"conversation", USER} or room is None or reads(room, screen.user, shown.data["seq"]):
                 continue
             if not _just_left(world, history, shown, room.members.get(screen.user, ("", []))[1]):
                 yield f"law 13: {screen.user} was shown {shown}, stays are {room.members.get(screen.user)}"

@@ -12,7 +12,7 @@ from tests.simulation.fleet import Member
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
-PROCESSORS = ("messages", "conversations", "receipts", "search")
+PROCESSORS = ("messages", "conversations", "inbox", "receipts", "search")
 LITTERED = frozenset(
     {
         topics.MESSAGE_SENT,

@@ -13,16 +13,22 @@ from schemas import envelope, ids
 from schemas.commands import (
     AddParticipants,
     AddReaction,
+    ArchiveConversation,
     CreateConversation,
     DeleteMessage,
     EditMessage,
     ForwardMessage,
+    HideMessage,
     LeaveConversation,
+    MuteConversation,
     PinMessage,
+    ReadMessages,
     RemoveParticipants,
     RemoveReaction,
     SendMessage,
     SetRole,
+    UnarchiveConversation,
+    UnmuteConversation,
     UnpinMessage,
     UpdateConversation,
 )
@@ -112,6 +118,8 @@ def choose(user: str, talk: Talk, chance: random.Random) -> Command:
     if talk.said and chance.random() < 0.2:
         return react(talk, key, chance)
     if talk.said and chance.random() < 0.2:
+        return keep(room, talk, key, chance)
+    if talk.said and chance.random() < 0.2:
         return arrange(talk, key, chance)
     roll = chance.random()
     if roll < 0.76 or not talk.said:
@@ -143,6 +151,21 @@ def react(talk: Talk, key: str, chance: random.Random) -> Command:
     where, message = talk.said[-1] if chance.random() < 0.6 else chance.choice(talk.said)
     kind = AddReaction if chance.random() < 0.6 else RemoveReaction
     return kind(conversation_id=where, message_id=message, emoji=chance.choice(EMOJI), client_key=key)
+
+
+def keep(room: str, talk: Talk, key: str, chance: random.Random) -> Command:
+    """What concerns nobody else: read, hear no more of it, put it away, delete something for oneself."""
+    roll = chance.random()
+    if roll < 0.45:
+        return ReadMessages(conversation_id=room, seq=chance.randint(0, 30), private=chance.random() < 0.3)
+    if roll < 0.65:
+        where, message = talk.said[-1] if chance.random() < 0.5 else chance.choice(talk.said)
+        return HideMessage(conversation_id=where, message_id=message)
+    if roll < 0.75:
+        until = chance.choice((None, "2026-11-21T09:30:00.000Z"))
+        return MuteConversation(conversation_id=room, until=until, client_key=key)
+    kinds = (UnmuteConversation, ArchiveConversation, UnarchiveConversation)
+    return chance.choice(kinds)(conversation_id=room, client_key=key)
 
 
 def arrange(talk: Talk, key: str, chance: random.Random) -> Command:
@@ -202,6 +225,8 @@ def other(command: Command) -> Command:
             return msgspec.structs.replace(command, participants=list(reversed(PEOPLE))[:2])
         case UpdateConversation():
             return msgspec.structs.replace(command, title="another title")
+        case MuteConversation():
+            return msgspec.structs.replace(command, until="2026-11-22T09:30:00.000Z")
         case SetRole():
             return msgspec.structs.replace(command, role="admin" if command.role == "member" else "member")
         case AddReaction() | RemoveReaction():

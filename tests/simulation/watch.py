@@ -64,14 +64,22 @@ class Watch:
         self._checked[processor, at] = max(before, offset)
 
     def _kept(self, processor: str, told: fold.Told) -> bool:
+        if told.own != (processor == "inbox"):
+            return True
         match processor:
+            case "inbox":
+                own = self.rows("inbox", "inbox").get(f"acme:{told.key}:{(told.body or {}).get('conversation_id')}")
+                cursor = told.type == fold.CURSOR and told.body is not None
+                covers = own is not None and own["inbox"]["pos"] >= told.position
+                known = told.id in self.rows("inbox", "acts")  # of a repeat the row stands where the first was
+                return covers if cursor else known and (own is not None or told.body is None)
             case "conversations":
                 return told.id in self.rows("conversations", "changes")
             case "receipts":
                 return told.body is None or any(
                     told.body["stage"] in row and row[told.body["stage"]]["seq"] >= told.body.get("seq", 0)
                     for key, row in self.rows("receipts", "receipts").items()
-                    if key == f"{told.key}:{told.body['sender']}:"
+                    if key == f"{told.key}:{told.body['sender'] or told.body['by']}:{told.body.get('device', '')}"
                 )
         table = "messages" if processor == "messages" else "search_docs"
         facet = self.rows(processor, table).get(told.row, {}).get(LANE_OF[told.topic])
@@ -93,6 +101,11 @@ class Watch:
 
     def _fetchable(self, push: Push) -> bool:
         data = msgspec.json.decode(push.frame)["data"]
+        if push.lane == "user":
+            row = self.rows("inbox", "inbox").get(
+                f"{push.conversation_id.removeprefix('user:')}:{data['conversation_id']}"
+            )
+            return row is not None and row["inbox"]["n"] >= push.n  # it is told as it now is
         if push.lane == "conversation":
             changes = self.rows("conversations", "changes").values()
             return any(
@@ -130,7 +143,15 @@ def litter(chance: random.Random, rooms: Sequence[str], key: str) -> Record:
         topics.MESSAGE_SENT: b"caas.message.sent.v1",
         topics.MESSAGE_EDITED: b"caas.message.edited.v2",
         topics.MESSAGE_DELETED: b"caas.message.deleted.v1",
-        topics.USER_ACTION: chance.choice((b"caas.user.reacted.v1", b"caas.user.reacted.v3", b"caas.user.action.v1")),
+        topics.USER_ACTION: chance.choice(
+            (
+                b"caas.user.reacted.v1",
+                b"caas.user.reacted.v3",
+                b"caas.user.action.v1",
+                b"caas.user.cursor-moved.v1",
+                b"caas.user.message-hidden.v2",
+            )
+        ),
         topics.CONVERSATION_UPDATED: b"caas.conversation.changed.v7",
     }
     another = b"caas.audit.log.v1"

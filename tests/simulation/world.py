@@ -17,6 +17,7 @@ from streams.log.memory import Held
 from streams.plain import PlainRunner
 from streams.processor import Processor
 from streams.processors.conversations import Conversations
+from streams.processors.inbox import Inbox
 from streams.processors.messages import Messages
 from streams.processors.receipts import Receipts
 from streams.processors.search import Search
@@ -32,7 +33,7 @@ from tests.simulation.troubles import Troubles
 from tests.simulation.users import PEOPLE, Talk
 from tests.simulation.weather import Ledger, Process, Weather
 
-PROCESSORS = ("messages", "conversations", "receipts", "search")
+PROCESSORS = ("messages", "conversations", "inbox", "receipts", "search")
 CALM_S = 60.0
 """Virtual seconds after which everything must have caught up."""
 
@@ -273,6 +274,8 @@ def processor(name: str, documents: Any, index: Any) -> Processor:
             return Messages(documents)
         case "conversations":
             return Conversations(documents)
+        case "inbox":
+            return Inbox(documents)
         case "receipts":
             return Receipts(documents)
         case _:
