@@ -16,12 +16,18 @@ from edge.cli import asking
 from edge.cli.play import settings_of
 from edge.cli.up import Address, running_at, system
 from edge.client.tokens import TokenRefused
-from edge.conformance import commanding, connecting, enduring, keeping
+from edge.conformance import commanding, connecting, enduring, keeping, tables
 from edge.conformance.clients import watching
 from edge.conformance.suite import Check, Result, nodes_of, run
 from edge.secrets_file import filled
 
-CHECKS: Final[tuple[Check, ...]] = (*connecting.CHECKS, *commanding.CHECKS, *enduring.CHECKS, *keeping.CHECKS)
+CHECKS: Final[tuple[Check, ...]] = (
+    *connecting.CHECKS,
+    *commanding.CHECKS,
+    *enduring.CHECKS,
+    *keeping.CHECKS,
+    *tables.CHECKS,
+)
 
 
 def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

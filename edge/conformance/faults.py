@@ -17,7 +17,7 @@ from schemas.errors import CLOSES
 LOST: Final = 0.1
 DOUBLED: Final = 0.04
 SWAPPED: Final = 0.04
-SWALLOWED: Final = 0.02
+SWALLOWED: Final = 0.03
 LASTS: Final = (60, 300)
 """So many frames a line passes to its client before it breaks."""
 AWAY_MS: Final = 700
@@ -31,7 +31,6 @@ class Faulty:
         self._chance = chance
         self._left = chance.randint(*LASTS)
         self._held: str | None = None
-        self._swallowed = False
 
     def from_client(self, text: str) -> list[str]:
         """Passed on as it is."""
@@ -42,13 +41,12 @@ class Faulty:
         """What of it the client is told now. Raises `Cut` when the line has lived long enough."""
         frame = msgspec.json.decode(text)
         self._left -= 1
-        if self._swallowed or (self._left < 0 and self._chance.random() < 0.5):
+        if self._left < 0 and self._chance.random() < 0.5:
             raise Cut
         if self._left < 0:
             raise Cut(CLOSES["draining"].code, self._pass([text, frames.going_away(AWAY_MS).decode()]))
         if frame["type"] == "ack" and self._chance.random() < SWALLOWED:
-            self._swallowed = True  # it is done and the client never hears of it: the next frame breaks the line
-            return []
+            raise Cut  # it is done and the client never hears of it
         shaken = frame.get("lane") is not None and not self._watched.syncing
         return self._pass(self._shaken(text) if shaken else [text])
 

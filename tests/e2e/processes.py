@@ -194,7 +194,8 @@ def run(*arguments: str, environment: Mapping[str, str] | None = None, seconds: 
         check=False,
         env={**os.environ, **(environment or {})},
     )
-    assert done.returncode == 0, f"caas {' '.join(arguments)}: {done.returncode}\n{done.stderr[-4000:]}"
+    said = f"{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
+    assert done.returncode == 0, f"caas {' '.join(arguments)}: {done.returncode}\n{said}"
     return done.stdout
 
 

@@ -1,14 +1,26 @@
 """A recorded chat on the real servers ends up exact, also when somebody is killed or frozen in the middle of it."""
 
+import json
+import secrets
 import time
 
 import pytest
 
 from deploy.local.stack import Stack
+from edge.cli.conformance import CHECKS
 from tests.e2e.processes import System, body_of, status_of, within
 from tests.kills.playing import ROWS, played
 
 pytestmark = [pytest.mark.stack, pytest.mark.kills, pytest.mark.timeout(400)]
+
+
+def test_every_rule_of_the_protocol_holds_on_the_real_servers(one_broker: tuple[Stack, System]) -> None:
+    """The suite that `tests/edge/conformance` runs on the embedded system; afterwards no read model has drifted."""
+    system = one_broker[1]
+    system.serve_tenant(f"t{secrets.token_hex(4)}")
+    found = json.loads(system.run("conformance", "--json"))
+    assert (found["held"], len(found["results"])) == (len(CHECKS), len(CHECKS))
+    assert "differ" not in system.run("verify")
 
 
 def test_all_of_it_on_one_broker(one_broker: tuple[Stack, System]) -> None:

@@ -1,0 +1,174 @@
+"""How each no comes about that a command has beside the plain ones."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from edge.conformance.line import Frame
+from edge.conformance.stage import Stage, conflicts
+
+No = Callable[[Stage, str, str], Awaitable[None]]
+"""Brings a command to be refused with a code; raises `Failed` where it is not."""
+
+EDITS: Final = 100
+EMOJI: Final = 50
+PINS: Final = 100
+
+
+def asks(**wrong: Any) -> No:
+    """With fields that cannot be."""
+
+    async def no(stage: Stage, command: str, code: str) -> None:
+        usual = {"client_msg_id": stage.key()} if command == "message:send" else {}
+        await stage.ann.refused(command, {**stage.here, **usual, **wrong}, code)
+
+    return no
+
+
+def otherwise(name: str, value: Any, then: Any = "👍") -> No:
+    """The key was used with another value of this field before."""
+
+    async def no(stage: Stage, command: str, _code: str) -> None:
+        data: Frame = {**stage.here, "client_key": stage.key(), name: value}
+        if command.startswith("reaction"):
+            data["message_id"] = stage.theirs
+        if command == "reaction:remove":
+            await stage.ann.done("reaction:add", {**stage.about(stage.theirs), "emoji": value})
+        if command == "conversation:set-role":
+            data["participants"] = [stage.bob.user]
+        await stage.ann.done(command, data)
+        again = {"title": "Else", "until": "2999-01-01T00:00:00.000Z"}.get(name, then)
+        await conflicts(stage.ann, command, {**data, name: again})
+
+    return no
+
+
+async def otherwise_about(stage: Stage, command: str, _code: str) -> None:
+    """The key was used for another message before; what it did is undone."""
+    data = {**stage.about(stage.theirs), "client_key": stage.key()}
+    for one in (stage.theirs, stage.sealed) if command == "message:unpin" else ():
+        await stage.ann.done("message:pin", stage.about(one))
+    await stage.ann.done(command, data)
+    await conflicts(stage.ann, command, {**data, "message_id": stage.sealed})
+    for one in (stage.theirs, stage.sealed):
+        await stage.ann.done("message:unpin", stage.about(one))
+
+
+async def sends_otherwise(stage: Stage, command: str, _code: str) -> None:
+    """The key was used with another text."""
+    data = {**stage.here, "client_msg_id": stage.key(), "text": "one"}
+    await stage.ann.done(command, data)
+    await conflicts(stage.ann, command, {**data, "text": "another"})
+
+
+async def forwards_otherwise(stage: Stage, command: str, _code: str) -> None:
+    """The key was used for another message."""
+    data = {**stage.about(stage.mine), "from_conversation_id": stage.room, "client_msg_id": stage.key()}
+    await stage.ann.done(command, data)
+    await conflicts(stage.ann, command, {**data, "message_id": stage.theirs})
+
+
+async def forwards_sealed(stage: Stage, command: str, code: str) -> None:
+    """A ciphertext is not forwarded."""
+    data = {**stage.about(stage.sealed), "from_conversation_id": stage.room, "client_msg_id": stage.key()}
+    await stage.ann.refused(command, data, code)
+
+
+async def seals(stage: Stage, command: str, code: str) -> None:
+    """A text does not become a ciphertext."""
+    await stage.ann.refused(command, {**stage.about(stage.mine), "ciphertext": "s3cret"}, code)
+
+
+async def edits_anothers(stage: Stage, command: str, code: str) -> None:
+    """Not even the owner edits what somebody else said."""
+    await stage.ann.refused(command, {**stage.about(stage.theirs), "text": "x"}, code)
+
+
+async def edits_too_often(stage: Stage, command: str, code: str) -> None:
+    """A message is edited so often and no more."""
+    often = stage.about(await stage.say(stage.ann, text="again"))
+    for n in range(EDITS):
+        await stage.ann.done(command, {**often, "text": f"{n}", "client_key": stage.key()})
+    await stage.ann.push("message:edited", **often, text=f"{EDITS - 1}")
+    await stage.ann.refused(command, {**often, "text": "once more"}, code)
+
+
+async def deletes_anothers(stage: Stage, command: str, code: str) -> None:
+    """A plain member deletes only what they said."""
+    await stage.bob.refused(command, stage.about(stage.mine), code)
+
+
+async def reacts_too_often(stage: Stage, command: str, code: str) -> None:
+    """A message has so many different emoji on and no more."""
+    for n in range(EMOJI):
+        await stage.ann.done(command, {**stage.about(stage.theirs), "emoji": f"e{n}"})
+    await stage.ann.until(
+        lambda: len(stage.ann.numbers("reaction", stage.room)) >= EMOJI or None, "reactions are missing"
+    )
+    await stage.ann.refused(command, {**stage.about(stage.theirs), "emoji": "one too many"}, code)
+    for n in range(EMOJI):
+        await stage.ann.done("reaction:remove", {**stage.about(stage.theirs), "emoji": f"e{n}"})
+
+
+async def pins_too_much(stage: Stage, command: str, code: str) -> None:
+    """A conversation keeps so many in sight and no more."""
+    several = [await stage.say(stage.ann, text=f"{n}") for n in range(PINS)]
+    for one in several:
+        await stage.ann.done(command, stage.about(one))
+    await stage.ann.refused(command, stage.about(stage.theirs), code)
+    for one in several:
+        await stage.ann.done("message:unpin", stage.about(one))
+
+
+async def talks_to_oneself(stage: Stage, command: str, code: str) -> None:
+    """A direct conversation needs somebody else."""
+    await stage.ann.refused(command, {"kind": "direct", "participants": [stage.ann.user]}, code)
+
+
+async def opens_anothers(stage: Stage, command: str, code: str) -> None:
+    """Who is not in the conversation of that name does not open it."""
+    name = stage.key()
+    await stage.ann.done(command, {"external_id": name})
+    await stage.eve.refused(command, {"external_id": name}, code)
+
+
+def of(name: str) -> No:
+    """About this person."""
+
+    async def no(stage: Stage, command: str, code: str) -> None:
+        await stage.ann.refused(command, _about(stage, command, name), code)
+
+    return no
+
+
+def by_a_member_of(name: str) -> No:
+    """A plain member asks it of this person."""
+
+    async def no(stage: Stage, command: str, code: str) -> None:
+        await stage.bob.refused(command, _about(stage, command, name), code)
+
+    return no
+
+
+async def by_a_member(stage: Stage, command: str, code: str) -> None:
+    """A plain member asks for what is the owner's to do."""
+    data = {"title": "x"} if command == "conversation:update" else _about(stage, command, "cy")
+    if command == "conversation:set-role":
+        data = _about(stage, command, "bob")
+    await stage.bob.refused(command, {**stage.here, **data}, code)
+
+
+def _about(stage: Stage, command: str, name: str) -> Frame:
+    role = {"role": "member" if name == "ann" else "admin"} if command == "conversation:set-role" else {}
+    return {**stage.here, "participants": [stage.world.user(name)], **role}
+
+
+def leaves(stage: Stage) -> Frame:
+    """What leaves the conversation."""
+    return {**stage.here, "client_key": stage.key()}
+
+
+async def leaves_alone(stage: Stage, command: str, code: str) -> None:
+    """The last owner stays; then somebody else is an owner too."""
+    await stage.ann.refused(command, stage.here, code)
+    role = {**stage.here, "participants": [stage.bob.user], "role": "owner"}
+    await stage.ann.done("conversation:set-role", role)

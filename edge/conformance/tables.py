@@ -1,0 +1,217 @@
+"""Every command once: what comes of it in the read models, and each no that the protocol's page has for it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from edge.conformance import becoming, nos
+from edge.conformance.becoming import After
+from edge.conformance.line import Frame
+from edge.conformance.nos import No
+from edge.conformance.stage import NOWHERE, Stage, staged
+from edge.conformance.suite import Check
+from edge.conformance.world import World
+
+Data = Callable[[Stage], Frame]
+
+ROOM: Final = ("not_a_participant", "conversation_not_found")
+MESSAGE: Final = ("message_not_found", *ROOM)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A command: `data` that an owner may ask, what is so `after` its yes, the `plain` nos, and its own `nos`."""
+
+    command: str
+    data: Data
+    after: After
+    plain: tuple[str, ...] = ROOM
+    nos: Mapping[str, No] = field(default_factory=dict)
+
+    @property
+    def codes(self) -> frozenset[str]:
+        """Every no that is tried."""
+        return frozenset((*self.plain, *self.nos))
+
+    async def hold(self, stage: Stage) -> None:
+        """Try the nos, then the yes, then what came of it."""
+        for code in self.plain:
+            await self._refused(stage, code)
+        for code, no in self.nos.items():
+            await no(stage, self.command, code)
+        data = self.data(stage)
+        answer = await stage.ann.done(self.command, data)
+        await self.after(stage, {**data, **(answer or {})})
+
+    async def _refused(self, stage: Stage, code: str) -> None:
+        data, line = self.data(stage), stage.ann
+        if code == "not_a_participant":
+            line = stage.eve
+        elif code == "conversation_not_found":
+            data["conversation_id"] = NOWHERE
+        else:
+            data["reply_to" if self.command == "message:send" else "message_id"] = NOWHERE
+        await line.refused(self.command, data, code)
+
+
+def check_of(case: Case) -> Check:
+    """The check of one command."""
+
+    async def check(world: World) -> None:
+        async with staged(world) as stage:
+            await case.hold(stage)
+
+    check.__name__ = f"does_{case.command.replace(':', '_').replace('-', '_')}"
+    tried = ", ".join(f"`{code}`" for code in sorted(case.codes)) or "nothing"
+    check.__doc__ = f"`{case.command}` does what it says, and is refused with {tried} where it must be."
+    return check
+
+
+CASES: Final[tuple[Case, ...]] = (
+    Case(
+        "message:send",
+        lambda s: {**s.here, "client_msg_id": s.key(), "text": "hello", "reply_to": s.theirs},
+        becoming.said,
+        MESSAGE,
+        {"validation_failed": nos.asks(text="", ciphertext=None), "idempotency_conflict": nos.sends_otherwise},
+    ),
+    Case(
+        "message:forward",
+        lambda s: {**s.about(s.mine), "from_conversation_id": s.room, "client_msg_id": s.key()},
+        becoming.forwarded,
+        MESSAGE,
+        {"not_allowed": nos.forwards_sealed, "idempotency_conflict": nos.forwards_otherwise},
+    ),
+    Case(
+        "message:edit",
+        lambda s: {**s.about(s.mine), "text": "other", "client_key": s.key()},
+        becoming.said,
+        MESSAGE,
+        {
+            "validation_failed": nos.seals,
+            "not_the_author": nos.edits_anothers,
+            "edit_limit": nos.edits_too_often,
+        },
+    ),
+    Case(
+        "message:delete",
+        lambda s: s.about(s.mine),
+        becoming.withdrawn,
+        MESSAGE,
+        {"not_the_author": nos.deletes_anothers},
+    ),
+    Case(
+        "reaction:add",
+        lambda s: {**s.about(s.mine), "emoji": "👍", "client_key": s.key()},
+        becoming.reacted,
+        MESSAGE,
+        {"reaction_limit": nos.reacts_too_often, "idempotency_conflict": nos.otherwise("emoji", "🎉")},
+    ),
+    Case(
+        "reaction:remove",
+        lambda s: {**s.about(s.mine), "emoji": "👍", "client_key": s.key()},
+        becoming.unreacted,
+        MESSAGE,
+        {"idempotency_conflict": nos.otherwise("emoji", "🎉")},
+    ),
+    Case("message:get", lambda s: s.about(s.mine), becoming.answers(more=False, versions=1), MESSAGE),
+    Case(
+        "message:history",
+        lambda s: s.here,
+        becoming.answers(messages=3, more_before=False, more_after=False),
+        ROOM,
+        {"validation_failed": nos.asks(before=1, after=1)},
+    ),
+    Case("message:thread", lambda s: s.about(s.mine), becoming.answers(messages=0, more_after=False), MESSAGE),
+    Case("message:hide", lambda s: s.about(s.theirs), becoming.hidden, MESSAGE),
+    Case("message:read", lambda s: {**s.here, "seq": 3}, becoming.kept(read=3)),
+    Case("message:delivered", lambda s: {**s.here, "seq": 3, "device": "d"}, becoming.got),
+    Case(
+        "message:pin",
+        lambda s: {**s.about(s.mine), "client_key": s.key()},
+        becoming.pinned,
+        MESSAGE,
+        {"idempotency_conflict": nos.otherwise_about, "pin_limit": nos.pins_too_much},
+    ),
+    Case(
+        "message:unpin",
+        lambda s: {**s.about(s.mine), "client_key": s.key()},
+        becoming.unpinned,
+        ROOM,
+        {"idempotency_conflict": nos.otherwise_about},
+    ),
+    Case(
+        "conversation:create",
+        lambda s: {"external_id": s.key(), "title": "Plans", "participants": [s.bob.user]},
+        becoming.opened,
+        (),
+        {"validation_failed": nos.talks_to_oneself, "not_a_participant": nos.opens_anothers},
+    ),
+    Case(
+        "conversation:update",
+        lambda s: {**s.here, "title": "Plans", "client_key": s.key()},
+        becoming.opened,
+        ROOM,
+        {
+            "validation_failed": nos.asks(title=""),
+            "not_allowed": nos.by_a_member,
+            "idempotency_conflict": nos.otherwise("title", "Others"),
+        },
+    ),
+    Case(
+        "conversation:add-participants",
+        lambda s: {**s.here, "participants": [s.world.user("cy")], "client_key": s.key()},
+        becoming.came,
+        ROOM,
+        {"not_allowed": nos.by_a_member},
+    ),
+    Case(
+        "conversation:remove-participants",
+        lambda s: {**s.here, "participants": [s.bob.user], "client_key": s.key()},
+        becoming.gone,
+        ROOM,
+        {"not_allowed": nos.by_a_member_of("ann"), "last_owner": nos.of("ann")},
+    ),
+    Case(
+        "conversation:set-role",
+        lambda s: {**s.here, "participants": [s.bob.user], "role": "admin", "client_key": s.key()},
+        becoming.ranked,
+        ROOM,
+        {
+            "not_allowed": nos.by_a_member,
+            "participant_not_found": nos.of("eve"),
+            "last_owner": nos.of("ann"),
+            "idempotency_conflict": nos.otherwise("role", "owner", then="member"),
+        },
+    ),
+    Case(
+        "conversation:leave",
+        nos.leaves,
+        becoming.left,
+        ("conversation_not_found", "not_a_participant"),
+        {"last_owner": nos.leaves_alone},
+    ),
+    Case(
+        "conversation:mute",
+        lambda s: {**s.here, "until": "2999-01-01T00:00:00.000Z", "client_key": s.key()},
+        becoming.kept(muted=True, muted_until="2999-01-01T00:00:00.000Z"),
+        ROOM,
+        {
+            "validation_failed": nos.asks(until="2001-01-01T00:00:00.000Z"),
+            "idempotency_conflict": nos.otherwise("until", None),
+        },
+    ),
+    Case("conversation:unmute", lambda s: {**s.here, "client_key": s.key()}, becoming.kept(muted=False)),
+    Case("conversation:archive", lambda s: {**s.here, "client_key": s.key()}, becoming.kept(archived=True)),
+    Case("conversation:unarchive", lambda s: {**s.here, "client_key": s.key()}, becoming.kept(archived=False)),
+    Case("conversation:get", lambda s: s.here, becoming.answers(participants=2, seq=3)),
+    Case("conversation:list", lambda _: {"limit": 1}, becoming.answers(conversations=1, after=None), ()),
+    Case("search:messages", lambda s: {**s.here, "text": "theirs"}, becoming.answers(), ROOM),
+    Case("typing:start", lambda s: s.here, becoming.answers(level="accepted")),
+    Case("typing:stop", lambda s: s.here, becoming.answers(level="accepted")),
+    Case("presence:set", lambda _: {"status": "busy"}, becoming.answers(status="busy"), ()),
+    Case("presence:get", lambda s: {"users": [s.bob.user]}, becoming.answers(presences=1), ()),
+    Case("presence:subscribe", lambda s: {"users": [s.bob.user]}, becoming.answers(presences=1), ()),
+    Case("sync", lambda _: {"positions": {}}, becoming.answers(complete=True, reset=0), ()),
+)
+CHECKS: Final[tuple[Check, ...]] = tuple(map(check_of, CASES))
