@@ -60,6 +60,20 @@ async def got(who: Person, here: str, seq: int, **more: Any) -> str:
     return await do(who, "message:delivered", here, seq=seq, **more)
 
 
+async def test_who_has_left_is_told_no_more_who_reads_what_they_said(running: tuple[World, Node]) -> None:
+    found, node = running
+    ann, ben, cy = await come(node, "ann", "ben", "cy")
+    here = await room(ann, "ben", "cy")
+    await said(ben, here, "1")
+    await said(ann, here, "2")
+    await eventually(lambda: sent_head(found, here) == 2)
+    assert await do(ben, "conversation:leave", here) == "accepted"
+    await eventually(lambda: ann.lane("conversation", here) == [1, 2])
+    assert await do(cy, "message:read", here, seq=2) == "accepted"
+    await eventually(lambda: receipts(ann, "read") == [("cy", 2)])
+    assert receipts(ben, "read") == []
+
+
 async def test_the_senders_are_told_who_has_got_and_who_has_read_what(running: tuple[World, Node]) -> None:
     found, node = running
     ann, ben, cy = await come(node, "ann", "ben", "cy")
