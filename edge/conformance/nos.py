@@ -114,6 +114,7 @@ async def pins_too_much(stage: Stage, command: str, code: str) -> None:
     several = [await stage.say(stage.ann, text=f"{n}") for n in range(PINS)]
     for one in several:
         await stage.ann.done(command, stage.about(one))
+    await stage.ann.push("conversation:updated", change="message-pinned", message_id=several[-1])
     await stage.ann.refused(command, stage.about(stage.theirs), code)
     for one in several:
         await stage.ann.done("message:unpin", stage.about(one))
