@@ -130,5 +130,6 @@ async def _present(stage: Stage) -> Any:
 
 
 async def left(stage: Stage, _found: Any) -> None:
-    """It is closed to them."""
+    """Once they are told so, it is closed to them."""
+    await stage.ann.push("conversation:updated", change="participants-removed", participants=[stage.ann.user])
     await stage.ann.refused("message:send", {**stage.here, "client_msg_id": "x", "text": "x"}, "not_a_participant")

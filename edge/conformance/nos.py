@@ -128,7 +128,8 @@ async def talks_to_oneself(stage: Stage, command: str, code: str) -> None:
 async def opens_anothers(stage: Stage, command: str, code: str) -> None:
     """Who is not in the conversation of that name does not open it."""
     name = stage.key()
-    await stage.ann.done(command, {"external_id": name})
+    there: str = (await stage.ann.done(command, {"external_id": name}))["conversation_id"]
+    await stage.ann.push("conversation:updated", conversation_id=there)
     await stage.eve.refused(command, {"external_id": name}, code)
 
 
