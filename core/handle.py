@@ -188,7 +188,8 @@ class Handler:
         return Append(self._record(decided[0], event_id, context), event_id, hash(command.emoji), reply)
 
     async def _inbox(self, command: InboxCommand, context: Context) -> Decision:
-        where = inbox.visited(self._memberships.get(command.conversation_id), command.conversation_id, context)
+        state, key = self._memberships.get(command.conversation_id), command.conversation_id
+        where = conversation.visited(state, key, context.tenant, context.actor)
         head = await self._messages.head(command.conversation_id) if isinstance(command, ReadMessages) else 0
         about = await self._messages.state(command.message_id) if isinstance(command, HideMessage) else None
         decided = inbox.decide(command, where, context, head=head, about=about)

@@ -2,6 +2,7 @@
 with.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,7 +24,13 @@ def by(actor: str) -> Context:
     return Context(tenant=TENANT, actor=actor, at=AT, correlation_id=CORRELATION)
 
 
-def sent(key: str = "k1", text: str = "hello", sender: str = "bob", reply_to: str | None = None) -> MessageSent:
+def sent(
+    key: str = "k1",
+    text: str = "hello",
+    sender: str = "bob",
+    reply_to: str | None = None,
+    mentions: Sequence[str] = (),
+) -> MessageSent:
     return MessageSent(
         tenant=TENANT,
         at=AT,
@@ -34,6 +41,7 @@ def sent(key: str = "k1", text: str = "hello", sender: str = "bob", reply_to: st
         text=text,
         conversation_n=1,
         reply_to=reply_to,
+        mentions=list(mentions),
     )
 
 

@@ -92,9 +92,17 @@ State = Conversation | None
 
 def entered(state: State, conversation_id: str, context: Context) -> Conversation:
     """The conversation, if the actor is in it. Raises `Rejected`; another tenant's conversation does not exist."""
-    if state is None or state.tenant != context.tenant:
+    found = visited(state, conversation_id, context.tenant, context.actor)
+    if not found.holds(context.actor):
+        raise Rejected("not_a_participant")
+    return found
+
+
+def visited(state: State, conversation_id: str, tenant: str, user_id: str) -> Conversation:
+    """The conversation, if this user is or was in it. Raises `Rejected`; another tenant's does not exist."""
+    if state is None or state.tenant != tenant:
         raise Rejected("conversation_not_found", f"there is no conversation {conversation_id}")
-    if not state.holds(context.actor):
+    if user_id not in state.members:
         raise Rejected("not_a_participant")
     return state
 

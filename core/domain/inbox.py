@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import assert_never
 
-from core.domain import conversation, message
+from core.domain import message
 from core.domain.conversation import Conversation, Member
-from core.domain.decision import Context, Rejected, misfit
+from core.domain.decision import Context, misfit
 from schemas.commands import (
     ArchiveConversation,
     HideMessage,
@@ -86,15 +86,6 @@ def decide(
             return [_archived(command, context)]
         case _:
             assert_never(command)
-
-
-def visited(where: conversation.State, conversation_id: str, context: Context) -> Conversation:
-    """The conversation, if the actor is or was in it. Raises `Rejected`; another tenant's does not exist."""
-    if where is None or where.tenant != context.tenant:
-        raise Rejected("conversation_not_found", f"there is no conversation {conversation_id}")
-    if context.actor not in where.members:
-        raise Rejected("not_a_participant")
-    return where
 
 
 def _read(command: ReadMessages, member: Member, head: int, context: Context) -> Sequence[CursorMoved]:

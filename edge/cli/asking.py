@@ -30,6 +30,13 @@ def add_data(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_gateway(parser: argparse.ArgumentParser) -> None:
+    """`--url`, `--app-key` and `--app-secret`: the system that is asked."""
+    parser.add_argument("--url", help="the gateway (default: CAAS_PUBLIC_URL, else the embedded system in --data)")
+    parser.add_argument("--app-key", help="default: CAAS_APP_KEY")
+    parser.add_argument("--app-secret", help="default: CAAS_APP_SECRET")
+
+
 def add_json(parser: argparse.ArgumentParser) -> None:
     """`--json`: output for programs."""
     parser.add_argument("--json", action="store_true", help="print JSON")

@@ -4,8 +4,6 @@ import argparse
 import asyncio
 import functools
 import sys
-from collections.abc import Callable
-from contextlib import AsyncExitStack
 from typing import Final
 
 import aiohttp
@@ -14,12 +12,11 @@ import msgspec
 from core.settings import Settings
 from edge.cli import asking
 from edge.cli.play import settings_of
-from edge.cli.up import Address, running_at, system
+from edge.cli.up import reached
 from edge.client.tokens import TokenRefused
 from edge.conformance import commanding, connecting, enduring, keeping, tables
 from edge.conformance.clients import watching
 from edge.conformance.suite import Check, Result, nodes_of, run
-from edge.secrets_file import filled
 
 CHECKS: Final[tuple[Check, ...]] = (
     *connecting.CHECKS,
@@ -38,9 +35,7 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     )
     example = "example: caas conformance --data ./chat --json"
     parser = verbs.add_parser("conformance", help=about, description=about, epilog=example)
-    parser.add_argument("--url", help="the gateway (default: CAAS_PUBLIC_URL, else the embedded system in --data)")
-    parser.add_argument("--app-key", help="default: CAAS_APP_KEY")
-    parser.add_argument("--app-secret", help="default: CAAS_APP_SECRET")
+    asking.add_gateway(parser)
     parser.add_argument("--node", action="append", default=[], metavar="WS_URL", help="these instead of the gateway's")
     parser.add_argument("--only", action="append", default=[], metavar="CHECK", help="only this check; may be repeated")
     parser.add_argument("--client", action="store_true", help="stand between a client and a node, and watch the client")
@@ -73,28 +68,18 @@ def run_verb(args: argparse.Namespace) -> int:
 async def held_to(settings: Settings, args: argparse.Namespace, checks: list[Check]) -> list[Result]:
     """The results against the given gateway, or the embedded system: the one that runs, else one run here."""
     told = (lambda _: None) if args.json else show
-    async with AsyncExitStack() as stack:
-        if url := args.url or settings.public_url:
-            known = filled(settings, "app_key", "app_secret")
-            address = Address(url, known.app_key, known.app_secret)
-        else:
-            here = msgspec.structs.replace(settings, port=0)
-            found = running_at(settings)
-            address = found if found is not None else await stack.enter_async_context(system(here))
+    async with reached(settings, args.url) as system:
+        app = system.url, system.app_key, system.app_secret
         if not args.client:
-            return await run(address.url, address.app_key, address.app_secret, checks, nodes=args.node, told=told)
-        node = args.node[0] if args.node else (await nodes_of(address.url, address.app_key, address.app_secret))[0]
-        watch = watching(address.url, node, port=args.listen, seed=args.seed)
-        client = await stack.enter_async_context(watch)
-        invite(client.url, args)
-        await asyncio.sleep(args.seconds)
-        return [*map(functools.partial(told_of, told), client.results())]
-
-
-def told_of(told: Callable[[Result], None], result: Result) -> Result:
-    """The result, which was told."""
-    told(result)
-    return result
+            return await run(*app, checks, nodes=args.node, told=told)
+        node = args.node[0] if args.node else (await nodes_of(*app))[0]
+        async with watching(system.url, node, port=args.listen, seed=args.seed) as client:
+            invite(client.url, args)
+            await asyncio.sleep(args.seconds)
+            results = client.results()
+        for result in results:
+            told(result)
+        return results
 
 
 def invite(url: str, args: argparse.Namespace) -> None:

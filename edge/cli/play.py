@@ -3,7 +3,6 @@
 import argparse
 import functools
 import sys
-from contextlib import AsyncExitStack
 from pathlib import Path
 
 import msgspec
@@ -11,13 +10,12 @@ import msgspec
 from core.settings import InvalidSettings, Settings
 from edge.cli import asking
 from edge.cli.progress import Bar
-from edge.cli.up import Address, running_at, system
+from edge.cli.up import reached
 from edge.client.tokens import TokenRefused
 from edge.client.wire import CommandError, Refused
 from edge.play.recording import Malformed, read
 from edge.play.run import Stalled, play
 from edge.play.tally import Summary
-from edge.secrets_file import filled
 
 
 def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -26,9 +24,7 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     example = "example: caas play recording.jsonl.gz --data ./chat --json"
     parser = verbs.add_parser("play", help=about, description=about, epilog=example)
     parser.add_argument("file", metavar="FILE", type=Path, help="JSON lines, plain or gzipped")
-    parser.add_argument("--url", help="the gateway (default: CAAS_PUBLIC_URL, else the embedded system in --data)")
-    parser.add_argument("--app-key", help="default: CAAS_APP_KEY")
-    parser.add_argument("--app-secret", help="default: CAAS_APP_SECRET")
+    asking.add_gateway(parser)
     parser.add_argument("--limit", type=int, metavar="ROWS", help="play only the first rows")
     parser.add_argument("--chaos", type=int, metavar="SEED", help="break lines and lose pushes, then compare all views")
     asking.add_data(parser)
@@ -64,20 +60,13 @@ def settings_of(args: argparse.Namespace) -> Settings:
 async def run_play(settings: Settings, args: argparse.Namespace) -> Summary:
     """Play against the given gateway, or the embedded system: the one that runs in the directory, else one run here."""
     rows = read(args.file)  # before anything is started for it
-    async with AsyncExitStack() as stack:
-        if url := args.url or settings.public_url:
-            known = filled(settings, "app_key", "app_secret")
-            address = Address(url, known.app_key, known.app_secret)
-        else:
-            here = msgspec.structs.replace(settings, port=0)
-            found = running_at(settings)
-            address = found if found is not None else await stack.enter_async_context(system(here))
+    async with reached(settings, args.url) as system:
         with Bar("play", "rows") as bar:
             return await play(
                 rows,
-                address.url,
-                address.app_key,
-                address.app_secret,
+                system.url,
+                system.app_key,
+                system.app_secret,
                 progress=bar.show,
                 limit=args.limit,
                 tenant=settings.tenant,

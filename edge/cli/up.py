@@ -104,6 +104,21 @@ def _address(settings: Settings, port: int) -> Address:
     )
 
 
+@asynccontextmanager
+async def reached(settings: Settings, url: str | None) -> AsyncIterator[Address]:
+    """The gateway at `url`, or the settings'; else the embedded system: the one that runs in the directory, or one run
+    here.
+    """
+    if known := url or settings.public_url:
+        secrets = filled(settings, "app_key", "app_secret")
+        yield Address(known, secrets.app_key, secrets.app_secret)
+    elif (found := running_at(settings)) is not None:
+        yield found
+    else:
+        async with system(msgspec.structs.replace(settings, port=0)) as here:
+            yield here
+
+
 def running_at(settings: Settings) -> Address | None:
     """The system that runs in this directory now, if one does."""
     path = Path(settings.data) / READY

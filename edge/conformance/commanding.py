@@ -5,10 +5,10 @@ from contextlib import AsyncExitStack
 from typing import Any, Final
 
 from edge.conformance.line import Failed, Frame, Line
+from edge.conformance.stage import NOWHERE
 from edge.conformance.suite import Check
 from edge.conformance.world import World
 
-NOWHERE: Final = "00000000-0000-5000-8000-000000000000"
 MANY: Final = 50
 
 

@@ -5,10 +5,9 @@ from typing import Any, Final
 
 from edge.conformance.commanding import say
 from edge.conformance.line import Failed, Line
+from edge.conformance.stage import conflicts
 from edge.conformance.suite import Check
 from edge.conformance.world import World
-
-LANES: Final = ("sent", "edited", "deleted", "reaction", "conversation")
 
 
 async def says_once_what_is_repeated(world: World) -> None:
@@ -33,11 +32,7 @@ async def holds_to_the_first_body(world: World) -> None:
         said = await say(ann, room, "k", "noodles")
         await ann.push("message:new", **said)
         data = {"conversation_id": room, "client_msg_id": "k", "text": "soup"}
-        answer = await other.ask("message:send", data)
-        if answer["type"] == "ack":
-            answer = await other.push("error", **said)
-        if answer["error"]["code"] != "idempotency_conflict":
-            raise Failed(f"another body is answered by {answer}")
+        await conflicts(other, "message:send", data)
         found = (await ann.done("message:get", said))["message"]["text"]
         if found != "noodles":
             raise Failed(f"the message says {found}")

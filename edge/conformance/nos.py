@@ -1,17 +1,16 @@
 """How each no comes about that a command has beside the plain ones."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Any
 
+from core.domain.conversation import PINS
+from core.domain.message import VERSIONS_KEPT
+from core.domain.reaction import EMOJI_AT_ONCE
 from edge.conformance.line import Frame
 from edge.conformance.stage import Stage, conflicts
 
 No = Callable[[Stage, str, str], Awaitable[None]]
 """Brings a command to be refused with a code; raises `Failed` where it is not."""
-
-EDITS: Final = 100
-EMOJI: Final = 50
-PINS: Final = 100
 
 
 def asks(**wrong: Any) -> No:
@@ -86,9 +85,9 @@ async def edits_anothers(stage: Stage, command: str, code: str) -> None:
 async def edits_too_often(stage: Stage, command: str, code: str) -> None:
     """A message is edited so often and no more."""
     often = stage.about(await stage.say(stage.ann, text="again"))
-    for n in range(EDITS):
+    for n in range(VERSIONS_KEPT):
         await stage.ann.done(command, {**often, "text": f"{n}", "client_key": stage.key()})
-    await stage.ann.push("message:edited", **often, text=f"{EDITS - 1}")
+    await stage.ann.push("message:edited", **often, text=f"{VERSIONS_KEPT - 1}")
     await stage.ann.refused(command, {**often, "text": "once more"}, code)
 
 
@@ -99,13 +98,13 @@ async def deletes_anothers(stage: Stage, command: str, code: str) -> None:
 
 async def reacts_too_often(stage: Stage, command: str, code: str) -> None:
     """A message has so many different emoji on and no more."""
-    for n in range(EMOJI):
+    for n in range(EMOJI_AT_ONCE):
         await stage.ann.done(command, {**stage.about(stage.theirs), "emoji": f"e{n}"})
     await stage.ann.until(
-        lambda: len(stage.ann.numbers("reaction", stage.room)) >= EMOJI or None, "reactions are missing"
+        lambda: len(stage.ann.numbers("reaction", stage.room)) >= EMOJI_AT_ONCE or None, "reactions are missing"
     )
     await stage.ann.refused(command, {**stage.about(stage.theirs), "emoji": "one too many"}, code)
-    for n in range(EMOJI):
+    for n in range(EMOJI_AT_ONCE):
         await stage.ann.done("reaction:remove", {**stage.about(stage.theirs), "emoji": f"e{n}"})
 
 

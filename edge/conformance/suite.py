@@ -11,6 +11,7 @@ import msgspec
 from edge.client.tokens import GatewayTokens
 from edge.conformance.line import Failed, Unwanted
 from edge.conformance.world import World
+from edge.leaf import leaf_of
 
 Check = Callable[[World], Awaitable[None]]
 """Its docstring is the rule; it raises `Failed` or `Unwanted` where a node does not keep it."""
@@ -69,15 +70,7 @@ async def held(check: Check, world: World) -> Result:
         async with asyncio.timeout(CHECK_S):
             await check(world)
     except* (Failed, Unwanted) as wrong:
-        why = str(first_of(wrong))
+        why = str(leaf_of(wrong))
     except* TimeoutError:
         why = f"not over within {CHECK_S:g} s"
     return Result(name=check.__name__, rule=" ".join((check.__doc__ or "").split()), why=why)
-
-
-def first_of(group: BaseExceptionGroup[Exception]) -> BaseException:
-    """The first error of a group, however deep."""
-    found: BaseException = group
-    while isinstance(found, BaseExceptionGroup):
-        found = found.exceptions[0]
-    return found

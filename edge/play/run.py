@@ -14,6 +14,7 @@ import msgspec
 from edge.client.line import Line
 from edge.client.tokens import GatewayTokens
 from edge.client.wire import CommandError, Event
+from edge.leaf import leaf_of
 from edge.play.chaos import Chaos, raging
 from edge.play.crowd import crowd, open_session
 from edge.play.plan import After, Level, Plan, Step, plan
@@ -80,7 +81,7 @@ async def play(
             clients = await stack.enter_async_context(crowd(users, tokens, sessions, run.hears, socket_urls))
             return await _played(run, clients, raised, began)
     except BaseExceptionGroup as group:
-        raise _first(group) from group
+        raise leaf_of(group) from group
 
 
 async def _played(run: "_Run", clients: dict[str, Line], chaos: Chaos | None, began: float) -> Summary:
@@ -115,10 +116,6 @@ async def _played(run: "_Run", clients: dict[str, Line], chaos: Chaos | None, be
 
 def _silent(_done: int, _rows: int) -> None:
     """Progress for nobody."""
-
-
-def _first(error: BaseException) -> BaseException:
-    return _first(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
 
 
 class _Run:

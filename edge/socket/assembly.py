@@ -86,7 +86,6 @@ def _commands(name: str, ports: Ports, reader: MessageReader, waiting: Waiting) 
 
 def _delivering(name: str, ports: Ports, reader: MessageReader, commands: Commands) -> Delivering:
     return Delivering(
-        memberships=ports.memberships,
         reader=reader,
         log=ports.log,
         clock=ports.clock,

@@ -17,6 +17,7 @@ from core.ports.event_log import Unavailable
 from core.ports.hints import People
 from edge.socket.alarms import Alarms
 from edge.socket.visit import Visit
+from projections.inbox import key_of
 from schemas.signals import Status
 
 logger: Final = logging.getLogger("caas.presence")
@@ -47,11 +48,6 @@ class _Person:
     turned: float = float("-inf")
     gone: float = float("-inf")
     seen: str = ""
-
-
-def key_of(tenant: str, user_id: str) -> str:
-    """A person's key."""
-    return f"{tenant}:{user_id}"
 
 
 class Attendance:

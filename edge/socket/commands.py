@@ -99,14 +99,10 @@ class Commands:
 
     def _acknowledge(self, visit: Visit, asked: Asked, reply: dict[str, Any], wait: Wait | None) -> None:
         """Answer a yes, or leave it to what it waits for."""
-
-        def ack(level: Level) -> bytes:
-            return frames.ack(asked.frame_id, reply | {"level": level}, asked.correlation_id)
-
         if wait is None:
             visit.answer(frames.ack(asked.frame_id, reply, asked.correlation_id))
         else:
-            self._waiting.answer(wait, ack)
+            self._waiting.answer(wait, partial(_ack, asked, reply))
 
     def refuse(
         self,
@@ -141,6 +137,10 @@ class Commands:
         if what.code == "internal":
             logger.error("a command failed", exc_info=error, extra={"correlation_id": asked.correlation_id})
         return frames.error(asked.frame_id, what, asked.correlation_id)
+
+
+def _ack(asked: Asked, reply: dict[str, Any], level: Level) -> bytes:
+    return frames.ack(asked.frame_id, reply | {"level": level}, asked.correlation_id)
 
 
 def failure_of(future: Future[int]) -> BaseException | None:

@@ -12,11 +12,7 @@ from functools import partial
 from typing import Final, NamedTuple
 
 from core.clock import Clock
-from core.domain import conversation
-from core.domain.conversation import Conversation
-from core.domain.decision import Context, Rejected
 from core.ports.event_log import EventLog
-from core.ports.memberships import Memberships, NotReady
 from edge.socket.commands import Commands, failure_of
 from edge.socket.session import Asked
 from edge.socket.visit import Visit
@@ -68,14 +64,12 @@ class Delivering:
     def __init__(
         self,
         *,
-        memberships: Memberships,
         reader: MessageReader,
         log: EventLog,
         clock: Clock,
         source: str,
         commands: Commands,
     ) -> None:
-        self._memberships = memberships
         self._reader = reader
         self._log = log
         self._clock = clock
@@ -91,7 +85,6 @@ class Delivering:
         Raises `Rejected` (proved), `NotReady` and `Unavailable`.
         """
         key = signal.conversation_id
-        await self._entered(visit, asked, key)
         seq = min(signal.seq, await self._head(visit, key, signal.seq))
         if seq == 0:
             visit.answer(_ack(asked, "persisted"))
@@ -114,19 +107,6 @@ class Delivering:
         self._cursors.clear()
         if self._appending:
             await asyncio.wait(self._appending)
-
-    async def _entered(self, visit: Visit, asked: Asked, conversation_id: str) -> Conversation:
-        """The conversation, if the user is in it now. A no is proved."""
-        if not self._memberships.fresh:
-            raise NotReady("this node's view of conversations is behind")
-        who = visit.identity
-        context = Context(who.tenant, who.user_id, self._clock.now(), asked.correlation_id)
-        try:
-            return conversation.entered(self._memberships.get(conversation_id), conversation_id, context)
-        except Rejected:
-            await visit.settled(1)
-            await self._memberships.prove(conversation_id)
-            return conversation.entered(self._memberships.get(conversation_id), conversation_id, context)
 
     async def _head(self, visit: Visit, conversation_id: str, seq: int) -> int:
         """The number of the last message; it is not asked of the store where this session was told as much."""

@@ -9,9 +9,10 @@ from core.ports import hints
 from core.ports.effects import Effects, Emitter
 from core.ports.event_log import Unavailable
 from edge.auth.tokens import Identity
-from edge.socket.attendance import Attendance, key_of
+from edge.socket.attendance import Attendance
 from edge.socket.visit import Visit
 from edge.socket.watching import Watching, place_of
+from projections.inbox import key_of
 from schemas.frames import PRESENCE, Push
 from schemas.signals import Status
 from schemas.views import PresenceView

@@ -7,8 +7,7 @@ from typing import Final
 
 import msgspec
 
-from core.domain.conversation import Conversation
-from core.domain.decision import Rejected
+from core.domain.conversation import Conversation, visited
 from core.health import Health
 from core.ports.event_log import Unavailable
 from core.ports.hints import Cache
@@ -19,6 +18,7 @@ from edge.socket.fitting import fitting
 from edge.socket.inboxes import Inboxes
 from edge.socket.lanes import Lanes
 from edge.socket.leaving import left_at
+from edge.socket.seeing import proved
 from projections import conversations, messages, search_docs
 from projections.generations import Generations
 from projections.reader import MessageReader
@@ -121,16 +121,10 @@ class Queries:
 
     async def entered(self, who: Identity, conversation_id: str) -> Conversation:
         """The conversation, if this user was ever in it. A no is proved."""
-        for proved in (False, True):
-            view = self._memberships.get(conversation_id)
-            known = view is not None and view.tenant == who.tenant
-            if view is not None and known and who.user_id in view.members:
-                return view
-            if not proved:
-                await self._memberships.prove(conversation_id)
-        if known:
-            raise Rejected("not_a_participant")
-        raise Rejected("conversation_not_found", f"there is no conversation {conversation_id}")
+        tenant, user = who.tenant, who.user_id
+        return await proved(
+            self._memberships, conversation_id, lambda state: visited(state, conversation_id, tenant, user)
+        )
 
     def _reads(self, who: Identity, message: MessageView) -> bool:
         view = self._memberships.get(message.conversation_id)

@@ -1,6 +1,12 @@
-"""Nothing is shown by a view of who may read that is older than what is to be shown."""
+"""Nothing is shown by a view of who may read that is older than what is to be shown, and no no is said by one that
+has not passed the log's end.
+"""
 
-from core.domain.conversation import Conversation
+from collections.abc import Awaitable, Callable
+
+from core.domain.conversation import Conversation, State
+from core.domain.decision import Rejected
+from core.handle import nothing_before
 from core.ports.memberships import Memberships, NotReady
 
 
@@ -13,3 +19,20 @@ async def as_new_as(memberships: Memberships, view: Conversation, n: int) -> Con
     if newer is None or newer.n < n:
         raise NotReady("the view of who may read this is behind")
     return newer
+
+
+async def proved(
+    memberships: Memberships,
+    conversation_id: str,
+    look: Callable[[State], Conversation],
+    settled: Callable[[], Awaitable[object]] = nothing_before,
+) -> Conversation:
+    """What `look` finds of a conversation. Its no is proved; `settled` returns when what the same session asked before
+    is durable, which the log's end counts only then. Raises `Rejected`, `NotReady` and `Unavailable`.
+    """
+    try:
+        return look(memberships.get(conversation_id))
+    except Rejected:
+        await settled()
+        await memberships.prove(conversation_id)
+        return look(memberships.get(conversation_id))

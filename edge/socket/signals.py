@@ -1,6 +1,7 @@
 """Signals of one node's sessions: what is said to others now and kept in no log; carried out and answered in order."""
 
 from collections.abc import Callable, Coroutine, Iterable
+from functools import partial
 from itertools import chain
 from typing import Any, Final, assert_never
 
@@ -14,6 +15,7 @@ from edge.socket.channel import Channel
 from edge.socket.commands import Commands
 from edge.socket.delivering import Delivering
 from edge.socket.people import People
+from edge.socket.seeing import proved
 from edge.socket.session import Asked
 from edge.socket.typists import Typists
 from edge.socket.visit import Visit
@@ -94,6 +96,7 @@ class Signals:
             raise NotReady("this node's view of conversations is behind")
         match signal:
             case DeliveredMessages():
+                await self._entered(visit, signal, context)
                 await self._delivering.carry_out(visit, asked, signal)
                 return None
             case StartTyping() | StopTyping():
@@ -107,15 +110,12 @@ class Signals:
             case _:
                 assert_never(signal)
 
-    async def _entered(self, visit: Visit, signal: StartTyping | StopTyping, context: Context) -> Conversation:
+    async def _entered(self, visit: Visit, signal: Hinting, context: Context) -> Conversation:
         """The conversation that it is about, if its sender is in it. A no is proved."""
         key = signal.conversation_id
-        try:
-            return conversation.entered(self._memberships.get(key), key, context)
-        except Rejected:
-            await visit.settled(1)  # what the same session asked before is in the log only then
-            await self._memberships.prove(key)
-            return conversation.entered(self._memberships.get(key), key, context)
+        return await proved(
+            self._memberships, key, lambda state: conversation.entered(state, key, context), partial(visit.settled, 1)
+        )
 
     def _refuse(self, visit: Visit, asked: Asked, signal: Signal, no: Rejected, context: Context) -> None:
         if isinstance(signal, Hinting):

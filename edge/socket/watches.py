@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from core.ports.event_log import Unavailable
-from edge.socket.attendance import key_of
 from edge.socket.visit import Visit
+from projections.inbox import key_of
 
 MOST: Final = 1_000_000
 """So many are watched on one node, each counted for every session that watches them."""

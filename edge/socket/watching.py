@@ -17,11 +17,12 @@ from core.ports.hints import People, Presence, There
 from core.ports.memberships import Memberships
 from edge.auth.tokens import Identity
 from edge.socket.alarms import Alarms
-from edge.socket.attendance import APART_S, key_of
+from edge.socket.attendance import APART_S
 from edge.socket.circle import Circle
 from edge.socket.session import State
 from edge.socket.visit import Visit
 from edge.socket.watches import NOTHING, Watch, Watches
+from projections.inbox import key_of
 from schemas import frames
 from schemas.views import PresenceView
 

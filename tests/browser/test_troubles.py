@@ -1,6 +1,8 @@
 """Whatever a line and a node go through: every message arrives once, and in the order in which it was sent."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 from playwright.async_api import Browser
@@ -29,6 +31,15 @@ LOSES = """
         }
     };
 """
+
+
+@asynccontextmanager
+async def opened_beside(browser: Browser, application: Application, user: str) -> AsyncIterator[Screen]:
+    """Somebody whose line does not go through the cable."""
+    through_it, application.changes = application.changes, lambda granted: granted
+    async with opened(browser, application, user) as screen:
+        application.changes = through_it
+        yield screen
 
 
 @pytest.mark.parametrize("how", ["stop", "kill"])
@@ -115,42 +126,34 @@ async def test_a_line_that_died_without_a_word_is_replaced(
     browser: Browser, application: Application, cable: Cable
 ) -> None:
     ann_, bob_ = users("ann", "bob")
-    async with opened(browser, application, ann_) as ann:
-        cable_less = application.changes
-        application.changes = lambda granted: granted
-        async with opened(browser, application, bob_) as bob:
-            application.changes = cable_less
-            room = await bob.room(ann_)
-            await ann.until_heard("conversation:updated")
-            cable.deaden()
-            await bob.send(room, "can you hear me?")
-            await ann.until_heard("offline")
-            assert await ann.texts() == []
-            cable.mend()
-            await told(ann, ["can you hear me?"])
+    async with opened(browser, application, ann_) as ann, opened_beside(browser, application, bob_) as bob:
+        room = await bob.room(ann_)
+        await ann.until_heard("conversation:updated")
+        cable.deaden()
+        await bob.send(room, "can you hear me?")
+        await ann.until_heard("offline")
+        assert await ann.texts() == []
+        cable.mend()
+        await told(ann, ["can you hear me?"])
 
 
 async def test_a_page_that_comes_back_is_there_and_listens_as_before(
     browser: Browser, application: Application, cable: Cable
 ) -> None:
     ann_, bob_ = users("ann", "bob")
-    async with opened(browser, application, ann_) as ann:
-        cable_less = application.changes
-        application.changes = lambda granted: granted
-        async with opened(browser, application, bob_) as bob:
-            application.changes = cable_less
-            await bob.room(ann_)
-            await ann.until_heard("conversation:updated")
-            await ann.ask("presence:subscribe", users=[bob_])
-            await bob.ask("presence:set", status="away")
-            await ann.until_heard("presence")
-            cable.cut()
-            await ann.until_heard("offline")
-            await bob.ask("presence:set", status="busy")
-            cable.mend()
-            await eventually(lambda: last_status(ann, "busy"), 10)
-            await bob.ask("presence:set", status="online")
-            await eventually(lambda: last_status(ann, "online"), 10)
+    async with opened(browser, application, ann_) as ann, opened_beside(browser, application, bob_) as bob:
+        await bob.room(ann_)
+        await ann.until_heard("conversation:updated")
+        await ann.ask("presence:subscribe", users=[bob_])
+        await bob.ask("presence:set", status="away")
+        await ann.until_heard("presence")
+        cable.cut()
+        await ann.until_heard("offline")
+        await bob.ask("presence:set", status="busy")
+        cable.mend()
+        await eventually(lambda: last_status(ann, "busy"), 10)
+        await bob.ask("presence:set", status="online")
+        await eventually(lambda: last_status(ann, "online"), 10)
 
 
 async def last_status(screen: Screen, status: str) -> bool:

@@ -1,5 +1,10 @@
 """Facts as they would lie in the log, for tests of folds."""
 
+import random
+from collections.abc import Iterable
+from typing import Any
+
+from core.ports.documents import Write
 from core.positions import position
 from projections.facts import Fact
 from schemas.envelope import Envelope
@@ -33,3 +38,22 @@ def unreadable(topic: str, offset: int, event_id: str) -> Fact:
         actor="bob",
     )
     return Fact(topic, position(1, offset), envelope, None)
+
+
+def keep(rows: dict[str, Any], writes: Iterable[Write]) -> None:
+    """What a store does with these: a facet stands where it is newer."""
+    for write in writes:
+        row = rows.setdefault(write.id, {"_id": write.id, **write.fixed})
+        for name, facet in write.facets.items():
+            if name not in row or row[name]["pos"] < facet["pos"]:
+                row[name] = facet
+
+
+def fold_in_parts(store: Any, facts: list[Fact], chance: random.Random) -> None:
+    """Batches cut anywhere, some of them dead after so many of their three saves; one may overlap what was done."""
+    done = 0
+    while done < len(facts):
+        begin, end = chance.randint(0, done), chance.randint(done + 1, len(facts))
+        upto = chance.choice([0, 1, 2, 3, 3])
+        store.fold(*facts[begin:end], upto=upto)
+        done = end if upto == 3 else done

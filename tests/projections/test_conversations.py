@@ -21,6 +21,7 @@ from schemas.topics import CONVERSATION_UPDATED
 from schemas.views import ChangeView
 from tests.core.domain.test_conversation import EVENTS, added, cast, changed, created, pinned, removed, unpinned
 from tests.given import AT, CORRELATION, ROOM, TENANT
+from tests.projections.given import keep
 
 
 def at(offset: int, event: ConversationEvent, event_id: str) -> Fact:
@@ -52,11 +53,7 @@ class Store:
             ("heads", folded.heads),
         ]
         for name, writes in steps[:upto]:
-            for write in writes:
-                row = self.tables[name].setdefault(write.id, {"_id": write.id, **write.fixed})
-                for facet, value in write.facets.items():
-                    if facet not in row or row[facet]["pos"] < value["pos"]:
-                        row[facet] = value
+            keep(self.tables[name], writes)
         return folded.told
 
 

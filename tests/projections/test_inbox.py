@@ -20,6 +20,7 @@ from schemas.events import TYPE_OF, CursorMoved, InboxEvent, MessageHidden
 from schemas.topics import USER_ACTION
 from tests.core.domain.test_inbox import EVENTS, HELLO, LATER, archived, hidden, moved, muted
 from tests.given import AT, CORRELATION, ROOM, TENANT
+from tests.projections.given import fold_in_parts, keep
 
 BOB = inbox.key_of(TENANT, "bob")
 OTHER = "6f1d1f8a-0000-5000-8000-000000000002"
@@ -65,11 +66,7 @@ class Store:
         folded = inbox.fold(facts, self.tables["rows"], self.tables["acts"], Heads(self.tables["heads"]))
         steps = [("acts", folded.acts), ("rows", folded.rows), ("heads", folded.heads)]
         for name, writes in steps[:upto]:
-            for write in writes:
-                row = self.tables[name].setdefault(write.id, {"_id": write.id, **write.fixed})
-                for facet, value in write.facets.items():
-                    if facet not in row or row[facet]["pos"] < value["pos"]:
-                        row[facet] = value
+            keep(self.tables[name], writes)
         return folded.told
 
     def state(self, conversation_id: str = ROOM, user: str = "bob") -> Inbox:
@@ -195,14 +192,9 @@ LOGS = st.lists(
 
 @for_all(LOGS, st.randoms(use_true_random=False))
 def test_batches_cut_anywhere_with_crashes_between_give_the_same_rows(facts: list[Fact], chance: random.Random) -> None:
-    whole, store, done = Store(), Store(), 0
+    whole, store = Store(), Store()
     whole.fold(*facts)
-    while done < len(facts):
-        begin = chance.randint(0, done)  # a batch may overlap what was done before
-        end = chance.randint(done + 1, len(facts))
-        upto = chance.choice([0, 1, 2, 3, 3])
-        store.fold(*facts[begin:end], upto=upto)
-        done = end if upto == 3 else done
+    fold_in_parts(store, facts, chance)
     assert store.tables == whole.tables
 
 

@@ -10,25 +10,14 @@ from projections import marks, messages
 from projections.facts import Fact, Heads
 from projections.marks import NAMED_KEPT
 from projections.messages import Numbered
-from schemas import ids
 from schemas.events import MessageSent
 from schemas.topics import MESSAGE_DELETED, MESSAGE_SENT
-from tests.given import AT, ROOM, TENANT, deleted, sent
-from tests.projections.given import fact, unreadable
+from tests.given import ROOM, TENANT, deleted, sent
+from tests.projections.given import fact, fold_in_parts, keep, unreadable
 
 
 def naming(key: str, sender: str, *mentions: str) -> MessageSent:
-    return MessageSent(
-        tenant=TENANT,
-        at=AT,
-        conversation_id=ROOM,
-        message_id=ids.message_id(TENANT, ROOM, sender, key),
-        sender=sender,
-        client_msg_id=key,
-        text="hello",
-        conversation_n=1,
-        mentions=list(mentions),
-    )
+    return sent(key, sender=sender, mentions=mentions)
 
 
 class Store:
@@ -43,11 +32,7 @@ class Store:
         folded = messages.fold(facts, rows, Heads(self.tables["heads"]))
         steps = [("rows", folded.rows), ("marks", marks.fold(folded.numbered, marked)), ("heads", folded.heads)]
         for name, writes in steps[:upto]:
-            for write in writes:
-                row = self.tables[name].setdefault(write.id, {"_id": write.id, **write.fixed})
-                for facet, value in write.facets.items():
-                    if facet not in row or row[facet]["pos"] < value["pos"]:
-                        row[facet] = value
+            keep(self.tables[name], writes)
         return list(folded.numbered)
 
     def of(self, user: str) -> Any:
@@ -124,13 +109,9 @@ LOGS = st.lists(
 def test_batches_cut_anywhere_with_crashes_between_give_the_same_marks(
     facts: list[Fact], chance: random.Random
 ) -> None:
-    whole, store, done = Store(), Store(), 0
+    whole, store = Store(), Store()
     whole.fold(*facts)
-    while done < len(facts):
-        begin, end = chance.randint(0, done), chance.randint(done + 1, len(facts))
-        upto = chance.choice([0, 1, 2, 3, 3])
-        store.fold(*facts[begin:end], upto=upto)
-        done = end if upto == 3 else done
+    fold_in_parts(store, facts, chance)
     assert store.tables == whole.tables
 
 

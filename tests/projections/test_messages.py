@@ -7,12 +7,11 @@ import pytest
 from hypothesis import given as for_all
 from hypothesis import strategies as st
 
-from core.ports.documents import Write
 from projections import messages
 from projections.facts import Fact, Heads, Inconsistent
 from schemas.topics import MESSAGE_DELETED, MESSAGE_EDITED, MESSAGE_SENT
 from tests.given import ROOM, deleted, edited, sent
-from tests.projections.given import fact, unreadable
+from tests.projections.given import fact, keep, unreadable
 
 HELLO = sent("k1", "hello")
 AGAIN = sent("k2", "again")
@@ -27,18 +26,9 @@ class Store:
 
     def fold(self, *facts: Fact, lose_heads: bool = False) -> Sequence[messages.Numbered]:
         folded = messages.fold(facts, self.rows, Heads(self.heads))
-        for write in folded.rows:
-            self._save(self.rows, write)
-        for write in () if lose_heads else folded.heads:
-            self._save(self.heads, write)
+        keep(self.rows, folded.rows)
+        keep(self.heads, () if lose_heads else folded.heads)
         return folded.numbered
-
-    @staticmethod
-    def _save(rows: dict[str, dict[str, Any]], write: Write) -> None:
-        row = rows.setdefault(write.id, {"_id": write.id, **write.fixed})
-        for name, facet in write.facets.items():
-            if name not in row or row[name]["pos"] < facet["pos"]:
-                row[name] = facet
 
 
 def test_a_message_has_its_rank_as_number() -> None:

@@ -60,6 +60,16 @@ def spare(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     stack.clean()
 
 
+@pytest.fixture
+def comes_back(spare: Stack) -> Iterator[None]:
+    """Whatever a test took away is there for the next one."""
+    yield
+    for server in spare.status():
+        if server.state == "frozen":
+            spare.thaw(server.name)
+    spare.up()
+
+
 def _runs(stack: Stack) -> bool:
     try:
         return any(status.pid is not None for status in stack.status())

@@ -1,7 +1,7 @@
 """The search index while its server is frozen or gone, and entries that it refuses."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -11,7 +11,7 @@ from projections.search.elastic import ElasticIndex, IndexRefused
 from tests.contracts.search_index import CONVERSATION, entry
 from tests.eventually import eventually
 
-pytestmark = [pytest.mark.stack, pytest.mark.kills]
+pytestmark = [pytest.mark.stack, pytest.mark.kills, pytest.mark.usefixtures("comes_back")]
 
 ROLE = "search"
 SERVER = "search"
@@ -28,14 +28,6 @@ async def index(spare: Stack) -> AsyncIterator[ElasticIndex]:
     await index.start()
     yield index
     await index.stop()
-
-
-@pytest.fixture(autouse=True)
-def comes_back(spare: Stack) -> Iterator[None]:
-    yield
-    if [one.state for one in spare.status()] == ["frozen"]:
-        spare.thaw(SERVER)
-    spare.up()
 
 
 async def all_raise_unavailable(index: ElasticIndex) -> None:

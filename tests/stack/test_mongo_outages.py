@@ -1,7 +1,7 @@
 """Documents while the server is frozen, restarted, or not there yet."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
@@ -13,7 +13,7 @@ from schemas.topics import MESSAGE_SENT, Partition
 from tests.contracts.documents import HEADS, ROWS, TABLES, rows, sent, write
 from tests.eventually import eventually
 
-pytestmark = [pytest.mark.stack, pytest.mark.kills]
+pytestmark = [pytest.mark.stack, pytest.mark.kills, pytest.mark.usefixtures("comes_back")]
 
 ROLE = "mongo"
 SERVER = "mongo"
@@ -49,14 +49,6 @@ async def documents(spare: Stack) -> AsyncIterator[MongoDocuments]:
     await documents.start(TABLES)
     yield documents
     await documents.stop()
-
-
-@pytest.fixture(autouse=True)
-def comes_back(spare: Stack) -> Iterator[None]:
-    yield
-    if [one.state for one in spare.status()] == ["frozen"]:
-        spare.thaw(SERVER)
-    spare.up()
 
 
 async def all_raise_unavailable(documents: MongoDocuments) -> None:

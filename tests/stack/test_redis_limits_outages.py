@@ -1,7 +1,7 @@
 """Limits while Redis is frozen or gone: each take is short, a node counts for itself meanwhile, and all heals."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -14,7 +14,7 @@ from projections.cache.redis_limits import RedisLimits
 from tests.contracts.limits import SLOW, fresh
 from tests.eventually import eventually
 
-pytestmark = [pytest.mark.stack, pytest.mark.kills]
+pytestmark = [pytest.mark.stack, pytest.mark.kills, pytest.mark.usefixtures("comes_back")]
 
 ROLE = "redis"
 SERVER = "redis-gateway"
@@ -28,14 +28,6 @@ async def limits(spare: Stack) -> AsyncIterator[RedisLimits]:
     await limits.start()
     yield limits
     await limits.stop()
-
-
-@pytest.fixture(autouse=True)
-def comes_back(spare: Stack) -> Iterator[None]:
-    yield
-    if "frozen" in {one.state for one in spare.status()}:
-        spare.thaw(SERVER)
-    spare.up()
 
 
 @pytest.mark.parametrize("how", ["freeze", "stop"])

@@ -1,7 +1,7 @@
 """Bus, presence, people and cache while Redis is frozen or gone: each call is short, and all heals by itself."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Iterator
+from collections.abc import AsyncIterator, Awaitable
 
 import pytest
 
@@ -15,7 +15,7 @@ from tests.contracts.hints import LONG_S, fresh, listening
 from tests.contracts.people import NOON
 from tests.eventually import eventually
 
-pytestmark = [pytest.mark.stack, pytest.mark.kills]
+pytestmark = [pytest.mark.stack, pytest.mark.kills, pytest.mark.usefixtures("comes_back")]
 
 ROLE = "redis"
 SERVER = "redis-socket"
@@ -57,14 +57,6 @@ async def cache(spare: Stack) -> AsyncIterator[RedisCache]:
     await cache.start()
     yield cache
     await cache.stop()
-
-
-@pytest.fixture(autouse=True)
-def comes_back(spare: Stack) -> Iterator[None]:
-    yield
-    if "frozen" in {one.state for one in spare.status()}:
-        spare.thaw(SERVER)
-    spare.up()
 
 
 def every_call(

@@ -8,9 +8,9 @@ from hypothesis import given as for_all
 from hypothesis import strategies as st
 
 from core.domain import message
-from core.domain.conversation import Conversation, Interval, Member
+from core.domain.conversation import Conversation, Interval, Member, visited
 from core.domain.decision import Rejected
-from core.domain.inbox import Inbox, decide, evolve, visited
+from core.domain.inbox import Inbox, decide, evolve
 from schemas.commands import (
     ArchiveConversation,
     HideMessage,
@@ -67,7 +67,7 @@ EVENTS: st.SearchStrategy[InboxEvent] = st.one_of(
 
 def decided(command: InboxCommand, actor: str = "bob", head: int = 20, about: message.State | None = None) -> object:
     context = by(actor)
-    where = visited(SEATED, command.conversation_id, context)
+    where = visited(SEATED, command.conversation_id, context.tenant, context.actor)
     events = decide(command, where, context, head=head, about=about)
     return events[0] if events else None
 
@@ -204,7 +204,7 @@ def test_only_who_is_or_was_in_it_keeps_anything_of_it(command: InboxCommand) ->
 def test_another_tenants_conversation_does_not_exist() -> None:
     for state in (None, replace(SEATED, tenant="other")):
         with pytest.raises(Rejected) as no:
-            visited(state, ROOM, by("bob"))
+            visited(state, ROOM, TENANT, "bob")
         assert no.value.code == "conversation_not_found"
 
 

@@ -3,28 +3,18 @@
 import asyncio
 import functools
 import json
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
-
-import pytest
 
 from edge.socket.leaving import PAGE
 from edge.socket.node import Node
 from schemas import ids
 from schemas.bounds import METADATA_BYTES
 from tests.edge.socket.asking import come, do, shown, told
-from tests.edge.socket.world import TENANT, Person, World, room, send, world
+from tests.edge.socket.world import TENANT, Person, World, room, send
 from tests.eventually import eventually
 
 AVATAR = "6f1d1f8a-0000-4000-8000-0000000000a1"
 ABSENT = "6f1d1f8a-0000-5000-8000-00000000000f"
-
-
-@pytest.fixture
-async def running(tmp_path: Path) -> AsyncIterator[tuple[World, Node]]:
-    async with world(tmp_path) as found:
-        yield found
 
 
 async def opened_directly(who: Person, other: str) -> str:

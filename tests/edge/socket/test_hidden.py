@@ -1,7 +1,6 @@
 """What a user has hidden is not there for them, in whatever way they ask, and there for everybody else."""
 
-from collections.abc import AsyncIterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 import pytest
 
@@ -11,14 +10,8 @@ from tests.edge.socket.asking import come, said, shown
 from tests.edge.socket.test_history import page
 from tests.edge.socket.test_messages import refused
 from tests.edge.socket.test_unread import act
-from tests.edge.socket.world import TENANT, Person, World, room, sent_head, world
+from tests.edge.socket.world import TENANT, Person, World, room, sent_head
 from tests.eventually import eventually
-
-
-@pytest.fixture
-async def running(tmp_path: Path) -> AsyncIterator[tuple[World, Node]]:
-    async with world(tmp_path) as found:
-        yield found
 
 
 @pytest.fixture(autouse=True, params=[200, 2], ids=["many at once", "two at once"])

@@ -1,7 +1,5 @@
 """What was said before, at a node: pages by number and threads, through the holes of one's stays, and every no."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,14 +7,8 @@ import pytest
 from edge.socket import fitting
 from edge.socket.node import Node
 from tests.edge.socket.test_messages import ABSENT, people, refused, say, told
-from tests.edge.socket.world import Person, World, room, send, sent_head, world
+from tests.edge.socket.world import Person, World, room, send, sent_head
 from tests.eventually import eventually
-
-
-@pytest.fixture
-async def running(tmp_path: Path) -> AsyncIterator[tuple[World, Node]]:
-    async with world(tmp_path) as found:
-        yield found
 
 
 async def page(who: Person, here: str, **asked: int) -> tuple[list[int], bool, bool]:

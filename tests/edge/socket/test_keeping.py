@@ -1,28 +1,19 @@
 """What people keep for themselves: read, muted, put away and hidden, through a whole node."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import msgspec
-import pytest
 
 from core.ports.documents import Place, Table
 from edge.socket.node import Node
 from projections import inbox
 from schemas.topics import MESSAGE_REJECTED, USER_ACTION, partitions
 from tests.edge.socket.asking import come, do, said, told
-from tests.edge.socket.world import TENANT, World, room, world
+from tests.edge.socket.world import TENANT, World, room
 from tests.eventually import eventually
 
 ABSENT = "6f1d1f8a-0000-5000-8000-00000000000f"
 FAR = "2999-01-01T00:00:00.000Z"
-
-
-@pytest.fixture
-async def running(tmp_path: Path) -> AsyncIterator[tuple[World, Node]]:
-    async with world(tmp_path) as found:
-        yield found
 
 
 async def kept(found: World, table: Table, row_id: str, n: int) -> Any:

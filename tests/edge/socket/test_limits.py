@@ -4,7 +4,6 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -18,17 +17,11 @@ from edge.socket.portions import Portions
 from projections.cache.limits import InProcessLimits
 from schemas.topics import partitions
 from tests.edge.socket.test_server import Served, Ws, close_code
-from tests.edge.socket.world import Person, World, room, world
+from tests.edge.socket.world import Person, World, room
 from tests.eventually import eventually
 
 HOUR = 3600
 Serving = Callable[..., AbstractAsyncContextManager[Served]]
-
-
-@pytest.fixture
-async def running(tmp_path: Path) -> AsyncIterator[tuple[World, Node]]:
-    async with world(tmp_path) as found:
-        yield found
 
 
 @pytest.fixture

@@ -1,23 +1,13 @@
 """What a message may carry, at a node: sent, edited, forwarded, found again; and every no."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
-import pytest
-
 from edge.socket.node import Node
-from tests.edge.socket.world import Person, World, room, world
+from tests.edge.socket.world import Person, World, room
 from tests.eventually import eventually
 
 ABSENT = "6f1d1f8a-0000-5000-8000-00000000000f"
 FILE = {"media_id": ABSENT, "name": "plan.pdf", "content_type": "application/pdf", "size": 7}
-
-
-@pytest.fixture
-async def running(tmp_path: Path) -> AsyncIterator[tuple[World, Node]]:
-    async with world(tmp_path) as found:
-        yield found
 
 
 async def people(running: tuple[World, Node], *users: str) -> list[Person]:

@@ -2,11 +2,8 @@
 
 import functools
 import json
-from collections.abc import AsyncIterator, Callable
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
-
-import pytest
 
 from edge.socket.lanes import Lanes
 from edge.socket.node import Node
@@ -14,14 +11,8 @@ from edge.socket.syncing import Syncing
 from schemas import frames
 from schemas.frames import Push
 from streams.memberships import MembershipTail
-from tests.edge.socket.world import Person, World, room, send, sent_head, world
+from tests.edge.socket.world import Person, World, room, send, sent_head
 from tests.eventually import eventually
-
-
-@pytest.fixture
-async def running(tmp_path: Path) -> AsyncIterator[tuple[World, Node]]:
-    async with world(tmp_path) as found:
-        yield found
 
 
 async def test_hello_is_the_first_frame_and_says_who_one_is(running: tuple[World, Node]) -> None:

@@ -1,10 +1,6 @@
 """The inbox is rebuilt while people act, and a node hears of the switch late: nothing of their lanes is lost."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
-
-import pytest
 
 from edge.socket.node import Node
 from projections.generations import read_pointer
@@ -12,15 +8,8 @@ from projections.stores.memory import MemoryDocuments
 from streams.processors.inbox import Inbox
 from streams.rebuild import rebuild, rollback
 from tests.edge.socket.own import OTHER, act, acted, head, hid, numbers, read
-from tests.edge.socket.world import Person, World, world
+from tests.edge.socket.world import Person, World
 from tests.eventually import eventually
-
-
-@pytest.fixture
-async def running(tmp_path: Path) -> AsyncIterator[tuple[World, Node]]:
-    """A node that reads no pointer by itself."""
-    async with world(tmp_path) as made:
-        yield made
 
 
 def quiet(done: int, total: int) -> None:

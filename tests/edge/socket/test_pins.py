@@ -1,23 +1,12 @@
 """What is kept in sight: pinned and unpinned by anyone, told to all, through a whole node."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
-import pytest
-
 from core.domain.conversation import PINS
 from edge.socket.node import Node
 from tests.edge.socket.asking import come, do, said, shown, told
-from tests.edge.socket.world import World, room, world
+from tests.edge.socket.world import World, room
 from tests.eventually import eventually
 
 ABSENT = "6f1d1f8a-0000-5000-8000-00000000000f"
-
-
-@pytest.fixture
-async def running(tmp_path: Path) -> AsyncIterator[tuple[World, Node]]:
-    async with world(tmp_path) as found:
-        yield found
 
 
 async def test_a_pin_is_told_to_all_and_taken_by_any(running: tuple[World, Node]) -> None:

@@ -1,8 +1,6 @@
 """Reactions at a node: who may put them, what everyone is told, and what sync and the read model say after it."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -15,16 +13,10 @@ from projections import messages
 from schemas import envelope, ids
 from schemas.envelope import Record
 from schemas.topics import MESSAGE_REJECTED, USER_ACTION, partitions
-from tests.edge.socket.world import Person, World, room, world
+from tests.edge.socket.world import Person, World, room
 from tests.eventually import eventually
 
 UNKNOWN = "6f1d1f8a-0000-4000-8000-00000000000a"
-
-
-@pytest.fixture
-async def running(tmp_path: Path) -> AsyncIterator[tuple[World, Node]]:
-    async with world(tmp_path) as found:
-        yield found
 
 
 class Scene:

@@ -1,7 +1,6 @@
 """What devices say they have got: one record a second each, told to the senders, and lost by nothing but a crash."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +17,6 @@ from tests.edge.socket.world import Person, World, room, sent_head, world
 from tests.eventually import eventually
 
 ABSENT = "6f1d1f8a-0000-5000-8000-00000000000f"
-
-
-@pytest.fixture
-async def running(tmp_path: Path) -> AsyncIterator[tuple[World, Node]]:
-    async with world(tmp_path) as found:
-        yield found
 
 
 @pytest.fixture

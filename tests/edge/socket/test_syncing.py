@@ -2,8 +2,6 @@
 plainly where positions say more than there is.
 """
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,14 +10,8 @@ from edge.socket import syncing
 from edge.socket.node import Node
 from edge.socket.syncing import Syncing
 from tests.edge.socket.own import OTHER, acted, hid, muted, numbers, read, views
-from tests.edge.socket.world import Person, World, room, send, world
+from tests.edge.socket.world import Person, World, room, send
 from tests.eventually import eventually
-
-
-@pytest.fixture
-async def running(tmp_path: Path) -> AsyncIterator[tuple[World, Node]]:
-    async with world(tmp_path) as made:
-        yield made
 
 
 async def rooms(owner: Person, count: int) -> list[str]:

@@ -1,7 +1,5 @@
 """What a list of conversations says to each member: what they have not read, what names them, what was said last."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,16 +9,10 @@ from edge.socket import fitting, queries
 from edge.socket.node import Node
 from projections import messages
 from tests.edge.socket.asking import come, said, shown
-from tests.edge.socket.world import Person, World, room, sent_head, world
+from tests.edge.socket.world import Person, World, room, sent_head
 from tests.eventually import eventually
 
 NOW = {"unread", "mentions", "last_message"}
-
-
-@pytest.fixture
-async def running(tmp_path: Path) -> AsyncIterator[tuple[World, Node]]:
-    async with world(tmp_path) as found:
-        yield found
 
 
 async def listed(who: Person, **asked: Any) -> list[dict[str, Any]]:

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,16 +12,10 @@ from edge.socket.node import Node
 from projections import inbox
 from tests.edge.socket.distant import Distant
 from tests.edge.socket.own import OTHER, ROOM, act, acted, head, hid, muted, numbers, read, views
-from tests.edge.socket.world import TENANT, Person, World, world
+from tests.edge.socket.world import TENANT, Person, World
 from tests.eventually import eventually
 
 KEY = inbox.channel_of(TENANT, "ann")
-
-
-@pytest.fixture
-async def running(tmp_path: Path) -> AsyncIterator[tuple[World, Node]]:
-    async with world(tmp_path) as made:
-        yield made
 
 
 async def test_every_session_of_the_user_is_told_and_nobody_else(running: tuple[World, Node]) -> None:

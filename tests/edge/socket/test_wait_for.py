@@ -2,8 +2,6 @@
 
 import asyncio
 from asyncio import Future
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,14 +12,8 @@ from schemas.envelope import Record
 from schemas.topics import MESSAGE_SENT
 from streams.log.memory import MemoryLog
 from tests.edge.socket.asking import come, do, said
-from tests.edge.socket.world import Person, World, room, sent_head, world
+from tests.edge.socket.world import Person, World, room, sent_head
 from tests.eventually import eventually
-
-
-@pytest.fixture
-async def running(tmp_path: Path) -> AsyncIterator[tuple[World, Node]]:
-    async with world(tmp_path) as found:
-        yield found
 
 
 @pytest.fixture
