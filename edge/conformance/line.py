@@ -109,8 +109,9 @@ class Line:
             raise Failed(f"{kind} should be refused with {' or '.join(codes)}, the answer is {frame}")
         return frame
 
-    async def until(self, check: Callable[[], T | None], otherwise: str, within_s: float = WITHIN_S) -> T:
+    async def until(self, check: Callable[[], T | None], otherwise: str, within_s: float | None = None) -> T:
         """What `check` answers once that is something; `Failed` with `otherwise` when it does not become so."""
+        within_s = WITHIN_S if within_s is None else within_s
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(within_s):
                 while not (found := check()) and not self.over:

@@ -12,7 +12,7 @@ from tests.simulation.laws import broken
 from tests.simulation.mutants import MUTANTS
 from tests.simulation.world import played
 
-SEEDS = int(os.environ.get("CAAS_SEEDS", "200"))
+SEEDS = int(os.environ.get("CAAS_SEEDS", "100"))
 AT_ONCE = 50
 FOUND_WITHIN = 200
 """A mutant that survives so many seeds is not found."""
