@@ -18,15 +18,9 @@ from core.settings import Settings
 from projections.cache.in_process import InProcessBus, InProcessCache, InProcessPresence
 from projections.cache.in_process_people import InProcessPeople
 from projections.cache.limits import InProcessLimits
-from projections.cache.redis import RedisBus, RedisCache, RedisPresence
-from projections.cache.redis_limits import RedisLimits
-from projections.cache.redis_people import RedisPeople
-from projections.search.elastic import ElasticIndex
 from projections.search.fts import FtsIndex
-from projections.stores.mongo import MongoDocuments
 from projections.stores.sqlite import SqliteDocuments
 from streams.effects import LiveEmitter
-from streams.log.kafka import KafkaLog
 from streams.log.sqlite import SqliteLog
 from streams.processor import Processor
 from streams.processors.conversations import Conversations
@@ -72,23 +66,13 @@ def embedded(settings: Settings, access: Access = "whole") -> Adapters:
     )
 
 
-def stack(settings: Settings, client_id: str) -> Adapters:
-    """Kafka, MongoDB, Redis and Elasticsearch."""
-    return Adapters(
-        log=KafkaLog(settings.kafka_bootstrap, client_id=client_id, timeout_s=settings.append_timeout_ms / 1000),
-        documents=MongoDocuments(settings.mongo_url),
-        index=ElasticIndex(settings.search_url, flavour=settings.search_flavour),
-        bus=RedisBus(settings.redis_socket_url),
-        presence=RedisPresence(settings.redis_socket_url),
-        people=RedisPeople(settings.redis_socket_url),
-        cache=RedisCache(settings.redis_shared_url),
-        limits=RedisLimits(settings.redis_gateway_url),
-    )
-
-
 def adapters(settings: Settings, client_id: str) -> Adapters:
     """The set that the settings name."""
-    return embedded(settings) if settings.adapters == "embedded" else stack(settings, client_id)
+    if settings.adapters == "embedded":
+        return embedded(settings)
+    from edge.stack import stack  # noqa: PLC0415 - a system without servers does without the servers' clients
+
+    return stack(settings, client_id)
 
 
 def processor(name: str, documents: Documents, index: SearchIndex) -> Processor:

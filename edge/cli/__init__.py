@@ -1,48 +1,52 @@
 """The `caas` command: every verb has help with an example, `--json` for programs, and an exit status that tells."""
 
 import argparse
+import importlib
 import logging
 import sys
+from collections.abc import Iterable
 from typing import Final
 
 from core import settings
-from deploy.local import cli as stack
-from edge.cli import bench, conformance, play, rebuild, rollback, serve, tokens, topics, transcript, up, verify, worker
 
 OK: Final = 0
 USAGE: Final = 2
+VERBS: Final = {
+    "up": "edge.cli.up",
+    "token": "edge.cli.tokens",
+    "serve": "edge.cli.serve",
+    "worker": "edge.cli.worker",
+    "topics": "edge.cli.topics",
+    "stack": "deploy.local.cli",
+    "play": "edge.cli.play",
+    "transcript": "edge.cli.transcript",
+    "rebuild": "edge.cli.rebuild",
+    "rollback": "edge.cli.rollback",
+    "verify": "edge.cli.verify",
+    "conformance": "edge.cli.conformance",
+    "bench": "edge.cli.bench",
+}
+"""The module of each verb, imported when its verb is asked for: a token needs no broker's client."""
 
 
-def parser() -> argparse.ArgumentParser:
-    """The whole command line."""
+def parser(verbs: Iterable[str] = VERBS) -> argparse.ArgumentParser:
+    """The command line with these verbs."""
     top = argparse.ArgumentParser(
         prog="caas",
         description="Chat as a Service: a self-hosted, event-sourced chat core.",
         epilog="example: caas up --data ./chat, then in another terminal: caas token ann --data ./chat",
     )
-    verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True)
-    for module in (
-        up,
-        tokens,
-        serve,
-        worker,
-        topics,
-        stack,
-        play,
-        transcript,
-        rebuild,
-        rollback,
-        verify,
-        conformance,
-        bench,
-    ):
-        module.add_parser(verbs)
+    known = top.add_subparsers(dest="verb", metavar="VERB", required=True)
+    for verb in verbs:
+        importlib.import_module(VERBS[verb]).add_parser(known)
     return top
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run one verb. 0: done, 1: failed, 2: usage or settings; some verbs have more."""
-    args = parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    asked = [word for word in words[:1] if word in VERBS]
+    args = parser(asked or VERBS).parse_args(words)
     logging.basicConfig(
         stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True
     )

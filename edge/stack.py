@@ -1,0 +1,24 @@
+"""The servers behind the ports: the half of the composition root that needs their clients."""
+
+from core.settings import Settings
+from edge.compose import Adapters
+from projections.cache.redis import RedisBus, RedisCache, RedisPresence
+from projections.cache.redis_limits import RedisLimits
+from projections.cache.redis_people import RedisPeople
+from projections.search.elastic import ElasticIndex
+from projections.stores.mongo import MongoDocuments
+from streams.log.kafka import KafkaLog
+
+
+def stack(settings: Settings, client_id: str) -> Adapters:
+    """Kafka, MongoDB, Redis and Elasticsearch."""
+    return Adapters(
+        log=KafkaLog(settings.kafka_bootstrap, client_id=client_id, timeout_s=settings.append_timeout_ms / 1000),
+        documents=MongoDocuments(settings.mongo_url),
+        index=ElasticIndex(settings.search_url, flavour=settings.search_flavour),
+        bus=RedisBus(settings.redis_socket_url),
+        presence=RedisPresence(settings.redis_socket_url),
+        people=RedisPeople(settings.redis_socket_url),
+        cache=RedisCache(settings.redis_shared_url),
+        limits=RedisLimits(settings.redis_gateway_url),
+    )
