@@ -4,7 +4,9 @@ BIN := .venv/bin
 MARKER := .venv/.installed
 EMBEDDED := not stack and not browser
 # Half of a test is waiting for a process or a clock, so more of them than cores.
-WORKERS := $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) * 3 / 2 )))
+WORKERS := $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) * 2 )))
+# Tests start many processes, and each would compile all of us again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help install up test test-together test-alone browser-test stack-test kill-test check format clean
 
@@ -35,10 +37,10 @@ browser-test: install ## the tests in Chromium
 	$(BIN)/python -m pytest -m browser
 
 stack-test: install ## the tests on the real servers
-	$(BIN)/python -m pytest -m 'stack and not kills'
+	$(BIN)/python -m pytest --durations=10 -m 'stack and not kills'
 
 kill-test: install ## kills and outages on the real servers
-	$(BIN)/python -m pytest -m 'kills'
+	$(BIN)/python -m pytest --durations=20 -m 'kills'
 
 check: install ## style, types, layers
 	$(BIN)/ruff check .

@@ -11,6 +11,11 @@ settings.register_profile("caas", deadline=None, suppress_health_check=[HealthCh
 settings.load_profile("caas")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What waits longest begins first, so that nothing long is left when all the rest is done."""
+    items.sort(key=lambda item: "tests/e2e/" not in item.nodeid)
+
+
 @pytest.fixture
 async def log() -> AsyncIterator[MemoryLog]:
     log = MemoryLog()

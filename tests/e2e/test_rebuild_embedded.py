@@ -21,7 +21,8 @@ FEW = 200
 
 @pytest.fixture
 def up(tmp_path: Path) -> Iterator[Up]:
-    with running(tmp_path, {"CAAS_DRAIN_MS": "200"}) as found:
+    at_any_pace = {"CAAS_COMMANDS_PER_S": "100000", "CAAS_USER_COMMANDS_PER_S": "0"}
+    with running(tmp_path, {"CAAS_DRAIN_MS": "200", **at_any_pace}) as found:
         yield found
 
 
