@@ -67,12 +67,16 @@ def named_by(command: Acting | Hinting) -> str | None:
             return command.message_id
         case SendMessage():
             return command.reply_to
+        case ReadMessages():
+            return command.thread
         case _:
             return None
 
 
 def event_id_of(command: Acting, context: Context) -> str:
-    """The id of the event a command appends; of `message:read` the `seq` must be the one that is appended."""
+    """The id of the event a command appends; `message:read` must say what is appended: its `seq`, its thread by what
+    began it.
+    """
     match command:
         case SendMessage() | ForwardMessage():
             return message_of(command, context)
@@ -81,7 +85,8 @@ def event_id_of(command: Acting, context: Context) -> str:
         case DeleteMessage() | HideMessage():
             aggregate, key = command.message_id, ""
         case ReadMessages():  # who was told of nothing may say it to everyone later
-            aggregate, key = command.conversation_id, f"{command.seq} private" if command.private else str(command.seq)
+            how = command.thread or ("private" if command.private else "")
+            aggregate, key = command.conversation_id, f"{command.seq} {how}".rstrip()
         case CreateConversation():
             aggregate, key = conversation_of(command, context), ""
         case (

@@ -191,7 +191,8 @@ class Handler:
         state, key = self._memberships.get(command.conversation_id), command.conversation_id
         where = conversation.visited(state, key, context.tenant, context.actor)
         head = await self._messages.head(command.conversation_id) if isinstance(command, ReadMessages) else 0
-        about = await self._messages.state(command.message_id) if isinstance(command, HideMessage) else None
+        named = named_by(command)
+        about = None if named is None else await self._messages.state(named)
         decided = inbox.decide(command, where, context, head=head, about=about)
         if not decided:
             return Unchanged({"conversation_id": command.conversation_id, "level": "persisted"})
@@ -224,7 +225,7 @@ class Handler:
 
     def _kept(self, command: InboxCommand, event: InboxEvent, context: Context) -> Append:
         if isinstance(command, ReadMessages) and isinstance(event, CursorMoved):
-            command = structs.replace(command, seq=event.seq)
+            command = structs.replace(command, seq=event.seq, thread=event.thread)
         event_id, said = event_id_of(command, context), 0
         reply = {"conversation_id": command.conversation_id, "level": "accepted"}
         if isinstance(command, HideMessage):

@@ -2,7 +2,8 @@
 
 - table `inbox`, id `{tenant}:{user_id}:{conversation_id}`, facet `inbox` `{pos, n, read, read_at, muted, muted_until,
   archived, hidden}`: the folded state whole (core.domain.inbox); `pos` and `n` are those of the newest event about
-  this conversation
+  this conversation. A thread that was read by itself has a row of its own, its id followed by `:{thread}`, and says
+  `thread` beside its conversation
 - table `acts`, one row per event that is no cursor, id = event id, facet `act` (projections.acts): what tells a
   repeat. It is saved first, so a row that covers a position proves that its act can be seen.
 - table `heads`, id `{tenant}:{user_id}`, facet `user` `{pos, n}`
@@ -54,9 +55,10 @@ def channel_of(tenant: str, user_id: str) -> str:
     return f"user:{key_of(tenant, user_id)}"
 
 
-def row_id(tenant: str, user_id: str, conversation_id: str) -> str:
-    """The row of a user's conversation."""
-    return f"{key_of(tenant, user_id)}:{conversation_id}"
+def row_id(tenant: str, user_id: str, conversation_id: str, thread: str | None = None) -> str:
+    """The row of a user's conversation, or of a thread of it."""
+    whole = f"{key_of(tenant, user_id)}:{conversation_id}"
+    return whole if thread is None else f"{whole}:{thread}"
 
 
 def hidden_id(tenant: str, user_id: str, message_id: str) -> str:
@@ -77,7 +79,16 @@ def event_of(fact: Fact) -> InboxEvent | None:
 def row_of(fact: Fact) -> str | None:
     """The row that a fact is about; None when it cannot be read."""
     event = event_of(fact)
-    return None if event is None else f"{owner_of(fact)}:{event.conversation_id}"
+    return None if event is None else _row_of(fact, event)
+
+
+def thread_of(event: InboxEvent) -> str | None:
+    """The thread that an event is about, if it is about one alone."""
+    return event.thread if isinstance(event, CursorMoved) else None
+
+
+def _row_of(fact: Fact, event: InboxEvent) -> str:
+    return row_id(fact.envelope.tenant, fact.envelope.subject, event.conversation_id, thread_of(event))
 
 
 # Fold
@@ -122,7 +133,7 @@ class _Folding:
     def tell(self, fact: Fact) -> Told:
         """One more fact, in its order."""
         if isinstance(fact.event, CursorMoved):
-            return self._cursor(fact, f"{owner_of(fact)}:{fact.event.conversation_id}", fact.event)
+            return self._cursor(fact, _row_of(fact, fact.event), fact.event)
         event, key, act = event_of(fact), row_of(fact), self.acts.get(fact.envelope.id)
         if act is not None and act["pos"] < fact.position:
             return Told(fact, act["n"], key, repeat=True, conflict=acts.differs(act, event))
@@ -174,11 +185,13 @@ def fold(facts: Sequence[Fact], rows: Mapping[str, Row], known: Mapping[str, Row
 
 
 def _fixed(fact: Fact, event: InboxEvent | None) -> dict[str, str]:
+    thread = None if event is None else thread_of(event)
     return {
         "tenant": fact.envelope.tenant,
         "user_id": fact.envelope.subject,
         "conversation_id": "" if event is None else event.conversation_id,
         "owner": owner_of(fact),
+        **({} if thread is None else {"thread": thread}),
     }
 
 
@@ -196,10 +209,10 @@ def _said(state: Inbox) -> dict[str, Any]:
 
 def view(row: Row, hidden: str | None = None) -> InboxView:
     """What its user sees of a row; `hidden` is the message that an act hides, which alone tells of it."""
-    return view_of(row["conversation_id"], state_of(row.get(FACET)), hidden)
+    return view_of(row["conversation_id"], state_of(row.get(FACET)), hidden, row.get("thread"))
 
 
-def view_of(conversation_id: str, state: Inbox, hidden: str | None = None) -> InboxView:
+def view_of(conversation_id: str, state: Inbox, hidden: str | None = None, thread: str | None = None) -> InboxView:
     """What a user sees of a conversation; `Inbox()` is how it is before they did anything to it."""
     return InboxView(
         conversation_id=conversation_id,
@@ -208,4 +221,5 @@ def view_of(conversation_id: str, state: Inbox, hidden: str | None = None) -> In
         muted_until=state.muted_until,
         archived=state.archived,
         hidden=hidden,
+        thread=thread,
     )

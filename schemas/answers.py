@@ -39,11 +39,16 @@ class Messages(msgspec.Struct, frozen=True, kw_only=True):
 class ThreadFound(msgspec.Struct, frozen=True, kw_only=True):
     """The message that began the thread, null where it is from before one came, answers to it by `seq`, ascending, and
     whether there are more after these.
+
+    `read` is up to where one has read the thread, `unread` how many answers came after that, `UNREAD_COUNTED` for as
+    many or more.
     """
 
     root: MessageView | None
     messages: list[MessageView]
     more_after: bool
+    read: int
+    unread: int
 
 
 class ConversationAccepted(msgspec.Struct, frozen=True, kw_only=True):

@@ -20,6 +20,8 @@ METADATA_BYTES: Final = 4_096
 CIPHERTEXT_CHARS: Final = 40_000
 ATTACHMENTS: Final = 10
 MENTIONS: Final = 50
+UNREAD_COUNTED: Final = 100
+"""So many unread answers of a thread are counted."""
 USERS_AT_ONCE: Final = 100
 """Of so many people at once presence is asked, or listened to."""
 

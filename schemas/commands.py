@@ -98,11 +98,15 @@ class HideMessage(Ask, frozen=True, kw_only=True, tag="message:hide"):
 
 
 class ReadMessages(Ask, frozen=True, kw_only=True, tag="message:read"):
-    """Say that one has read a conversation up to message `seq`; where it is `private` nobody is told."""
+    """Say that one has read a conversation up to message `seq`; where it is `private` nobody is told.
+
+    With `thread`, any message of one, only what answers in it is read up to there, of which nobody is told.
+    """
 
     conversation_id: Uuid
     seq: Number
     private: bool = False
+    thread: Uuid | None = None
 
 
 class AddReaction(Ask, frozen=True, kw_only=True, tag="reaction:add"):

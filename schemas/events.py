@@ -187,12 +187,16 @@ class Reacted(Body, frozen=True, kw_only=True, tag="caas.user.reacted.v1"):
 
 
 class CursorMoved(Body, frozen=True, kw_only=True, tag="caas.user.cursor-moved.v1"):
-    """A user has read a conversation up to message `seq`; nobody is told of it where it is `private`."""
+    """A user has read a conversation up to message `seq`; nobody is told of it where it is `private`.
+
+    Of a thread, named by the message that began it, only the answers in it are read up to there, always privately.
+    """
 
     user_id: str
     conversation_id: str
     seq: Count
     private: bool = False
+    thread: str | None = None
 
 
 class ConversationMuted(Body, frozen=True, kw_only=True, tag="caas.user.conversation-muted.v1"):

@@ -47,6 +47,7 @@ FEATURES: Final = [
     "roles",
     "pins",
     "inbox",
+    "thread-reads",
     "read-receipts",
     "wait-for",
     "presence",

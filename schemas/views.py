@@ -70,7 +70,8 @@ class ParticipantView(msgspec.Struct, frozen=True, kw_only=True):
 class InboxView(msgspec.Struct, frozen=True, kw_only=True):
     """How one user has a conversation: read up to message `read`, muted for good or until a time, put away.
 
-    `hidden` is there in the push alone of a message that was deleted for this user.
+    `hidden` is there in the push alone of a message that was deleted for this user. With a `thread`, named by the
+    message that began it, it is how far that one is read, and nothing else of it is anything.
     """
 
     conversation_id: str
@@ -79,6 +80,7 @@ class InboxView(msgspec.Struct, frozen=True, kw_only=True):
     muted_until: str | None
     archived: bool
     hidden: str | None = None
+    thread: str | None = None
 
 
 class PresenceView(msgspec.Struct, frozen=True, kw_only=True):

@@ -30,6 +30,7 @@ def sent(
     sender: str = "bob",
     reply_to: str | None = None,
     mentions: Sequence[str] = (),
+    thread_root: str | None = None,
 ) -> MessageSent:
     return MessageSent(
         tenant=TENANT,
@@ -42,6 +43,7 @@ def sent(
         conversation_n=1,
         reply_to=reply_to,
         mentions=list(mentions),
+        thread_root=thread_root,
     )
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import assert_never
 
 from core.domain import message
-from core.domain.conversation import Conversation, Member
+from core.domain.conversation import Conversation
 from core.domain.decision import Context, misfit
 from schemas.commands import (
     ArchiveConversation,
@@ -27,7 +27,8 @@ from schemas.events import ConversationArchived, ConversationMuted, CursorMoved,
 
 @dataclass(frozen=True, slots=True)
 class Inbox:
-    """How one user has one conversation; as it is here before they did anything to it.
+    """How one user has one conversation, or a thread of it, which has a cursor and nothing else; as it is here before
+    they did anything to it.
 
     `read` is the seq they have read up to, since `read_at`. Muted without `muted_until` is muted for good; when that
     time has come it is over, which whoever looks at it decides by their clock. `hidden` counts messages.
@@ -72,12 +73,13 @@ def decide(
 ) -> Sequence[InboxEvent]:
     """What a command of somebody who is or was in the conversation `where` makes happen. Raises `Rejected`.
 
-    `head` is the number of its last message, which a cursor goes up to at most; `about` the message that is hidden.
+    `head` is the number of its last message, which a cursor goes up to at most; `about` the message that is hidden, or
+    one of the thread that is read.
     What is so already is appended all the same: only the log knows what is so by then, and the fold ignores it.
     """
     match command:
         case ReadMessages():
-            return _read(command, where.members[context.actor], head, context)
+            return _read(command, where, context, head, about or message.Absent())
         case HideMessage():
             return [_hidden(command, about or message.Absent(), where, context)]
         case MuteConversation() | UnmuteConversation():
@@ -88,12 +90,17 @@ def decide(
             assert_never(command)
 
 
-def _read(command: ReadMessages, member: Member, head: int, context: Context) -> Sequence[CursorMoved]:
+def _read(
+    command: ReadMessages, where: Conversation, context: Context, head: int, about: message.State
+) -> Sequence[CursorMoved]:
     """A cursor beyond the last message goes to the last one that is theirs to read: so a client may say "all of it".
 
     Up to 0 nothing is read, which is where every cursor begins.
     """
-    until = member.intervals[-1].until_seq
+    thread = None
+    if command.thread is not None:
+        thread = message.readable(about, command.thread, where, context).sent.thread_root or command.thread
+    until = where.members[context.actor].intervals[-1].until_seq
     seq = min(command.seq, head if until is None else min(head, until))
     if seq == 0:
         return []
@@ -104,7 +111,8 @@ def _read(command: ReadMessages, member: Member, head: int, context: Context) ->
             user_id=context.actor,
             conversation_id=command.conversation_id,
             seq=seq,
-            private=command.private,
+            private=command.private or thread is not None,
+            thread=thread,
         )
     ]
 

@@ -32,6 +32,33 @@ async def counts_what_is_unread(world: World) -> None:
             raise Failed(f"who said it all has {own} unread")
 
 
+async def reads_threads_apart(world: World) -> None:
+    """A thread has a cursor of its own, by whatever message of it is named; its sender and the conversation's cursor
+    know nothing of it, and all of one's sessions do.
+    """
+    async with await world.line("ann") as ann, await world.line("bob") as bob, await world.line("bob", 1) as other:
+        room = await world.room(ann, "bob")
+        here = {"conversation_id": room}
+        root = await say(ann, room, "root")
+        answers = [await say(ann, room, key, reply_to=root["message_id"]) for key in ("2", "3")]
+        await bob.push("message:new", **answers[-1])
+        await bob.done("message:read", {**here, "seq": 2, "thread": answers[0]["message_id"]})
+        for line in (bob, other):
+            await line.push("inbox:changed", **here, thread=root["message_id"], read=2)
+        found = await bob.done("message:thread", root)
+        if (found["read"], found["unread"]) != (2, 1):
+            raise Failed(f"the thread is read up to {found['read']} with {found['unread']} unread, not 2 with 1")
+        shown = await _shown(bob, room)
+        if (shown["inbox"]["read"], shown["unread"]) != (0, 3):
+            raise Failed(f"the conversation is read up to {shown['inbox']['read']} with {shown['unread']} unread")
+        await bob.done("message:read", {**here, "seq": 3, "private": True})
+        await bob.push("inbox:changed", **here, thread=None, read=3)
+        found = await bob.done("message:thread", root)
+        if (found["read"], found["unread"]) != (3, 0):
+            raise Failed(f"all is read, and of the thread {found['unread']} after {found['read']} are not")
+        await ann.quiet("receipt", stage="read")
+
+
 async def keeps_a_lane_for_each(world: World) -> None:
     """What one keeps for oneself is told to all of one's sessions in a lane of one's own, and to nobody else."""
     async with await world.line("ann") as ann, await world.line("ann", 1) as other, await world.line("bob") as bob:
@@ -152,6 +179,7 @@ async def shows_who_is_there(world: World) -> None:
 
 CHECKS: Final[tuple[Check, ...]] = (
     counts_what_is_unread,
+    reads_threads_apart,
     keeps_a_lane_for_each,
     hides_for_one_alone,
     tells_who_got_and_read_it,

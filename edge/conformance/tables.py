@@ -16,6 +16,8 @@ Data = Callable[[Stage], Frame]
 
 ROOM: Final = ("not_a_participant", "conversation_not_found")
 MESSAGE: Final = ("message_not_found", *ROOM)
+NAMING: Final = {"message:send": "reply_to", "message:read": "thread"}
+"""Where a command names a message, if not as `message_id`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ class Case:
         elif code == "conversation_not_found":
             data["conversation_id"] = NOWHERE
         else:
-            data["reply_to" if self.command == "message:send" else "message_id"] = NOWHERE
+            data[NAMING.get(self.command, "message_id")] = NOWHERE
         await line.refused(self.command, data, code)
 
 
@@ -122,9 +124,11 @@ CASES: Final[tuple[Case, ...]] = (
         ROOM,
         {"validation_failed": nos.asks(before=1, after=1)},
     ),
-    Case("message:thread", lambda s: s.about(s.mine), becoming.answers(messages=0, more_after=False), MESSAGE),
+    Case(
+        "message:thread", lambda s: s.about(s.mine), becoming.answers(messages=0, more_after=False, unread=0), MESSAGE
+    ),
     Case("message:hide", lambda s: s.about(s.theirs), becoming.hidden, MESSAGE),
-    Case("message:read", lambda s: {**s.here, "seq": 3}, becoming.kept(read=3)),
+    Case("message:read", lambda s: {**s.here, "seq": 3}, becoming.kept(read=3), MESSAGE),
     Case("message:delivered", lambda s: {**s.here, "seq": 3, "device": "d"}, becoming.got),
     Case(
         "message:pin",

@@ -24,6 +24,7 @@ from projections import messages
 from projections.reader import MessageReader
 from schemas import queries
 from schemas.answers import MessageFound, Messages, ThreadFound
+from schemas.bounds import UNREAD_COUNTED
 from schemas.queries import GetMessage, Thread
 from schemas.views import MessageView
 
@@ -96,17 +97,30 @@ class History:
         row, root, here = await self._one(who, asked.conversation_id, asked.message_id, beyond=True)
         if root.thread_root is not None:
             row, root, here = await self._one(who, asked.conversation_id, root.thread_root, beyond=True)
-        head, n, rows = await self._head(asked.conversation_id), -1, list[Row]()
+        head = await self._head(asked.conversation_id)
+        n, read, rows, unread = -1, 0, list[Row](), list[Row]()
         while n < here.n:
-            n = here.n
-            rows = await self._answers(who, root, stays.readable(here.members[who.user_id], head), asked)
-            here = await self._seeing(here, rows)
+            n, mine = here.n, stays.readable(here.members[who.user_id], head)
+            rows = await self._answers(who, root, mine, asked)
+            read, first = await self._inboxes.thread(who, here, root.message_id)
+            unread = await self._unread(root, range(first, mine[-1].stop if mine else 0))
+            here = await self._seeing(here, [*rows, *unread])
         shown = [view for row in rows[: asked.limit] if (view := messages.view(row)) is not None]
         reads = here.members[who.user_id].reads(root.seq) and bool(await self._inboxes.shown(who, [row]))
         if not (reads or shown or asked.after):
             raise _missing(asked.message_id)
         fits = fitting(shown, 0)
-        return ThreadFound(root=root if reads else None, messages=shown[: fits.stop], more_after=len(rows) > fits.stop)
+        return ThreadFound(
+            root=root if reads else None,
+            messages=shown[: fits.stop],
+            more_after=len(rows) > fits.stop,
+            read=read,
+            unread=len(unread),
+        )
+
+    async def _unread(self, root: MessageView, seqs: range) -> list[Row]:
+        """The first answers among these numbers, as many as are counted: hidden and deleted ones count too."""
+        return list(await self._reader.answers(root.conversation_id, root.message_id, seqs, UNREAD_COUNTED))
 
     async def _answers(self, who: Identity, root: MessageView, mine: Ranges, asked: Thread) -> list[Row]:
         """One more than was asked for, where there are so many; whole stays are passed over, not read through."""

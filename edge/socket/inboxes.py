@@ -39,6 +39,15 @@ class Inboxes:
         rows = await self._get(inbox.ROWS, ids.values())
         return {key: inbox.state_of(facet_of(rows.get(row_id), inbox.FACET)) for key, row_id in ids.items()}
 
+    async def thread(self, who: Identity, view: Conversation, root: str) -> tuple[int, int]:
+        """Up to where the user's cursors say that a thread is read, and from where on there may be unread answers."""
+        key = view.conversation_id
+        row_id = inbox.row_id(who.tenant, who.user_id, key, root)
+        rows = await self._get(inbox.ROWS, [row_id])
+        cursor = inbox.state_of(facet_of(rows.get(row_id), inbox.FACET)).read
+        ours = (await self._ours(who, {key: view}, {}))[key]
+        return max(ours.inbox.read, cursor), max(ours.floor, cursor) + 1
+
     async def hidden(self, who: Identity, message_ids: Iterable[str]) -> frozenset[str]:
         """Which of these messages the user has hidden."""
         ids = {inbox.hidden_id(who.tenant, who.user_id, key): key for key in message_ids}

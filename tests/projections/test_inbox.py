@@ -118,6 +118,16 @@ def test_a_row_stands_at_the_newest_that_is_about_it() -> None:
     }
 
 
+def test_a_thread_has_a_row_of_its_own_and_changes_no_other() -> None:
+    store = Store()
+    told = store.fold(at(0, moved(5)), at(1, moved(3, thread="t")), at(2, moved(7, thread="t")), at(3, moved(4)))
+    assert [one.n for one in told] == [1, 2, 3, 4]
+    assert store.state() == Inbox(read=5, read_at=AT)
+    (row,) = [row for key, row in store.tables["rows"].items() if key == f"{BOB}:{ROOM}:t"]
+    view = inbox.view(row)
+    assert (row["owner"], row["inbox"]["n"], view.conversation_id, view.thread, view.read) == (BOB, 3, ROOM, "t", 7)
+
+
 def test_what_is_no_cursor_is_an_act_and_what_cannot_be_read_is_one_too() -> None:
     store = Store()
     store.fold(*STORY)
@@ -172,7 +182,7 @@ def facts_of(changes: list[tuple[int, InboxEvent, str, str, bool]]) -> list[Fact
     for offset, (room, event, key, user, torn) in enumerate(changes):
         event_id = f"{user} {type(event).__name__} {key}"
         if isinstance(event, CursorMoved):
-            event_id = f"{user} {event.conversation_id} {event.seq}"
+            event_id = f"{user} {event.conversation_id} {event.thread} {event.seq}"
         fact = at(offset, elsewhere(event) if room else event, event_id, user)
         found.append(unreadable(fact) if torn else fact)
     return found

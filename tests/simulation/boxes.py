@@ -38,15 +38,15 @@ def _acts(event: Told) -> bool:
 
 def _kept(world: World, whole: Whole) -> Broken:
     rows = world.watch.rows("inbox", "inbox")
-    expected = {f"{TENANT}:{user}:{room}": box for (user, room), box in whole.boxes.items()}
+    expected = {f"{TENANT}:{user}:{place}": (user, box) for (user, place), box in whole.boxes.items()}
     for unknown in rows.keys() - expected.keys():
         yield f"law 16: there is a row {unknown} of no record"
-    for key, box in expected.items():
+    for key, (user, box) in expected.items():
         facet = rows.get(key, {}).get("inbox", {})
         names = ("n", "read", "muted", "muted_until", "archived", "hidden")
         if tuple(facet.get(name) for name in names) != (*_said(box), len(box.hidden)):
             yield f"law 16: {key} is {facet}, the log says {box}"
-        if ("inbox", f"user:{key.rpartition(':')[0]}", "user", box.n) not in world.watch.pushed:
+        if ("inbox", f"user:{TENANT}:{user}", "user", box.n) not in world.watch.pushed:
             yield f"law 16: {key} was never pushed as {box}"
 
 

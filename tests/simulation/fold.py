@@ -40,6 +40,12 @@ OWN = frozenset({CURSOR, "caas.user.conversation-muted", "caas.user.conversation
 NEEDED = ("ce_id", "ce_source", "ce_type", "ce_time", "ce_subject", "ce_tenantid", "correlation_id")
 
 
+def place_of(body: Mapping[str, Any]) -> str:
+    """What somebody's own event or push is about: a conversation, or a thread of it."""
+    thread = body.get("thread")
+    return body["conversation_id"] if thread is None else f"{body['conversation_id']}:{thread}"
+
+
 @dataclass(frozen=True)
 class Told:
     """One record that counts; `body` is None where nobody can read it."""
@@ -222,7 +228,7 @@ def _pass(found: Whole, where: str, records: Iterable[Received]) -> None:
         n = len(numbers)
         if lane == "user":
             if event.body is not None:
-                found.boxes.setdefault((event.key, event.body["conversation_id"]), Box()).after(event, n)
+                found.boxes.setdefault((event.key, place_of(event.body)), Box()).after(event, n)
             continue
         if lane == "conversation":
             found.rooms[event.key] = rooms.after(found.rooms.get(event.key), event.type, event.body, n)

@@ -17,6 +17,7 @@ from schemas.commands import (
     LeaveConversation,
     MuteConversation,
     PinMessage,
+    ReadMessages,
     RemoveParticipants,
     RemoveReaction,
     SendMessage,
@@ -97,9 +98,10 @@ def _no_message(asked: Asked, history: History) -> bool:
     if isinstance(command, AddReaction | RemoveReaction | PinMessage):
         there, deleted = history.message(command.message_id, command.conversation_id, asked)
         return there is None or deleted or _hidden(command.message_id, asked, history)
-    if isinstance(command, HideMessage):
-        there, _ = history.message(command.message_id, command.conversation_id, asked)
-        return there is None or _hidden(command.message_id, asked, history)
+    if isinstance(command, HideMessage | ReadMessages):
+        named = command.message_id if isinstance(command, HideMessage) else command.thread or ""
+        there, _ = history.message(named, command.conversation_id, asked)
+        return there is None or _hidden(named, asked, history)
     if isinstance(command, SendMessage):
         there, _ = history.message(command.reply_to or "", command.conversation_id, asked)
         return there is None

@@ -15,6 +15,7 @@ from edge.auth.tokens import Identity
 from edge.socket.visit import Visit
 from schemas.frames import PUSH_OF_LANE, PUSH_OF_USER, USER
 from tests.simulation.edges import Node
+from tests.simulation.fold import place_of
 from tests.simulation.users import TENANT
 
 LANE_OF = {kind: lane for lane, kind in PUSH_OF_LANE.items()}
@@ -132,8 +133,8 @@ class Screen:
         self.shown.append(Shown(self.user, asyncio.get_running_loop().time(), number, live, OWN, USER, n, data))
         if data["hidden"] is not None:
             self.hidden.add(data["hidden"])
-        if n >= self.boxes.get(data["conversation_id"], {}).get("n", 0):
-            self.boxes[data["conversation_id"]] = {**data, "n": n}
+        if n >= self.boxes.get(place_of(data), {}).get("n", 0):
+            self.boxes[place_of(data)] = {**data, "n": n}
         if live and n == self.own + 1:
             self.own = n
         elif live and n > self.own:

@@ -122,6 +122,13 @@ class People(RuleBasedStateMachine):
     def reads(self, user: str, number: int, seq: int) -> None:
         self.ask(user, ReadMessages(conversation_id=self._room(number), seq=seq), wait=False)
 
+    @precondition(lambda self: self.world.talk.said)
+    @rule(user=person, number=any_number, seq=st.integers(0, 20))
+    def reads_a_thread(self, user: str, number: int, seq: int) -> None:
+        said = self._said(number)
+        command = ReadMessages(conversation_id=said["conversation_id"], seq=seq, thread=said["message_id"])
+        self.ask(user, command, wait=False)
+
     @rule(user=person, other=person, number=any_number, into=st.booleans())
     def lets_in_or_shows_out(self, user: str, other: str, number: int, into: bool) -> None:
         kind = AddParticipants if into else RemoveParticipants

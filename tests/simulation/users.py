@@ -156,6 +156,9 @@ def react(talk: Talk, key: str, chance: random.Random) -> Command:
 def keep(room: str, talk: Talk, key: str, chance: random.Random) -> Command:
     """What concerns nobody else: read, hear no more of it, put it away, delete something for oneself."""
     roll = chance.random()
+    if roll < 0.15:
+        where, message = chance.choice(talk.said)
+        return ReadMessages(conversation_id=where, seq=chance.randint(0, 30), thread=message)
     if roll < 0.45:
         return ReadMessages(conversation_id=room, seq=chance.randint(0, 30), private=chance.random() < 0.3)
     if roll < 0.65:

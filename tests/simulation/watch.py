@@ -1,7 +1,7 @@
 """What is looked at while it happens: every save, every push; and the litter that others leave in the log."""
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -68,7 +68,7 @@ class Watch:
             return True
         match processor:
             case "inbox":
-                own = self.rows("inbox", "inbox").get(f"acme:{told.key}:{(told.body or {}).get('conversation_id')}")
+                own = None if told.body is None else self._box(f"acme:{told.key}", told.body)
                 cursor = told.type == fold.CURSOR and told.body is not None
                 covers = own is not None and own["inbox"]["pos"] >= told.position
                 known = told.id in self.rows("inbox", "acts")  # of a repeat the row stands where the first was
@@ -89,6 +89,9 @@ class Watch:
             return any(kept[0] == told.id for kept in facet["told"])
         return any(version["id"] == told.id for version in facet["versions"])
 
+    def _box(self, owner: str, about: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        return self.rows("inbox", "inbox").get(f"{owner}:{fold.place_of(about)}")
+
     def emitted(self, effects: Effects) -> None:
         """Persist, then notify: what is pushed can be fetched."""
         for push in effects.hints:
@@ -102,9 +105,7 @@ class Watch:
     def _fetchable(self, push: Push) -> bool:
         data = msgspec.json.decode(push.frame)["data"]
         if push.lane == "user":
-            row = self.rows("inbox", "inbox").get(
-                f"{push.conversation_id.removeprefix('user:')}:{data['conversation_id']}"
-            )
+            row = self._box(push.conversation_id.removeprefix("user:"), data)
             return row is not None and row["inbox"]["n"] >= push.n  # it is told as it now is
         if push.lane == "conversation":
             changes = self.rows("conversations", "changes").values()

@@ -41,8 +41,10 @@ SEATED = Conversation(
 )
 
 
-def moved(seq: int, *, private: bool = False, at: str = AT) -> CursorMoved:
-    return CursorMoved(tenant=TENANT, at=at, user_id="bob", conversation_id=ROOM, seq=seq, private=private)
+def moved(seq: int, *, private: bool = False, at: str = AT, thread: str | None = None) -> CursorMoved:
+    return CursorMoved(
+        tenant=TENANT, at=at, user_id="bob", conversation_id=ROOM, seq=seq, private=private, thread=thread
+    )
 
 
 def muted(until: str | None = None, *, on: bool = True) -> ConversationMuted:
@@ -59,6 +61,7 @@ def hidden(message_id: str = HELLO.message_id) -> MessageHidden:
 
 EVENTS: st.SearchStrategy[InboxEvent] = st.one_of(
     st.builds(moved, st.integers(0, 9), private=st.booleans(), at=st.sampled_from([AT, LATER])),
+    st.builds(moved, st.integers(0, 9), private=st.just(True), thread=st.sampled_from([HELLO.message_id, "other"])),
     st.builds(muted, st.sampled_from([None, LATER]), on=st.booleans()),
     st.builds(archived, on=st.booleans()),
     st.builds(hidden),
@@ -148,6 +151,22 @@ def test_a_private_cursor_is_private() -> None:
     assert decided(ReadMessages(conversation_id=ROOM, seq=5, private=True)) == moved(5, private=True)
 
 
+@pytest.mark.parametrize("private", [False, True])
+def test_a_thread_is_read_by_the_name_of_what_began_it_and_nobody_is_told(private: bool) -> None:
+    answer = sent("k2", "yes", reply_to=HELLO.message_id, thread_root=HELLO.message_id)
+    about = message.evolve(message.Absent(), answer, 4)
+    for state, named in ((live(3), HELLO.message_id), (about, answer.message_id)):
+        command = ReadMessages(conversation_id=ROOM, seq=5, private=private, thread=named)
+        assert decided(command, about=state) == moved(5, private=True, thread=HELLO.message_id)
+
+
+@pytest.mark.parametrize(("actor", "seq"), [("bob", 5), ("gone", 6)])
+def test_a_thread_is_named_by_a_message_that_is_theirs_to_read(actor: str, seq: int) -> None:
+    command = ReadMessages(conversation_id=ROOM, seq=5, thread=HELLO.message_id)
+    assert refused(command, actor, about=live(seq)).code == "message_not_found"
+    assert refused(command, actor).code == "message_not_found"
+
+
 def test_up_to_nothing_nothing_is_read() -> None:
     assert decided(ReadMessages(conversation_id=ROOM, seq=0)) is None
     assert decided(ReadMessages(conversation_id=ROOM, seq=7), head=0) is None
@@ -187,6 +206,7 @@ def test_a_message_that_is_not_theirs_to_read_is_not_there_to_be_hidden(actor: s
 
 COMMANDS: list[InboxCommand] = [
     ReadMessages(conversation_id=ROOM, seq=1),
+    ReadMessages(conversation_id=ROOM, seq=1, thread=HELLO.message_id),
     HideMessage(conversation_id=ROOM, message_id=HELLO.message_id),
     MuteConversation(conversation_id=ROOM),
     UnmuteConversation(conversation_id=ROOM),

@@ -87,7 +87,7 @@ ANSWERS: dict[Any, Any] = {
     answers.MessageAccepted: answers.MessageAccepted(message_id=SAID, level="accepted"),
     answers.MessageFound: answers.MessageFound(message=MESSAGE, versions=[], more=False),
     answers.Messages: answers.Messages(messages=[MESSAGE], more_before=False, more_after=True),
-    answers.ThreadFound: answers.ThreadFound(root=MESSAGE, messages=[], more_after=False),
+    answers.ThreadFound: answers.ThreadFound(root=MESSAGE, messages=[], more_after=False, read=0, unread=0),
     answers.ConversationAccepted: answers.ConversationAccepted(conversation_id=ROOM, level="accepted"),
     views.ConversationView: CONVERSATION,
     views.PresenceView: BUSY,

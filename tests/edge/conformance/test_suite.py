@@ -90,6 +90,10 @@ def hides(frame: Frame) -> bool:
     return frame.get("type") == "message:hide"
 
 
+def reads(frame: Frame) -> bool:
+    return frame.get("type") == "message:read"
+
+
 def accepted(frame: Frame) -> list[Frame]:
     """A node that never waits."""
     return changed(frame, "data.level", "accepted") if "level" in (frame["data"] or {}) else [frame]
@@ -137,6 +141,10 @@ LIES: dict[str, tuple[str, Callable[[], Between]]] = {
         only("synced", lambda frame: changed(frame, "data.complete", True)),
     ),
     "miscounts": ("counts_what_is_unread", only("ack", miscounting)),
+    "takes a thread for the conversation": (
+        "reads_threads_apart",
+        lambda: Asking(lambda frame: changed(frame, "data.thread", None) if reads(frame) else [frame]),
+    ),
     "loses what is one's own": (
         "keeps_a_lane_for_each",
         only("inbox:changed", lambda frame: [] if frame["n"] == 2 else [frame]),

@@ -33,9 +33,9 @@ async def shown(who: Person, conversation_id: str) -> dict[str, Any]:
     return data
 
 
-async def said(who: Person, conversation_id: str, key: str) -> str:
+async def said(who: Person, conversation_id: str, key: str, **more: Any) -> str:
     """A message, once it is in the read model."""
-    answer = await who.ask("message:send", conversation_id=conversation_id, client_msg_id=key, text=key)
+    answer = await who.ask("message:send", conversation_id=conversation_id, client_msg_id=key, text=key, **more)
     message_id: str = answer["data"]["message_id"]
     await eventually(lambda: any(one["data"]["message_id"] == message_id for one in who.of("receipt")))
     return message_id

@@ -185,3 +185,51 @@ async def test_the_last_message_is_found_where_its_head_does_not_name_it(running
     assert row["sent"]["n"] == head["n"] == 2
     del found.documents._rows[messages.MODEL, "heads", 1][here]["sent"]["id"]
     assert await counts(ben, here) == (2, 0, "2")
+
+
+async def test_a_thread_is_read_by_itself(running: tuple[World, Node]) -> None:
+    ann, ben = await come(running[1], "ann", "ben")
+    here = await room(ann, "ben")
+    root = await said(ann, here, "1")
+    answers = [await said(ann, here, key, reply_to=root) for key in "234"]
+
+    async def thread() -> tuple[int, int]:
+        data = (await ben.ask("message:thread", conversation_id=here, message_id=root, limit=1))["data"]
+        return data["read"], data["unread"]
+
+    assert await thread() == (0, 3)
+    await act(ben, "message:read", here, seq=2, thread=answers[2])
+    assert await thread() == (2, 2)
+    assert await counts(ben, here) == (4, 0, "4")
+    await act(ben, "message:read", here, seq=1, thread=root)
+    assert await thread() == (2, 2)
+    await act(ben, "message:read", here, seq=3)
+    assert await thread() == (3, 1)
+    await act(ben, "message:read", here, seq=99, thread=root)
+    assert await thread() == (4, 0)
+    assert await counts(ben, here) == (1, 0, "4")
+    assert [one["data"]["thread"] for one in ben.of("inbox:changed")] == [root, root, None, root]
+    assert ann.of("receipt")[-1]["data"]["seq"] == 3
+    await said(ann, here, "5", reply_to=root)
+    await said(ben, here, "6")
+    assert await thread() == (4, 0)
+
+
+async def test_unread_answers_are_those_of_ones_stays(running: tuple[World, Node]) -> None:
+    ann, eve = await come(running[1], "ann", "eve")
+    here = await room(ann, "ben")
+    root = await said(ann, here, "1")
+    await said(ann, here, "2", reply_to=root)
+    await ann.ask("conversation:add-participants", conversation_id=here, participants=["eve"])
+    await eventually(lambda: bool(eve.of("conversation:updated")))
+    late = await said(ann, here, "3", reply_to=root)
+    await ann.ask("conversation:remove-participants", conversation_id=here, participants=["eve"])
+    await eventually(lambda: len(eve.of("conversation:updated")) == 2)
+    await said(ann, here, "4", reply_to=root)
+    data = (await eve.ask("message:thread", conversation_id=here, message_id=late))["data"]
+    assert (data["read"], data["unread"], [one["seq"] for one in data["messages"]]) == (0, 1, [3])
+    await act(eve, "message:read", here, seq=99, thread=late)
+    data = (await eve.ask("message:thread", conversation_id=here, message_id=late))["data"]
+    assert (data["read"], data["unread"]) == (3, 0)
+    answer = await eve.ask("message:read", conversation_id=here, seq=1, thread=root)
+    assert answer["error"]["code"] == "message_not_found"
