@@ -159,6 +159,25 @@ async def pages_a_long_absence(world: World) -> None:
             raise Failed(f"of {many} messages {len(set(bob.numbers('sent', room)))} came")
 
 
+async def tells_who_returns_what_changed(world: World) -> None:
+    """Who is let in again is told what became of their messages meanwhile, also on a line that came in between."""
+    async with await world.line("ann") as ann, await world.line("bob", 1) as bob:
+        room = await world.room(ann, "bob")
+        here = {"conversation_id": room}
+        said = await say(ann, room, "before")
+        await bob.push("message:new", **said)
+        await ann.done("conversation:remove-participants", {**here, "participants": [bob.user]})
+        out = await bob.push("conversation:updated", **here, change="participants-removed")
+        async with await world.line("bob", 1) as again:
+            await again.done("sync", {"positions": {room: {"sent": 1, "conversation": out["n"]}}})
+            await ann.done("message:edit", {**said, "text": "after"})
+            await ann.push("message:edited", **said)
+            await bob.quiet("message:edited", **said)
+            await ann.done("conversation:add-participants", {**here, "participants": [bob.user]})
+            for line in (bob, again):
+                await line.push("message:edited", **said, text="after")
+
+
 CHECKS: Final[tuple[Check, ...]] = (
     says_once_what_is_repeated,
     holds_to_the_first_body,
@@ -166,5 +185,6 @@ CHECKS: Final[tuple[Check, ...]] = (
     lets_no_late_repeat_undo,
     brings_what_was_missed,
     misses_nothing_in_between,
+    tells_who_returns_what_changed,
     pages_a_long_absence,
 )

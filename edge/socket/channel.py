@@ -10,6 +10,8 @@ from core.domain.conversation import Conversation, Member
 from schemas.frames import Push
 
 CONVERSATION: Final = "conversation"
+FOLLOWED: Final = ("sent", "edited", "deleted", "reaction")
+"""The lanes in which whoever returns goes on where they were; of the changes they are told their return."""
 JOBS: Final = 1_000
 """So many pushes wait for one conversation; what comes then is healed later."""
 
@@ -124,7 +126,7 @@ class Channel:
     def drop(self, seat: Seat) -> None:
         """Forget a seat."""
         if seat in self.leaving and self.last:  # until now it was told what became of its messages
-            seat.left[self.id] |= {lane: self.last[lane] for lane in ("edited", "deleted", "reaction")}
+            seat.left[self.id] |= {lane: self.last[lane] for lane in FOLLOWED if lane != "sent"}
         self.joining.discard(seat)
         self.seats.pop(seat, None)
         self.leaving.pop(seat, None)

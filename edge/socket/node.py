@@ -16,6 +16,7 @@ from edge.socket.answering import Answering
 from edge.socket.commands import Commands
 from edge.socket.hub import Hub
 from edge.socket.lanes import Lanes
+from edge.socket.leaving import remember
 from edge.socket.looking import Looking
 from edge.socket.session import Asked, Close, Login, Say, Session
 from edge.socket.signals import Signals
@@ -251,7 +252,9 @@ class Node:
         await visit.ready()
         if isinstance(query, Sync):
             await self.hub.see_heads(visit.seat)
+            remember(visit.seat, self._memberships, query.positions)
             synced = await self._syncing.sync(visit, query)
+            remember(visit.seat, self._memberships, synced["positions"])
             return frames.synced(asked.frame_id, synced, asked.correlation_id)
         found = await self._answering.answer(visit.identity, query)
         return frames.ack(asked.frame_id, found, asked.correlation_id)

@@ -65,6 +65,18 @@ def swapped() -> Between:
     return Lying(lie)
 
 
+def forgetful() -> Between:
+    """A node that knows nothing of what a sync told a line."""
+    synced: list[Frame] = []
+
+    def lie(frame: Frame) -> list[Frame]:
+        if frame["type"] == "synced":
+            synced.append(frame)
+        return [] if synced and frame["type"] == "message:edited" else [frame]
+
+    return Lying(lie)
+
+
 def without_retry(frame: Frame) -> list[Frame]:
     """A node that takes every repeat for something new."""
     if frame.get("retry") or frame.get("type") == "message:send":
@@ -136,6 +148,7 @@ LIES: dict[str, tuple[str, Callable[[], Between]]] = {
     "takes repeats for new": ("says_once_what_is_repeated", lambda: Asking(without_retry)),
     "takes a late edit for new": ("lets_no_late_repeat_undo", lambda: Asking(undoing)),
     "forgets edits in a sync": ("brings_what_was_missed", only("message:edited", lambda frame: [])),
+    "forgets who returns": ("tells_who_returns_what_changed", forgetful),
     "calls half of it whole": (
         "pages_a_long_absence",
         only("synced", lambda frame: changed(frame, "data.complete", True)),

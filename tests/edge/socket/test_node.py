@@ -5,12 +5,15 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from edge.socket.lanes import Lanes
 from edge.socket.node import Node
 from edge.socket.syncing import Syncing
 from schemas import frames
 from schemas.frames import Push
 from streams.memberships import MembershipTail
+from tests.edge.socket.asking import said
 from tests.edge.socket.world import Person, World, room, send, sent_head
 from tests.eventually import eventually
 
@@ -217,6 +220,40 @@ async def test_who_comes_back_is_told_what_became_of_their_messages_meanwhile(ru
     assert ben.lane("deleted", here) == []
     await ann.ask("conversation:add-participants", conversation_id=here, participants=["ben"])
     await eventually(lambda: (ben.lane("conversation", here), ben.lane("deleted", here)) == ([1, 2, 3], [1]))
+
+
+@pytest.mark.parametrize("known", [{"sent": 1, "conversation": 2}, {"sent": 2, "edited": 1, "conversation": 2}])
+async def test_who_comes_in_while_they_are_out_is_told_on_return_what_became_of_their_messages(
+    running: tuple[World, Node], known: dict[str, int]
+) -> None:
+    ann, ben = [await Person(running[1], user).come() for user in ("ann", "ben")]
+    here = await room(ann, "ben")
+    ids = [await said(ann, here, key) for key in "12"]
+    await eventually(lambda: ben.texts() == ["1", "2"])
+    await ann.ask("message:edit", conversation_id=here, message_id=ids[0], text="one")
+    await ann.ask("conversation:remove-participants", conversation_id=here, participants=["ben"])
+    await eventually(lambda: (ben.lane("conversation", here), ben.lane("edited", here)) == ([1, 2], [1]))
+    again = await Person(running[1], "ben").come()
+    data = (await again.ask("sync", positions={here: known}))["data"]
+    assert {lane: data["positions"][here][lane] for lane in ("sent", "edited")} == {"sent": 2, "edited": 1}
+    await ann.ask("message:edit", conversation_id=here, message_id=ids[1], text="two")
+    await ann.ask("reaction:add", conversation_id=here, message_id=ids[0], emoji="👍")
+    await ann.ask("message:delete", conversation_id=here, message_id=ids[0])
+    await eventually(lambda: (ann.lane("edited", here), ann.lane("deleted", here)) == ([1, 2], [1]))
+    await eventually(lambda: ann.lane("reaction", here) == [1])
+    told = len(again.heard)
+    await ann.ask("conversation:add-participants", conversation_id=here, participants=["ben"])
+    await eventually(lambda: [one["n"] for one in again.of("conversation:updated")][-1:] == [3])
+    await eventually(lambda: again.lane("deleted", here) == [1] and again.lane("reaction", here) == [1])
+    assert [one["n"] for one in again.heard[told:] if one.get("lane") == "edited"] == [2]
+
+
+async def test_who_names_conversations_that_are_not_theirs_leaves_nothing_behind(running: tuple[World, Node]) -> None:
+    ann, eve = [await Person(running[1], user).come() for user in ("ann", "eve")]
+    here = await room(ann, "ben")
+    await eve.ask("sync", positions={here: {"sent": 1}, "6f1d1f8a-0000-5000-8000-000000000009": {"sent": 1}})
+    assert eve.visit is not None
+    assert eve.visit.seat.left == {}
 
 
 async def test_who_was_away_and_back_before_the_node_knew_is_told_each_message_once(
