@@ -162,6 +162,22 @@ class People(RuleBasedStateMachine):
 
         self.run(step)
 
+    @rule(user=person.filter(lambda name: name != PEOPLE[0]), number=any_number)
+    def is_out_while_something_changes(self, user: str, number: int) -> None:
+        owner, here = PEOPLE[0], self._room(number % 2)
+        key = self.world.talk.key()
+        self.ask(owner, SendMessage(conversation_id=here, client_msg_id=key, text="before"), wait=True)
+        said = self._said(0)
+        self.time_passes(3.0)
+        gone = RemoveParticipants(conversation_id=here, participants=[user], client_key=f"{key} out")
+        self.ask(owner, gone, wait=True)
+        self.time_passes(3.0)
+        self.comes_elsewhere(user)
+        self.time_passes(0.3)
+        self.ask(owner, EditMessage(**said, text="after", client_key=f"{key} edit"), wait=True)
+        back = AddParticipants(conversation_id=here, participants=[user], client_key=f"{key} back")
+        self.ask(owner, back, wait=True)
+
     @rule(share=st.sampled_from((0.0, 0.2, 0.8)))
     def pushes_are_lost(self, share: float) -> None:
         self.world.weather.lost_hints = share
@@ -178,6 +194,11 @@ class People(RuleBasedStateMachine):
     def time_passes(self, seconds: float) -> None:
         self.run(lambda: self._passes(seconds))
 
+    def end(self) -> None:
+        """The world is over."""
+        self.loop.run_until_complete(self.loop._end())
+        logging.disable(logging.NOTSET)
+
     def teardown(self) -> None:
         if not hasattr(self, "world"):
             return
@@ -185,8 +206,7 @@ class People(RuleBasedStateMachine):
             self.run(self.world.settle)
             found = broken(self.world)
         finally:
-            self.loop.run_until_complete(self.loop._end())
-            logging.disable(logging.NOTSET)
+            self.end()
         assert not found, "\n".join([*self.world.trace[-40:], *found])
 
 
