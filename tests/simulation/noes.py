@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec import UNSET
 
-from core.about import conversation_of
+from core.about import conversation_of, named_by
 from schemas.commands import (
     AddParticipants,
     AddReaction,
@@ -99,7 +99,7 @@ def _no_message(asked: Asked, history: History) -> bool:
         there, deleted = history.message(command.message_id, command.conversation_id, asked)
         return there is None or deleted or _hidden(command.message_id, asked, history)
     if isinstance(command, HideMessage | ReadMessages):
-        named = command.message_id if isinstance(command, HideMessage) else command.thread or ""
+        named = named_by(command) or ""
         there, _ = history.message(named, command.conversation_id, asked)
         return there is None or _hidden(named, asked, history)
     if isinstance(command, SendMessage):

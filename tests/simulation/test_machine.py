@@ -194,19 +194,19 @@ class People(RuleBasedStateMachine):
     def time_passes(self, seconds: float) -> None:
         self.run(lambda: self._passes(seconds))
 
-    def end(self) -> None:
-        """The world is over."""
-        self.loop.run_until_complete(self.loop._end())
-        logging.disable(logging.NOTSET)
+    def settled(self) -> list[str]:
+        """All comes back, and the world ends; what is wrong then."""
+        try:
+            self.run(self.world.settle)
+            return broken(self.world)
+        finally:
+            self.loop.run_until_complete(self.loop._end())
+            logging.disable(logging.NOTSET)
 
     def teardown(self) -> None:
         if not hasattr(self, "world"):
             return
-        try:
-            self.run(self.world.settle)
-            found = broken(self.world)
-        finally:
-            self.end()
+        found = self.settled()
         assert not found, "\n".join([*self.world.trace[-40:], *found])
 
 

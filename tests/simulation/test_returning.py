@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from edge.socket import node
-from tests.simulation.laws import broken
 from tests.simulation.test_machine import People
 
 SEEDS = 16
@@ -19,10 +18,7 @@ def returned(seed: int) -> Sequence[str]:
     for _ in range(2):
         people.is_out_while_something_changes("dee", 0)
         people.time_passes(3.0)
-    people.run(people.world.settle)
-    found = broken(people.world)
-    people.end()
-    return found
+    return people.settled()
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))

@@ -1,6 +1,7 @@
 """Our own client keeps every rule of a client, through lost, doubled and swapped pushes and lines that break."""
 
 import asyncio
+import itertools
 from collections import Counter
 from collections.abc import Iterator
 
@@ -47,7 +48,14 @@ async def watched(up: Up, seed: int) -> Watch:
             said = await ann.done("message:send", {"conversation_id": room, "client_msg_id": f"{n}", "text": f"{n}"})
             if n % 5 == 0:
                 await ann.done("message:edit", {"conversation_id": room, **said_as(said), "text": f"{n}!"})
-        seqs = await asyncio.wait_for(heard, 60)
+        async with asyncio.timeout(60):
+            for n in itertools.count():  # that the last push was lost shows at the next one
+                if (await asyncio.wait([heard], timeout=1.0))[0]:
+                    break
+                await ann.done(
+                    "message:send", {"conversation_id": room, "client_msg_id": f"after {n}", "text": "after"}
+                )
+        seqs = heard.result()
         await asyncio.wait_for(asyncio.gather(*sent), 60)
         assert seqs == list(range(1, 2 * MESSAGES + 1))
         return watch
