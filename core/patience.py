@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
 from core.health import Health
+from core.ports.documents import DataLost
 from core.ports.event_log import OutcomeUnknown, Unavailable
 
 logger: Final = logging.getLogger("caas.patience")
@@ -17,12 +18,14 @@ T = TypeVar("T")
 
 async def patiently(what: str, call: Callable[[], Awaitable[T]], health: Health) -> T:
     """What `call` answers, as soon as it does: `Unavailable` and `OutcomeUnknown` are waited out, so `call` must be
-    safe to repeat. Anything else is raised.
+    safe to repeat. Anything else is raised, and so is `DataLost`, which no waiting ends.
     """
     pause = FIRST_S
     while True:
         try:
             answer = await call()
+        except DataLost:
+            raise
         except (Unavailable, OutcomeUnknown) as error:
             if what not in health.waiting:
                 logger.warning("%s waits: %s", what, error)

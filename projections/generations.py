@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ from core.ports.documents import Documents
 from core.ports.event_log import Unavailable
 from schemas.topics import Partition
 
+logger: Final = logging.getLogger("caas.generations")
 REFRESH_S: Final = 1.0
 
 
@@ -70,11 +72,14 @@ def _pointer(document: Mapping[str, Any] | None) -> Pointer:
 
 
 class Generations:
-    """The live generations as this process last read them; a switch once seen is never forgotten for an older one."""
+    """The live generations as this process last read them. Pointers are read one at a time, so that what is read later
+    is newer, also where it names an earlier switch: then the store went back in time, and its readers go with it.
+    """
 
     def __init__(self, documents: Documents, models: tuple[str, ...]) -> None:
         self._documents = documents
         self._pointers = {model: Pointer() for model in models}
+        self._turns = {model: asyncio.Lock() for model in models}
 
     def live(self, model: str) -> int:
         """The live generation of a model."""
@@ -91,9 +96,12 @@ class Generations:
             await self._read(model)
 
     async def _read(self, model: str) -> None:
-        """Two reads may overtake each other: the later switch stands."""
-        found = await read_pointer(self._documents, model)
-        if found.turn >= self._pointers[model].turn:
+        async with self._turns[model]:
+            found, known = await read_pointer(self._documents, model), self._pointers[model]
+            if found.turn < known.turn:
+                logger.warning(
+                    "the store went back: generation %d of %s is live, not %d", found.live, model, known.live
+                )
             self._pointers[model] = found
 
     async def follow(self) -> None:

@@ -13,8 +13,10 @@ from typing import Any, Final
 import msgspec
 
 from core.patience import patiently
+from core.ports.documents import DataLost, Place
 from core.ports.event_log import Received
 from core.positions import position
+from projections.facts import Inconsistent
 from projections.generations import Pause, Pointer, read_pointer, replace_pointer
 from schemas.topics import Partition
 from streams.worker import StoreBehindLog, Worker
@@ -22,6 +24,8 @@ from streams.worker import StoreBehindLog, Worker
 logger: Final = logging.getLogger("caas.gate")
 POLL_S: Final = 0.1
 CLOSED_POLL_S: Final = 0.02
+BROKEN_POLL_S: Final = 1.0
+CHECK_S: Final = 2.0
 
 
 def confirmation_of(model: str, at: Partition) -> str:
@@ -56,8 +60,26 @@ class Gate:
         """Take one batch through when the gate is open. Raises `StoreBehindLog`.
 
         Before the first batch of a new assignment the pointer is read: who held these partitions before may have
-        confirmed a pause.
+        confirmed a pause. While the generation cannot be folded on, because its rows are lost or contradict each
+        other, the batch waits, readiness says why, and a switch to another generation ends it.
         """
+        generation, broken = self._worker.generation, f"{self._worker.processor.name}: rows"
+        while True:
+            try:
+                await self._work(received)
+            except (DataLost, Inconsistent) as error:
+                if broken not in self._health.waiting:
+                    logger.error("%s cannot go on: %s", self._worker.processor.name, error)
+                self._health.waits(broken, error)
+                await asyncio.sleep(BROKEN_POLL_S)
+            else:
+                self._health.goes_on(broken)
+                return
+            if self._worker.generation != generation:
+                self._health.goes_on(broken)
+                raise StoreBehindLog(f"generation {generation} was replaced by {self._worker.generation}")
+
+    async def _work(self, received: Sequence[Received]) -> None:
         async with self._lock:
             held = frozenset(self._held())
             if held != self._looked_for:
@@ -66,16 +88,38 @@ class Gate:
             await self._worker.work(received)
 
     async def watch(self) -> None:
-        """Look at the pointer ten times a second, for ever, and heed it. Raises `StoreBehindLog`."""
+        """Look at the pointer ten times a second, for ever, and heed it; and now and then whether the tables are still
+        there, also while nothing comes. Raises `StoreBehindLog`.
+        """
+        loop = asyncio.get_running_loop()
+        checked = loop.time()
         while True:
             pointer = await self._pointer()
             wait = POLL_S
+            if loop.time() - checked >= CHECK_S:
+                await self._check_tables()
+                checked = loop.time()
             if pointer.version == 0:
                 await self._replace(pointer, version=self._worker.processor.version)
             elif pointer.live != self._worker.generation or pointer.pause is not None:
                 async with self._lock:
                     wait = await self._heed(pointer)
             await asyncio.sleep(wait)
+
+    async def _check_tables(self) -> None:
+        """Whether the live generation's tables are there; readiness says which are lost."""
+        tables, generation = self._worker.processor.tables, self._worker.generation
+        lost = f"{self._worker.processor.name}: tables"
+        try:
+            for table in tables:
+                place = Place(table, generation)
+                await patiently(self._waits_for, lambda: self._documents.get(place, ["-"]), self._health)  # noqa: B023
+        except DataLost as error:
+            if lost not in self._health.waiting:
+                logger.error("%s: %s", self._worker.processor.name, error)
+            self._health.waits(lost, error)
+        else:
+            self._health.goes_on(lost)
 
     async def _heed(self, pointer: Pointer) -> float:
         """Inside the lock: wait while a pause is asked, go on in the live generation; when to look again."""

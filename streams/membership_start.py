@@ -6,22 +6,25 @@ they lead to: one is in a row if its number is not above the row's, and one with
 before the checkpoint. Whatever else is found will come from the log.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from core.health import Health
 from core.patience import patiently
-from core.ports.documents import Documents, Place, Row, Table
-from core.ports.event_log import EventLog, LogTruncated
-from core.positions import check_epoch, epoch_of, offset_of
+from core.ports.documents import DataLost, Documents, Place, Row, Table
+from core.ports.event_log import EventLog
+from core.positions import offset_of
 from projections import conversations
 from projections.generations import Pointer, read_pointer
 from schemas.topics import CONVERSATION_UPDATED, Partition, partition_of, partitions
+from streams.lineage import check_begins, check_log
 from streams.membership_fold import MembershipFold
 
 WAITS_FOR: Final = "memberships-start"
 PAGE: Final = 1000
+LOST_POLL_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +44,21 @@ class MembershipStart:
         self._health = health
 
     async def read(self) -> Start:
-        """The start, all of one generation. Raises `LogTruncated` and `LogOlderThanStore`."""
-        pointer = await self._pointer()
+        """The start, all of one generation. Raises `LogTruncated` and `LogMismatch`. Where the rows are lost it waits
+        until there are some again.
+        """
         while True:
-            start = await self._from(pointer.live)
+            pointer = await self._pointer()
+            try:
+                start = await self._from(pointer.live)
+            except DataLost as lost:
+                self._health.waits(WAITS_FOR, lost)
+                await asyncio.sleep(LOST_POLL_S)
+                continue
             again = await self._pointer()
             if (again.live, again.turn) == (pointer.live, pointer.turn):
-                return start
-            pointer = again  # what is live no more may have been dropped on the way
+                self._health.goes_on(WAITS_FOR)
+                return start  # else what is live no more may have been dropped on the way
 
     async def _from(self, generation: int) -> Start:
         saved = await self._checkpoints(generation)
@@ -72,24 +82,16 @@ class MembershipStart:
         return await patiently(WAITS_FOR, lambda: read_pointer(self._documents, conversations.MODEL), self._health)
 
     async def _checkpoints(self, generation: int) -> dict[Partition, int]:
-        """The checkpoints that are of this log; where an older one was read, this one has yet to be."""
-        saved = await patiently(
+        """The checkpoints, which are of this log."""
+        await check_log(self._log, self._documents, conversations.MODEL, generation, self._health)
+        return await patiently(
             WAITS_FOR, lambda: self._documents.checkpoints(conversations.MODEL, generation), self._health
         )
-        epoch = self._log.epoch
-        check_epoch(epoch, saved.values(), f"the read model {conversations.MODEL}")
-        return {at: where for at, where in saved.items() if epoch_of(where) == epoch}
 
     async def _check_kept(self, offsets: Mapping[Partition, int]) -> None:
         """Raises `LogTruncated` where the log does not go on from there."""
         begins = await patiently(WAITS_FOR, lambda: self._log.begins(offsets), self._health)
-        ends = await patiently(WAITS_FOR, lambda: self._log.ends(offsets), self._health)
-        for at, offset in offsets.items():
-            if not begins[at] <= offset <= ends[at]:
-                raise LogTruncated(
-                    f"{at.topic} {at.number} keeps {begins[at]} to {ends[at]}, "
-                    f"but the read model {conversations.MODEL} has it up to {offset}"
-                )
+        check_begins(begins, offsets, conversations.MODEL)
 
     async def _scan(self, table: Table, generation: int) -> AsyncIterator[Row]:
         """All rows of a table, page after page."""

@@ -10,10 +10,12 @@ from core.health import Health
 from core.ports.documents import Documents
 from core.ports.event_log import EventLog, Received, Unavailable
 from core.ports.memberships import NotReady
+from projections import conversations
 from schemas import envelope
 from schemas.envelope import Foreign, Known, Unreadable
 from schemas.events import ConversationEvent
 from schemas.topics import CONVERSATION_UPDATED, Partition, partition_of, partitions
+from streams.lineage import EndsWatch
 from streams.membership_fold import MembershipFold
 from streams.membership_start import MembershipStart
 
@@ -61,7 +63,7 @@ class MembershipTail:
         return await self._until(lambda: self._fold.count(conversation_id) >= n, timeout_s)
 
     async def run(self) -> None:
-        """Start, then tail the topic, for ever. Raises `LogTruncated` and `LogOlderThanStore`."""
+        """Start, then tail the topic, for ever. Raises `LogTruncated` and `LogMismatch`."""
         self._health.waits(WAITS_FOR, "starting")
         start = await MembershipStart(self._log, self._documents, self._health).read()
         self._fold = start.fold
@@ -98,21 +100,25 @@ class MembershipTail:
     async def _watch(self) -> None:
         """Once a second: were we at the end within the last five?"""
         loop = asyncio.get_running_loop()
-        seen = loop.time() - STALE_S  # until it was at the end once, it is behind
+        seen, watch = loop.time() - STALE_S, EndsWatch(conversations.MODEL)  # until it was at the end, it is behind
         while True:
-            if await self._at_end():
+            if await self._at_end(watch):
                 seen = loop.time()
             self._judge(loop.time() - seen < STALE_S)
             await asyncio.sleep(LOOK_S)
 
-    async def _at_end(self) -> bool:
-        """Whether we are where the log ends now, within some seconds: a log that does not answer cannot say so."""
+    async def _at_end(self, watch: EndsWatch) -> bool:
+        """Whether we are where the log ends now, within some seconds: a log that does not answer cannot say so.
+
+        Raises `LogMismatch` where it ends before what was read.
+        """
         try:
             async with asyncio.timeout(LOOK_S * 2):
                 ends = await self._log.ends(partitions(CONVERSATION_UPDATED))
         except (Unavailable, TimeoutError) as error:
             logger.debug("the log does not say where it ends: %r", error)
             return False
+        watch.look(ends, self._read)
         return await self._until(lambda: self._passed(ends), LOOK_S)
 
     def _judge(self, fresh: bool) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from core.ports.documents import Changes, Documents, Place, Row, Table
+from core.ports.documents import Changes, Documents, Fingerprint, Place, Row, Table
 
 Key = tuple[str, str]
 """A table's name and a row's id."""
@@ -63,6 +63,10 @@ class NotedDocuments:
     async def checkpoints(self, processor: str, generation: int) -> dict[Any, int]:
         """Passed on."""
         return await self._documents.checkpoints(processor, generation)
+
+    async def fingerprints(self, processor: str, generation: int) -> dict[Any, Fingerprint]:
+        """Passed on."""
+        return await self._documents.fingerprints(processor, generation)
 
     async def pointer(self, name: str) -> dict[str, Any] | None:
         """Passed on."""

@@ -17,10 +17,12 @@ from core.positions import offset_in, position
 from projections.generations import Pointer, partition_name, read_pointer
 from schemas.topics import Partition, partitions
 from streams.gate import Gate
+from streams.lineage import EndsWatch, check_log
 from streams.worker import StoreBehindLog, Worker
 
 logger: Final = logging.getLogger("caas.plain")
 MARK_S: Final = 1.0
+LOOK_S: Final = 1.0
 CANCEL_AGAIN_S: Final = 1.0
 AGAIN_S: Final = 0.1
 
@@ -63,6 +65,7 @@ class PlainRunner:
 
     async def _run(self, generation: int) -> None:
         name = self._worker.processor.name
+        await check_log(self._log, self._documents, name, generation, self._health)
         await self._worker.begin(generation, self._log.epoch)
         start = await self._start()
         gate = Gate(self._worker, lambda: start, self._settled)
@@ -70,6 +73,7 @@ class PlainRunner:
             asyncio.create_task(self._read(gate, start), name=f"{name}-reads"),
             asyncio.create_task(gate.watch(), name=f"{name}-watches"),
             asyncio.create_task(self._mark_often(), name=f"{name}-marks"),
+            asyncio.create_task(self._look(), name=f"{name}-looks"),
         )
         try:
             ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -78,6 +82,20 @@ class PlainRunner:
             await self._mark_at_last()
         for task in ended:
             task.result()
+
+    async def _look(self) -> None:
+        """Once a second, for ever: does the log still have what was read, and the store what was saved? Raises
+        `LogMismatch` and `StoreBehindLog`.
+        """
+        worker, name = self._worker, self._worker.processor.name
+        watch = EndsWatch(name)
+        while True:
+            await asyncio.sleep(LOOK_S)
+            generation, before = worker.generation, dict(worker.next)
+            watch.look(await patiently(f"{name}: ends", lambda: self._log.ends(before), self._health), before)  # noqa: B023
+            saved = await worker.saved()
+            if worker.generation == generation and (lost := {at for at, n in before.items() if saved.get(at, 0) < n}):
+                raise StoreBehindLog(f"{name}: the store lost what was saved of {sorted(lost)}")
 
     async def _read(self, gate: Gate, start: Mapping[Partition, int]) -> None:
         async for batch in self._log.read(start, limit=self._limit):

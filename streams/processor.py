@@ -1,7 +1,7 @@
 """What a processor is: facts in, rows saved, effects out; it knows neither runner nor adapters."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from core.ports.documents import Checkpoint, Place, Table
@@ -12,17 +12,29 @@ from schemas.topics import Partition
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Facts of some partitions, each partition's in order, and where their reader stands after them."""
+    """Facts of some partitions, each partition's in order, and where their reader stands after them.
+
+    `begins` has where each partition's first record lies, unless it is the partition's first: all before it must be
+    saved. `digests` are of each partition's last record.
+    """
 
     facts: Sequence[Fact]
     processor: str
     generation: int
     positions: Mapping[Partition, int]
+    begins: Mapping[Partition, int] = field(default_factory=dict)
+    digests: Mapping[Partition, str] = field(default_factory=dict)
 
     @property
     def checkpoint(self) -> Checkpoint:
         """What is saved with the rows."""
-        return Checkpoint(self.processor, self.generation, self.positions)
+        digests = {at: digest for at, digest in self.digests.items() if at in self.positions}
+        return Checkpoint(self.processor, self.generation, self.positions, digests)
+
+    @property
+    def base(self) -> Checkpoint:
+        """What the rows are folded on: every save of the batch names it."""
+        return Checkpoint(self.processor, self.generation, self.begins)
 
     def place(self, table: Table) -> Place:
         """A table in the generation that this batch is for."""
@@ -37,9 +49,10 @@ def everything(event_type: str) -> bool:  # noqa: ARG001 - whatever it is
 class Processor(Protocol):
     """One read model's writer.
 
-    `apply` looks up, folds, saves rows, heads and the batch's checkpoint, and answers what shall be emitted for every
-    fact of the batch, changed row or not, with ids that derive from the facts. Applying a batch again, or one that
-    overlaps it, changes nothing and answers the same effects. `version` changes when the fold gives other rows.
+    `apply` looks up, folds, saves rows, heads and the batch's checkpoint, each on the batch's base, and answers what
+    shall be emitted for every fact of the batch, changed row or not, with ids that derive from the facts. Applying a
+    batch again, or one that overlaps it, changes nothing and answers the same effects. `version` changes when the fold
+    gives other rows.
     """
 
     @property

@@ -14,6 +14,7 @@ from core.patience import patiently
 from core.ports.event_log import EventLog, Received
 from schemas.topics import Partition
 from streams.gate import Gate
+from streams.lineage import EndsWatch
 from streams.worker import StoreBehindLog, Worker
 
 logger: Final = logging.getLogger("caas.whole")
@@ -43,12 +44,14 @@ class Whole:
     async def watch(self, held: Callable[[], Iterable[Partition]], idle: Callable[[], bool]) -> None:
         """For ever: of these partitions, read what is in the log and nobody gives. `idle`: nothing given waits.
 
-        Records are overlooked that were there at one look and are not saved at the second after it.
+        Records are overlooked that were there at one look and are not saved at the second after it. Raises
+        `LogMismatch` where the log ends before what is saved.
         """
         looks: list[dict[Partition, tuple[int, int]]] = [{}, {}]
+        watch = EndsWatch(self._worker.processor.name)
         while True:
             await asyncio.sleep(self._look_s)
-            now = await self._behind(list(held())) if idle() else {}
+            now = await self._behind(list(held()), watch) if idle() else {}
             still = {at: end for at, (saved, end) in looks[0].items() if _stood(at, saved, looks[1], now)}
             looks = [looks[1], now]
             if still:
@@ -56,11 +59,12 @@ class Whole:
                 logger.warning("%s: nobody gives %s, reading the log", self._worker.processor.name, still)
                 await self._read_up_to(still)
 
-    async def _behind(self, places: Sequence[Partition]) -> dict[Partition, tuple[int, int]]:
-        """Where each checkpoint and the log's end stand, of those that are apart."""
+    async def _behind(self, places: Sequence[Partition], watch: EndsWatch) -> dict[Partition, tuple[int, int]]:
+        """Where each checkpoint and the log's end stand, of those that are apart. Raises `LogMismatch`."""
         name = self._worker.processor.name
         ends = await patiently(f"{name}: ends", lambda: self._log.ends(places), self._worker.health)
         saved = await self._worker.saved()
+        watch.look(ends, saved)
         return {at: (saved.get(at, 0), end) for at, end in ends.items() if saved.get(at, 0) < end}
 
     async def _read_up_to(self, ends: Mapping[Partition, int]) -> None:

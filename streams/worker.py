@@ -3,6 +3,7 @@
 What cannot be read goes to the dead letters; what breaks the fold is folded as unreadable, so that it keeps its place.
 """
 
+import contextlib
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -10,17 +11,22 @@ from typing import Final
 
 from core.health import Health
 from core.patience import patiently
-from core.ports.documents import Documents
+from core.ports.documents import DataLost, Documents, StoreWentBack
 from core.ports.effects import Effects, Emitter
 from core.ports.event_log import Received
-from core.positions import check_epoch, offset_in, position
+from core.positions import offset_in, position
 from projections.facts import Fact, Inconsistent
 from schemas.envelope import Record
 from schemas.topics import Partition
+from streams.lineage import check_epochs, digest_of
 from streams.processor import Batch, Processor
 from streams.reading import dead_letter, read
 
 logger: Final = logging.getLogger("caas.worker")
+
+
+STORE_BROKEN: Final = (StoreWentBack, DataLost, Inconsistent)
+"""It is the store that breaks the fold, not a record."""
 
 
 class StoreBehindLog(Exception):
@@ -40,9 +46,13 @@ class Worker:
         self._next: dict[Partition, int] = {}
 
     async def begin(self, generation: int, epoch: int) -> dict[Partition, int]:
-        """Take up a generation; the next offset of each partition, from its checkpoint. Raises `LogOlderThanStore`."""
+        """Take up a generation; the next offset of each partition, from its checkpoint. Raises `LogMismatch`.
+
+        One whose tables are lost is taken up all the same: `work` raises `DataLost` then.
+        """
         self.generation, self._epoch = generation, epoch
-        await patiently(f"{self.processor.name}: prepare", lambda: self.processor.prepare(generation), self.health)
+        with contextlib.suppress(DataLost):
+            await patiently(f"{self.processor.name}: prepare", lambda: self.processor.prepare(generation), self.health)
         self._next = await self.saved()
         return dict(self._next)
 
@@ -57,22 +67,25 @@ class Worker:
         return self._next
 
     async def work(self, received: Sequence[Received]) -> None:
-        """Take one batch through; when it returns, all of it is saved and emitted. Raises `StoreBehindLog`."""
+        """Take one batch through; when it returns, all of it is saved and emitted.
+
+        Raises `StoreBehindLog`, also where the store lost what this worker had saved; `DataLost` and `Inconsistent`
+        where nothing can be folded on what the store has.
+        """
         if not received:
             return
         positions = await self._advanced(received)
         found = read(received, self.processor.name, self.processor.takes)
-        batch = Batch(found.facts, self.processor.name, self.generation, positions)
+        batch = Batch(
+            found.facts, self.processor.name, self.generation, positions, self._begins(received), _digests(received)
+        )
         try:
-            effects = await self._apply(batch)
-            dead = list(found.dead)
-        except Inconsistent:
-            raise
-        except Exception:
-            logger.exception("%s: a record breaks the fold; looking for it", self.processor.name)
-            effects, dead = await self._apply_singly(batch, received)
-            dead = [*found.dead, *dead]
-        await self._emitter.emit(Effects([*effects.logged, *dead], effects.hints))
+            effects, dead = await self._applied(batch, received)
+        except StoreWentBack as back:
+            self.health.count(f"{self.processor.name}_store_went_back")
+            self._next = await self.saved()
+            raise StoreBehindLog(str(back)) from back
+        await self._emitter.emit(Effects([*effects.logged, *found.dead, *dead], effects.hints))
         for at, where in positions.items():
             self._next[at] = max(self._next.get(at, 0), offset_in(self._epoch, where))
         self.health.count(f"{self.processor.name}_records", len(received))
@@ -91,15 +104,38 @@ class Worker:
             after[at] = record.offset + 1
         return {at: position(self._epoch, offset) for at, offset in after.items()}
 
+    def _begins(self, received: Sequence[Received]) -> dict[Partition, int]:
+        """Up to where each partition must be saved for these to follow; nothing where they begin it. Between two
+        records that leave some out somebody else has saved those.
+        """
+        first: dict[Partition, int] = {}
+        after: dict[Partition, int] = {}
+        for record in received:
+            at = record.at()
+            if record.offset > after.get(at, -1):
+                first[at] = record.offset
+            after[at] = record.offset + 1
+        return {at: position(self._epoch, offset) for at, offset in first.items() if offset}
+
     async def saved(self) -> dict[Partition, int]:
-        """The next offset of each partition as the store has it. Raises `LogOlderThanStore`."""
+        """The next offset of each partition as the store has it. Raises `LogMismatch`."""
         saved = await patiently(
             f"{self.processor.name}: checkpoints",
             lambda: self.documents.checkpoints(self.processor.name, self.generation),
             self.health,
         )
-        check_epoch(self._epoch, saved.values(), self.processor.name)
+        check_epochs(self._epoch, saved, self.processor.name)
         return {at: offset_in(self._epoch, where) for at, where in saved.items()}
+
+    async def _applied(self, batch: Batch, received: Sequence[Received]) -> tuple[Effects, list[Record]]:
+        """The effects of a batch, and the dead letters of what breaks the fold."""
+        try:
+            return await self._apply(batch), []
+        except STORE_BROKEN:
+            raise
+        except Exception:
+            logger.exception("%s: a record breaks the fold; looking for it", self.processor.name)
+            return await self._apply_singly(batch, received)
 
     async def _apply(self, batch: Batch) -> Effects:
         return await patiently(self.processor.name, lambda: self.processor.apply(batch), self.health)
@@ -112,7 +148,7 @@ class Worker:
         for fact in batch.facts:
             try:
                 done.append(await self._apply(replace(batch, facts=[fact], positions={})))
-            except Inconsistent:
+            except STORE_BROKEN:
                 raise
             except Exception as error:  # noqa: BLE001 - any bug of the fold; logged, told, and the place kept
                 record = places[fact.topic, fact.position]
@@ -121,6 +157,12 @@ class Worker:
         await self._apply(replace(batch, facts=[]))
         logged = [record for effects in done for record in effects.logged]
         return Effects(logged, [hint for effects in done for hint in effects.hints]), dead
+
+
+def _digests(received: Sequence[Received]) -> dict[Partition, str]:
+    """Of the last record of each partition."""
+    last = {record.at(): record for record in received}
+    return {at: digest_of(record) for at, record in last.items()}
 
 
 def _unreadable(fact: Fact) -> Fact:

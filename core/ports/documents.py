@@ -1,9 +1,10 @@
 """Read-model rows: a row is a set of facets, each a document whose first field is its position."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
+from core.ports.event_log import Unavailable
 from schemas.topics import Partition
 
 Facet = Mapping[str, Any]
@@ -60,27 +61,63 @@ class Write:
     exists: bool = False
 
 
+class Fingerprint(NamedTuple):
+    """The last record before a checkpoint: the checkpoint's position, and a digest of the record."""
+
+    position: int
+    digest: str
+
+
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """Where a processor stands: the position of the next record of each partition it has read."""
+    """Where a processor stands: the position of the next record of each partition it has read.
+
+    `digests` are of the last record read of each (`streams.lineage`): they tell this log from another one.
+    """
 
     processor: str
     generation: int
     positions: Mapping[Partition, int]
+    digests: Mapping[Partition, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """All that one batch saves: rows, then heads, then the checkpoint, in this order."""
+    """All that one batch saves: rows, then heads, then the checkpoint, in this order; and the checkpoint that the batch
+    was folded on top of, which must be in the store already.
+    """
 
     rows: Sequence[tuple[Place, Sequence[Write]]]
     heads: Sequence[tuple[Place, Sequence[Write]]]
     checkpoint: Checkpoint | None = None
+    base: Checkpoint | None = None
+
+
+class StoreWentBack(Exception):
+    """The stored checkpoint lies before the one that a batch was folded on: the store has lost saves that it had
+    confirmed. Whoever folds begins again from what the store has.
+    """
+
+
+class DataLost(Unavailable):
+    """The rows of a table that was prepared are gone: somebody dropped or emptied it. Waiting does not bring them
+    back; a rebuild does.
+    """
+
+    def __init__(self, place: Place) -> None:
+        model = place.table.model
+        super().__init__(
+            f"the rows of table {place.table.name} of the read model {model} (generation {place.generation}) are gone "
+            f"from the store: `caas rebuild {model} --replace REASON` makes them again from the log"
+        )
+        self.place = place
 
 
 class Documents(Protocol):
     """Where rows lie.
 
+    - `save` raises `StoreWentBack`, and has saved no head and no checkpoint, where a partition's stored checkpoint is
+      less than in `base`.
     - `save` keeps a facet only where its `pos` is greater than the one that is there, whoever else writes at the same
       time; other facets of the row are untouched. It saves rows, then heads, then the checkpoint: after a crash what
       is there is what some prefix of these would have left. A checkpoint's position never goes back. It answers the
@@ -88,6 +125,8 @@ class Documents(Protocol):
       store, or comes back with the checkpoint that belongs to it.
     - `get`, `find`, `checkpoints` and `pointer` see every save that returned before they were called.
     - `find` answers rows of a declared index, `low` <= order < `high`, ascending or `reverse`.
+    - `get`, `find`, `scan` and `save` raise `DataLost` where the table was prepared, not dropped by `drop`, and is gone
+      or empty all the same: `find` and `scan` only where they find nothing. `prepare` raises it too.
     - `scan` answers rows in the order of `_id` (by code point), for whole passes: `after` is the last id seen.
     - `pointer` and `point` keep one small document per name; `point` replaces it only if it still equals `expected`.
     - A store that is down makes every call raise `Unavailable` (core.ports.event_log) within some seconds.
@@ -106,7 +145,7 @@ class Documents(Protocol):
         ...
 
     async def save(self, changes: Changes) -> frozenset[str]:
-        """Save a batch; the ids of rows newly made."""
+        """Save a batch; the ids of rows newly made. Raises `StoreWentBack`."""
         ...
 
     async def find(
@@ -130,6 +169,10 @@ class Documents(Protocol):
 
     async def checkpoints(self, processor: str, generation: int) -> dict[Partition, int]:
         """The next position of each partition that a processor has read."""
+        ...
+
+    async def fingerprints(self, processor: str, generation: int) -> dict[Partition, Fingerprint]:
+        """The last record before each checkpoint that was saved with a digest."""
         ...
 
     async def pointer(self, name: str) -> dict[str, Any] | None:

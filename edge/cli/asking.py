@@ -12,13 +12,13 @@ import uvloop
 
 from core import settings
 from core.ports.event_log import LogTruncated
-from core.positions import LogOlderThanStore
+from core.positions import LogMismatch
 from core.settings import Settings
 
 GC_EVERY: Final = 50_000
 LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
-ASTRAY: Final = (LogOlderThanStore, LogTruncated)
+ASTRAY: Final = (LogMismatch, LogTruncated)
 """The log and the store do not belong together: nobody may go on with them."""
 T = TypeVar("T")
 

@@ -16,6 +16,7 @@ from edge.running import live_generation, one_plain
 from edge.stopping import on_signals, until
 from schemas.topics import partitions
 from streams.faust_app import faust_app, run_faust
+from streams.lineage import check_log
 from streams.log.kafka_groups import group_of, hold_back
 from streams.worker import StoreBehindLog, Worker
 
@@ -66,7 +67,9 @@ async def one_faust(name: str, found: Adapters, settings: Settings, health: Heal
     """One processor on Faust; its group starts from the checkpoints."""
     worker: Worker = compose.worker(name, found, health)
     while True:
-        saved = await worker.begin(await live_generation(name, found, health), found.log.epoch)
+        generation = await live_generation(name, found, health)
+        await check_log(found.log, found.documents, name, generation, health)
+        saved = await worker.begin(generation, found.log.epoch)
         places = {at: saved.get(at, 0) for at in partitions(*worker.processor.topics)}
         await hold_back(settings.kafka_bootstrap, group_of(name), places)
         try:

@@ -1,8 +1,32 @@
-"""The one rule of rows: a facet stands if its position is greater than that of the one that is there."""
+"""The one rule of rows: a facet stands if its position is greater than that of the one that is there.
 
-from typing import Any
+And the one rule of saves: a batch is saved on top of the checkpoint it was folded on, or not at all.
+"""
 
-from core.ports.documents import Row, Write
+from collections.abc import Mapping
+from typing import Any, Final
+
+from core.ports.documents import Checkpoint, Place, Row, StoreWentBack, Write
+from schemas.topics import Partition
+
+MARKER: Final = "\x01table"
+"""The id of a row that every prepared table has in a durable store: where it is missing the table was lost."""
+
+
+def registration_of(place: Place) -> str:
+    """Under which name a durable store keeps that it has prepared a table."""
+    return f"table {place.table.model}/{place.table.name}/{place.generation}"
+
+
+def require_base(base: Checkpoint, stored: Mapping[Partition, int]) -> None:
+    """Raises `StoreWentBack` where a partition is stored up to less than `base`."""
+    behind = {at: (stored.get(at, 0), where) for at, where in base.positions.items() if stored.get(at, 0) < where}
+    if behind:
+        at, (found, wanted) = min(behind.items())
+        raise StoreWentBack(
+            f"{base.processor} (generation {base.generation}) was saved up to {wanted} of {at.topic} {at.number}, "
+            f"and the store now has {found}: it went back in time"
+        )
 
 
 def merged(row: Row | None, write: Write) -> Row | None:

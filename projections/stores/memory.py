@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
-from core.ports.documents import Changes, Checkpoint, Index, Place, Row, Table, Write
-from projections.stores.facets import at_path, merged
+from core.ports.documents import Changes, Checkpoint, DataLost, Fingerprint, Index, Place, Row, Table, Write
+from projections.stores.facets import at_path, merged, require_base
 from schemas.topics import Partition
 
 
@@ -21,7 +21,14 @@ class MemoryDocuments:
     def __init__(self) -> None:
         self._rows: dict[tuple[str, str, int], dict[str, Row]] = {}
         self._checkpoints: dict[tuple[str, int], dict[Partition, int]] = {}
+        self._fingerprints: dict[tuple[str, int], dict[Partition, Fingerprint]] = {}
         self._pointers: dict[str, dict[str, Any]] = {}
+        self._lost: set[tuple[str, str, int]] = set()
+
+    def lose(self, place: Place) -> None:
+        """Somebody drops a table behind our back."""
+        self._rows.pop(_name(place), None)
+        self._lost.add(_name(place))
 
     async def start(self, tables: Iterable[Table]) -> None:  # noqa: ARG002 - the port's, not needed here
         """Nothing to connect to."""
@@ -41,6 +48,8 @@ class MemoryDocuments:
         """Save a batch, one thing a turn; the ids of rows newly made."""
         made: set[str] = set()
         await asyncio.sleep(0)
+        if (base := changes.base) is not None:
+            require_base(base, self._checkpoints.get((base.processor, base.generation), {}))
         for place, writes in changes.rows:
             for write in writes:
                 if self._put(place, write):
@@ -57,6 +66,7 @@ class MemoryDocuments:
 
     def _put(self, place: Place, write: Write) -> bool:
         """Merge one row; whether it is new."""
+        self._require(place)
         rows = self._rows.setdefault(_name(place), {})
         there = rows.get(write.id)
         row = merged(there, write)
@@ -68,6 +78,10 @@ class MemoryDocuments:
         stands = self._checkpoints.setdefault((checkpoint.processor, checkpoint.generation), {})
         for partition, at in checkpoint.positions.items():
             stands[partition] = max(at, stands.get(partition, at))
+        known = self._fingerprints.setdefault((checkpoint.processor, checkpoint.generation), {})
+        for partition, digest in checkpoint.digests.items():
+            new = Fingerprint(checkpoint.positions[partition], digest)
+            known[partition] = max(new, known.get(partition, new), key=lambda one: one.position)
 
     async def find(
         self,
@@ -104,6 +118,11 @@ class MemoryDocuments:
         await asyncio.sleep(0)
         return dict(self._checkpoints.get((processor, generation), {}))
 
+    async def fingerprints(self, processor: str, generation: int) -> dict[Partition, Fingerprint]:
+        """The last record before each checkpoint that was saved with a digest."""
+        await asyncio.sleep(0)
+        return dict(self._fingerprints.get((processor, generation), {}))
+
     async def pointer(self, name: str) -> dict[str, Any] | None:
         """The document kept under this name."""
         await asyncio.sleep(0)
@@ -121,6 +140,7 @@ class MemoryDocuments:
         """Make a generation's tables."""
         await asyncio.sleep(0)
         for place in places:
+            self._require(place)
             self._rows.setdefault(_name(place), {})
 
     async def drop(self, places: Iterable[Place], checkpoint: tuple[str, int] | None = None) -> None:
@@ -128,10 +148,17 @@ class MemoryDocuments:
         await asyncio.sleep(0)
         for place in places:
             self._rows.pop(_name(place), None)
+            self._lost.discard(_name(place))
         if checkpoint is not None:
             self._checkpoints.pop(checkpoint, None)
+            self._fingerprints.pop(checkpoint, None)
+
+    def _require(self, place: Place) -> None:
+        if _name(place) in self._lost:
+            raise DataLost(place)
 
     def _at(self, place: Place) -> dict[str, Row]:
+        self._require(place)
         return self._rows.get(_name(place), {})
 
 

@@ -11,14 +11,17 @@ from pymongo.errors import DuplicateKeyError
 
 from core.health import Health
 from core.patience import patiently
-from core.ports.documents import Changes, Place, Row, Table
+from core.ports.documents import Changes, Checkpoint, DataLost, Fingerprint, Place, Row, StoreWentBack, Table
 from core.ports.event_log import Unavailable
+from projections.stores.facets import MARKER, registration_of, require_base
 from projections.stores.mongo_rows import (
     CODEC,
     checkpoint_change,
+    checkpoint_filter,
     checkpoint_id,
     collection_of,
     filter_of,
+    fingerprints_of,
     index_of,
     keys_of,
     options_of,
@@ -42,6 +45,9 @@ class MongoDocuments:
     The URL names the database. Writes are acknowledged by a majority that has them in its journal; reads go to the
     primary. `timeout_s` bounds every call as a whole, `bulk` the writes of one command (FerretDB: at most 100).
     Only plain commands of single documents are used: no transactions, sessions, change streams or pipelines.
+
+    The driver repeats nothing by itself: a command that met a restart of the server fails, so that within one save
+    nothing is written on top of a store that came back older.
     """
 
     def __init__(self, url: str, *, timeout_s: float = 5.0, bulk: int = 1000) -> None:
@@ -56,7 +62,11 @@ class MongoDocuments:
         if self._client is not None:
             return
         client: Any = AsyncIOMotorClient(
-            self._url, io_loop=asyncio.get_running_loop(), serverSelectionTimeoutMS=int(self._timeout_s * 1000)
+            self._url,
+            io_loop=asyncio.get_running_loop(),
+            serverSelectionTimeoutMS=int(self._timeout_s * 1000),
+            retryReads=False,
+            retryWrites=False,
         )
         # Declared here and not in the URL, so that a forgotten option cannot lose what was confirmed.
         self._database = client.get_default_database("caas").with_options(
@@ -91,23 +101,44 @@ class MongoDocuments:
         wanted = list(dict.fromkeys(ids))
         if not wanted:
             return {}
-        query = {"_id": wanted[0] if len(wanted) == 1 else {"$in": wanted}}
         with bounded(self._timeout_s):
+            query = {"_id": {"$in": [MARKER, *wanted]}}
             found = await self._collection(collection_of(place)).find(query).to_list(None)
-        return {document["_id"]: row_of(document) for document in found}
+            rows = {document["_id"]: row_of(document) for document in found}
+            if rows.pop(MARKER, None) is None:
+                await self._check_not_lost(place)
+        return rows
+
+    async def _check_not_lost(self, place: Place) -> None:
+        """The marker was not found: raises `DataLost` unless nobody has prepared this table yet."""
+        registered = await self._collection(POINTERS).find_one({"_id": registration_of(place)})
+        if registered is not None and await self._collection(collection_of(place)).find_one({"_id": MARKER}) is None:
+            raise DataLost(place)
 
     async def save(self, changes: Changes) -> frozenset[str]:
         """Rows, then heads, then the checkpoint; the ids of rows newly made."""
         made: set[str] = set()
         with bounded(self._timeout_s):
+            if (base := changes.base) is not None and base.positions:
+                require_base(base, await self._positions(base.processor, base.generation))
             for place, writes in changes.rows:
                 made |= await save_rows(self._collection(collection_of(place)), writes, self._bulk)
             for place, writes in changes.heads:
                 await upsert(self._collection(collection_of(place)), writes, self._bulk)
             if (checkpoint := changes.checkpoint) is not None and checkpoint.positions:
-                at = {"_id": checkpoint_id(checkpoint.processor, checkpoint.generation)}
-                await self._collection(CHECKPOINTS).update_one(at, checkpoint_change(checkpoint), upsert=True)
+                await self._stand(checkpoint, changes.base)
         return frozenset(made)
+
+    async def _stand(self, checkpoint: Checkpoint, base: Checkpoint | None) -> None:
+        """Save a checkpoint, in one command with the comparison to its base."""
+        checkpoints, change = self._collection(CHECKPOINTS), checkpoint_change(checkpoint)
+        if base is None or not base.positions:
+            at = {"_id": checkpoint_id(checkpoint.processor, checkpoint.generation)}
+            await checkpoints.update_one(at, change, upsert=True)
+            return
+        done = await checkpoints.update_one(checkpoint_filter(base), change)
+        if not done.matched_count:
+            raise StoreWentBack(f"{base.processor} (generation {base.generation}): the store went back during a save")
 
     async def find(
         self,
@@ -128,21 +159,36 @@ class MongoDocuments:
         query = filter_of(declared, equals, low, high, after)
         with bounded(self._timeout_s):
             cursor = self._collection(collection_of(place)).find(query, sort=order_of(declared, reverse), limit=limit)
-            return rows_of(await cursor.to_list(limit))
+            rows = rows_of(await cursor.to_list(limit))
+            if not rows:
+                await self._check_not_lost(place)
+        return rows
 
     async def scan(self, place: Place, *, after: str = "", limit: int = 1000) -> list[Row]:
         """The next rows by `_id`."""
         with bounded(self._timeout_s):
             cursor = self._collection(collection_of(place)).find(
-                {"_id": {"$gt": after}}, sort=[("_id", 1)], limit=limit
+                {"_id": {"$gt": after}}, sort=[("_id", 1)], limit=limit + 1
             )
-            return rows_of(await cursor.to_list(limit))
+            found = rows_of(await cursor.to_list(limit + 1))
+            if not found:
+                await self._check_not_lost(place)
+        return [row for row in found if row["_id"] != MARKER][:limit]
 
     async def checkpoints(self, processor: str, generation: int) -> dict[Partition, int]:
         """The next position of each partition that a processor has read."""
         with bounded(self._timeout_s):
-            at = {"_id": checkpoint_id(processor, generation)}
-            return positions_of(await self._collection(CHECKPOINTS).find_one(at))
+            return await self._positions(processor, generation)
+
+    async def _positions(self, processor: str, generation: int) -> dict[Partition, int]:
+        at = {"_id": checkpoint_id(processor, generation)}
+        return positions_of(await self._collection(CHECKPOINTS).find_one(at))
+
+    async def fingerprints(self, processor: str, generation: int) -> dict[Partition, Fingerprint]:
+        """The last record before each checkpoint that was saved with a digest."""
+        at = {"_id": checkpoint_id(processor, generation)}
+        with bounded(self._timeout_s):
+            return fingerprints_of(await self._collection(CHECKPOINTS).find_one(at))
 
     async def pointer(self, name: str) -> dict[str, Any] | None:
         """The document kept under this name."""
@@ -168,17 +214,25 @@ class MongoDocuments:
             return bool(done.modified_count)
 
     async def prepare(self, places: Iterable[Place]) -> None:
-        """Make the declared indexes; harmless when they exist."""
+        """Make the declared indexes, mark the tables and register them; harmless when they exist."""
         for place in places:
-            collection = self._collection(collection_of(place))
+            collection, pointers = self._collection(collection_of(place)), self._collection(POINTERS)
+            with bounded(self._timeout_s):
+                if await collection.find_one({"_id": MARKER}) is None:
+                    await self._check_not_lost(place)
+                    await collection.update_one({"_id": MARKER}, {"$setOnInsert": {"_id": MARKER}}, upsert=True)
             for index in place.table.indexes:
                 with bounded(self._timeout_s):
                     await collection.create_index(keys_of(index), **options_of(index))
+            with bounded(self._timeout_s):
+                registration = {"_id": registration_of(place)}
+                await pointers.update_one(registration, {"$setOnInsert": {"rev": 1, "document": {}}}, upsert=True)
 
     async def drop(self, places: Iterable[Place], checkpoint: tuple[str, int] | None = None) -> None:
         """Drop collections and, where it is named, a checkpoint."""
         with bounded(self._timeout_s):
             for place in places:
+                await self._collection(POINTERS).delete_one({"_id": registration_of(place)})
                 await self._collection(collection_of(place)).drop()
             if checkpoint is not None:
                 await self._collection(CHECKPOINTS).delete_one({"_id": checkpoint_id(*checkpoint)})

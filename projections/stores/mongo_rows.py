@@ -8,7 +8,7 @@ from bson.codec_options import CodecOptions, TypeDecoder, TypeRegistry
 from bson.int64 import Int64
 from pymongo import UpdateOne
 
-from core.ports.documents import Checkpoint, Facet, Index, Place, Row, Write
+from core.ports.documents import Checkpoint, Facet, Fingerprint, Index, Place, Row, Write
 from schemas.topics import Partition
 
 LOWEST: Final = Int64(-(1 << 63))
@@ -109,18 +109,35 @@ def checkpoint_id(processor: str, generation: int) -> str:
 
 
 def checkpoint_change(checkpoint: Checkpoint) -> dict[str, Any]:
-    """All positions in one atomic update; none goes back."""
-    return {
-        "$max": {
-            f"at.{field_of(at.topic)}:{at.number}": Int64(position) for at, position in checkpoint.positions.items()
-        }
-    }
+    """All positions in one atomic update; none goes back, and each takes its digest along."""
+    positions = checkpoint.positions
+    change: dict[str, Any] = {f"at.{_partition_field(at)}": Int64(position) for at, position in positions.items()}
+    for at, digest in checkpoint.digests.items():
+        change[f"last.{_partition_field(at)}"] = {"pos": Int64(positions[at]), "digest": digest}
+    return {"$max": change}
+
+
+def checkpoint_filter(base: Checkpoint) -> dict[str, Any]:
+    """Finds the checkpoint document of `base` where it stands there or beyond."""
+    wanted = {f"at.{_partition_field(at)}": {"$gte": Int64(position)} for at, position in base.positions.items()}
+    return {"_id": checkpoint_id(base.processor, base.generation), **wanted}
+
+
+def _partition_field(at: Partition) -> str:
+    return f"{field_of(at.topic)}:{at.number}"
+
+
+def _partition_of(name: str) -> Partition:
+    topic, _, number = name.rpartition(":")
+    return Partition(unquote(topic), int(number))
 
 
 def positions_of(document: Mapping[str, Any] | None) -> dict[Partition, int]:
     """The positions in a checkpoint document."""
-    found: dict[Partition, int] = {}
-    for name, position in ({} if document is None else document["at"]).items():
-        topic, _, number = name.rpartition(":")
-        found[Partition(unquote(topic), int(number))] = position
-    return found
+    return {_partition_of(name): position for name, position in ((document or {}).get("at") or {}).items()}
+
+
+def fingerprints_of(document: Mapping[str, Any] | None) -> dict[Partition, Fingerprint]:
+    """The last records in a checkpoint document."""
+    known = ((document or {}).get("last") or {}).items()
+    return {_partition_of(name): Fingerprint(last["pos"], last["digest"]) for name, last in known}

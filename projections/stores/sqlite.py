@@ -8,21 +8,26 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from core.ports.documents import Changes, Checkpoint, Place, Row, Table
+from core.ports.documents import Changes, Checkpoint, Fingerprint, Place, Row, Table
 from core.ports.event_log import Unavailable
+from projections.stores.facets import require_base
 from projections.stores.sqlite_table import SqliteTable
 from projections.stores.sqlite_thread import SqliteThread, transaction
 from schemas.topics import Partition
 
 _SCHEMA: Final = (
     """CREATE TABLE IF NOT EXISTS checkpoints (processor TEXT, generation INTEGER, topic TEXT, partition INTEGER,
-    position INTEGER, PRIMARY KEY (processor, generation, topic, partition)) WITHOUT ROWID""",
+    position INTEGER, last TEXT, PRIMARY KEY (processor, generation, topic, partition)) WITHOUT ROWID""",
     "CREATE TABLE IF NOT EXISTS pointers (name TEXT PRIMARY KEY, doc TEXT) WITHOUT ROWID",
 )
+_LAST: Final = "SELECT 1 FROM pragma_table_info ('checkpoints') WHERE name = 'last'"
+"""Files that were made before checkpoints had digests lack the column."""
 _STAND: Final = (
-    "INSERT INTO checkpoints SELECT ?1, ?2, json_extract(value, '$[0]'), json_extract(value, '$[1]'),"
-    " json_extract(value, '$[2]') FROM json_each(?3) WHERE true"
-    " ON CONFLICT DO UPDATE SET position = max(position, excluded.position)"
+    "INSERT INTO checkpoints (processor, generation, topic, partition, position, last)"
+    " SELECT ?1, ?2, json_extract(value, '$[0]'), json_extract(value, '$[1]'),"
+    " json_extract(value, '$[2]'), json_extract(value, '$[3]') FROM json_each(?3) WHERE true"
+    " ON CONFLICT DO UPDATE SET position = max(position, excluded.position),"
+    " last = CASE WHEN excluded.position >= position THEN excluded.last ELSE last END"
 )
 T = TypeVar("T")
 _RETRY_S: Final = 0.2
@@ -53,6 +58,7 @@ class SqliteDocuments:
         """Open the file; a reader waits until there is one."""
         if not self._read_only:
             await self._writer.start(*_SCHEMA)
+            await self._write(_add_last)
         while True:
             try:
                 await self._reader.start()
@@ -107,6 +113,8 @@ class SqliteDocuments:
 
     def _save(self, connection: sqlite3.Connection, changes: Changes) -> frozenset[str]:
         made: set[str] = set()
+        if (base := changes.base) is not None:
+            require_base(base, _positions(connection, base.processor, base.generation))
         for place, writes in changes.rows:
             made |= self._ready(connection, place).save(connection, writes)
         for place, writes in changes.heads:
@@ -117,9 +125,11 @@ class SqliteDocuments:
 
     async def checkpoints(self, processor: str, generation: int) -> dict[Partition, int]:
         """The next position of each partition that a processor has read."""
-        sql = "SELECT topic, partition, position FROM checkpoints WHERE processor = ? AND generation = ?"
-        found = await self._reader.run(lambda connection: connection.execute(sql, (processor, generation)).fetchall())
-        return {Partition(topic, number): at for topic, number, at in found}
+        return await self._reader.run(lambda connection: _positions(connection, processor, generation))
+
+    async def fingerprints(self, processor: str, generation: int) -> dict[Partition, Fingerprint]:
+        """The last record before each checkpoint that was saved with a digest."""
+        return await self._reader.run(lambda connection: _fingerprints(connection, processor, generation))
 
     async def pointer(self, name: str) -> dict[str, Any] | None:
         """The document kept under this name."""
@@ -138,11 +148,12 @@ class SqliteDocuments:
         return await self._write(replace)
 
     async def prepare(self, places: Iterable[Place]) -> None:
-        """Make a generation's tables and indexes."""
+        """Make a generation's tables and indexes. Raises `DataLost`."""
         wanted = list(places)
 
         def prepare(connection: sqlite3.Connection) -> None:
             for place in wanted:
+                self._prepared.discard(self._table(place).name)
                 self._ready(connection, place)
 
         await self._write(prepare)
@@ -188,8 +199,27 @@ class SqliteDocuments:
         return table
 
 
+def _add_last(connection: sqlite3.Connection) -> None:
+    if connection.execute(_LAST).fetchone() is None:
+        connection.execute("ALTER TABLE checkpoints ADD COLUMN last TEXT")
+
+
+def _positions(connection: sqlite3.Connection, processor: str, generation: int) -> dict[Partition, int]:
+    sql = "SELECT topic, partition, position FROM checkpoints WHERE processor = ? AND generation = ?"
+    return {Partition(topic, n): at for topic, n, at in connection.execute(sql, (processor, generation)).fetchall()}
+
+
+def _fingerprints(connection: sqlite3.Connection, processor: str, generation: int) -> dict[Partition, Fingerprint]:
+    if connection.execute(_LAST).fetchone() is None:
+        return {}
+    sql = "SELECT topic, partition, position, last FROM checkpoints WHERE processor = ? AND generation = ?"
+    found = connection.execute(f"{sql} AND last IS NOT NULL", (processor, generation)).fetchall()
+    return {Partition(topic, number): Fingerprint(at, last) for topic, number, at, last in found}
+
+
 def _stand(connection: sqlite3.Connection, checkpoint: Checkpoint) -> None:
-    lines = [[*partition, at] for partition, at in checkpoint.positions.items()]
+    digests = checkpoint.digests
+    lines = [[*partition, at, digests.get(partition)] for partition, at in checkpoint.positions.items()]
     connection.execute(_STAND, (checkpoint.processor, checkpoint.generation, msgspec.json.encode(lines).decode()))
 
 

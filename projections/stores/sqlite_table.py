@@ -13,17 +13,19 @@ from typing import Any, Final
 
 import msgspec
 
-from core.ports.documents import Index, Place, Row, Write
-from projections.stores.facets import at_path, merged
+from core.ports.documents import DataLost, Index, Place, Row, Write
+from projections.stores.facets import MARKER, at_path, merged, registration_of
 
 _encode: Final = msgspec.json.Encoder().encode
 _rows: Final = msgspec.json.Decoder(list[dict[str, Any]])
+_MARKED: Final = _encode({"_id": MARKER}).decode()
 
 
 class SqliteTable:
     """The statements of one place. Methods run on the thread that owns the connection they are given."""
 
     def __init__(self, place: Place) -> None:
+        self._place = place
         self._table = place.table
         self.name = quoted(f"{place.table.model}/{place.table.name}/{place.generation}")
         self._paths = _paths(place.table.indexes)
@@ -35,10 +37,11 @@ class SqliteTable:
         )
 
     def prepare(self, connection: sqlite3.Connection) -> None:
-        """Make the table, and what columns and indexes it lacks."""
-        connection.execute(
-            f"CREATE TABLE IF NOT EXISTS {self.name} (number INTEGER PRIMARY KEY, id TEXT UNIQUE, doc TEXT)"
-        )
+        """Make the table, and what columns and indexes it lacks; mark it, and register it among the pointers.
+
+        Raises `DataLost`.
+        """
+        self._mark(connection)
         there = {column for _, column, *_ in connection.execute(f"PRAGMA table_info ({self.name})")}
         for path in self._paths:
             if path not in there:
@@ -49,6 +52,23 @@ class SqliteTable:
             where = f" WHERE {present}" if present else ""
             columns = ", ".join(map(quoted, [*index.equals, index.order or "id"]))
             connection.execute(f"CREATE INDEX IF NOT EXISTS {self._index(index)} ON {self.name} ({columns}){where}")
+        connection.execute("INSERT OR IGNORE INTO pointers VALUES (?, '{}')", (registration_of(self._place),))
+
+    def _mark(self, connection: sqlite3.Connection) -> None:
+        """Make the table with its marker, unless it was made before and has lost it."""
+        if self._read(connection, f"SELECT doc FROM {self.name} WHERE id = ?", [MARKER]):
+            return
+        self.check_not_lost(connection)
+        connection.execute(
+            f"CREATE TABLE IF NOT EXISTS {self.name} (number INTEGER PRIMARY KEY, id TEXT UNIQUE, doc TEXT)"
+        )
+        connection.execute(f"INSERT INTO {self.name} (id, doc) VALUES (?, ?)", (MARKER, _MARKED))
+
+    def check_not_lost(self, connection: sqlite3.Connection) -> None:
+        """No marker was found: raises `DataLost` unless nobody has prepared this table yet."""
+        sql = "SELECT 1 FROM pointers WHERE name = ?"
+        if connection.execute(sql, (registration_of(self._place),)).fetchone() is not None:
+            raise DataLost(self._place)
 
     def _index(self, index: Index) -> str:
         return quoted(f"{self.name[1:-1]}/{index.name}")
@@ -60,7 +80,8 @@ class SqliteTable:
         connection.execute(f"UPDATE {self.name} SET {quoted(path)} = json_extract(doc, ?)", (json_path,))
 
     def drop(self, connection: sqlite3.Connection) -> None:
-        """Delete the table with its indexes."""
+        """Delete the table with its indexes and its registration."""
+        connection.execute("DELETE FROM pointers WHERE name = ?", (registration_of(self._place),))
         connection.execute(f"DROP TABLE IF EXISTS {self.name}")
 
     def save(self, connection: sqlite3.Connection, writes: Sequence[Write]) -> set[str]:
@@ -79,14 +100,26 @@ class SqliteTable:
         return [row["_id"], _encode(row).decode(), *(at_path(row, path) for path in self._paths)]
 
     def get(self, connection: sqlite3.Connection, ids: Iterable[str]) -> list[Row]:
-        """The rows with these ids that exist."""
+        """The rows with these ids that exist. Raises `DataLost`."""
         sql = f"SELECT doc FROM {self.name} WHERE id IN (SELECT value FROM json_each(?))"
-        return self._read(connection, sql, [_encode(list(ids)).decode()])
+        found = self._read(connection, sql, [_encode([MARKER, *ids]).decode()])
+        rows = [row for row in found if row["_id"] != MARKER]
+        if len(rows) == len(found):
+            self.check_not_lost(connection)
+        return rows
 
     def scan(self, connection: sqlite3.Connection, after: str, limit: int) -> list[Row]:
-        """The next rows by id."""
+        """The next rows by id. Raises `DataLost`."""
         sql = f"SELECT doc FROM {self.name} WHERE id > ? ORDER BY id LIMIT ?"
-        return self._read(connection, sql, [after, limit])
+        found = self._read(connection, sql, [after, limit + 1])
+        if not found:
+            self._check_empty(connection)
+        return [row for row in found if row["_id"] != MARKER][:limit]
+
+    def _check_empty(self, connection: sqlite3.Connection) -> None:
+        """Nothing was found: raises `DataLost` where the marker is gone too."""
+        if not self._read(connection, f"SELECT doc FROM {self.name} WHERE id = ?", [MARKER]):
+            self.check_not_lost(connection)
 
     def find(
         self,
@@ -100,7 +133,10 @@ class SqliteTable:
         limit: int,
         reverse: bool,
     ) -> list[Row]:
-        """Rows by a declared index. It is named to SQLite, which without statistics may take one that fits less."""
+        """Rows by a declared index. It is named to SQLite, which without statistics may take one that fits less.
+
+        Raises `DataLost`.
+        """
         index = next(one for one in self._table.indexes if one.name == name)
         bounds: list[tuple[str, Any]] = [
             (f"{quoted(field)} = ?", value) for field, value in zip(index.equals, equals, strict=True)
@@ -116,7 +152,10 @@ class SqliteTable:
         given = [(condition, value) for condition, value in bounds if value is not None]
         where = " AND ".join([condition for condition, _ in given] + [present])
         sql = f"SELECT doc FROM {self.name} INDEXED BY {self._index(index)} WHERE {where} ORDER BY {order} LIMIT ?"
-        return self._read(connection, sql, [*(value for _, value in given), limit])
+        rows = self._read(connection, sql, [*(value for _, value in given), limit])
+        if not rows:
+            self._check_empty(connection)
+        return rows
 
     def _read(self, connection: sqlite3.Connection, sql: str, parameters: Sequence[Any]) -> list[Row]:
         """All rows in one step. A table that nobody has made yet has none."""

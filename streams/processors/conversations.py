@@ -41,12 +41,13 @@ class Conversations:
         rows = await self._documents.get(rows_at, keys)
         changes = await self._documents.get(changes_at, {fact.envelope.id for fact in batch.facts})
         folded = conversations.fold(batch.facts, rows, changes, heads)
-        await self._documents.save(Changes([(changes_at, folded.changes)], []))
+        await self._documents.save(Changes([(changes_at, folded.changes)], [], base=batch.base))
         await self._documents.save(
             Changes(
                 [(rows_at, folded.rows), (people_at, folded.participants)],
                 [(heads_at, folded.heads)],
                 batch.checkpoint,
+                batch.base,
             )
         )
         return Effects(

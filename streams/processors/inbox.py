@@ -48,9 +48,9 @@ class Inbox:
         known = await self._get(acts_at, {fact.envelope.id for fact in batch.facts if acts(fact)})
         folded = inbox.fold(batch.facts, rows, known, heads)
         if folded.acts:
-            await self._documents.save(Changes([(acts_at, folded.acts)], []))
+            await self._documents.save(Changes([(acts_at, folded.acts)], [], base=batch.base))
         made = await self._documents.save(
-            Changes([(rows_at, folded.rows)], [(heads_at, folded.heads)], batch.checkpoint)
+            Changes([(rows_at, folded.rows)], [(heads_at, folded.heads)], batch.checkpoint, batch.base)
         )
         now = {write.id: {"_id": write.id, **write.fixed, **write.facets} for write in folded.rows if write.id in made}
         told = {one.row_id for one in folded.told if one.row_id is not None and not one.repeat}

@@ -51,6 +51,7 @@ class Messages:
                 [(rows_at, folded.rows), (marks_at, marks.fold(folded.numbered, marked))],
                 [(heads_at, folded.heads)],
                 batch.checkpoint,
+                batch.base,
             )
         )
         now = {write.id: {"_id": write.id, **write.fixed, **write.facets} for write in folded.rows if write.id in made}

@@ -36,7 +36,7 @@ class Receipts:
         keys = {key for fact in batch.facts for key in receipts.row_ids(fact)}
         folded = receipts.fold(batch.facts, await self._documents.get(at, keys))
         reached = await self._covering.pushes(folded.covered, batch.generation)
-        await self._documents.save(Changes([(at, folded.writes)], [], batch.checkpoint))
+        await self._documents.save(Changes([(at, folded.writes)], [], batch.checkpoint, batch.base))
         return Effects(hints=[*(push for fact in batch.facts for push in _pushes(fact, batch.generation)), *reached])
 
 

@@ -32,9 +32,9 @@ class Search:
         at = batch.place(search_docs.ROWS)
         keys = {messages.row_id(fact) for fact in batch.facts}
         writes = search_docs.fold(batch.facts, await self._documents.get(at, keys))
-        await self._documents.save(Changes([(at, writes)], []))
+        await self._documents.save(Changes([(at, writes)], [], base=batch.base))
         rows = await self._documents.get(at, keys)
         entries = [entry for row in rows.values() if (entry := search_docs.entry(row)) is not None]
         await self._index.index(batch.generation, entries)
-        await self._documents.save(Changes([], [], batch.checkpoint))
+        await self._documents.save(Changes([], [], batch.checkpoint, batch.base))
         return Effects()

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from core.ports.documents import Documents, Place
+from tests.contracts.document_losses import DocumentLossesContract
 from tests.contracts.document_queries import DocumentQueriesContract
 from tests.contracts.document_rows import DocumentRowsContract
 from tests.contracts.document_samples import (
@@ -40,8 +41,10 @@ __all__ = [
 ]
 
 
-class DocumentsContract(DocumentRowsContract, DocumentQueriesContract):
-    """Give a fixture `documents`: Documents started with `TABLES`, stopped by the fixture afterwards."""
+class DocumentsContract(DocumentRowsContract, DocumentQueriesContract, DocumentLossesContract):
+    """Give a fixture `documents`: Documents started with `TABLES`, stopped by the fixture afterwards; and `lose`, which
+    drops a table behind its back.
+    """
 
     @pytest.fixture
     async def generation(self, documents: Documents) -> AsyncIterator[int]:

@@ -52,7 +52,7 @@ class SlowDocuments(MemoryDocuments):
         return found
 
 
-async def test_a_read_that_was_overtaken_never_brings_the_older_generation_back() -> None:
+async def test_a_read_that_is_late_never_brings_the_older_generation_back() -> None:
     documents = SlowDocuments()
     late = documents.late
     assert late is not None
@@ -61,10 +61,20 @@ async def test_a_read_that_was_overtaken_never_brings_the_older_generation_back(
     while documents.late is not None:
         await asyncio.sleep(0)
     await switch(documents, live=2, turn=1)
-    await generations.at_least("messages", 2)
+    looking = asyncio.create_task(generations.at_least("messages", 2))
     late.set()
-    await refreshing
+    await asyncio.gather(refreshing, looking)
     assert generations.live("messages") == 2
+
+
+async def test_a_store_that_went_back_before_a_switch_is_followed() -> None:
+    documents = MemoryDocuments()
+    generations = Generations(documents, ("messages",))
+    await switch(documents, live=2, turn=1)
+    await generations.refresh()
+    documents._pointers.clear()
+    await generations.refresh()
+    assert generations.live("messages") == 1
 
 
 async def test_a_rollback_is_followed() -> None:

@@ -6,7 +6,7 @@ from asyncio import Future
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from core.ports.documents import Changes, Place, Row, Table, Write
+from core.ports.documents import Changes, Fingerprint, Place, Row, Table, Write
 from core.ports.event_log import OutcomeUnknown, Received, Unavailable
 from core.ports.search_index import Entry
 from projections.cache.in_process import InProcessBus, InProcessPresence
@@ -149,6 +149,10 @@ class FlakyDocuments:
         await self._weather.pass_by(self._process, "documents")
         return await self._inner.checkpoints(processor, generation)
 
+    async def fingerprints(self, processor: str, generation: int) -> dict[Partition, Fingerprint]:
+        await self._weather.pass_by(self._process, "documents")
+        return await self._inner.fingerprints(processor, generation)
+
     async def pointer(self, name: str) -> dict[str, Any] | None:
         await self._weather.pass_by(self._process, "documents")
         return await self._inner.pointer(name)
@@ -176,7 +180,7 @@ def _split(changes: Changes, chance: random.Random) -> tuple[Changes, Changes]:
             parts[-1][1].append((place, writes[left:]))
             left -= min(left, len(writes))
     (rows, more_rows), (heads, more_heads) = parts
-    return Changes(rows, heads), Changes(more_rows, more_heads, changes.checkpoint)
+    return Changes(rows, heads, base=changes.base), Changes(more_rows, more_heads, changes.checkpoint, changes.base)
 
 
 class FlakyIndex:

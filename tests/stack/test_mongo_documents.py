@@ -7,6 +7,8 @@ import pytest
 
 from core.ports.documents import Documents, Place
 from projections.stores.mongo import MongoDocuments
+from projections.stores.mongo_rows import collection_of
+from tests.contracts.document_losses import Lose
 from tests.contracts.documents import TABLES, DocumentsContract
 
 pytestmark = pytest.mark.stack
@@ -25,6 +27,14 @@ async def documents(request: pytest.FixtureRequest, servers: dict[str, str]) -> 
 
 
 class TestMongoDocuments(DocumentsContract):
+    @pytest.fixture(params=["drop", "delete_many"])
+    def lose(self, documents: MongoDocuments, request: pytest.FixtureRequest) -> Lose:
+        async def lose(place: Place) -> None:
+            collection = documents._collection(collection_of(place))
+            await (collection.drop() if request.param == "drop" else collection.delete_many({}))
+
+        return lose
+
     async def test_ids_are_ordered_by_code_point_beyond_the_basic_plane_too(
         self, documents: Documents, place: Place, request: pytest.FixtureRequest
     ) -> None:

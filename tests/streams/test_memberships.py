@@ -154,7 +154,7 @@ class ShortTopic(MemoryLog):
 async def test_a_topic_without_its_beginning_is_refused_where_no_read_model_has_it() -> None:
     log = ShortTopic()
     await log.start()
-    with pytest.raises(LogTruncated, match=r"conversation.updated 0 keeps 3 to 0, but .* has it up to 0"):
+    with pytest.raises(LogTruncated, match=r"conversation.updated 0 up to 0, and the log begins at 3"):
         await MembershipTail(log, MemoryDocuments(), Health()).run()
 
 

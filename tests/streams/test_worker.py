@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from core.ports.documents import Place
+from core.ports.documents import DataLost, Place
 from core.ports.effects import Effects
-from core.positions import LogOlderThanStore, position
+from core.positions import LogMismatch, position
 from schemas.envelope import Record
 from schemas.topics import DEAD_LETTER, MESSAGE_SENT, Partition
 from streams.processor import Batch
@@ -53,11 +53,37 @@ async def test_a_record_beyond_what_is_saved_stops_the_worker(worker: Worker) ->
         await worker.work([lying(said("room", 2), 2)])
 
 
-async def test_a_log_that_is_older_than_its_store_is_refused(world: World, worker: Worker) -> None:
+@pytest.mark.parametrize("epoch", [0, 2])
+async def test_a_log_of_another_epoch_than_its_store_is_refused(world: World, worker: Worker, epoch: int) -> None:
     await worker.work([lying(said("room", 0), 0)])
     behind = Worker(Messages(world.documents), world.documents, world.kept, world.health)
-    with pytest.raises(LogOlderThanStore, match="messages has read the log's epoch 1, this log is epoch 0"):
-        await behind.begin(1, epoch=0)
+    with pytest.raises(LogMismatch, match=f"messages was made from epoch 1 of the log, and this log is epoch {epoch}"):
+        await behind.begin(1, epoch=epoch)
+
+
+async def test_a_store_that_lost_saves_is_not_saved_on(world: World, worker: Worker) -> None:
+    for n in range(3):
+        await worker.work([lying(said("room", n), n)])
+    before, pushes = await world.rows(1), len(world.kept.pushes)
+    world.documents._checkpoints["messages", 1][AT] = position(1, 1)  # and whatever rows went with it
+    with pytest.raises(StoreBehindLog, match="went back in time"):
+        await worker.work([lying(said("room", 3), 3)])
+    assert (await world.rows(1), len(world.kept.pushes)) == (before, pushes)
+    assert worker.next == {AT: 1}
+    assert world.health.counted["messages_store_went_back"] == 1
+    await worker.work([lying(said("room", n), n) for n in range(1, 4)])
+    assert await world.documents.checkpoints("messages", 1) == {AT: position(1, 4)}
+
+
+async def test_rows_that_are_lost_stop_the_worker_and_nothing_is_emitted(world: World, worker: Worker) -> None:
+    await worker.work([lying(said("room", 0), 0)])
+    world.documents.lose(Place(ROWS, 1))
+    with pytest.raises(DataLost, match="caas rebuild messages --replace"):
+        await worker.work([lying(said("room", 1), 1)])
+    assert [push.n for push in world.kept.pushes] == [1]
+    assert await world.documents.checkpoints("messages", 1) == {AT: position(1, 1)}
+    again = Worker(Messages(world.documents), world.documents, world.kept, world.health)
+    assert await again.begin(1, epoch=1) == {AT: 1}
 
 
 async def test_what_another_worker_saved_meanwhile_is_no_hole(world: World, worker: Worker) -> None:
@@ -115,8 +141,3 @@ async def test_a_store_that_is_down_is_waited_for_and_readiness_says_so(world: W
     await asyncio.wait_for(working, 5)
     assert world.health.ready
     assert len(await world.documents.scan(Place(ROWS, 1))) == 1
-
-
-async def test_a_log_that_began_anew_is_read_from_its_beginning(world: World, worker: Worker) -> None:
-    await worker.work([lying(said("room", 0), 0)])
-    assert await worker.begin(1, epoch=2) == {AT: 0}

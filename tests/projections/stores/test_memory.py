@@ -6,6 +6,7 @@ import pytest
 from core.ports.documents import Changes, Checkpoint, Place
 from projections.stores.memory import MemoryDocuments
 from schemas.topics import MESSAGE_SENT, Partition
+from tests.contracts.document_losses import Lose
 from tests.contracts.documents import HEADS, ROWS, TABLES, DocumentsContract, sent, write
 
 
@@ -18,7 +19,12 @@ async def documents() -> AsyncIterator[MemoryDocuments]:
 
 
 class TestMemoryDocuments(DocumentsContract):
-    pass
+    @pytest.fixture
+    def lose(self, documents: MemoryDocuments) -> Lose:
+        async def lose(place: Place) -> None:
+            documents.lose(place)
+
+        return lose
 
 
 async def test_a_save_cut_off_at_any_turn_leaves_a_prefix_of_rows_heads_and_checkpoint() -> None:

@@ -1,0 +1,121 @@
+"""Which log a read model was made from: nobody goes on with another one, or with one that has lost its end.
+
+A checkpoint has a position, in an epoch, and a digest of the last record before it. The log that it was made from has
+that epoch, reaches that far, and has that record there. A log that was put back from a backup, damaged, or cut by an
+election does not reach so far, or has another record there by now; topics that were made anew have another epoch.
+"""
+
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
+from typing import Final
+
+from core.health import Health
+from core.patience import patiently
+from core.ports.documents import Documents, Fingerprint
+from core.ports.event_log import EventLog, LogTruncated, Received
+from core.positions import LogMismatch, epoch_of, offset_of
+from projections.generations import read_pointer
+from schemas.topics import Partition
+
+LOOKS: Final = 3
+ADOPT: Final = "`caas log adopt` says what is lost with it, and makes the read models anew from it"
+
+
+def digest_of(record: Received) -> str:
+    """Tells a record from every other one."""
+    found = blake2b(digest_size=12)
+    parts = [record.key, record.value]
+    for name, value in record.headers:
+        parts += (name.encode(), value)
+    for part in parts:
+        found.update(b"-" if part is None else b"%d:%b" % (len(part), part))
+    return found.hexdigest()
+
+
+async def check_models(log: EventLog, documents: Documents, models: Sequence[str], health: Health) -> None:
+    """Raises `LogMismatch` where the live generation of one of these read models was not made from this log."""
+    for model in models:
+        pointer = await patiently(f"{model}: pointer", lambda: read_pointer(documents, model), health)  # noqa: B023
+        await check_log(log, documents, model, pointer.live, health)
+
+
+async def check_log(log: EventLog, documents: Documents, model: str, generation: int, health: Health) -> None:
+    """Raises `LogMismatch` where a generation was not made from this log, `LogTruncated` where the log no longer keeps
+    what follows its checkpoint.
+    """
+    what = f"{model}: log"
+    saved = await patiently(what, lambda: documents.checkpoints(model, generation), health)
+    check_epochs(log.epoch, saved, model)
+    offsets = {at: offset_of(where) for at, where in saved.items()}
+    check_ends(await patiently(what, lambda: log.ends(offsets), health), offsets, model)
+    begins = await patiently(what, lambda: log.begins(offsets), health)
+    check_begins(begins, offsets, model)
+    known = await patiently(what, lambda: documents.fingerprints(model, generation), health)
+    await _check_last(
+        log, {at: last for at, last in known.items() if begins.get(at, 0) < offset_of(last.position)}, model
+    )
+
+
+def check_epochs(epoch: int, saved: Mapping[Partition, int], model: str) -> None:
+    """Raises `LogMismatch` where a checkpoint is of another epoch than the log's."""
+    others = {found for where in saved.values() if (found := epoch_of(where)) != epoch}
+    if others:
+        raise LogMismatch(
+            f"the read model {model} was made from epoch {max(others)} of the log, and this log is epoch {epoch}: its "
+            f"topics were made anew, or another log was put in its place; {ADOPT}"
+        )
+
+
+def check_ends(ends: Mapping[Partition, int], offsets: Mapping[Partition, int], model: str) -> None:
+    """Raises `LogMismatch` where the log ends before what was read of it."""
+    short = {at: offset - ends[at] for at, offset in offsets.items() if ends[at] < offset}
+    if short:
+        at = min(short)
+        raise LogMismatch(
+            f"the log is older than the read model {model}: {at.topic} {at.number} ends at {ends[at]}, and {model} has "
+            f"read it up to {offsets[at]} ({sum(short.values())} records in all): put back a log that has them, or "
+            f"stores as old as this log; {ADOPT}"
+        )
+
+
+def check_begins(begins: Mapping[Partition, int], offsets: Mapping[Partition, int], model: str) -> None:
+    """Raises `LogTruncated` where records were removed before they were read."""
+    for at, offset in sorted(offsets.items()):
+        if begins[at] > offset:
+            raise LogTruncated(
+                f"the read model {model} has read {at.topic} {at.number} up to {offset}, and the log begins at "
+                f"{begins[at]}: what lay between was removed before it was read"
+            )
+
+
+class EndsWatch:
+    """Looks at the ends of a log that is being read: a broker that was frozen may once answer with what it last knew,
+    so they are too short only when several looks running say so.
+    """
+
+    def __init__(self, model: str) -> None:
+        self._model = model
+        self._short = 0
+
+    def look(self, ends: Mapping[Partition, int], offsets: Mapping[Partition, int]) -> None:
+        """Raises `LogMismatch` at the third look running at which the log ends before what was read of it."""
+        try:
+            check_ends(ends, {at: offset for at, offset in offsets.items() if at in ends}, self._model)
+        except LogMismatch:
+            self._short += 1
+            if self._short >= LOOKS:
+                raise
+        else:
+            self._short = 0
+
+
+async def _check_last(log: EventLog, known: Mapping[Partition, Fingerprint], model: str) -> None:
+    """Raises `LogMismatch` where the record before a checkpoint is another one than was read."""
+    until = {at: offset_of(last.position) for at, last in known.items()}
+    async for batch in log.read({at: offset - 1 for at, offset in until.items()}, until):
+        for record in batch:
+            if record.offset == until[record.at()] - 1 and digest_of(record) != known[record.at()].digest:
+                raise LogMismatch(
+                    f"record {record.offset} of {record.topic} {record.partition} is another one than the read model "
+                    f"{model} has read there: the log lost its end and went on differently; {ADOPT}"
+                )

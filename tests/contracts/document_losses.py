@@ -1,0 +1,123 @@
+"""What every store of documents does when it, or somebody behind its back, has lost what was saved."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+
+from core.ports.documents import Changes, Checkpoint, DataLost, Documents, Fingerprint, Place, StoreWentBack
+from core.positions import position
+from schemas.topics import MESSAGE_EDITED, MESSAGE_SENT, Partition
+from tests.contracts.document_samples import ROWS, fresh, rows, sent, stands, write
+
+AT, OTHER = Partition(MESSAGE_SENT, 0), Partition(MESSAGE_EDITED, 2)
+Lose = Callable[[Place], Awaitable[None]]
+"""Drops a table as a stranger would."""
+
+
+class DocumentLossesContract:
+    """Give a fixture `lose`: `Lose`."""
+
+    @pytest.fixture
+    async def processor(self, documents: Documents, place: Place) -> AsyncIterator[str]:
+        processor = fresh("processor")
+        yield processor
+        await documents.drop([], (processor, place.generation))
+
+    # on top of a checkpoint
+
+    async def test_a_batch_is_saved_on_top_of_its_base(
+        self, documents: Documents, place: Place, processor: str
+    ) -> None:
+        await documents.save(stands(processor, place.generation, {AT: position(1, 5), OTHER: position(1, 2)}))
+        for offset in (6, 7, 7):  # what is said again stands on a base that has been passed
+            base = Checkpoint(processor, place.generation, {AT: position(1, 5)})
+            new = Checkpoint(processor, place.generation, {AT: position(1, offset)})
+            await documents.save(Changes([(place, [sent("a", offset)])], [], new, base))
+        found = await documents.checkpoints(processor, place.generation)
+        assert found == {AT: position(1, 7), OTHER: position(1, 2)}
+
+    @pytest.mark.parametrize("there", [{}, {AT: position(1, 4)}, {OTHER: position(1, 9)}])
+    async def test_nothing_is_saved_where_the_store_stands_before_the_base(
+        self, documents: Documents, place: Place, heads: Place, processor: str, there: dict[Partition, int]
+    ) -> None:
+        await documents.save(stands(processor, place.generation, there))
+        base = Checkpoint(processor, place.generation, {AT: position(1, 5)})
+        new = Checkpoint(processor, place.generation, {AT: position(1, 6)})
+        head = write("c", {"sent": {"pos": 6, "n": 6}})
+        with pytest.raises(StoreWentBack, match=processor):
+            await documents.save(Changes([(place, [sent("a", 6)])], [(heads, [head])], new, base))
+        with pytest.raises(StoreWentBack):
+            await documents.save(Changes([(place, [sent("a", 6)])], [], base=base))
+        assert await documents.get(place, ["a"]) == {}
+        assert await documents.get(heads, ["c"]) == {}
+        assert await documents.checkpoints(processor, place.generation) == there
+
+    async def test_a_base_of_no_partition_stands_on_anything(
+        self, documents: Documents, place: Place, processor: str
+    ) -> None:
+        new = Checkpoint(processor, place.generation, {AT: position(1, 6)})
+        await documents.save(Changes([], [], new, Checkpoint(processor, place.generation, {})))
+        assert await documents.checkpoints(processor, place.generation) == {AT: position(1, 6)}
+
+    # fingerprints
+
+    async def test_the_digest_of_the_furthest_checkpoint_stands(
+        self, documents: Documents, place: Place, processor: str
+    ) -> None:
+        def saved(offset: int, digest: str) -> Changes:
+            return Changes([], [], Checkpoint(processor, place.generation, {AT: position(1, offset)}, {AT: digest}))
+
+        assert await documents.fingerprints(processor, place.generation) == {}
+        await documents.save(stands(processor, place.generation, {OTHER: position(1, 3)}))
+        for offset, digest in ((2, "two"), (9, "nine"), (4, "four")):
+            await documents.save(saved(offset, digest))
+        found = await documents.fingerprints(processor, place.generation)
+        assert found == {AT: Fingerprint(position(1, 9), "nine")}
+
+    # tables that are lost
+
+    async def test_a_table_lost_behind_our_back_is_no_empty_table(
+        self, documents: Documents, place: Place, lose: Lose
+    ) -> None:
+        await documents.save(rows(place, sent("a", 1)))
+        await lose(place)
+        with pytest.raises(DataLost, match="contract"):
+            await documents.get(place, ["a"])
+        with pytest.raises(DataLost):
+            await documents.get(place, ["nobody"])
+        with pytest.raises(DataLost):
+            await documents.find(place, "by_n", ["c"])
+        with pytest.raises(DataLost):
+            await documents.scan(place)
+        with pytest.raises(DataLost):
+            await documents.prepare([place])
+
+    async def test_a_lost_table_stays_lost_for_who_comes_later(
+        self, documents: Documents, place: Place, lose: Lose
+    ) -> None:
+        await lose(place)
+        await documents.stop()
+        await documents.start((ROWS,))
+        with pytest.raises(DataLost):
+            await documents.prepare([place])
+
+    async def test_a_table_that_was_never_prepared_or_was_dropped_is_empty(
+        self, documents: Documents, place: Place, lose: Lose
+    ) -> None:
+        never = Place(ROWS, place.generation + 1_000_000)
+        assert await documents.get(never, ["a"]) == {}
+        assert await documents.scan(never) == []
+        assert await documents.find(never, "by_n", ["c"]) == []
+        await lose(place)
+        await documents.drop([place])
+        assert await documents.scan(place) == []
+        await documents.prepare([place])
+        await documents.save(rows(place, sent("a", 1)))
+        assert set(await documents.get(place, ["a"])) == {"a"}
+
+    async def test_preparing_again_and_at_once_is_harmless(self, documents: Documents, place: Place) -> None:
+        await documents.save(rows(place, sent("a", 1)))
+        await asyncio.gather(*(documents.prepare([place]) for _ in range(4)))
+        assert [row["_id"] for row in await documents.scan(place)] == ["a"]
+        assert set(await documents.get(place, ["a"])) == {"a"}
