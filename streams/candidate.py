@@ -103,6 +103,12 @@ class Candidate:
             if comparison.differences or len(comparison.pending) <= NEAR:
                 return
 
+    async def judge(self, comparison: Comparison) -> None:
+        """Where the live generation stands still, all that is pending must agree; else only what was named differs."""
+        stands = await self.live.stands()
+        if not self.replay.left(stands):
+            await comparison.last(())
+
     async def last(self, comparison: Comparison, stands: Stands) -> None:
         """In the pause: read exactly up to there; then all that is left must agree."""
         await self.replay.to(stands)

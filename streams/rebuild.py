@@ -5,14 +5,16 @@ fits into the pause. Another version of the processor gives other rows: they mus
 must accept their digest.
 """
 
+import dataclasses
+import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final, Literal
 from uuid import uuid4
 
 from core.health import Health
-from core.ports.documents import Documents
+from core.ports.documents import DataLost, Documents
 from core.ports.event_log import EventLog, LogTruncated
 from projections.generations import Pointer
 from streams.behind import StandsStill
@@ -24,6 +26,7 @@ from streams.switch import CalledOff, Stands
 
 __all__ = ["Refused", "Report", "rebuild", "rollback"]
 
+logger: Final = logging.getLogger("caas.rebuild")
 TRIES: Final = 3
 SECOND_LIMIT: Final = 97
 """The second fold cuts its batches elsewhere: what depends on them shows."""
@@ -36,6 +39,7 @@ class Report:
     """How a rebuild ended. Unless it `switched` nothing changed. `rows` were compared, `records` replayed; `differs`:
     the rows named are not what the log comes to; `unstable`: two folds of this version differ; `needs_accept`: another
     version's rows, to be taken with `digest`; `called_off`: the pause was too long, or nobody works the live one.
+    Where `reason` is given it switched whatever the live rows were.
     """
 
     model: str
@@ -50,6 +54,7 @@ class Report:
     differences: Sequence[Difference] = ()
     digest: str | None = None
     detail: str = ""
+    reason: str | None = None
 
     def __str__(self) -> str:
         lines = [
@@ -71,17 +76,19 @@ async def rebuild(
     scratch: Documents,
     progress: Told,
     accept: str | None = None,
+    replace: str | None = None,
     pause_s: float = 2.0,
     drop_too: DropToo | None = None,
 ) -> Report:
     """Rebuild one model and switch to it. `fold` gives its processor over documents; `scratch` is empty, for a second
-    fold. Live workers must run somewhere.
+    fold. Live workers must run somewhere. `replace` is the reason to switch although the live rows differ, or are
+    lost.
 
     Raises `Refused`: `log_truncated`, `rebuild_running`, `digest_unknown`.
     """
     running = _Rebuild(Site(fold, log, documents, health, progress, pause_s, drop_too), scratch)
     try:
-        return await (running.anew() if accept is None else running.accepted(accept))
+        return await (running.anew(replace) if accept is None else running.accepted(accept))
     except LogTruncated as error:
         raise Refused("log_truncated", str(error)) from error
 
@@ -110,7 +117,7 @@ class _Rebuild:
         self._processor = site.fold(site.documents)
         self._model = self._processor.name
 
-    async def anew(self) -> Report:
+    async def anew(self, reason: str | None) -> Report:
         await needs_all(self._processor, self._site.log, self._site.health)
         async with self._lease() as lease:
             lease.kept = None
@@ -118,9 +125,33 @@ class _Rebuild:
             candidate = Candidate(self._site, pointer, pointer.newest)
             await candidate.replay.begin()
             await candidate.catch_up()
+            if reason is not None:
+                return await self._replaced(candidate, reason)
             if pointer.version in {0, self._processor.version}:
                 return await self._same_version(candidate)
             return await self._other_version(candidate, lease)
+
+    async def _replaced(self, candidate: Candidate, reason: str) -> Report:
+        """Whatever the live rows are; what differs by now is named, where there is something to compare with. The live
+        generation may stand still for ever, so nobody waits for it to move.
+        """
+        rows, lost = 0, ""
+        differences: tuple[Difference, ...] = ()
+        try:
+            comparison = await candidate.compared()
+            await candidate.judge(comparison)
+        except DataLost as error:
+            lost = f"{error.place.table.name} of generation {error.place.generation} was lost"
+        else:
+            rows, differences = comparison.rows, tuple(comparison.differences)
+        logger.warning(
+            "%s is replaced: %s (%d differences%s)", self._model, reason, len(differences), lost and f", {lost}"
+        )
+        report = await self._switched_unseen(candidate)
+        if report.outcome != "switched":
+            await candidate.drop()
+        detail = ", ".join(filter(None, (lost, report.detail)))
+        return dataclasses.replace(report, reason=reason, rows=rows, differences=differences, detail=detail)
 
     async def accepted(self, accept: str) -> Report:
         """Take up the candidate that somebody has seen."""
@@ -132,7 +163,7 @@ class _Rebuild:
             report = await self._unseen(pointer, pointer.newest)
             if report.outcome == "switched":
                 lease.kept = None
-            return replace(report, digest=accept)
+            return dataclasses.replace(report, digest=accept)
 
     async def back(self) -> Report:
         async with self._lease():
@@ -153,7 +184,7 @@ class _Rebuild:
         if report.outcome != "switched":
             await candidate.drop()
         if comparison.differences:
-            return replace(report, outcome="differs", detail="", differences=tuple(comparison.differences))
+            return dataclasses.replace(report, outcome="differs", detail="", differences=tuple(comparison.differences))
         return report
 
     async def _tried(self, candidate: Candidate, comparison: Comparison) -> Report:
@@ -204,6 +235,9 @@ class _Rebuild:
         """Follow and switch without comparing."""
         candidate = Candidate(self._site, pointer, generation)
         await candidate.replay.begin()
+        return await self._switched_unseen(candidate)
+
+    async def _switched_unseen(self, candidate: Candidate) -> Report:
         detail = ""
         for _ in range(TRIES):
             await candidate.catch_up()

@@ -28,6 +28,9 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     parser = verbs.add_parser("rebuild", help=about, description=about, epilog="example: caas rebuild messages --json")
     parser.add_argument("name", metavar="NAME", choices=compose.PROCESSORS, help=", ".join(compose.PROCESSORS))
     parser.add_argument("--accept", metavar="DIGEST", help="take rows of another processor version with this digest")
+    parser.add_argument(
+        "--replace", metavar="REASON", help="switch although the live rows differ from the log, or are lost; say why"
+    )
     asking.add_data(parser)
     asking.add_json(parser)
     parser.set_defaults(run=run)
@@ -45,6 +48,7 @@ def run(args: argparse.Namespace) -> int:
             scratch=MemoryDocuments(),
             progress=progress,
             accept=args.accept,
+            replace=args.replace,
             drop_too=found.index.drop if args.name == "search" else None,
         )
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from core.ports.documents import Changes, Documents, Place, Row, Write
+from core.ports.documents import Changes, Documents, Place, Row, Table, Write
 from core.ports.effects import Effects
 from projections.generations import Pointer, name_of
 from projections.stores.memory import MemoryDocuments
@@ -36,7 +36,7 @@ from tests.streams.world import (
 )
 
 
-async def rebuilt(world: World, pause_s: float = 2.0, accept: str | None = None) -> Report:
+async def rebuilt(world: World, pause_s: float = 2.0, accept: str | None = None, replace: str | None = None) -> Report:
     async with asyncio.timeout(60):
         return await rebuild(
             world.fold,
@@ -47,6 +47,7 @@ async def rebuilt(world: World, pause_s: float = 2.0, accept: str | None = None)
             progress=world.progress,
             pause_s=pause_s,
             accept=accept,
+            replace=replace,
         )
 
 
@@ -253,6 +254,38 @@ async def test_a_row_changed_by_hand_at_the_last_moment_is_seen_in_the_pause(wor
     assert [one.id for one in report.differences] == changed
     assert (await world.pointer()).live == 1 and (await world.pointer()).pause is None
     everything_once(world)
+
+
+async def test_rows_that_differ_are_replaced_with_a_reason(world: World) -> None:
+    async with world.working():
+        await world.append(*(said("room", n) for n in range(9)))
+        await world.passed()
+        row_id = world.documents.newest(Place(ROWS, 1), "sent")
+        world.documents.remove(Place(ROWS, 1), row_id)
+        report = await rebuilt(world, replace="a row was deleted by hand")
+        assert (report.outcome, report.reason) == ("switched", "a row was deleted by hand")
+        assert [(one.id, one.what) for one in report.differences] == [(row_id, "row")]
+        await world.append(said("room", 9))
+        await world.passed()
+    assert sorted(row["sent"]["n"] for row in (await world.rows(2))["messages"].values()) == list(range(1, 11))
+    assert world.kept.counted() == {("room", "sent", n): 1 for n in range(1, 11)}
+
+
+@pytest.mark.parametrize("table", [ROWS, HEADS])
+async def test_lost_rows_are_made_again_and_what_waited_for_them_goes_on(world: World, table: Table) -> None:
+    async with world.working():
+        await world.append(*(said("room", n) for n in range(9)))
+        await world.passed()
+        world.documents.lose(Place(table, 1))
+        await eventually(lambda: "are gone" in world.health.waiting.get("messages: tables", ""), within=10)
+        await world.append(said("room", 9))
+        await eventually(lambda: "are gone" in world.health.waiting.get("messages: rows", ""))
+        report = await rebuilt(world, replace="somebody dropped it")
+        assert (report.outcome, report.detail) == ("switched", f"{table.name} of generation 1 was lost")
+        await world.passed()
+        await eventually(lambda: world.health.ready, within=10)
+    assert sorted(row["sent"]["n"] for row in (await world.rows(2))["messages"].values()) == list(range(1, 11))
+    assert world.kept.counted() == {("room", "sent", n): 1 for n in range(1, 11)}
 
 
 async def test_of_two_rebuilds_at_once_the_second_is_refused(world: World) -> None:
