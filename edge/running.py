@@ -11,6 +11,7 @@ from edge.background import background
 from edge.compose import Access, Adapters
 from projections.generations import read_pointer
 from streams import behind
+from streams.lineage import check_models
 from streams.log.sqlite_file import AlreadyWriting
 from streams.plain import PlainRunner
 from streams.processor import Processor
@@ -21,10 +22,11 @@ from streams.replay import Live
 async def reading(settings: Settings, health: Health, beside: Access = "read") -> AsyncIterator[Adapters]:
     """The adapters of a system to read from, its processors at work somewhere: on the stack by its workers, embedded
     by the process that holds the directory, and where there is none, here. `beside` is for what an embedded directory
-    is opened where another process holds it.
+    is opened where another process holds it. Raises `LogMismatch`.
     """
     if settings.adapters == "stack":
         async with compose.opened(compose.adapters(settings, "caas-reader")) as found:
+            await check_models(found.log, found.documents, compose.PROCESSORS, health)
             yield found
         return
     async with AsyncExitStack() as stack:
@@ -33,6 +35,7 @@ async def reading(settings: Settings, health: Health, beside: Access = "read") -
         except* AlreadyWriting:
             found = await stack.enter_async_context(compose.opened(compose.embedded(settings, beside)))
         else:
+            await check_models(found.log, found.documents, compose.PROCESSORS, health)
             await stack.enter_async_context(working(found, settings, health))
         yield found
 

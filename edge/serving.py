@@ -23,6 +23,7 @@ from edge.socket.ports import Ports
 from edge.socket.server import Sockets
 from projections.cache.limits import FallbackLimits
 from projections.generations import Generations
+from streams.lineage import check_models
 from streams.memberships import MembershipTail
 
 BACKLOG: Final = 1024
@@ -35,7 +36,8 @@ def node_name(settings: Settings) -> str:
 
 @asynccontextmanager
 async def node_running(found: Adapters, settings: Settings, health: Health) -> AsyncIterator[Sockets]:
-    """A node that follows memberships and generations; ready when its view has caught up."""
+    """A node that follows memberships and generations; ready when its view has caught up. Raises `LogMismatch`."""
+    await check_models(found.log, found.documents, PROCESSORS, health)
     name = node_name(settings)
     memberships = MembershipTail(found.log, found.documents, health)
     generations = Generations(found.documents, PROCESSORS)

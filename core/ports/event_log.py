@@ -52,6 +52,8 @@ class EventLog(Protocol):
     - `begins` and `ends` are offsets: of the first record kept and of the next to come; an end counts every append
       acknowledged before the call, by whomever. They raise `Unavailable`.
     - `epoch` is a number of the log's own, written at its birth and raised when it begins anew; known after `start`.
+      `raise_epoch` is for who has the log alone: reads and appends of before end, and every record has a position in
+      the new epoch afterwards, at the offset it had.
     """
 
     @property
@@ -79,6 +81,10 @@ class EventLog(Protocol):
 
     async def begins(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
         """The first offset kept of each partition."""
+        ...
+
+    async def raise_epoch(self, epoch: int) -> None:
+        """Begin this epoch, which is greater than the log's; durable when it returns. Raises ValueError for another."""
         ...
 
     async def ends(self, partitions: Iterable[Partition]) -> dict[Partition, int]:

@@ -20,6 +20,7 @@ VERBS: Final = {
     "stack": "deploy.local.cli",
     "play": "edge.cli.play",
     "transcript": "edge.cli.transcript",
+    "log": "edge.cli.log",
     "rebuild": "edge.cli.rebuild",
     "rollback": "edge.cli.rollback",
     "verify": "edge.cli.verify",
@@ -57,4 +58,10 @@ def main(argv: list[str] | None = None) -> int:
         return USAGE
     except KeyboardInterrupt:
         return 130
+    except Exception as error:
+        from edge.cli import asking  # noqa: PLC0415 - most verbs need it, and none that only prints help
+
+        if (refused := asking.first_of(error, asking.ASTRAY)) is None:
+            raise
+        return asking.fail(args.verb, refused)
     return status

@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 import uvloop
 
 from core import settings
+from core.ports.documents import DataLost
 from core.ports.event_log import LogTruncated
 from core.positions import LogMismatch
 from core.settings import Settings
@@ -18,8 +19,8 @@ from core.settings import Settings
 GC_EVERY: Final = 50_000
 LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
-ASTRAY: Final = (LogMismatch, LogTruncated)
-"""The log and the store do not belong together: nobody may go on with them."""
+ASTRAY: Final = (LogMismatch, LogTruncated, DataLost)
+"""The log and the store do not belong together, or one has lost data: nobody may go on with them."""
 T = TypeVar("T")
 
 

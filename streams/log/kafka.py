@@ -17,7 +17,7 @@ from streams.log.kafka_appends import Appends
 from streams.log.kafka_client import Cluster, close
 from streams.log.kafka_offsets import DEADLINE_S, Coalesced
 from streams.log.kafka_reads import Reading, Source
-from streams.log.kafka_topics import ready_epoch
+from streams.log.kafka_topics import Birth, ready_epoch, write_birth
 
 logger: Final = logging.getLogger("caas.log.kafka")
 
@@ -104,6 +104,14 @@ class KafkaLog:
     ) -> AsyncIterator[Sequence[Received]]:
         """Batches of up to `limit` records; a consumer of its own, without a group. Raises `LogTruncated`."""
         return Reading(self._running(), start, until).batches(limit)
+
+    async def raise_epoch(self, epoch: int) -> None:
+        """Begin this epoch, and the log again."""
+        if epoch <= self._epoch:
+            raise ValueError(f"epoch {epoch} is not greater than {self._epoch}")
+        await self.stop()
+        await patiently("the log", lambda: write_birth(self._cluster, Birth(epoch)), Health())
+        await self.start()
 
     async def begins(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
         """The first offset kept of each partition, within 2 s."""

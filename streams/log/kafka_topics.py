@@ -65,13 +65,13 @@ async def _create(cluster: Cluster, copies: Copies) -> list[str]:
         missing = missing_topics(await _counts(admin))
         if not missing:
             if birth is None or birth.making:
-                await _write(cluster, Birth(1 if birth is None else birth.epoch))
+                await write_birth(cluster, Birth(1 if birth is None else birth.epoch))
             return []
         epoch = _next(birth, any(topic.name in SOURCES for topic in missing))
-        await _write(cluster, Birth(epoch, making=True))
+        await write_birth(cluster, Birth(epoch, making=True))
         await _make(admin, [_new(topic, copies) for topic in missing])
         missing_topics(await _counts(admin))
-        await _write(cluster, Birth(epoch))
+        await write_birth(cluster, Birth(epoch))
         return [topic.name for topic in missing]
 
 
@@ -160,7 +160,8 @@ async def _last(consumer: Any, at: TopicPartition) -> Birth | None:
     return last
 
 
-async def _write(cluster: Cluster, birth: Birth) -> None:
+async def write_birth(cluster: Cluster, birth: Birth) -> None:
+    """Append the record under `KEY`. Raises `Unavailable`."""
     producer = await cluster.producer()
     try:
         await producer.send_and_wait(META, msgspec.json.encode(birth), key=KEY, partition=0)

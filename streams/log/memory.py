@@ -4,6 +4,8 @@ import asyncio
 from asyncio import Future
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 
+from msgspec import structs
+
 from core.ports.event_log import Received, Unavailable
 from core.positions import position
 from schemas.envelope import Record
@@ -34,6 +36,14 @@ class Held:
     def ends(self, places: Iterable[Partition]) -> dict[Partition, int]:
         """The next offset of each partition."""
         return {place: len(self.records[place]) for place in places}
+
+    def begin(self, epoch: int) -> None:
+        """Move every record into a greater epoch. Raises ValueError for another."""
+        if epoch <= self.epoch:
+            raise ValueError(f"epoch {epoch} is not greater than {self.epoch}")
+        self.epoch = epoch
+        for place, records in self.records.items():
+            self.records[place] = [structs.replace(one, position=position(epoch, one.offset)) for one in records]
 
 
 class MemoryLog:
@@ -104,6 +114,12 @@ class MemoryLog:
             if len(batch) >= limit:
                 break
         return batch
+
+    async def raise_epoch(self, epoch: int) -> None:
+        """Every record moves into this epoch."""
+        await self.stop()
+        self.held.begin(epoch)
+        await self.start()
 
     async def begins(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
         """0 for each: everything is kept."""

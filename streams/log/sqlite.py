@@ -177,6 +177,12 @@ class SqliteLog:
             return self._writer.ends
         return await self._reader.run(lambda connection: sqlite_file.ends(connection, PLACES))
 
+    async def raise_epoch(self, epoch: int) -> None:
+        """Begin this epoch, and the log again."""
+        await self._writing.run(lambda connection: sqlite_file.begin_epoch(connection, epoch))
+        await self.stop()
+        await self.start()
+
     async def begins(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
         """0 for each: everything is kept."""
         self._check()

@@ -113,6 +113,13 @@ def epoch(connection: sqlite3.Connection) -> int:
     return int(found)
 
 
+def begin_epoch(connection: sqlite3.Connection, new: int) -> None:
+    """Raise that number. Raises ValueError where it is not greater."""
+    if new <= epoch(connection):
+        raise ValueError(f"epoch {new} is not greater than {epoch(connection)}")
+    connection.execute("UPDATE meta SET value = ? WHERE name = 'epoch'", (new,))
+
+
 def read(connection: sqlite3.Connection, epoch: int, place: Partition, start: int, stop: int) -> list[Received]:
     """The records of a partition from offset `start` to before `stop`, as far as there are any."""
     about, data = connection.execute(_READ, (*place, start, stop)).fetchone()

@@ -87,6 +87,9 @@ class FlakyLog:
             self._process.check()
             yield batch
 
+    async def raise_epoch(self, epoch: int) -> None:
+        await self._inner.raise_epoch(epoch)
+
     async def begins(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
         await self._weather.pass_by(self._process, "log")
         return await self._inner.begins(partitions)

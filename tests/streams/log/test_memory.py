@@ -7,9 +7,10 @@ from schemas.envelope import Record
 from schemas.topics import MESSAGE_SENT, Partition
 from streams.log.memory import Held, MemoryLog
 from tests.contracts.event_log import EventLogContract, fresh_key, record
+from tests.contracts.log_epochs import LogEpochsContract
 
 
-class TestMemoryLog(EventLogContract):
+class TestMemoryLog(EventLogContract, LogEpochsContract):
     pass
 
 

@@ -22,6 +22,7 @@ from tests.contracts.event_log import (
     take,
     whole,
 )
+from tests.contracts.log_epochs import LogEpochsContract
 
 ROOT = Path(__file__).parents[3]
 PLACE = Partition(MESSAGE_SENT, 0)
@@ -46,7 +47,7 @@ async def opened(path: Path, **settings: bool | Limits) -> SqliteLog:
     return log
 
 
-class TestSqliteLog(EventLogContract):
+class TestSqliteLog(EventLogContract, LogEpochsContract):
     pass
 
 

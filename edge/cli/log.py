@@ -1,0 +1,83 @@
+"""`caas log adopt`: go on with a log that the read models were not made from, knowing what is lost with it."""
+
+import argparse
+import functools
+import sys
+from typing import Final
+
+import msgspec
+
+from core.health import Health
+from core.settings import Settings
+from edge import compose
+from edge.cli import asking
+from edge.cli.progress import Bar
+from streams.adopt import Adopted, Survey, adopt, survey
+from streams.lease import Refused
+from streams.log.sqlite_file import AlreadyWriting
+from streams.replay import Told
+
+NAMED: Final = 20
+"""Conversations that are named on the terminal; `--json` names all."""
+NEEDS_YES: Final = 3
+
+
+def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Adds `log`."""
+    about = "go on with a log that was put back, cut or made anew: name what is lost, then make the read models from it"
+    example = "example: caas log adopt, and when you know what is lost: caas log adopt --yes"
+    parser = verbs.add_parser("log", help=about, description=about, epilog=example)
+    parser.add_argument("action", choices=("adopt",), help="adopt: see above; stop every worker and node first")
+    parser.add_argument("--yes", action="store_true", help="do it; without it only what would be lost is named")
+    asking.add_data(parser)
+    asking.add_json(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """0: adopted, or nothing to adopt; 1: refused, or the system is running; 3: something is lost, say `--yes`."""
+    try:
+        found, done = asking.run(functools.partial(_adopted, asking.settings_of(args), sure=args.yes))
+    except Exception as error:
+        if (expected := asking.first_of(error, (Refused, AlreadyWriting))) is None:
+            raise
+        running = isinstance(expected, AlreadyWriting)
+        return asking.fail("log adopt", f"{expected}: stop it first" if running else expected)
+    if args.json:
+        sys.stdout.write(msgspec.json.encode({"survey": found, "adopted": done}).decode() + "\n")
+    else:
+        sys.stdout.write("\n".join(_lines(found, done)) + "\n")
+    return NEEDS_YES if found.reasons and done is None else 0
+
+
+async def _adopted(settings: Settings, *, sure: bool) -> tuple[Survey, Adopted | None]:
+    health = Health()
+    async with compose.opened(compose.adapters(settings, "caas-log")) as found:
+        folds = {name: functools.partial(compose.processor, name, index=found.index) for name in compose.PROCESSORS}
+        processors = [fold(found.documents) for fold in folds.values()]
+        seen = await survey(found.log, found.documents, processors, health)
+        if not seen.reasons or not sure:
+            return seen, None
+        return seen, await adopt(folds, found.log, found.documents, health, seen, progress=_told)
+
+
+def _told(name: str) -> Told:
+    return Bar(f"log adopt: {name}", "records").show
+
+
+def _lines(found: Survey, done: Adopted | None) -> list[str]:
+    if not found.reasons:
+        return ["the read models were made from this log: there is nothing to adopt"]
+    lines = [f"{name}: {reason}" for name, reason in found.reasons.items()]
+    lost = f"lost: {found.messages} messages"
+    lines.append(f"what is lost cannot be named: {found.unknown}" if found.unknown else lost)
+    lines += [
+        f"  conversation {one.conversation_id}: {one.messages}, seq {one.first_seq} to {one.last_seq}"
+        for one in found.lost[:NAMED]
+    ]
+    if len(found.lost) > NAMED:
+        lines.append(f"  and {len(found.lost) - NAMED} conversations more (--json names them)")
+    if done is None:
+        return [*lines, "nothing was changed; to go on without them: caas log adopt --yes"]
+    made = ", ".join(f"{name} from {count} records" for name, count in done.records.items())
+    return [*lines, f"adopted: the log is epoch {done.epoch}; made anew: {made}"]

@@ -1,0 +1,170 @@
+"""Adopting a log: read models that were made from another log, or from more of this one, are made anew from it.
+
+First it is said what goes: messages that the read models have and the log does not. Then the log gets a new epoch, so
+that every position in it is greater than whatever was saved, and each read model a new generation. Nobody works
+meanwhile: workers and nodes refuse a log that does not fit.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from core.health import Health
+from core.patience import patiently
+from core.ports.documents import Changes, Checkpoint, DataLost, Documents
+from core.ports.event_log import EventLog, LogTruncated
+from core.positions import LogMismatch, epoch_of, position
+from projections import messages
+from projections.generations import Pointer, partition_name, read_pointer, replace_pointer
+from schemas import envelope, topics
+from schemas.envelope import Foreign
+from schemas.topics import partitions
+from streams.candidate import Site
+from streams.compare import Side, scanned
+from streams.lease import Refused
+from streams.lineage import check_log
+from streams.processor import Processor
+from streams.processors.receipts import Receipts
+from streams.replay import Fold, Replay, Told, needs_all
+
+UNNUMBERED: Final = frozenset({Receipts.name})
+"""Read models that a log without its beginning makes poorer, and not wrong: nothing in them is numbered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Messages of one conversation that the log does not have: how many, from the first number to the last."""
+
+    conversation_id: str
+    messages: int
+    first_seq: int
+    last_seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What does not fit, and what goes when the log is adopted. `reasons` is empty where everything fits; `epoch` is
+    the epoch from which on nothing that was saved is in the way; `unknown` says why lost messages cannot be named.
+    """
+
+    epoch: int
+    reasons: Mapping[str, str]
+    lost: Sequence[Lost]
+    unknown: str = ""
+
+    @property
+    def messages(self) -> int:
+        """How many messages are lost."""
+        return sum(one.messages for one in self.lost)
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """What was done: the log's epoch now, and how many records each read model was made from."""
+
+    epoch: int
+    records: Mapping[str, int]
+
+
+async def survey(log: EventLog, documents: Documents, processors: Sequence[Processor], health: Health) -> Survey:
+    """Compare the live generations of these processors with the log. Changes nothing."""
+    reasons: dict[str, str] = {}
+    newest = 0
+    for processor in processors:
+        pointer = await _pointer(documents, processor.name, health)
+        try:
+            await check_log(log, documents, processor.name, pointer.live, health)
+        except (LogMismatch, LogTruncated) as error:
+            reasons[processor.name] = str(error)
+            saved = await patiently("adopt", lambda: documents.checkpoints(processor.name, pointer.live), health)  # noqa: B023
+            newest = max(newest, *map(epoch_of, saved.values()))
+    epoch = log.epoch if newest < log.epoch else newest + 1
+    if not reasons:
+        return Survey(log.epoch, {}, [])
+    try:
+        return Survey(epoch, reasons, await _lost(log, documents, health))
+    except (DataLost, LogTruncated) as error:
+        return Survey(epoch, reasons, [], str(error))
+
+
+async def _lost(log: EventLog, documents: Documents, health: Health) -> list[Lost]:
+    """The messages that the live generation has and the log does not. Raises `DataLost` and `LogTruncated`."""
+    places = partitions(topics.MESSAGE_SENT)
+    ends = await patiently("adopt", lambda: log.ends(places), health)
+    there: set[str] = set()
+    async for batch in log.read(dict.fromkeys(places, 0), ends):
+        for record in batch:
+            found = envelope.read(record.topic, record.key, record.value, record.headers)
+            if not isinstance(found, Foreign):
+                there.add(found.envelope.id)
+    pointer = await _pointer(documents, messages.MODEL, health)
+    gone: dict[str, list[int]] = {}
+    async for row in scanned(messages.ROWS, Side(documents, pointer.live), health):
+        if "sent" in row and row["sent"]["id"] not in there:
+            gone.setdefault(row["conversation_id"], []).append(row["sent"]["n"])
+    return [Lost(key, len(seqs), min(seqs), max(seqs)) for key, seqs in sorted(gone.items())]
+
+
+async def adopt(
+    folds: Mapping[str, Fold],
+    log: EventLog,
+    documents: Documents,
+    health: Health,
+    found: Survey,
+    *,
+    progress: Callable[[str], Told],
+) -> Adopted:
+    """Raise the log's epoch to the survey's, make every read model that does not fit anew, and switch to it.
+
+    One that was broken off goes on when it is called again, after another survey. Raises `Refused`: `log_truncated`.
+    """
+    made = {name: fold(documents) for name, fold in folds.items()}
+    for name in found.reasons:
+        if name not in UNNUMBERED:
+            try:
+                await needs_all(made[name], log, health)
+            except LogTruncated as error:
+                raise Refused("log_truncated", f"{error}: put back stores that are as old as this log") from error
+    names = list(found.reasons)
+    if found.epoch > log.epoch:
+        await log.raise_epoch(found.epoch)
+        names = list(folds)
+    records = {name: await _made_anew(folds[name], log, documents, health, progress(name)) for name in names}
+    return Adopted(log.epoch, records)
+
+
+async def _made_anew(fold: Fold, log: EventLog, documents: Documents, health: Health, told: Told) -> int:
+    """A new generation from all of the log, live at once; how many records it was made from."""
+    processor = fold(documents)
+    site = Site(fold, log, documents, health, told, pause_s=0.0)
+    generation = (await site.begun(processor)).newest
+    places = partitions(*processor.topics)
+    if processor.name in UNNUMBERED:
+        begins = await site.patiently(lambda: log.begins(places))
+        skipped = {at: position(log.epoch, offset) for at, offset in begins.items()}
+        first = Changes([], [], Checkpoint(processor.name, generation, skipped))
+        await site.patiently(lambda: documents.save(first))
+    ends = await site.patiently(lambda: log.ends(places))
+    replay = Replay(processor, log, documents, health, generation, told=told)
+    await replay.begin()
+    await replay.to(ends)
+    effects_from = {partition_name(at): position(log.epoch, end) for at, end in ends.items()}
+    await _switch(processor, documents, health, live=generation, effects_from=effects_from)
+    return replay.records
+
+
+async def _switch(processor: Processor, documents: Documents, health: Health, **fields: Any) -> None:
+    """Nobody works the old generation, and nothing leads back to it: it was made from another log."""
+    while True:
+        old = await _pointer(documents, processor.name, health)
+        new = msgspec.structs.replace(
+            old, before=0, version=processor.version, before_version=0, turn=old.turn + 1, pause=None, **fields
+        )
+        if await patiently("adopt", lambda: replace_pointer(documents, processor.name, new, old), health):  # noqa: B023
+            return
+
+
+async def _pointer(documents: Documents, model: str, health: Health) -> Pointer:
+    return await patiently("adopt", lambda: read_pointer(documents, model), health)

@@ -1,0 +1,134 @@
+"""A log that went back in time under an embedded system: a refusal that says what to do, never a silent hole."""
+
+import asyncio
+import json
+import shutil
+import sqlite3
+import subprocess
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.line import opened
+from tests.e2e.processes import CAAS
+from tests.e2e.up import Up, running
+
+QUICK_S = 20
+"""A refusal comes long before anybody gives up waiting."""
+
+
+def caas(data: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [str(CAAS), *arguments, "--data", str(data)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=QUICK_S, check=False)
+
+
+async def say(up: Up, first: int, last: int) -> str:
+    """Messages of these numbers, each accepted and delivered; their conversation."""
+    async with opened(up.socket_url, up.token("ann")) as ann, opened(up.socket_url, up.token("bob")) as bob:
+        made = await ann.done("conversation:create", {"external_id": "lunch", "participants": ["bob"]})
+        here = {"conversation_id": made["conversation_id"]}
+        for n in range(first, last + 1):
+            await ann.done("message:send", {**here, "client_msg_id": f"{n}", "text": f"{n}"})
+        await bob.push("message:new", text=f"{last}")
+        return str(made["conversation_id"])
+
+
+def talked(directory: Path, first: int, last: int) -> tuple[Path, str]:
+    with running(directory, {"CAAS_DRAIN_MS": "100"}, name=f"up-{first}") as up:
+        return up.data, asyncio.run(say(up, first, last))
+
+
+def kept(data: Path) -> Path:
+    copy = data.parent / "log.kept"
+    shutil.copy(data / "log.sqlite", copy)
+    return copy
+
+
+def older(data: Path, copy: Path) -> None:
+    gone(data, copy)
+    shutil.copy(copy, data / "log.sqlite")
+
+
+def gone(data: Path, copy: Path) -> None:
+    for file in data.glob("log.sqlite*"):
+        file.unlink()
+
+
+def cut(data: Path, copy: Path) -> None:
+    with closing(sqlite3.connect(data / "log.sqlite", isolation_level=None)) as log:
+        log.execute("DELETE FROM batches WHERE topic = 'message.sent' AND id > (SELECT max(id) - 60 FROM batches)")
+
+
+def went_on_differently(data: Path, copy: Path) -> None:
+    """Put back, and then written to by a system whose read models were made from it, until it was longer."""
+    other = data.parent / "other" / "data"
+    other.mkdir(parents=True)
+    shutil.copy(copy, other / "log.sqlite")
+    talked(other.parent, 101, 220)
+    older(data, other / "log.sqlite")
+
+
+@pytest.mark.parametrize("goes_back", [older, gone, cut, went_on_differently])
+def test_a_log_that_went_back_is_refused_by_name_and_can_be_adopted(
+    tmp_path: Path, goes_back: Callable[[Path, Path], None]
+) -> None:
+    data, room = talked(tmp_path, 1, 50)
+    copy = kept(data)
+    talked(tmp_path, 51, 100)
+    goes_back(data, copy)
+    for verb in ("up --port 0", "verify", "transcript", "rebuild messages", "rollback messages"):
+        refused = caas(data, *verb.split())
+        assert refused.returncode == 1, refused
+        said = [line for line in refused.stderr.splitlines() if line.startswith(f"caas {verb.split()[0]}: ")]
+        assert len(said) == 1 and "caas log adopt" in said[0], refused.stderr
+        assert "Traceback" not in refused.stderr
+    named = caas(data, "log", "adopt", "--json")
+    assert named.returncode == 3
+    [lost] = json.loads(named.stdout)["survey"]["lost"]
+    assert (lost["conversation_id"], lost["last_seq"]) == (room, 100)
+    assert caas(data, "up", "--port", "0").returncode == 1, "asking changes nothing"
+    assert caas(data, "log", "adopt", "--yes").returncode == 0
+    assert caas(data, "log", "adopt").returncode == 0, "now it fits"
+    with running(tmp_path, name="up-again") as up:
+        asyncio.run(say(up, 1001, 1010))
+        equal = caas(data, "verify")
+        assert equal.returncode == 0, equal
+
+
+def test_a_log_is_not_adopted_under_a_running_system(tmp_path: Path) -> None:
+    with running(tmp_path, name="up-again") as up:
+        refused = caas(up.data, "log", "adopt", "--yes")
+    assert refused.returncode == 1
+    assert "stop it first" in refused.stderr
+
+
+def test_stores_older_than_the_log_heal_by_themselves(tmp_path: Path) -> None:
+    data, _ = talked(tmp_path, 1, 50)
+    kept_store = tmp_path / "documents.kept"
+    shutil.copy(data / "documents.sqlite", kept_store)
+    talked(tmp_path, 51, 100)
+    for file in data.glob("documents.sqlite*"):
+        file.unlink()
+    shutil.copy(kept_store, data / "documents.sqlite")
+    with running(tmp_path, name="up-again") as up:
+        assert caas(data, "verify").returncode == 0
+        room = asyncio.run(say(up, 101, 110))
+        assert asyncio.run(_seqs(up, room)) == list(range(1, 111))
+
+
+def test_an_emptied_store_is_made_again_from_the_log(tmp_path: Path) -> None:
+    data, _ = talked(tmp_path, 1, 50)
+    for file in (*data.glob("documents.sqlite*"), *data.glob("search.sqlite*")):
+        file.unlink()
+    with running(tmp_path, name="up-again") as up:
+        room = asyncio.run(say(up, 51, 60))
+        assert asyncio.run(_seqs(up, room)) == list(range(1, 61))
+        assert caas(data, "verify").returncode == 0
+
+
+async def _seqs(up: Up, room: str) -> list[int]:
+    async with opened(up.socket_url, up.token("bob")) as bob:
+        page = await bob.done("message:history", {"conversation_id": room, "limit": 200})
+        return sorted(message["seq"] for message in page["messages"])
