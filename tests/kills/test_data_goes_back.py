@@ -1,0 +1,201 @@
+"""What goes back in time, or loses data, on the real servers: it heals, or a refusal says why."""
+
+import asyncio
+import json
+import os
+import secrets
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient
+from pymongo import MongoClient
+
+from deploy.local.stack import Stack
+from edge.auth.tokens import Tokens
+from edge.client import Client, MessageNew
+from tests.e2e.processes import CAAS, System, within
+from tests.kills.conftest import SHIFT
+
+pytestmark = [pytest.mark.stack, pytest.mark.kills, pytest.mark.timeout(300)]
+
+EVERY_S = 0.025
+"""40 messages a second."""
+WORKERS = {"messages": 2, "conversations": 1, "inbox": 1, "receipts": 1, "search": 1}
+
+
+@pytest.fixture(scope="module")
+def durable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stack, System]]:
+    """The system on a MongoDB server that keeps documents, but not those of its last second when it is killed."""
+    directory = tmp_path_factory.mktemp("durable")
+    stack = Stack(directory / "stack", mongo_backend="h2", shift=SHIFT)
+    environment = {"CAAS_DATA": str(directory / "data"), "CAAS_HEARTBEAT_MS": "2000"}
+    system = System(directory, environment)
+    try:
+        stack.up()
+        environment |= stack.env()
+        system.run("topics")
+        yield stack, system.start(WORKERS)
+    finally:
+        system.stop()
+        stack.clean()
+
+
+class Talk:
+    """Somebody writes to somebody who reads, on another node."""
+
+    def __init__(self, system: System) -> None:
+        self._tenant = f"t{secrets.token_hex(4)}"
+        self._tokens = Tokens(system.environment["CAAS_TOKEN_SECRET"], 900)
+        self._urls = system.environment["CAAS_SOCKET_URLS"].split(",")
+        self.accepted: list[str] = []
+        self.heard: list[tuple[int, str]] = []
+        self.room = ""
+        self._over = asyncio.Event()
+
+    def client(self, user: str, node: int) -> Client:
+        return Client([self._urls[node]], self._tokens.issue(self._tenant, user)[0])
+
+    @asynccontextmanager
+    async def going_on(self) -> AsyncIterator[None]:
+        """They talk as long as the block lasts, and until all that was accepted has been heard."""
+        async with self.client("ann", 0) as ann, self.client("bob", 1) as bob:
+            self.room = (await ann.create(participants=["bob"], kind="direct")).conversation_id
+            listening = asyncio.create_task(self._listen(bob), name="bob listens")
+            talking = asyncio.create_task(self._talk(ann), name="ann talks")
+            try:
+                yield
+                self._over.set()
+                await talking
+                async with asyncio.timeout(60):
+                    while len(self.heard) < len(self.accepted):
+                        await asyncio.sleep(0.1)
+            finally:
+                talking.cancel()
+                listening.cancel()
+                await asyncio.wait([talking, listening])
+
+    async def _talk(self, ann: Client) -> None:
+        answers = []
+        while not self._over.is_set():
+            answers.append(ann.send(self.room, f"{len(answers) + 1}"))
+            await asyncio.sleep(EVERY_S)
+        for answer in answers:
+            self.accepted.append((await answer).message_id)
+
+    async def _listen(self, bob: Client) -> None:
+        async for event in bob.events():
+            if isinstance(event, MessageNew):
+                self.heard.append((event.message.seq, event.message.message_id))
+
+
+def caas(system: System, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, **system.environment}
+    command = [str(CAAS), *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100, check=False)
+
+
+async def in_thread(call: Any, *arguments: Any) -> Any:
+    return await asyncio.to_thread(call, *arguments)
+
+
+async def test_a_store_that_forgets_its_last_second_under_running_workers_leaves_no_hole(
+    durable: tuple[Stack, System],
+) -> None:
+    stack, system = durable
+    talk = Talk(system)
+    async with talk.going_on():
+        for _ in range(3):
+            await asyncio.sleep(2.5)
+            await in_thread(stack.kill, "mongo")
+            await in_thread(stack.start, "mongo")
+        await asyncio.sleep(1.0)
+    assert talk.heard == list(enumerate(talk.accepted, start=1)), "each once, in order, under its own number"
+    verified = await in_thread(caas, system, "verify")
+    assert verified.returncode == 0, verified
+    print(json.dumps({"accepted": len(talk.accepted), "heard": len(talk.heard)}))
+
+
+async def test_a_store_that_forgot_while_nothing_came_is_brought_up_again(durable: tuple[Stack, System]) -> None:
+    stack, system = durable
+    talk = Talk(system)
+    async with talk.going_on():
+        await asyncio.sleep(1.0)
+    await in_thread(stack.kill, "mongo")  # the last saves were less than a second ago; nobody writes from now on
+    await in_thread(stack.start, "mongo")
+    verified = await in_thread(caas, system, "verify")
+    assert verified.returncode == 0, verified
+    async with talk.client("bob", 1) as bob:
+        page = await bob.history(talk.room, limit=100)
+    assert [message.message_id for message in page.messages][-len(talk.accepted) :] == talk.accepted[-100:]
+
+
+@pytest.mark.parametrize("collection", ["messages.heads.g1", "messages.messages.g1", "conversations.participants.g1"])
+async def test_a_dropped_collection_is_named_never_empty_and_made_again_by_one_command(
+    durable: tuple[Stack, System], collection: str
+) -> None:
+    _, system = durable
+    model, table, _ = collection.split(".")
+    talk = Talk(system)
+    async with talk.going_on():
+        await asyncio.sleep(1.0)
+    mongo: MongoClient[dict[str, Any]] = MongoClient(system.environment["CAAS_MONGO_URL"])
+    name = next(
+        one
+        for one in sorted(mongo.get_default_database().list_collection_names(), reverse=True)
+        if one.startswith(f"{model}.{table}.")
+    )
+    mongo.get_default_database().drop_collection(name)
+    workers = [process for one, process in system.processes.items() if one.startswith(model)]
+    for worker in workers:
+        within(20, f"{worker.name} is red", lambda worker=worker: "are gone" in worker.waiting())
+    refused = await in_thread(caas, system, "verify", model)
+    assert refused.returncode != 0
+    assert f"caas rebuild {model} --replace" in refused.stdout + refused.stderr
+    rebuilt = await in_thread(caas, system, "rebuild", model, "--replace", "somebody dropped it", "--json")
+    assert rebuilt.returncode == 0, rebuilt
+    for worker in workers:
+        await in_thread(worker.wait_ready, 30)
+    again = Talk(system)
+    async with again.going_on():
+        await asyncio.sleep(1.0)
+    assert again.heard == list(enumerate(again.accepted, start=1))
+    assert (await in_thread(caas, system, "verify", model)).returncode == 0
+
+
+async def test_topics_made_anew_are_refused_and_can_be_adopted(durable: tuple[Stack, System]) -> None:
+    _, system = durable
+    talk = Talk(system)
+    async with talk.going_on():
+        await asyncio.sleep(1.0)
+    await in_thread(system.stop)
+    admin = AIOKafkaAdminClient(bootstrap_servers=system.environment["CAAS_KAFKA_BOOTSTRAP"])
+    await admin.start()
+    await admin.delete_topics(["message.sent"])
+    await admin.close()
+
+    def made_anew() -> bool:
+        return "message.sent" in caas(system, "topics", "--json").stdout
+
+    await in_thread(within, 30, "the topic is made anew", made_anew)
+    for words in (("worker", "messages"), ("serve", "socket", "--port", "0"), ("verify",), ("rebuild", "messages")):
+        refused = await in_thread(caas, system, *words)
+        assert refused.returncode == 1, refused
+        assert "caas log adopt" in refused.stderr and "Traceback" not in refused.stderr, refused.stderr
+    named = await in_thread(caas, system, "log", "adopt", "--json")
+    assert named.returncode == 3, named
+    lost = {one["conversation_id"]: one["messages"] for one in json.loads(named.stdout)["survey"]["lost"]}
+    assert lost[talk.room] == len(talk.accepted)
+    adopted = await in_thread(caas, system, "log", "adopt", "--yes")
+    assert adopted.returncode == 0, adopted
+    for process in system.processes.values():
+        process.start()
+    for process in system.processes.values():
+        await in_thread(process.wait_ready, 90)
+    again = Talk(system)
+    async with again.going_on():
+        await asyncio.sleep(1.0)
+    assert again.heard == list(enumerate(again.accepted, start=1))
+    assert (await in_thread(caas, system, "verify")).returncode == 0
