@@ -1,16 +1,21 @@
-"""What a decision rests on: the views that must have passed the log's end before a no is said, or "changes nothing"."""
+"""What a decision rests on: the views that must have passed the log's end before a no is said, "changes nothing", or
+from which message on somebody reads.
+"""
 
 from typing import Final, NamedTuple
 
 from core.about import Acting, conversation_of
 from core.domain.decision import Context, Rejected
 from schemas.commands import (
+    AddParticipants,
     AddReaction,
     DeleteMessage,
     EditMessage,
     ForwardMessage,
     InboxCommand,
+    LeaveConversation,
     MessageCommand,
+    RemoveParticipants,
     RemoveReaction,
     SendMessage,
 )
@@ -18,6 +23,9 @@ from schemas.commands import (
 MEMBERSHIP: Final = "membership"
 MESSAGES: Final = "messages"
 REACTIONS: Final = "reactions"
+NUMBERS: Final = "numbers"
+SETS_AN_EDGE: Final = (AddParticipants, RemoveParticipants, LeaveConversation)
+"""Commands whose event says from which message on, or up to which, somebody reads."""
 RESTS_ON_MEMBERSHIP: Final = frozenset(
     {
         "conversation_not_found",
@@ -59,6 +67,11 @@ def _views(command: Acting, code: str) -> tuple[str, ...]:
             return (MEMBERSHIP,)
         case _:
             return (MEMBERSHIP,) if code in RESTS_ON_MEMBERSHIP else ()
+
+
+def of_append(command: Acting) -> list[Ground]:
+    """What a yes rests on: the number of the last message where it sets an edge."""
+    return [Ground(NUMBERS, command.conversation_id)] if isinstance(command, SETS_AN_EDGE) else []
 
 
 def of_unchanged(command: Acting, context: Context) -> list[Ground]:

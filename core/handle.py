@@ -1,7 +1,8 @@
 """What a command comes to: a record to append or an answer; a yes may be optimistic, a no is proved.
 
 A no that rests on what we have not seen, and a "changes nothing" of a conversation, is decided twice: the second time
-after the views have passed everything that was in the log when the first was made.
+after the views have passed everything that was in the log when the first was made. So is a yes that says from which
+message on, or up to which, somebody reads: all that is acknowledged by then lies before that edge.
 """
 
 from collections.abc import Awaitable, Callable, Iterable
@@ -14,7 +15,7 @@ from core import grounds
 from core.about import Acting, Hinting, conversation_of, event_id_of, message_of, named_by
 from core.domain import content, conversation, conversing, inbox, message, reaction
 from core.domain.decision import Context, Rejected
-from core.grounds import MEMBERSHIP, REACTIONS, Ground
+from core.grounds import MEMBERSHIP, NUMBERS, REACTIONS, SETS_AN_EDGE, Ground
 from core.ports.memberships import Memberships, NotReady
 from core.ports.messages import Messages
 from schemas import envelope, ids
@@ -41,8 +42,6 @@ from schemas.events import (
     InboxEvent,
     MessageEvent,
     MessageRejected,
-    ParticipantsAdded,
-    ParticipantsRemoved,
 )
 
 
@@ -107,7 +106,8 @@ class Handler:
         while True:
             try:
                 decision = await self._decide(command, context, retry)
-                rests_on = [] if isinstance(decision, Append) else grounds.of_unchanged(command, context)
+                yes = isinstance(decision, Append)
+                rests_on = grounds.of_append(command) if yes else grounds.of_unchanged(command, context)
                 if proved.issuperset(rests_on):
                     return decision
             except Rejected as no:
@@ -122,6 +122,8 @@ class Handler:
         for view, conversation_id in needed:
             if view == MEMBERSHIP:
                 await self._memberships.prove(conversation_id)
+            elif view == NUMBERS:
+                await self._messages.prove_head(conversation_id)
             else:
                 await self._messages.prove(conversation_id, with_reactions=view == REACTIONS)
 
@@ -203,11 +205,8 @@ class Handler:
         about: message.State = message.Absent()
         if isinstance(command, PinMessage):
             about = await self._messages.state(command.message_id)
-        decided = conversing.decide(state, command, context, about=about)
-        if decided and isinstance(decided[0], ParticipantsAdded | ParticipantsRemoved):  # from where, or up to where
-            head = await self._messages.head(decided[0].conversation_id)
-            decided = conversing.decide(state, command, context, head)
-        return self._conversed(command, decided, context)
+        head = await self._messages.head(command.conversation_id) if isinstance(command, SETS_AN_EDGE) else 0
+        return self._conversed(command, conversing.decide(state, command, context, head, about), context)
 
     def _said(self, command: message.Command, event: message.Event, context: Context) -> Append:
         event_id = event.message_id if isinstance(command, SendMessage) else event_id_of(command, context)

@@ -12,7 +12,7 @@ from core.ports.memberships import NotReady
 from core.positions import position
 from projections import messages, reactions
 from projections.generations import Generations
-from schemas.topics import Partition, partition_of
+from schemas.topics import MESSAGE_SENT, Partition, partition_of
 
 PROOF_S: Final = 2.0
 POLL_S: Final = 0.01
@@ -66,8 +66,14 @@ class MessageReader:
 
     async def prove(self, conversation_id: str, *, with_reactions: bool = False) -> None:
         """Take the ends of the conversation's partitions, wait until the checkpoints have passed them."""
+        await self._prove(conversation_id, messages.LANE_OF if with_reactions else messages.CONTENT_LANE_OF)
+
+    async def prove_head(self, conversation_id: str) -> None:
+        """The same for what was sent alone: an edge needs no more, and waits for no other lane."""
+        await self._prove(conversation_id, (MESSAGE_SENT,))
+
+    async def _prove(self, conversation_id: str, topics: Iterable[str]) -> None:
         key = conversation_id.encode()
-        topics = messages.LANE_OF if with_reactions else messages.CONTENT_LANE_OF
         ends = await self._log.ends([partition_of(topic, key) for topic in topics])
         goals = {at: position(self._log.epoch, offset) for at, offset in ends.items() if offset > 0}
         try:

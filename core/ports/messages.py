@@ -10,7 +10,8 @@ class Messages(Protocol):
     """Messages as the read model has them.
 
     `prove` returns when the read model has passed everything that was in the log about this conversation's messages
-    at the time of the call; it raises `NotReady` (core.ports.memberships) after 2 s. All raise `Unavailable` when a
+    at the time of the call, `prove_head` when it has passed all that was sent to it; they raise `NotReady`
+    (core.ports.memberships) after 2 s. All raise `Unavailable` when a
     server is down.
     """
 
@@ -32,4 +33,8 @@ class Messages(Protocol):
 
     async def prove(self, conversation_id: str, *, with_reactions: bool = False) -> None:
         """Catch up with the log as it is now; with what was put on the messages only where asked."""
+        ...
+
+    async def prove_head(self, conversation_id: str) -> None:
+        """Catch up with what was sent, as the log has it now: `head` then counts every message in it."""
         ...

@@ -16,7 +16,7 @@ from schemas.topics import partition_of
 from streams.log.memory import MemoryLog
 from streams.processors.messages import Messages
 from streams.worker import Worker
-from tests.streams.world import AT, TENANT, Kept, encoded, lying, said
+from tests.streams.world import AT, TENANT, Kept, edited, encoded, lying, said
 
 ROOM = "room"
 SAID = said(ROOM, 0)
@@ -44,6 +44,26 @@ async def test_a_proof_waits_for_reactions_only_where_they_matter(
     await worker.work([lying(REACTED, 0, at)])
     assert position(log.epoch, 1) in (await documents.checkpoints("messages", 1)).values()
     await found.prove(ROOM, with_reactions=True)
+
+
+async def test_an_edge_waits_for_what_was_sent_and_for_nothing_else(
+    log: MemoryLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader, "PROOF_S", 0.05)
+    documents = MemoryDocuments()
+    found = MessageReader(documents, Generations(documents, ("messages",)), log)
+    await log.append(edited(ROOM, 0, "other"))
+    await found.prove_head(ROOM)
+    with pytest.raises(NotReady):
+        await found.prove(ROOM)
+    await log.append(SAID)
+    with pytest.raises(NotReady):
+        await found.prove_head(ROOM)
+    worker = Worker(Messages(documents), documents, Kept(), Health())
+    await worker.begin(1, log.epoch)
+    await worker.work([lying(SAID, 0, partition_of(SAID.topic, ROOM.encode()).number)])
+    await found.prove_head(ROOM)
+    assert await found.head(ROOM) == 1
 
 
 async def test_a_target_is_the_message_and_what_is_on_it(log: MemoryLog) -> None:

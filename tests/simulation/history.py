@@ -21,6 +21,7 @@ class History:
         self.deleted: dict[str, list[tuple[int, Told]]] = {}
         self.reacted: dict[str, list[tuple[int, Told]]] = {}
         self.seqs: dict[str, int] = {}
+        self.says: dict[str, list[int]] = {}
         self.named: dict[str, set[Any]] = {}
         numbers: dict[str, int] = {}
         for moment, record in enumerate(world.ledger.order, start=1):
@@ -30,6 +31,7 @@ class History:
             self.first[event.id] = moment
             if record.topic == topics.MESSAGE_SENT:
                 numbers[event.key] = self.seqs[event.id] = numbers.get(event.key, 0) + 1
+                self.says.setdefault(event.key, []).append(moment)
             if record.topic == topics.CONVERSATION_UPDATED:
                 self.named[event.id] = _named(event.body or {})
                 known = self.rooms.setdefault(event.key, [(0, None)])

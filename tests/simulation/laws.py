@@ -19,6 +19,7 @@ from tests.simulation.noes import refused, unchanged
 from tests.simulation.outcomes import buried, effects, pushes
 from tests.simulation.replays import replays
 from tests.simulation.sights import complete, confined, ordered
+from tests.simulation.stays import edges
 from tests.simulation.world import World
 
 Broken = Iterator[str]
@@ -48,6 +49,7 @@ def broken(world: World) -> list[str]:
         leaves(world, whole),
         boxes(world, whole),
         replays(world),
+        edges(world, history),
     )
     return [*world.broken, *(what for law in laws for what in law)]
 

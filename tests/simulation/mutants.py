@@ -168,6 +168,24 @@ class LastWriteWins:
         return made
 
 
+class LaggingHead:
+    """Messages whose head is taken as the read model has it, however far that is behind the log."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    async def prove_head(self, _conversation_id: str) -> None:
+        """It waits for nothing."""
+
+
+def _lagging(node: Any) -> None:
+    handler = node._commands._handler
+    handler._messages = LaggingHead(handler._messages)
+
+
 def _messages(mutant: type[_Another]) -> Parts:
     def build(name: str, documents: Any, index: Any, emitter: Emitter) -> Processor:
         return mutant(documents, emitter) if name == "messages" else processor(name, documents, index)  # type: ignore[return-value]
@@ -184,6 +202,7 @@ MUTANTS: Mapping[str, tuple[Parts, str]] = MappingProxyType(
         "effects of changed rows alone": (_messages(EffectsOfChanges), "law 7"),
         "checkpoint before rows": (Parts(documents=CheckpointFirst), "law 9"),
         "last write wins": (Parts(documents=LastWriteWins), "law 5"),
+        "edges from a head that lags": (Parts(node=_lagging), "law 17"),
     }
 )
 """Each mutant, and the law that finds it."""

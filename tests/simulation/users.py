@@ -63,10 +63,18 @@ async def live(user: str, turns: int, talk: Talk, chance: random.Random, ask: As
         for _ in range(turns):
             await asyncio.sleep(chance.random() ** 3 * 1.5)
             command = choose(user, talk, chance)
+            if isinstance(command, AddParticipants | RemoveParticipants) and chance.random() < 0.5:
+                farewell = words.said(command.conversation_id, talk.key(), talk.count, chance)
+                await insist(*told(farewell, user, talk), chance, ask)
             for said in burst(command, talk, chance):
-                context = Context(TENANT, user, "2026-11-20T09:30:00.000Z", talk.key())
-                tell(said, context, talk)
-                hands.create_task(insist(said, context, chance, ask), name=f"{user} asks")
+                hands.create_task(insist(*told(said, user, talk), chance, ask), name=f"{user} asks")
+
+
+def told(command: Command, user: str, talk: Talk) -> tuple[Command, Context]:
+    """What is asked, once others have heard of it."""
+    context = Context(TENANT, user, "2026-11-20T09:30:00.000Z", talk.key())
+    tell(command, context, talk)
+    return command, context
 
 
 def burst(command: Command, talk: Talk, chance: random.Random) -> list[Command]:

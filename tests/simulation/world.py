@@ -44,6 +44,7 @@ class Parts:
 
     processor: Callable[[str, Any, Any, Emitter], Processor] | None = None
     documents: Callable[[Any], Any] | None = None
+    node: Callable[[Any], None] = lambda _: None
 
 
 class World:
@@ -125,6 +126,7 @@ class World:
             process=process,
             complain=self.complain,
         )
+        self.parts.node(node.node)
         node.start()
 
     def start_plain(self, name: str) -> None:

@@ -1,0 +1,40 @@
+"""A system whose read models come late: what is acknowledged is in the log, and nobody has read it yet."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from streams.effects import LiveEmitter
+from streams.plain import PlainRunner
+from streams.processor import Processor
+from streams.worker import Worker
+from tests.edge.socket.world import World
+
+
+class Delayed(World):
+    """`start` runs no processor that is named in `late`; `read` runs one of them."""
+
+    def __init__(self, folder: Path, *late: str) -> None:
+        super().__init__(folder)
+        self._late = late
+
+    def processors(self) -> tuple[Processor, ...]:
+        return tuple(one for one in super().processors() if one.name not in self._late)
+
+    def read(self, name: str) -> None:
+        """From now on this processor reads the log."""
+        (processor,) = (one for one in super().processors() if one.name == name)
+        emitter = LiveEmitter(self.log, self.bus, self.presence, self.health, name)
+        worker = Worker(processor, self.documents, emitter, self.health)
+        self.run(PlainRunner(worker, self.log, self.documents, self.health).run(1))
+
+
+@asynccontextmanager
+async def without(folder: Path, *late: str) -> AsyncIterator[Delayed]:
+    """A running system without these processors, for as many nodes as it is asked for."""
+    found = Delayed(folder, *late)
+    try:
+        await found.start()
+        yield found
+    finally:
+        await found.stop()

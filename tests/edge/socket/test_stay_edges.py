@@ -1,0 +1,122 @@
+"""What was acknowledged before somebody was let in or shown out lies before the edge of their stay, however far behind
+the read models are.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.domain.conversation import Interval
+from edge.socket.node import Node
+from projections import reader
+from tests.edge.socket.delayed import Delayed, without
+from tests.edge.socket.world import Person, room, send
+from tests.eventually import eventually
+
+CHANGES: dict[str, dict[str, Any]] = {
+    "conversation:add-participants": {"participants": ["cy"]},
+    "conversation:remove-participants": {"participants": ["ben"]},
+    "conversation:leave": {},
+}
+
+
+@pytest.fixture
+async def delayed(tmp_path: Path) -> AsyncIterator[tuple[Delayed, Node]]:
+    async with without(tmp_path, "messages") as found:
+        node = found.node()
+        await node.start()
+        try:
+            yield found, node
+        finally:
+            await node.stop()
+
+
+async def once_read(found: Delayed, asking: asyncio.Task[dict[str, Any]]) -> dict[str, Any]:
+    """The answer, which waits for the messages to be read."""
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert not asking.done()
+    found.read("messages")
+    return await asking
+
+
+async def stays(found: Delayed, here: str, user: str, n: int) -> tuple[Interval, ...]:
+    """Somebody's stays once the view has folded change `n`."""
+    await found.memberships.wait_for(here, n)
+    view = found.memberships.get(here)
+    assert view is not None
+    return view.members[user].intervals
+
+
+async def test_what_was_acknowledged_is_not_for_who_is_let_in(delayed: tuple[Delayed, Node]) -> None:
+    found, node = delayed
+    ann = await Person(node, "ann").come()
+    here = await room(ann, "ben")
+    await send(ann, here, "1", "2")
+    asking = asyncio.create_task(ann.ask("conversation:add-participants", conversation_id=here, participants=["cy"]))
+    assert (await once_read(found, asking))["type"] == "ack"
+    assert await stays(found, here, "cy", 2) == (Interval(3),)
+
+
+async def test_what_was_acknowledged_stays_with_who_is_shown_out(delayed: tuple[Delayed, Node]) -> None:
+    found, node = delayed
+    ann = await Person(node, "ann").come()
+    here = await room(ann, "ben")
+    await send(ann, here, "1", "2")
+    asking = asyncio.create_task(
+        ann.ask("conversation:remove-participants", conversation_id=here, participants=["ben"])
+    )
+    assert (await once_read(found, asking))["type"] == "ack"
+    assert [(stay.from_seq, stay.until_seq) for stay in await stays(found, here, "ben", 2)] == [(1, 2)]
+
+
+async def test_who_leaves_keeps_what_they_said_last(delayed: tuple[Delayed, Node]) -> None:
+    found, node = delayed
+    ann, ben = [await Person(node, user).come() for user in ("ann", "ben")]
+    here = await room(ann, "ben")
+    await send(ben, here, "1", "farewell")
+    asking = asyncio.create_task(ben.ask("conversation:leave", conversation_id=here))
+    assert (await once_read(found, asking))["type"] == "ack"
+    assert [(stay.from_seq, stay.until_seq) for stay in await stays(found, here, "ben", 2)] == [(1, 2)]
+
+
+async def test_what_was_sent_before_without_an_answer_yet_counts_as_well(delayed: tuple[Delayed, Node]) -> None:
+    found, node = delayed
+    ann = await Person(node, "ann").come()
+    here = await room(ann, "ben")
+    await ann.say("message:send", conversation_id=here, client_msg_id="1", text="1")
+    asking = asyncio.create_task(ann.ask("conversation:add-participants", conversation_id=here, participants=["cy"]))
+    assert (await once_read(found, asking))["type"] == "ack"
+    assert await stays(found, here, "cy", 2) == (Interval(2),)
+
+
+async def test_an_edge_that_cannot_be_known_in_time_is_not_guessed(
+    delayed: tuple[Delayed, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader, "PROOF_S", 0.05)
+    found, node = delayed
+    ann, ben = [await Person(node, user).come() for user in ("ann", "ben")]
+    here = await room(ann, "ben")
+    await send(ann, here, "1")
+    for kind, data in CHANGES.items():
+        answer = await (ben if kind == "conversation:leave" else ann).ask(kind, conversation_id=here, **data)
+        assert (answer["error"]["code"], answer["error"]["retry"]) == ("not_ready", True)
+    found.read("messages")
+    answer = await ann.ask("conversation:add-participants", conversation_id=here, participants=["cy"])
+    assert answer["type"] == "ack"
+    await eventually(lambda: ann.lane("conversation", here) == [1, 2])
+
+
+async def test_what_sets_no_edge_waits_for_no_messages(delayed: tuple[Delayed, Node]) -> None:
+    _, node = delayed
+    ann = await Person(node, "ann").come()
+    here = await room(ann, "ben")
+    await send(ann, here, "1")
+    for kind, data in (
+        ("conversation:set-role", {"participants": ["ben"], "role": "admin"}),
+        ("conversation:update", {"title": "Plans"}),
+    ):
+        assert (await ann.ask(kind, conversation_id=here, **data))["type"] == "ack"
