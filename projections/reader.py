@@ -1,21 +1,16 @@
 """Messages as the live read model has them, and the proof that it has passed what is in the log."""
 
-import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
 
 from core.domain import message, reaction
 from core.domain.content import Content
 from core.ports.documents import Documents, Place, Row
 from core.ports.event_log import EventLog
-from core.ports.memberships import NotReady
 from core.positions import position
 from projections import messages, reactions
 from projections.generations import Generations
-from schemas.topics import MESSAGE_SENT, Partition, partition_of
-
-PROOF_S: Final = 2.0
-POLL_S: Final = 0.01
+from projections.progress import Progress
+from schemas.topics import MESSAGE_SENT, partition_of
 
 
 class MessageReader:
@@ -25,6 +20,7 @@ class MessageReader:
         self._documents = documents
         self._generations = generations
         self._log = log
+        self._progress = Progress(documents, generations)
 
     async def state(self, message_id: str) -> message.State:
         """The merge of the message's row."""
@@ -76,17 +72,7 @@ class MessageReader:
         key = conversation_id.encode()
         ends = await self._log.ends([partition_of(topic, key) for topic in topics])
         goals = {at: position(self._log.epoch, offset) for at, offset in ends.items() if offset > 0}
-        try:
-            async with asyncio.timeout(PROOF_S):
-                while not await self._passed(goals):  # noqa: ASYNC110 - the checkpoint moves in another process
-                    await asyncio.sleep(POLL_S)
-        except TimeoutError:
-            raise NotReady(f"the messages read model is more than {PROOF_S:.0f} s behind the log") from None
-
-    async def _passed(self, goals: dict[Partition, int]) -> bool:
-        generation = self._generations.live(messages.MODEL)
-        checkpoints = await self._documents.checkpoints(messages.MODEL, generation)
-        return all(checkpoints.get(at, -1) >= goal for at, goal in goals.items())
+        await self._progress.pass_by(messages.MODEL, goals)
 
     def _place(self) -> Place:
         return Place(messages.ROWS, self._generations.live(messages.MODEL))

@@ -10,6 +10,7 @@ from core.health import Health
 from core.ports.documents import Documents
 from core.ports.event_log import EventLog, Received, Unavailable
 from core.ports.memberships import NotReady
+from core.positions import offset_of
 from projections import conversations
 from schemas import envelope
 from schemas.envelope import Foreign, Known, Unreadable
@@ -54,7 +55,13 @@ class MembershipTail:
     async def prove(self, conversation_id: str) -> None:
         """Take the end of the conversation's partition and wait until it has been folded."""
         at = partition_of(CONVERSATION_UPDATED, conversation_id.encode())
-        end = (await self._log.ends([at]))[at]
+        await self._pass_by(at, (await self._log.ends([at]))[at])
+
+    async def pass_by(self, conversation_id: str, position: int) -> None:
+        """Wait until the record at this position of the conversation's partition has been folded."""
+        await self._pass_by(partition_of(CONVERSATION_UPDATED, conversation_id.encode()), offset_of(position) + 1)
+
+    async def _pass_by(self, at: Partition, end: int) -> None:
         if not await self._until(lambda: self._read.get(at, 0) >= end, PROOF_S):
             raise NotReady(f"the view of conversations is more than {PROOF_S:.0f} s behind the log")
 

@@ -12,7 +12,8 @@ class Memberships(Protocol):
 
     `fresh` is false while the view is known to be more than 5 s behind: it must not be decided on then. `get` answers
     at once. `prove` returns when everything that was in the log at the time of the call about this
-    conversation has been read; it raises `NotReady` after 2 s, `Unavailable` when the log is down. `on_change` is
+    conversation has been read, `pass_by` when the record at a position of its partition has been; they raise
+    `NotReady` after 2 s, `prove` raises `Unavailable` when the log is down. `on_change` is
     called after each event from the log was folded, before anything else runs.
     """
 
@@ -33,6 +34,10 @@ class Memberships(Protocol):
 
     async def prove(self, conversation_id: str) -> None:
         """Catch up with the log as it is now."""
+        ...
+
+    async def pass_by(self, conversation_id: str, position: int) -> None:
+        """Catch up with a record of the conversation that lies at this position."""
         ...
 
     async def wait_for(self, conversation_id: str, n: int, timeout_s: float = 1.0) -> bool:

@@ -4,6 +4,7 @@ from typing import assert_never
 
 from edge.auth.tokens import Identity
 from edge.socket.history import History
+from edge.socket.own_writes import NOTHING, OwnWrites, OwnWritesRead
 from edge.socket.people import People
 from edge.socket.queries import Queries
 from schemas import queries
@@ -17,14 +18,16 @@ Question = GetMessage | queries.History | Thread | GetConversation | ListConvers
 class Answering:
     """Answers every question of one node's users. Raises `Rejected` (proved), `NotReady` and `Unavailable`."""
 
-    def __init__(self, queries: Queries, history: History, people: People) -> None:
+    def __init__(self, queries: Queries, history: History, people: People, own: OwnWritesRead) -> None:
         self._queries = queries
         self._history = history
         self._people = people
+        self._own = own
 
-    async def answer(self, who: Identity, asked: Question) -> Answer:
-        """What is told to this user."""
+    async def answer(self, who: Identity, asked: Question, writes: OwnWrites = NOTHING) -> Answer:
+        """What is told to this user, with all that their session had acknowledged before (`writes`)."""
         found: Answer
+        await self._own.wait(writes, asked)
         match asked:
             case GetMessage():
                 found = await self._history.get(who, asked)

@@ -15,6 +15,7 @@ from edge.socket.history import History
 from edge.socket.inboxes import Inboxes
 from edge.socket.lanes import Lanes
 from edge.socket.node import Node
+from edge.socket.own_writes import OwnWritesRead
 from edge.socket.people import People
 from edge.socket.ports import Ports
 from edge.socket.queries import Queries
@@ -23,6 +24,7 @@ from edge.socket.standing import Standing
 from edge.socket.typists import Typists
 from edge.socket.waiting import Waiting
 from edge.socket.watching import Watching
+from projections.progress import Progress
 from projections.reached import Reached
 from projections.reader import MessageReader
 from streams.effects import LiveEmitter
@@ -106,7 +108,9 @@ def _answering(ports: Ports, lanes: Lanes, reader: MessageReader, people: People
         cache=ports.cache,
         health=ports.health,
     )
-    return Answering(queries, History(queries.entered, ports.memberships, reader, lanes, inboxes), people)
+    history = History(queries.entered, ports.memberships, reader, lanes, inboxes)
+    own = OwnWritesRead(ports.memberships, Progress(ports.documents, ports.generations))
+    return Answering(queries, history, people, own)
 
 
 def _people(name: str, ports: Ports, heartbeat_s: float, new_id: Callable[[], str]) -> People:

@@ -78,7 +78,7 @@ class Commands:
             future = self._log.append(decision.record)
             self._repeats.remember(decision.event_id, decision.content, future)
         wait = self._wait(visit, command, decision.reply, known=known)
-        future.add_done_callback(partial(self._appended, visit, asked, decision.reply, wait))
+        future.add_done_callback(partial(self._appended, visit, asked, decision, wait))
 
     def _wait(self, visit: Visit, command: Acting, reply: dict[str, Any], *, known: bool) -> Wait | None:
         """What the answer to a send waits for; None where it waits for nothing more."""
@@ -86,12 +86,11 @@ class Commands:
             return None
         return self._waiting.begin(visit, command, reply["message_id"], reply["level"], known=known)
 
-    def _appended(
-        self, visit: Visit, asked: Asked, reply: dict[str, Any], wait: Wait | None, future: Future[int]
-    ) -> None:
+    def _appended(self, visit: Visit, asked: Asked, decision: Append, wait: Wait | None, future: Future[int]) -> None:
         error = failure_of(future)
         if error is None:
-            self._acknowledge(visit, asked, reply, wait)
+            visit.writes.add(asked.command, decision.record, future.result())
+            self._acknowledge(visit, asked, decision.reply, wait)
             return
         if wait is not None:
             self._waiting.end(wait)

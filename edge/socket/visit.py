@@ -6,6 +6,7 @@ from typing import Final
 
 from edge.auth.tokens import Identity
 from edge.socket.channel import Seat
+from edge.socket.own_writes import OwnWrites
 from edge.socket.session import Session
 
 Send = Callable[[bytes], None]
@@ -21,10 +22,23 @@ def not_closed(name: str) -> None:
 
 class Visit:
     """`send` takes replies and `push` pushes, whole frames, and neither raises; `ready` returns when there is room
-    for more of what the client asked for; `close` is told a name of `schemas.errors.CLOSES`.
+    for more of what the client asked for; `close` is told a name of `schemas.errors.CLOSES`; `writes` has what was
+    acknowledged to it.
     """
 
-    __slots__ = ("_moved", "close", "identity", "in_flight", "ready", "seat", "send", "session", "tasks", "waiting")
+    __slots__ = (
+        "_moved",
+        "close",
+        "identity",
+        "in_flight",
+        "ready",
+        "seat",
+        "send",
+        "session",
+        "tasks",
+        "waiting",
+        "writes",
+    )
 
     def __init__(
         self,
@@ -42,6 +56,7 @@ class Visit:
         self.send: Final = send
         self.ready: Final = ready
         self.close: Final = close
+        self.writes: Final = OwnWrites()
         self.in_flight = 0
         self.waiting = 0
         self.tasks: set[asyncio.Task[None]] = set()

@@ -7,7 +7,7 @@ from core.domain.reaction import Reactions
 from core.health import Health
 from core.ports.memberships import NotReady
 from core.positions import position
-from projections import reader
+from projections import progress
 from projections.generations import Generations
 from projections.reader import MessageReader
 from projections.stores.memory import MemoryDocuments
@@ -31,7 +31,7 @@ REACTED = encoded(
 async def test_a_proof_waits_for_reactions_only_where_they_matter(
     log: MemoryLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reader, "PROOF_S", 0.05)
+    monkeypatch.setattr(progress, "PROOF_S", 0.05)
     documents = MemoryDocuments()
     found = MessageReader(documents, Generations(documents, ("messages",)), log)
     await log.append(REACTED)
@@ -49,7 +49,7 @@ async def test_a_proof_waits_for_reactions_only_where_they_matter(
 async def test_an_edge_waits_for_what_was_sent_and_for_nothing_else(
     log: MemoryLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reader, "PROOF_S", 0.05)
+    monkeypatch.setattr(progress, "PROOF_S", 0.05)
     documents = MemoryDocuments()
     found = MessageReader(documents, Generations(documents, ("messages",)), log)
     await log.append(edited(ROOM, 0, "other"))

@@ -116,6 +116,37 @@ def told_of_others(frame: Frame) -> list[Frame]:
     return changed(frame, "data.by", "somebody") if frame["data"]["by"] else [frame]
 
 
+def shown_to_newcomers(frame: Frame) -> list[Frame]:
+    """A node that lets who comes in read what was said before."""
+    if (frame["data"] or {}).get("messages") == []:
+        return changed(frame, "data.messages", [message("before 0")])
+    return [frame]
+
+
+def message(text: str) -> Frame:
+    about = {"conversation_id": "c", "message_id": "m", "sender": "ann", "text": text, "at": "2026-11-20T09:30:00.000Z"}
+    return {**about, "seq": 1, "client_msg_id": "", "reply_to": None}
+
+
+def cut_short(frame: Frame) -> list[Frame]:
+    """A node that takes the last message from who is out."""
+    shown = (frame["data"] or {}).get("messages") or []
+    return changed(frame, "data.messages", shown[:-1]) if shown else [frame]
+
+
+def stale() -> Between:
+    """A node whose every list is the one before."""
+    held: list[Frame] = [{"conversations": [], "after": None}]
+
+    def lie(frame: Frame) -> list[Frame]:
+        if frame["type"] != "ack" or "conversations" not in (frame["data"] or {}):
+            return [frame]
+        held.append(frame["data"])
+        return changed(frame, "data", held.pop(0))
+
+    return Lying(lie)
+
+
 LIES: dict[str, tuple[str, Callable[[], Between]]] = {
     "says something before hello": (
         "greets_first",
@@ -166,6 +197,12 @@ LIES: dict[str, tuple[str, Callable[[], Between]]] = {
         "hides_for_one_alone",
         lambda: Asking(lambda frame: changed(frame, "type", "conversation:archive") if hides(frame) else [frame]),
     ),
+    "shows newcomers what was said before": (
+        "sets_edges_behind_what_was_said",
+        only("ack", shown_to_newcomers),
+    ),
+    "takes the last message from who is out": ("sets_edges_behind_what_was_said", only("ack", cut_short)),
+    "answers with the list before": ("answers_with_what_was_acknowledged", stale),
     "names another reader": ("tells_who_got_and_read_it", only("receipt", told_of_others)),
     "does not wait": ("waits_for_a_level", only("ack", accepted)),
     "keeps quiet about who types": ("shows_who_types", only("typing", lambda frame: [])),

@@ -11,7 +11,7 @@ import pytest
 
 from core.domain.conversation import Interval
 from edge.socket.node import Node
-from projections import reader
+from projections import progress
 from tests.edge.socket.delayed import Delayed, without
 from tests.edge.socket.world import Person, room, send
 from tests.eventually import eventually
@@ -96,7 +96,7 @@ async def test_what_was_sent_before_without_an_answer_yet_counts_as_well(delayed
 async def test_an_edge_that_cannot_be_known_in_time_is_not_guessed(
     delayed: tuple[Delayed, Node], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reader, "PROOF_S", 0.05)
+    monkeypatch.setattr(progress, "PROOF_S", 0.05)
     found, node = delayed
     ann, ben = [await Person(node, user).come() for user in ("ann", "ben")]
     here = await room(ann, "ben")

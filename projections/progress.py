@@ -1,0 +1,37 @@
+"""How far the live read models have come in the log: what passes a position has everything before it."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Final
+
+from core.ports.documents import Documents
+from core.ports.memberships import NotReady
+from projections.generations import Generations
+from schemas.topics import Partition
+
+PROOF_S: Final = 2.0
+POLL_S: Final = 0.01
+
+
+class Progress:
+    """Looks at the checkpoints of the generations that are live, whichever these are by then."""
+
+    def __init__(self, documents: Documents, generations: Generations) -> None:
+        self._documents = documents
+        self._generations = generations
+
+    async def pass_by(self, model: str, goals: Mapping[Partition, int]) -> None:
+        """Return when the model's checkpoints stand at these positions or beyond, in each of these partitions.
+
+        Raises `NotReady` after 2 s, and `Unavailable`.
+        """
+        try:
+            async with asyncio.timeout(PROOF_S):
+                while not await self._passed(model, goals):  # noqa: ASYNC110 - the checkpoint moves in another process
+                    await asyncio.sleep(POLL_S)
+        except TimeoutError:
+            raise NotReady(f"the {model} read model is more than {PROOF_S:.0f} s behind the log") from None
+
+    async def _passed(self, model: str, goals: Mapping[Partition, int]) -> bool:
+        checkpoints = await self._documents.checkpoints(model, self._generations.live(model))
+        return all(checkpoints.get(at, -1) >= goal for at, goal in goals.items())
