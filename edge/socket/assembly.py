@@ -71,6 +71,8 @@ def node_of(
         signals=_signals(ports, people, delivering, commands),
         memberships=memberships,
         lanes=lanes,
+        progress=Progress(ports.documents, ports.generations),
+        log=ports.log,
         bus=ports.bus,
         standing=Standing(ports.presence, name, heartbeat_ms / 1000 * TTL_HEARTBEATS, ports.health),
         health=ports.health,

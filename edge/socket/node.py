@@ -8,12 +8,14 @@ from typing import Any, Final, assert_never
 from core.health import Health
 from core.pace import Pace
 from core.patience import LONGEST_S
+from core.ports.event_log import EventLog
 from core.ports.hints import Bus
 from core.ports.memberships import Memberships, NotReady
 from edge.auth.tokens import Identity
 from edge.socket.allowances import Allowances
 from edge.socket.answering import Answering
 from edge.socket.commands import Commands
+from edge.socket.current_heads import CurrentHeads
 from edge.socket.hub import Hub
 from edge.socket.lanes import Lanes
 from edge.socket.leaving import remember
@@ -24,6 +26,7 @@ from edge.socket.standing import Standing
 from edge.socket.syncing import Syncing
 from edge.socket.visit import Send, Visit, at_once, not_closed
 from edge.socket.waiting import Waiting
+from projections.progress import Progress
 from schemas import frames
 from schemas.bounds import IN_FLIGHT
 from schemas.frames import LIMITS, Hello
@@ -50,6 +53,8 @@ class Node:
         signals: Signals,
         memberships: Memberships,
         lanes: Lanes,
+        progress: Progress,
+        log: EventLog,
         bus: Bus,
         standing: Standing,
         health: Health,
@@ -70,7 +75,8 @@ class Node:
         self._waiting = waiting
         self._answering = answering
         self._signals = signals
-        self._syncing = Syncing(memberships, lanes)
+        self.current = CurrentHeads(lanes, progress, log, self.hub)
+        self._syncing = Syncing(memberships, lanes, self.current)
         self._lanes = lanes
         self._bus = bus
         self._standing = standing

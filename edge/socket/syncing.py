@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from core.domain.conversation import Conversation
 from core.ports.memberships import Memberships
+from edge.socket.current_heads import CurrentHeads
 from edge.socket.lanes import HEADS_AT_ONCE, Heads, Lanes
 from edge.socket.telling import Telling
 from edge.socket.visit import Visit
@@ -28,10 +29,16 @@ class Syncing:
     """Answers syncs. Raises `NotReady` and `Unavailable`, perhaps after some rows: those are then told again."""
 
     def __init__(
-        self, memberships: Memberships, lanes: Lanes, rows: int = SYNC_ROWS, positions: int = POSITIONS
+        self,
+        memberships: Memberships,
+        lanes: Lanes,
+        current: CurrentHeads,
+        rows: int = SYNC_ROWS,
+        positions: int = POSITIONS,
     ) -> None:
         self._memberships = memberships
         self._lanes = lanes
+        self._current = current
         self._rows = rows
         self._positions = positions
 
@@ -79,10 +86,7 @@ class Syncing:
         """Tell the user's own lane; how far it was told."""
         who = telling.visit.identity
         key = inbox.key_of(who.tenant, who.user_id)
-        head = (await self._lanes.own_heads([key]))[key]
-        if given > head:
-            await self._lanes.refresh()
-            head = (await self._lanes.own_heads([key]))[key]
+        head = await self._current.of_user(who, given)
         if not tell:
             return head
         if given > head:
@@ -100,7 +104,7 @@ class Syncing:
                 reached |= {key: given[key]} if key in given else {}
                 continue
             if key not in heads:
-                heads = await self._heads([*views][at : at + HEADS_AT_ONCE], given)
+                heads = await self._current.of([*views][at : at + HEADS_AT_ONCE], given)
             if _beyond(given.get(key, {}), heads[key]):
                 reset.append(key)
             else:
@@ -111,16 +115,8 @@ class Syncing:
         """Where the conversations stand, the first of them where there are many; nothing is reset that begins."""
         telling.short = len(views) > self._positions
         some = [*views][: self._positions]
-        heads = await self._heads(some, given)
+        heads = await self._current.of(some, given)
         return {key: await telling.goals(views[key], heads[key]) for key in some}
-
-    async def _heads(self, keys: list[str], given: Positions) -> Positions:
-        """Heads that say no less than the positions do, unless these say more than there is."""
-        heads = await self._lanes.heads(keys)
-        if any(_beyond(given.get(key, {}), heads[key]) for key in keys):
-            await self._lanes.refresh()  # another node told more: it may have heard of a switch before us
-            heads = await self._lanes.heads(keys)
-        return heads
 
 
 def _within(key: str, asked: Sync) -> bool:

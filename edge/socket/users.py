@@ -57,6 +57,11 @@ class Users:
         user = self._users.get(inbox.channel_of(tenant, name))
         return () if user is None else user.seats
 
+    def delivered(self, tenant: str, name: str) -> int:
+        """How far the user's own lane was delivered here; 0 where nobody knows."""
+        user = self._users.get(inbox.channel_of(tenant, name))
+        return 0 if user is None else user.last or 0
+
     # Pushes
 
     def deliver(self, push: Push) -> None:

@@ -1,0 +1,70 @@
+"""Heads that a sync may answer with: none says less than this node has delivered, or than the client has been sent.
+
+A store that went back in time has older heads until its workers have brought it up again. Who were answered with those
+would take the place they are at for the newest, and the pushes in between are repeated to nobody who had them. So less
+is believed only when the read model has passed the log's end.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from core.ports.event_log import EventLog
+from core.positions import position
+from edge.auth.tokens import Identity
+from edge.socket.hub import Hub
+from edge.socket.lanes import Heads, Lanes
+from projections import conversations, inbox, messages
+from projections.progress import Progress
+from schemas.frames import LANES
+from schemas.topics import CONVERSATION_UPDATED, USER_ACTION, partition_of
+
+TOPICS: Final = {messages.MODEL: tuple(messages.LANE_OF), conversations.MODEL: (CONVERSATION_UPDATED,)}
+"""What the heads of a conversation are numbered from, by read model."""
+
+
+class CurrentHeads:
+    """Reads heads for one node. Raises `NotReady` where a read model is behind, and `Unavailable`."""
+
+    def __init__(self, lanes: Lanes, progress: Progress, log: EventLog, hub: Hub) -> None:
+        self._lanes = lanes
+        self._progress = progress
+        self._log = log
+        self._hub = hub
+
+    async def of(self, keys: Sequence[str], given: Mapping[str, Mapping[str, int]]) -> dict[str, Heads]:
+        """The heads of these conversations; where a client's positions in `given` say more than that, they are more
+        than there is.
+        """
+        heads = await self._lanes.heads(keys)
+        if any(self._less(heads[key], key, given) for key in keys):
+            await self._lanes.refresh()  # another node told more: it may have heard of a switch before us
+            heads = await self._lanes.heads(keys)
+        if behind := [key for key in keys if self._less(heads[key], key, given)]:
+            for model, topics in TOPICS.items():
+                await self._passed(model, [(topic, key) for topic in topics for key in behind])
+            heads = await self._lanes.heads(keys)
+        return heads
+
+    async def of_user(self, who: Identity, given: int) -> int:
+        """The head of the user's own lane, in the same way."""
+        key = inbox.key_of(who.tenant, who.user_id)
+        known = max(given, self._hub.users.delivered(who.tenant, who.user_id))
+        head = (await self._lanes.own_heads([key]))[key]
+        if head < known:
+            await self._lanes.refresh()
+            head = (await self._lanes.own_heads([key]))[key]
+        if head < known:
+            await self._passed(inbox.MODEL, [(USER_ACTION, who.user_id)])
+            head = (await self._lanes.own_heads([key]))[key]
+        return head
+
+    def _less(self, heads: Heads, key: str, given: Mapping[str, Mapping[str, int]]) -> bool:
+        channel = self._hub.channel(key)
+        known = ({} if channel is None else channel.last), given.get(key, {})
+        return any(heads[lane] < n for lanes in known for lane, n in lanes.items() if lane in LANES)
+
+    async def _passed(self, model: str, keys: Sequence[tuple[str, str]]) -> None:
+        """Return when the read model has passed the log's end of now, where these keys lie."""
+        ends = await self._log.ends({partition_of(topic, key.encode()) for topic, key in keys})
+        goals = {at: position(self._log.epoch, end) for at, end in ends.items() if end}
+        await self._progress.pass_by(model, goals)
