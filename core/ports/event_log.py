@@ -2,7 +2,7 @@
 
 from asyncio import Future
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import msgspec
 
@@ -39,6 +39,29 @@ class LogTruncated(Exception):
     """The log does not keep what a read asked for: its begin lies behind it, or its end before it."""
 
 
+class DataDamaged(Exception):
+    """A file of an embedded system is damaged. Waiting does not mend it: nobody goes on with it. Says which file, what
+    was found there, and what to do.
+    """
+
+    repair: ClassVar[str] = (
+        "stop the system, move the file away together with its -wal and -shm, and start again:"
+        " it is made again from the log"
+    )
+
+    def __init__(self, path: object, found: str) -> None:
+        super().__init__(f"{path} is damaged: {' '.join(found.split())}; {self.repair}")
+
+
+class LogDamaged(DataDamaged):
+    """The log's own file is damaged: a record in it is not what was appended, or is missing."""
+
+    repair: ClassVar[str] = (
+        "stop the system, move the file away together with its -wal and -shm, and restore it from a backup:"
+        " `caas log adopt` then says what is lost"
+    )
+
+
 class EventLog(Protocol):
     """The truth.
 
@@ -48,7 +71,8 @@ class EventLog(Protocol):
     - A record is in the log once or not at all, whole; what a reader has seen stays, in the same place.
     - `read` yields each partition's records in order without holes, from `start` on (a missing partition is not
       read). Without `until` it goes on for ever and waits for more; with `until` it ends when each partition in it
-      has been read up to that offset (exclusive). Servers that are down are waited for inside.
+      has been read up to that offset (exclusive). Servers that are down are waited for inside. A file that is damaged
+      ends it with `LogDamaged`.
     - `begins` and `ends` are offsets: of the first record kept and of the next to come; an end counts every append
       acknowledged before the call, by whomever. They raise `Unavailable`.
     - `epoch` is a number of the log's own, written at its birth and raised when it begins anew; known after `start`.

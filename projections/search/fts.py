@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
+from core.damage import Damage
 from core.ports.search_index import Entry
 from projections.stores.sqlite_thread import SqliteThread, transaction
 
@@ -58,10 +59,10 @@ class FtsIndex:
     step each (see `projections.stores.sqlite_thread`). Searches have a connection and a thread of their own.
     """
 
-    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+    def __init__(self, path: Path, *, read_only: bool = False, damage: Damage | None = None) -> None:
         self._read_only = read_only
-        self._writer = SqliteThread(path, "search-writer", synchronous="FULL")
-        self._reader = SqliteThread(path, "search-reader", read_only=True)
+        self._writer = SqliteThread(path, "search-writer", synchronous="FULL", damage=damage)
+        self._reader = SqliteThread(path, "search-reader", read_only=True, damage=damage)
         self._prepared: set[int] = set()
 
     async def start(self) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
+from core.damage import Damage
 from core.ports.documents import Changes, Checkpoint, Fingerprint, Place, Row, Table
 from core.ports.event_log import Unavailable
 from projections.stores.facets import require_base
@@ -45,12 +46,12 @@ class SqliteDocuments:
     Several processes may use one file; with `read_only` a save raises `Unavailable`.
     """
 
-    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+    def __init__(self, path: Path, *, read_only: bool = False, damage: Damage | None = None) -> None:
         self._path = path
         self._read_only = read_only
-        self._writer = SqliteThread(path, "documents-writer")
-        self._reader = SqliteThread(path, "documents-reader", read_only=True)
-        self._scanner = SqliteThread(path, "documents-scanner", read_only=True)
+        self._writer = SqliteThread(path, "documents-writer", damage=damage)
+        self._reader = SqliteThread(path, "documents-reader", read_only=True, damage=damage)
+        self._scanner = SqliteThread(path, "documents-scanner", read_only=True, damage=damage)
         self._tables: dict[tuple[str, str, int], SqliteTable] = {}
         self._prepared: set[str] = set()
 

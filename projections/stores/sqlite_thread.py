@@ -6,20 +6,33 @@ lists go in as one JSON parameter (`json_each`), and come out as one JSON text (
 """
 
 import asyncio
+import logging
 import sqlite3
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Literal, TypeVar
 
-from core.ports.event_log import Unavailable
+import msgspec
 
+from core.damage import Damage
+from core.ports.event_log import DataDamaged, Unavailable
+
+logger: Final = logging.getLogger("caas.sqlite")
 BUSY_S: Final = 5.0
 """How long a statement waits for another process that is writing."""
 
 WAL_PAGES: Final = 16_000
 """Pages of 4 KiB that are written to the log beside the file before they move into it: the more, the fewer twice."""
+
+CHECK_S: Final = 1.0
+"""How long the check of a file may take at its start."""
+
+_DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_DAMAGED_TEXT: Final = ("Could not decode to UTF-8", "malformed JSON")
+"""How errors begin that have no code of their own."""
 
 Synchronous = Literal["NORMAL", "FULL"]
 T = TypeVar("T")
@@ -69,9 +82,31 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
+class Broken(Exception):
+    """What is wrong in the file, found by whoever works in it; `SqliteThread.run` says in which file."""
+
+
+def within(connection: sqlite3.Connection, seconds: float, work: Callable[[sqlite3.Connection], T]) -> T | None:
+    """What `work` answers, None when it takes longer. It may only read."""
+    timer = threading.Timer(seconds, connection.interrupt)
+    timer.start()
+    try:
+        return work(connection)
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
+            raise
+        return None
+    finally:
+        timer.cancel()
+        timer.join()
+
+
 class SqliteThread:
     """A thread with a connection. `run` raises `Unavailable` when it is not started, or when SQLite says that the
     file is locked, full, unreadable or gone; nothing was done then.
+
+    Where SQLite or `work` finds the file damaged it raises `damaged`, and so it does at its start, where a file that
+    is to be written is checked for up to `check_s` seconds. Every such error is reported to `damage` too.
     """
 
     def __init__(
@@ -82,21 +117,29 @@ class SqliteThread:
         read_only: bool = False,
         synchronous: Synchronous = "NORMAL",
         wal_pages: int = WAL_PAGES,
+        check_s: float = CHECK_S,
+        damaged: type[DataDamaged] = DataDamaged,
+        damage: Damage | None = None,
     ) -> None:
         self._path = path
         self._name = name
         self._read_only = read_only
         self._synchronous = synchronous
         self._wal_pages = wal_pages
+        self._check_s = check_s
+        self._damaged = damaged
+        self._damage = damage or Damage()
         self._thread: ThreadPoolExecutor | None = None
         self._connection: sqlite3.Connection | None = None
 
     async def start(self, *statements: str) -> None:
-        """Open the file and execute these statements. Raises `Unavailable`."""
+        """Open the file, check it and execute these statements. Raises `Unavailable`, `DataDamaged`."""
         if self._thread is not None:
             return
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=self._name)
         try:
+            if not self._read_only:
+                await self.run(self._check)
             await self.run(lambda connection: _execute(connection, statements))
         except BaseException:
             await self.stop()
@@ -117,23 +160,44 @@ class SqliteThread:
             return await asyncio.get_running_loop().run_in_executor(self._thread, self._work, work)
         except sqlite3.OperationalError as error:
             raise Unavailable(f"{self._path}: {error}") from error
+        except DataDamaged as error:
+            self._damage.report(error)
+            raise
+
+    def _check(self, connection: sqlite3.Connection) -> None:
+        """Look at every page, as far as there is time. Raises `Broken`."""
+        found = within(connection, self._check_s, lambda one: one.execute("PRAGMA quick_check(1)").fetchall())
+        if found is None:
+            logger.info("%s: checked in part, for %.0f s", self._path, self._check_s)
+        elif found != [("ok",)]:
+            raise Broken(str(found[0][0]))
 
     def _work(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        if self._connection is None:
-            self._connection = connect(
-                self._path, read_only=self._read_only, synchronous=self._synchronous, wal_pages=self._wal_pages
-            )
         try:
+            if self._connection is None:
+                self._connection = connect(
+                    self._path, read_only=self._read_only, synchronous=self._synchronous, wal_pages=self._wal_pages
+                )
             return work(self._connection)
-        except sqlite3.OperationalError:
+        except (sqlite3.Error, msgspec.DecodeError, Broken) as error:
             # An I/O error may leave a connection unusable for ever; the next call opens a new one.
             self._close()
+            if _is_damage(error):
+                raise self._damaged(self._path, str(error)) from error
             raise
 
     def _close(self) -> None:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def _is_damage(error: Exception) -> bool:
+    """Whether this error says that the file is damaged; what was read from it and cannot be decoded says so as well."""
+    if not isinstance(error, sqlite3.Error):
+        return True
+    code = getattr(error, "sqlite_errorcode", None)
+    return (code is not None and code & 0xFF in _DAMAGED) or str(error).startswith(_DAMAGED_TEXT)
 
 
 def _execute(connection: sqlite3.Connection, statements: Iterable[str]) -> None:

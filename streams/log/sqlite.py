@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
-from core.ports.event_log import Received, Unavailable
+from core.damage import Damage
+from core.ports.event_log import LogDamaged, Received, Unavailable
 from projections.stores.sqlite_thread import SqliteThread
 from schemas.envelope import Record
 from schemas.topics import Partition
-from streams.log import sqlite_file
+from streams.log import sqlite_check, sqlite_file
 from streams.log.bell import Bell
 from streams.log.progress import Progress
 from streams.log.sqlite_file import Group
@@ -23,6 +24,7 @@ POLL_S: Final = 0.05
 
 _RETRY_S: Final = 0.2
 _WAL_PAGES: Final = 2_000
+_CHECK_S: Final = 2.0
 _CLOSED: Final = "the log is not running"
 
 
@@ -42,17 +44,31 @@ class SqliteLog:
     One process writes, and holds a lock as long as it does: another one gets `AlreadyWriting` from `start`. Any number
     of processes read beside it with `read_only`; they look for more every 50 ms, while readers in the writing process
     are woken. WAL with `synchronous=FULL`: what is acknowledged survives `kill -9` and a power failure.
+
+    A damaged file is found at the writer's start as far as there is time to look, and by whoever reads from it: rows
+    have checksums, except those that a version without them wrote.
     """
 
-    def __init__(self, path: Path, *, read_only: bool = False, limits: Limits | None = None) -> None:
+    def __init__(
+        self, path: Path, *, read_only: bool = False, limits: Limits | None = None, damage: Damage | None = None
+    ) -> None:
         self._path = path
         self._limits = limits or Limits()
         self._read_only = read_only
-        self._reader = SqliteThread(path, "log-reader", read_only=True)
-        self._writing = SqliteThread(path, "log-writer", synchronous="FULL", wal_pages=_WAL_PAGES)
+        self._reader = SqliteThread(path, "log-reader", read_only=True, damaged=LogDamaged, damage=damage)
+        self._writing = SqliteThread(
+            path,
+            "log-writer",
+            synchronous="FULL",
+            wal_pages=_WAL_PAGES,
+            check_s=_CHECK_S,
+            damaged=LogDamaged,
+            damage=damage,
+        )
         self._writer: Writer | None = None
         self._lock: IO[str] | None = None
         self._epoch = 0
+        self._checked = True
         self._open = False
         self._bell = Bell()
         self._tail = Tail(0, 0)
@@ -63,7 +79,7 @@ class SqliteLog:
         return self._epoch
 
     async def start(self) -> None:
-        """Open the file; a reader waits until there is one. Raises `AlreadyWriting`, `Unavailable`."""
+        """Open the file; a reader waits until there is one. Raises `AlreadyWriting`, `Unavailable`, `LogDamaged`."""
         if self._open:
             return
         try:
@@ -77,7 +93,9 @@ class SqliteLog:
 
     async def _start_writer(self) -> None:
         self._lock = await asyncio.to_thread(sqlite_file.lock, self._path)
-        await self._writing.start(*sqlite_file.SCHEMA)
+        await self._writing.start()
+        await self._writing.run(lambda connection: sqlite_check.check(connection, self._path, list(PLACES)))
+        await self._writing.run(sqlite_file.prepare)
         self._tail = Tail(self._limits.tail_records, self._limits.tail_bytes)
         self._writer = Writer(
             self._writing,
@@ -92,6 +110,7 @@ class SqliteLog:
             try:
                 await self._reader.start()
                 self._epoch = await self._reader.run(sqlite_file.epoch)
+                self._checked = await self._reader.run(sqlite_file.has_crc)
             except Unavailable:
                 if not self._read_only:
                     raise
@@ -128,7 +147,7 @@ class SqliteLog:
     async def read(
         self, start: Mapping[Partition, int], until: Mapping[Partition, int] | None = None, *, limit: int = 1000
     ) -> AsyncGenerator[Sequence[Received], None]:
-        """Batches of up to `limit` records from these offsets on."""
+        """Batches of up to `limit` records from these offsets on. Raises `LogDamaged`."""
         progress = Progress(start, until)
         while not progress.over():
             await asyncio.sleep(0)
@@ -163,7 +182,9 @@ class SqliteLog:
         return batch
 
     async def _from_file(self, place: Partition, offset: int, stop: int) -> Sequence[Received]:
-        return await self._reader.run(lambda connection: sqlite_file.read(connection, self._epoch, place, offset, stop))
+        return await self._reader.run(
+            lambda connection: sqlite_file.read(connection, self._epoch, place, offset, stop, checked=self._checked)
+        )
 
     async def _more(self) -> None:
         """Wait until there may be more. Where it is the bell that says so, nothing was awaited since the last look."""

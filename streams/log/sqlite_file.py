@@ -6,7 +6,8 @@ A step is what a thread beside a busy event loop must spare (see `projections.st
 import fcntl
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
@@ -15,27 +16,34 @@ import msgspec
 
 from core.ports.event_log import Received
 from core.positions import position
+from projections.stores.sqlite_thread import Broken
 from schemas.envelope import Headers, Record
 from schemas.topics import Partition
 
 ROW_RECORDS: Final = 256
 """Records in one row at most: a reader that wants a few unpacks no more than this."""
 
-SCHEMA: Final = (
-    "CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value INTEGER) WITHOUT ROWID",
-    "INSERT OR IGNORE INTO meta VALUES ('epoch', 1)",
+_SCHEMA: Final = (
     """CREATE TABLE IF NOT EXISTS batches (id INTEGER PRIMARY KEY, topic TEXT, partition INTEGER, first INTEGER,
-    next INTEGER, at_ms INTEGER, records BLOB)""",
+    next INTEGER, at_ms INTEGER, records BLOB, crc INTEGER)""",
     "CREATE UNIQUE INDEX IF NOT EXISTS batches_by_next ON batches (topic, partition, next, first)",
+    "CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value INTEGER) WITHOUT ROWID",
+    "INSERT OR IGNORE INTO meta VALUES ('epoch', 1)",  # last: readers wait for it
 )
-_INSERT: Final = "INSERT INTO batches (topic, partition, first, next, at_ms, records) VALUES "
+_ADD_CRC: Final = "ALTER TABLE batches ADD COLUMN crc INTEGER"
+_HAS_CRC: Final = "SELECT count(*) FROM pragma_table_info('batches') WHERE name = 'crc'"
+_INSERT: Final = "INSERT INTO batches (topic, partition, first, next, at_ms, records, crc) VALUES "
 _ENDS: Final = """SELECT json_group_array((SELECT next FROM batches WHERE topic = json_extract(value, '$[0]')
     AND partition = json_extract(value, '$[1]') ORDER BY next DESC LIMIT 1)) FROM json_each(?)"""
 # Bytes pass through group_concat as text unchanged. A row that begins before `stop` ends before `stop` + ROW_RECORDS.
-_READ: Final = f"""SELECT group_concat(first || ' ' || at_ms || ' ' || length(records), ' '),
-    CAST(group_concat(CAST(records AS TEXT), '') AS BLOB) FROM (SELECT first, at_ms, records FROM batches
+_READ: Final = f"""SELECT group_concat(first || ' ' || next || ' ' || at_ms || ' ' || length(records) || ' '
+    || ifnull(checksum, -1), ' '), CAST(group_concat(CAST(records AS TEXT), '') AS BLOB)
+    FROM (SELECT first, next, at_ms, records, crc AS checksum FROM batches
     WHERE topic = ?1 AND partition = ?2 AND next > ?3 AND first < ?4 AND next < ?4 + {ROW_RECORDS}
     ORDER BY next LIMIT -1)"""  # noqa: S608 - a number of our own
+_READ_UNCHECKED: Final = _READ.replace("crc AS", "NULL AS")
+_CRC_BYTES: Final = 5 << 10
+"""What zlib takes without letting go of the interpreter, which a thread beside a busy event loop wins back late."""
 
 
 class _Stored(msgspec.Struct, frozen=True, array_like=True):
@@ -89,16 +97,43 @@ def lay_out(
 def insert(connection: sqlite3.Connection, group: Group) -> None:
     """Commit a group: all of it, synced, or nothing of it. Raises sqlite3.Error."""
     rows = [
-        (*place, some[0].offset, some[-1].offset + 1, some[0].timestamp_ms, _packed(some))
+        _row(place, some)
         for place, added in group.added.items()
         for some in (added[start : start + ROW_RECORDS] for start in range(0, len(added), ROW_RECORDS))
     ]
-    statement = _INSERT + ", ".join(["(?, ?, ?, ?, ?, ?)"] * len(rows))
+    statement = _INSERT + ", ".join(["(?, ?, ?, ?, ?, ?, ?)"] * len(rows))
     connection.execute(statement, [value for row in rows for value in row])
 
 
-def _packed(records: Sequence[Received]) -> bytes:
-    return _pack([(one.key, one.value, one.headers) for one in records])
+def _row(place: Partition, records: Sequence[Received]) -> tuple[object, ...]:
+    about = (*place, records[0].offset, records[-1].offset + 1, records[0].timestamp_ms)
+    packed = _pack([(one.key, one.value, one.headers) for one in records])
+    return (*about, packed, _checksum(about, packed))
+
+
+def _checksum(about: tuple[object, ...], packed: bytes) -> int:
+    """The CRC-32 of a row: of everything in it."""
+    found = zlib.crc32(" ".join(map(str, about)).encode())
+    if len(packed) < _CRC_BYTES:
+        return zlib.crc32(packed, found)
+    pieces = memoryview(packed)
+    for start in range(0, len(packed), _CRC_BYTES):
+        found = zlib.crc32(pieces[start : start + _CRC_BYTES], found)
+    return found
+
+
+def prepare(connection: sqlite3.Connection) -> None:
+    """Make what the file lacks. Rows of a file that had no checksums stay without."""
+    for statement in _SCHEMA:
+        connection.execute(statement)
+    if not has_crc(connection):
+        connection.execute(_ADD_CRC)
+
+
+def has_crc(connection: sqlite3.Connection) -> bool:
+    """Whether rows of this file have a column for their checksum."""
+    [found] = connection.execute(_HAS_CRC).fetchone()
+    return bool(found)
 
 
 def ends(connection: sqlite3.Connection, places: Sequence[Partition]) -> dict[Partition, int]:
@@ -108,9 +143,11 @@ def ends(connection: sqlite3.Connection, places: Sequence[Partition]) -> dict[Pa
 
 
 def epoch(connection: sqlite3.Connection) -> int:
-    """The number written at the log's birth."""
-    [found] = connection.execute("SELECT value FROM meta WHERE name = 'epoch'").fetchone()
-    return int(found)
+    """The number written at the log's birth. Raises sqlite3.OperationalError before it is."""
+    found = connection.execute("SELECT value FROM meta WHERE name = 'epoch'").fetchone()
+    if found is None:
+        raise sqlite3.OperationalError("the log has no epoch yet")
+    return int(found[0])
 
 
 def begin_epoch(connection: sqlite3.Connection, new: int) -> None:
@@ -120,21 +157,48 @@ def begin_epoch(connection: sqlite3.Connection, new: int) -> None:
     connection.execute("UPDATE meta SET value = ? WHERE name = 'epoch'", (new,))
 
 
-def read(connection: sqlite3.Connection, epoch: int, place: Partition, start: int, stop: int) -> list[Received]:
-    """The records of a partition from offset `start` to before `stop`, as far as there are any."""
-    about, data = connection.execute(_READ, (*place, start, stop)).fetchone()
-    numbers = [int(number) for number in about.split()] if about else []
+def read(
+    connection: sqlite3.Connection, epoch: int, place: Partition, start: int, stop: int, *, checked: bool = True
+) -> list[Received]:
+    """The records of a partition from offset `start` to before `stop`, which must be there. `checked`: the file has
+    checksums. Raises `Broken`.
+    """
+    about, data = connection.execute(_READ if checked else _READ_UNCHECKED, (*place, start, stop)).fetchone()
     found: list[Received] = []
-    at = 0
-    for first, at_ms, length in zip(numbers[::3], numbers[1::3], numbers[2::3], strict=True):
-        stored = _unpack.decode(data[at : at + length])
-        at += length
+    at, reached = 0, start
+    for first, following, at_ms, length, crc in _numbers(place, about):
+        if first != reached and (found or not first <= start < following):
+            raise Broken(f"{place.topic}/{place.number} goes on at offset {first} instead of {reached}")
+        records = data[at : at + length]
+        at, reached = at + length, following
+        if crc >= 0 and crc != _checksum((*place, first, following, at_ms), records):
+            raise Broken(f"{_named(place, first, following)} are not what was appended")
+        try:
+            stored = _unpack.decode(records)
+        except msgspec.DecodeError as error:
+            raise Broken(f"{_named(place, first, following)} cannot be read: {error}") from error
+        if len(stored) != following - first:
+            raise Broken(f"{_named(place, first, following)} are {len(stored)} records")
         found += [
             Received(*place, offset, position(epoch, offset), one.key, one.value, one.headers, at_ms)
             for offset, one in enumerate(stored, first)
             if start <= offset < stop
         ]
+    if reached < stop:
+        raise Broken(f"{_named(place, reached, stop)} are missing")
     return found
+
+
+def _numbers(place: Partition, about: str | None) -> Iterator[Sequence[int]]:
+    try:
+        numbers = [int(number) for number in (about or "").split()]
+        return iter(list(zip(*[iter(numbers)] * 5, strict=True)))
+    except ValueError as error:
+        raise Broken(f"a row of {place.topic}/{place.number} has no offsets") from error
+
+
+def _named(place: Partition, first: int, following: int) -> str:
+    return f"{place.topic}/{place.number} offsets {first} to {following - 1}"
 
 
 def lock(path: Path) -> IO[str]:

@@ -1,6 +1,7 @@
 """The one writer of an SQLite log: what is appended while a commit runs goes into the next one, in order."""
 
 import asyncio
+import logging
 import sqlite3
 import time
 from asyncio import Future, Task
@@ -9,13 +10,14 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Final
 
-from core.ports.event_log import OutcomeUnknown, Unavailable
+from core.ports.event_log import LogDamaged, OutcomeUnknown, Unavailable
 from projections.stores.sqlite_thread import SqliteThread
 from schemas.envelope import Record
 from schemas.topics import TOPICS, Partition, partition_of, partitions
 from streams.log import sqlite_file
 from streams.log.sqlite_file import Group
 
+logger: Final = logging.getLogger("caas.sqlite")
 PLACES: Final = partitions(*TOPICS)
 GROUP_RECORDS: Final = 10_000
 """Records of one commit at most, so that under overload acknowledgments still come in a steady stream."""
@@ -34,6 +36,7 @@ class Writer:
     - At most `records` records or `size` bytes wait; further appends fail with `Unavailable`.
     - A commit that fails fails its records: with `Unavailable` when they are not in the log, with `OutcomeUnknown` when
       the disk failed and cannot be asked. The next commit tries again, after asking the file where it ends.
+    - Where the file is damaged nothing is tried again: appends fail with `Unavailable` from then on.
     """
 
     def __init__(self, thread: SqliteThread, committed: Callable[[Group], None], *, records: int, size: int) -> None:
@@ -86,6 +89,8 @@ class Writer:
                 self._work.clear()
                 while self._waiting:
                     await self._write(self._take())
+        except LogDamaged as damage:
+            logger.error("the log takes no more: %s", damage)
         finally:
             self._open = False
             _fail([future for _, future in self._take(len(self._waiting))], Unavailable("the log has stopped"))

@@ -1,0 +1,127 @@
+"""What a file says that is damaged, locked or gone: which error comes of it, and who is told."""
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from core.damage import Damage
+from core.ports.documents import Place, Table
+from core.ports.event_log import DataDamaged, Unavailable
+from projections.search.fts import FtsIndex
+from projections.stores.sqlite import SqliteDocuments
+from projections.stores.sqlite_thread import Broken, SqliteThread, within
+from tests import damaging
+
+ENDLESS = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A file of some hundred pages."""
+    path = tmp_path / "some.sqlite"
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("CREATE TABLE words (id INTEGER PRIMARY KEY, word TEXT)")
+    connection.executemany("INSERT INTO words (word) VALUES (?)", [[f"word {n} " * 20] for n in range(3000)])
+    connection.commit()
+    connection.close()
+    return path
+
+
+SPOILED = [damaging.halve, damaging.zero_page, damaging.break_header]
+
+
+@pytest.mark.parametrize("spoil", SPOILED, ids=lambda one: one.__name__)
+async def test_start_names_the_damaged_file(path: Path, spoil: Callable[[Path], None]) -> None:
+    spoil(path)
+    damage = Damage()
+    thread = SqliteThread(path, "some", damage=damage)
+    with pytest.raises(DataDamaged, match=f"^{path} is damaged: .*; stop the system, move the file away"):
+        await thread.start()
+    with pytest.raises(DataDamaged):
+        await damage.found()
+
+
+async def test_damaged_schema_is_named(path: Path) -> None:
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("PRAGMA writable_schema = ON")
+    connection.execute("UPDATE sqlite_master SET sql = 'CREATE nothing'")
+    connection.close()
+    with pytest.raises(DataDamaged, match="malformed database schema"):
+        await SqliteThread(path, "some").start()
+
+
+async def test_damage_found_after_the_start_is_reported(path: Path) -> None:
+    damage = Damage()
+    reader = SqliteThread(path, "some", read_only=True, damage=damage)
+    await reader.start()
+    damaging.overwrite(path, damaging.PAGE, bytes(path.stat().st_size - damaging.PAGE))
+    with pytest.raises(DataDamaged, match="malformed"):
+        await reader.run(lambda connection: connection.execute("SELECT max(word) FROM words").fetchone())
+    with pytest.raises(DataDamaged):
+        await damage.found()
+    await reader.stop()
+
+
+async def test_what_was_read_and_cannot_be_decoded_is_damage(path: Path) -> None:
+    thread = SqliteThread(path, "some")
+    await thread.start("UPDATE words SET word = CAST(x'ff00' AS TEXT) WHERE id = 7")
+    with pytest.raises(DataDamaged, match="Could not decode to UTF-8"):
+        await thread.run(lambda connection: connection.execute("SELECT word FROM words WHERE id = 7").fetchone())
+    await thread.stop()
+
+
+async def test_what_whoever_works_in_it_finds_broken_is_damage(path: Path) -> None:
+    def work(_: sqlite3.Connection) -> None:
+        raise Broken("nothing\nfits")
+
+    thread = SqliteThread(path, "some")
+    await thread.start()
+    with pytest.raises(DataDamaged, match="is damaged: nothing fits; stop"):
+        await thread.run(work)
+    await thread.stop()
+
+
+async def test_an_error_that_may_go_away_is_unavailable(path: Path) -> None:
+    thread = SqliteThread(path, "some")
+    await thread.start()
+    with pytest.raises(Unavailable, match="no such table"):
+        await thread.run(lambda connection: connection.execute("SELECT * FROM numbers"))
+    assert await thread.run(lambda connection: connection.execute("SELECT count(*) FROM words").fetchone()) == (3000,)
+    await thread.stop()
+
+
+async def test_file_is_opened_though_there_was_no_time_to_check_it(path: Path) -> None:
+    thread = SqliteThread(path, "some", check_s=1e-9)
+    await thread.start()
+    assert await thread.run(lambda connection: connection.execute("SELECT count(*) FROM words").fetchone()) == (3000,)
+    await thread.stop()
+
+
+def test_work_within_a_time_is_cut_short_and_the_connection_goes_on() -> None:
+    connection = sqlite3.connect(":memory:", check_same_thread=False)
+    assert within(connection, 0.05, lambda one: one.execute(ENDLESS).fetchall()) is None
+    assert within(connection, 10, lambda one: one.execute("SELECT 1").fetchall()) == [(1,)]
+    with pytest.raises(sqlite3.OperationalError, match="no such table"):
+        within(connection, 10, lambda one: one.execute("SELECT * FROM numbers"))
+    connection.close()
+
+
+async def test_documents_name_a_row_that_cannot_be_read(tmp_path: Path) -> None:
+    documents, place = SqliteDocuments(tmp_path / "documents.sqlite"), Place(Table("some", "rows"), 1)
+    await documents.start([])
+    await documents.prepare([place])
+    connection = sqlite3.connect(tmp_path / "documents.sqlite", isolation_level=None)
+    connection.execute("INSERT INTO 'some/rows/1' (id, doc) VALUES ('a', '{no')")
+    connection.close()
+    with pytest.raises(DataDamaged, match=r"documents\.sqlite is damaged: JSON is malformed"):
+        await documents.get(place, ["a"])
+    await documents.stop()
+
+
+async def test_search_index_names_a_damaged_file(tmp_path: Path) -> None:
+    (tmp_path / "search.sqlite").write_bytes(b"nothing at all " * 1000)
+    with pytest.raises(DataDamaged, match=r"search\.sqlite is damaged: file is not a database"):
+        await FtsIndex(tmp_path / "search.sqlite").start()
