@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from core.damage import Damage
 from core.health import Health
 from core.ports.documents import Documents
 from core.ports.effects import Emitter
@@ -15,6 +16,7 @@ from core.ports.hints import Bus, Cache, People, Presence
 from core.ports.limits import Limits
 from core.ports.search_index import SearchIndex
 from core.settings import Settings
+from edge.background import background
 from projections.cache.in_process import InProcessBus, InProcessCache, InProcessPresence
 from projections.cache.in_process_people import InProcessPeople
 from projections.cache.limits import InProcessLimits
@@ -49,20 +51,22 @@ class Adapters:
     people: People
     cache: Cache
     limits: Limits
+    damage: Damage = field(default_factory=Damage)
 
 
 def embedded(settings: Settings, access: Access = "whole") -> Adapters:
     """SQLite and in-process: everything in one directory, durable."""
-    data = Path(settings.data)
+    data, damage = Path(settings.data), Damage()
     return Adapters(
-        log=SqliteLog(data / "log.sqlite", read_only=access != "whole"),
-        documents=SqliteDocuments(data / "documents.sqlite", read_only=access == "read"),
-        index=FtsIndex(data / "search.sqlite", read_only=access == "read"),
+        log=SqliteLog(data / "log.sqlite", read_only=access != "whole", damage=damage),
+        documents=SqliteDocuments(data / "documents.sqlite", read_only=access == "read", damage=damage),
+        index=FtsIndex(data / "search.sqlite", read_only=access == "read", damage=damage),
         bus=InProcessBus(),
         presence=InProcessPresence(),
         people=InProcessPeople(),
         cache=InProcessCache(),
         limits=InProcessLimits(),
+        damage=damage,
     )
 
 
@@ -99,7 +103,9 @@ def worker(name: str, found: Adapters, health: Health) -> Worker:
 
 @asynccontextmanager
 async def opened(found: Adapters) -> AsyncIterator[Adapters]:
-    """The adapters, connected; servers that are down are waited for."""
+    """The adapters, connected; servers that are down are waited for. A file found damaged ends the block with
+    `DataDamaged`, in a group.
+    """
     tables = [table for name in PROCESSORS for table in processor(name, found.documents, found.index).tables]
     others = (found.log, found.index, found.bus, found.presence, found.people, found.cache, found.limits)
     try:
@@ -107,7 +113,8 @@ async def opened(found: Adapters) -> AsyncIterator[Adapters]:
             tasks.create_task(found.documents.start(tables), name="start-documents")
             for port in others:
                 tasks.create_task(port.start(), name=f"start-{type(port).__name__}")
-        yield found
+        async with background(("damage", found.damage.found())):
+            yield found
     finally:
         for port in others:
             await port.stop()

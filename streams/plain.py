@@ -12,7 +12,7 @@ from typing import Final
 from core.health import Health
 from core.patience import patiently
 from core.ports.documents import Changes, Checkpoint, Documents
-from core.ports.event_log import EventLog, Unavailable
+from core.ports.event_log import DataDamaged, EventLog, Unavailable
 from core.positions import offset_in, position
 from projections.generations import Pointer, partition_name, read_pointer
 from schemas.topics import Partition, partitions
@@ -33,11 +33,16 @@ def acknowledged(processor: str) -> str:
 
 
 async def ended_all(tasks: Sequence[asyncio.Task[None]]) -> None:
-    """Cancel tasks until they have ended: a library may swallow a cancellation that comes as its call finishes."""
+    """Cancel tasks until they have ended: a library may swallow a cancellation that comes as its call finishes. Where
+    several failed of one cause the caller raises one of them, and asyncio shall not print the others.
+    """
     while waiting := [task for task in tasks if not task.done()]:
         for task in waiting:
             task.cancel()
         await asyncio.wait(waiting, timeout=CANCEL_AGAIN_S)
+    for task in tasks:
+        if not task.cancelled():
+            task.exception()
 
 
 class PlainRunner:
@@ -157,7 +162,7 @@ class PlainRunner:
     async def _mark_at_last(self) -> None:
         try:
             await self._mark()
-        except Unavailable as error:
+        except (Unavailable, DataDamaged) as error:
             logger.info("%s: not written at the end, some effects will be repeated: %s", self._name, error)
 
     async def _mark_often(self) -> None:

@@ -13,7 +13,7 @@ from core.health import Health
 from core.patience import patiently
 from core.ports.documents import DataLost, Documents, StoreWentBack
 from core.ports.effects import Effects, Emitter
-from core.ports.event_log import Received
+from core.ports.event_log import DataDamaged, Received
 from core.positions import offset_in, position
 from projections.facts import Fact, Inconsistent
 from schemas.envelope import Record
@@ -25,7 +25,7 @@ from streams.reading import dead_letter, read
 logger: Final = logging.getLogger("caas.worker")
 
 
-STORE_BROKEN: Final = (StoreWentBack, DataLost, Inconsistent)
+STORE_BROKEN: Final = (StoreWentBack, DataLost, DataDamaged, Inconsistent)
 """It is the store that breaks the fold, not a record."""
 
 

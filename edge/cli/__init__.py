@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from typing import Final
 
 from core import settings
+from core.ports.event_log import Unavailable
+from edge.cli import asking
 
 OK: Final = 0
 USAGE: Final = 2
@@ -52,16 +54,21 @@ def main(argv: list[str] | None = None) -> int:
         stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True
     )
     try:
-        status: int = args.run(args)
+        return _status(args)
     except settings.InvalidSettings as error:
         sys.stderr.write(f"caas {args.verb}: {error}\n")
         return USAGE
     except KeyboardInterrupt:
         return 130
-    except Exception as error:
-        from edge.cli import asking  # noqa: PLC0415 - most verbs need it, and none that only prints help
 
-        if (refused := asking.first_of(error, asking.ASTRAY)) is None:
+
+def _status(args: argparse.Namespace) -> int:
+    """The verb's exit status; where its data cannot be opened or gone on with, 1, and why on stderr."""
+    try:
+        status: int = args.run(args)
+    except BaseException as error:
+        found = asking.first_of(error, (*asking.ASTRAY, Unavailable, PermissionError))
+        if found is None:
             raise
-        return asking.fail(args.verb, refused)
+        return asking.fail(args.verb, found)
     return status

@@ -12,14 +12,14 @@ import uvloop
 
 from core import settings
 from core.ports.documents import DataLost
-from core.ports.event_log import LogTruncated
+from core.ports.event_log import DataDamaged, LogTruncated
 from core.positions import LogMismatch
 from core.settings import Settings
 
 GC_EVERY: Final = 50_000
 LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
-ASTRAY: Final = (LogMismatch, LogTruncated, DataLost)
+ASTRAY: Final = (LogMismatch, LogTruncated, DataLost, DataDamaged)
 """The log and the store do not belong together, or one has lost data: nobody may go on with them."""
 T = TypeVar("T")
 
