@@ -168,7 +168,7 @@ class SqliteThread:
         """Look at every page, as far as there is time. Raises `Broken`."""
         found = within(connection, self._check_s, lambda one: one.execute("PRAGMA quick_check(1)").fetchall())
         if found is None:
-            logger.info("%s: checked in part, for %.0f s", self._path, self._check_s)
+            logger.info("%s: only a part of it was checked, for %.0f s", self._path, self._check_s)
         elif found != [("ok",)]:
             raise Broken(str(found[0][0]))
 
