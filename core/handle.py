@@ -102,18 +102,21 @@ class Handler:
         """
         if not self._memberships.fresh:
             raise NotReady("this node's view of conversations is behind")
-        proved = set[Ground]()
+        proved, life = set[Ground](), self._messages.life
         while True:
+            decision: Decision | Rejected
             try:
                 decision = await self._decide(command, context, retry)
                 yes = isinstance(decision, Append)
                 rests_on = grounds.of_append(command) if yes else grounds.of_unchanged(command, context)
-                if proved.issuperset(rests_on):
-                    return decision
-            except Rejected as no:
-                rests_on = grounds.of_no(command, no, context)
-                if proved.issuperset(rests_on):
-                    raise
+            except Rejected as rejection:
+                decision, rests_on = rejection, grounds.of_no(command, rejection, context)
+            if self._messages.life != life:  # what was proved of another life of the store says nothing of this one
+                proved, life = set(), self._messages.life
+            if proved.issuperset(rests_on):
+                if isinstance(decision, Rejected):
+                    raise decision
+                return decision
             await settled()
             await self._prove(ground for ground in rests_on if ground not in proved)
             proved.update(rests_on)

@@ -20,6 +20,10 @@ class Progress:
         self._documents = documents
         self._generations = generations
 
+    async def refresh(self) -> None:
+        """Look which generations are live now. Raises `Unavailable`."""
+        await self._generations.refresh()
+
     async def pass_by(self, model: str, goals: Mapping[Partition, int]) -> None:
         """Return when the model's checkpoints stand at these positions or beyond, in each of these partitions.
 

@@ -22,6 +22,11 @@ class MessageReader:
         self._log = log
         self._progress = Progress(documents, generations)
 
+    @property
+    def life(self) -> int:
+        """The store's life."""
+        return self._documents.life
+
     async def state(self, message_id: str) -> message.State:
         """The merge of the message's row."""
         return messages.state_of((await self.rows([message_id])).get(message_id))

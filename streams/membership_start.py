@@ -3,7 +3,7 @@
 The order of the reads makes it right while a processor writes on. First the checkpoints: every record before them is
 in the rows for good. Then the rows, each as new or newer. Then the ids of the events, which are saved before the rows
 they lead to: one is in a row if its number is not above the row's, and one without a row is in the view if it lies
-before the checkpoint. Whatever else is found will come from the log.
+before the checkpoint. Whatever else is found will come from the log. All of it is read in one life of the store.
 """
 
 import asyncio
@@ -48,7 +48,7 @@ class MembershipStart:
         until there are some again.
         """
         while True:
-            pointer = await self._pointer()
+            pointer, life = await self._pointer(), self._documents.life
             try:
                 start = await self._from(pointer.live)
             except DataLost as lost:
@@ -56,9 +56,10 @@ class MembershipStart:
                 await asyncio.sleep(LOST_POLL_S)
                 continue
             again = await self._pointer()
-            if (again.live, again.turn) == (pointer.live, pointer.turn):
+            same = (again.live, again.turn, self._documents.life) == (pointer.live, pointer.turn, life)
+            if same:
                 self._health.goes_on(WAITS_FOR)
-                return start  # else what is live no more may have been dropped on the way
+                return start  # else what was read first may have been dropped or forgotten on the way
 
     async def _from(self, generation: int) -> Start:
         saved = await self._checkpoints(generation)

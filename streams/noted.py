@@ -27,6 +27,11 @@ class NotedDocuments:
             self._noted.update((place.table.name, write.id) for write in writes)
         return await self._documents.save(changes)
 
+    @property
+    def life(self) -> int:
+        """Passed on."""
+        return self._documents.life
+
     async def start(self, tables: Iterable[Table]) -> None:
         """Passed on."""
         await self._documents.start(tables)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from core.ports.documents import Checkpoint, Place, Table
+from core.ports.documents import Base, Checkpoint, Place, Table
 from core.ports.effects import Effects
 from projections.facts import Fact
 from schemas.topics import Partition
@@ -15,7 +15,7 @@ class Batch:
     """Facts of some partitions, each partition's in order, and where their reader stands after them.
 
     `begins` has where each partition's first record lies, unless it is the partition's first: all before it must be
-    saved. `digests` are of each partition's last record.
+    saved. `digests` are of each partition's last record, `life` is the store's when the batch was taken up.
     """
 
     facts: Sequence[Fact]
@@ -24,6 +24,7 @@ class Batch:
     positions: Mapping[Partition, int]
     begins: Mapping[Partition, int] = field(default_factory=dict)
     digests: Mapping[Partition, str] = field(default_factory=dict)
+    life: int = 0
 
     @property
     def checkpoint(self) -> Checkpoint:
@@ -32,9 +33,9 @@ class Batch:
         return Checkpoint(self.processor, self.generation, self.positions, digests)
 
     @property
-    def base(self) -> Checkpoint:
+    def base(self) -> Base:
         """What the rows are folded on: every save of the batch names it."""
-        return Checkpoint(self.processor, self.generation, self.begins)
+        return Base(self.processor, self.generation, self.begins, self.life)
 
     def place(self, table: Table) -> Place:
         """A table in the generation that this batch is for."""

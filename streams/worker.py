@@ -13,9 +13,10 @@ from core.health import Health
 from core.patience import patiently
 from core.ports.documents import DataLost, Documents, StoreWentBack
 from core.ports.effects import Effects, Emitter
-from core.ports.event_log import DataDamaged, Received
+from core.ports.event_log import DataDamaged, Received, Unavailable
 from core.positions import offset_in, position
 from projections.facts import Fact, Inconsistent
+from projections.stores.facets import require_base
 from schemas.envelope import Record
 from schemas.topics import Partition
 from streams.lineage import check_epochs, digest_of
@@ -138,7 +139,22 @@ class Worker:
             return await self._apply_singly(batch, received)
 
     async def _apply(self, batch: Batch) -> Effects:
-        return await patiently(self.processor.name, lambda: self.processor.apply(batch), self.health)
+        return await patiently(self.processor.name, lambda: self._in_one_life(batch), self.health)
+
+    async def _in_one_life(self, batch: Batch) -> Effects:
+        """A fold fails of what is in the store only where that was read in one life and has what the batch stands on.
+        Raises `Unavailable` and `StoreWentBack`.
+        """
+        batch = replace(batch, life=self.documents.life)
+        try:
+            return await self.processor.apply(batch)
+        except (Unavailable, StoreWentBack):
+            raise
+        except Exception as error:
+            require_base(batch.base, await self.documents.checkpoints(self.processor.name, self.generation))
+            if self.documents.life != batch.life:
+                raise Unavailable("the store was started anew while it was read") from error
+            raise
 
     async def _apply_singly(self, batch: Batch, received: Sequence[Received]) -> tuple[Effects, list[Record]]:
         """One fact after another; the one that breaks the fold again stands as unreadable and is told."""

@@ -82,15 +82,27 @@ class Checkpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class Base:
+    """What a batch was folded on: checkpoints that the store had by then, or more, and the store's `life` when what it
+    was folded from was first read.
+    """
+
+    processor: str
+    generation: int
+    positions: Mapping[Partition, int]
+    life: int
+
+
+@dataclass(frozen=True, slots=True)
 class Changes:
-    """All that one batch saves: rows, then heads, then the checkpoint, in this order; and the checkpoint that the batch
-    was folded on top of, which must be in the store already.
+    """All that one batch saves: rows, then heads, then the checkpoint, in this order; and what it was folded on, which
+    must be in the store still.
     """
 
     rows: Sequence[tuple[Place, Sequence[Write]]]
     heads: Sequence[tuple[Place, Sequence[Write]]]
     checkpoint: Checkpoint | None = None
-    base: Checkpoint | None = None
+    base: Base | None = None
 
 
 class StoreWentBack(Exception):
@@ -116,8 +128,10 @@ class DataLost(Unavailable):
 class Documents(Protocol):
     """Where rows lie.
 
+    - `life` becomes another when the store may have lost confirmed saves under us, such as when its server was started
+      anew: what was read in one life may not be there in the next.
     - `save` raises `StoreWentBack`, and has saved no head and no checkpoint, where a partition's stored checkpoint is
-      less than in `base`.
+      less than in `base`; and `Unavailable`, without a checkpoint, where `life` is another than in `base`.
     - `save` keeps a facet only where its `pos` is greater than the one that is there, whoever else writes at the same
       time; other facets of the row are untouched. It saves rows, then heads, then the checkpoint: after a crash what
       is there is what some prefix of these would have left. A checkpoint's position never goes back. It answers the
@@ -131,6 +145,11 @@ class Documents(Protocol):
     - `pointer` and `point` keep one small document per name; `point` replaces it only if it still equals `expected`.
     - A store that is down makes every call raise `Unavailable` (core.ports.event_log) within some seconds.
     """
+
+    @property
+    def life(self) -> int:
+        """The store's life, as far as this process can tell."""
+        ...
 
     async def start(self, tables: Iterable[Table]) -> None:
         """Connect, waiting with backoff; make the indexes of these tables in generations to come."""

@@ -15,6 +15,11 @@ class Messages(Protocol):
     server is down.
     """
 
+    @property
+    def life(self) -> int:
+        """The life of the store that all this is read from (core.ports.documents)."""
+        ...
+
     async def state(self, message_id: str) -> message.State:
         """The message with its number, `Absent` when the read model does not have it (yet)."""
         ...

@@ -21,6 +21,7 @@ from edge.socket.ports import Ports
 from edge.socket.queries import Queries
 from edge.socket.signals import Signals
 from edge.socket.standing import Standing
+from edge.socket.store_trust import StoreTrust
 from edge.socket.typists import Typists
 from edge.socket.waiting import Waiting
 from edge.socket.watching import Watching
@@ -57,7 +58,9 @@ def node_of(
 
     Without `allowances` nobody is limited.
     """
-    memberships, lanes = ports.memberships, Lanes(ports.documents, ports.generations)
+    progress = Progress(ports.documents, ports.generations)
+    trust = StoreTrust(ports.documents, progress, ports.log)
+    memberships, lanes = ports.memberships, Lanes(ports.documents, ports.generations, trust)
     reader = MessageReader(ports.documents, ports.generations, ports.log)
     waiting = Waiting(memberships, Reached(ports.documents, ports.generations))
     commands = _commands(name, ports, reader, waiting)
@@ -71,8 +74,6 @@ def node_of(
         signals=_signals(ports, people, delivering, commands),
         memberships=memberships,
         lanes=lanes,
-        progress=Progress(ports.documents, ports.generations),
-        log=ports.log,
         bus=ports.bus,
         standing=Standing(ports.presence, name, heartbeat_ms / 1000 * TTL_HEARTBEATS, ports.health),
         health=ports.health,

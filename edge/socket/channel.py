@@ -42,9 +42,12 @@ class Join:
 
 @dataclass(frozen=True, slots=True)
 class Heal:
-    """Deliver what no push brought, up to these heads; None: up to the heads as they are then."""
+    """Deliver what no push brought, up to these heads, read in this life of the store; None: up to the heads as they
+    are then.
+    """
 
     heads: dict[str, int] | None = None
+    life: int = 0
 
 
 Job = Push | Join | Heal

@@ -6,29 +6,21 @@ is believed only when the read model has passed the log's end.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Final
 
-from core.ports.event_log import EventLog
-from core.positions import position
 from edge.auth.tokens import Identity
 from edge.socket.hub import Hub
 from edge.socket.lanes import Heads, Lanes
+from edge.socket.store_trust import READ
 from projections import conversations, inbox, messages
-from projections.progress import Progress
 from schemas.frames import LANES
-from schemas.topics import CONVERSATION_UPDATED, USER_ACTION, partition_of
-
-TOPICS: Final = {messages.MODEL: tuple(messages.LANE_OF), conversations.MODEL: (CONVERSATION_UPDATED,)}
-"""What the heads of a conversation are numbered from, by read model."""
+from schemas.topics import USER_ACTION
 
 
 class CurrentHeads:
     """Reads heads for one node. Raises `NotReady` where a read model is behind, and `Unavailable`."""
 
-    def __init__(self, lanes: Lanes, progress: Progress, log: EventLog, hub: Hub) -> None:
+    def __init__(self, lanes: Lanes, hub: Hub) -> None:
         self._lanes = lanes
-        self._progress = progress
-        self._log = log
         self._hub = hub
 
     async def of(self, keys: Sequence[str], given: Mapping[str, Mapping[str, int]]) -> dict[str, Heads]:
@@ -40,8 +32,9 @@ class CurrentHeads:
             await self._lanes.refresh()  # another node told more: it may have heard of a switch before us
             heads = await self._lanes.heads(keys)
         if behind := [key for key in keys if self._less(heads[key], key, given)]:
-            for model, topics in TOPICS.items():
-                await self._passed(model, [(topic, key) for topic in topics for key in behind])
+            for model in (messages.MODEL, conversations.MODEL):
+                topics = READ[model]
+                await self._lanes.trust.passed(model, [(topic, key) for topic in topics for key in behind])
             heads = await self._lanes.heads(keys)
         return heads
 
@@ -54,17 +47,11 @@ class CurrentHeads:
             await self._lanes.refresh()
             head = (await self._lanes.own_heads([key]))[key]
         if head < known:
-            await self._passed(inbox.MODEL, [(USER_ACTION, who.user_id)])
+            await self._lanes.trust.passed(inbox.MODEL, [(USER_ACTION, who.user_id)])
             head = (await self._lanes.own_heads([key]))[key]
         return head
 
     def _less(self, heads: Heads, key: str, given: Mapping[str, Mapping[str, int]]) -> bool:
         channel = self._hub.channel(key)
-        known = ({} if channel is None else channel.last), given.get(key, {})
+        known = ({} if channel is None else channel.last or channel.start), given.get(key, {})
         return any(heads[lane] < n for lanes in known for lane, n in lanes.items() if lane in LANES)
-
-    async def _passed(self, model: str, keys: Sequence[tuple[str, str]]) -> None:
-        """Return when the read model has passed the log's end of now, where these keys lie."""
-        ends = await self._log.ends({partition_of(topic, key.encode()) for topic, key in keys})
-        goals = {at: position(self._log.epoch, end) for at, end in ends.items() if end}
-        await self._progress.pass_by(model, goals)

@@ -47,18 +47,23 @@ class Healing:
 
     async def heal(self, channel: Channel, job: Heal, only: str = "") -> None:
         """Deliver the rows of lanes up to their heads."""
-        heads = job.heads
+        heads, life = job.heads, job.life
         if heads is None:
+            life = self._lanes.life
             heads = (await self._turns.patiently(channel, lambda: self._lanes.heads([channel.id])))[channel.id]
         for lane in (only,) if only else LANES:
             if lane in heads:
-                await self._heal(channel, lane, heads[lane])
+                await self._heal(channel, lane, heads[lane], life)
 
-    async def _heal(self, channel: Channel, lane: str, head: int) -> None:
+    async def _heal(self, channel: Channel, lane: str, head: int, life: int) -> None:
+        """In one life of the store: in another the rows up to the head may not be there, and it is looked again."""
         read, first, healed = self._turns.patiently, channel.last[lane], 0
         while channel.last[lane] < head and not channel.closed:
             beyond = channel.last[lane]
             told = await read(channel, lambda: self._lanes.told(channel.id, lane, beyond, head, PAGE))  # noqa: B023
+            if self._lanes.life != life:
+                self._health.count("heal_waits")
+                return
             for one in told:
                 if not await self._sees(channel, one.conversation_n):
                     return
@@ -82,8 +87,10 @@ class Healing:
     async def _catch_up(self, channel: Channel, job: Join, lane: str, upto: int) -> None:
         read = self._turns.patiently
         while job.starts[lane] < upto and job.seat in channel.joining:
-            beyond = job.starts[lane]
+            beyond, life = job.starts[lane], self._lanes.life
             told = await read(channel, lambda: self._lanes.told(channel.id, lane, beyond, upto, PAGE))  # noqa: B023
+            if self._lanes.life != life:
+                continue
             member = channel.member(job.seat)
             for one in told:
                 if one.frame and job.seat in channel.joining and (lane == "conversation" or member.reads(one.seq)):

@@ -271,14 +271,14 @@ class Hub:
 
     # Jobs
 
-    def heal(self, conversation_id: str, heads: dict[str, int]) -> None:
-        """Deliver what no push brought, up to these heads; a late channel begins with that."""
+    def heal(self, conversation_id: str, heads: dict[str, int], life: int) -> None:
+        """Deliver what no push brought, up to heads of this life of the store; a late channel begins with that."""
         channel = self._channels.get(conversation_id)
         if channel is None or (channel.late and not channel.start):
             return
         if channel.late:
             self._jobs.settled(channel)
-        self._jobs.begin(channel, Heal(heads))
+        self._jobs.begin(channel, Heal(heads, life))
 
     def behind(self, heads: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, int]]:
         """Of these heads, those that this node has not delivered; all those of a late channel, which now sees them."""

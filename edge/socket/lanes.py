@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from core.ports.documents import Documents, Place, Row, Table
+from edge.socket.store_trust import StoreTrust
 from projections import acts, changes, conversations, inbox, messages, reactions
 from projections.generations import Generations
 from schemas import frames
@@ -44,11 +45,19 @@ class Own:
 
 
 class Lanes:
-    """Reads the live generations. Read heads before rows: a head proves that the rows up to it can be seen."""
+    """Reads the live generations. Read heads before rows, in one `life`: then a head proves that the rows up to it can
+    be seen. A store that may not be believed is `Unavailable`.
+    """
 
-    def __init__(self, documents: Documents, generations: Generations) -> None:
+    def __init__(self, documents: Documents, generations: Generations, trust: StoreTrust) -> None:
         self._documents = documents
         self._generations = generations
+        self.trust = trust
+
+    @property
+    def life(self) -> int:
+        """The store's life (`Documents.life`)."""
+        return self.trust.life
 
     async def renew(self, model: str, generation: int) -> bool:
         """Look which generation is live where a push names a newer one; whether it had to. Raises `Unavailable`."""
@@ -67,6 +76,7 @@ class Lanes:
 
     async def heads(self, conversation_ids: Iterable[str]) -> dict[str, Heads]:
         """The heads of each of these conversations. Raises `Unavailable`."""
+        await self.trust.settled()
         ids = list(conversation_ids)
         found: dict[str, Heads] = {key: dict.fromkeys(LANES, 0) for key in ids}
         for start in range(0, len(ids), HEADS_AT_ONCE):
@@ -83,6 +93,7 @@ class Lanes:
 
         A row whose facet moved on since is told at its newer number, later; so numbers may be missing.
         """
+        await self.trust.settled()
         table = conversations.CHANGES if lane == conversations.LANE else messages.ROWS
         rows = await self._documents.find(
             self._place(table), lane, [conversation_id], low=beyond + 1, high=upto + 1, limit=limit, reverse=reverse
@@ -91,6 +102,7 @@ class Lanes:
 
     async def own_heads(self, keys: Iterable[str]) -> dict[str, int]:
         """The heads of the lanes of these users (`inbox.key_of`), 0 where there is none. Raises `Unavailable`."""
+        await self.trust.settled()
         found = dict.fromkeys(keys, 0)
         ids = list(found)
         for start in range(0, len(ids), HEADS_AT_ONCE):
@@ -104,6 +116,7 @@ class Lanes:
 
         A conversation that moved on since is told at its newer number, later; what hides a message is told always.
         """
+        await self.trust.settled()
         rows = await self._own(inbox.ROWS, key, beyond, upto, limit)
         done = await self._own(inbox.ACTS, key, beyond, upto, limit)
         hiding = {row[acts.FACET]["n"]: row for row in done if acts.hides(row)}

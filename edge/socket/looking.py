@@ -49,7 +49,7 @@ class Looking:
 
         Raises `Unavailable`.
         """
-        held = list(hub.conversations)
+        held, life = list(hub.conversations), self._lanes.life
         channels: dict[str, dict[str, int]] = {}
         for start in range(0, len(held), HEADS_AT_ONCE):
             channels |= hub.behind(await self._lanes.heads(held[start : start + HEADS_AT_ONCE]))
@@ -58,6 +58,6 @@ class Looking:
             return
         await asyncio.sleep(SETTLING_S)
         for key, heads in hub.behind(channels).items():
-            hub.heal(key, heads)
+            hub.heal(key, heads, life)
         for key, head in hub.users.behind(users).items():
             hub.users.heal(key, head)

@@ -8,7 +8,6 @@ from typing import Any, Final, assert_never
 from core.health import Health
 from core.pace import Pace
 from core.patience import LONGEST_S
-from core.ports.event_log import EventLog
 from core.ports.hints import Bus
 from core.ports.memberships import Memberships, NotReady
 from edge.auth.tokens import Identity
@@ -26,7 +25,6 @@ from edge.socket.standing import Standing
 from edge.socket.syncing import Syncing
 from edge.socket.visit import Send, Visit, at_once, not_closed
 from edge.socket.waiting import Waiting
-from projections.progress import Progress
 from schemas import frames
 from schemas.bounds import IN_FLIGHT
 from schemas.frames import LIMITS, Hello
@@ -53,8 +51,6 @@ class Node:
         signals: Signals,
         memberships: Memberships,
         lanes: Lanes,
-        progress: Progress,
-        log: EventLog,
         bus: Bus,
         standing: Standing,
         health: Health,
@@ -75,7 +71,7 @@ class Node:
         self._waiting = waiting
         self._answering = answering
         self._signals = signals
-        self.current = CurrentHeads(lanes, progress, log, self.hub)
+        self.current = CurrentHeads(lanes, self.hub)
         self._syncing = Syncing(memberships, lanes, self.current)
         self._lanes = lanes
         self._bus = bus
@@ -256,6 +252,14 @@ class Node:
         if not self._memberships.fresh:
             raise NotReady("the view of who may read what is behind")
         await visit.ready()
+        await self._lanes.trust.settled()
+        life = self._lanes.trust.life
+        frame = await self._read(visit, asked, query)
+        if self._lanes.trust.life != life:
+            raise NotReady("the store was started anew while it was read")
+        return frame
+
+    async def _read(self, visit: Visit, asked: Asked, query: Query) -> bytes:
         if isinstance(query, Sync):
             await self.hub.see_heads(visit.seat)
             remember(visit.seat, self._memberships, query.positions)

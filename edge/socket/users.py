@@ -60,7 +60,7 @@ class Users:
     def delivered(self, tenant: str, name: str) -> int:
         """How far the user's own lane was delivered here; 0 where nobody knows."""
         user = self._users.get(inbox.channel_of(tenant, name))
-        return 0 if user is None else user.last or 0
+        return 0 if user is None else user.last or user.start or 0
 
     # Pushes
 
@@ -203,10 +203,14 @@ class Users:
         """Deliver the lane up to its head."""
         read, lanes, generation = self._turns.patiently, self._lanes, user.generation
         await read(user, lambda: lanes.renew(inbox.MODEL, generation))
+        life = lanes.life
         head = (await read(user, lambda: lanes.own_heads([user.key])))[user.key]
         at, healed = user.last or 0, 0
         while at < head and not user.closed:
             own = await read(user, lambda: lanes.own_told(user.key, at, head, PAGE))  # noqa: B023
+            if lanes.life != life:  # the rows up to that head may not be there
+                self._look_soon()
+                break
             for n, frame in own.told:
                 healed += user.show(n, frame)
             at = user.last = own.upto

@@ -6,7 +6,8 @@ And the one rule of saves: a batch is saved on top of the checkpoint it was fold
 from collections.abc import Mapping
 from typing import Any, Final
 
-from core.ports.documents import Checkpoint, Place, Row, StoreWentBack, Write
+from core.ports.documents import Base, Place, Row, StoreWentBack, Write
+from core.ports.event_log import Unavailable
 from schemas.topics import Partition
 
 MARKER: Final = "\x01table"
@@ -18,7 +19,7 @@ def registration_of(place: Place) -> str:
     return f"table {place.table.model}/{place.table.name}/{place.generation}"
 
 
-def require_base(base: Checkpoint, stored: Mapping[Partition, int]) -> None:
+def require_base(base: Base, stored: Mapping[Partition, int]) -> None:
     """Raises `StoreWentBack` where a partition is stored up to less than `base`."""
     behind = {at: (stored.get(at, 0), where) for at, where in base.positions.items() if stored.get(at, 0) < where}
     if behind:
@@ -27,6 +28,12 @@ def require_base(base: Checkpoint, stored: Mapping[Partition, int]) -> None:
             f"{base.processor} (generation {base.generation}) was saved up to {wanted} of {at.topic} {at.number}, "
             f"and the store now has {found}: it went back in time"
         )
+
+
+def require_life(base: Base | None, life: int) -> None:
+    """Raises `Unavailable` where the store was started anew since `base`."""
+    if base is not None and base.life != life:
+        raise Unavailable("the store was started anew since this batch was begun")
 
 
 def merged(row: Row | None, write: Write) -> Row | None:

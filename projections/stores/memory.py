@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from core.ports.documents import Changes, Checkpoint, DataLost, Fingerprint, Index, Place, Row, Table, Write
-from projections.stores.facets import at_path, merged, require_base
+from projections.stores.facets import at_path, merged, require_base, require_life
 from schemas.topics import Partition
 
 
@@ -24,6 +24,11 @@ class MemoryDocuments:
         self._fingerprints: dict[tuple[str, int], dict[Partition, Fingerprint]] = {}
         self._pointers: dict[str, dict[str, Any]] = {}
         self._lost: set[tuple[str, str, int]] = set()
+
+    @property
+    def life(self) -> int:
+        """It lives once."""
+        return 0
 
     def lose(self, place: Place) -> None:
         """Somebody drops a table behind our back."""
@@ -48,6 +53,7 @@ class MemoryDocuments:
         """Save a batch, one thing a turn; the ids of rows newly made."""
         made: set[str] = set()
         await asyncio.sleep(0)
+        require_life(changes.base, self.life)
         if (base := changes.base) is not None:
             require_base(base, self._checkpoints.get((base.processor, base.generation), {}))
         for place, writes in changes.rows:

@@ -11,9 +11,10 @@ from pymongo.errors import DuplicateKeyError
 
 from core.health import Health
 from core.patience import patiently
-from core.ports.documents import Changes, Checkpoint, DataLost, Fingerprint, Place, Row, StoreWentBack, Table
+from core.ports.documents import Base, Changes, Checkpoint, DataLost, Fingerprint, Place, Row, StoreWentBack, Table
 from core.ports.event_log import Unavailable
-from projections.stores.facets import MARKER, registration_of, require_base
+from projections.stores.facets import MARKER, registration_of, require_base, require_life
+from projections.stores.mongo_lives import Lives
 from projections.stores.mongo_rows import (
     CODEC,
     checkpoint_change,
@@ -46,16 +47,22 @@ class MongoDocuments:
     primary. `timeout_s` bounds every call as a whole, `bulk` the writes of one command (FerretDB: at most 100).
     Only plain commands of single documents are used: no transactions, sessions, change streams or pipelines.
 
-    The driver repeats nothing by itself: a command that met a restart of the server fails, so that within one save
-    nothing is written on top of a store that came back older.
+    A server that was started anew has broken every connection to it. The driver repeats nothing by itself, and each
+    connection that it closes begins another `life`: so nothing is saved on what another life of the server said.
     """
 
     def __init__(self, url: str, *, timeout_s: float = 5.0, bulk: int = 1000) -> None:
         self._url = url
         self._timeout_s = timeout_s
         self._bulk = bulk
+        self._lives = Lives()
         self._client: Any = None
         self._database: Any = None
+
+    @property
+    def life(self) -> int:
+        """How many connections have broken, or been closed, so far."""
+        return self._lives.ended
 
     async def start(self, tables: Iterable[Table]) -> None:  # noqa: ARG002 - places bring their tables
         """Connect, waiting with backoff. Indexes are made by `prepare`, from the tables of the places."""
@@ -67,6 +74,7 @@ class MongoDocuments:
             serverSelectionTimeoutMS=int(self._timeout_s * 1000),
             retryReads=False,
             retryWrites=False,
+            event_listeners=[self._lives],
         )
         # Declared here and not in the URL, so that a forgotten option cannot lose what was confirmed.
         self._database = client.get_default_database("caas").with_options(
@@ -121,15 +129,18 @@ class MongoDocuments:
         with bounded(self._timeout_s):
             if (base := changes.base) is not None and base.positions:
                 require_base(base, await self._positions(base.processor, base.generation))
+            require_life(base, self.life)
             for place, writes in changes.rows:
                 made |= await save_rows(self._collection(collection_of(place)), writes, self._bulk)
+                require_life(base, self.life)
             for place, writes in changes.heads:
                 await upsert(self._collection(collection_of(place)), writes, self._bulk)
+                require_life(base, self.life)
             if (checkpoint := changes.checkpoint) is not None and checkpoint.positions:
                 await self._stand(checkpoint, changes.base)
         return frozenset(made)
 
-    async def _stand(self, checkpoint: Checkpoint, base: Checkpoint | None) -> None:
+    async def _stand(self, checkpoint: Checkpoint, base: Base | None) -> None:
         """Save a checkpoint, in one command with the comparison to its base."""
         checkpoints, change = self._collection(CHECKPOINTS), checkpoint_change(checkpoint)
         if base is None or not base.positions:

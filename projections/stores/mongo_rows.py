@@ -8,7 +8,7 @@ from bson.codec_options import CodecOptions, TypeDecoder, TypeRegistry
 from bson.int64 import Int64
 from pymongo import UpdateOne
 
-from core.ports.documents import Checkpoint, Facet, Fingerprint, Index, Place, Row, Write
+from core.ports.documents import Base, Checkpoint, Facet, Fingerprint, Index, Place, Row, Write
 from schemas.topics import Partition
 
 LOWEST: Final = Int64(-(1 << 63))
@@ -117,7 +117,7 @@ def checkpoint_change(checkpoint: Checkpoint) -> dict[str, Any]:
     return {"$max": change}
 
 
-def checkpoint_filter(base: Checkpoint) -> dict[str, Any]:
+def checkpoint_filter(base: Base) -> dict[str, Any]:
     """Finds the checkpoint document of `base` where it stands there or beyond."""
     wanted = {f"at.{_partition_field(at)}": {"$gte": Int64(position)} for at, position in base.positions.items()}
     return {"_id": checkpoint_id(base.processor, base.generation), **wanted}

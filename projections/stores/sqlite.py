@@ -11,7 +11,7 @@ import msgspec
 from core.damage import Damage
 from core.ports.documents import Changes, Checkpoint, Fingerprint, Place, Row, Table
 from core.ports.event_log import Unavailable
-from projections.stores.facets import require_base
+from projections.stores.facets import require_base, require_life
 from projections.stores.sqlite_table import SqliteTable
 from projections.stores.sqlite_thread import SqliteThread, transaction
 from schemas.topics import Partition
@@ -54,6 +54,11 @@ class SqliteDocuments:
         self._scanner = SqliteThread(path, "documents-scanner", read_only=True, damage=damage)
         self._tables: dict[tuple[str, str, int], SqliteTable] = {}
         self._prepared: set[str] = set()
+
+    @property
+    def life(self) -> int:
+        """A file that is open has one life: a batch is one transaction of it."""
+        return 0
 
     async def start(self, tables: Iterable[Table]) -> None:  # noqa: ARG002 - tables are made when they are prepared
         """Open the file; a reader waits until there is one."""
@@ -114,6 +119,7 @@ class SqliteDocuments:
 
     def _save(self, connection: sqlite3.Connection, changes: Changes) -> frozenset[str]:
         made: set[str] = set()
+        require_life(changes.base, self.life)
         if (base := changes.base) is not None:
             require_base(base, _positions(connection, base.processor, base.generation))
         for place, writes in changes.rows:

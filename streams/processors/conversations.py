@@ -33,7 +33,7 @@ class Conversations:
         await self._documents.prepare([Place(table, generation) for table in self.tables])
 
     async def apply(self, batch: Batch) -> Effects:
-        """Changes are saved before the states they lead to; both before the checkpoint."""
+        """Changes are saved before the states they lead to; both before the checkpoint, in one save."""
         rows_at, changes_at = batch.place(conversations.ROWS), batch.place(conversations.CHANGES)
         heads_at, people_at = batch.place(conversations.HEADS), batch.place(conversations.PARTICIPANTS)
         keys = {fact.envelope.subject for fact in batch.facts}
@@ -41,10 +41,9 @@ class Conversations:
         rows = await self._documents.get(rows_at, keys)
         changes = await self._documents.get(changes_at, {fact.envelope.id for fact in batch.facts})
         folded = conversations.fold(batch.facts, rows, changes, heads)
-        await self._documents.save(Changes([(changes_at, folded.changes)], [], base=batch.base))
         await self._documents.save(
             Changes(
-                [(rows_at, folded.rows), (people_at, folded.participants)],
+                [(changes_at, folded.changes), (rows_at, folded.rows), (people_at, folded.participants)],
                 [(heads_at, folded.heads)],
                 batch.checkpoint,
                 batch.base,

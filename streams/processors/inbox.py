@@ -41,16 +41,19 @@ class Inbox:
         await self._documents.prepare([Place(table, generation) for table in self.tables])
 
     async def apply(self, batch: Batch) -> Effects:
-        """Acts are saved before the rows they change; both before the checkpoint."""
+        """Acts are saved before the rows they change; both before the checkpoint, in one save."""
         rows_at, acts_at, heads_at = (batch.place(table) for table in self.tables)
         heads = Heads(await self._get(heads_at, {inbox.owner_of(fact) for fact in batch.facts}))
         rows = await self._get(rows_at, {key for fact in batch.facts if (key := inbox.row_of(fact)) is not None})
         known = await self._get(acts_at, {fact.envelope.id for fact in batch.facts if acts(fact)})
         folded = inbox.fold(batch.facts, rows, known, heads)
-        if folded.acts:
-            await self._documents.save(Changes([(acts_at, folded.acts)], [], base=batch.base))
         made = await self._documents.save(
-            Changes([(rows_at, folded.rows)], [(heads_at, folded.heads)], batch.checkpoint, batch.base)
+            Changes(
+                [(acts_at, folded.acts), (rows_at, folded.rows)],
+                [(heads_at, folded.heads)],
+                batch.checkpoint,
+                batch.base,
+            )
         )
         now = {write.id: {"_id": write.id, **write.fixed, **write.facets} for write in folded.rows if write.id in made}
         told = {one.row_id for one in folded.told if one.row_id is not None and not one.repeat}

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
-from core.ports.documents import Changes, Checkpoint, DataLost, Documents, Fingerprint, Place, StoreWentBack
+from core.ports.documents import Base, Changes, Checkpoint, DataLost, Documents, Fingerprint, Place, StoreWentBack
 from core.positions import position
 from schemas.topics import MESSAGE_EDITED, MESSAGE_SENT, Partition
 from tests.contracts.document_samples import ROWS, fresh, rows, sent, stands, write
@@ -31,7 +31,7 @@ class DocumentLossesContract:
     ) -> None:
         await documents.save(stands(processor, place.generation, {AT: position(1, 5), OTHER: position(1, 2)}))
         for offset in (6, 7, 7):  # what is said again stands on a base that has been passed
-            base = Checkpoint(processor, place.generation, {AT: position(1, 5)})
+            base = Base(processor, place.generation, {AT: position(1, 5)}, documents.life)
             new = Checkpoint(processor, place.generation, {AT: position(1, offset)})
             await documents.save(Changes([(place, [sent("a", offset)])], [], new, base))
         found = await documents.checkpoints(processor, place.generation)
@@ -42,7 +42,7 @@ class DocumentLossesContract:
         self, documents: Documents, place: Place, heads: Place, processor: str, there: dict[Partition, int]
     ) -> None:
         await documents.save(stands(processor, place.generation, there))
-        base = Checkpoint(processor, place.generation, {AT: position(1, 5)})
+        base = Base(processor, place.generation, {AT: position(1, 5)}, documents.life)
         new = Checkpoint(processor, place.generation, {AT: position(1, 6)})
         head = write("c", {"sent": {"pos": 6, "n": 6}})
         with pytest.raises(StoreWentBack, match=processor):
@@ -57,7 +57,7 @@ class DocumentLossesContract:
         self, documents: Documents, place: Place, processor: str
     ) -> None:
         new = Checkpoint(processor, place.generation, {AT: position(1, 6)})
-        await documents.save(Changes([], [], new, Checkpoint(processor, place.generation, {})))
+        await documents.save(Changes([], [], new, Base(processor, place.generation, {}, documents.life)))
         assert await documents.checkpoints(processor, place.generation) == {AT: position(1, 6)}
 
     # fingerprints

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from core.health import Health
 from core.ports.event_log import Received
+from projections.stores.memory import MemoryDocuments
 from schemas.topics import Partition, partitions
 from streams.worker import StoreBehindLog, Worker
 from tests.simulation.weather import Ledger, Process, Weather
@@ -23,11 +24,18 @@ class Group:
     """One processor's consumer group. `complain` is told what no worker may ever run into."""
 
     def __init__(
-        self, name: str, topics: tuple[str, ...], ledger: Ledger, weather: Weather, complain: Callable[[str], None]
+        self,
+        name: str,
+        topics: tuple[str, ...],
+        ledger: Ledger,
+        store: MemoryDocuments,
+        weather: Weather,
+        complain: Callable[[str], None],
     ) -> None:
         self.name = name
         self.places = partitions(*topics)
         self.ledger = ledger
+        self.store = store
         self.weather = weather
         self.complain = complain
         self.members: list[Member] = []
@@ -68,10 +76,29 @@ class Group:
             if self.owner.get(place) is member:
                 self.acknowledged[place] = max(self.acknowledged[place], offset)
 
+    async def look(self) -> None:
+        """For ever: whoever stands beyond what the store has saved is brought back, as streams/whole.py does."""
+        while True:
+            await asyncio.sleep(1.0)
+            for place in self.places:
+                saved = self.saved(place)
+                if saved < self.acknowledged[place]:
+                    self.acknowledged[place] = saved
+                    if (owner := self.owner.get(place)) is not None and place in owner.fetched:
+                        owner.queue = [record for record in owner.queue if record.at() != place]
+                        owner.done.pop(place, None)
+                        owner.fetched[place] = saved
+                        self.wake()
+
+    def saved(self, place: Partition) -> int:
+        """The checkpoint of a partition."""
+        position: int = self.store._checkpoints.get((self.name, 1), {}).get(place, 0)
+        return position & ((1 << 48) - 1)
+
     @property
     def caught_up(self) -> bool:
         ends = self.ledger.held.ends(self.places)
-        return all(self.acknowledged[place] >= end for place, end in ends.items())
+        return all(min(self.acknowledged[place], self.saved(place)) >= end for place, end in ends.items())
 
 
 @dataclass(eq=False)

@@ -168,6 +168,20 @@ class LastWriteWins:
         return made
 
 
+class SavedOnAnything:
+    """Documents that save a batch on whatever there is: a store that went back in time is worked over."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    async def save(self, changes: Changes) -> frozenset[str]:
+        made: frozenset[str] = await self._inner.save(replace(changes, base=None))
+        return made
+
+
 class LaggingHead:
     """Messages whose head is taken as the read model has it, however far that is behind the log."""
 
@@ -203,6 +217,7 @@ MUTANTS: Mapping[str, tuple[Parts, str]] = MappingProxyType(
         "checkpoint before rows": (Parts(documents=CheckpointFirst), "law 9"),
         "last write wins": (Parts(documents=LastWriteWins), "law 5"),
         "edges from a head that lags": (Parts(node=_lagging), "law 17"),
+        "saves on a store that went back": (Parts(documents=SavedOnAnything), "law 2"),
     }
 )
 """Each mutant, and the law that finds it."""

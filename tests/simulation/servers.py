@@ -11,10 +11,10 @@ from core.ports.event_log import OutcomeUnknown, Received, Unavailable
 from core.ports.search_index import Entry
 from projections.cache.in_process import InProcessBus, InProcessPresence
 from projections.search.memory import MemorySearchIndex
-from projections.stores.memory import MemoryDocuments
 from schemas.envelope import Record
 from schemas.topics import Partition
 from streams.log.memory import MemoryLog
+from tests.simulation.forgetting import ForgetfulDocuments
 from tests.simulation.weather import Ledger, Process, Weather
 
 
@@ -103,12 +103,16 @@ class FlakyDocuments:
     """Documents as one process sees them: a save may fail before, after, or with a prefix of it done."""
 
     def __init__(
-        self, inner: MemoryDocuments, weather: Weather, process: Process, watch: Callable[[Changes], None]
+        self, inner: ForgetfulDocuments, weather: Weather, process: Process, watch: Callable[[Changes], None]
     ) -> None:
         self._inner = inner
         self._weather = weather
         self._process = process
         self._watch = watch
+
+    @property
+    def life(self) -> int:
+        return self._inner.life
 
     async def start(self, tables: Iterable[Table]) -> None:
         await self._inner.start(tables)

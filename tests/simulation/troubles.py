@@ -39,6 +39,7 @@ class Troubles:
             (3, self.outage),
             (2, self.litter),
             (4, self.echo),
+            (self.world.weather.forgets, self.forget),
         )
         weights = [weight for weight, _ in kinds]
         while True:
@@ -84,6 +85,12 @@ class Troubles:
         server = self.world.chance.choice(("log", "documents", "documents", "index", "bus"))
         self.world.weather.down.add(server)
         self.later(1.0, self.world.weather.down.discard, server)
+
+    def forget(self) -> None:
+        """The store comes back as it was some saves ago, under whoever is at work."""
+        many = self.world.store.forget(self.world.chance.randint(1, 20))
+        self.world.watch.forgot()
+        self.world.note(f"the store has forgotten {many} saves")
 
     def litter(self) -> None:
         """Somebody else's records: no events of ours, and events that nobody can read."""

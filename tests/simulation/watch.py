@@ -1,5 +1,6 @@
 """What is looked at while it happens: every save, every push; and the litter that others leave in the log."""
 
+import asyncio
 import random
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -16,6 +17,8 @@ from schemas.topics import Partition
 from tests.simulation import fold
 from tests.simulation.weather import Ledger, Process
 
+FORGETS_S = 10.0
+"""For so long what was saved before the store forgot may still be pushed."""
 OFFSETS = (1 << 48) - 1
 LANE_OF = {
     topics.MESSAGE_SENT: "sent",
@@ -34,6 +37,7 @@ class Watch:
         self._complain = complain
         self._stood: dict[tuple[Any, ...], int] = {}
         self._checked: dict[tuple[str, Partition], int] = {}
+        self._forgot = -1e9
         self.pushed: set[tuple[str, str, str, int]] = set()
 
     def saved(self, changes: Changes) -> None:
@@ -51,6 +55,12 @@ class Watch:
         if changes.checkpoint is not None and " " not in changes.checkpoint.processor:
             for at, position in self._store._checkpoints.get((changes.checkpoint.processor, 1), {}).items():
                 self._passed(changes.checkpoint.processor, at, position & OFFSETS)
+
+    def forgot(self) -> None:
+        """The store went back in time: what stood before may have to be made again."""
+        self._stood.clear()
+        self._checked.clear()
+        self._forgot = asyncio.get_running_loop().time()
 
     def rows(self, model: str, table: str) -> dict[str, Any]:
         return self._store._rows.get((model, table, 1), {})
@@ -93,7 +103,9 @@ class Watch:
         return self.rows("inbox", "inbox").get(f"{owner}:{fold.place_of(about)}")
 
     def emitted(self, effects: Effects) -> None:
-        """Persist, then notify: what is pushed can be fetched."""
+        """Persist, then notify: what is pushed can be fetched; unless the store has forgotten it in between."""
+        if asyncio.get_running_loop().time() - self._forgot < FORGETS_S:
+            return
         for push in effects.hints:
             if push.lane and not self._fetchable(push):
                 self._complain(f"law 8: {push.lane} {push.n} of {push.conversation_id} is pushed but not in its row")

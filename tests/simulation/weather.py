@@ -34,6 +34,7 @@ class Weather:
     unknown: float
     lost_hints: float
     lag_s: float
+    forgets: int
     calm: bool = False
     down: set[str] = field(default_factory=set)
 

@@ -10,7 +10,6 @@ from core.health import Health
 from core.ports.effects import Emitter
 from projections.cache.in_process import InProcessBus, InProcessPresence
 from projections.search.memory import MemorySearchIndex
-from projections.stores.memory import MemoryDocuments
 from schemas import topics
 from streams.effects import LiveEmitter
 from streams.log.memory import Held
@@ -25,6 +24,7 @@ from streams.worker import Worker
 from tests.simulation import fold, users, watch
 from tests.simulation.edges import Asked, Command, Node
 from tests.simulation.fleet import Group, Member
+from tests.simulation.forgetting import ForgetfulDocuments
 from tests.simulation.leafing import Found, leafed
 from tests.simulation.loop import run
 from tests.simulation.screens import Screen
@@ -61,11 +61,12 @@ class World:
             unknown=chance.choice((0.0, 0.02, 0.1)),
             lost_hints=chance.choice((0.0, 0.0, 0.1)),
             lag_s=chance.choice((0.01, 0.01, 0.3, 3.0, 8.0)),
+            forgets=chance.choice((0, 0, 3)),
         )
         self.parts = parts
         self.ledger = Ledger(Held())
         self.ledger.on_put.append(self._landed)
-        self.store = MemoryDocuments()
+        self.store = ForgetfulDocuments()
         self.index = MemorySearchIndex()
         self.bus = InProcessBus()
         self.presence = InProcessPresence()
@@ -156,13 +157,15 @@ class World:
             if self.chance.random() < 0.15:
                 self.start_plain(name)
                 continue
-            group = Group(name, processor(name, None, None).topics, self.ledger, self.weather, self.complain)
+            topics_read = processor(name, None, None).topics
+            group = Group(name, topics_read, self.ledger, self.store, self.weather, self.complain)
             for number in range(1 if name in {"receipts", "search"} else self.chance.randint(2, 3)):
                 build = lambda process, health, name=name: self.worker(name, process, health)  # noqa: E731
                 group.members.append(Member(group, f"{name}-{number}", build))
             self.groups.append(group)
             for member in group.members:
                 member.start()
+            self._doing(f"{group.name} looks", group.look())
 
     # The schedule
 
@@ -266,7 +269,12 @@ class World:
         runner = self.plain[name][0]
         places = topics.partitions(*processor(name, None, None).topics)
         ends = self.ledger.held.ends(places)
-        return all(runner._marked.get(at, 0) & ((1 << 48) - 1) >= end for at, end in ends.items() if end)
+        stands, saved = runner._marked, self.store._checkpoints.get((name, 1), {})
+        return all(
+            min(known.get(at, 0) & ((1 << 48) - 1) for known in (stands, saved)) >= end
+            for at, end in ends.items()
+            if end
+        )
 
 
 def processor(name: str, documents: Any, index: Any) -> Processor:

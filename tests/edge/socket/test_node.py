@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from edge.socket.lanes import Lanes
 from edge.socket.node import Node
 from edge.socket.syncing import Syncing
 from schemas import frames
@@ -416,7 +415,7 @@ async def test_a_sync_at_a_node_that_is_behind_tells_of_a_conversation_that_it_h
     here = await room(ann, "ben")
     await send(ann, here, "1", "2")
     await eventually(lambda: sent_head(found, here) == 2)
-    node._syncing = Syncing(Behind(found.memberships, here), Lanes(found.documents, found.generations), node.current)
+    node._syncing = Syncing(Behind(found.memberships, here), node._lanes, node.current)
     data = (await ben.ask("sync", positions={here: {"sent": 1, "conversation": 1}}))["data"]
     assert (data["complete"], data["positions"][here]["sent"]) == (True, 2)
 
