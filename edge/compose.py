@@ -79,14 +79,14 @@ def adapters(settings: Settings, client_id: str) -> Adapters:
     return stack(settings, client_id)
 
 
-def processor(name: str, documents: Documents, index: SearchIndex) -> Processor:
-    """The processor of this name. Raises `KeyError`."""
+def processor(name: str, documents: Documents, index: SearchIndex, health: Health | None = None) -> Processor:
+    """The processor of this name; `health` says what it waits for by itself. Raises `KeyError`."""
     known: tuple[Processor, ...] = (
         Messages(documents),
         Conversations(documents),
         Inbox(documents),
         Receipts(documents),
-        Search(documents, index),
+        Search(documents, index, health),
     )
     return {one.name: one for one in known}[name]
 
@@ -98,7 +98,8 @@ def emitter(name: str, found: Adapters, health: Health) -> Emitter:
 
 def worker(name: str, found: Adapters, health: Health) -> Worker:
     """A live worker of a processor."""
-    return Worker(processor(name, found.documents, found.index), found.documents, emitter(name, found, health), health)
+    made = processor(name, found.documents, found.index, health)
+    return Worker(made, found.documents, emitter(name, found, health), health)
 
 
 @asynccontextmanager

@@ -19,6 +19,7 @@ from core.positions import position
 from projections.facts import Inconsistent
 from projections.generations import Pause, Pointer, read_pointer, replace_pointer
 from schemas.topics import Partition
+from streams.processor import SelfChecking
 from streams.worker import StoreBehindLog, Worker
 
 logger: Final = logging.getLogger("caas.gate")
@@ -88,8 +89,8 @@ class Gate:
             await self._worker.work(received)
 
     async def watch(self) -> None:
-        """Look at the pointer ten times a second, for ever, and heed it; and now and then whether the tables are still
-        there, also while nothing comes. Raises `StoreBehindLog`.
+        """Look at the pointer ten times a second, for ever, and heed it; and now and then whether the tables, and what
+        the processor keeps beside them, are still there, also while nothing comes. Raises `StoreBehindLog`.
         """
         loop = asyncio.get_running_loop()
         checked = loop.time()
@@ -107,13 +108,17 @@ class Gate:
             await asyncio.sleep(wait)
 
     async def _check_tables(self) -> None:
-        """Whether the live generation's tables are there; readiness says which are lost."""
-        tables, generation = self._worker.processor.tables, self._worker.generation
+        """Whether the live generation's tables are there; readiness says which are lost. What is kept beside them is
+        mended.
+        """
+        processor, generation = self._worker.processor, self._worker.generation
         lost = f"{self._worker.processor.name}: tables"
         try:
-            for table in tables:
+            for table in processor.tables:
                 place = Place(table, generation)
                 await patiently(self._waits_for, lambda: self._documents.get(place, ["-"]), self._health)  # noqa: B023
+            if isinstance(processor, SelfChecking):
+                await patiently(f"{processor.name}: check", lambda: processor.check(generation), self._health)
         except DataLost as error:
             if lost not in self._health.waiting:
                 logger.error("%s: %s", self._worker.processor.name, error)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from core.ports.documents import Base, Checkpoint, Place, Table
 from core.ports.effects import Effects
@@ -86,4 +86,13 @@ class Processor(Protocol):
 
     async def apply(self, batch: Batch) -> Effects:
         """Save what the facts come to; what to emit."""
+        ...
+
+
+@runtime_checkable
+class SelfChecking(Protocol):
+    """A processor that keeps something beside its rows, and mends it where it was lost."""
+
+    async def check(self, generation: int) -> None:
+        """Return when it is whole; cheap where it is. Called before work begins, and every few seconds."""
         ...

@@ -1,40 +1,41 @@
 """The search index on Elasticsearch or OpenSearch: a newer version wins on the server, and a deletion is a version."""
 
+import contextlib
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Literal
 
-from elastic_transport import TransportError
-from elasticsearch import ApiError, AsyncElasticsearch
+from elasticsearch import AsyncElasticsearch
 
 from core.health import Health
 from core.patience import patiently
 from core.ports.event_log import Unavailable
-from core.ports.search_index import Entry
+from core.ports.search_index import Entry, IndexBehind, Positions, behind
+from projections.search.elastic_documents import (
+    IS_COMPLETE,
+    MAPPINGS,
+    STATE,
+    State,
+    checkpoint_id,
+    checkpoint_lines,
+    entry_lines,
+    entry_of,
+    state_document,
+    state_of,
+)
+from projections.search.elastic_errors import check, check_found, mapped, missing_is
 from projections.search.opensearch_node import OpenSearchNode
+from schemas.topics import Partition
 
 logger: Final = logging.getLogger("caas.search.elastic")
 
 Flavour = Literal["elasticsearch", "opensearch"]
 
-MAPPINGS: Final = {
-    "dynamic": "strict",
-    "properties": {
-        "message_id": {"type": "keyword"},
-        "tenant": {"type": "keyword"},
-        "conversation_id": {"type": "keyword"},
-        "text": {"type": "text", "analyzer": "standard"},
-    },
-}
 MOST: Final = 10_000
 """A page larger than this the servers refuse."""
-_BUSY: Final = frozenset({429, 502, 503, 504})
-_CONFLICT: Final = 409
-
-
-class IndexRefused(Exception):
-    """The server took some entries and not others, and would refuse them again."""
+CREATE_S: Final = 30.0
+"""An index takes seconds to make on a busy server, and would be made anew each time that nobody waited for it."""
 
 
 class ElasticIndex:
@@ -75,7 +76,7 @@ class ElasticIndex:
             raise
 
     async def _greet(self) -> None:
-        with _mapped():
+        with mapped():
             await self._connected().info()
 
     async def stop(self) -> None:
@@ -95,101 +96,155 @@ class ElasticIndex:
     def _index(self, generation: int) -> str:
         return f"{self._prefix}-g{generation}-1"
 
-    async def prepare(self, generation: int) -> None:
-        """Make a generation's index, of one shard, refreshed each second."""
+    async def begin(self, generation: int) -> str:
+        """Make an empty index, of one shard, refreshed each second, or join the fill that has begun. What was there is
+        deleted with its index: versions of deleted documents would keep theirs out for a while.
+        """
         settings = {"number_of_shards": 1, "number_of_replicas": self._replicas, "refresh_interval": "1s"}
-        with _mapped(but="resource_already_exists_exception"):
-            await self._connected().indices.create(
-                index=self._index(generation),
-                mappings=MAPPINGS,
-                settings=settings,
-                aliases={self._alias(generation): {}},
-            )
+        while True:
+            state = await self._state(generation)
+            if state is not None and state.token:
+                return state.token
+            await self.drop(generation)
+            patient = self._connected().options(request_timeout=CREATE_S)
+            with mapped(but="resource_already_exists_exception"):
+                await patient.indices.create(
+                    index=self._index(generation),
+                    mappings=MAPPINGS,
+                    settings=settings,
+                    aliases={self._alias(generation): {}},
+                )
+                with contextlib.suppress(IndexBehind):  # somebody else began at the same time
+                    await self._become(generation, {"op_type": "create"}, secrets.token_hex(8))
 
-    async def index(self, generation: int, entries: Sequence[Entry]) -> None:
+    async def put(self, generation: int, entries: Sequence[Entry]) -> None:
         """Index these entries in one request. Raises `Unavailable`; nothing is lost when it is called again."""
-        if not entries:
-            return
-        with _mapped():
-            answer = await self._connected().bulk(
-                index=self._alias(generation),
-                operations=list(_operations(entries)),
-                require_alias=True,
-                filter_path="items.*.status,items.*.error.type,items.*.error.reason,items.*._id",
-            )
-        _check([outcome for item in answer["items"] for outcome in item.values()])
+        await self._bulk(generation, list(entry_lines(entries)))
+
+    async def complete(self, generation: int, token: str, until: Positions) -> None:
+        """What this fill began is complete, and findable."""
+        state = await self._state(generation)
+        if state is None or state.token != token:
+            raise IndexBehind(f"the index of generation {generation} is another than the one that was filled")
+        await self._bulk(generation, list(checkpoint_lines(until)))
+        await self.refresh(generation)
+        await self._become(generation, {"if_seq_no": state.seq_no, "if_primary_term": state.primary_term}, "")
+
+    async def index(self, generation: int, entries: Sequence[Entry], since: Positions, until: Positions) -> None:
+        """Index these entries and then the checkpoint in one request."""
+        held = await self.checkpoint(generation, since)
+        if held is None or behind(held, since):
+            raise IndexBehind(f"the index of generation {generation} has {held}, needed is {dict(since)}")
+        await self._bulk(generation, [*entry_lines(entries), *checkpoint_lines(until)])
+
+    async def checkpoint(self, generation: int, partitions: Iterable[Partition]) -> dict[Partition, int] | None:
+        """Up to where it has everything, whether that is findable yet or not."""
+        places = {checkpoint_id(at): at for at in partitions}
+        found = await self._documents(generation, [STATE, *places])
+        if STATE not in found or state_of(found.pop(STATE)).token:
+            return None
+        return {places[key]: document["_source"]["checkpoint"]["position"] for key, document in found.items()}
 
     async def refresh(self, generation: int) -> None:
-        """Make everything indexed so far findable."""
-        with _mapped():
+        """Make everything indexed so far findable. Raises `Unavailable` where there is no index."""
+        with missing_is(Unavailable), mapped():
             await self._connected().indices.refresh(index=self._index(generation))
 
     async def search(
         self, generation: int, tenant: str, text: str, conversation_ids: Iterable[str], limit: int
     ) -> list[str]:
         """Message ids, best first."""
-        among = list(conversation_ids)
-        if not among or limit <= 0:
-            return []
         query = {
             "bool": {
                 "must": {"match": {"text": {"query": text, "operator": "and"}}},
-                "filter": [{"term": {"tenant": tenant}}, {"terms": {"conversation_id": among}}],
+                "filter": [{"term": {"tenant": tenant}}, {"terms": {"conversation_id": list(conversation_ids)}}],
             }
         }
-        with _mapped():
-            answer = await self._connected().search(
-                index=self._index(generation),
-                query=query,
-                size=min(limit, MOST),
-                sort=["_score", {"message_id": "asc"}],
-                source=False,
-                track_total_hits=False,
-                ignore_unavailable=True,
-                filter_path="hits.hits._id",
+        hits = await self._hits(
+            generation,
+            query={"bool": {"should": [query, IS_COMPLETE], "minimum_should_match": 1}},
+            size=min(max(limit, 0), MOST - 1) + 1,
+            sort=["_score", {"message_id": "asc"}],
+            source=False,
+            filter_path="hits.hits._id",
+        )
+        if not hits or hits[0]["_id"] != STATE:
+            raise Unavailable(_incomplete(generation))
+        return [hit["_id"] for hit in hits[1:]]
+
+    async def entries(self, generation: int, message_ids: Iterable[str]) -> dict[str, Entry]:
+        """The entries of these messages, whether they are findable yet or not."""
+        await self._complete(generation)
+        ids = list(message_ids)
+        return {key: entry_of(found) for key, found in (await self._documents(generation, ids)).items()} if ids else {}
+
+    async def scan(self, generation: int, *, after: str = "", limit: int = 1000) -> list[Entry]:
+        """The next entries."""
+        await self._complete(generation)
+        hits = await self._hits(
+            generation,
+            query={"exists": {"field": "message_id"}},
+            size=min(limit, MOST),
+            sort=[{"message_id": "asc"}],
+            search_after=[after],
+            version=True,
+            filter_path="hits.hits._id,hits.hits._version,hits.hits._source",
+        )
+        return [entry_of(hit) for hit in hits]
+
+    async def _bulk(self, generation: int, lines: Sequence[Mapping[str, Any]]) -> None:
+        if not lines:
+            return
+        with mapped():
+            answer = await self._connected().bulk(
+                index=self._alias(generation),
+                operations=lines,
+                require_alias=True,
+                filter_path="items.*.status,items.*.error.type,items.*.error.reason,items.*._id",
             )
-        return [hit["_id"] for hit in answer.get("hits", {}).get("hits", ())]
+        check([outcome for item in answer["items"] for outcome in item.values()])
+
+    async def _hits(self, generation: int, **asked: Any) -> Sequence[Mapping[str, Any]]:
+        with missing_is(Unavailable), mapped():
+            answer = await self._connected().search(index=self._index(generation), track_total_hits=False, **asked)
+        hits: Sequence[Mapping[str, Any]] = answer.get("hits", {}).get("hits", ())
+        return hits
+
+    async def _documents(self, generation: int, ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+        """Those of these documents that are there, as last written. Raises `Unavailable` where a shard cannot say."""
+        try:
+            with missing_is(IndexBehind), mapped():
+                answer = await self._connected().mget(index=self._alias(generation), ids=ids)
+        except IndexBehind:
+            return {}
+        check_found(answer["docs"])
+        return {one["_id"]: one for one in answer["docs"] if one.get("found")}
+
+    async def _state(self, generation: int) -> State | None:
+        found = await self._documents(generation, [STATE])
+        return state_of(found[STATE]) if found else None
+
+    async def _become(self, generation: int, condition: Mapping[str, Any], token: str) -> None:
+        """Write the state, findable at once, if the condition still holds. Raises `IndexBehind`."""
+        with missing_is(IndexBehind), mapped():
+            await self._connected().index(
+                index=self._alias(generation),
+                id=STATE,
+                document=state_document(token),
+                require_alias=True,
+                refresh=True,
+                **condition,
+            )
+
+    async def _complete(self, generation: int) -> None:
+        if await self.checkpoint(generation, ()) is None:
+            raise Unavailable(_incomplete(generation))
 
     async def drop(self, generation: int) -> None:
         """Delete a generation's index."""
-        with _mapped():
+        with mapped():
             await self._connected().indices.delete(index=self._index(generation), ignore_unavailable=True)
 
 
-def _operations(entries: Sequence[Entry]) -> Iterator[Mapping[str, Any]]:
-    """Bulk lines. An entry without text stays as a document without text: its version keeps older ones out."""
-    for entry in entries:
-        yield {"index": {"_id": entry.message_id, "version": entry.version, "version_type": "external_gte"}}
-        ids = {"message_id": entry.message_id, "tenant": entry.tenant, "conversation_id": entry.conversation_id}
-        yield ids if entry.text is None else {**ids, "text": entry.text}
-
-
-def _check(outcomes: Sequence[Mapping[str, Any]]) -> None:
-    """Every item by itself: an older version's conflict is as good as done."""
-    failed = [one for one in outcomes if one["status"] >= 300 and one["status"] != _CONFLICT]
-    if not failed:
-        return
-    first = f"{failed[0].get('_id')}: {failed[0].get('error')}"
-    if all(_passes(one["status"], one.get("error", {}).get("type")) for one in failed):
-        raise Unavailable(f"search is busy, {len(failed)} entries wait, the first {first}")
-    raise IndexRefused(f"{len(failed)} entries, the first {first}")
-
-
-def _passes(status: int, kind: object) -> bool:
-    """Whether the same call may succeed later: the server is busy, or its disk is full and it only reads."""
-    return status in _BUSY or kind == "cluster_block_exception"
-
-
-@contextmanager
-def _mapped(but: str | None = None) -> Iterator[None]:
-    """Outages raise `Unavailable`; the error called `but` is none."""
-    try:
-        yield
-    except TransportError as error:
-        raise Unavailable(f"search: {error}") from error
-    except ApiError as error:
-        if error.error == but:
-            return
-        if _passes(error.status_code, error.error):
-            raise Unavailable(f"search: {error}") from error
-        raise
+def _incomplete(generation: int) -> str:
+    return f"search: generation {generation} has no complete index"

@@ -3,11 +3,22 @@
 import asyncio
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
-from core.ports.search_index import Entry
+from core.ports.event_log import Unavailable
+from core.ports.search_index import Entry, IndexBehind, Positions, behind
+from schemas.topics import Partition
 
 _WORD: Final = re.compile(r"[^\W_]+")
+
+
+@dataclass(slots=True)
+class _State:
+    """Of one generation: the fill that is not complete yet, and the checkpoint."""
+
+    filling: str | None
+    positions: dict[Partition, int] = field(default_factory=dict)
 
 
 class MemorySearchIndex:
@@ -19,6 +30,8 @@ class MemorySearchIndex:
 
     def __init__(self) -> None:
         self._entries: dict[int, dict[str, Entry]] = {}
+        self._states: dict[int, _State] = {}
+        self._fills = 0
 
     async def start(self) -> None:
         """Nothing to connect to."""
@@ -28,20 +41,53 @@ class MemorySearchIndex:
         """Nothing to let go of."""
         await asyncio.sleep(0)
 
-    async def prepare(self, generation: int) -> None:
-        """Make a generation's index."""
+    async def begin(self, generation: int) -> str:
+        """Make an empty index, or join the fill that has begun."""
         await asyncio.sleep(0)
-        self._entries.setdefault(generation, {})
+        state = self._states.get(generation)
+        if state is not None and state.filling is not None:
+            return state.filling
+        self._fills += 1
+        self._entries[generation], self._states[generation] = {}, _State(f"fill {self._fills}")
+        return f"fill {self._fills}"
 
-    async def index(self, generation: int, entries: Sequence[Entry]) -> None:
+    async def put(self, generation: int, entries: Sequence[Entry]) -> None:
         """Keep each entry unless a newer version of it is there, giving way to others between them."""
         await asyncio.sleep(0)
         for entry in entries:
-            kept = self._entries.setdefault(generation, {})
+            if (kept := self._entries.get(generation)) is None:
+                raise IndexBehind(f"generation {generation} has no index")
             there = kept.get(entry.message_id)
             if there is None or entry.version > there.version:
                 kept[entry.message_id] = entry
             await asyncio.sleep(0)
+
+    async def complete(self, generation: int, token: str, until: Positions) -> None:
+        """What this fill began is complete."""
+        await asyncio.sleep(0)
+        state = self._states.get(generation)
+        if state is None or state.filling != token:
+            raise IndexBehind(f"the index of generation {generation} is another than the one that was filled")
+        state.filling = None
+        state.positions |= until
+
+    async def index(self, generation: int, entries: Sequence[Entry], since: Positions, until: Positions) -> None:
+        """Keep each entry, then move the checkpoint."""
+        held = await self.checkpoint(generation, since)
+        if held is None or (lacks := behind(held, since)):
+            raise IndexBehind(f"the index of generation {generation} {'is missing' if held is None else lacks}")
+        state = self._states[generation]
+        await self.put(generation, entries)
+        for at, position in until.items():  # of the index that was looked at, if it is lost meanwhile
+            state.positions[at] = max(position, state.positions.get(at, 0))
+
+    async def checkpoint(self, generation: int, partitions: Iterable[Partition]) -> dict[Partition, int] | None:
+        """Up to where it has everything."""
+        await asyncio.sleep(0)
+        state = self._states.get(generation)
+        if state is None or state.filling is not None:
+            return None
+        return {at: state.positions[at] for at in partitions if at in state.positions}
 
     async def refresh(self, generation: int) -> None:  # noqa: ARG002 - the port's, not needed here
         """Everything is findable at once."""
@@ -51,21 +97,37 @@ class MemorySearchIndex:
         self, generation: int, tenant: str, text: str, conversation_ids: Iterable[str], limit: int
     ) -> list[str]:
         """Message ids, best first."""
-        await asyncio.sleep(0)
+        held = await self._complete(generation)
         wanted, allowed = _words(text), frozenset(conversation_ids)
         if not wanted:
             return []
         scored = [
             (-score, entry.message_id)
-            for entry in self._entries.get(generation, {}).values()
+            for entry in held.values()
             if entry.tenant == tenant and entry.conversation_id in allowed and (score := _score(entry, wanted))
         ]
         return [message for _, message in sorted(scored)[:limit]]
+
+    async def entries(self, generation: int, message_ids: Iterable[str]) -> dict[str, Entry]:
+        """The entries of these messages."""
+        held = await self._complete(generation)
+        return {key: held[key] for key in message_ids if key in held}
+
+    async def scan(self, generation: int, *, after: str = "", limit: int = 1000) -> list[Entry]:
+        """The next entries."""
+        held = await self._complete(generation)
+        return [held[key] for key in sorted(key for key in held if key > after)[:limit]]
 
     async def drop(self, generation: int) -> None:
         """Delete a generation's index."""
         await asyncio.sleep(0)
         self._entries.pop(generation, None)
+        self._states.pop(generation, None)
+
+    async def _complete(self, generation: int) -> dict[str, Entry]:
+        if await self.checkpoint(generation, ()) is None:
+            raise Unavailable(f"search: generation {generation} has no complete index")
+        return self._entries[generation]
 
 
 def _words(text: str) -> list[str]:

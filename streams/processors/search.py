@@ -1,16 +1,32 @@
 """The `search` processor: keeps each message's own facets and indexes what they merge to."""
 
-from typing import Final
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
 
+from core.health import Health
+from core.patience import patiently
 from core.ports.documents import Changes, Documents, Place
 from core.ports.effects import Effects
-from core.ports.search_index import SearchIndex
+from core.ports.search_index import Entry, IndexBehind, Positions, SearchIndex, behind
 from projections import messages, search_docs
+from schemas.topics import partitions
 from streams.processor import Batch, everything
+
+logger: Final = logging.getLogger("caas.search")
+PAGE: Final = 1000
+T = TypeVar("T")
 
 
 class Search:
-    """Writes the table `search_docs` and the search index."""
+    """Writes the table `search_docs` and the search index.
+
+    The index is compared with its rows before work begins and while it runs. One that is missing, emptied or behind
+    them is filled from the rows, whatever the log still keeps; readiness says so. One that is ahead (the rows were put
+    back older) is left as it is: the log is read again from the checkpoint of the rows, the same facets give the same
+    versions, and every entry that is read again replaces itself.
+    """
 
     name: Final = search_docs.MODEL
     version: Final = 1
@@ -18,14 +34,22 @@ class Search:
     takes: Final = staticmethod(everything)
     tables: Final = (search_docs.ROWS,)
 
-    def __init__(self, documents: Documents, index: SearchIndex) -> None:
+    def __init__(self, documents: Documents, index: SearchIndex, health: Health | None = None) -> None:
         self._documents = documents
         self._index = index
+        self._health = health or Health()
+        self._looking = asyncio.Lock()
 
     async def prepare(self, generation: int) -> None:
         """Make this generation's table and index."""
         await self._documents.prepare([Place(table, generation) for table in self.tables])
-        await self._index.prepare(generation)
+        await self.check(generation)
+
+    async def check(self, generation: int) -> None:
+        """Return when the index has everything that its rows have; fill it where it does not."""
+        async with self._looking:
+            while (cause := await incomplete(self._documents, self._index, generation)) is not None:
+                await self._fill(generation, cause)
 
     async def apply(self, batch: Batch) -> Effects:
         """Save the facets, read the rows back, index them, and only then the checkpoint: the index is of the rows."""
@@ -35,6 +59,66 @@ class Search:
         await self._documents.save(Changes([(at, writes)], [], base=batch.base))
         rows = await self._documents.get(at, keys)
         entries = [entry for row in rows.values() if (entry := search_docs.entry(row)) is not None]
-        await self._index.index(batch.generation, entries)
+        while not await self._indexed(batch, entries):
+            await self.check(batch.generation)
+            await self._documents.save(Changes([], [], base=batch.base))  # which the rows still have
         await self._documents.save(Changes([], [], batch.checkpoint, batch.base))
         return Effects()
+
+    async def _indexed(self, batch: Batch, entries: list[Entry]) -> bool:
+        """Whether the index took them: only on top of all that was read before."""
+        try:
+            await self._index.index(batch.generation, entries, batch.begins, batch.positions)
+        except IndexBehind as lost:
+            logger.info("search: %s", lost)
+            return False
+        return True
+
+    async def _fill(self, generation: int, cause: str) -> None:
+        """Empty the index and fill it from the rows, page by page. It may be lost again meanwhile."""
+        self._health.waits("search: index", f"the index of generation {generation} {cause}: it is being made")
+        try:
+            token = await self._patiently(lambda: self._index.begin(generation))
+            stands = await self._patiently(lambda: self._documents.checkpoints(self.name, generation))
+            if stands:
+                logger.warning("search: the index of generation %d %s, filling it from search_docs", generation, cause)
+            done = await self._put_all(generation, cause)
+            await self._patiently(lambda: self._index.complete(generation, token, stands))
+            if stands:
+                logger.warning("search: the index of generation %d is filled, %d rows", generation, done)
+                self._health.count("search_index_fills")
+        except IndexBehind as lost:
+            logger.warning("search: the index was lost while it was filled: %s", lost)
+        finally:
+            self._health.goes_on("search: index")
+
+    async def _put_all(self, generation: int, cause: str) -> int:
+        """Every row as it is now; those saved meanwhile are indexed by whoever saves them."""
+        at, after, done = Place(search_docs.ROWS, generation), "", 0
+        while rows := await self._patiently(lambda: self._documents.scan(at, after=after, limit=PAGE)):  # noqa: B023
+            entries = [entry for row in rows if (entry := search_docs.entry(row)) is not None]
+            await self._patiently(lambda: self._index.put(generation, entries))  # noqa: B023
+            after, done = rows[-1]["_id"], done + len(rows)
+            self._health.waits(
+                "search: index",
+                f"the index of generation {generation} {cause}: it is being filled from search_docs, {done} rows done",
+            )
+        return done
+
+    async def _patiently(self, call: Callable[[], Awaitable[T]]) -> T:
+        """A fill goes on where an outage interrupted it."""
+        return await patiently("search: fill", call, self._health)
+
+
+async def incomplete(documents: Documents, index: SearchIndex, generation: int) -> str | None:
+    """What the index of this generation lacks of its rows; None: nothing."""
+    rows = await documents.checkpoints(Search.name, generation)  # first: the index moves before them
+    return lacking(await index.checkpoint(generation, partitions(*Search.topics)), rows)
+
+
+def lacking(held: Positions | None, rows: Positions) -> str | None:
+    """What an index with this checkpoint lacks of its rows with that one; None: nothing."""
+    if held is None:
+        return "is missing or not complete"
+    gone = behind(held, rows)
+    return f"lacks {', '.join(f'{at.topic}/{at.number}' for at in gone)}" if gone else None

@@ -5,8 +5,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from core.ports.search_index import Entry, SearchIndex
+from core.ports.event_log import Unavailable
+from core.ports.search_index import Entry, IndexBehind, SearchIndex
+from schemas.topics import MESSAGE_EDITED, MESSAGE_SENT, Partition
 
+SENT, OTHERS, EDITED = Partition(MESSAGE_SENT, 0), Partition(MESSAGE_SENT, 5), Partition(MESSAGE_EDITED, 0)
+ALL = (SENT, OTHERS, EDITED)
+FAR = (3 << 48) + 7
 CONVERSATION = "c0000000-0000-5000-8000-000000000001"
 OTHER = "c0000000-0000-5000-8000-000000000002"
 
@@ -15,18 +20,23 @@ def entry(message: str, text: str | None, version: int = 1, conversation: str = 
     return Entry(message, version, "acme", conversation, text)
 
 
+async def made(index: SearchIndex, generation: int) -> None:
+    """A complete index of this generation, which has nothing."""
+    await index.complete(generation, await index.begin(generation), {})
+
+
 class SearchIndexContract:
     """Give a fixture `index`: a started SearchIndex, stopped by the fixture afterwards."""
 
     @pytest.fixture
     async def generation(self, index: SearchIndex) -> AsyncIterator[int]:
         generation = random.randrange(1, 1_000_000)
-        await index.prepare(generation)
+        await made(index, generation)
         yield generation
         await index.drop(generation)
 
     async def put(self, index: SearchIndex, generation: int, *entries: Entry) -> None:
-        await index.index(generation, entries)
+        await index.put(generation, entries)
         await index.refresh(generation)
 
     async def found(self, index: SearchIndex, generation: int, text: str, limit: int = 100) -> list[str]:
@@ -171,7 +181,8 @@ class SearchIndexContract:
         assert await self.found(index, generation, "hello") == []
 
     async def test_indexing_nothing_is_harmless(self, index: SearchIndex, generation: int) -> None:
-        await index.index(generation, [])
+        await index.put(generation, [])
+        await index.index(generation, [], {}, {})
         await index.refresh(generation)
 
     async def test_many_entries_are_indexed_at_once(self, index: SearchIndex, generation: int) -> None:
@@ -183,17 +194,12 @@ class SearchIndexContract:
 
     async def test_generations_are_apart(self, index: SearchIndex, generation: int) -> None:
         other = generation + 1_000_000
-        await index.prepare(other)
+        await made(index, other)
         await self.put(index, generation, entry("a", "hello"))
         await self.put(index, other, entry("b", "hello"))
         assert await self.found(index, generation, "hello") == ["a"]
         assert await self.found(index, other, "hello") == ["b"]
         await index.drop(other)
-        assert await self.found(index, generation, "hello") == ["a"]
-
-    async def test_preparing_again_keeps_what_is_there(self, index: SearchIndex, generation: int) -> None:
-        await self.put(index, generation, entry("a", "hello"))
-        await index.prepare(generation)
         assert await self.found(index, generation, "hello") == ["a"]
 
     async def test_a_dropped_generation_can_be_made_anew_and_is_empty(
@@ -202,11 +208,125 @@ class SearchIndexContract:
         await self.put(index, generation, entry("a", "hello", 9))
         await index.drop(generation)
         await index.drop(generation)
-        await index.prepare(generation)
+        await made(index, generation)
         await self.put(index, generation, entry("b", "hello"))
         assert await self.found(index, generation, "hello") == ["b"]
         await self.put(index, generation, entry("a", "hello", 1))
         assert sorted(await self.found(index, generation, "hello")) == ["a", "b"]
+
+    # what is missing
+
+    async def test_without_an_index_nothing_is_answered_and_nothing_written(
+        self, index: SearchIndex, generation: int
+    ) -> None:
+        await self.put(index, generation, entry("a", "hello"))
+        await index.drop(generation)
+        await self.answers_nothing(index, generation)
+        with pytest.raises(IndexBehind):
+            await index.put(generation, [entry("a", "hello")])
+        with pytest.raises(IndexBehind):
+            await index.index(generation, [entry("a", "hello")], {}, {SENT: 1})
+        with pytest.raises(IndexBehind):
+            await index.complete(generation, "token", {})
+        await self.answers_nothing(index, generation)
+
+    async def answers_nothing(self, index: SearchIndex, generation: int) -> None:
+        for call in (
+            self.found(index, generation, "hello"),
+            self.found(index, generation, "?"),
+            index.entries(generation, ["a"]),
+            index.scan(generation),
+        ):
+            with pytest.raises(Unavailable):
+                await call
+        assert await index.checkpoint(generation, ALL) is None
+
+    async def test_an_index_answers_once_its_fill_is_complete(self, index: SearchIndex, generation: int) -> None:
+        await index.drop(generation)
+        token = await index.begin(generation)
+        await self.put(index, generation, entry("a", "hello"))
+        await self.answers_nothing(index, generation)
+        with pytest.raises(IndexBehind):
+            await index.index(generation, [entry("b", "hello")], {}, {SENT: 1})
+        await index.complete(generation, token, {SENT: FAR})
+        assert await self.found(index, generation, "hello") == ["a"]
+        assert await index.checkpoint(generation, ALL) == {SENT: FAR}
+
+    async def test_beginning_a_fill_empties_the_index(self, index: SearchIndex, generation: int) -> None:
+        await index.index(generation, [entry("a", "hello", 9)], {}, {SENT: FAR})
+        token = await index.begin(generation)
+        await self.answers_nothing(index, generation)
+        await index.put(generation, [entry("a", "bye", 1)])
+        await index.complete(generation, token, {})
+        assert await self.found(index, generation, "bye") == ["a"]
+        assert await index.checkpoint(generation, ALL) == {}
+
+    async def test_a_fill_that_has_begun_is_joined(self, index: SearchIndex, generation: int) -> None:
+        await index.drop(generation)
+        token = await index.begin(generation)
+        await index.put(generation, [entry("a", "hello")])
+        assert await index.begin(generation) == token
+        await index.complete(generation, token, {})
+        assert await self.found(index, generation, "hello") == ["a"]
+        with pytest.raises(IndexBehind):
+            await index.complete(generation, token, {})
+
+    async def test_a_fill_of_an_index_that_was_lost_meanwhile_is_not_complete(
+        self, index: SearchIndex, generation: int
+    ) -> None:
+        token = await index.begin(generation)
+        await index.drop(generation)
+        later = await index.begin(generation)
+        with pytest.raises(IndexBehind):
+            await index.complete(generation, token, {SENT: FAR})
+        await self.answers_nothing(index, generation)
+        await index.complete(generation, later, {})
+        assert await index.checkpoint(generation, ALL) == {}
+
+    # the checkpoint
+
+    async def test_the_checkpoint_moves_with_the_entries(self, index: SearchIndex, generation: int) -> None:
+        assert await index.checkpoint(generation, ALL) == {}
+        await index.index(generation, [entry("a", "hello")], {}, {SENT: FAR, OTHERS: 4})
+        assert await index.checkpoint(generation, ALL) == {SENT: FAR, OTHERS: 4}
+        assert await index.checkpoint(generation, [OTHERS]) == {OTHERS: 4}
+        assert await index.checkpoint(generation, []) == {}
+        await index.index(generation, [], {OTHERS: 4}, {OTHERS: 5, EDITED: 1})
+        assert await index.checkpoint(generation, ALL) == {SENT: FAR, OTHERS: 5, EDITED: 1}
+        await index.refresh(generation)
+        assert await self.found(index, generation, "hello") == ["a"]
+
+    async def test_the_checkpoint_never_goes_back(self, index: SearchIndex, generation: int) -> None:
+        await index.index(generation, [], {}, {SENT: FAR})
+        await index.index(generation, [entry("a", "read again")], {}, {SENT: FAR - 1})
+        assert await index.checkpoint(generation, ALL) == {SENT: FAR}
+        await index.refresh(generation)
+        assert await self.found(index, generation, "again") == ["a"]
+
+    async def test_what_does_not_follow_the_checkpoint_is_refused(self, index: SearchIndex, generation: int) -> None:
+        await index.index(generation, [], {}, {SENT: FAR})
+        for since in ({SENT: FAR + 1}, {SENT: FAR, OTHERS: 1}):
+            with pytest.raises(IndexBehind):
+                await index.index(generation, [entry("a", "hello")], since, {SENT: FAR + 9, OTHERS: 9})
+        assert await index.checkpoint(generation, ALL) == {SENT: FAR}
+
+    # reading it whole
+
+    async def test_entries_are_read_back_as_they_were_indexed(self, index: SearchIndex, generation: int) -> None:
+        given = [entry("a", "hello", FAR), entry("b", None, 2), entry("c", 'Ünï "quoted"', 3, OTHER)]
+        await index.index(generation, given, {}, {SENT: 1})
+        found = await index.entries(generation, ["a", "b", "c", "no such"])
+        assert found == {one.message_id: one for one in given}
+        assert await index.entries(generation, []) == {}
+
+    async def test_a_scan_goes_through_all_entries_by_id(self, index: SearchIndex, generation: int) -> None:
+        ids = ["a", "b", "\uff5e", "😀"]
+        await index.index(generation, [entry(one, "hello") for one in reversed(ids)], {}, dict.fromkeys(ALL, 1))
+        await index.refresh(generation)
+        assert [one.message_id for one in await index.scan(generation)] == ids
+        assert [one.message_id for one in await index.scan(generation, limit=2)] == ids[:2]
+        assert await index.scan(generation, after="b", limit=1) == [entry("\uff5e", "hello")]
+        assert await index.scan(generation, after="😀") == []
 
     async def test_stopping_twice_is_harmless(self, index: SearchIndex) -> None:
         await index.stop()

@@ -62,12 +62,12 @@ async def test_a_reader_saves_nothing(system: Adapters, settings: Settings) -> N
         with pytest.raises(Unavailable):
             await beside.documents.save(row())
         with pytest.raises(Unavailable):
-            await beside.index.prepare(7)
+            await beside.index.begin(7)
 
 
 async def test_a_rebuild_saves_beside_it_and_each_sees_the_others_rows(system: Adapters, settings: Settings) -> None:
     async with compose.opened(compose.embedded(settings, "rebuild")) as beside:
-        await beside.index.prepare(7)
+        await beside.index.begin(7)
         for one, other in ((system, beside), (beside, system)):
             (made,) = await one.documents.save(row())
             assert made in await other.documents.get(PLACE, [made])

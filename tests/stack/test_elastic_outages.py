@@ -4,11 +4,14 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from elasticsearch import AsyncElasticsearch
 
 from core.ports.event_log import Unavailable
+from core.ports.search_index import IndexBehind
 from deploy.local.stack import Stack
-from projections.search.elastic import ElasticIndex, IndexRefused
-from tests.contracts.search_index import CONVERSATION, entry
+from projections.search.elastic import ElasticIndex
+from projections.search.opensearch_node import OpenSearchNode
+from tests.contracts.search_index import ALL, CONVERSATION, SENT, entry, made
 from tests.eventually import eventually
 
 pytestmark = [pytest.mark.stack, pytest.mark.kills, pytest.mark.usefixtures("comes_back")]
@@ -32,10 +35,15 @@ async def index(spare: Stack) -> AsyncIterator[ElasticIndex]:
 
 async def all_raise_unavailable(index: ElasticIndex) -> None:
     for call in (
-        index.index(1, [entry("b", "hello", 2)]),
+        index.index(1, [entry("b", "hello", 2)], {}, {SENT: 2}),
+        index.put(1, [entry("b", "hello", 2)]),
+        index.checkpoint(1, ALL),
+        index.entries(1, ["a"]),
+        index.scan(1),
         index.search(1, "acme", "hello", [CONVERSATION], 10),
         index.refresh(1),
-        index.prepare(2),
+        index.begin(2),
+        index.complete(1, "token", {}),
         index.drop(2),
     ):
         with pytest.raises(Unavailable):
@@ -46,14 +54,14 @@ async def all_raise_unavailable(index: ElasticIndex) -> None:
 async def test_every_call_raises_unavailable_within_seconds_and_then_goes_on(
     spare: Stack, index: ElasticIndex, how: str
 ) -> None:
-    await index.prepare(1)
-    await index.index(1, [entry("a", "hello", 1)])
+    await made(index, 1)
+    await index.index(1, [entry("a", "hello", 1)], {}, {SENT: 1})
     spare.freeze(SERVER) if how == "freeze" else spare.stop(SERVER)
     await all_raise_unavailable(index)
     spare.thaw(SERVER) if how == "freeze" else await asyncio.to_thread(spare.start, SERVER)
 
     async def both() -> None:
-        await index.index(1, [entry("b", "hello", 2)])
+        await index.index(1, [entry("b", "hello", 2)], {SENT: 1}, {SENT: 2})
         await index.refresh(1)
         assert sorted(await index.search(1, "acme", "hello", [CONVERSATION], 10)) == ["a", "b"]
 
@@ -61,17 +69,36 @@ async def test_every_call_raises_unavailable_within_seconds_and_then_goes_on(
 
 
 async def test_a_late_writer_cannot_bring_a_dropped_index_back(index: ElasticIndex) -> None:
-    await index.prepare(7)
+    await made(index, 7)
     await index.drop(7)
-    with pytest.raises(IndexRefused):
-        await index.index(7, [entry("a", "hello")])
-    assert await index.search(7, "acme", "hello", [CONVERSATION], 10) == []
+    with pytest.raises(IndexBehind):
+        await index.index(7, [entry("a", "hello")], {}, {SENT: 1})
+    with pytest.raises(IndexBehind):
+        await index.put(7, [entry("a", "hello")])
+    assert await index.checkpoint(7, ALL) is None
+
+
+async def test_a_closed_index_is_unavailable_and_not_taken_for_a_missing_one(spare: Stack, index: ElasticIndex) -> None:
+    await made(index, 8)
+    await index.index(8, [entry("a", "hello")], {}, {SENT: 1})
+    server = AsyncElasticsearch(spare.env()["CAAS_SEARCH_URL"], node_class=OpenSearchNode)
+    await server.indices.close(index="caas-search-g8-1")
+    for call in (index.checkpoint(8, ALL), index.put(8, [entry("a", "hello")]), index.scan(8)):
+        with pytest.raises(Unavailable):
+            await call
+    await server.indices.open(index="caas-search-g8-1", wait_for_active_shards=1)
+    await server.close()
+
+    async def as_before() -> bool:
+        return await index.checkpoint(8, ALL) == {SENT: 1}
+
+    await eventually(as_before)
 
 
 async def test_a_started_index_that_stopped_is_unavailable(spare: Stack) -> None:
     index = index_at(spare)
     with pytest.raises(Unavailable):
-        await index.prepare(1)
+        await index.begin(1)
     await index.start()
     await index.stop()
     with pytest.raises(Unavailable):

@@ -154,6 +154,10 @@ class World:
             emitter = LiveEmitter(self.log, self.bus, self.presence, self.health, processor.name)
             worker = Worker(processor, self.documents, emitter, self.health)
             self.run(PlainRunner(worker, self.log, self.documents, self.health).run(1))
+        await eventually(self._can_search)
+
+    async def _can_search(self) -> bool:
+        return await self.index.checkpoint(1, ()) is not None
 
     def run(self, work: Any) -> None:
         self.tasks.append(asyncio.create_task(work))
