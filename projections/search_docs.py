@@ -1,20 +1,22 @@
 """Search documents: the message's own three facets, kept without numbers, so that search depends on nobody else."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
 from msgspec import structs
 
 from core.domain import message
-from core.ports.documents import Row, Table, Write
-from core.ports.search_index import Entry
+from core.ports.documents import Documents, Place, Row, Table, Write
+from core.ports.search_index import Entry, SearchIndex
 from projections import messages
 from projections.facts import Fact
 from schemas.events import MessageEdited, MessageSent
 
 MODEL: Final = "search"
 ROWS: Final = Table(MODEL, "search_docs")
+INDEX: Final = Table(MODEL, "index")
+"""The entries of the search index, where they are compared as rows are; it lies in no store."""
 
 
 def fold(facts: Sequence[Fact], rows: Mapping[str, Row]) -> list[Write]:
@@ -72,3 +74,34 @@ def entry(row: Row) -> Entry | None:
         conversation_id=row["conversation_id"],
         text=(state.text or None) if isinstance(state, message.Live) else None,
     )
+
+
+class WithIndex:
+    """Reads the rows of the documents and, as the table `INDEX`, the entries of the search index: what a message is
+    found by is compared like any facet, its version being the position. Raises `Unavailable` where the index is not
+    complete.
+    """
+
+    def __init__(self, documents: Documents, index: SearchIndex) -> None:
+        self._documents = documents
+        self._index = index
+
+    async def get(self, place: Place, ids: Iterable[str]) -> dict[str, Row]:
+        """The rows with these ids that exist."""
+        if place.table != INDEX:
+            return await self._documents.get(place, ids)
+        entries = await self._index.entries(place.generation, ids)
+        return {key: _row(entry) for key, entry in entries.items()}
+
+    async def scan(self, place: Place, *, after: str = "", limit: int = 1000) -> list[Row]:
+        """The next rows by `_id`."""
+        if place.table != INDEX:
+            return await self._documents.scan(place, after=after, limit=limit)
+        if not after:
+            await self._index.refresh(place.generation)
+        return [_row(entry) for entry in await self._index.scan(place.generation, after=after, limit=limit)]
+
+
+def _row(entry: Entry) -> Row:
+    where = {"tenant": entry.tenant, "conversation_id": entry.conversation_id}
+    return {"_id": entry.message_id, **where, "entry": {"pos": entry.version, "text": entry.text}}

@@ -8,19 +8,19 @@ meanwhile, both speak of the same records, and any difference is one. So no row 
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
 from core.health import Health
 from core.patience import patiently
-from core.ports.documents import Documents, Place, Row, Table
+from core.ports.documents import Place, Row, Table
 from streams.noted import Key
 
 T = TypeVar("T")
 PAGE: Final = 1000
-TOLD: Final = 100
-"""Rows that are named; when so many differ, no more are looked for."""
+NAMED: Final = 100
+"""Rows that are named; when more differ, the others are counted."""
 
 Positions = dict[str, Any] | None
 """The position of each facet of a row; None where there is no row."""
@@ -42,31 +42,40 @@ class Difference:
         return f"{self.table} {self.id} {self.what}: expected {_short(self.expected)}, found {_short(self.found)}"
 
 
+class Rows(Protocol):
+    """What is read of a store, as `Documents` has it."""
+
+    async def get(self, place: Place, ids: Iterable[str]) -> dict[str, Row]:
+        """The rows with these ids that exist."""
+        ...
+
+    async def scan(self, place: Place, *, after: str = "", limit: int = 1000) -> list[Row]:
+        """The next rows by `_id`."""
+        ...
+
+
 class Side(NamedTuple):
     """One generation in its store."""
 
-    documents: Documents
+    documents: Rows
     generation: int
 
 
 class Comparison:
-    """Compares a fold with the live generation. `rows` counts what was compared; `pending` are rows that stand at
-    different positions, with those of the live row when it was last looked at.
+    """Compares a fold with the live generation. `rows` counts what was compared; `differing` are the rows that differ,
+    `differences` what differs in the first of them; `pending` are rows that stand at different positions, with those
+    of the live row when it was last looked at.
     """
 
     def __init__(self, tables: Sequence[Table], fold: Side, live: Side, health: Health) -> None:
         self.rows = 0
         self.differences: list[Difference] = []
+        self.differing: set[Key] = set()
         self.pending: dict[Key, Positions] = {}
         self._tables = {table.name: table for table in tables}
         self._fold = fold
         self._live = live
         self._health = health
-
-    @property
-    def full(self) -> bool:
-        """Whether so much differs that no more is looked for."""
-        return len(self.differences) >= TOLD
 
     async def scan(self) -> None:
         """All rows of all tables once, merged by id."""
@@ -75,8 +84,6 @@ class Comparison:
                 self.rows += 1
                 if not self._agree(table.name, row_id, expected, found):
                     self.pending[table.name, row_id] = positions(found)
-                if self.full:
-                    return
 
     async def look(self, touched: Iterable[Key] = ()) -> None:
         """Look again at what is pending, and at the rows touched since. Between two looks the live generation has
@@ -129,7 +136,11 @@ class Comparison:
         return True
 
     def _differ(self, table: str, row_id: str, expected: Row | None, found: Row | None) -> None:
-        self.differences += differing(table, row_id, expected, found)
+        if (table, row_id) in self.differing:
+            return
+        if len(self.differing) < NAMED:
+            self.differences += differing(table, row_id, expected, found)
+        self.differing.add((table, row_id))
 
 
 def positions(row: Row | None) -> Positions:

@@ -1,25 +1,38 @@
 """`caas verify`: fold the log afresh and name every row that differs from what is live."""
 
 import argparse
+import asyncio
 import functools
 import sys
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 import msgspec
 
 from core.health import Health
+from core.patience import patiently
 from core.ports.documents import Documents
 from core.ports.event_log import LogTruncated
 from core.settings import Settings
 from edge import compose
 from edge.cli import asking
 from edge.cli.progress import Waiting
+from edge.compose import Adapters
 from edge.running import caught_up, live_generation, reading
+from projections import search_docs
 from projections.search.memory import MemorySearchIndex
 from projections.stores.memory import MemoryDocuments
+from streams import behind
 from streams.behind import StandsStill
-from streams.compare import Difference
 from streams.processor import Processor
-from streams.verify import verify
+from streams.processors.search import incomplete
+from streams.verify import Beside, Verified, verify
+
+Outcome = Verified | Exception
+"""How a read model compares, or why it could not be verified."""
+
+REFUSED: Final = (StandsStill, *asking.ASTRAY)
+POLL_S: Final = 0.1
 
 
 def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -34,45 +47,112 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
 
 
 def run(args: argparse.Namespace) -> int:
-    """0: equal; 1: refused, or a read model is behind the log and nobody works it; 3: rows differ."""
+    """0: equal; 3: rows differ, whatever else; 1: one could not be verified: the log begins too late, or a read model
+    is behind it and nobody works it.
+    """
     unknown = sorted(set(args.names) - set(compose.PROCESSORS))
     if unknown:
         return asking.fail("verify", f"there is no read model {', '.join(unknown)}")
-    names = tuple(args.names) or compose.PROCESSORS
-    try:
-        found = asking.run(functools.partial(run_verify, asking.settings_of(args), names))
-    except LogTruncated as error:
-        return asking.fail("verify", f"log_truncated: {error}")
-    except StandsStill as error:
-        return asking.fail("verify", error)
+    names = tuple(dict.fromkeys(args.names)) or compose.PROCESSORS
+    found = asking.run(functools.partial(run_verify, asking.settings_of(args), names))
     if args.json:
-        sys.stdout.write(msgspec.json.encode(found).decode() + "\n")
+        sys.stdout.write(msgspec.json.encode(as_json(found)).decode() + "\n")
     else:
-        for name, differences in found.items():
-            sys.stdout.write(f"{name}: {'equal' if not differences else f'{len(differences)} rows differ'}\n")
-            sys.stdout.writelines(f"  {difference}\n" for difference in differences)
-    return 3 if any(found.values()) else 0
+        sys.stdout.writelines(f"{line}\n" for name in names for line in _lines(name, found[name]))
+    refused = [outcome for outcome in found.values() if isinstance(outcome, Exception)]
+    for error in refused:
+        asking.fail("verify", _cause(error))
+    if any(isinstance(outcome, Verified) and outcome.differing for outcome in found.values()):
+        return 3
+    return 1 if refused else 0
 
 
-async def run_verify(settings: Settings, names: tuple[str, ...]) -> dict[str, list[Difference]]:
-    """The differences of each read model."""
+def as_json(found: Mapping[str, Outcome]) -> dict[str, Any]:
+    """The differences by read model; beside them, where there are any, how many rows differ in all, and what could not
+    be verified and why.
+    """
+    verified = {name: outcome for name, outcome in found.items() if isinstance(outcome, Verified)}
+    differing = {name: outcome.differing for name, outcome in verified.items() if outcome.differing}
+    refused = {name: _cause(outcome) for name, outcome in found.items() if isinstance(outcome, Exception)}
+    return {
+        **{name: outcome.differences for name, outcome in verified.items()},
+        **({"differing": differing} if differing else {}),
+        **({"not_verified": refused} if refused else {}),
+    }
+
+
+def _lines(name: str, outcome: Outcome) -> Sequence[str]:
+    if isinstance(outcome, Exception):
+        return [f"{name}: not verified"]
+    if not outcome.differing:
+        return [f"{name}: equal"]
+    named = len({(one.table, one.id) for one in outcome.differences})
+    which = "" if named == outcome.differing else f", the first {named}:"
+    rows = "1 row differs" if outcome.differing == 1 else f"{outcome.differing} rows differ"
+    return [f"{name}: {rows}{which}", *(f"  {difference}" for difference in outcome.differences)]
+
+
+def _cause(error: Exception) -> str:
+    return f"log_truncated: {error}" if isinstance(error, LogTruncated) else str(error)
+
+
+async def run_verify(settings: Settings, names: Sequence[str]) -> dict[str, Outcome]:
+    """How each read model compares. One that cannot be verified keeps no other from it."""
     health, waiting = Health(), Waiting("verify")
     async with reading(settings, health) as found:
-        await caught_up(found, names, health, waiting.show)
+        arrived = await asyncio.gather(*(_arrived(name, found, health, waiting) for name in names))
         return {
-            name: await verify(
-                functools.partial(_folding, name),
-                found.log,
-                found.documents,
-                await live_generation(name, found, health),
-                scratch=MemoryDocuments(),
-                health=health,
-                waiting=waiting.show,
-            )
-            for name in names
+            name: refused or await _verified(name, found, health, waiting)
+            for name, refused in zip(names, arrived, strict=True)
         }
 
 
-def _folding(name: str, documents: Documents) -> Processor:
-    """The processor over documents of its own; what it indexes is thrown away."""
-    return compose.processor(name, documents, MemorySearchIndex())
+async def _arrived(name: str, found: Adapters, health: Health, waiting: Waiting) -> Exception | None:
+    """Return when the read model has passed the log's ends of now; why, where it does not."""
+    try:
+        await caught_up(found, (name,), health, waiting.show)
+    except REFUSED as error:
+        return error
+    return None
+
+
+async def _verified(name: str, found: Adapters, health: Health, waiting: Waiting) -> Outcome:
+    scratch, index = MemoryDocuments(), MemorySearchIndex()
+
+    def fold(documents: Documents) -> Processor:
+        return compose.processor(name, documents, index)
+
+    try:
+        generation = await live_generation(name, found, health)
+        beside = await _beside(found, generation, scratch, index, health) if name == search_docs.MODEL else None
+        return await verify(
+            fold,
+            found.log,
+            found.documents,
+            generation,
+            scratch=scratch,
+            health=health,
+            beside=beside,
+            waiting=waiting.show,
+        )
+    except REFUSED as error:
+        return error
+
+
+async def _beside(
+    found: Adapters, generation: int, scratch: Documents, index: MemorySearchIndex, health: Health
+) -> Beside:
+    """The search index of both sides, once the live one is complete. Raises `StandsStill` where it does not become so
+    in half a minute.
+    """
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    while cause := await patiently("verify", lambda: incomplete(found.documents, found.index, generation), health):
+        if loop.time() - began > behind.STANDS_STILL_S:
+            raise StandsStill(
+                f"search: the index of generation {generation} {cause}, and has not been filled: does its worker run?"
+                " `caas worker search`"
+            )
+        await asyncio.sleep(POLL_S)
+    expected = search_docs.WithIndex(scratch, index)
+    return Beside(search_docs.INDEX, expected, search_docs.WithIndex(found.documents, found.index))

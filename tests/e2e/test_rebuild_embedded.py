@@ -175,6 +175,7 @@ async def test_a_row_changed_by_hand_is_named_and_no_other(
     verified = caas("verify", up)
     found: dict[str, list[Any]] = json.loads(verified.stdout)
     assert verified.returncode == 3
+    assert found.pop("differing") == {model: 1}
     assert {name: len(rows) for name, rows in found.items() if rows} == {model: 1}
     assert key in json.dumps(found[model])
 

@@ -118,12 +118,24 @@ async def test_at_last_other_positions_are_a_difference(sides: Sides) -> None:
     assert sides.named() == [("a", "sent")]
 
 
-async def test_when_everything_differs_it_stops_looking(sides: Sides) -> None:
+async def test_all_rows_that_differ_are_counted_and_the_first_hundred_named(sides: Sides) -> None:
     for n in range(300):
         await sides.put(sides.fold, f"{n:05}", 1, text="x")
         await sides.put(sides.live, f"{n:05}", 1, text="y")
     await sides.comparison.scan()
-    assert sides.comparison.full and sides.comparison.rows == 100
+    assert (sides.comparison.rows, len(sides.comparison.differing)) == (300, 300)
+    assert sides.named() == [(f"{n:05}", "sent") for n in range(100)]
+
+
+async def test_a_row_with_several_differing_facets_is_one_row(sides: Sides) -> None:
+    for side, text in ((sides.fold, "x"), (sides.live, "y")):
+        facets = {"sent": {"pos": 1, "text": text}, "edited": {"pos": 2, "text": text}}
+        place = Place(TABLE, side.generation)
+        await sides.documents.save(Changes([(place, [Write("a", {"tenant": text}, facets)])], []))
+    await sides.comparison.scan()
+    await sides.comparison.look([("rows", "a")])
+    assert sides.named() == [("a", "edited"), ("a", "sent"), ("a", "tenant")]
+    assert sides.comparison.differing == {("rows", "a")}
 
 
 async def test_equal_rows_have_equal_digests_and_others_do_not(sides: Sides) -> None:

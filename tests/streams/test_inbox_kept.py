@@ -46,7 +46,9 @@ async def filled(world: World, times: int = 20) -> None:
 
 async def verified(world: World) -> list[Difference]:
     async with asyncio.timeout(60):
-        return await verify(world.fold, world.log, world.documents, 1, scratch=MemoryDocuments(), health=world.health)
+        store, health = MemoryDocuments(), world.health
+        found = await verify(world.fold, world.log, world.documents, 1, scratch=store, health=health)
+    return list(found.differences)
 
 
 async def test_what_users_keep_is_what_the_log_says() -> None:

@@ -1,32 +1,195 @@
 """`caas verify` and `caas transcript` say what they wait for, and end when nobody brings it."""
 
 import asyncio
+import json
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from core.health import Health
 from core.settings import Settings
 from edge import compose
+from edge.background import background
 from edge.cli import progress
+from edge.compose import Adapters
+from edge.running import caught_up, one_plain
 from streams import behind
 from tests.edge.cli.conftest import Caas
 from tests.streams.world import said
 
 ROOM = "6f1d1f8a-0000-5000-8000-000000000001"
+STILL = "stands still 3 records behind the log: does its worker run?"
 
 
-@pytest.mark.parametrize("verb", [("verify",), ("verify", "messages"), ("transcript",)])
-async def test_beside_a_system_that_nobody_works_they_end_with_a_line(
-    caas: Caas, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: tuple[str, ...]
-) -> None:
+async def say(system: Adapters, count: int) -> None:
+    await asyncio.gather(*(system.log.append(said(ROOM, n, f"hello {n}")) for n in range(count)))
+
+
+@pytest.fixture
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What stands still is given up soon."""
     monkeypatch.setattr(behind, "STANDS_STILL_S", 0.4)
     monkeypatch.setattr(progress, "FIRST_S", 0.1)
-    settings = Settings(data=str(tmp_path))
-    async with compose.opened(compose.embedded(settings)) as system:
-        await asyncio.gather(*(system.log.append(said(ROOM, n)) for n in range(3)))
+
+
+@pytest.mark.usefixtures("soon")
+@pytest.mark.parametrize("verb", [("verify", "messages"), ("transcript",)])
+async def test_beside_a_system_that_nobody_works_they_end_with_a_line(
+    caas: Caas, tmp_path: Path, verb: tuple[str, ...]
+) -> None:
+    async with compose.opened(compose.embedded(Settings(data=str(tmp_path)))) as system:
+        await say(system, 3)
         ended = await asyncio.to_thread(caas, *verb, "--data", str(tmp_path))
-    assert (ended.status, ended.out) == (1, "")
+    assert (ended.status, ended.out) == (1, "messages: not verified\n" if verb[0] == "verify" else "")
     assert ended.err.splitlines() == [
         f"{verb[0]}: waits for messages, 3 records behind the log",
-        f"caas {verb[0]}: messages stands still 3 records behind the log: does its worker run? `caas worker messages`",
+        f"caas {verb[0]}: messages {STILL} `caas worker messages`",
     ]
+
+
+async def beside_workers(caas: Caas, data: Path, workers: Sequence[str], *arguments: str) -> tuple[int, str, str]:
+    """How `caas verify` ends beside a system in which these processors work."""
+    settings, health = Settings(data=str(data)), Health()
+    async with compose.opened(compose.embedded(settings)) as system:
+        services = [(name, one_plain(name, system, settings, health)) for name in workers]
+        async with background(*services):
+            await say(system, 3)
+            await caught_up(system, workers, health)
+            ended = await asyncio.to_thread(caas, "verify", *arguments, "--data", str(data))
+    return ended.status, ended.out, ended.err
+
+
+@pytest.mark.usefixtures("soon")
+async def test_those_that_can_be_verified_are_although_others_cannot(caas: Caas, tmp_path: Path) -> None:
+    names = ("inbox", "search", "messages", "conversations")
+    status, out, err = await beside_workers(caas, tmp_path, ("messages", "conversations", "inbox"), *names)
+    assert status == 1
+    assert out.splitlines() == ["inbox: equal", "search: not verified", "messages: equal", "conversations: equal"]
+    assert [line for line in err.splitlines() if line.startswith("caas")] == [
+        f"caas verify: search {STILL} `caas worker search`"
+    ]
+
+
+@pytest.mark.usefixtures("soon")
+async def test_json_says_what_could_not_be_verified_and_why(caas: Caas, tmp_path: Path) -> None:
+    status, out, _ = await beside_workers(caas, tmp_path, ("messages",), "messages", "search", "--json")
+    assert (status, json.loads(out)) == (
+        1,
+        {"messages": [], "not_verified": {"search": f"search {STILL} `caas worker search`"}},
+    )
+
+
+def lost(data: Path, statement: str) -> None:
+    """What was done to the rows by hand while nobody ran the system."""
+    with closing(sqlite3.connect(data / "documents.sqlite")) as file, file:
+        file.execute(statement)
+
+
+async def worked(data: Path, count: int) -> None:
+    settings, health = Settings(data=str(data)), Health()
+    async with compose.opened(compose.embedded(settings)) as system:
+        await say(system, count)
+        services = [(name, one_plain(name, system, settings, health)) for name in compose.PROCESSORS]
+        async with background(*services):
+            await caught_up(system, compose.PROCESSORS, health)
+
+
+async def test_rows_that_differ_are_counted_and_the_first_named(caas: Caas, tmp_path: Path) -> None:
+    await worked(tmp_path, 130)
+    lost(tmp_path, 'DELETE FROM "messages/messages/1" WHERE number BETWEEN 2 AND 121')
+    ended = await asyncio.to_thread(caas, "verify", "messages", "search", "--data", str(tmp_path))
+    assert (ended.status, ended.err) == (3, "")
+    lines = ended.out.splitlines()
+    assert (lines[0], len(lines), lines[-1]) == (
+        "messages: 120 rows differ, the first 100:",
+        102,
+        "search: equal",
+    )
+    ended = await asyncio.to_thread(caas, "verify", "messages", "search", "--json", "--data", str(tmp_path))
+    found = json.loads(ended.out)
+    assert (ended.status, found["differing"], len(found["messages"]), found["search"]) == (
+        3,
+        {"messages": 120},
+        100,
+        [],
+    )
+
+
+@pytest.mark.usefixtures("soon")
+async def test_rows_that_differ_are_said_although_another_model_cannot_be_verified(caas: Caas, tmp_path: Path) -> None:
+    await worked(tmp_path, 3)
+    lost(tmp_path, 'DELETE FROM "messages/messages/1" WHERE number = 2')
+    settings, health = Settings(data=str(tmp_path)), Health()
+    async with (
+        compose.opened(compose.embedded(settings)) as system,
+        background(("messages", one_plain("messages", system, settings, health))),
+    ):
+        await asyncio.gather(*(system.log.append(said(ROOM, n, "more")) for n in range(3, 6)))
+        await caught_up(system, ("messages",), health)
+        ended = await asyncio.to_thread(caas, "verify", "messages", "search", "--data", str(tmp_path))
+    assert ended.status == 3
+    assert ended.out.splitlines()[-1] == "search: not verified"
+    assert "messages: 1 row differs\n" in ended.out and STILL in ended.err
+
+
+async def test_a_read_model_whose_rows_are_gone_is_named_and_the_others_are_verified(
+    caas: Caas, tmp_path: Path
+) -> None:
+    await worked(tmp_path, 3)
+    lost(tmp_path, 'DELETE FROM "messages/messages/1"')
+    ended = await asyncio.to_thread(caas, "verify", "messages", "search", "--data", str(tmp_path))
+    assert (ended.status, ended.out) == (1, "messages: not verified\nsearch: equal\n")
+    assert "caas verify: the rows of table messages of the read model messages (generation 1) are gone" in ended.err
+
+
+# the search index
+
+
+def in_index(data: Path, statement: str) -> None:
+    with closing(sqlite3.connect(data / "search.sqlite")) as file, file:
+        file.execute(statement)
+
+
+async def test_an_entry_of_the_index_that_is_gone_or_says_something_else_is_named(caas: Caas, tmp_path: Path) -> None:
+    await worked(tmp_path, 10)
+    in_index(tmp_path, "DELETE FROM entries_1 WHERE number = 3")
+    in_index(tmp_path, "UPDATE words_1 SET text = 'something else' WHERE rowid = 5")
+    in_index(tmp_path, "DELETE FROM words_1 WHERE rowid = 7")
+    in_index(tmp_path, "UPDATE entries_1 SET conversation_id = 'another' WHERE number = 9")
+    ended = await asyncio.to_thread(caas, "verify", "search", "--json", "--data", str(tmp_path))
+    found = json.loads(ended.out)
+    assert (ended.status, found["differing"]) == (3, {"search": 4})
+    assert {one["table"] for one in found["search"]} == {"index"}
+    assert sorted(one["what"] for one in found["search"]) == ["conversation_id", "entry", "entry", "row"]
+    rebuilt = await asyncio.to_thread(caas, "rebuild", "search", "--data", str(tmp_path))
+    assert rebuilt.status == 0, rebuilt.err
+    assert (await asyncio.to_thread(caas, "verify", "search", "--data", str(tmp_path))).out == "search: equal\n"
+
+
+@pytest.mark.parametrize("how", ["deleted", "older", "damaged"])
+async def test_an_index_that_was_lost_while_nobody_ran_it_is_filled_by_verify(
+    caas: Caas, tmp_path: Path, how: str
+) -> None:
+    await worked(tmp_path, 3)
+    path = tmp_path / "search.sqlite"
+    older = path.read_bytes()
+    await worked(tmp_path, 10)
+    if how == "deleted":
+        path.unlink()
+    else:
+        path.write_bytes(older if how == "older" else b"damaged" * 1000)
+    ended = await asyncio.to_thread(caas, "verify", "search", "--data", str(tmp_path))
+    assert (ended.status, ended.out) == (0, "search: equal\n")
+
+
+@pytest.mark.usefixtures("soon")
+async def test_an_index_that_nobody_fills_is_said(caas: Caas, tmp_path: Path) -> None:
+    await worked(tmp_path, 3)
+    async with compose.opened(compose.embedded(Settings(data=str(tmp_path)))) as system:
+        await system.index.drop(1)
+        ended = await asyncio.to_thread(caas, "verify", "search", "--data", str(tmp_path))
+    assert (ended.status, ended.out) == (1, "search: not verified\n")
+    assert "the index of generation 1 is missing or not complete, and has not been filled" in ended.err
