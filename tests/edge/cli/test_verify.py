@@ -169,7 +169,7 @@ async def test_an_entry_of_the_index_that_is_gone_or_says_something_else_is_name
     assert (await asyncio.to_thread(caas, "verify", "search", "--data", str(tmp_path))).out == "search: equal\n"
 
 
-@pytest.mark.parametrize("how", ["deleted", "older", "damaged"])
+@pytest.mark.parametrize("how", ["deleted", "older"])
 async def test_an_index_that_was_lost_while_nobody_ran_it_is_filled_by_verify(
     caas: Caas, tmp_path: Path, how: str
 ) -> None:
@@ -180,7 +180,7 @@ async def test_an_index_that_was_lost_while_nobody_ran_it_is_filled_by_verify(
     if how == "deleted":
         path.unlink()
     else:
-        path.write_bytes(older if how == "older" else b"damaged" * 1000)
+        path.write_bytes(older)
     ended = await asyncio.to_thread(caas, "verify", "search", "--data", str(tmp_path))
     assert (ended.status, ended.out) == (0, "search: equal\n")
 
