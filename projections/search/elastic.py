@@ -195,7 +195,7 @@ class ElasticIndex:
     async def _bulk(self, generation: int, lines: Sequence[Mapping[str, Any]]) -> None:
         if not lines:
             return
-        with mapped():
+        with missing_is(IndexBehind), mapped():
             answer = await self._connected().bulk(
                 index=self._alias(generation),
                 operations=lines,
@@ -242,7 +242,7 @@ class ElasticIndex:
 
     async def drop(self, generation: int) -> None:
         """Delete a generation's index."""
-        with mapped():
+        with mapped(but="index_not_found_exception"):  # somebody else deleted it at the same time
             await self._connected().indices.delete(index=self._index(generation), ignore_unavailable=True)
 
 
