@@ -15,6 +15,7 @@ from core.ports.event_log import Received
 from projections.stores.memory import MemoryDocuments
 from schemas.topics import Partition, partitions
 from streams.worker import StoreBehindLog, Worker
+from tests.simulation.indexes import checked
 from tests.simulation.weather import Ledger, Process, Weather
 
 Build = Callable[[Process, Health], Worker]
@@ -141,13 +142,23 @@ class Member:
         try:
             worker = self.build(self.process, Health())
             await worker.begin(1, self.group.ledger.held.epoch)
-            while True:
-                await self.turn(worker)
+            checking = asyncio.get_running_loop().create_task(self.check(worker), name=f"{self.process.name} checks")
+            try:
+                while True:
+                    await self.turn(worker)
+            finally:
+                checking.cancel()
         except StoreBehindLog:
             self.group.counted["store behind log"] += 1
             asyncio.get_running_loop().call_later(0.1, self.again, self.process)
         except Exception as error:
             self.group.complain(f"{self.process.name} died of {error!r}")
+
+    async def check(self, worker: Worker) -> None:
+        try:
+            await checked(worker)
+        except Exception as error:
+            self.group.complain(f"{self.process.name} checks and died of {error!r}")
 
     def again(self, process: Process) -> None:
         if process is self.process and not process.dead:

@@ -15,6 +15,7 @@ from projections.messages import Numbered
 from streams.processor import Batch, Processor
 from streams.processors import messages as processing
 from streams.processors.messages import Messages
+from tests.simulation.indexes import Unchecked
 from tests.simulation.world import Parts, processor
 
 
@@ -207,6 +208,10 @@ def _messages(mutant: type[_Another]) -> Parts:
     return Parts(processor=build)
 
 
+def _unchecked(name: str, documents: Any, index: Any, _: Emitter) -> Processor:
+    return Unchecked(documents, index) if name == "search" else processor(name, documents, index)
+
+
 MUTANTS: Mapping[str, tuple[Parts, str]] = MappingProxyType(
     {
         "numbering by max plus one": (_messages(MaxPlusOne), "law 2"),
@@ -218,6 +223,7 @@ MUTANTS: Mapping[str, tuple[Parts, str]] = MappingProxyType(
         "last write wins": (Parts(documents=LastWriteWins), "law 5"),
         "edges from a head that lags": (Parts(node=_lagging), "law 17"),
         "saves on a store that went back": (Parts(documents=SavedOnAnything), "law 2"),
+        "an index that is believed": (Parts(processor=_unchecked), "law 3"),
     }
 )
 """Each mutant, and the law that finds it."""

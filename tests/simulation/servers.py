@@ -8,9 +8,7 @@ from typing import Any
 
 from core.ports.documents import Changes, Fingerprint, Place, Row, Table, Write
 from core.ports.event_log import OutcomeUnknown, Received, Unavailable
-from core.ports.search_index import Entry, Positions
 from projections.cache.in_process import InProcessBus, InProcessPresence
-from projections.search.memory import MemorySearchIndex
 from schemas.envelope import Record
 from schemas.topics import Partition
 from streams.log.memory import MemoryLog
@@ -188,60 +186,6 @@ def _split(changes: Changes, chance: random.Random) -> tuple[Changes, Changes]:
             left -= min(left, len(writes))
     (rows, more_rows), (heads, more_heads) = parts
     return Changes(rows, heads, base=changes.base), Changes(more_rows, more_heads, changes.checkpoint, changes.base)
-
-
-class FlakyIndex:
-    """The SearchIndex as one process sees it."""
-
-    def __init__(self, inner: MemorySearchIndex, weather: Weather, process: Process) -> None:
-        self._inner = inner
-        self._weather = weather
-        self._process = process
-
-    async def start(self) -> None:
-        await self._inner.start()
-
-    async def stop(self) -> None:
-        await self._inner.stop()
-
-    async def begin(self, generation: int) -> str:
-        await self._weather.pass_by(self._process, "index")
-        return await self._inner.begin(generation)
-
-    async def put(self, generation: int, entries: Sequence[Entry]) -> None:
-        await self._weather.pass_by(self._process, "index")
-        await self._inner.put(generation, entries)
-
-    async def complete(self, generation: int, token: str, until: Positions) -> None:
-        await self._weather.pass_by(self._process, "index")
-        await self._inner.complete(generation, token, until)
-
-    async def index(self, generation: int, entries: Sequence[Entry], since: Positions, until: Positions) -> None:
-        await self._weather.pass_by(self._process, "index")
-        await self._inner.index(generation, entries, since, until)
-        if self._weather.fails("index"):
-            raise Unavailable("the index went down before it answered")
-
-    async def checkpoint(self, generation: int, partitions: Iterable[Partition]) -> dict[Partition, int] | None:
-        await self._weather.pass_by(self._process, "index")
-        return await self._inner.checkpoint(generation, partitions)
-
-    async def entries(self, generation: int, message_ids: Iterable[str]) -> dict[str, Entry]:
-        return await self._inner.entries(generation, message_ids)
-
-    async def scan(self, generation: int, *, after: str = "", limit: int = 1000) -> list[Entry]:
-        return await self._inner.scan(generation, after=after, limit=limit)
-
-    async def refresh(self, generation: int) -> None:
-        await self._inner.refresh(generation)
-
-    async def search(
-        self, generation: int, tenant: str, text: str, conversation_ids: Iterable[str], limit: int
-    ) -> list[str]:
-        return await self._inner.search(generation, tenant, text, conversation_ids, limit)
-
-    async def drop(self, generation: int) -> None:
-        await self._inner.drop(generation)
 
 
 class FlakyBus:

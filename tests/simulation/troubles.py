@@ -38,6 +38,7 @@ class Troubles:
             (1, self.crash_node),
             (3, self.outage),
             (2, self.litter),
+            (1, self.lose_index),
             (4, self.echo),
             (self.world.weather.forgets, self.forget),
         )
@@ -91,6 +92,10 @@ class Troubles:
         many = self.world.store.forget(self.world.chance.randint(1, 20))
         self.world.watch.forgot()
         self.world.note(f"the store has forgotten {many} saves")
+
+    def lose_index(self) -> None:
+        """Somebody deletes the search index, or puts an older one back."""
+        self.world.note(f"the index is {self.world.older.lose(self.world.chance)}")
 
     def litter(self) -> None:
         """Somebody else's records: no events of ours, and events that nobody can read."""

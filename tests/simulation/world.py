@@ -25,10 +25,11 @@ from tests.simulation import fold, users, watch
 from tests.simulation.edges import Asked, Command, Node
 from tests.simulation.fleet import Group, Member
 from tests.simulation.forgetting import ForgetfulDocuments
+from tests.simulation.indexes import FlakyIndex, Older
 from tests.simulation.leafing import Found, leafed
 from tests.simulation.loop import run
 from tests.simulation.screens import Screen
-from tests.simulation.servers import FlakyBus, FlakyDocuments, FlakyIndex, FlakyLog, FlakyPresence
+from tests.simulation.servers import FlakyBus, FlakyDocuments, FlakyLog, FlakyPresence
 from tests.simulation.troubles import Troubles
 from tests.simulation.users import PEOPLE, Talk
 from tests.simulation.weather import Ledger, Process, Weather
@@ -68,6 +69,7 @@ class World:
         self.ledger.on_put.append(self._landed)
         self.store = ForgetfulDocuments()
         self.index = MemorySearchIndex()
+        self.older = Older(self.index)
         self.bus = InProcessBus()
         self.presence = InProcessPresence()
         self.broken: list[str] = []
