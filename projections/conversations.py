@@ -1,7 +1,8 @@
 """Conversations: one facet holds the folded state whole, so that a crash never leaves half of it.
 
 - table `conversations`, facet `updated` `{pos, n, kind, title, external_id, created_by, created_at, avatar, metadata,
-  pins, members}`, `metadata` JSON text, `members` a list of `[user_id, role, [[from_seq, until_seq], …]]`
+  pins, members}`, `metadata` JSON text, `members` a list of `[user_id, role, [[from_seq, until_seq], …]]`, of a
+  stay that is over `[from_seq, until_seq, ended_n]`
 - table `participants`, one row per (conversation, user), facet `updated` `{pos, role, present, intervals}`: derived
 - table `changes`, one row per event, facet `change` `{pos, n, applied, …}` (projections.changes): the conversation
   lane, and what tells a repeat. It is saved first, so a state that covers a position proves that its change can be
@@ -169,14 +170,17 @@ def state_of(row: Row) -> Conversation:
         pins=tuple(facet.get("pins", ())),
         n=facet["n"],
         members={
-            user: Member(role, tuple(Interval(start, until) for start, until in intervals))
+            user: Member(role, tuple(Interval(*interval) for interval in intervals))
             for user, role, intervals in facet["members"]
         },
     )
 
 
 def _intervals(member: Member) -> list[list[int | None]]:
-    return [[interval.from_seq, interval.until_seq] for interval in member.intervals]
+    return [
+        [stay.from_seq, stay.until_seq, stay.ended_n] if stay.ended_n else [stay.from_seq, stay.until_seq]
+        for stay in member.intervals
+    ]
 
 
 def _participant(position: int, state: Conversation, user: str) -> Write:

@@ -45,6 +45,10 @@ class Heads:
         head = self._lanes.get((key, lane))
         return head is not None and position <= head["pos"]
 
+    def facet(self, key: str, lane: str) -> Facet:
+        """The head as it is: with whatever it says beside `pos` and `n` until something is numbered."""
+        return self._lanes.get((key, lane), {})
+
     def number(self, key: str, lane: str, position: int, known: int | None) -> int:
         """The rank of the record at `position`; `known` is the number its row has, None when it has none yet.
 

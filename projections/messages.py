@@ -6,7 +6,9 @@
 - `deleted` `{pos, n, versions: [{pos, n, id, by, at}]}`
 - `reaction` see projections/reactions.py; of its topic reactions alone count
 
-The head of lane `sent` has the `id` of the last message beside `pos` and `n`.
+The head of lane `sent` has the `id` of the last message beside `pos` and `n`, and its `conversation_n`. Of a message
+that is the newest view on which it, or one before it in its conversation, was decided: so it never falls from one
+message to the next, and a view that is new enough for one is so for all before it.
 
 The row's id is the message's; where the body cannot be read it is the event's, which for `sent` is the same.
 """
@@ -75,7 +77,8 @@ def fold(facts: Sequence[Fact], rows: Mapping[str, Row], heads: Heads) -> Folded
     nothing.
     """
     found: dict[str, dict[str, Any]] = {key: dict(row) for key, row in rows.items()}
-    numbered = [_number(fact, found, heads) for fact in facts]
+    newest: dict[str, int] = {}
+    numbered = [_number(fact, found, heads, newest) for fact in facts]
     changed: dict[str, set[str]] = {}
     for one in numbered:
         if not one.repeat:
@@ -85,16 +88,22 @@ def fold(facts: Sequence[Fact], rows: Mapping[str, Row], heads: Heads) -> Folded
         for key, lanes in changed.items()
     ]
     tenants = {fact.envelope.subject: fact.envelope.tenant for fact in facts}
-    moved = [Write(key, {"tenant": tenants[key]}, lanes) for key, lanes in _named(heads.moved, numbered).items()]
+    moved = [
+        Write(key, {"tenant": tenants[key]}, lanes) for key, lanes in _named(heads.moved, numbered, newest).items()
+    ]
     return Folded(numbered, writes, moved)
 
 
-def _named(moved: Mapping[str, Mapping[str, Facet]], numbered: Sequence[Numbered]) -> dict[str, dict[str, Facet]]:
-    """The heads as they are saved: that of `sent` names the message that it counts last."""
+def _named(
+    moved: Mapping[str, Mapping[str, Facet]], numbered: Sequence[Numbered], newest: Mapping[str, int]
+) -> dict[str, dict[str, Facet]]:
+    """The heads as they are saved: that of `sent` names the message that it counts last, and the newest view."""
     sent = {(one.fact.envelope.subject, one.n): one.row_id for one in numbered if one.lane == "sent"}
     return {
         key: {
-            lane: {**facet, "id": sent[key, facet["n"]]} if lane == "sent" else dict(facet)
+            lane: {**facet, "id": sent[key, facet["n"]], "conversation_n": newest[key]}
+            if lane == "sent"
+            else dict(facet)
             for lane, facet in lanes.items()
         }
         for key, lanes in moved.items()
@@ -105,7 +114,7 @@ def _fixed(row: Row) -> dict[str, str]:
     return {"tenant": row["tenant"], "conversation_id": row["conversation_id"]}
 
 
-def _number(fact: Fact, found: dict[str, dict[str, Any]], heads: Heads) -> Numbered:
+def _number(fact: Fact, found: dict[str, dict[str, Any]], heads: Heads, newest: dict[str, int]) -> Numbered:
     lane, key, conversation_id = LANE_OF[fact.topic], row_id(fact), fact.envelope.subject
     row = found.setdefault(key, {"tenant": fact.envelope.tenant, "conversation_id": conversation_id})
     facet = facet_of(row, lane)
@@ -115,17 +124,29 @@ def _number(fact: Fact, found: dict[str, dict[str, Any]], heads: Heads) -> Numbe
     beyond = lane == reactions.LANE and told is None and reactions.beyond(facet, fact.position)
     if facet is not None and beyond and heads.covers(conversation_id, lane, fact.position):
         return Numbered(fact, lane, key, facet["n"])  # it was folded when the facet was full: the newest number
+    if lane == "sent":
+        _sees(newest, fact, told, heads.facet(conversation_id, lane))
     n = heads.number(conversation_id, lane, fact.position, None if told is None else told["n"])
     if told is None and not beyond:
-        row[lane] = _after(facet, lane, fact, n)
+        row[lane] = _after(facet, lane, fact, n, newest)
     return Numbered(fact, lane, key, n)
 
 
-def _after(facet: Facet | None, lane: str, fact: Fact, n: int) -> Facet:
+def _sees(newest: dict[str, int], fact: Fact, told: Mapping[str, Any] | None, head: Facet) -> None:
+    """Count the view that a message was decided on, which may be in its row already, into its conversation's."""
+    key, before = fact.envelope.subject, {} if told is None else told
+    own = fact.event.conversation_n if isinstance(fact.event, MessageSent) else 0
+    known: int = newest[key] if key in newest else head.get("conversation_n") or 0
+    newest[key] = max(known, own, before.get("conversation_n", 0))
+
+
+def _after(facet: Facet | None, lane: str, fact: Fact, n: int, newest: Mapping[str, int]) -> Facet:
     """The facet with this fact, its `n`-th."""
     if lane == reactions.LANE:
         return reactions.after(facet, fact, n)
-    return sent_facet(fact, n) if lane == "sent" else added_version(facet, fact, n)
+    if lane == "sent":
+        return {**sent_facet(fact, n), "conversation_n": newest[fact.envelope.subject]}
+    return added_version(facet, fact, n)
 
 
 def told_in(facet: Facet | None, lane: str, event_id: str) -> Mapping[str, Any] | None:

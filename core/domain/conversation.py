@@ -24,15 +24,31 @@ from schemas.events import (
 PINS: Final = 100
 """So many messages are pinned at once."""
 
+UNKNOWN: Final = 1 << 53
+"""Stands for a view that is not known: newer than any."""
+
 # State
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A stay: the messages `from_seq` … `until_seq` (None: to this day) are the member's to read."""
+    """A stay: the messages `from_seq` … `until_seq` (None: to this day) are the member's to read.
+
+    Change number `ended_n` ended it (0: not known). Who did not know of that change yet wrote for this member as well:
+    the messages that were decided on an older view, all before them included, are theirs, too (`reads`).
+    """
 
     from_seq: int
     until_seq: int | None = None
+    ended_n: int = 0
+
+    def reads(self, seq: int, conversation_n: int) -> bool:
+        """Whether message `seq` lies in it; `conversation_n` is the newest view that it, or one before it, was decided
+        on. So it is a run of messages, and a node that shows nothing newer than its view shows nothing beyond it.
+        """
+        return self.from_seq <= seq and (
+            self.until_seq is None or seq <= self.until_seq or conversation_n < self.ended_n
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +63,9 @@ class Member:
         """Whether the last stay goes on."""
         return self.intervals[-1].until_seq is None
 
-    def reads(self, seq: int) -> bool:
-        """Whether message `seq` is this member's to read."""
-        return any(i.from_seq <= seq and (i.until_seq is None or seq <= i.until_seq) for i in self.intervals)
+    def reads(self, seq: int, conversation_n: int = UNKNOWN) -> bool:
+        """Whether message `seq` is this member's to read (`Interval.reads`)."""
+        return any(stay.reads(seq, conversation_n) for stay in self.intervals)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +217,7 @@ def _left(state: Conversation, event: ParticipantsRemoved) -> dict[str, Member]:
         if member.role == "owner" and owners == 1 and here > 1:
             continue
         stay = member.intervals[-1]
-        ended = Interval(stay.from_seq, max(event.at_seq, stay.from_seq - 1))
+        ended = Interval(stay.from_seq, max(event.at_seq, stay.from_seq - 1), state.n + 1)
         members[user] = Member(member.role, (*member.intervals[:-1], ended))
         owners, here = owners - (member.role == "owner"), here - 1
     return members

@@ -241,7 +241,7 @@ def readable(state: State, message_id: str, where: conversation.State, context: 
     if where is None or member is None:
         raise _missing(message_id)
     found = _found(state, where.conversation_id, message_id)
-    if not member.reads(found.seq):
+    if not member.reads(found.seq, found.sent.conversation_n):
         raise _missing(message_id)
     return found
 

@@ -136,7 +136,7 @@ class Channel:
         seat.channels.pop(self.id, None)
         self.crowd = None
 
-    def show(self, lane: str, n: int, seq: int, frame: bytes) -> int:
+    def show(self, lane: str, n: int, seq: int, conversation_n: int, frame: bytes) -> int:
         """Deliver one numbered push to those who may see it, all in step; how many."""
         crowd = self.crowd if self.crowd is not None else self._gather()
         self.last[lane] = n
@@ -145,8 +145,8 @@ class Channel:
                 push(frame)
             shown = len(crowd)
         else:
-            shown = self._show_readers(seq, frame)
-        return shown + self._show_leaving(lane, n, seq, frame) if self.leaving else shown
+            shown = self._show_readers(seq, conversation_n, frame)
+        return shown + self._show_leaving(lane, n, seq, conversation_n, frame) if self.leaving else shown
 
     def _gather(self) -> tuple[Callable[[bytes], None], ...]:
         present = [seat for seat in self.seats if seat not in self.leaving]
@@ -155,17 +155,18 @@ class Channel:
         self.crowd = tuple(seat.push for seat in present)
         return self.crowd
 
-    def _show_readers(self, seq: int, frame: bytes) -> int:
+    def _show_readers(self, seq: int, conversation_n: int, frame: bytes) -> int:
         """An older message: not everyone who is here now was here then."""
-        readers = [seat for seat in self.seats if seat not in self.leaving and self.member(seat).reads(seq)]
+        here = (seat for seat in self.seats if seat not in self.leaving)
+        readers = [seat for seat in here if self.member(seat).reads(seq, conversation_n)]
         for seat in readers:
             seat.push(frame)
         return len(readers)
 
-    def _show_leaving(self, lane: str, n: int, seq: int, frame: bytes) -> int:
+    def _show_leaving(self, lane: str, n: int, seq: int, conversation_n: int, frame: bytes) -> int:
         shown = 0
         for seat, leave in self.leaving.items():
-            if n <= leave.n if lane == CONVERSATION else self.member(seat).reads(seq):
+            if n <= leave.n if lane == CONVERSATION else self.member(seat).reads(seq, conversation_n):
                 seat.push(frame)
                 shown += 1
         return shown

@@ -9,13 +9,15 @@ from typing import Final
 from core.health import Health
 from core.ports.memberships import Memberships
 from edge.socket.channel import Channel, Heal, Join
-from edge.socket.lanes import Lanes
+from edge.socket.lanes import Lanes, Told
 from edge.socket.turns import Turns
 from schemas.frames import LANES, Push
 
 logger: Final = logging.getLogger("caas.hub")
 PAGE: Final = 500
 VIEW_S: Final = 1.0
+VIEWS: Final = 5
+"""So often a seat that comes in waits so long for the view."""
 
 
 class Healing:
@@ -43,7 +45,8 @@ class Healing:
         if push.n > known + 1:
             self._health.count("push_hole")
             logger.warning("%s of %s goes on at %d after %d", push.lane, channel.id, push.n, known)
-        self._health.count("delivered", channel.show(push.lane, push.n, push.seq, push.frame))
+        shown = channel.show(push.lane, push.n, push.seq, push.conversation_n, push.frame)
+        self._health.count("delivered", shown)
 
     async def heal(self, channel: Channel, job: Heal, only: str = "") -> None:
         """Deliver the rows of lanes up to their heads."""
@@ -68,7 +71,7 @@ class Healing:
                 if not await self._sees(channel, one.conversation_n):
                     return
                 if one.frame:
-                    channel.show(lane, one.n, one.seq, one.frame)
+                    channel.show(lane, one.n, one.seq, one.conversation_n, one.frame)
                     healed += 1
                 channel.last[lane] = one.n
             if len(told) < PAGE:
@@ -91,14 +94,26 @@ class Healing:
             told = await read(channel, lambda: self._lanes.told(channel.id, lane, beyond, upto, PAGE))  # noqa: B023
             if self._lanes.life != life:
                 continue
-            member = channel.member(job.seat)
             for one in told:
-                if one.frame and job.seat in channel.joining and (lane == "conversation" or member.reads(one.seq)):
+                if await self._catches_up(channel, job, lane, one):
                     job.seat.push(one.frame)
                     self._health.count("caught_up")
                 job.starts[lane] = one.n
             if len(told) < PAGE:
                 job.starts[lane] = upto
+
+    async def _catches_up(self, channel: Channel, job: Join, lane: str, one: Told) -> bool:
+        """Whether a row is told to a seat that comes in: the view is waited for as long as it may be behind. Of what it
+        is too old for then nothing is told: the client finds a hole there, and asks.
+        """
+        for _ in range(VIEWS):
+            if not one.frame or job.seat not in channel.joining:
+                return False
+            if await self._sees(channel, one.conversation_n):
+                theirs = lane == "conversation" or channel.member(job.seat).reads(one.seq, one.conversation_n)
+                return theirs and job.seat in channel.joining
+            await self._memberships.wait_for(channel.id, one.conversation_n, VIEW_S)
+        return False
 
     async def _sees(self, channel: Channel, n: int) -> bool:
         """Whether the view is as new as `n`, waiting a second, once, for it to be: who may read is not guessed.

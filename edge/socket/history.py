@@ -8,12 +8,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Final
 
-from core.domain.conversation import Conversation
+from core.domain.conversation import UNKNOWN, Conversation
 from core.domain.decision import Rejected, misfit
 from core.ports.documents import Row
 from core.ports.memberships import Memberships
 from edge.auth.tokens import Identity
 from edge.socket import leafing, stays
+from edge.socket.ends import as_read
 from edge.socket.fitting import fitting
 from edge.socket.inboxes import Inboxes
 from edge.socket.lanes import Lanes
@@ -71,7 +72,7 @@ class History:
         here, shown, leaf = await self._entered(who, asked.conversation_id), list[MessageView](), NOTHING
         head, n = await self._head(asked.conversation_id), -1
         while n < here.n:  # what was read may show that the view was old
-            n, leaf = here.n, await self._leaf(who, stays.readable(here.members[who.user_id], head), asked)
+            n, leaf = here.n, await self._leaf(who, await self._mine(who, here, head), asked)
             here = await self._seeing(here, leaf.rows)
             shown = [view for row in leaf.rows if (view := messages.view(row)) is not None]
         fits = fitting(shown, _anchor(shown, asked))
@@ -100,13 +101,13 @@ class History:
         head = await self._head(asked.conversation_id)
         n, read, rows, unread = -1, 0, list[Row](), list[Row]()
         while n < here.n:
-            n, mine = here.n, stays.readable(here.members[who.user_id], head)
+            n, mine = here.n, await self._mine(who, here, head)
             rows = await self._answers(who, root, mine, asked)
             read, first = await self._inboxes.thread(who, here, root.message_id)
             unread = await self._unread(root, range(first, mine[-1].stop if mine else 0))
             here = await self._seeing(here, [*rows, *unread])
         shown = [view for row in rows[: asked.limit] if (view := messages.view(row)) is not None]
-        reads = here.members[who.user_id].reads(root.seq) and bool(await self._inboxes.shown(who, [row]))
+        reads = _reads(who, here, row) and bool(await self._inboxes.shown(who, [row]))
         if not (reads or shown or asked.after):
             raise _missing(asked.message_id)
         fits = fitting(shown, 0)
@@ -143,12 +144,17 @@ class History:
             view = None if row is None else messages.view(row)
             if row is not None and view is not None and view.conversation_id == conversation_id:
                 here = await self._seeing(here, [row])
-                if beyond or here.members[who.user_id].reads(view.seq):
+                if beyond or _reads(who, here, row):
                     return row, view, here
             if not proved:
                 await self._reader.prove(conversation_id)
                 await self._memberships.prove(conversation_id)
         raise _missing(message_id)
+
+    async def _mine(self, who: Identity, here: Conversation, head: int) -> Ranges:
+        """What they read of the messages 1 … `head`."""
+        member = await as_read(self._lanes, here.conversation_id, here.members[who.user_id], head)
+        return stays.readable(member, head)
 
     async def _head(self, conversation_id: str) -> int:
         return (await self._lanes.heads([conversation_id]))[conversation_id]["sent"]
@@ -157,6 +163,11 @@ class History:
         """A view that knows who may read these rows. Raises `NotReady`."""
         newest = max((row["sent"].get("conversation_n", 0) for row in rows), default=0)
         return await as_new_as(self._memberships, here, newest)
+
+
+def _reads(who: Identity, here: Conversation, row: Row) -> bool:
+    """Whether a message of this conversation is theirs to read."""
+    return here.members[who.user_id].reads(row["sent"]["n"], row["sent"].get("conversation_n", UNKNOWN))
 
 
 def _missing(message_id: str) -> Rejected:

@@ -115,7 +115,7 @@ class Hub:
             self._jobs.begin(channel, push)
 
     def _show(self, channel: Channel, push: Push) -> None:
-        shown = channel.show(push.lane, push.n, push.seq, push.frame)
+        shown = channel.show(push.lane, push.n, push.seq, push.conversation_n, push.frame)
         self._health.counted["delivered"] += shown
         if channel.leaving:
             self._part(channel)

@@ -134,9 +134,10 @@ class Inboxes:
 
 def _own(who: Identity, view: Conversation, ours: Ours, named: Sequence[Row], message: Row | None) -> Own:
     last = None if message is None else messages.view(message)
+    n = 0 if message is None else message["sent"].get("conversation_n", 0)
     return Own(
         inbox=inbox.view_of(view.conversation_id, ours.inbox),
         unread=ours.unread,
         mentions=unread.mentions(ours, who.user_id, named),
-        last_message=last if last is not None and view.members[who.user_id].reads(last.seq) else None,
+        last_message=last if last is not None and view.members[who.user_id].reads(last.seq, n) else None,
     )

@@ -9,22 +9,24 @@ import msgspec
 
 from core.domain.conversation import Conversation, visited
 from core.health import Health
+from core.ports.documents import Row
 from core.ports.event_log import Unavailable
 from core.ports.hints import Cache
 from core.ports.memberships import Memberships
 from core.ports.search_index import SearchIndex
 from edge.auth.tokens import Identity
+from edge.socket.ends import as_read
 from edge.socket.fitting import fitting
 from edge.socket.inboxes import Inboxes
 from edge.socket.lanes import Lanes
 from edge.socket.leaving import left_at
-from edge.socket.seeing import proved
+from edge.socket.seeing import as_new_as, proved
 from projections import conversations, messages, search_docs
 from projections.generations import Generations
 from projections.reader import MessageReader
 from schemas.answers import Conversations, Found
 from schemas.queries import GetConversation, ListConversations, SearchMessages
-from schemas.views import ConversationView, MessageView
+from schemas.views import ConversationView
 
 logger: Final = logging.getLogger("caas.queries")
 FOUND_S: Final = 60.0
@@ -69,7 +71,9 @@ class Queries:
         view = await self.entered(who, asked.conversation_id)
         heads = (await self._lanes.heads([key]))[key]
         left = await left_at(self._lanes, key, who.user_id, heads["conversation"])
-        return conversations.past_view(view, left, _seq(view, who, heads["sent"]), who.user_id)
+        member = await as_read(self._lanes, key, view.members[who.user_id], heads["sent"])
+        seq = min(heads["sent"], member.intervals[-1].until_seq or heads["sent"])
+        return conversations.past_view(view, left, seq, who.user_id)
 
     async def page(self, who: Identity, asked: ListConversations) -> Conversations:
         """Those one is in now, by id: all, or those that one has put away, or the others."""
@@ -112,12 +116,9 @@ class Queries:
         found = await self._found(who, asked.text, within) if within else []
         rows = await self._reader.rows(found)
         hidden = await self._inboxes.hidden(who, found)
-        views = [
-            view
-            for key in found
-            if key in rows and key not in hidden and (view := messages.view(rows[key])) is not None
-        ]
-        return Found(messages=[view for view in views if self._reads(who, view)][: asked.limit])
+        mine = [rows[key] for key in found if key in rows and key not in hidden and await self._reads(who, rows[key])]
+        views = [view for row in mine if (view := messages.view(row)) is not None and view.text is not None]
+        return Found(messages=views[: asked.limit])
 
     async def entered(self, who: Identity, conversation_id: str) -> Conversation:
         """The conversation, if this user was ever in it. A no is proved."""
@@ -126,10 +127,13 @@ class Queries:
             self._memberships, conversation_id, lambda state: visited(state, conversation_id, tenant, user)
         )
 
-    def _reads(self, who: Identity, message: MessageView) -> bool:
-        view = self._memberships.get(message.conversation_id)
-        member = view.members.get(who.user_id) if view is not None and view.tenant == who.tenant else None
-        return member is not None and message.text is not None and member.reads(message.seq)
+    async def _reads(self, who: Identity, row: Row) -> bool:
+        view = self._memberships.get(row["conversation_id"])
+        if view is None or view.tenant != who.tenant or who.user_id not in view.members or "sent" not in row:
+            return False
+        n = row["sent"].get("conversation_n", 0)
+        view = await as_new_as(self._memberships, view, n)
+        return view.members[who.user_id].reads(row["sent"]["n"], n)
 
     async def _found(self, who: Identity, text: str, within: Sequence[str]) -> list[str]:
         """Ids from the index, remembered for a minute unless there are none; what is shown of them is read anew."""
@@ -154,9 +158,3 @@ class Queries:
             self._health.count("cache_down")
             return None
         return None if kept is None else _ids.decode(kept)
-
-
-def _seq(view: Conversation, who: Identity, head: int) -> int:
-    """The last message, as far as the member reads."""
-    until = view.members[who.user_id].intervals[-1].until_seq
-    return head if until is None else min(head, until)

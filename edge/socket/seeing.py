@@ -11,12 +11,15 @@ from core.ports.memberships import Memberships, NotReady
 
 
 async def as_new_as(memberships: Memberships, view: Conversation, n: int) -> Conversation:
-    """The conversation as `view` has it, or a newer view where that is older than its change `n`. Raises `NotReady`."""
+    """The conversation as `view` has it, or a newer view where that is older than its change `n`: one that has passed
+    the log's end is as new as there is any. Raises `NotReady` and `Unavailable`.
+    """
     if n <= view.n:
         return view
-    await memberships.wait_for(view.conversation_id, n)
+    if not await memberships.wait_for(view.conversation_id, n):
+        await memberships.prove(view.conversation_id)
     newer = memberships.get(view.conversation_id)
-    if newer is None or newer.n < n:
+    if newer is None:
         raise NotReady("the view of who may read this is behind")
     return newer
 

@@ -4,6 +4,7 @@ from typing import Final
 
 from core.domain.conversation import Conversation
 from core.ports.memberships import Memberships
+from edge.socket.ends import as_read
 from edge.socket.lanes import Heads, Lanes
 from edge.socket.leaving import left_at
 from edge.socket.seeing import as_new_as
@@ -58,11 +59,12 @@ class Telling:
     async def goals(self, view: Conversation, heads: Heads) -> Heads:
         """How far the user may be told: whoever left knows the changes up to the one that says so."""
         user_id = self.visit.identity.user_id
-        stay = view.members[user_id].intervals[-1]
-        if stay.until_seq is None:
+        member = view.members[user_id]
+        if member.present:
             return heads
         left = await left_at(self._lanes, view.conversation_id, user_id, heads[CHANGES])
-        return {**heads, CHANGES: left, "sent": min(heads["sent"], stay.until_seq)}
+        member = await as_read(self._lanes, view.conversation_id, member, heads["sent"])
+        return {**heads, CHANGES: left, "sent": min(heads["sent"], member.intervals[-1].until_seq or 0)}
 
     async def _lane(self, view: Conversation, lane: str, start: int, goal: int) -> int:
         at = start
@@ -74,7 +76,7 @@ class Telling:
             view = await as_new_as(self._memberships, view, newest)
             member = view.members[self.visit.identity.user_id]
             for one in told:
-                if one.frame and (lane == CHANGES or member.reads(one.seq)):
+                if one.frame and (lane == CHANGES or member.reads(one.seq, one.conversation_n)):
                     self.visit.send(one.frame)
             self.rows -= max(1, len(told))
             at = told[-1].n if len(told) == limit else goal

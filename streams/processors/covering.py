@@ -88,7 +88,7 @@ def _looked_at(one: Covered) -> range:
 def _reads(person: Row | None, seq: int) -> bool:
     """Whether a message lies in somebody's stays."""
     stays = () if person is None else person["updated"]["intervals"]
-    return any(first <= seq and (last is None or seq <= last) for first, last in stays)
+    return any(first <= seq and (last is None or seq <= last) for first, last, *_ in stays)
 
 
 def _pushes(one: Covered, said: Sequence[Row], person: Row | None, generation: int) -> list[Push]:

@@ -26,7 +26,7 @@ class Messages:
     """
 
     name: Final = messages.MODEL
-    version: Final = 2
+    version: Final = 3
     topics: Final = tuple(messages.LANE_OF)
     takes: Final = staticmethod(reactions.takes)
     tables: Final = (messages.ROWS, marks.ROWS, messages.HEADS)

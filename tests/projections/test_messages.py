@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given as for_all
 from hypothesis import strategies as st
+from msgspec import structs
 
 from projections import messages
 from projections.facts import Fact, Heads, Inconsistent
@@ -36,6 +37,30 @@ def test_a_message_has_its_rank_as_number() -> None:
     numbered = store.fold(fact(MESSAGE_SENT, 4, HELLO), fact(MESSAGE_SENT, 9, AGAIN))
     assert [one.n for one in numbered] == [1, 2]
     assert store.heads[ROOM]["sent"]["n"] == 2
+
+
+def said(n: int, conversation_n: int) -> Fact:
+    return fact(MESSAGE_SENT, n, structs.replace(sent(f"k{n}", "x"), conversation_n=conversation_n))
+
+
+@for_all(st.lists(st.integers(0, 5), min_size=1, max_size=8), st.lists(st.booleans(), min_size=8, max_size=8))
+def test_a_message_needs_a_view_as_new_as_any_before_it(views: list[int], lost: list[bool]) -> None:
+    """However the records come in batches, also where the heads of a batch are lost and it comes again."""
+    store, facts = Store(), [said(n, view) for n, view in enumerate(views)]
+    for n, one in enumerate(facts):
+        store.fold(one, lose_heads=lost[n])
+        if lost[n]:
+            store.fold(*facts[max(0, n - 2) : n + 1])
+    rows = sorted((row["sent"] for row in store.rows.values()), key=lambda row: row["n"])
+    assert [row["conversation_n"] for row in rows] == [max(views[: n + 1]) for n in range(len(views))]
+    assert store.heads[ROOM]["sent"]["conversation_n"] == max(views)
+
+
+def test_one_that_cannot_be_read_needs_the_view_of_those_before_it() -> None:
+    store = Store()
+    store.fold(said(0, 4), unreadable(MESSAGE_SENT, 1, "torn"), said(2, 1))
+    assert store.rows["torn"]["sent"]["conversation_n"] == 4
+    assert store.rows[said(2, 1).envelope.id]["sent"]["conversation_n"] == 4
 
 
 def test_a_repeat_takes_no_number_and_another_body_is_a_conflict() -> None:

@@ -193,6 +193,8 @@ class Whole:
     boxes: dict[tuple[str, str], Box] = field(default_factory=dict)
     repeats: list[tuple[Told, Told]] = field(default_factory=list)
     ids: dict[str, Told] = field(default_factory=dict)
+    newest: dict[str, list[int]] = field(default_factory=dict)
+    """By conversation, of every message: the newest view on which it, or one before it, was decided."""
 
 
 LANES = {
@@ -236,5 +238,7 @@ def _pass(found: Whole, where: str, records: Iterable[Received]) -> None:
         said = found.said.setdefault(event.row, Said())
         if lane == "sent":
             said.sent = (n, event)
+            views = found.newest.setdefault(event.key, [])
+            views.append(max(views[-1] if views else 0, (event.body or {}).get("conversation_n", 0)))
         else:
             {"edited": said.edits, "deleted": said.deletions, "reaction": said.reactions}[lane].append((n, event))

@@ -45,7 +45,7 @@ def broken(world: World) -> list[str]:
         bounded(world),
         ordered(world),
         complete(world, whole),
-        confined(world, whole, history),
+        confined(world, whole),
         leaves(world, whole),
         boxes(world, whole),
         replays(world),
@@ -147,7 +147,10 @@ def _room(state: Conversation | None) -> tuple[Any, ...] | None:
     if state is None:
         return None
     members = {
-        user: (member.role, [[stay.from_seq, stay.until_seq] for stay in member.intervals])
+        user: (
+            member.role,
+            [[at.from_seq, at.until_seq, *([at.ended_n] * bool(at.ended_n))] for at in member.intervals],
+        )
         for user, member in state.members.items()
     }
     shown = {"title": state.title, "avatar": state.avatar, "metadata": json.loads(state.metadata or "null")}

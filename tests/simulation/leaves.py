@@ -17,7 +17,7 @@ def leaves(world: World, log: Whole) -> Iterator[str]:
         mine = [
             n
             for n in range(1, len(sent) + 1)
-            if room is not None and reads(room, user, n) and sent[n - 1].row not in hidden
+            if room is not None and reads(room, user, n, log.newest[key][n - 1]) and sent[n - 1].row not in hidden
         ]
         for way, views in (("forth", forth), ("back", back)):
             if [view.seq for view in views] != mine:

@@ -9,6 +9,7 @@ import msgspec
 
 from core.ports.documents import Changes, Documents, Row
 from core.ports.effects import Effects, Emitter
+from edge.socket.stays import readable
 from projections import messages
 from projections.facts import Fact, Heads
 from projections.messages import Numbered
@@ -201,6 +202,15 @@ def _lagging(node: Any) -> None:
     handler._messages = LaggingHead(handler._messages)
 
 
+def _strict(node: Any) -> None:
+    """The node knows of no message that was written by those who did not know that its reader was out."""
+
+    async def mine(who: Any, here: Any, head: int) -> Any:
+        return readable(here.members[who.user_id], head)
+
+    node._answering._history._mine = mine
+
+
 def _messages(mutant: type[_Another]) -> Parts:
     def build(name: str, documents: Any, index: Any, emitter: Emitter) -> Processor:
         return mutant(documents, emitter) if name == "messages" else processor(name, documents, index)  # type: ignore[return-value]
@@ -221,6 +231,7 @@ MUTANTS: Mapping[str, tuple[Parts, str]] = MappingProxyType(
         "effects of changed rows alone": (_messages(EffectsOfChanges), "law 7"),
         "checkpoint before rows": (Parts(documents=CheckpointFirst), "law 9"),
         "last write wins": (Parts(documents=LastWriteWins), "law 5"),
+        "stays that end at once": (Parts(node=_strict), "law 15"),
         "edges from a head that lags": (Parts(node=_lagging), "law 17"),
         "saves on a store that went back": (Parts(documents=SavedOnAnything), "law 2"),
         "an index that is believed": (Parts(processor=_unchecked), "law 3"),

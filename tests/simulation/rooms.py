@@ -14,7 +14,9 @@ PINS = 100
 
 @dataclass
 class Room:
-    """One conversation. `members`: role, and stays `[from, until]`; `shown`: title, avatar and metadata that it has."""
+    """One conversation. `members`: role, and stays `[from, None]`, or `[from, until, ended]` with the number of the
+    change that ended it; `shown`: title, avatar and metadata that it has.
+    """
 
     kind: str
     n: int
@@ -94,7 +96,7 @@ def _go(found: Room, users: Iterable[str], at_seq: int) -> None:
     for user in users:
         if found.holds(user) and not (found.alone_owns(user) and len(found.roles()) > 1):
             stay = found.members[user][1][-1]
-            stay[1] = max(at_seq, (stay[0] or 0) - 1)
+            stay[1:] = [max(at_seq, (stay[0] or 0) - 1), found.n]
 
 
 def _take_roles(found: Room, roles: Mapping[str, str]) -> None:

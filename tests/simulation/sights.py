@@ -1,18 +1,15 @@
 """What people were shown: in order, once, whole for their stays, and nothing beyond them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import pairwise
 
 from schemas.frames import USER
 from tests.simulation.fold import Whole
-from tests.simulation.history import History
 from tests.simulation.rooms import Room, seen
-from tests.simulation.screens import Screen, Shown
+from tests.simulation.screens import Screen
 from tests.simulation.world import World
 
 Broken = Iterator[str]
-BOUND_S = 8.0
-"""The documented bound of a removal, and what looking takes."""
 
 
 def ordered(world: World) -> Broken:
@@ -62,42 +59,26 @@ def _otherwise(screen: Screen, key: str, room: Room) -> Broken:
             yield f"law {14 if screen.stayed else 12}: {screen.user} was told that {key} is {told}, not {is_so}"
 
 
-def reads(room: Room, user: str, seq: int) -> bool:
-    """Whether a message lies in one of the user's stays."""
+def reads(room: Room, user: str, seq: int, newest: int = 1 << 53) -> bool:
+    """Whether a message is one of the user's: of a stay; or of those who did not know yet that it was over, by the
+    `newest` view on which it, or one before it, was decided.
+    """
     stays = room.members[user][1] if user in room.members else []
-    return any((begin or 0) <= seq and (end is None or seq <= end) for begin, end in stays)
-
-
-def confined(world: World, log: Whole, history: History) -> Broken:
-    """Law 13: nobody is shown a message from before their stays, nor, past the bound of a removal, from after."""
-    for screen in world.screens.values():
-        for shown in screen.shown:
-            room = log.rooms.get(shown.conversation)
-            if shown.lane in {"conversation", USER} or room is None or reads(room, screen.user, shown.data["seq"]):
-                continue
-            if not _just_left(world, history, shown, room.members.get(screen.user, ("", []))[1]):
-                yield f"law 13: {screen.user} was shown {shown}, stays are {room.members.get(screen.user)}"
-
-
-def _just_left(world: World, history: History, shown: Shown, stays: Sequence[Sequence[int | None]]) -> bool:
-    """Whether the message came after a stay that had ended so short a time ago that a node need not know."""
-    late = BOUND_S + 2 * world.weather.long_s
-    times = _times(world, history, shown.user, shown.conversation)
     return any(
-        until is not None and shown.data["seq"] > until and began <= shown.at <= ended + late
-        for (began, ended), (_, until) in zip(times, stays, strict=True)
+        (begin or 0) <= seq and (end is None or seq <= end or newest < (ended[0] if ended else 0))
+        for begin, end, *ended in stays
     )
 
 
-def _times(world: World, history: History, user: str, key: str) -> list[tuple[float, float]]:
-    """When the user's stays began and ended."""
-    found, began = list[tuple[float, float]](), None
-    for moment, room in history.rooms.get(key, []):
-        now = world.ledger.clock[moment - 1] if moment else 0.0
-        inside = room is not None and room.holds(user)
-        if inside and began is None:
-            began = now
-        elif not inside and began is not None:
-            found.append((began, now))
-            began = None
-    return found if began is None else [*found, (began, float("inf"))]
+def confined(world: World, log: Whole) -> Broken:
+    """Law 13: nobody is shown a message that is not theirs to read: what was shown stays so, whatever came to the log
+    before the node knew.
+    """
+    for screen in world.screens.values():
+        for shown in screen.shown:
+            room = log.rooms.get(shown.conversation)
+            if shown.lane in {"conversation", USER} or room is None:
+                continue
+            seq, views = shown.data["seq"], log.newest.get(shown.conversation, [])
+            if seq > len(views) or not reads(room, screen.user, seq, views[seq - 1]):
+                yield f"law 13: {screen.user} was shown {shown}, stays are {room.members.get(screen.user)}"

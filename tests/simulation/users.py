@@ -78,12 +78,17 @@ def told(command: Command, user: str, talk: Talk) -> tuple[Command, Context]:
 
 
 def burst(command: Command, talk: Talk, chance: random.Random) -> list[Command]:
-    """Some people press enter after every word, some put an emoji there and take it away and put it there again."""
+    """Some people press enter after every word, some put an emoji there and take it away and put it there again; who
+    shows somebody out is talked to meanwhile.
+    """
     if isinstance(command, AddReaction | RemoveReaction):
         kinds = (type(command), RemoveReaction if isinstance(command, AddReaction) else AddReaction)
         about = {name: getattr(command, name) for name in ("conversation_id", "message_id", "emoji")}
         clicks = [kinds[n % 2](**about, client_key=talk.key()) for n in range(1, chance.choice((1, 1, 2, 3, 5)))]
         return [command, *clicks]
+    if isinstance(command, RemoveParticipants):
+        where = command.conversation_id
+        return [command, *(words.said(where, talk.key(), talk.count, chance) for _ in range(chance.choice((0, 1, 3))))]
     if not isinstance(command, SendMessage):
         return [command]
     more = chance.choice((0, 0, 0, 2, 4))

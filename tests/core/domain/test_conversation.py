@@ -80,13 +80,25 @@ OWNERS = created(participants={"ann": "owner", "bob": "owner", "cid": "member"})
 def test_a_member_reads_from_the_message_after_joining_to_the_last_before_leaving() -> None:
     state = fold(created(), added("cid", at_seq=3), removed("cid", actor="cid", at_seq=5), added("cid", at_seq=9))
     cid = state.members["cid"]
-    assert cid.intervals == (Interval(4, 5), Interval(10))
+    assert cid.intervals == (Interval(4, 5, ended_n=3), Interval(10))
     assert [seq for seq in range(1, 13) if cid.reads(seq)] == [4, 5, 10, 11, 12]
+
+
+def test_what_was_said_by_who_did_not_know_that_a_member_was_out_is_theirs_too() -> None:
+    """The removal is the third change: who has seen two did not know."""
+    cid = fold(created(), added("cid", at_seq=3), removed("cid", at_seq=5), added("cid", at_seq=9)).members["cid"]
+    assert [cid.reads(seq, conversation_n) for seq, conversation_n in ((6, 2), (7, 2), (8, 3), (3, 1))] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+    assert not cid.reads(6)
 
 
 def test_a_second_stay_never_reaches_into_the_first() -> None:
     state = fold(created(), added("cid", at_seq=3), removed("cid", at_seq=8), added("cid", at_seq=6))
-    assert state.members["cid"].intervals == (Interval(4, 8), Interval(9))
+    assert state.members["cid"].intervals == (Interval(4, 8, ended_n=3), Interval(9))
 
 
 def test_what_a_removed_admin_did_after_the_removal_is_ignored_but_counts() -> None:

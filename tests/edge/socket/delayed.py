@@ -1,10 +1,15 @@
 """A system whose read models come late: what is acknowledged is in the log, and nobody has read it yet."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from core.health import Health
+from core.ports.event_log import Received
+from projections.stores.memory import MemoryDocuments
 from streams.effects import LiveEmitter
+from streams.log.memory import MemoryLog
+from streams.memberships import MembershipTail
 from streams.plain import PlainRunner
 from streams.processor import Processor
 from streams.worker import Worker
@@ -27,6 +32,25 @@ class Delayed(World):
         emitter = LiveEmitter(self.log, self.bus, self.presence, self.health, name)
         worker = Worker(processor, self.documents, emitter, self.health)
         self.run(PlainRunner(worker, self.log, self.documents, self.health).run(1))
+
+
+class HeldTail(MembershipTail):
+    """A view that is held where it is, now and then."""
+
+    def __init__(self, log: MemoryLog, documents: MemoryDocuments) -> None:
+        super().__init__(log, documents, Health())
+        self.held: list[Sequence[Received]] | None = None
+
+    def _take(self, batch: Sequence[Received]) -> None:
+        if self.held is None:
+            super()._take(batch)
+        else:
+            self.held.append(batch)
+
+    def let_go(self) -> None:
+        batches, self.held = self.held or [], None
+        for batch in batches:
+            self._take(batch)
 
 
 @asynccontextmanager

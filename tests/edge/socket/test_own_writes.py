@@ -1,25 +1,19 @@
 """What a session had acknowledged is in every later answer to it, however far behind the read models are."""
 
 import asyncio
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from core.health import Health
-from core.ports.event_log import Received
 from edge.socket.node import Node
 from edge.socket.own_writes import KEPT, VIEW, OwnWrites
 from projections import progress
-from projections.stores.memory import MemoryDocuments
 from schemas import topics
 from schemas.commands import ArchiveConversation, SendMessage, UpdateConversation
 from schemas.envelope import Record
 from schemas.topics import partition_of
-from streams.log.memory import MemoryLog
-from streams.memberships import MembershipTail
-from tests.edge.socket.delayed import Delayed, without
+from tests.edge.socket.delayed import Delayed, HeldTail, without
 from tests.edge.socket.world import Person, room, send
 from tests.eventually import eventually
 
@@ -79,25 +73,6 @@ async def test_history_has_what_was_said_and_its_edit(tmp_path: Path) -> None:
         data = (await ann.ask("message:history", conversation_id=here))["data"]
         assert [one["text"] for one in data["messages"]] == ["2"]
         await ann.node.stop()
-
-
-class HeldTail(MembershipTail):
-    """A view that is held where it is, now and then."""
-
-    def __init__(self, log: MemoryLog, documents: MemoryDocuments) -> None:
-        super().__init__(log, documents, Health())
-        self.held: list[Sequence[Received]] | None = None
-
-    def _take(self, batch: Sequence[Received]) -> None:
-        if self.held is None:
-            super()._take(batch)
-        else:
-            self.held.append(batch)
-
-    def let_go(self) -> None:
-        batches, self.held = self.held or [], None
-        for batch in batches:
-            self._take(batch)
 
 
 async def test_a_conversation_shows_what_was_changed_in_it(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from core.domain.conversation import Interval
 from edge.socket.node import Node
 from projections import progress
-from tests.edge.socket.delayed import Delayed, without
+from tests.edge.socket.delayed import Delayed, HeldTail, without
 from tests.edge.socket.world import Person, room, send
 from tests.eventually import eventually
 
@@ -120,3 +120,50 @@ async def test_what_sets_no_edge_waits_for_no_messages(delayed: tuple[Delayed, N
         ("conversation:update", {"title": "Plans"}),
     ):
         assert (await ann.ask(kind, conversation_id=here, **data))["type"] == "ack"
+
+
+async def read(who: Person, here: str, **about: int) -> list[str]:
+    """The texts of a page of the history."""
+    answer = await who.ask("message:history", conversation_id=here, **about)
+    return [one["text"] for one in answer["data"]["messages"]]
+
+
+async def test_what_was_shown_live_before_the_node_knew_of_a_removal_stays_fetchable(tmp_path: Path) -> None:
+    async with without(tmp_path) as found:
+        tail = HeldTail(found.log, found.documents)
+        found.run(tail.run())
+        await eventually(lambda: tail.fresh)
+        fresh, behind = found.node("fresh"), found.node("behind", memberships=tail)
+        for node in (fresh, behind):
+            await node.start()
+        ann, ben = await Person(fresh, "ann").come(), await Person(behind, "ben").come()
+        here = await room(ann, "ben")
+        await eventually(lambda: ben.lane("conversation", here) == [1])
+        await send(ann, here, "1", "2")
+        tail.held = []
+        out = await ann.ask("conversation:remove-participants", conversation_id=here, participants=["ben"])
+        assert out["type"] == "ack"
+        await send(ben, here, "3", "4")
+        await eventually(lambda: ben.texts() == ["1", "2", "3", "4"])
+        await send(ann, here, "5")
+        await eventually(lambda: tail.held)
+        tail.let_go()
+        await tail.prove(here)
+        assert [(stay.until_seq, stay.ended_n) for stay in await stays(found, here, "ben", 2)] == [(2, 2)]
+        await eventually(lambda: ann.texts()[-1:] == ["5"])
+        assert ben.texts() == ["1", "2", "3", "4"]
+        assert await read(ben, here) == ["1", "2", "3", "4"]
+        assert await read(ben, here, after=2) == ["3", "4"]
+        for said in ben.of("message:new"):
+            about = {"conversation_id": here, "message_id": said["data"]["message_id"]}
+            for kind in ("message:get", "message:thread"):
+                assert (await ben.ask(kind, **about))["type"] == "ack"
+        hidden = ann.of("message:new")[-1]["data"]["message_id"]
+        answer = await ben.ask("message:get", conversation_id=here, message_id=hidden)
+        assert answer["error"]["code"] == "message_not_found"
+        assert (await ben.ask("conversation:get", conversation_id=here))["data"]["seq"] == 4
+        again = await Person(fresh, "ben").come()
+        assert (await again.ask("sync", positions={here: {}}))["data"]["positions"][here]["sent"] == 4
+        assert again.texts() == ["1", "2", "3", "4"]
+        for node in (fresh, behind):
+            await node.stop()
