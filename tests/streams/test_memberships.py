@@ -38,6 +38,16 @@ async def test_it_folds_what_was_and_what_comes(log: MemoryLog) -> None:
         assert tail.of_user("another tenant", "cid") == frozenset()
 
 
+async def test_a_record_is_waited_for_by_its_position(log: MemoryLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memberships, "PROOF_S", 0.05)
+    async with tailing(log, MemoryDocuments()) as tail:
+        position = await log.append(opened("room"))
+        await tail.pass_by("room", position)
+        assert tail.get("room") is not None
+        with pytest.raises(NotReady):
+            await tail.pass_by("room", position + 1)
+
+
 async def test_a_record_that_is_told_again_counts_once(log: MemoryLog) -> None:
     await append(log, opened("room"), titled("room", "a"), titled("room", "a"), titled("room", "b"))
     async with tailing(log, MemoryDocuments()) as tail:

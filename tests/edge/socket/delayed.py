@@ -47,6 +47,11 @@ class HeldTail(MembershipTail):
         else:
             self.held.append(batch)
 
+    def read_one(self) -> None:
+        """Read the first batch of those that are held, and no more."""
+        assert self.held
+        super()._take(self.held.pop(0))
+
     def let_go(self) -> None:
         batches, self.held = self.held or [], None
         for batch in batches:

@@ -167,3 +167,32 @@ async def test_what_was_shown_live_before_the_node_knew_of_a_removal_stays_fetch
         assert again.texts() == ["1", "2", "3", "4"]
         for node in (fresh, behind):
             await node.stop()
+
+
+async def test_who_comes_in_is_shown_nothing_by_a_view_that_does_not_know_yet_that_they_are_out(
+    tmp_path: Path,
+) -> None:
+    async with without(tmp_path) as found:
+        tail = HeldTail(found.log, found.documents)
+        found.run(tail.run())
+        await eventually(lambda: tail.fresh)
+        fresh, behind = found.node("fresh"), found.node("behind", memberships=tail)
+        for node in (fresh, behind):
+            await node.start()
+        ann, ben = await Person(fresh, "ann").come(), await Person(behind, "ben").come()
+        here = await room(ann, "eve")
+        await tail.prove(here)
+        tail.held = []
+        for n, change in enumerate(("add", "remove"), 1):
+            await ann.ask(f"conversation:{change}-participants", conversation_id=here, participants=["ben"])
+            await eventually(lambda: len(tail.held or ()) == n)  # noqa: B023 - awaited here
+        await send(ann, here, "not for ben")
+        await eventually(lambda: ann.texts() == ["not for ben"])
+        tail.read_one()
+        await eventually(lambda: ben.lane("conversation", here) == [2])
+        assert ben.texts() == []
+        tail.let_go()
+        await eventually(lambda: ben.lane("conversation", here) == [2, 3])
+        assert ben.texts() == []
+        for node in (fresh, behind):
+            await node.stop()
