@@ -123,6 +123,21 @@ def going_away(reconnect_after_ms: int) -> bytes:
     return _encode(_Push("going-away", {"code": close.code, "reconnect_after_ms": reconnect_after_ms}))
 
 
+class _Correlated(msgspec.Struct):
+    correlation_id: str = ""
+
+
+_correlated: Final = msgspec.json.Decoder(_Correlated)
+
+
+def correlation_of(frame: bytes) -> str:
+    """The correlation id in a frame of ours, for the log; empty where it has none."""
+    try:
+        return _correlated.decode(frame).correlation_id
+    except msgspec.DecodeError:
+        return ""
+
+
 class Push(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """What a processor sends to the nodes: a ready frame, and what a node needs to know whom it is for.
 

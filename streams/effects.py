@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from typing import Final
 
 from core.health import Health
+from core.outages import Outage
 from core.patience import patiently
 from core.ports.effects import Effects
 from core.ports.event_log import EventLog, Unavailable
 from core.ports.hints import Bus, Presence
 from schemas.envelope import Record
 from schemas.frames import Push, pack_pushes
+from streams.dead_letters import DeadLetterLog
 
 logger: Final = logging.getLogger("caas.effects")
 HINT_S: Final = 0.2
@@ -32,6 +34,8 @@ class LiveEmitter:
         self._presence = presence
         self._health = health
         self._name = name
+        self._dead = DeadLetterLog(name, health)
+        self._outage = Outage(f"{name}: pushes")
 
     async def emit(self, effects: Effects) -> None:
         """Append what is logged, push the hints meanwhile, return when the logged is durable."""
@@ -42,7 +46,9 @@ class LiveEmitter:
                 await self._durable(record, future)
             except ValueError as error:
                 self._health.count("effects_too_large")
-                logger.error("%s: an effect that no log takes is left out: %s", self._name, error)
+                of = {"correlation_id": correlation_of(record)}
+                logger.error("%s: an effect that no log takes is left out: %s", self._name, error, extra=of)
+        self._dead.buried(effects.logged)
 
     async def _durable(self, record: Record, future: asyncio.Future[int]) -> None:
         """Raises ValueError where the record is too large: it would stop its partition for ever."""
@@ -66,7 +72,10 @@ class LiveEmitter:
         try:
             async with asyncio.timeout(HINT_S):
                 await self._publish(hints)
-        except (TimeoutError, Unavailable):
+            self._outage.ends()
+        except (TimeoutError, Unavailable) as error:
+            if isinstance(error, Unavailable):
+                self._outage.begins(error)
             self._health.count("hints_lost", len(hints))
 
     async def _publish(self, hints: Sequence[Push]) -> None:
@@ -82,3 +91,8 @@ class LiveEmitter:
         ]
         if payloads:
             await self._bus.publish(payloads)
+
+
+def correlation_of(record: Record) -> str:
+    """The correlation id that a record's headers name, if they do."""
+    return next((found.decode(errors="replace") for name, found in record.headers if name == "correlation_id"), "")

@@ -2,13 +2,13 @@
 
 import argparse
 import importlib
-import logging
 import sys
 from collections.abc import Iterable
 from typing import Final
 
 from core import settings
 from core.ports.event_log import Unavailable
+from edge import logs
 from edge.cli import asking
 
 OK: Final = 0
@@ -50,9 +50,7 @@ def main(argv: list[str] | None = None) -> int:
     words = sys.argv[1:] if argv is None else argv
     asked = [word for word in words[:1] if word in VERBS]
     args = parser(asked or VERBS).parse_args(words)
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True
-    )
+    logs.set_up()
     try:
         return _status(args)
     except settings.InvalidSettings as error:

@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import gc
-import logging
 import sys
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, TypeVar
@@ -15,9 +14,9 @@ from core.ports.documents import DataLost
 from core.ports.event_log import DataDamaged, LogTruncated
 from core.positions import LogMismatch
 from core.settings import Settings
+from edge import logs
 
 GC_EVERY: Final = 50_000
-LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 ASTRAY: Final = (LogMismatch, LogTruncated, DataLost, DataDamaged)
 """The log and the store do not belong together, or one has lost data: nobody may go on with them."""
@@ -49,7 +48,7 @@ def settings_of(args: argparse.Namespace) -> Settings:
     found = settings.load(
         data=data, adapters="embedded" if data is not None else None, port=getattr(args, "port", None)
     )
-    logging.getLogger().setLevel(LEVELS[found.log_level])
+    logs.set_level(found.log_level)
     return found
 
 

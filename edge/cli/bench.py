@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import functools
-import logging
 import signal
 import sys
 import tempfile
@@ -13,6 +12,7 @@ import msgspec
 from rich.console import Console
 
 from core.settings import Settings
+from edge import logs
 from edge.bench import machine, profiled, table
 from edge.bench.children import BenchFailed
 from edge.bench.measure import Figure
@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     """0: measured, whatever came out; 1: a process of the bench failed, or it was stopped; 2: not on these adapters."""
     settings = asking.settings_of(args)
     settings = msgspec.structs.replace(settings, adapters=args.adapters or settings.adapters)
-    logging.getLogger().setLevel(logging.WARNING)
+    logs.set_level("warning")
     known = measures(settings.adapters)
     asked = [args.profile] if args.profile else args.only or list(known)
     if missing := [name for name in asked if name not in known]:

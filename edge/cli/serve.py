@@ -9,6 +9,7 @@ import msgspec
 from core.health import Health
 from core.settings import Settings, only_on_the_stack
 from edge import compose
+from edge.announce import announced
 from edge.cli import asking
 from edge.gateway.app import gateway_app
 from edge.secrets_file import filled
@@ -46,7 +47,10 @@ async def serve_gateway(settings: Settings) -> None:
     asked, health = on_signals(), Health()
     urls = settings.socket_urls or f"ws://{settings.host}:{settings.socket_port}/socket"
     app = gateway_app(gateway(settings, urls.split(",")), health)
-    async with listening(app, settings.host, settings.port):
+    async with (
+        listening(app, settings.host, settings.port) as port,
+        announced(health, f"http://{settings.host}:{port}"),
+    ):
         await until(asked)
 
 
@@ -57,6 +61,7 @@ async def serve_socket(settings: Settings) -> None:
     async with (
         opened as found,
         node_running(found, settings, health) as sockets,
-        listening(socket_app(sockets, health), settings.host, settings.port),
+        listening(socket_app(sockets, health), settings.host, settings.port) as port,
+        announced(health, f"ws://{settings.host}:{port}/socket"),
     ):
         await until(asked)

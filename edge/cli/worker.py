@@ -9,6 +9,7 @@ from typing import Final
 from core.health import Health
 from core.settings import Settings, only_on_the_stack
 from edge import compose
+from edge.announce import announced
 from edge.cli import asking
 from edge.compose import Adapters
 from edge.gateway.health import health_site
@@ -60,7 +61,8 @@ async def work(settings: Settings, args: argparse.Namespace) -> None:
     async with health_site(health, settings.host, args.health_port), opened as found:
         names = args.names or compose.PROCESSORS
         one = one_plain if args.runner == "plain" else functools.partial(one_faust, slot=args.slot)
-        await until(asked, *((f"worker-{name}", one(name, found, settings, health)) for name in names))
+        async with announced(health, f"{settings.kafka_bootstrap}: {', '.join(names)}"):
+            await until(asked, *((f"worker-{name}", one(name, found, settings, health)) for name in names))
 
 
 async def one_faust(name: str, found: Adapters, settings: Settings, health: Health, slot: str | None) -> None:

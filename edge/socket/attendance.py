@@ -13,6 +13,7 @@ from typing import Final
 from core.clock import Clock
 from core.domain.presence import ONLINE, combined
 from core.health import Health
+from core.outages import Outage
 from core.ports.event_log import Unavailable
 from core.ports.hints import People
 from edge.socket.alarms import Alarms
@@ -70,6 +71,7 @@ class Attendance:
         self._persons: dict[str, _Person] = {}
         self._alarms: Alarms[str] = Alarms()
         self._turn = asyncio.Lock()
+        self._outage = Outage("presence: people")
         self._lost_it = asyncio.Event()
         self._entered = 0.0
 
@@ -190,6 +192,7 @@ class Attendance:
             await self._enter_all()
             self._entered = now
         self.down = False
+        self._outage.ends()
 
     async def _enter_all(self) -> None:
         held = list(self._persons.items())
@@ -215,8 +218,8 @@ class Attendance:
             logger.warning("our people are not forgotten yet, they will be: %s", error)
 
     def _lost(self, error: Unavailable) -> None:
+        self._outage.begins(error)
         if not self.down:
-            logger.warning("who is there is not told until its server is back: %s", error)
             for person in self._persons.values():
                 person.told = None
         self.down = True

@@ -70,21 +70,23 @@ class Commands:
                 command, context, retry=asked.retry, settled=partial(visit.settled, 1)
             )
         if isinstance(decision, Unchanged):
-            self._acknowledge(visit, asked, decision.reply, self._wait(visit, command, decision.reply, known=True))
+            wait = self._wait(visit, asked, command, decision.reply, known=True)
+            self._acknowledge(visit, asked, decision.reply, wait)
             return
         future = self._repeats.known(decision.event_id, decision.content)
         known = future is not None
         if future is None:
             future = self._log.append(decision.record)
             self._repeats.remember(decision.event_id, decision.content, future)
-        wait = self._wait(visit, command, decision.reply, known=known)
+        wait = self._wait(visit, asked, command, decision.reply, known=known)
         future.add_done_callback(partial(self._appended, visit, asked, decision, wait))
 
-    def _wait(self, visit: Visit, command: Acting, reply: dict[str, Any], *, known: bool) -> Wait | None:
+    def _wait(self, visit: Visit, asked: Asked, command: Acting, reply: dict[str, Any], *, known: bool) -> Wait | None:
         """What the answer to a send waits for; None where it waits for nothing more."""
         if not isinstance(command, SendMessage) or command.wait_for == "accepted":
             return None
-        return self._waiting.begin(visit, command, reply["message_id"], reply["level"], known=known)
+        of = asked.correlation_id
+        return self._waiting.begin(visit, command, reply["message_id"], reply["level"], known=known, correlation_id=of)
 
     def _appended(self, visit: Visit, asked: Asked, decision: Append, wait: Wait | None, future: Future[int]) -> None:
         error = failure_of(future)

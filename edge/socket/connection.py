@@ -7,6 +7,7 @@ from typing import Final
 
 from aiohttp import WSMsgType, web
 
+from core.outages import REPEATS
 from core.pace import Bucket
 from core.ports.memberships import NotReady
 from core.settings import Settings
@@ -58,7 +59,7 @@ class Connection:
             if identity is not None:
                 await self._enter(identity)
         except NotReady as error:
-            logger.warning("a session cannot come in: %s", error)
+            logger.warning("a session cannot come in: %s", error, extra=REPEATS)
             self.close("internal")
         except Exception:
             self._node.health.count("connection_failed")

@@ -11,7 +11,7 @@ from core.ports.memberships import Memberships
 from edge.socket.channel import Channel, Heal, Join
 from edge.socket.lanes import Lanes, Told
 from edge.socket.turns import Turns
-from schemas.frames import LANES, Push
+from schemas.frames import LANES, Push, correlation_of
 
 logger: Final = logging.getLogger("caas.hub")
 PAGE: Final = 500
@@ -44,7 +44,8 @@ class Healing:
             return
         if push.n > known + 1:
             self._health.count("push_hole")
-            logger.warning("%s of %s goes on at %d after %d", push.lane, channel.id, push.n, known)
+            of = {"correlation_id": correlation_of(push.frame)}
+            logger.warning("%s of %s goes on at %d after %d", push.lane, channel.id, push.n, known, extra=of)
         shown = channel.show(push.lane, push.n, push.seq, push.conversation_n, push.frame)
         self._health.count("delivered", shown)
 
@@ -78,7 +79,7 @@ class Healing:
                 channel.last[lane] = head
         if healed:
             self._health.count("healed", healed)
-            logger.info("healed %d of lane %s of %s, %d to %d", healed, lane, channel.id, first + 1, head)
+            logger.debug("healed %d of lane %s of %s, %d to %d", healed, lane, channel.id, first + 1, head)
 
     async def join(self, channel: Channel, job: Join) -> None:
         """Tell a seat what lies between its start and where the channel stands, then put it in step."""

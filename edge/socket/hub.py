@@ -15,6 +15,7 @@ import msgspec
 
 from core.domain.conversation import Conversation
 from core.health import Health
+from core.outages import REPEATS
 from core.ports.event_log import Unavailable
 from core.ports.memberships import Memberships
 from edge.socket.channel import Channel, Heal, Join, Seat
@@ -26,7 +27,7 @@ from edge.socket.turns import Turns
 from edge.socket.users import Users
 from projections.changes import users_of
 from schemas.events import ConversationEvent
-from schemas.frames import LANES, USER, Push, unpack_pushes
+from schemas.frames import LANES, USER, Push, correlation_of, unpack_pushes
 
 logger: Final = logging.getLogger("caas.hub")
 
@@ -91,7 +92,8 @@ class Hub:
             self._deliver(push)
         except Exception:
             self._health.count("push_failed")
-            logger.exception("push %s %s of %s failed", push.lane, push.n, push.conversation_id)
+            of = {"correlation_id": correlation_of(push.frame)}
+            logger.exception("push %s %s of %s failed", push.lane, push.n, push.conversation_id, extra=of)
             self._look_soon()
 
     def _deliver(self, push: Push) -> None:
@@ -251,7 +253,7 @@ class Hub:
             for channel in channels:
                 channel.last = heads[channel.id]
         except Unavailable as error:
-            logger.warning("%d conversations open without their heads: %s", len(channels), error)
+            logger.warning("%d conversations open without heads: %s", len(channels), error, extra=REPEATS)
         finally:
             for channel in channels:
                 self._jobs.opened(channel)

@@ -8,7 +8,7 @@ from typing import Any, Final
 from core.health import Health
 from edge.socket.channel import JOBS, Channel, Heal, Job, Join
 from edge.socket.healing import Healing
-from schemas.frames import Push
+from schemas.frames import Push, correlation_of
 
 logger: Final = logging.getLogger("caas.hub")
 
@@ -82,7 +82,8 @@ class Jobs:
                 self._done(channel)
             except Exception:
                 self._health.count("push_failed")
-                logger.exception("a job of %s failed", channel.id)
+                of = {"correlation_id": correlation_of(job.frame) if isinstance(job, Push) else ""}
+                logger.exception("a job of %s failed", channel.id, extra=of)
                 self._look_soon()
             if not channel.jobs and channel.behind:
                 channel.behind = False

@@ -2,15 +2,14 @@
 
 import asyncio
 import contextlib
-import logging
 from typing import Final
 
+from core.outages import Outage
 from core.patience import FIRST_S, LONGEST_S
 from core.ports.event_log import Unavailable
 from edge.socket.hub import Hub
 from edge.socket.lanes import HEADS_AT_ONCE, Lanes
 
-logger: Final = logging.getLogger("caas.node")
 SETTLING_S: Final = 1.0
 """A push that has not come so long after its head was seen is taken for lost."""
 
@@ -29,7 +28,7 @@ class Looking:
 
     async def keep(self, hub: Hub) -> None:
         """Look for ever; a store that is down is tried again."""
-        pause = FIRST_S
+        outage, pause = Outage("heads"), FIRST_S
         while True:
             with contextlib.suppress(TimeoutError):  # a heartbeat has passed
                 async with asyncio.timeout(self._heartbeat_s):
@@ -38,8 +37,9 @@ class Looking:
             try:
                 await self.look(hub)
                 pause = FIRST_S
+                outage.ends()
             except Unavailable as error:
-                logger.warning("heads cannot be read: %s", error)
+                outage.begins(error)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, LONGEST_S)
                 self.soon()

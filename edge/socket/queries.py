@@ -9,6 +9,7 @@ import msgspec
 
 from core.domain.conversation import Conversation, visited
 from core.health import Health
+from core.outages import Outage
 from core.ports.documents import Row
 from core.ports.event_log import Unavailable
 from core.ports.hints import Cache
@@ -60,6 +61,7 @@ class Queries:
         self._generations = generations
         self._index = index
         self._cache = cache
+        self._cache_outage = Outage("cached answers", "Redis of cached answers")
         self._health = health
 
     async def get(self, who: Identity, asked: GetConversation) -> ConversationView:
@@ -147,14 +149,17 @@ class Queries:
             return found
         try:
             await self._cache.put(key, msgspec.json.encode(found), FOUND_S)
-        except Unavailable:
+        except Unavailable as error:
+            self._cache_outage.begins(error)
             self._health.count("cache_down")
         return found
 
     async def _kept(self, key: str) -> list[str] | None:
         try:
             kept = await self._cache.get(key)
-        except Unavailable:
+            self._cache_outage.ends()
+        except Unavailable as error:
+            self._cache_outage.begins(error)
             self._health.count("cache_down")
             return None
         return None if kept is None else _ids.decode(kept)

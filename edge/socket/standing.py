@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection
 from typing import Final
 
 from core.health import Health
+from core.outages import Outage
 from core.ports.event_log import Unavailable
 from core.ports.hints import Presence
 
@@ -28,6 +29,7 @@ class Standing:
         self._ttl_s = ttl_s
         self._health = health
         self._astray = False
+        self._outage = Outage(WAITS_FOR)
         self._turn = asyncio.Lock()
         self._coming: set[str] = set()
         self._left: set[str] = set()
@@ -82,6 +84,7 @@ class Standing:
                 if again:
                     await self._enter(list(held()))
                 self._astray = False
+                self._outage.ends()
                 self._health.goes_on(WAITS_FOR)
                 await self._leave(held)
         except Unavailable as error:
@@ -110,8 +113,7 @@ class Standing:
         self._left -= left
 
     def _lost(self, error: Unavailable) -> None:
-        if not self._astray:
-            logger.warning("presence is down, pushes come late until it is back: %s", error)
+        self._outage.begins(error)
         self._astray = True
         self._wake.set()  # whoever keeps it tries again soon
         self._health.waits(WAITS_FOR, error)

@@ -1,15 +1,14 @@
 """Whatever heals takes its turn at the store: so many at one time, and one that is down is waited for in place."""
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable
 from typing import Final, Protocol, TypeVar
 
 from core.health import Health
+from core.outages import Outage
 from core.patience import FIRST_S, LONGEST_S
 from core.ports.event_log import Unavailable
 
-logger: Final = logging.getLogger("caas.hub")
 AT_ONCE: Final = 32
 """So many reads of one node to heal by are under way at one time."""
 
@@ -39,15 +38,18 @@ class Turns:
 
     async def patiently(self, held: Held, call: Callable[[], Awaitable[T]]) -> T:
         """What the store answers, as soon as it does. Raises `Unavailable` for one that is closed."""
-        pause = FIRST_S
+        outage, pause = Outage(held.id), FIRST_S
         while True:
             try:
                 async with self._turns:
-                    return await call()
+                    answer = await call()
             except Unavailable as error:
                 if held.closed:
                     raise
                 self._health.count("heal_waits")
-                logger.warning("healing of %s waits: %s", held.id, error)
+                outage.begins(error)
+            else:
+                outage.ends()
+                return answer
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_S)

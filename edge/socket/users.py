@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from core.health import Health
+from core.outages import REPEATS
 from core.ports.event_log import Unavailable
 from edge.socket.channel import Seat
 from edge.socket.jobs import Spawn
@@ -116,7 +117,7 @@ class Users:
             await self._standing.enter([user.id])
             user.last = (await self._lanes.own_heads([user.key]))[user.key]
         except Unavailable as error:
-            logger.warning("%s opens without the head of its lane: %s", user.id, error)
+            logger.warning("%s opens without the head of its lane: %s", user.id, error, extra=REPEATS)
             self._look_soon()
         except BaseException:
             self._close(user)
@@ -216,7 +217,7 @@ class Users:
             at = user.last = own.upto
         if healed:
             self._health.count("healed", healed)
-            logger.info("healed the lane of %s up to %d", user.id, head)
+            logger.debug("healed the lane of %s up to %d", user.id, head)
 
 
 def _id(seat: Seat) -> str:

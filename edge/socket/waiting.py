@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 
 from core.domain import content
+from core.outages import REPEATS
 from core.ports.event_log import Unavailable
 from core.ports.memberships import Memberships
 from edge.socket.visit import Visit
@@ -48,6 +49,7 @@ class Wait:
     message_id: str
     reached: Level
     known: bool
+    correlation_id: str
     seq: int = 0
     heard: list[ReceiptView] = field(default_factory=list)
     over: asyncio.Event = field(default_factory=asyncio.Event)
@@ -80,11 +82,20 @@ class Waiting:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def begin(self, visit: Visit, command: SendMessage, message_id: str, level: Level, *, known: bool) -> Wait | None:
+    def begin(
+        self,
+        visit: Visit,
+        command: SendMessage,
+        message_id: str,
+        level: Level,
+        *,
+        known: bool,
+        correlation_id: str,
+    ) -> Wait | None:
         """Hear of this send, which is at `level`, from now on: before anything else runs after its append. None where
         there is nothing to wait for.
         """
-        wait = Wait(visit, command, message_id, level, known)
+        wait = Wait(visit, command, message_id, level, known, correlation_id)
         if wait.done:
             return None
         self._waits.setdefault(_key(wait), []).append(wait)
@@ -166,13 +177,14 @@ class Waiting:
     async def _look(self, wait: Wait) -> None:
         """What the read models say; where they cannot be read, nothing more than is known."""
         said = content.of_command(wait.command)
+        of: dict[str, object] = {"correlation_id": wait.correlation_id}
         try:
             stage = await self._reached.stage(wait.message_id, said, lambda user, seq: self._reads(wait, user, seq))
         except Unavailable as error:
-            logger.warning("how far %s has come cannot be read: %s", wait.message_id, error)
+            logger.warning("how far %s has come cannot be read: %s", wait.message_id, error, extra=REPEATS | of)
             return
         except Exception:
-            logger.exception("how far %s has come cannot be read", wait.message_id)
+            logger.exception("how far %s has come cannot be read", wait.message_id, extra=of)
             return
         if stage is not None:
             wait.reaches(stage)

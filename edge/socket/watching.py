@@ -12,6 +12,7 @@ from typing import Final
 from core.clock import Clock
 from core.domain.presence import OFFLINE, combined
 from core.health import Health
+from core.outages import Outage
 from core.ports.event_log import Unavailable
 from core.ports.hints import People, Presence, There
 from core.ports.memberships import Memberships
@@ -120,12 +121,14 @@ class Watching:
 
     async def looks(self) -> None:
         """Look at everybody with each heartbeat, for ever."""
+        outage = Outage("presence: looks")
         while True:
             await asyncio.sleep(self._look_s)
             try:
                 await self.look()
+                outage.ends()
             except Unavailable as error:
-                logger.warning("nobody can be looked at: %s", error)
+                outage.begins(error)
 
     async def look(self) -> None:
         """Read everybody who is watched, and tell what was not told. Raises `Unavailable`."""

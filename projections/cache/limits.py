@@ -5,6 +5,7 @@ from typing import Final
 
 from core.buckets import Buckets
 from core.health import Health
+from core.outages import Outage
 from core.ports.event_log import Unavailable
 from core.ports.limits import Limits, Rate
 
@@ -41,6 +42,7 @@ class FallbackLimits:
         self._shared = shared
         self._own = InProcessLimits()
         self._health = health
+        self._outage = Outage("limits", "Redis of the limits")
         self._down_until = float("-inf")
 
     async def start(self) -> None:
@@ -54,8 +56,12 @@ class FallbackLimits:
         loop = asyncio.get_running_loop()
         if loop.time() >= self._down_until:
             try:
-                return await self._shared.take(key, rate, n)
-            except Unavailable:
+                wait = await self._shared.take(key, rate, n)
+            except Unavailable as error:
+                self._outage.begins(error)
                 self._health.count("limits_down")
                 self._down_until = loop.time() + DOWN_S
+            else:
+                self._outage.ends()
+                return wait
         return await self._own.take(key, rate, n)

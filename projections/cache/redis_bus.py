@@ -1,15 +1,13 @@
 """The bus on Redis publish and subscribe: at most once; a listener that loses its connection makes another."""
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any, Final
 
 from redis.exceptions import RedisError
 
+from core.outages import Outage
 from projections.cache.redis_client import Connected, client_of
-
-logger: Final = logging.getLogger("caas.bus.redis")
 
 FIRST_PAUSE_S: Final = 0.05
 LONGEST_PAUSE_S: Final = 1.0
@@ -45,17 +43,18 @@ class RedisBus:
 
     async def subscribe(self, channel: str) -> AsyncIterator[bytes]:
         """The payloads of a channel; never ends by itself."""
-        pause = FIRST_PAUSE_S
+        outage, pause = Outage(f"listening to {channel}", "Redis"), FIRST_PAUSE_S
         while True:
             listener = Listener(self._url, channel)
             try:
                 await listener.connect()
+                outage.ends()
                 pause = FIRST_PAUSE_S
                 while True:
                     for payload in unpacked(await listener.next()):
                         yield payload
             except (RedisError, OSError, TimeoutError) as error:
-                logger.warning("listening to %s begins anew: %s", channel, str(error) or type(error).__name__)
+                outage.begins(error)
             finally:
                 await listener.close()
             await asyncio.sleep(pause)

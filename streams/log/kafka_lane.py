@@ -1,7 +1,6 @@
 """A lane is one partition's way into Kafka: appends wait in order, go out in batches, and each is answered once."""
 
 import asyncio
-import logging
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,13 +10,12 @@ from typing import Any, Final, NamedTuple
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaTimeoutError, UnknownTopicOrPartitionError
 
+from core.outages import Outage
 from core.ports.event_log import OutcomeUnknown, Unavailable
 from core.positions import position
 from schemas.envelope import Record
 from schemas.topics import Partition
 from streams.log.kafka_client import MAX_RECORD
-
-logger: Final = logging.getLogger("caas.log.kafka")
 
 AHEAD: Final = 2
 """One batch on its way and one ready behind it keep the connection busy; more would only make batches smaller."""
@@ -99,14 +97,16 @@ class Lane:
             return
         self._sent.append(batch)
         topic, number = self._partition
+        outage = Outage(f"{topic} {number}", "Kafka")
         while True:
             try:
                 answer = await producer.send_batch(builder, topic, partition=number)
             except (KafkaTimeoutError, UnknownTopicOrPartitionError) as error:
                 # Raised before the producer took the batch, so that giving it again cannot repeat it.
-                logger.info("%s %d waits for Kafka: %r", topic, number, error)
+                outage.begins(repr(error))
                 await asyncio.sleep(RETRY_S)
             else:
+                outage.ends()
                 answer.add_done_callback(partial(self._settle, batch))
                 return
 

@@ -10,6 +10,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import OffsetOutOfRangeError
 
 from core.health import Health
+from core.outages import REPEATS
 from core.patience import patiently
 from core.ports.event_log import LogTruncated, Received, Unavailable
 from core.positions import position
@@ -67,7 +68,7 @@ class Reading:
             except OffsetOutOfRangeError as error:
                 await self._check_range(error)
             except DOWN as error:
-                logger.warning("a Kafka consumer is replaced: %r", error)
+                logger.warning("a Kafka consumer is replaced: %r", error, extra=REPEATS)
                 await asyncio.sleep(AGAIN_S)
             finally:
                 await close(consumer)
