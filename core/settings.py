@@ -31,6 +31,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     socket_port: Port = 3002
     public_url: str = ""
     socket_urls: str = ""
+    socket_public_url: str = ""
     node: str = ""
     tenant: Filled = "default"
     app_key: str = ""

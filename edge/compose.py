@@ -79,6 +79,19 @@ def adapters(settings: Settings, client_id: str) -> Adapters:
     return stack(settings, client_id)
 
 
+@asynccontextmanager
+async def presence(settings: Settings) -> AsyncIterator[Presence]:
+    """The stack's presence alone, for who needs nothing else of it; it does not wait for its server."""
+    from edge.stack import presence_of  # noqa: PLC0415 - as above
+
+    found = presence_of(settings)
+    await found.start()
+    try:
+        yield found
+    finally:
+        await found.stop()
+
+
 def processor(name: str, documents: Documents, index: SearchIndex, health: Health | None = None) -> Processor:
     """The processor of this name; `health` says what it waits for by itself. Raises `KeyError`."""
     known: tuple[Processor, ...] = (

@@ -17,6 +17,7 @@ from edge.auth.tokens import Tokens
 from edge.background import background
 from edge.compose import PROCESSORS, Adapters
 from edge.gateway.app import Gateway
+from edge.gateway.living import LivingSockets
 from edge.socket.allowances import allowances_of
 from edge.socket.assembly import node_of, random_id
 from edge.socket.ports import Ports
@@ -70,9 +71,9 @@ async def node_running(found: Adapters, settings: Settings, health: Health) -> A
             await node.stop()
 
 
-def gateway(settings: Settings, socket_urls: list[str]) -> Gateway:
-    """The gateway, which names these sockets."""
-    return Gateway(settings, Tokens(settings.token_secret, settings.token_ttl_s), socket_urls)
+def gateway(settings: Settings, socket_urls: list[str], living: LivingSockets | None = None) -> Gateway:
+    """The gateway, which names these sockets, or those that live."""
+    return Gateway(settings, Tokens(settings.token_secret, settings.token_ttl_s), socket_urls, living)
 
 
 @contextmanager

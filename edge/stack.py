@@ -1,5 +1,6 @@
 """The servers behind the ports: the half of the composition root that needs their clients."""
 
+from core.ports.hints import Presence
 from core.settings import Settings
 from edge.compose import Adapters
 from projections.cache.redis import RedisBus, RedisCache, RedisPresence
@@ -17,8 +18,13 @@ def stack(settings: Settings, client_id: str) -> Adapters:
         documents=MongoDocuments(settings.mongo_url),
         index=ElasticIndex(settings.search_url, flavour=settings.search_flavour),
         bus=RedisBus(settings.redis_socket_url),
-        presence=RedisPresence(settings.redis_socket_url),
+        presence=presence_of(settings),
         people=RedisPeople(settings.redis_socket_url),
         cache=RedisCache(settings.redis_shared_url),
         limits=RedisLimits(settings.redis_gateway_url),
     )
+
+
+def presence_of(settings: Settings) -> Presence:
+    """Which nodes there are."""
+    return RedisPresence(settings.redis_socket_url)

@@ -139,6 +139,7 @@ async def run_faust(app: faust.App, health: Health) -> None:
         app, loop=asyncio.get_running_loop(), override_logging=False, redirect_stdouts=False, quiet=True
     )
     host.install_signal_handlers = lambda: None  # the process owns its signals
+    host.spinner = None  # it writes control characters, also where nobody watches
     health.waits(app.conf.id, "starting")
     running = asyncio.create_task(host.start(), name=f"{app.conf.id}-faust")
     ready = asyncio.create_task(_ready(app, health), name=f"{app.conf.id}-ready")

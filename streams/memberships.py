@@ -1,12 +1,12 @@
 """A node's view of who is in what: it starts from the read model and tails `conversation.updated` from there."""
 
 import asyncio
-import logging
 from collections.abc import Callable, Sequence
 from typing import Final
 
 from core.domain.conversation import Conversation
 from core.health import Health
+from core.outages import Outage
 from core.ports.documents import Documents
 from core.ports.event_log import EventLog, Received, Unavailable
 from core.ports.memberships import NotReady
@@ -20,10 +20,11 @@ from streams.lineage import EndsWatch
 from streams.membership_fold import MembershipFold
 from streams.membership_start import MembershipStart
 
-logger: Final = logging.getLogger("caas.memberships")
 PROOF_S: Final = 2.0
 STALE_S: Final = 5.0
 LOOK_S: Final = 1.0
+ENDS_S: Final = 3.0
+"""The log says by itself after less than this that it is down."""
 WAITS_FOR: Final = "memberships"
 
 OnChange = Callable[[ConversationEvent, Conversation], None]
@@ -43,6 +44,7 @@ class MembershipTail:
         self._fold = MembershipFold()
         self._read: dict[Partition, int] = {}
         self._moved = asyncio.Event()
+        self._outage = Outage(WAITS_FOR)
 
     def get(self, conversation_id: str) -> Conversation | None:
         """The conversation as folded so far."""
@@ -120,11 +122,12 @@ class MembershipTail:
         Raises `LogMismatch` where it ends before what was read.
         """
         try:
-            async with asyncio.timeout(LOOK_S * 2):
+            async with asyncio.timeout(ENDS_S):
                 ends = await self._log.ends(partitions(CONVERSATION_UPDATED))
         except (Unavailable, TimeoutError) as error:
-            logger.debug("the log does not say where it ends: %r", error)
+            self._outage.begins(error)
             return False
+        self._outage.ends()
         watch.look(ends, self._read)
         return await self._until(lambda: self._passed(ends), LOOK_S)
 

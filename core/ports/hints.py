@@ -29,10 +29,11 @@ class Bus(Protocol):
 
 
 class Presence(Protocol):
-    """Which nodes hold a participant of a conversation. A node that does not say `alive` within the TTL is forgotten.
+    """Which nodes hold a participant of a conversation, and where clients reach them.
 
-    All raise `Unavailable` when the server is down. After the server lost its memory `alive` answers False once: the
-    node then enters everything again.
+    A node that does not say `alive`, or does not announce itself, within the TTL is forgotten. All raise `Unavailable`
+    when the server is down. After the server lost its memory `alive` answers False once: the node then enters
+    everything again.
     """
 
     async def start(self) -> None:
@@ -61,6 +62,18 @@ class Presence(Protocol):
 
     async def forget(self, node: str) -> None:
         """A node goes away."""
+        ...
+
+    async def announce(self, node: str, url: str, ttl_s: float) -> None:
+        """For `ttl_s` more seconds clients may be sent to this node, at `url`."""
+        ...
+
+    async def withdraw(self, node: str) -> None:
+        """From now on none may; harmless where none might."""
+        ...
+
+    async def announced(self) -> list[str]:
+        """Where the nodes are reached that clients may be sent to, each once, in order."""
         ...
 
 

@@ -30,6 +30,11 @@ ACTIONS = {
     "env": ("print the settings that point CAAS at the servers, secrets included", 'eval "$(caas stack env)"'),
 }
 
+FORGOTTEN = """\
+MongoDB ran in memory (--mongo memory): the read models are gone with it. The log is kept: after `caas stack up` the
+workers make them again from it, while its topics hold everything (7 days; receipts: 1 day). `caas stack up --mongo h2`
+keeps them over a restart."""
+
 
 def add_parser(subparsers: Subparsers) -> None:
     """Adds `stack` with its actions; the chosen function is left in `run`."""
@@ -95,6 +100,8 @@ def _act(stack: Stack, action: str, as_json: bool) -> int:
         case "down" | "clean":
             ended = stack.down() if action == "down" else stack.clean()
             _print({"stopped": ended}, f"stopped: {', '.join(ended) or 'nothing was running'}", as_json)
+            if action == "down" and "mongo" in ended and stack.mongo_backend == "memory":
+                _tell(FORGOTTEN)
         case "status":
             return _show_status(stack.status(), as_json)
         case "env":

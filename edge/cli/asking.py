@@ -32,9 +32,18 @@ def add_data(parser: argparse.ArgumentParser) -> None:
 
 def add_gateway(parser: argparse.ArgumentParser) -> None:
     """`--url`, `--app-key` and `--app-secret`: the system that is asked."""
-    parser.add_argument("--url", help="the gateway (default: CAAS_PUBLIC_URL, else the embedded system in --data)")
+    parser.add_argument(
+        "--url",
+        help="the gateway (default: CAAS_PUBLIC_URL; else on the stack CAAS_HOST:CAAS_PORT, else what is in --data)",
+    )
     parser.add_argument("--app-key", help="default: CAAS_APP_KEY")
     parser.add_argument("--app-secret", help="default: CAAS_APP_SECRET")
+
+
+def gateway_of(settings: Settings, args: argparse.Namespace) -> str | None:
+    """The gateway to ask: the one given or set, else on the stack the one that is here; None: the embedded system."""
+    here = f"http://{settings.host}:{settings.port}" if settings.adapters == "stack" else None
+    return args.url or settings.public_url or here
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:

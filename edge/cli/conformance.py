@@ -69,7 +69,7 @@ def run_verb(args: argparse.Namespace) -> int:
 async def held_to(settings: Settings, args: argparse.Namespace, checks: list[Check]) -> list[Result]:
     """The results against the given gateway, or the embedded system: the one that runs, else one run here."""
     told = (lambda _: None) if args.json else show
-    async with reached(settings, args.url) as system:
+    async with reached(settings, asking.gateway_of(settings, args)) as system:
         app = system.url, system.app_key, system.app_secret
         if not args.client:
             return await run(*app, checks, nodes=args.node, told=told)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from core.settings import InvalidSettings, Settings
+from core.settings import Settings
 from edge.cli import asking
 from edge.cli.progress import Bar
 from edge.cli.up import reached
@@ -48,10 +48,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def settings_of(args: argparse.Namespace) -> Settings:
-    """The settings, and above them what was given. Raises `InvalidSettings`: on the stack a gateway must be named."""
+    """The settings, and above them what was given."""
     found = asking.settings_of(args)
-    if found.adapters == "stack" and not (args.url or found.public_url):
-        raise InvalidSettings("CAAS_PUBLIC_URL: the gateway to play against; or give --url, or --data")
     return msgspec.structs.replace(
         found, app_key=args.app_key or found.app_key, app_secret=args.app_secret or found.app_secret
     )
@@ -60,7 +58,7 @@ def settings_of(args: argparse.Namespace) -> Settings:
 async def run_play(settings: Settings, args: argparse.Namespace) -> Summary:
     """Play against the given gateway, or the embedded system: the one that runs in the directory, else one run here."""
     rows = read(args.file)  # before anything is started for it
-    async with reached(settings, args.url) as system:
+    async with reached(settings, asking.gateway_of(settings, args)) as system:
         with Bar("play", "rows") as bar:
             return await play(
                 rows,

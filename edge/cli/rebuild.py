@@ -15,6 +15,7 @@ from edge.cli.progress import Bar
 from edge.compose import Adapters
 from edge.running import reading
 from projections.stores.memory import MemoryDocuments
+from streams.attended import needs_a_worker
 from streams.rebuild import Refused, Report, rebuild
 from streams.replay import Fold, Told
 
@@ -68,6 +69,7 @@ def switched(verb: str, args: argparse.Namespace, work: Work) -> int:
 async def _worked(verb: str, settings: Settings, name: str, work: Work) -> Report:
     health = Health()
     async with reading(settings, health, "rebuild") as found:
+        await needs_a_worker(compose.processor(name, found.documents, found.index), found.documents, health)
         with Bar(f"{verb} {name}", "records") as bar:
             return await work(
                 found, lambda documents: compose.processor(name, documents, found.index), health, bar.show

@@ -2,6 +2,8 @@
 
 import argparse
 import functools
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Final
 
 import msgspec
@@ -12,8 +14,10 @@ from edge import compose
 from edge.announce import announced
 from edge.cli import asking
 from edge.gateway.app import gateway_app
+from edge.gateway.living import LivingSockets
 from edge.secrets_file import filled
-from edge.serving import gateway, listening, node_running
+from edge.serving import gateway, listening, node_name, node_running
+from edge.socket.listing import listed, public_url
 from edge.socket.server import socket_app
 from edge.stopping import on_signals, until
 
@@ -43,25 +47,39 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def serve_gateway(settings: Settings) -> None:
-    """Serve the gateway until asked to stop; it needs no other server."""
+    """Serve the gateway until asked to stop; it waits for no other server."""
     asked, health = on_signals(), Health()
-    urls = settings.socket_urls or f"ws://{settings.host}:{settings.socket_port}/socket"
-    app = gateway_app(gateway(settings, urls.split(",")), health)
     async with (
-        listening(app, settings.host, settings.port) as port,
+        sockets_of(settings) as (urls, living),
+        listening(gateway_app(gateway(settings, urls, living), health), settings.host, settings.port) as port,
         announced(health, f"http://{settings.host}:{port}"),
     ):
         await until(asked)
 
 
+@asynccontextmanager
+async def sockets_of(settings: Settings) -> AsyncIterator[tuple[list[str], LivingSockets | None]]:
+    """What the gateway names: the sockets that are set; else, on the stack, those that live."""
+    here = [f"ws://{settings.host}:{settings.socket_port}/socket"]
+    if settings.socket_urls:
+        yield settings.socket_urls.split(","), None
+    elif settings.adapters == "embedded":
+        yield here, None
+    else:
+        async with compose.presence(settings) as presence:
+            yield [], LivingSockets(presence, here)
+
+
 async def serve_socket(settings: Settings) -> None:
     """Serve sockets until asked to stop: then they are drained."""
     asked, health = on_signals(), Health()
+    settings = msgspec.structs.replace(settings, node=node_name(settings))
     opened = compose.opened(compose.adapters(settings, "caas-socket"))
     async with (
         opened as found,
         node_running(found, settings, health) as sockets,
         listening(socket_app(sockets, health), settings.host, settings.port) as port,
-        announced(health, f"ws://{settings.host}:{port}/socket"),
+        announced(health, url := public_url(settings, port)),
+        listed(found.presence, settings.node, url, health),
     ):
         await until(asked)

@@ -12,6 +12,7 @@ from core.settings import Settings
 from edge.auth.tokens import Tokens
 from edge.gateway.client_files import add_client_routes
 from edge.gateway.health import add_health_routes
+from edge.gateway.living import LivingSockets
 from edge.gateway.problems import HttpProblem, problems
 from schemas.errors import problem
 from schemas.invalid import validation_failed
@@ -24,22 +25,34 @@ _request: Final = msgspec.json.Decoder(TokenRequest)
 class Gateway:
     """Issues tokens of `settings.tenant` for whoever has the app's key and secret; without a secret, for nobody.
 
-    `socket_urls` empty: the sockets are where the request came to.
+    It names `socket_urls`; where there are none, the sockets that live; without those, where the request came to.
     """
 
-    def __init__(self, settings: Settings, tokens: Tokens, socket_urls: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        tokens: Tokens,
+        socket_urls: Sequence[str] = (),
+        living: LivingSockets | None = None,
+    ) -> None:
         self._settings = settings
         self._tokens = tokens
         self._socket_urls = socket_urls
+        self._living = living
 
     async def token(self, request: web.Request) -> web.Response:
         """`POST {"user_id"}` with `X-App-Key` and `X-App-Secret`."""
         self._admit(request)
         asked = await _asked(request)
         token, expires_in = self._tokens.issue(self._settings.tenant, asked.user_id)
-        urls = list(self._socket_urls) or [f"{'wss' if request.secure else 'ws'}://{request.host}/socket"]
+        urls = await self._urls(request)
         body = msgspec.json.encode(TokenAnswer(token=token, expires_in=expires_in, socket_urls=urls))
         return web.Response(body=body, content_type="application/json", headers={"Cache-Control": "no-store"})
+
+    async def _urls(self, request: web.Request) -> list[str]:
+        if self._socket_urls or self._living is None:
+            return list(self._socket_urls) or [f"{'wss' if request.secure else 'ws'}://{request.host}/socket"]
+        return await self._living.urls()
 
     def _admit(self, request: web.Request) -> None:
         """Both are compared whatever the first says, in constant time."""

@@ -64,6 +64,7 @@ class InProcessPresence:
     def __init__(self) -> None:
         self._alive_until: dict[str, float] = {}
         self._held: dict[str, dict[str, None]] = {}
+        self._announced: dict[str, tuple[float, str]] = {}
 
     async def start(self) -> None:
         """Nothing to connect to."""
@@ -101,6 +102,23 @@ class InProcessPresence:
         self._alive_until.pop(node, None)
         for conversation in [one for one, nodes in self._held.items() if node in nodes]:
             self._remove(node, conversation)
+
+    async def announce(self, node: str, url: str, ttl_s: float) -> None:
+        """For `ttl_s` more seconds clients may be sent to this node, at `url`."""
+        await asyncio.sleep(0)
+        self._announced[node] = (asyncio.get_running_loop().time() + ttl_s, url)
+
+    async def withdraw(self, node: str) -> None:
+        """From now on none may."""
+        await asyncio.sleep(0)
+        self._announced.pop(node, None)
+
+    async def announced(self) -> list[str]:
+        """Where the nodes are reached that clients may be sent to."""
+        await asyncio.sleep(0)
+        now = asyncio.get_running_loop().time()
+        self._announced = {node: told for node, told in self._announced.items() if told[0] > now}
+        return sorted({url for _, url in self._announced.values()})
 
     def _lives(self, node: str) -> bool:
         return self._alive_until.get(node, float("-inf")) > asyncio.get_running_loop().time()

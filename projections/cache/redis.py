@@ -29,6 +29,29 @@ return found
 """
 
 
+_ANNOUNCE: Final = """
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+redis.call('HSET', KEYS[1], ARGV[1], string.format('%.0f', now + ARGV[3]) .. ' ' .. ARGV[2])
+"""
+_ANNOUNCED: Final = """
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local said, found = redis.call('HGETALL', KEYS[1]), {}
+for i = 1, #said, 2 do
+  local space = string.find(said[i + 1], ' ', 1, true)
+  if tonumber(string.sub(said[i + 1], 1, space - 1)) > now then
+    found[#found + 1] = string.sub(said[i + 1], space + 1)
+  else
+    redis.call('HDEL', KEYS[1], said[i])
+  end
+end
+return found
+"""
+_SOCKETS: Final = "caas:sockets"
+"""A hash: node → until when, in the server's milliseconds, and where clients reach it."""
+
+
 class RedisPresence:
     """The port `Presence`: a set of nodes per conversation, and a key per node that lives as long as the node says.
 
@@ -84,6 +107,22 @@ class RedisPresence:
         """A node goes away; the sets lose it as they are asked for."""
         async with self._connected.client() as client:
             await client.delete(_node(node))
+
+    async def announce(self, node: str, url: str, ttl_s: float) -> None:
+        """For `ttl_s` more seconds clients may be sent to this node, at `url`: by the server's clock."""
+        async with self._connected.client() as client:
+            await client.eval(_ANNOUNCE, 1, _SOCKETS, node, url, int(ttl_s * 1000))
+
+    async def withdraw(self, node: str) -> None:
+        """From now on none may."""
+        async with self._connected.client() as client:
+            await client.hdel(_SOCKETS, node)
+
+    async def announced(self) -> list[str]:
+        """Where the nodes are reached that clients may be sent to: one round trip, which drops those that are over."""
+        async with self._connected.client() as client:
+            found = await client.eval(_ANNOUNCED, 1, _SOCKETS)
+        return sorted({url.decode() for url in found})
 
 
 def _node(node: str) -> str:

@@ -179,6 +179,42 @@ class PresenceContract:
         assert (await presence.nodes([conversation])).get(conversation, frozenset()) == frozenset()
         assert await presence.alive(node, LONG_S) is False
 
+    async def test_an_announced_node_is_named_once_until_it_is_withdrawn(self, presence: Presence) -> None:
+        node, other, url = fresh("node"), fresh("node"), f"ws://{fresh('host')}/socket"
+        assert url not in await presence.announced()
+        await presence.announce(node, url, LONG_S)
+        await presence.announce(node, url, LONG_S)
+        await presence.announce(other, url, LONG_S)
+        assert (await presence.announced()).count(url) == 1
+        await presence.withdraw(node)
+        assert (await presence.announced()).count(url) == 1
+        await presence.withdraw(other)
+        await presence.withdraw(other)
+        assert url not in await presence.announced()
+
+    async def test_a_node_that_announces_itself_no_more_is_forgotten(self, presence: Presence) -> None:
+        silent, living = f"ws://{fresh('host')}/socket", f"ws://{fresh('host')}/socket"
+        node = fresh("node")
+        await presence.announce(fresh("node"), silent, SHORT_S)
+        await presence.announce(node, living, SHORT_S)
+        await presence.announce(node, living, LONG_S)
+        assert {silent, living} <= set(await presence.announced())
+
+        async def only_the_living() -> None:
+            found = await presence.announced()
+            assert (silent in found, living in found) == (False, True)
+
+        await eventually(only_the_living)
+        await presence.withdraw(node)
+
+    async def test_a_node_that_moved_is_named_where_it_is(self, presence: Presence) -> None:
+        node, old, new = fresh("node"), f"ws://{fresh('host')}/socket", f"ws://{fresh('host')}/a b"
+        await presence.announce(node, old, LONG_S)
+        await presence.announce(node, new, LONG_S)
+        found = await presence.announced()
+        assert (old in found, new in found, found == sorted(found)) == (False, True, True)
+        await presence.withdraw(node)
+
     async def test_nothing_asked_nothing_told(self, presence: Presence) -> None:
         node = fresh("node")
         await presence.enter(node, [])

@@ -7,10 +7,12 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
-from deploy.local import cli, record
+from deploy.local import cli, process, record
+from deploy.local.server import Layout
 
 
 def parse(*words: str) -> argparse.Namespace:
@@ -69,6 +71,19 @@ def test_clean_and_down_of_nothing_are_fine(tmp_path: Path, capsys: pytest.Captu
     assert run("down", "--dir", str(tmp_path)) == run("clean", "--dir", str(tmp_path)) == 0
     assert capsys.readouterr().out.count("nothing was running") == 2
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("backend", "gone"), [("memory", True), ("h2", False)])
+def test_down_says_what_is_gone_with_a_mongodb_in_memory(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], backend: Literal["memory", "h2"], gone: bool
+) -> None:
+    record.write(tmp_path, record.Record(1, ("mongo",), backend, 0, "c"))
+    layout = Layout(tmp_path)
+    process.launch(("sleep", "60"), layout.log("mongo"), layout.pid("mongo"))
+    assert run("down", "--dir", str(tmp_path)) == 0
+    said = capsys.readouterr()
+    assert said.out == "stopped: mongo\n"
+    assert ("the read models are gone" in said.err) == gone
 
 
 @pytest.mark.parametrize("words", [("--brokers", "2"), ("--only", "kafka,s3"), ("--only", "")])

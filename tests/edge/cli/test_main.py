@@ -62,7 +62,7 @@ SECRETS = ("CAAS_APP_KEY", "CAAS_APP_SECRET", "CAAS_TOKEN_SECRET")
         (("serve", "gateway"), SECRETS),
         (("serve", "socket"), SECRETS[2:]),
         (("play", "{file}", "--url", "http://127.0.0.1:1"), SECRETS[:2]),
-        (("play", "{file}"), ("CAAS_PUBLIC_URL",)),
+        (("play", "{file}"), SECRETS[:2]),
     ],
 )
 def test_on_the_stack_each_verb_asks_for_what_it_needs(

@@ -1,0 +1,63 @@
+"""Whether anybody works a read model: its workers are asked for a pause of a moment, and confirm it or do not.
+
+That holds for every runner and store. Who answers at all answers within a tenth of a second or a batch.
+"""
+
+import asyncio
+from typing import Final
+from uuid import uuid4
+
+import msgspec
+
+from core.health import Health
+from core.patience import patiently
+from core.ports.documents import Documents
+from projections.generations import Pause, Pointer, read_pointer, replace_pointer
+from schemas.topics import partitions
+from streams.gate import confirmation_of
+from streams.lease import Refused
+from streams.processor import Processor
+
+WITHIN_S: Final = 5.0
+POLL_S: Final = 0.02
+
+
+async def needs_a_worker(
+    processor: Processor, documents: Documents, health: Health, within_s: float = WITHIN_S
+) -> None:
+    """Raises `Refused` (`no_worker`) where nobody answers in time; an outage of the store is waited out.
+
+    Where another rebuild has asked for a pause just now it is left to that one to find out.
+    """
+    name = processor.name
+    old = await patiently(name, lambda: read_pointer(documents, name), health)
+    asked = msgspec.structs.replace(old, pause=Pause(request=str(uuid4()), seconds=within_s))
+    if old.pause is not None or not await patiently(name, lambda: replace_pointer(documents, name, asked, old), health):
+        return
+    try:
+        async with asyncio.timeout(within_s):
+            await _confirmed(processor, documents, health, asked)
+    except TimeoutError:
+        raise Refused(
+            "no_worker", f"nobody works {name}: start `caas worker {name}`, which a rebuild needs beside it"
+        ) from None
+    finally:
+        await patiently(name, lambda: _take_back(documents, name, asked), health)
+
+
+async def _confirmed(processor: Processor, documents: Documents, health: Health, asked: Pointer) -> None:
+    """Return when a worker says of any partition that it pauses, or the pointer is another's."""
+    name, pause = processor.name, asked.pause
+    while pause is not None:
+        for at in partitions(*processor.topics):
+            said = await patiently(name, lambda: documents.pointer(confirmation_of(name, at)), health)  # noqa: B023
+            if said is not None and said["request"] == pause.request:
+                return
+        if (await patiently(name, lambda: read_pointer(documents, name), health)).pause != pause:
+            return
+        await asyncio.sleep(POLL_S)
+
+
+async def _take_back(documents: Documents, name: str, asked: Pointer) -> None:
+    while (now := await read_pointer(documents, name)).pause == asked.pause:
+        await replace_pointer(documents, name, msgspec.structs.replace(now, pause=None), now)
