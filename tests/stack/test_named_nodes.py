@@ -1,0 +1,70 @@
+"""Two nodes and a gateway that was told of neither: it names those that live, and `caas play` finds it."""
+
+import json
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy.local.stack import Stack
+from schemas.tokens import TOKEN_PATH
+from tests.e2e.processes import System, free_port, status_of, within
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
+PLAYED = '{"at":"2026-01-01T00:00:%02dZ","kind":"send","channel":"c","user":"%s","text":"said %d"}\n'
+
+
+@pytest.fixture
+def system(stack: Stack, bootstrap: str, tmp_path: Path) -> Iterator[System]:
+    """A gateway and two nodes by `caas stack env` alone, and one worker for all read models."""
+    assert bootstrap
+    found = System(tmp_path, {**stack.env(), "CAAS_DATA": str(tmp_path / "data"), "CAAS_PORT": str(free_port())})
+    try:
+        found.spawn("gateway", "serve", "gateway", port=int(found.environment["CAAS_PORT"]))
+        for number in (1, 2):
+            port = free_port()
+            found.spawn(f"socket-{number}", "serve", "socket", "--port", str(port), port=port)
+        health = free_port()
+        found.spawn("worker", "worker", "--health-port", str(health), port=health)
+        for process in found.processes.values():
+            process.wait_ready(90)
+        yield found
+    finally:
+        found.stop()
+
+
+def named(system: System) -> set[int]:
+    """The ports of the sockets that the gateway names."""
+    environment = system.environment
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{environment['CAAS_PORT']}{TOKEN_PATH}",
+        data=b'{"user_id": "ann"}',
+        headers={"X-App-Key": environment["CAAS_APP_KEY"], "X-App-Secret": environment["CAAS_APP_SECRET"]},
+    )
+    with urllib.request.urlopen(request, timeout=5) as answer:
+        return {int(url.split(":")[2].split("/")[0]) for url in json.loads(answer.read())["socket_urls"]}
+
+
+def test_the_gateway_names_the_nodes_that_live_and_play_needs_no_address(system: System, stack: Stack) -> None:
+    ports = [int(system.processes[f"socket-{n}"].arguments[-1]) for n in (1, 2)]
+    within(10, "both are named", lambda: named(system) == set(ports))
+
+    recording = system.directory / "few.jsonl"
+    recording.write_text("".join(PLAYED % (n, "ann" if n % 2 else "bob", n) for n in range(20)))
+    summary = json.loads(system.run("play", str(recording), "--json"))
+    assert (summary["acked"], summary["lost"]) == (20, 0)
+
+    stack.stop("redis-socket")
+    try:
+        within(10, "the nodes notice", lambda: status_of(f"http://127.0.0.1:{ports[0]}/readyz") == 503)
+        assert named(system) == set(ports)
+        assert status_of(f"http://127.0.0.1:{system.environment['CAAS_PORT']}/readyz") == 200
+    finally:
+        stack.start("redis-socket")
+    within(15, "both are named again", lambda: named(system) == set(ports))
+
+    assert system.processes["socket-1"].stop() == 0
+    within(3, "a node that stopped is named no more", lambda: named(system) == {ports[1]})
+    for process in system.processes.values():
+        assert process.log.read_text().count("INFO caas.ready ready on ") == 1
