@@ -143,7 +143,9 @@ class Repeats(logging.Filter):
 
 
 def _always(record: logging.LogRecord) -> bool:
-    """Whether a record is never left out: asyncio speaks of our tasks too."""
+    """Whether a record is never left out: asyncio speaks of our tasks too, and who wants to debug wants it all."""
+    if record.levelno < logging.WARNING:
+        return True
     if record.name == OURS or record.name.startswith(f"{OURS}."):
         return record.levelno >= logging.ERROR or not getattr(record, "repeats", False)
     return record.name == "asyncio" and "site-packages" not in record.getMessage()

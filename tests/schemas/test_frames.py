@@ -111,3 +111,10 @@ def test_a_hint_of_any_bytes_is_pushes_or_a_decode_error(payload: bytes) -> None
         frames.unpack_pushes(payload)
     except msgspec.DecodeError:
         return
+
+
+@given(st.binary())
+def test_the_correlation_id_of_a_frame_is_read_for_the_log_and_of_no_frame_is_empty(rubbish: bytes) -> None:
+    assert frames.correlation_of(frames.push("message:new", {}, "sent", 1, CORRELATION)) == CORRELATION
+    assert frames.correlation_of(frames.push("message:new", {}, "sent", 1)) == ""
+    assert isinstance(frames.correlation_of(rubbish), str)

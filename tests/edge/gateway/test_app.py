@@ -10,9 +10,12 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from core.health import Health
+from core.ports.event_log import Unavailable
 from core.settings import Settings
 from edge.auth.tokens import Tokens
 from edge.gateway.app import Gateway, gateway_app
+from edge.gateway.living import LivingSockets
+from projections.cache.in_process import InProcessPresence
 from schemas.tokens import TOKEN_PATH
 
 TOKENS = Tokens("s" * 32, 900)
@@ -49,6 +52,33 @@ async def test_the_app_gets_a_token_for_its_user(client: Client) -> None:
     assert body["socket_urls"] == [f"ws://{client.host}:{client.port}/socket"]
     identity = TOKENS.verify(body["token"])
     assert (identity.tenant, identity.user_id) == ("acme", "ann")
+
+
+class Away(InProcessPresence):
+    """Is never there."""
+
+    async def announced(self) -> list[str]:
+        raise Unavailable("Redis: away")
+
+
+async def test_it_names_the_nodes_that_live_and_is_ready_without_their_server(health: Health) -> None:
+    settings, here = Settings(app_key="key", app_secret="secret"), ["ws://127.0.0.1:3002/socket"]
+    there = InProcessPresence()
+    await there.announce("one", "ws://one/socket", 60)
+    for presence, urls in ((there, ["ws://one/socket"]), (Away(), here)):
+        gateway = Gateway(settings, TOKENS, living=LivingSockets(presence, here))
+        async with TestClient(TestServer(gateway_app(gateway, health))) as client:
+            answer = await client.post(TOKEN_PATH, headers=APP, json={"user_id": "ann"})
+            assert (await answer.json())["socket_urls"] == urls
+            assert (await client.get("/readyz")).status == 200
+
+
+async def test_sockets_that_were_set_are_named_whoever_lives(health: Health) -> None:
+    settings, set_urls = Settings(app_key="key", app_secret="secret"), ["ws://set/socket"]
+    gateway = Gateway(settings, TOKENS, set_urls, LivingSockets(Away(), []))
+    async with TestClient(TestServer(gateway_app(gateway, health))) as client:
+        answer = await client.post(TOKEN_PATH, headers=APP, json={"user_id": "ann"})
+        assert (await answer.json())["socket_urls"] == set_urls
 
 
 @pytest.mark.parametrize("changed", [{"X-App-Key": "x"}, {"X-App-Secret": "x"}, {"X-App-Secret": ""}])

@@ -237,12 +237,15 @@ async def test_health_and_what_is_not_there(served: Served) -> None:
         assert answer.status == 400
 
 
-async def test_a_crash_in_one_connection_is_answered_internal_and_touches_no_other(served: Served) -> None:
+async def test_a_crash_in_one_connection_is_answered_internal_and_touches_no_other(
+    served: Served, caplog: pytest.LogCaptureFixture
+) -> None:
     ann, ben = await served.open("ann"), await served.open("ben")
     for ws in (ann, ben):
         await ws.receive_json()
     served.world.log.append = None  # type: ignore[assignment, method-assign]
     answer = await ask(ann, "conversation:create", participants=["ben"])
     assert answer["error"]["code"] == "internal"
-    assert answer["correlation_id"]
+    said = [record for record in caplog.records if record.message == "a command failed"]
+    assert [getattr(record, "correlation_id", None) for record in said] == [answer["correlation_id"]]
     assert (await ask(ben, "conversation:list"))["type"] == "ack"
