@@ -1,4 +1,4 @@
-"""How a process ends: the first SIGTERM or Ctrl-C asks it to, the second ends it at once."""
+"""How a process ends: the first SIGTERM, SIGHUP or Ctrl-C asks it to, the second ends it at once."""
 
 import asyncio
 import os
@@ -7,10 +7,14 @@ from collections.abc import Coroutine
 from typing import Any, Final
 
 INTERRUPTED: Final = 130
+SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 def on_signals() -> asyncio.Event:
-    """An event that the first signal sets; a second signal ends the process: nothing acknowledged is lost by that."""
+    """An event that the first signal sets; a second signal ends the process: nothing acknowledged is lost by that.
+
+    A process that was started to outlive its terminal (`nohup`) goes on ignoring SIGHUP.
+    """
     asked = asyncio.Event()
 
     def ask() -> None:
@@ -19,8 +23,9 @@ def on_signals() -> asyncio.Event:
         asked.set()
 
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, ask)
+    for number in SIGNALS:
+        if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+            loop.add_signal_handler(number, ask)
     return asked
 
 

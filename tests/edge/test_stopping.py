@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from edge.stopping import INTERRUPTED, on_signals, until
+from edge.stopping import INTERRUPTED, SIGNALS, on_signals, until
 
 TWICE = f"""
 import asyncio, os, signal
@@ -25,7 +25,7 @@ asyncio.run(main())
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", SIGNALS)
 async def test_a_signal_asks(number: signal.Signals) -> None:
     asked = on_signals()
     try:
@@ -33,14 +33,35 @@ async def test_a_signal_asks(number: signal.Signals) -> None:
         os.kill(os.getpid(), number)
         await asyncio.wait_for(asked.wait(), 5)
     finally:
-        for each in (signal.SIGTERM, signal.SIGINT):
+        for each in SIGNALS:
             asyncio.get_running_loop().remove_signal_handler(each)
 
 
-@pytest.mark.parametrize(("first", "second"), [("SIGTERM", "SIGTERM"), ("SIGINT", "SIGINT"), ("SIGTERM", "SIGINT")])
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [("SIGTERM", "SIGTERM"), ("SIGINT", "SIGINT"), ("SIGTERM", "SIGINT"), ("SIGHUP", "SIGHUP")],
+)
 def test_a_second_signal_ends_the_process_at_once(first: str, second: str) -> None:
     program = [sys.executable, "-c", TWICE.format(first=first, second=second)]
     assert subprocess.run(program, timeout=30, check=False).returncode == INTERRUPTED
+
+
+def test_a_process_that_is_to_outlive_its_terminal_ignores_its_end() -> None:
+    program = """
+import asyncio, os, signal
+from edge.stopping import on_signals
+
+async def main():
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    asked = on_signals()
+    os.kill(os.getpid(), signal.SIGHUP)
+    os.kill(os.getpid(), signal.SIGHUP)
+    await asyncio.sleep(0)
+    assert not asked.is_set()
+
+asyncio.run(main())
+"""
+    assert subprocess.run([sys.executable, "-c", program], timeout=30, check=False).returncode == 0
 
 
 async def test_until_returns_when_asked_and_cancels_its_services() -> None:
