@@ -1,11 +1,11 @@
 """The composition root: the only place that names concrete adapters."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from core.damage import Damage
 from core.health import Health
@@ -70,13 +70,13 @@ def embedded(settings: Settings, access: Access = "whole") -> Adapters:
     )
 
 
-def adapters(settings: Settings, client_id: str) -> Adapters:
-    """The set that the settings name."""
+def adapters(settings: Settings, client_id: str, health: Health | None = None) -> Adapters:
+    """The set that the settings name; `health` says what its start waits for."""
     if settings.adapters == "embedded":
         return embedded(settings)
     from edge.stack import stack  # noqa: PLC0415 - a system without servers does without the servers' clients
 
-    return stack(settings, client_id)
+    return stack(settings, client_id, health or Health())
 
 
 @asynccontextmanager
@@ -116,20 +116,32 @@ def worker(name: str, found: Adapters, health: Health) -> Worker:
 
 
 @asynccontextmanager
-async def opened(found: Adapters) -> AsyncIterator[Adapters]:
-    """The adapters, connected; servers that are down are waited for. A file found damaged ends the block with
-    `DataDamaged`, in a group.
+async def opened(found: Adapters, health: Health | None = None) -> AsyncIterator[Adapters]:
+    """The adapters, connected; servers that are down are waited for, each as a check of its own in `health`. A file
+    found damaged ends the block with `DataDamaged`, in a group.
     """
+    health = health or Health()
     tables = [table for name in PROCESSORS for table in processor(name, found.documents, found.index).tables]
-    others = (found.log, found.index, found.bus, found.presence, found.people, found.cache, found.limits)
+    hints = (found.bus, found.presence, found.people, found.cache, found.limits)
+    servers: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
+        "documents": lambda: found.documents.start(tables),
+        "log": found.log.start,
+        "index": found.index.start,
+    }
+    health.expects(*servers)
     try:
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(found.documents.start(tables), name="start-documents")
-            for port in others:
+            for name, start in servers.items():
+                tasks.create_task(_started(name, start, health), name=f"start-{name}")
+            for port in hints:
                 tasks.create_task(port.start(), name=f"start-{type(port).__name__}")
         async with background(("damage", found.damage.found())):
             yield found
     finally:
-        for port in others:
-            await port.stop()
-        await found.documents.stop()
+        for stop in (found.log.stop, found.index.stop, *(port.stop for port in hints), found.documents.stop):
+            await stop()
+
+
+async def _started(name: str, start: Callable[[], Coroutine[Any, Any, None]], health: Health) -> None:
+    await start()
+    health.goes_on(name)

@@ -43,6 +43,7 @@ async def reading(settings: Settings, health: Health, beside: Access = "read") -
 @asynccontextmanager
 async def working(found: Adapters, settings: Settings, health: Health) -> AsyncIterator[None]:
     """All processors at work on the plain runner in this process; a crash of one is raised."""
+    health.expects(*compose.PROCESSORS)
     services = [(f"worker-{name}", one_plain(name, found, settings, health)) for name in compose.PROCESSORS]
     async with background(*services):
         yield
@@ -51,7 +52,9 @@ async def working(found: Adapters, settings: Settings, health: Health) -> AsyncI
 async def one_plain(name: str, found: Adapters, settings: Settings, health: Health) -> None:
     """One processor on the plain runner, in the live generation."""
     runner = PlainRunner(compose.worker(name, found, health), found.log, found.documents, health, settings.batch)
-    await runner.run(await live_generation(name, found, health))
+    generation = await live_generation(name, found, health)
+    health.goes_on(name)
+    await runner.run(generation)
 
 
 async def live_generation(name: str, found: Adapters, health: Health) -> int:

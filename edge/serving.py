@@ -21,7 +21,7 @@ from edge.gateway.living import LivingSockets
 from edge.socket.allowances import allowances_of
 from edge.socket.assembly import node_of, random_id
 from edge.socket.ports import Ports
-from edge.socket.server import Sockets
+from edge.socket.server import Entrance, Sockets
 from projections.cache.limits import FallbackLimits
 from projections.generations import Generations
 from streams.lineage import check_models
@@ -69,6 +69,19 @@ async def node_running(found: Adapters, settings: Settings, health: Health) -> A
             yield Sockets(node, tokens, settings, health, random_id)
         finally:
             await node.stop()
+
+
+@asynccontextmanager
+async def sockets_open(
+    found: Adapters, settings: Settings, health: Health, entrance: Entrance
+) -> AsyncIterator[Sockets]:
+    """A node whose sockets come in at this entrance; at the end they are drained, the entrance still served."""
+    async with node_running(found, settings, health) as sockets:
+        entrance.open(sockets)
+        try:
+            yield sockets
+        finally:
+            await sockets.drain()
 
 
 def gateway(settings: Settings, socket_urls: list[str], living: LivingSockets | None = None) -> Gateway:

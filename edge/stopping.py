@@ -1,11 +1,13 @@
 """How a process ends: the first SIGTERM, SIGHUP or Ctrl-C asks it to, the second ends it at once."""
 
 import asyncio
+import logging
 import os
 import signal
 from collections.abc import Coroutine
 from typing import Any, Final
 
+logger: Final = logging.getLogger("caas.stopping")
 INTERRUPTED: Final = 130
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
@@ -41,4 +43,6 @@ async def until(asked: asyncio.Event, *services: tuple[str, Coroutine[Any, Any, 
     finally:
         for task in (asking, *tasks):
             task.cancel()
-        await asyncio.gather(asking, *tasks, return_exceptions=True)
+        for task, how in zip(tasks, await asyncio.gather(*tasks, return_exceptions=True), strict=True):
+            if isinstance(how, Exception) and asked.is_set():
+                logger.error("%s failed while it stopped", task.get_name(), exc_info=how)

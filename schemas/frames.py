@@ -118,7 +118,7 @@ def push(kind: str, data: object, lane: str | None = None, n: int | None = None,
 
 
 def going_away(reconnect_after_ms: int) -> bytes:
-    """The last frame of a draining node."""
+    """A draining node asks its client to open another line; this one serves until it is closed."""
     close = errors.CLOSES["draining"]
     return _encode(_Push("going-away", {"code": close.code, "reconnect_after_ms": reconnect_after_ms}))
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import faust
 
-from core.health import Health
+from core.health import STARTING, Health
 from core.ports.event_log import EventLog, Received
 from core.positions import position
 from core.settings import Settings
@@ -133,16 +133,19 @@ def received(message: Any, epoch: int) -> Received:
     )
 
 
-async def run_faust(app: faust.App, health: Health) -> None:
-    """Run the app in this event loop until it is cancelled (stops cleanly) or crashes (raises)."""
+async def run_faust(app: faust.App, health: Health, check: str | None = None) -> None:
+    """Run the app in this event loop until it is cancelled (stops cleanly) or crashes (raises). The check of this name
+    (default: the app's) fails until it has its partitions.
+    """
+    check = check or app.conf.id
     host = faust.Worker(
         app, loop=asyncio.get_running_loop(), override_logging=False, redirect_stdouts=False, quiet=True
     )
     host.install_signal_handlers = lambda: None  # the process owns its signals
     host.spinner = None  # it writes control characters, also where nobody watches
-    health.waits(app.conf.id, "starting")
+    health.waits(check, STARTING)
     running = asyncio.create_task(host.start(), name=f"{app.conf.id}-faust")
-    ready = asyncio.create_task(_ready(app, health), name=f"{app.conf.id}-ready")
+    ready = asyncio.create_task(_ready(app, health, check), name=f"{app.conf.id}-ready")
     try:
         await asyncio.shield(running)
     finally:
@@ -152,7 +155,7 @@ async def run_faust(app: faust.App, health: Health) -> None:
         raise reason
 
 
-async def _ready(app: faust.App, health: Health) -> None:
+async def _ready(app: faust.App, health: Health, check: str) -> None:
     while not app.started or app.rebalancing:  # noqa: ASYNC110 - Faust has no event for it
         await asyncio.sleep(0.1)
-    health.goes_on(app.conf.id)
+    health.goes_on(check)

@@ -12,8 +12,8 @@ from core.health import Health
 from edge import compose
 from edge.bench import spec
 from edge.secrets_file import filled
-from edge.serving import listening, node_running, ready
-from edge.socket.server import socket_app
+from edge.serving import listening, ready, sockets_open
+from edge.socket.server import Entrance, socket_app
 from edge.stopping import on_signals
 
 
@@ -23,8 +23,9 @@ async def serve() -> None:
     found = filled(settings.load())
     async with AsyncExitStack() as stack:
         ports = await stack.enter_async_context(compose.opened(compose.embedded(found)))
-        sockets = await stack.enter_async_context(node_running(ports, found, health))
-        port = await stack.enter_async_context(listening(socket_app(sockets, health), found.host, 0))
+        entrance = Entrance(health)
+        port = await stack.enter_async_context(listening(socket_app(entrance, health), found.host, 0))
+        await stack.enter_async_context(sockets_open(ports, found, health, entrance))
         await ready(health)
         spec.say({"port": port})
         await asked.wait()

@@ -15,14 +15,17 @@ from edge.announce import announced
 from edge.cli import asking
 from edge.gateway.app import gateway_app
 from edge.gateway.living import LivingSockets
+from edge.probes import probes_of, probing
 from edge.secrets_file import filled
-from edge.serving import gateway, listening, node_name, node_running
+from edge.serving import gateway, listening, node_name, sockets_open
 from edge.socket.listing import listed, public_url
-from edge.socket.server import socket_app
+from edge.socket.server import Entrance, socket_app
 from edge.stopping import on_signals, until
 
 NEEDED: Final = {"gateway": ("app_key", "app_secret", "token_secret"), "socket": ("token_secret",)}
 """The secrets of each service."""
+NODE_NEEDS: Final = frozenset({"log"})
+"""Without it nothing can be sent. Without the others sends go on, and what needs them says so."""
 
 
 def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -71,15 +74,19 @@ async def sockets_of(settings: Settings) -> AsyncIterator[tuple[list[str], Livin
 
 
 async def serve_socket(settings: Settings) -> None:
-    """Serve sockets until asked to stop: then they are drained."""
+    """Serve sockets until asked to stop: then they are drained. Health is served from the first second on."""
     asked, health = on_signals(), Health()
     settings = msgspec.structs.replace(settings, node=node_name(settings))
-    opened = compose.opened(compose.adapters(settings, "caas-socket"))
+    entrance = Entrance(health)
+    async with listening(socket_app(entrance, health), settings.host, settings.port) as port:
+        await until(asked, ("socket", _run_node(settings, health, entrance, public_url(settings, port))))
+
+
+async def _run_node(settings: Settings, health: Health, entrance: Entrance, url: str) -> None:
     async with (
-        opened as found,
-        node_running(found, settings, health) as sockets,
-        listening(socket_app(sockets, health), settings.host, settings.port) as port,
-        announced(health, url := public_url(settings, port)),
+        compose.opened(compose.adapters(settings, "caas-socket", health), health) as found,
+        sockets_open(found, settings, health, entrance),
+        announced(health, url),
         listed(found.presence, settings.node, url, health),
     ):
-        await until(asked)
+        await probing(probes_of(found, needed=NODE_NEEDS), health)

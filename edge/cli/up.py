@@ -1,6 +1,7 @@
 """`caas up`: the whole system embedded in one process, durable in one directory, one line when it is ready."""
 
 import argparse
+import asyncio
 import functools
 import os
 import sys
@@ -22,7 +23,8 @@ from edge.gateway.health import add_health_routes
 from edge.gateway.problems import problems
 from edge.running import working
 from edge.secrets_file import filled
-from edge.serving import bound, gateway, node_running, port_of, ready, served
+from edge.serving import bound, gateway, port_of, ready, served, sockets_open
+from edge.socket.server import Entrance
 from edge.socket.server import add_routes as add_socket_routes
 from edge.stopping import on_signals, until
 from streams.log.sqlite_file import AlreadyWriting
@@ -62,29 +64,34 @@ def run(args: argparse.Namespace) -> int:
 async def stay_up(settings: Settings, *, as_json: bool) -> None:
     """Run until asked to stop."""
     asked = on_signals()
+    await until(asked, ("system", _run_system(settings, as_json=as_json)))
+
+
+async def _run_system(settings: Settings, *, as_json: bool) -> None:
     async with system(settings) as address:
         line = msgspec.json.encode(address).decode() if as_json else f"ready on {address.url}, data in {address.data}"
         sys.stdout.write(line + "\n")
         sys.stdout.flush()
-        await until(asked)
+        await asyncio.Event().wait()
 
 
 @asynccontextmanager
 async def system(settings: Settings) -> AsyncIterator[Address]:
-    """The embedded system, running; its address."""
+    """The embedded system, running; its address. It listens from the first second on, and says what it waits for."""
     settings = filled(settings)  # which makes the directory
     data, health = Path(settings.data), Health()
+    entrance = Entrance(health)
+    app = web.Application(middlewares=[problems])
+    add_health_routes(app, health)
+    add_socket_routes(app, entrance)
     async with AsyncExitStack() as stack:
-        found = await stack.enter_async_context(compose.opened(compose.embedded(settings)))
-        await stack.enter_async_context(working(found, settings, health))
-        sockets = await stack.enter_async_context(node_running(found, settings, health))
-        app = web.Application(middlewares=[problems])
-        add_health_routes(app, health)
-        add_socket_routes(app, sockets)
         at = stack.enter_context(bound(settings.host, settings.port))
         address = _address(settings, port_of(at))
         add_gateway_routes(app, gateway(settings, address.socket_urls))
         await stack.enter_async_context(served(app, at))
+        found = await stack.enter_async_context(compose.opened(compose.embedded(settings), health))
+        await stack.enter_async_context(working(found, settings, health))
+        await stack.enter_async_context(sockets_open(found, settings, health, entrance))
         await ready(health)
         path = data / READY
         path.write_bytes(msgspec.json.encode(address))

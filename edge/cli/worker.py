@@ -10,9 +10,11 @@ from core.health import Health
 from core.settings import Settings, only_on_the_stack
 from edge import compose
 from edge.announce import announced
+from edge.background import background
 from edge.cli import asking
 from edge.compose import Adapters
 from edge.gateway.health import health_site
+from edge.probes import probes_of, probing
 from edge.running import live_generation, one_plain
 from edge.stopping import on_signals, until
 from schemas.topics import partitions
@@ -54,15 +56,20 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def work(settings: Settings, args: argparse.Namespace) -> None:
-    """Run the named processors until asked to stop."""
-    health = Health()
-    asked = on_signals()
-    opened = compose.opened(compose.adapters(settings, "caas-worker"))
-    async with health_site(health, settings.host, args.health_port), opened as found:
-        names = args.names or compose.PROCESSORS
-        one = one_plain if args.runner == "plain" else functools.partial(one_faust, slot=args.slot)
-        async with announced(health, f"{settings.kafka_bootstrap}: {', '.join(names)}"):
-            await until(asked, *((f"worker-{name}", one(name, found, settings, health)) for name in names))
+    """Run the named processors until asked to stop. Health is served from the first second on."""
+    health, asked, names = Health(), on_signals(), tuple(args.names or compose.PROCESSORS)
+    health.expects(*names)
+    async with health_site(health, settings.host, args.health_port):
+        await until(asked, ("worker", _run_processors(settings, args, names, health)))
+
+
+async def _run_processors(settings: Settings, args: argparse.Namespace, names: tuple[str, ...], health: Health) -> None:
+    one = one_plain if args.runner == "plain" else functools.partial(one_faust, slot=args.slot)
+    needed = frozenset({"log", "documents", *(("index",) if "search" in names else ())})
+    async with compose.opened(compose.adapters(settings, "caas-worker", health), health) as found:
+        processors = ((f"worker-{name}", one(name, found, settings, health)) for name in names)
+        async with announced(health, f"{settings.kafka_bootstrap}: {', '.join(names)}"), background(*processors):
+            await probing(probes_of(found, needed=needed), health)
 
 
 async def one_faust(name: str, found: Adapters, settings: Settings, health: Health, slot: str | None) -> None:
@@ -75,6 +82,6 @@ async def one_faust(name: str, found: Adapters, settings: Settings, health: Heal
         places = {at: saved.get(at, 0) for at in partitions(*worker.processor.topics)}
         await hold_back(settings.kafka_bootstrap, group_of(name), places)
         try:
-            await run_faust(faust_app(worker, found.log, settings, f"{name}-{slot}" if slot else None), health)
+            await run_faust(faust_app(worker, found.log, settings, f"{name}-{slot}" if slot else None), health, name)
         except StoreBehindLog as behind:
             logger.warning("%s starts again from its checkpoints: %s", name, behind)

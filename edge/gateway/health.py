@@ -14,7 +14,7 @@ MEDIA_TYPE: Final = "application/health+json"
 
 
 def add_health_routes(app: web.Application, health: Health) -> None:
-    """Serve `/livez`, `/readyz` (503 while something waits, with what and why) and `/health` (the same, and counts)."""
+    """Serve `/livez`, `/readyz` (every check, 503 while one fails) and `/health` (the same, and counts)."""
 
     async def livez(_: web.Request) -> web.Response:
         return _answer({"status": "pass"})
@@ -31,12 +31,15 @@ def add_health_routes(app: web.Application, health: Health) -> None:
 
 
 def _state(health: Health) -> dict[str, Any]:
-    checks = {what: [{"status": "fail", "output": why}] for what, why in health.waiting.items()}
-    return {"status": "pass" if health.ready else "fail", "checks": checks}
+    found = health.checks()
+    checks = {name: [check._asdict() if check.output else {"status": check.status}] for name, check in found.items()}
+    statuses = {check.status for check in found.values()}
+    status = next((one for one in ("fail", "warn") if one in statuses), "pass")
+    return {"status": status, "checks": checks}
 
 
 def _answer(body: dict[str, Any]) -> web.Response:
-    status = 200 if body["status"] == "pass" else 503
+    status = 503 if body["status"] == "fail" else 200
     headers = {"Cache-Control": "no-store"}
     return web.Response(status=status, body=msgspec.json.encode(body), content_type=MEDIA_TYPE, headers=headers)
 

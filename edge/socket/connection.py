@@ -27,7 +27,7 @@ CLOSE_S: Final = 1.0
 
 
 class Connection:
-    """The life of one socket."""
+    """The life of one socket; `over` is set when it has ended."""
 
     def __init__(
         self,
@@ -41,6 +41,7 @@ class Connection:
         session: Session,
     ) -> None:
         self.visit: Visit | None = None
+        self.over = asyncio.Event()
         self._node = node
         self._tokens = tokens
         self._settings = settings
@@ -73,6 +74,7 @@ class Connection:
             self._session.closed()
             if self._closing is not None:
                 await asyncio.wait([self._closing])
+            self.over.set()
 
     def close(self, name: str) -> None:
         """Close with the code of this name, once; what was sent before is written before."""
@@ -80,10 +82,15 @@ class Connection:
             self._session.closed()
             self._closing = asyncio.create_task(self._close(name), name=f"close {self._session.id}")
 
-    async def leave(self, reconnect_after_ms: int) -> None:
-        """The node goes away: say so, and return when everything asked for has been answered."""
-        self._session.drains()
+    def goes_away(self, reconnect_after_ms: int) -> None:
+        """The node goes away: say so, and answer what waits for others. The line serves as before until `leave`."""
         self._outbox.send(frames.going_away(reconnect_after_ms))
+        if self.visit is not None:
+            self._node.hurry(self.visit)
+
+    async def leave(self) -> None:
+        """Take nothing more, and return when everything asked for has been answered."""
+        self._session.drains()
         if self.visit is not None:
             self._node.hurry(self.visit)
             await self.visit.at_most(0)

@@ -1,6 +1,7 @@
-"""The WebSocket service: `GET /socket` opens a session, and a node that drains sends its sessions away in waves."""
+"""The WebSocket service: `GET /socket` opens a session, and a node that drains sends its sessions away."""
 
 import asyncio
+import contextlib
 import logging
 import secrets
 from collections.abc import Callable
@@ -12,18 +13,22 @@ from core.health import Health
 from core.settings import Settings
 from edge.auth.tokens import Tokens
 from edge.gateway.health import add_health_routes
-from edge.gateway.problems import problems
+from edge.gateway.problems import HttpProblem, problems
 from edge.socket.admission import Admission
 from edge.socket.connection import CLOSE_S, Connection
 from edge.socket.node import Node
 from edge.socket.session import Session
 from schemas import frames
 from schemas.bounds import FRAME_BYTES
+from schemas.errors import problem
 
 logger: Final = logging.getLogger("caas.socket")
 PATH: Final = "/socket"
-WAVES: Final = 20
-SOONEST_MS: Final = 250
+APART_MS: Final = 2
+"""Interval between two clients of a node that drains: 2,500 are spread over five seconds, ten over none."""
+GRACE_MS: Final = 1_000
+"""Maximum time that a client has to open its next line, before the one that it has here is closed."""
+RETRY_MS: Final = 1_000
 
 
 class Sockets:
@@ -49,7 +54,8 @@ class Sockets:
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """One socket, from its handshake to its close. Raises `HttpProblem` for one that may not be opened now."""
         if self._draining:
-            raise web.HTTPServiceUnavailable(text="this node goes away: ask the next one")
+            detail = "this node goes away: ask the next one"
+            raise HttpProblem(problem("unavailable", detail, retry_after_ms=RETRY_MS))
         self._admission.check(request, self.open)
         ws = web.WebSocketResponse(
             timeout=CLOSE_S,
@@ -84,9 +90,9 @@ class Sockets:
         return ws
 
     async def drain(self) -> None:
-        """Not ready; no new sockets; say going-away; finish what was asked; close in waves.
+        """Not ready; no new sockets; say going-away; serve each client until it left or its time is over; close.
 
-        It takes at most `drain_ms` and a second for the last wave's closes. A second call does nothing.
+        Few clients are asked to leave at once, many spread over at most `drain_ms`. A second call does nothing.
         """
         if self._draining:
             return
@@ -94,26 +100,55 @@ class Sockets:
         self._health.waits("draining", "this node goes away")
         connections = list(self._connections)
         logger.info("draining %d sockets", len(connections))
-        step_s = self._settings.drain_ms / 1000 / WAVES
-        size = -(-len(connections) // WAVES) or 1
-        async with asyncio.TaskGroup() as waves:
-            for wave, start in enumerate(range(0, len(connections), size)):
-                for connection in connections[start : start + size]:
-                    waves.create_task(self._send_away(connection, (wave + 1) * step_s), name="send away")
+        grace_ms = min(GRACE_MS, self._settings.drain_ms // 2)
+        spread_ms = max(1, min(len(connections) * APART_MS, self._settings.drain_ms - grace_ms))
+        ends_at = asyncio.get_running_loop().time() + self._settings.drain_ms / 1000
+        async with asyncio.TaskGroup() as group:
+            for connection in connections:
+                soon_ms = 1 + secrets.randbelow(spread_ms)
+                connection.goes_away(soon_ms)
+                group.create_task(self._send_away(connection, soon_ms + grace_ms, ends_at), name="send away")
 
-    async def _send_away(self, connection: Connection, within_s: float) -> None:
-        """Wait for its commands as long as its wave allows, at least a moment; it closes with its wave."""
-        loop = asyncio.get_running_loop()
-        closes_at = loop.time() + within_s
-        spread = max(self._settings.drain_ms, SOONEST_MS)
-        leaving = connection.leave(SOONEST_MS + secrets.randbelow(spread))
+    async def _send_away(self, connection: Connection, within_ms: int, ends_at: float) -> None:
+        """Serve a client that was asked to leave for so long; then answer what it asked, until `ends_at`, and close."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_ms / 1000):
+                await connection.over.wait()
+                return
         try:
-            async with asyncio.timeout(self._settings.drain_ms / 1000):
-                await leaving
+            async with asyncio.timeout_at(ends_at):
+                await connection.leave()
         except TimeoutError:
             self._health.count("drained_unanswered")
-        await asyncio.sleep(max(0.0, closes_at - loop.time()))
         await connection.close_and_wait("draining")
+
+
+class Entrance:
+    """The socket route of a process, open from when its node runs: until then it answers 503 with what is waited
+    for, so that a process can be asked for its health from the first second. The check `node` fails as long.
+    """
+
+    def __init__(self, health: Health) -> None:
+        health.expects("node")
+        self._health = health
+        self._sockets: Sockets | None = None
+
+    def open(self, sockets: Sockets) -> None:
+        """The node runs: its sockets are these."""
+        self._sockets = sockets
+        self._health.goes_on("node")
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """One socket. Raises `HttpProblem` for one that may not be opened now."""
+        if self._sockets is None:
+            waiting = "; ".join(f"{what}: {why}" for what, why in self._health.waiting.items())
+            raise HttpProblem(problem("not_ready", f"this node starts: {waiting}", retry_after_ms=RETRY_MS))
+        return await self._sockets.handle(request)
+
+    async def drain(self) -> None:
+        """Send away whoever is there."""
+        if self._sockets is not None:
+            await self._sockets.drain()
 
 
 def _bearer(request: web.Request) -> str | None:
@@ -121,19 +156,19 @@ def _bearer(request: web.Request) -> str | None:
     return token.strip() if scheme.lower() == "bearer" else None
 
 
-def add_routes(app: web.Application, sockets: Sockets) -> None:
-    """Serve the sockets at `/socket`; a stopping server drains them."""
+def add_routes(app: web.Application, entrance: Entrance) -> None:
+    """Serve the sockets at `/socket`; a server that stops drains them, unless that was done before."""
 
     async def drain(_: web.Application) -> None:
-        await sockets.drain()
+        await entrance.drain()
 
-    app.router.add_get(PATH, sockets.handle)
+    app.router.add_get(PATH, entrance.handle)
     app.on_shutdown.append(drain)
 
 
-def socket_app(sockets: Sockets, health: Health) -> web.Application:
+def socket_app(entrance: Entrance, health: Health) -> web.Application:
     """The socket service alone, with its health."""
     app = web.Application(middlewares=[problems])
-    add_routes(app, sockets)
+    add_routes(app, entrance)
     add_health_routes(app, health)
     return app

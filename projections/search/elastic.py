@@ -53,16 +53,18 @@ class ElasticIndex:
         prefix: str = "caas-search",
         replicas: int = 0,
         timeout_s: float = 5.0,
+        health: Health | None = None,
     ) -> None:
         self._url = url
         self._flavour = flavour
         self._prefix = prefix
         self._replicas = replicas
         self._timeout_s = timeout_s
+        self._health = health or Health()
         self._client: AsyncElasticsearch | None = None
 
     async def start(self) -> None:
-        """Connect, waiting with backoff."""
+        """Connect, waiting with backoff, as `index` in `health`."""
         if self._client is not None:
             return
         node: dict[str, Any] = {"node_class": OpenSearchNode} if self._flavour == "opensearch" else {}
@@ -70,7 +72,7 @@ class ElasticIndex:
             self._url, request_timeout=self._timeout_s, max_retries=0, retry_on_timeout=False, **node
         )
         try:
-            await patiently("search", self._greet, Health())
+            await patiently("index", self._greet, self._health)
         except BaseException:
             await self.stop()
             raise

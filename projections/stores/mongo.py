@@ -51,11 +51,12 @@ class MongoDocuments:
     connection that it closes begins another `life`: so nothing is saved on what another life of the server said.
     """
 
-    def __init__(self, url: str, *, timeout_s: float = 5.0, bulk: int = 1000) -> None:
+    def __init__(self, url: str, *, timeout_s: float = 5.0, bulk: int = 1000, health: Health | None = None) -> None:
         self._url = url
         self._timeout_s = timeout_s
         self._bulk = bulk
         self._lives = Lives()
+        self._health = health or Health()
         self._client: Any = None
         self._database: Any = None
 
@@ -65,7 +66,7 @@ class MongoDocuments:
         return self._lives.ended
 
     async def start(self, tables: Iterable[Table]) -> None:  # noqa: ARG002 - places bring their tables
-        """Connect, waiting with backoff. Indexes are made by `prepare`, from the tables of the places."""
+        """Connect, waiting with backoff as `documents` in `health`. `prepare` makes indexes, from places' tables."""
         if self._client is not None:
             return
         client: Any = AsyncIOMotorClient(
@@ -84,7 +85,7 @@ class MongoDocuments:
         )
         self._client = client
         try:
-            await patiently("documents", self._ping, Health())
+            await patiently("documents", self._ping, self._health)
         except BaseException:
             await self.stop()
             raise

@@ -29,11 +29,18 @@ class KafkaLog:
     """
 
     def __init__(
-        self, bootstrap: str, *, client_id: str = "caas", timeout_s: float = 30.0, flush_s: float = 10.0
+        self,
+        bootstrap: str,
+        *,
+        client_id: str = "caas",
+        timeout_s: float = 30.0,
+        flush_s: float = 10.0,
+        health: Health | None = None,
     ) -> None:
         self._cluster = Cluster(bootstrap, client_id)
         self._timeout_s = timeout_s
         self._flush_s = flush_s
+        self._health = health or Health()
         self._epoch = 0
         self._appends: Appends | None = None
         self._source: Source | None = None
@@ -46,14 +53,14 @@ class KafkaLog:
         return self._epoch
 
     async def start(self) -> None:
-        """Wait for brokers and topics (`caas topics` makes them), read the epoch, connect."""
+        """Wait for brokers and topics (`caas topics` makes them), as `log` in `health`; read the epoch, connect."""
         if self._source is not None:
             return
-        self._epoch = await patiently("the log", lambda: ready_epoch(self._cluster), Health())
+        self._epoch = await patiently("log", lambda: ready_epoch(self._cluster), self._health)
         short = int(DEADLINE_S * 1000)
-        consumer = await patiently("the log", lambda: self._cluster.consumer(request_ms=short), Health())
+        consumer = await patiently("log", lambda: self._cluster.consumer(request_ms=short), self._health)
         try:
-            producer = await patiently("the log", self._cluster.producer, Health())
+            producer = await patiently("log", self._cluster.producer, self._health)
         except BaseException:
             await close(consumer)
             raise

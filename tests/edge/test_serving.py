@@ -10,8 +10,8 @@ from core.health import Health
 from core.settings import Settings
 from edge import compose
 from edge.gateway.app import gateway_app
-from edge.serving import bound, gateway, listening, node_name, node_running, port_of, ready, served
-from edge.socket.server import socket_app
+from edge.serving import bound, gateway, listening, node_name, port_of, ready, served, sockets_open
+from edge.socket.server import Entrance, socket_app
 
 SETTINGS = Settings(token_secret="t" * 32, app_key="k", app_secret="s", drain_ms=100)
 
@@ -53,11 +53,12 @@ async def test_the_gateway_names_the_sockets_it_was_given() -> None:
 
 async def test_a_node_is_ready_once_it_follows_and_ends_with_the_block(tmp_path: Path) -> None:
     health = Health()
+    entrance = Entrance(health)
     settings = Settings(token_secret="t" * 32, data=str(tmp_path), drain_ms=100)
     async with (
-        compose.opened(compose.embedded(settings)) as found,
-        node_running(found, settings, health) as sockets,
-        listening(socket_app(sockets, health), "127.0.0.1", 0) as port,
+        listening(socket_app(entrance, health), "127.0.0.1", 0) as port,
+        compose.opened(compose.embedded(settings), health) as found,
+        sockets_open(found, settings, health, entrance) as sockets,
         aiohttp.ClientSession() as session,
     ):
         await ready(health)

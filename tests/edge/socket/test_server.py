@@ -16,7 +16,7 @@ from core.settings import Settings
 from edge.auth.tokens import Tokens
 from edge.socket.assembly import random_id
 from edge.socket.node import Node
-from edge.socket.server import Sockets, socket_app
+from edge.socket.server import APART_MS, Entrance, Sockets, socket_app
 from schemas.bounds import FRAME_BYTES
 from tests.edge.socket.world import Person, World, room, send, world
 from tests.eventually import eventually
@@ -33,7 +33,8 @@ class Served:
         self.tokens = Tokens(SECRET, 900)
         self.sockets = Sockets(node, self.tokens, self.settings, found.health, random_id)
         self.session = aiohttp.ClientSession()
-        self.runner = web.AppRunner(socket_app(self.sockets, found.health), access_log=None)
+        self.entrance = Entrance(found.health)
+        self.runner = web.AppRunner(socket_app(self.entrance, found.health), access_log=None)
         self.url = ""
 
     async def start(self) -> None:
@@ -56,7 +57,7 @@ class Served:
 
 
 @pytest.fixture
-async def served(tmp_path: Path) -> AsyncIterator[Served]:
+async def starting(tmp_path: Path) -> AsyncIterator[Served]:
     async with world(tmp_path) as (found, node):
         server = Served(found, node, outbox_bytes=100_000)
         await server.start()
@@ -64,6 +65,12 @@ async def served(tmp_path: Path) -> AsyncIterator[Served]:
             yield server
         finally:
             await server.stop()
+
+
+@pytest.fixture
+async def served(starting: Served) -> Served:
+    starting.entrance.open(starting.sockets)
+    return starting
 
 
 async def close_code(ws: Ws) -> int | None:
@@ -189,6 +196,56 @@ async def test_a_slow_reader_that_reads_on_sees_why_it_was_closed(served: Served
     (connection,) = served.sockets._connections
     connection.visit.seat.push(b"x" * 200_000)  # type: ignore[union-attr]
     assert await close_code(ben) == 4408
+
+
+async def test_a_node_that_starts_is_alive_not_ready_and_its_socket_says_what_it_waits_for(starting: Served) -> None:
+    starting.world.health.waits("log", "kafka is down")
+    async with starting.session.get(f"{starting.url}/livez") as answer:
+        assert answer.status == 200
+    async with starting.session.get(f"{starting.url}/readyz") as answer:
+        checks = (await answer.json(content_type=None))["checks"]
+        assert (answer.status, checks["node"]) == (503, [{"status": "fail", "output": "starting"}])
+    async with starting.session.get(f"{starting.url}/socket") as answer:
+        found = await answer.json(content_type=None)
+        assert (answer.status, answer.content_type) == (503, "application/problem+json")
+        assert (answer.headers["Retry-After"], found["code"], found["retry"]) == ("1", "not_ready", True)
+        assert "log: kafka is down" in found["detail"]
+    starting.entrance.open(starting.sockets)
+    assert (await (await starting.open()).receive_json())["type"] == "hello"
+    assert starting.world.health.checks()["node"].status == "pass"
+
+
+async def test_a_draining_node_serves_a_client_until_it_leaves(served: Served) -> None:
+    served.sockets._settings = Settings(drain_ms=60_000)
+    ws = await served.open()
+    await ws.receive_json()
+    draining = asyncio.create_task(served.sockets.drain())
+    assert (await ws.receive_json())["data"]["reconnect_after_ms"] <= 2
+    here = (await ask(ws, "conversation:create", participants=["ben"]))["data"]["conversation_id"]
+    said = {"conversation_id": here, "client_msg_id": "k", "text": "still here"}
+    assert (await ask(ws, "message:send", **said))["type"] == "ack"
+    async with asyncio.timeout(5):
+        while (frame := await ws.receive_json())["type"] != "message:new":
+            pass
+        assert frame["data"]["text"] == "still here"
+        await ws.close()
+        await draining
+    assert served.sockets.open == 0
+
+
+async def test_many_clients_of_a_draining_node_are_asked_to_leave_one_after_another(served: Served) -> None:
+    served.sockets._settings = Settings(drain_ms=60_000)
+    lines = [await served.open(f"user{number}") for number in range(50)]
+    for ws in lines:
+        await ws.receive_json()
+    draining = asyncio.create_task(served.sockets.drain())
+    after = [(await ws.receive_json())["data"]["reconnect_after_ms"] for ws in lines]
+    assert max(after) <= 50 * APART_MS
+    assert len(set(after)) > 10
+    for ws in lines:
+        await ws.close()
+    async with asyncio.timeout(5):
+        await draining
 
 
 async def test_a_draining_node_says_so_finishes_and_sends_away(served: Served) -> None:
