@@ -50,10 +50,15 @@ class Asking:
         self._wake()
         return answer
 
-    def opened(self, in_flight: int, frame_limit: int) -> None:
-        """A line came about, which takes so many commands at once and frames of so many bytes."""
+    def opened(self, in_flight: int, frame_limit: int) -> int:
+        """A line came about, which takes so many commands at once and frames of so many bytes, and all commands from
+        now on; its number.
+        """
         self._pipeline.limit = in_flight
         self._frame_limit = frame_limit
+        self._pipeline.line += 1
+        self._wake()
+        return self._pipeline.line
 
     def frame(self) -> bytes | None:
         """The next command's frame, which is on the line from now on; None where there is none."""
@@ -86,9 +91,14 @@ class Asking:
         if self._pipeline.told(correlation_id):
             self._wake()
 
-    def lost(self) -> None:
-        """The line broke: what was on it goes first on the next, as a repeat."""
-        self._pipeline.lost()
+    def due(self, line: int) -> int:
+        """How many answers are due on this line."""
+        return self._pipeline.flying(line)
+
+    def lost(self, line: int) -> None:
+        """This line is gone: what was on it goes first on the next, as a repeat."""
+        self._pipeline.lost(line)
+        self._wake()
 
     def end(self, no: Refused) -> None:
         """There will be no line any more."""

@@ -1,7 +1,5 @@
 """One line to one node: a WebSocket that said hello, until it closes."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import aiohttp
@@ -39,6 +37,10 @@ class Connection:
         """The next frame. Raises `Closed`."""
         return await _receive(self._socket)
 
+    async def close(self) -> None:
+        """Hang up; nobody may be receiving."""
+        await self._socket.close()
+
 
 async def _receive(socket: ClientWebSocketResponse) -> Frame:
     message = await socket.receive()
@@ -49,9 +51,8 @@ async def _receive(socket: ClientWebSocketResponse) -> Frame:
     raise Closed(socket.close_code)
 
 
-@asynccontextmanager
-async def connected(session: ClientSession, url: str, token: str) -> AsyncIterator[Connection]:
-    """A line to the node at `url`, closed at the end. Raises `Closed` when there is none, `Refused` when never."""
+async def opened(session: ClientSession, url: str, token: str) -> Connection:
+    """A line to the node at `url`, which its owner closes. Raises `Closed` when there is none, `Refused` when never."""
     headers = {"Authorization": f"Bearer {token}"}
     timeout = aiohttp.ClientWSTimeout(ws_close=2.0)
     try:
@@ -65,9 +66,10 @@ async def connected(session: ClientSession, url: str, token: str) -> AsyncIterat
     except (aiohttp.ClientError, OSError, TimeoutError) as error:
         raise Closed(None) from error
     try:
-        yield Connection(socket, await _hello(socket))
-    finally:
+        return Connection(socket, await _hello(socket))
+    except BaseException:
         await socket.close()
+        raise
 
 
 async def _hello(socket: ClientWebSocketResponse) -> dict[str, Any]:

@@ -40,6 +40,11 @@ class Healing:
         self._pause = GRACE_S
         self.syncs = 0
 
+    @property
+    def settled(self) -> bool:
+        """Whether all has been told that was missed before this line."""
+        return not self._catching_up and not self.beginning
+
     def came_back(self, frame_limit: int = FRAME_BYTES) -> Iterable[Event]:
         """A new line, which takes frames of so many bytes: ask what the old one missed, or where to begin."""
         self._frame_limit = frame_limit

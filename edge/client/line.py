@@ -5,29 +5,30 @@ import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from functools import partial
 from types import TracebackType
 from typing import Any, Final, Self
 
 import aiohttp
 
-from edge.client import wire
 from edge.client.asking import Answer, Asking
 from edge.client.backoff import Backoff
-from edge.client.connection import Connection, connected
+from edge.client.connection import Connection
 from edge.client.delivering import Delivering
+from edge.client.handover import LEAVE_S, NOW, Handover
 from edge.client.healing import Healing
 from edge.client.hearing import Hearing
 from edge.client.inbox import Inbox
+from edge.client.nodes import Nodes
 from edge.client.pipeline import WAITING
 from edge.client.positions import Positions, Vector
 from edge.client.session import Session
-from edge.client.tokens import TokenRefused, TokenSource
+from edge.client.tokens import TokenSource
 from edge.client.wire import Closed, Event, Refused
 
 PATIENCE_S: Final = 60.0
 STEADY_S: Final = 5.0
 CLOSED_BY_US: Final = 1000
-EXPIRED: Final = 4401
 
 logger: Final = logging.getLogger("caas.client")
 
@@ -46,6 +47,7 @@ class Line:
       does not take them stops its own line, acknowledgments too.
     - `positions` is where an earlier client stood: what came since is synced on the first line already. `{}` is the
       beginning of all conversations, None where they stand when `connect` returns.
+    - A node that goes away is left for another: the next line is open before the old one is closed.
     - Where `device` names one, others' messages are said to be delivered there as they are shown to the application.
     """
 
@@ -61,8 +63,7 @@ class Line:
         waiting: int = WAITING,
         device: str | None = None,
     ) -> None:
-        self._urls = [urls] if isinstance(urls, str) else list(urls)
-        self._token = token
+        self._nodes = Nodes(urls, token)
         self._session = session
         self._owns_session = session is None
         self._listener = listener
@@ -78,8 +79,8 @@ class Line:
         self._hello: dict[str, Any] | None = None
         self._ready: asyncio.Future[dict[str, Any]] | None = None
         self._task: asyncio.Task[None] | None = None
-        self._tries = 0
-        self._come_back_after = 0.0
+        self._current: Connection | None = None
+        self._leaving: set[asyncio.Task[None]] = set()
         self.connections = 0
         self.connected = False
 
@@ -164,71 +165,80 @@ class Line:
 
     async def _keep(self, session: aiohttp.ClientSession) -> None:
         """One line after another, until one is refused."""
-        backoff = Backoff()
+        backoff, following = Backoff(), None
         try:
             while True:
-                began = time.monotonic()
-                url = self._urls[self._tries % len(self._urls)]
-                self._tries += 1
-                code = await self._line(session, url)
-                if not wire.comes_back(code) or (code == EXPIRED and isinstance(self._token, str)):
-                    raise Refused(code or 0, wire.meaning(code or 0))  # noqa: TRY301 - one place ends it all
-                if time.monotonic() - began > STEADY_S:
+                began, handover = time.monotonic(), Handover(partial(self._nodes.open, session))
+                try:
+                    connection = following or await self._nodes.open(session)
+                    following = None
+                    following = await self._talk(connection, handover)
                     backoff = Backoff()
-                await asyncio.sleep(self._come_back_after + backoff.next())
+                except Closed as closed:
+                    self._nodes.come_back(closed)
+                    if time.monotonic() - began > STEADY_S:
+                        backoff = Backoff()
+                    await asyncio.sleep(handover.wait_s + backoff.next())
         except Refused as no:
             self._end(no)
         except Exception as error:
             self._end(Refused(0, repr(error)))
             raise
-
-    async def _line(self, session: aiohttp.ClientSession, url: str) -> int | None:
-        """One line until it closes; answers its close code, None where it broke or none came about."""
-        self._come_back_after = 0.0
-        try:
-            token = self._token if isinstance(self._token, str) else await self._token()
-            async with connected(session, url, token) as connection:
-                await self._pass_on(self._opened(connection))
-                self._stands()
-                await self._talk(connection)
-        except Closed as closed:
-            return closed.code
-        except TokenRefused as no:
-            if no.status < 500:
-                raise Refused(no.status, str(no)) from no
-        except (aiohttp.ClientConnectionError, TimeoutError) as error:
-            logger.info("no token: %s", error)
         finally:
-            self.connected = False
+            for task in self._leaving:
+                task.cancel()
+            await asyncio.gather(*self._leaving, return_exceptions=True)
+            if following is not None:
+                await following.close()
+
+    async def _talk(self, connection: Connection, handover: Handover) -> Connection:
+        """Read and write until another line has been opened, which is answered; this one is left then. Raises `Closed`
+        where it is gone before.
+        """
+        self._current, following = connection, None
+        events, line = self._opened(connection)
+        reading = asyncio.create_task(self._read(connection, handover, events), name="caas client reads")
+        writing = asyncio.create_task(self._write(connection), name="caas client writes")
+        try:
+            following = await handover.next(reading)
+        finally:
+            writing.cancel()
+            await asyncio.gather(writing, handover.end(), return_exceptions=True)
             self._urgent.clear()
-            self._asking.lost()
             self._healing.broke()
             self._standing.broke()
-        return None
+            leaving = self._leave(connection, reading, line, stay=following is not None)
+            if following is None:
+                self.connected = False
+                await leaving
+            else:
+                self._leaving.add(task := asyncio.create_task(leaving, name="caas client leaves a line"))
+                task.add_done_callback(self._leaving.discard)
+        return following
 
-    async def _talk(self, connection: Connection) -> None:
-        """Read and write until either fails. Raises `Closed`."""
-        tasks = (
-            asyncio.create_task(self._read(connection), name="caas client reads"),
-            asyncio.create_task(self._write(connection), name="caas client writes"),
-        )
+    async def _leave(self, connection: Connection, reading: "asyncio.Task[None]", line: int, *, stay: bool) -> None:
+        """Close a line; one that may stay, when nothing is due on it any more."""
+        loop = asyncio.get_running_loop()
+        ends_at = loop.time() + LEAVE_S
         try:
-            ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+            while stay and not reading.done() and loop.time() < ends_at:
+                await asyncio.sleep(LEAVE_S / 250)
+                stay = self._asking.due(line) > 0 or not self._healing.settled
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-        for task in ended:
-            task.result()
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
+            self._asking.lost(line)
+            await connection.close()
 
-    def _opened(self, connection: Connection) -> Iterable[Event]:
+    def _opened(self, connection: Connection) -> tuple[Iterable[Event], int]:
+        """What may be passed on already, and the number of this line."""
         self._hello = connection.hello
         self.connections += 1
         self.connected = True
         self._positions.user_id = connection.hello["user_id"]
-        self._asking.opened(connection.hello["limits"]["in_flight"], connection.frame_limit)
+        line = self._asking.opened(connection.hello["limits"]["in_flight"], connection.frame_limit)
         self._standing.came_back()
-        return self._healing.came_back(connection.frame_limit)
+        return self._healing.came_back(connection.frame_limit), line
 
     def _stands(self) -> None:
         """Whoever waits in `connect` goes on once it is known where this client begins."""
@@ -251,12 +261,14 @@ class Line:
         self._urgent.append(frame)
         self._wake.set()
 
-    async def _read(self, connection: Connection) -> None:
+    async def _read(self, connection: Connection, handover: Handover, events: Iterable[Event]) -> None:
+        await self._pass_on(events)
+        self._stands()
         while True:
             frame = await connection.receive()
             if frame.id is None and frame.type == "going-away":
-                self._come_back_after = frame.data.get("reconnect_after_ms", 0) / 1000
-            else:
+                handover.begin(frame.data.get("reconnect_after_ms", 0) / 1000)
+            elif connection is self._current or frame.id is not None or frame.type not in NOW:
                 await self._pass_on(self._hearing.heard(frame))
                 self._stands()
 

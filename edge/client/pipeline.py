@@ -21,7 +21,8 @@ WAITING: Final = 10_000
 class Pending:
     """A command that has no answer yet. `id` grows in the order asked; `key` names the order that it is in.
 
-    `since` is when the first error came that is worth a repeat, in monotonic seconds.
+    `since` is when the first error came that is worth a repeat, in monotonic seconds; `line` the line that it went
+    out on last.
     """
 
     id: int
@@ -32,6 +33,7 @@ class Pending:
     answer: asyncio.Future[dict[str, Any]]
     since: float | None = None
     failures: int = 0
+    line: int = 0
     key: str | int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -53,6 +55,7 @@ class Pipeline:
     def __init__(self, limit: int = IN_FLIGHT, most: int = WAITING) -> None:
         self.limit = limit
         self.most = most
+        self.line = 0
         self._size = 0
         self._rows: dict[str | int, deque[Pending]] = {}
         """By key, in order; only the first of a row can be ready, on the line or paused."""
@@ -86,6 +89,7 @@ class Pipeline:
                 self._leave(pending)
                 continue
             self._flying[pending.id] = pending
+            pending.line = self.line
             if pending.waits_for_more:
                 self._slow[pending.correlation_id] = pending
             return pending
@@ -124,13 +128,17 @@ class Pipeline:
             self._size += 1
         return pending is not None
 
-    def lost(self) -> None:
-        """The line broke: what was on it goes out again first, in order, as a repeat."""
-        for pending in self._flying.values():
+    def flying(self, line: int) -> int:
+        """How many are on this line."""
+        return sum(pending.line == line for pending in self._flying.values())
+
+    def lost(self, line: int | None = None) -> None:
+        """This line broke (None: whichever there is): what was on it goes out again first, in order, as a repeat."""
+        for pending in [one for one in self._flying.values() if line is None or one.line == line]:
             pending.retry = True
+            del self._flying[pending.id]
+            self._slow.pop(pending.correlation_id, None)
             heappush(self._ready, (pending.id, pending))
-        self._flying.clear()
-        self._slow.clear()
 
     def fail(self, error: Exception) -> None:
         """Nothing will be answered any more."""

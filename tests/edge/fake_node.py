@@ -94,6 +94,12 @@ class FakeNode:
         for socket in list(self.sockets.get(user, [])):
             await socket.close(code=code)
 
+    async def go_away(self, user: str, after_ms: int) -> None:
+        """Ask this user's clients to open their next lines; those that they have are served on."""
+        frame = {"type": "going-away", "data": {"code": 4101, "reconnect_after_ms": after_ms}}
+        for socket in list(self.sockets.get(user, [])):
+            await _say(socket, frame)
+
     # Commands
 
     async def receive(self, user: str, socket: web.WebSocketResponse, frame: Json) -> None:

@@ -1,0 +1,46 @@
+"""The nodes of one user's lines, tried in turn, and the token that each is shown."""
+
+import logging
+from collections.abc import Sequence
+from typing import Final
+
+import aiohttp
+
+from edge.client import wire
+from edge.client.connection import Connection, opened
+from edge.client.tokens import TokenRefused, TokenSource
+from edge.client.wire import Closed, Refused
+
+EXPIRED: Final = 4401
+
+logger: Final = logging.getLogger("caas.client")
+
+
+class Nodes:
+    """The nodes at `urls`; `token` is a token or where tokens come from."""
+
+    def __init__(self, urls: str | Sequence[str], token: str | TokenSource) -> None:
+        self._urls = [urls] if isinstance(urls, str) else list(urls)
+        self._token = token
+        self._tries = 0
+
+    async def open(self, session: aiohttp.ClientSession) -> Connection:
+        """A line to the next node. Raises `Closed` and `Refused`."""
+        url = self._urls[self._tries % len(self._urls)]
+        self._tries += 1
+        try:
+            token = self._token if isinstance(self._token, str) else await self._token()
+        except TokenRefused as no:
+            if no.status < 500:
+                raise Refused(no.status, str(no)) from no
+            raise Closed(None) from no
+        except (aiohttp.ClientConnectionError, TimeoutError) as error:
+            logger.info("no token: %s", error)
+            raise Closed(None) from error
+        return await opened(session, url, token)
+
+    def come_back(self, closed: Closed) -> None:
+        """Raises `Refused` where no line will come after one that ended so."""
+        code = closed.code
+        if not wire.comes_back(code) or (code == EXPIRED and isinstance(self._token, str)):
+            raise Refused(code or 0, wire.meaning(code or 0))
