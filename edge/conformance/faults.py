@@ -31,6 +31,7 @@ class Faulty:
         self._chance = chance
         self._left = chance.randint(*LASTS)
         self._held: str | None = None
+        self._leaving = False
 
     def from_client(self, text: str) -> list[str]:
         """Passed on as it is."""
@@ -41,14 +42,28 @@ class Faulty:
         """What of it the client is told now. Raises `Cut` when the line has lived long enough."""
         frame = msgspec.json.decode(text)
         self._left -= 1
-        if self._left < 0 and self._chance.random() < 0.5:
-            raise Cut
+        if self._leaving:
+            if self._watched.left_late:
+                raise Cut(CLOSES["draining"].code, self._pass([text]))
+            return self._pass([text])
         if self._left < 0:
-            raise Cut(CLOSES["draining"].code, self._pass([text, frames.going_away(AWAY_MS).decode()]))
+            return self._ends(text)
         if frame["type"] == "ack" and self._chance.random() < SWALLOWED:
             raise Cut  # it is done and the client never hears of it
         shaken = frame.get("lane") is not None and not self._watched.syncing
         return self._pass(self._shaken(text) if shaken else [text])
+
+    def _ends(self, text: str) -> list[str]:
+        """It breaks, or its node goes away: at once, or once the client has had time to leave. Raises `Cut`."""
+        dice = self._chance.random()
+        if dice < 0.4:
+            raise Cut
+        passed = self._pass([text, frames.going_away(AWAY_MS).decode()])
+        if dice < 0.6:
+            raise Cut(CLOSES["draining"].code, passed)
+        self._leaving = True
+        self._watched.to_be_left(AWAY_MS / 1000)
+        return passed
 
     def _shaken(self, text: str) -> list[str]:
         dice = self._chance.random()

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
+from edge.conformance import leaving
 from schemas.frames import LANES, USER
 from schemas.queries import Sync
 from schemas.request import Invalid, decode_command, decode_frame
@@ -24,6 +25,7 @@ RULES: Final = {
     "holes": "A hole in a lane is asked about by a `sync` within five seconds.",
     "claims": "Positions say no more than what was told without a hole.",
     "patience": "After going-away the client comes back, and not before `reconnect_after_ms`.",
+    "leaving": leaving.RULE,
 }
 SOON_S: Final = 5.0
 KEYS: Final = ("client_msg_id", "client_key")
@@ -71,6 +73,7 @@ class Client:
         self.owed: dict[str, dict[str, Any]] = {}
         self.holes: dict[Place, float] = {}
         self.away_until: float | None = None
+        self.leaving = leaving.Leaving(now, lambda so, why: self.holds("leaving", so=so, why=why))
 
     def holds(self, rule: str, *, so: bool, why: str) -> None:
         """A rule was put to the test."""
@@ -108,6 +111,15 @@ class Watched:
             early = client.away_until - self._began
             client.holds("patience", so=early < 0.05, why=f"it came back {early:.2f} s too early")
             client.away_until = None
+
+    def to_be_left(self, after_s: float) -> None:
+        """The client is asked to leave this line, which serves on, after so many seconds."""
+        self._client.leaving.asked(self, after_s)
+
+    @property
+    def left_late(self) -> bool:
+        """Whether it should have left by now."""
+        return self._client.leaving.is_over(self)
 
     @property
     def syncing(self) -> bool:
@@ -171,6 +183,7 @@ class Watched:
             self._answered(frame)
         elif frame["type"] == "hello":
             self._greeted = True
+            client.leaving.opened(self)
         elif frame["type"] == "going-away":
             client.away_until = client.now() + frame["data"]["reconnect_after_ms"] / 1000
         elif frame.get("lane") in {*LANES, USER}:
@@ -197,6 +210,7 @@ class Watched:
     def closed(self) -> None:
         """The line is over: what it left unanswered is owed."""
         client = self._client
+        client.leaving.closed(self)
         if not self._first and not self._synced and client.now() - self._began > SOON_S:
             client.holds("syncs", so=False, why="a line without a sync")
         for place, frame in enumerate(self._open.values()):

@@ -183,6 +183,22 @@ export const units = {
     same(out.map((command) => JSON.parse(command.frame).retry ?? false), [true, true, false]);
   },
 
+  of_two_lines_the_one_that_is_lost_takes_its_own_commands_with_it() {
+    const queue = new Queue();
+    const [a, b] = [said("a", 1), said("b", 1)];
+    const [old, next] = [{}, {}];
+    queue.ask(a);
+    queue.line = old;
+    queue.next();
+    queue.ask(b);
+    queue.line = next;
+    queue.next();
+    same([queue.due(old), queue.due(next)], [1, 1]);
+    queue.lost(old);
+    same([queue.due(old), queue.due(next), a.retry, b.retry], [0, 1, true, false]);
+    same([queue.next() === a, queue.due(next)], [true, 2]);
+  },
+
   a_command_that_must_be_repeated_holds_back_its_conversation() {
     const queue = new Queue();
     const [a1, a2, b1] = [said("a", 1), said("a", 2), said("b", 1)];

@@ -17,8 +17,8 @@ import { Session } from "./session.js";
 
 export { CommandError, Refused };
 
-/** Pushes without a place in a lane. */
-const TOLD = new Set(["receipt", "presence", "typing", "error"]);
+/** Pushes that say what is so now: of two lines the newer one tells them. */
+const NOW = new Set(["receipt", "presence", "typing"]);
 
 /**
  * What happens, as `events()` tells it.
@@ -97,8 +97,11 @@ export class Client {
     this.#delivering = device ? new Delivering((type, data) => this.ask(type, data), device) : null;
     this.#lines = new Lines(this.#access, {
       room: () => this.#inbox.room(),
-      heard: (frame) => this.#heard(frame),
-      broke: () => this.#broke(),
+      heard: (frame, line) => this.#heard(frame, line),
+      broke: (line) => this.#broke(line),
+      followed: () => this.#followed(),
+      settled: (line) => this.#sending.due(line) === 0 && this.#healing.settled,
+      left: (line) => this.#sending.left(line),
     });
   }
 
@@ -192,35 +195,43 @@ export class Client {
     return /** @type {AsyncGenerator<Event, void, void>} */ (this.#inbox.take());
   }
 
-  /** @param {any} frame */
-  #heard(frame) {
+  /** @param {any} frame @param {import("./line.js").Line} line */
+  #heard(frame, line) {
     const { type, data, lane, n, error, correlation_id: correlationId } = frame;
-    if (type === "hello") return this.#opened(data);
+    if (type === "hello") return this.#opened(data, line);
     if (frame.id !== undefined && frame.id !== null) return this.#answered(frame);
     if (correlationId) this.#sending.told(correlationId);
-    if (type === "going-away") this.#goesAway(data);
-    else if (TOLD.has(type)) this.#tell({ type, data, error, correlationId });
+    const current = this.#lines.isCurrent(line);
+    if (type === "going-away") return current && this.#lines.goesAway(data.reconnect_after_ms ?? 0);
+    if (type === "error" || (current && NOW.has(type))) this.#tell({ type, data, error, correlationId });
     else if (PUSH_OF_LANE[lane] === type) this.#healing.take({ type, data, lane, n, correlationId, healed: false });
   }
 
-  #opened(hello) {
+  #opened(hello, line) {
     if (this.#user && hello.user_id !== this.#user) {
       return this.#end(new Refused(0, `the token is of ${hello.user_id}, not of ${this.#user}`));
     }
     this.#access.worked();
     this.#lanes.userId = hello.user_id;
     this.#sending.limit = hello.limits.in_flight;
+    this.#sending.line = line;
+    if (this.#frameLimit === 0) this.#tell({ type: "online", data: hello });
     this.#frameLimit = hello.limits.frame;
     this.#hello = hello;
-    this.#tell({ type: "online", data: hello });
     this.#session.cameBack();
     this.#healing.cameBack();
   }
 
-  #broke() {
+  /** @param {import("./line.js").Line} line */
+  #broke(line) {
     if (this.#frameLimit > 0) this.#tell({ type: "offline" });
     this.#frameLimit = 0;
-    this.#sending.lost();
+    this.#sending.lost(line);
+    this.#followed();
+  }
+
+  /** What was asked of the old line by the client itself is asked anew. */
+  #followed() {
     this.#session.broke();
     this.#healing.broke();
   }
@@ -233,12 +244,6 @@ export class Client {
 
   #answered(frame) {
     if (!this.#healing.answered(frame) && !this.#session.answered(frame)) this.#sending.answered(frame);
-  }
-
-  /** What is on the line is still answered; nothing more goes out on it. */
-  #goesAway({ reconnect_after_ms: after = 0 }) {
-    this.#sending.pause();
-    this.#lines.comeBackAfter = after;
   }
 
   /** False where no node would take a frame of this size. @param {string} frame */

@@ -46,6 +46,11 @@ export class Healing {
     this.#begun = begun;
   }
 
+  /** Whether all has been told that was missed before this line. */
+  get settled() {
+    return !this.#catchingUp && !this.#beginning;
+  }
+
   /** A new line: ask what the old one missed, or where to begin. */
   cameBack() {
     this.#catchingUp = !this.#beginning;

@@ -12,6 +12,8 @@ export class Command {
   /** It waits to be repeated. */
   paused = false;
   failures = 0;
+  /** The line that it went out on last. @type {object | null} */
+  line = null;
   /** When it failed first, in milliseconds; 0: it did not. */
   failingSince = 0;
 
@@ -61,6 +63,8 @@ export class Command {
 export class Queue {
   /** How many may be on the line; `hello` tells it. */
   limit = IN_FLIGHT;
+  /** The line that commands go out on. @type {object | null} */
+  line = null;
   #lastId = 0;
   /** @type {Command[]} by id */
   #waiting = [];
@@ -93,6 +97,7 @@ export class Queue {
       if (!command.paused && !busy.has(command.key)) {
         this.#waiting.splice(place, 1);
         this.#flying.set(command.id, command);
+        command.line = this.line;
         return command;
       }
       busy.add(command.key);
@@ -143,11 +148,19 @@ export class Queue {
     this.#putBack([command]);
   }
 
-  /** The line broke: what was on it goes out again first, in order, as a repeat. */
-  lost() {
-    for (const command of this.#flying.values()) command.retry = true;
-    this.#putBack(this.#flying.values());
-    this.#flying.clear();
+  /** How many are on this line. @param {object} line */
+  due(line) {
+    return [...this.#flying.values()].filter((command) => command.line === line).length;
+  }
+
+  /** This line broke: what was on it goes out again first, in order, as a repeat. @param {object | null} [line] */
+  lost(line = this.line) {
+    const lost = [...this.#flying.values()].filter((command) => command.line === line);
+    for (const command of lost) {
+      command.retry = true;
+      this.#flying.delete(command.id);
+    }
+    this.#putBack(lost);
   }
 
   /**
@@ -156,7 +169,8 @@ export class Queue {
    * @returns {Command[]}
    */
   drain() {
-    this.lost();
+    this.#putBack(this.#flying.values());
+    this.#flying.clear();
     return this.#waiting.splice(0);
   }
 

@@ -70,15 +70,26 @@ export class Sending {
     this.#pump();
   }
 
-  /** Nothing more goes out on this line; what is on it may still be answered. */
-  pause() {
-    this.#goes = false;
+  /** Commands go out on this line from now on. @param {object} line */
+  set line(line) {
+    this.#queue.line = line;
   }
 
-  /** The line is gone. */
-  lost() {
+  /** How many answers are due on this line. @param {object} line */
+  due(line) {
+    return this.#queue.due(line);
+  }
+
+  /** This line is gone, and no other has taken its place. @param {object} [line] */
+  lost(line) {
     this.#goes = false;
-    this.#queue.lost();
+    this.#queue.lost(line);
+  }
+
+  /** A line that another has taken the place of is gone. @param {object} line */
+  left(line) {
+    this.#queue.lost(line);
+    this.#pump();
   }
 
   /** Nothing will be answered any more. @param {Error} error */

@@ -184,3 +184,29 @@ def test_coming_back_too_early_breaks_a_rule() -> None:
     clock.at += 0.5
     syncs(greeted(client), 0)
     assert broken(client) == {"patience"}
+
+
+def test_a_line_that_is_left_before_the_next_is_open_breaks_a_rule() -> None:
+    client = Client(clock := Clock())
+    left = greeted(client)
+    left.to_be_left(0.7)
+    clock.at += 0.8
+    syncs(greeted(client), 0)
+    left.closed()
+    assert (broken(client), client.seen["leaving"]) == (set(), 1)
+    alone = Client(clock)
+    left = greeted(alone)
+    left.to_be_left(0.7)
+    clock.at += 0.8
+    left.closed()
+    assert broken(alone) == {"leaving"}
+
+
+def test_a_client_that_is_done_before_it_was_to_leave_breaks_no_rule() -> None:
+    client = Client(clock := Clock())
+    line = greeted(client)
+    line.to_be_left(0.7)
+    clock.at += 0.5
+    line.closed()
+    assert broken(client) == set()
+    assert client.seen["leaving"] == 0
