@@ -28,6 +28,7 @@ from edge.client.wire import Closed, Event, Refused
 
 PATIENCE_S: Final = 60.0
 STEADY_S: Final = 5.0
+DRAINING: Final = 4101
 CLOSED_BY_US: Final = 1000
 
 logger: Final = logging.getLogger("caas.client")
@@ -178,6 +179,8 @@ class Line:
                     self._nodes.come_back(closed)
                     if time.monotonic() - began > STEADY_S:
                         backoff = Backoff()
+                    if closed.code == DRAINING:
+                        backoff.comes_back_soon()
                     await asyncio.sleep(handover.wait_s + backoff.next())
         except Refused as no:
             self._end(no)

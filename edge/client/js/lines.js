@@ -9,6 +9,10 @@ import { Line } from "./line.js";
 
 const STEADY_MS = 5_000;
 const EXPIRED = 4401;
+const DRAINING = 4101;
+/** A node that went away as planned is expected back: so many pauses stay as short as this. */
+const SOON_TRIES = 20;
+const SOON_MS = 800;
 /** How long at most a line is kept open after the next one, for answers that are still due on it. */
 const LEAVE_MS = 5_000;
 const LOOK_MS = 20;
@@ -90,7 +94,7 @@ export class Lines {
   /** Have lines until `stop`. Rejects with `Refused`. */
   async keep() {
     globalThis.addEventListener?.("online", this.#hurry);
-    for (let failures = 0; !this.#over; failures += 1) {
+    for (let failures = 0, soon = 0; !this.#over; failures += 1, soon -= 1) {
       await this.#owner.room();
       const began = Date.now();
       const code = await this.#talk();
@@ -98,7 +102,9 @@ export class Lines {
       if (!comesBack(code)) throw new Refused(code ?? 0);
       if (code === EXPIRED) this.#access.expired();
       if (Date.now() - began > STEADY_MS) failures = 0;
-      await this.#rest(Math.max(0, this.#notBefore - Date.now()) + pauseAfter(failures, LONGEST_MS));
+      if (code === DRAINING) soon = SOON_TRIES;
+      const pause = pauseAfter(failures, soon > 0 ? SOON_MS : LONGEST_MS);
+      await this.#rest(Math.max(0, this.#notBefore - Date.now()) + pause);
     }
   }
 

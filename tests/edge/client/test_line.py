@@ -289,3 +289,10 @@ def test_pauses_double_up_to_a_longest_and_are_never_the_whole_truth() -> None:
     for failures, pause in enumerate(pauses(12)):
         whole = min(10.0, 0.1 * 2**failures)
         assert whole / 2 <= pause <= whole
+
+
+def test_a_client_of_a_node_that_went_away_as_planned_comes_back_soon_for_a_while() -> None:
+    back = backoff.Backoff()
+    back.comes_back_soon()
+    assert max(back.next() for _ in range(backoff.SOON_TRIES)) <= backoff.SOON_S
+    assert back.next() > backoff.SOON_S

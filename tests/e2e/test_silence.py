@@ -1,0 +1,44 @@
+"""Clients of a system that is restarted as for an update hear again soon, and everything."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+
+from edge.client import Client
+from tests.e2e.silence import steady_talk
+from tests.e2e.test_client_restart import System
+
+LISTENERS = 4
+
+
+@pytest.fixture
+def system(tmp_path: Path) -> Iterator[System]:
+    found = System(tmp_path)
+    yield found
+    if found.process is not None:
+        found.process.stop()
+
+
+async def test_after_a_restart_clients_are_back_soon_after_the_system_and_miss_nothing(system: System) -> None:
+    up = await asyncio.to_thread(system.start)
+    async with AsyncExitStack() as stack:
+        clients = [Client(up.socket_url, up.token(f"user{number}")) for number in range(LISTENERS)]
+        speaker = await stack.enter_async_context(Client(up.socket_url, up.token("ann"), hears=False))
+        for client in clients:
+            await stack.enter_async_context(client)
+        async with steady_talk(speaker, clients) as talk:
+            assert system.process is not None
+            began = time.monotonic()
+            assert await asyncio.to_thread(system.process.stop) == 0
+            stopped = time.monotonic()
+            await asyncio.to_thread(system.start)
+            ready = time.monotonic()
+            await talk.goes_on()
+            silence = talk.longest_silence(began)
+            took = {"stop": stopped - began, "start": ready - stopped, "silence": silence}
+            print({name: round(seconds, 2) for name, seconds in took.items()})
+            assert silence < (ready - began) + 2.0

@@ -1,0 +1,44 @@
+"""A node that is stopped as for an update silences its clients no longer than one that is killed: hardly at all."""
+
+import asyncio
+import time
+from contextlib import AsyncExitStack
+
+import pytest
+
+from deploy.local.stack import Stack
+from edge.client import Application
+from tests.e2e.processes import System
+from tests.e2e.silence import SteadyTalk, steady_talk
+from tests.kills.test_two_sdks import gone_and_back
+
+pytestmark = [pytest.mark.stack, pytest.mark.kills, pytest.mark.timeout(240)]
+
+LISTENERS = 6
+HARDLY_S = 0.5
+
+
+async def test_clients_of_a_node_that_stops_hear_on(one_broker: tuple[Stack, System]) -> None:
+    system = one_broker[1]
+    system.serve_tenant("silence")
+    key, secret = (system.environment[f"CAAS_{name}"] for name in ("APP_KEY", "APP_SECRET"))
+    async with AsyncExitStack() as stack:
+        application = await stack.enter_async_context(Application(system.url, key, secret))
+        speaker, *clients = [
+            await stack.enter_async_context(await application.client(f"user{number}", positions={}))
+            for number in range(LISTENERS + 1)
+        ]
+        async with steady_talk(speaker, clients) as talk:
+            stopped = await silence_of(talk, system, "socket-1", kill=False)  # where all of them are at first
+            killed = await silence_of(talk, system, "socket-2", kill=True)
+            print({"silence after a stop": round(stopped, 2), "after a kill": round(killed, 2)})
+            assert stopped < HARDLY_S
+            assert stopped <= killed + 0.1
+
+
+async def silence_of(talk: SteadyTalk, system: System, node: str, *, kill: bool) -> float:
+    """The longest time for which somebody heard nothing while this node went and came back."""
+    began = time.monotonic()
+    await asyncio.to_thread(gone_and_back, system, node, kill=kill)
+    await talk.goes_on()
+    return talk.longest_silence(began)
