@@ -32,6 +32,7 @@ def serving(running: tuple[World, Node]) -> Serving:
     async def start(**settings: Any) -> AsyncIterator[Served]:
         served = Served(*running, **settings)
         await served.start()
+        served.entrance.open(served.sockets)
         try:
             yield served
         finally:
