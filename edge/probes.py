@@ -51,7 +51,7 @@ def probes_of(found: Adapters, *, needed: frozenset[str]) -> tuple[Probe, ...]:
 
     async def index() -> None:
         pointer = await read_pointer(found.documents, "search")
-        await found.index.search(pointer.live, "probe", "probe", ["probe"], 1)
+        await found.index.checkpoint(pointer.live, at)
 
     asks: dict[str, Callable[[], Awaitable[object]]] = {
         "log": lambda: found.log.ends(at),

@@ -44,6 +44,7 @@ class Worker:
         self._emitter = emitter
         self.health = health
         self._epoch = 0
+        self._life = 0
         self._next: dict[Partition, int] = {}
 
     async def begin(self, generation: int, epoch: int) -> dict[Partition, int]:
@@ -51,7 +52,7 @@ class Worker:
 
         One whose tables are lost is taken up all the same: `work` raises `DataLost` then.
         """
-        self.generation, self._epoch = generation, epoch
+        self.generation, self._epoch, self._life = generation, epoch, self.documents.life
         with contextlib.suppress(DataLost):
             await patiently(f"{self.processor.name}: prepare", lambda: self.processor.prepare(generation), self.health)
         self._next = await self.saved()
@@ -83,7 +84,7 @@ class Worker:
         try:
             effects, dead = await self._applied(batch, received)
         except StoreWentBack as back:
-            self.health.count(f"{self.processor.name}_store_went_back")
+            self._life = self.documents.life
             self._next = await self.saved()
             raise StoreBehindLog(str(back)) from back
         await self._emitter.emit(Effects([*effects.logged, *found.dead, *dead], effects.hints))
@@ -143,9 +144,12 @@ class Worker:
 
     async def _in_one_life(self, batch: Batch) -> Effects:
         """A fold fails of what is in the store only where that was read in one life and has what the batch stands on.
-        Raises `Unavailable` and `StoreWentBack`.
+        In another life than this worker began in, whoever runs it has to begin again. Raises `Unavailable` and
+        `StoreWentBack`.
         """
         batch = replace(batch, life=self.documents.life)
+        if batch.life != self._life:
+            raise StoreWentBack(f"{self.processor.name}: the store may have been started anew")
         try:
             return await self.processor.apply(batch)
         except (Unavailable, StoreWentBack):

@@ -25,7 +25,7 @@ NEEDS_YES: Final = 3
 def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Adds `log`."""
     about = "go on with a log that was put back, cut or made anew: name what is lost, then make the read models from it"
-    example = "example: caas log adopt, and when you know what is lost: caas log adopt --yes"
+    example = "example: caas log adopt --data ./chat --yes"
     parser = verbs.add_parser("log", help=about, description=about, epilog=example)
     parser.add_argument("action", choices=("adopt",), help="adopt: see above; stop every worker and node first")
     parser.add_argument("--yes", action="store_true", help="do it; without it only what would be lost is named")

@@ -5,6 +5,7 @@ workers have made them again, what it says is neither told to clients nor taken 
 """
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from typing import Final
 
@@ -16,12 +17,15 @@ from projections import conversations, inbox, messages
 from projections.progress import Progress
 from schemas.topics import CONVERSATION_UPDATED, USER_ACTION, Partition, partition_of, partitions
 
+logger: Final = logging.getLogger("caas.node")
 READ: Final = {
     messages.MODEL: tuple(messages.LANE_OF),
     conversations.MODEL: (CONVERSATION_UPDATED,),
     inbox.MODEL: (USER_ACTION,),
 }
 """What a node tells of, and what it is made from."""
+START_S: Final = 10.0
+"""So long a node that starts waits for read models that are behind."""
 Goals = dict[str, dict[Partition, int]]
 
 
@@ -35,6 +39,7 @@ class StoreTrust:
         self._trusted: int | None = None
         self._asked: int | None = None
         self._goals: Goals = {}
+        self._began = 0.0
         self._looking = asyncio.Lock()
 
     @property
@@ -48,7 +53,7 @@ class StoreTrust:
             return
         async with self._looking:
             life = self._documents.life
-            if life == self._trusted:
+            if life == self._trusted or self._started_long_ago(life):
                 return
             await self._progress.refresh()
             if life != self._asked or not self._goals:
@@ -60,6 +65,18 @@ class StoreTrust:
                 raise Unavailable(f"the store is not believed yet: {error}") from error
             if self._documents.life == life:
                 self._trusted = life
+
+    def _started_long_ago(self, life: int) -> bool:
+        """Whether a node that has just started has waited long enough: workers that do not run say nothing of a store
+        that has lived on.
+        """
+        now = asyncio.get_running_loop().time()
+        self._began = self._began or now
+        if self._trusted is not None or now - self._began < START_S:
+            return False
+        logger.warning("the read models are behind the log, and this node begins with what they have")
+        self._trusted = life
+        return True
 
     async def passed(self, model: str, keys: Sequence[tuple[str, str]]) -> None:
         """Return when a read model has passed the log's end of now in the partitions of these topics and keys.
