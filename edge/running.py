@@ -25,15 +25,15 @@ async def reading(settings: Settings, health: Health, beside: Access = "read") -
     is opened where another process holds it. Raises `LogMismatch`.
     """
     if settings.adapters == "stack":
-        async with compose.opened(compose.adapters(settings, "caas-reader")) as found:
+        async with compose.opened(compose.adapters(settings, "caas-reader", health), health) as found:
             await check_models(found.log, found.documents, compose.PROCESSORS, health)
             yield found
         return
     async with AsyncExitStack() as stack:
         try:
-            found = await stack.enter_async_context(compose.opened(compose.embedded(settings)))
+            found = await stack.enter_async_context(compose.opened(compose.embedded(settings), health))
         except* AlreadyWriting:
-            found = await stack.enter_async_context(compose.opened(compose.embedded(settings, beside)))
+            found = await stack.enter_async_context(compose.opened(compose.embedded(settings, beside), health))
         else:
             await check_models(found.log, found.documents, compose.PROCESSORS, health)
             await stack.enter_async_context(working(found, settings, health))

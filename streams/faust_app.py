@@ -24,6 +24,8 @@ from streams.worker import Worker
 
 QUEUED: Final = 4096
 IDLE_TURNS: Final = 10
+HEARTBEAT_S: Final = 1.0
+"""Interval of a member's heartbeats, at one of which it learns that partitions are to be shared anew."""
 
 
 def faust_app(worker: Worker, log: EventLog, settings: Settings, slot: str | None = None) -> faust.App:
@@ -76,7 +78,7 @@ def app_of(group: str, settings: Settings, slot: str | None = None) -> faust.App
         consumer_auto_offset_reset="earliest",
         consumer_group_instance_id=slot,
         broker_session_timeout=settings.session_timeout_ms / 1000,
-        broker_heartbeat_interval=settings.session_timeout_ms / 3000,
+        broker_heartbeat_interval=min(HEARTBEAT_S, settings.session_timeout_ms / 3000),
         broker_commit_interval=1.0,
         stream_wait_empty=False,
         stream_buffer_maxsize=QUEUED,

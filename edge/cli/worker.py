@@ -4,6 +4,8 @@ import argparse
 import functools
 import logging
 import sys
+from contextlib import nullcontext
+from pathlib import Path
 from typing import Final
 
 from core.health import Health
@@ -21,6 +23,7 @@ from schemas.topics import partitions
 from streams.faust_app import faust_app, run_faust
 from streams.lineage import check_log
 from streams.log.kafka_groups import group_of, hold_back
+from streams.log.kafka_slots import free_slot, leave_group
 from streams.worker import StoreBehindLog, Worker
 
 logger: Final = logging.getLogger("caas.worker")
@@ -37,7 +40,9 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
         "--runner", choices=("faust", "plain"), default="faust", help="plain reads all partitions alone"
     )
     parser.add_argument(
-        "--slot", help="names this worker among those of its processor: a restart takes its place at once"
+        "--slot",
+        help="names this worker among those of its processor on all hosts: a restart takes its place at once "
+        "(default: the lowest free one of this host and CAAS_DATA)",
     )
     parser.add_argument("--health-port", type=int, metavar="N", help="serve /livez, /readyz and /health on this port")
     parser.set_defaults(run=run)
@@ -73,8 +78,17 @@ async def _run_processors(settings: Settings, args: argparse.Namespace, names: t
 
 
 async def one_faust(name: str, found: Adapters, settings: Settings, health: Health, slot: str | None) -> None:
-    """One processor on Faust; its group starts from the checkpoints."""
-    worker: Worker = compose.worker(name, found, health)
+    """One processor on Faust; its group starts from the checkpoints, and has its partitions back at the end."""
+    directory = Path(settings.data) / "faust"
+    with nullcontext(f"{name}-{slot}") if slot else free_slot(directory, name) as member:
+        try:
+            await _keep_working(compose.worker(name, found, health), found, settings, member)
+        finally:
+            await leave_group(settings.kafka_bootstrap, group_of(name), member)
+
+
+async def _keep_working(worker: Worker, found: Adapters, settings: Settings, member: str) -> None:
+    name, health = worker.processor.name, worker.health
     while True:
         generation = await live_generation(name, found, health)
         await check_log(found.log, found.documents, name, generation, health)
@@ -82,6 +96,6 @@ async def one_faust(name: str, found: Adapters, settings: Settings, health: Heal
         places = {at: saved.get(at, 0) for at in partitions(*worker.processor.topics)}
         await hold_back(settings.kafka_bootstrap, group_of(name), places)
         try:
-            await run_faust(faust_app(worker, found.log, settings, f"{name}-{slot}" if slot else None), health, name)
+            await run_faust(faust_app(worker, found.log, settings, member), health, name)
         except StoreBehindLog as behind:
             logger.warning("%s starts again from its checkpoints: %s", name, behind)

@@ -1,0 +1,42 @@
+"""A worker has a name that no living one has, and one that is started again has the name that it had."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from streams.log.kafka_slots import free_slot
+
+HOLDS = """
+import sys
+from pathlib import Path
+from streams.log.kafka_slots import free_slot
+
+with free_slot(Path(sys.argv[1]), "messages") as name:
+    print(name, flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_workers_that_live_together_have_different_names_and_each_processor_its_own(tmp_path: Path) -> None:
+    with free_slot(tmp_path, "messages") as one, free_slot(tmp_path, "messages") as two:
+        with free_slot(tmp_path, "inbox") as other:
+            assert len({one, two, other}) == 3
+        assert (one[-2:], two[-2:]) == ("-1", "-2")
+
+
+def test_a_worker_of_another_directory_has_another_name(tmp_path: Path) -> None:
+    with free_slot(tmp_path / "a", "messages") as one, free_slot(tmp_path / "b", "messages") as two:
+        assert one != two
+
+
+def test_a_process_that_is_killed_gives_its_name_to_the_one_that_follows(tmp_path: Path) -> None:
+    program = [sys.executable, "-c", HOLDS, str(tmp_path)]
+    with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        name = process.stdout.readline().strip()
+        with free_slot(tmp_path, "messages") as other:
+            assert other != name
+        process.kill()
+        process.wait()
+    with free_slot(tmp_path, "messages") as again:
+        assert again == name
