@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from core.patience import patiently
-from core.ports.documents import DataLost, Place
+from core.ports.documents import DataLost, Place, StoreBroken
 from core.ports.event_log import Received
 from core.positions import position
 from projections.facts import Inconsistent
@@ -68,7 +68,7 @@ class Gate:
         while True:
             try:
                 await self._work(received)
-            except (DataLost, Inconsistent) as error:
+            except (DataLost, StoreBroken, Inconsistent) as error:
                 if broken not in self._health.waiting:
                     logger.error("%s cannot go on: %s", self._worker.processor.name, error)
                 self._health.waits(broken, error)

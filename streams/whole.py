@@ -19,6 +19,7 @@ from streams.worker import StoreBehindLog, Worker
 
 logger: Final = logging.getLogger("caas.whole")
 LOOK_S: Final = 1.0
+TRIES: Final = 5
 
 
 class Whole:
@@ -68,12 +69,23 @@ class Whole:
         return {at: (saved.get(at, 0), end) for at, end in ends.items() if saved.get(at, 0) < end}
 
     async def _read_up_to(self, ends: Mapping[Partition, int]) -> None:
+        """Work what the log has between the checkpoints and there, from the checkpoints anew where the store goes back
+        meanwhile. Raises `StoreBehindLog` where that does not end.
+        """
         async with self._reading:
-            saved = await self._worker.saved()
-            start = {at: saved.get(at, 0) for at, end in ends.items() if saved.get(at, 0) < end}
-            if start:
-                async for batch in self._log.read(start, {at: ends[at] for at in start}):
-                    await self._gate.work(batch)
+            for left in reversed(range(TRIES)):
+                saved = await self._worker.saved()
+                start = {at: saved.get(at, 0) for at, end in ends.items() if saved.get(at, 0) < end}
+                try:
+                    if start:
+                        async for batch in self._log.read(start, {at: ends[at] for at in start}):
+                            await self._gate.work(batch)
+                except StoreBehindLog as behind:
+                    if not left:
+                        raise
+                    logger.warning("reading once more from the log: %s", behind)
+                else:
+                    return
 
 
 def _stood(at: Partition, saved: int, *looks: Mapping[Partition, tuple[int, int]]) -> bool:

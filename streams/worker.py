@@ -11,7 +11,7 @@ from typing import Final
 
 from core.health import Health
 from core.patience import patiently
-from core.ports.documents import DataLost, Documents, StoreWentBack
+from core.ports.documents import DataLost, Documents, StoreBroken, StoreWentBack
 from core.ports.effects import Effects, Emitter
 from core.ports.event_log import DataDamaged, Received, Unavailable
 from core.positions import offset_in, position
@@ -26,7 +26,7 @@ from streams.reading import dead_letter, read
 logger: Final = logging.getLogger("caas.worker")
 
 
-STORE_BROKEN: Final = (StoreWentBack, DataLost, DataDamaged, Inconsistent)
+STORE_BROKEN: Final = (StoreWentBack, StoreBroken, DataLost, DataDamaged, Inconsistent)
 """It is the store that breaks the fold, not a record."""
 
 
@@ -71,8 +71,8 @@ class Worker:
     async def work(self, received: Sequence[Received]) -> None:
         """Take one batch through; when it returns, all of it is saved and emitted.
 
-        Raises `StoreBehindLog`, also where the store lost what this worker had saved; `DataLost` and `Inconsistent`
-        where nothing can be folded on what the store has.
+        Raises `StoreBehindLog`, also where the store lost what this worker had saved; `DataLost`, `StoreBroken` and
+        `Inconsistent` where nothing can be folded on what the store has.
         """
         if not received:
             return

@@ -111,6 +111,10 @@ class StoreWentBack(Exception):
     """
 
 
+class StoreBroken(Exception):
+    """The store refuses what it should do, or contradicts itself: neither a record nor waiting is to blame."""
+
+
 class DataLost(Unavailable):
     """The rows of a table that was prepared are gone: somebody dropped or emptied it. Waiting does not bring them
     back; a rebuild does.

@@ -14,6 +14,7 @@ from core.clock import Clock
 from core.domain.decision import Context, Rejected
 from core.handle import Append, Handler, Unchanged
 from core.health import Health
+from core.ports.documents import StoreBroken
 from core.ports.event_log import DataDamaged, EventLog, OutcomeUnknown, Unavailable
 from core.ports.memberships import NotReady
 from edge.socket.repeats import Repeats
@@ -157,7 +158,7 @@ def problem_of(error: BaseException) -> Problem:
             return problem(error.code, error.detail, errors=wrong or None)
         case NotReady():
             return problem("not_ready", str(error), retry_after_ms=RETRY_MS)
-        case Unavailable() | DataDamaged():  # which ends this node: another one may know
+        case Unavailable() | StoreBroken() | DataDamaged():  # which ends this node: another one may know
             return problem("unavailable", retry_after_ms=RETRY_MS)
         case OutcomeUnknown():
             return problem("outcome_unknown", retry_after_ms=RETRY_MS)

@@ -14,7 +14,7 @@ from pymongo.errors import (
     PyMongoError,
 )
 
-from core.ports.documents import Write
+from core.ports.documents import StoreBroken, Write
 from core.ports.event_log import Unavailable
 from projections.stores.mongo_rows import document_of, update_of
 
@@ -28,14 +28,16 @@ _PASSING: Final = frozenset(
 
 @contextmanager
 def bounded(timeout_s: float) -> Iterator[None]:
-    """A deadline for all that is done inside; a server that is down raises `Unavailable`."""
+    """A deadline for all that is done inside; a server that is down raises `Unavailable`, one that refuses what is asked
+    of it `StoreBroken`.
+    """
     try:
         with pymongo.timeout(timeout_s):
             yield
     except PyMongoError as error:
         if _is_outage(error):
             raise Unavailable(f"MongoDB: {str(error)[:300]}") from error
-        raise
+        raise StoreBroken(f"MongoDB: {str(error)[:300]}") from error
 
 
 def _is_outage(error: PyMongoError) -> bool:

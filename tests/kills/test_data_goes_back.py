@@ -97,6 +97,19 @@ def caas(system: System, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100, check=False)
 
 
+def mend(system: System) -> None:
+    """This server keeps documents and their ids apart, and a kill may part them for good: the worker then names what
+    contradicts itself, waits, and a rebuild mends it.
+    """
+    for name, process in system.processes.items():
+        model = name.split("-")[0]
+        if model in WORKERS and "already existed" in process.waiting():
+            print(f"{name}: {process.waiting()}")
+            assert (
+                caas(system, "rebuild", model, "--replace", "ids and documents contradict each other").returncode == 0
+            )
+
+
 async def in_thread(call: Any, *arguments: Any) -> Any:
     return await asyncio.to_thread(call, *arguments)
 
@@ -112,9 +125,10 @@ async def test_a_store_that_forgets_its_last_second_under_running_workers_leaves
             await in_thread(stack.kill, "mongo")
             await in_thread(stack.start, "mongo")
         await asyncio.sleep(1.0)
+        await in_thread(mend, system)
     assert talk.heard == list(enumerate(talk.accepted, start=1)), "each once, in order, under its own number"
     verified = await in_thread(caas, system, "verify")
-    assert verified.returncode == 0, verified
+    assert verified.returncode == 0, verified.stdout
     print(json.dumps({"accepted": len(talk.accepted), "heard": len(talk.heard)}))
 
 
@@ -125,8 +139,10 @@ async def test_a_store_that_forgot_while_nothing_came_is_brought_up_again(durabl
         await asyncio.sleep(1.0)
     await in_thread(stack.kill, "mongo")  # the last saves were less than a second ago; nobody writes from now on
     await in_thread(stack.start, "mongo")
+    await asyncio.sleep(3.0)
+    await in_thread(mend, system)
     verified = await in_thread(caas, system, "verify")
-    assert verified.returncode == 0, verified
+    assert verified.returncode == 0, verified.stdout
     async with talk.client("bob", 1) as bob:
         page = await bob.history(talk.room, limit=100)
     assert [message.message_id for message in page.messages][-len(talk.accepted) :] == talk.accepted[-100:]
