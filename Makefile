@@ -8,7 +8,7 @@ WORKERS := $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) * 2 )))
 # Tests start many processes, and each would compile all of us again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install up test test-together test-alone browser-test stack-test kill-test check format clean
+.PHONY: help install up test test-together test-alone browser-test stack-test kill-test soak check format clean
 
 help: ## these words
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/ -/'
@@ -40,7 +40,10 @@ stack-test: install ## the tests on the real servers
 	$(BIN)/python -m pytest --durations=10 -m 'stack and not kills'
 
 kill-test: install ## kills and outages on the real servers
-	$(BIN)/python -m pytest --durations=20 -m 'kills'
+	$(BIN)/python -m pytest --durations=20 -m 'kills and not soak'
+
+soak: install ## what takes too long for every run
+	$(BIN)/python -m pytest --durations=20 -m 'soak'
 
 check: install ## style, types, layers
 	$(BIN)/ruff check .

@@ -28,8 +28,8 @@ _PASSING: Final = frozenset(
 
 @contextmanager
 def bounded(timeout_s: float) -> Iterator[None]:
-    """A deadline for all that is done inside; a server that is down raises `Unavailable`, one that refuses what is asked
-    of it `StoreBroken`.
+    """A deadline for all that is done inside; a server that is down raises `Unavailable`, one that refuses what it is
+    asked `StoreBroken`.
     """
     try:
         with pymongo.timeout(timeout_s):

@@ -20,7 +20,7 @@ from tests.e2e.processes import System
 from tests.eventually import eventually
 from tests.kills.storm import Crowd, crowd
 
-pytestmark = [pytest.mark.stack, pytest.mark.kills, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.stack, pytest.mark.kills, pytest.mark.soak, pytest.mark.timeout(240)]
 
 SECONDS = 60.0
 STORM_S = 60.0

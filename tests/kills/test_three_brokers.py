@@ -8,7 +8,7 @@ from deploy.local.stack import Stack
 from tests.e2e.processes import System
 from tests.kills.playing import ROWS, played
 
-pytestmark = [pytest.mark.stack, pytest.mark.kills, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.stack, pytest.mark.kills, pytest.mark.soak, pytest.mark.timeout(400)]
 
 
 def test_one_of_three_brokers_killed_in_the_middle(three_brokers: tuple[Stack, System]) -> None:
