@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
+from uuid import uuid4
 
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import ReadPreference, WriteConcern
@@ -142,14 +143,19 @@ class MongoDocuments:
         return frozenset(made)
 
     async def _stand(self, checkpoint: Checkpoint, base: Base | None) -> None:
-        """Save a checkpoint, in one command with the comparison to its base."""
+        """Save a checkpoint. One with a base first leaves a claim, behind all rows and heads of its save: a store that
+        has forgotten some of these has forgotten the claim too, and only where that is found does the checkpoint move.
+        """
         checkpoints, change = self._collection(CHECKPOINTS), checkpoint_change(checkpoint)
-        if base is None or not base.positions:
+        if base is None:
             at = {"_id": checkpoint_id(checkpoint.processor, checkpoint.generation)}
             await checkpoints.update_one(at, change, upsert=True)
             return
-        done = await checkpoints.update_one(checkpoint_filter(base), change)
-        if not done.matched_count:
+        wanted, claim = checkpoint_filter(base), f"claims.{uuid4().hex}"
+        claimed = await checkpoints.update_one(wanted, {"$set": {claim: 1}}, upsert=not base.positions)
+        require_life(base, self.life)
+        done = await checkpoints.update_one({**wanted, claim: 1}, {**change, "$unset": {claim: ""}})
+        if not (claimed.matched_count or claimed.upserted_id) or not done.matched_count:
             raise StoreWentBack(f"{base.processor} (generation {base.generation}): the store went back during a save")
 
     async def find(

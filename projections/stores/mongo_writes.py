@@ -9,6 +9,7 @@ from pymongo.errors import (
     AutoReconnect,
     BulkWriteError,
     ConnectionFailure,
+    DuplicateKeyError,
     InvalidOperation,
     OperationFailure,
     PyMongoError,
@@ -41,7 +42,9 @@ def bounded(timeout_s: float) -> Iterator[None]:
 
 
 def _is_outage(error: PyMongoError) -> bool:
-    if error.timeout or isinstance(error, (ConnectionFailure, AutoReconnect)):
+    if error.timeout or isinstance(
+        error, (ConnectionFailure, AutoReconnect, DuplicateKeyError)
+    ):  # two made one at once
         return True
     if isinstance(error, BulkWriteError):
         details: Mapping[str, Any] = error.details or {}

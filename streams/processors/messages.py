@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from core.ports.documents import Changes, Documents, Place, Row
+from core.ports.documents import Changes, Documents, Place, Row, StoreBroken
 from core.ports.effects import Effects
 from projections import marks, messages, reactions
 from projections.facts import Heads
@@ -58,6 +58,8 @@ class Messages:
         others = {one.row_id for one in folded.numbered} - now.keys()
         if others:
             now |= await self._documents.get(rows_at, others)
+        if unread := {write.id for write in folded.rows} - now.keys():
+            raise StoreBroken(f"{len(unread)} rows of messages were saved and cannot be read, such as {min(unread)}")
         return effects(folded.numbered, now, batch.generation)
 
 

@@ -117,6 +117,13 @@ def all_start(system: System) -> None:
         process.wait_ready(90)
 
 
+def dropped(mongo: MongoClient[dict[str, Any]], prefix: str) -> None:
+    """Drop the newest generation of a collection, as a stranger would."""
+    database = mongo.get_default_database()
+    names = [name for name in database.list_collection_names() if name.startswith(prefix)]
+    database.drop_collection(max(names, key=lambda name: int(name.rpartition(".g")[2])))
+
+
 async def in_thread(call: Any, *arguments: Any) -> Any:
     return await asyncio.to_thread(call, *arguments)
 
@@ -171,7 +178,7 @@ async def test_a_store_put_back_older_while_nothing_comes_is_brought_up_again(
     verified = await in_thread(caas, system, "verify")
     assert verified.returncode == 0, verified.stdout
     async with talk.client("bob", 1) as bob:
-        page = await bob.history(talk.room, limit=100)
+        page = await bob.history(conversation_id=talk.room, limit=100)
     assert [message.message_id for message in page.messages][-len(talk.accepted) :] == talk.accepted[-100:]
 
 
@@ -208,13 +215,8 @@ async def test_a_dropped_collection_is_named_never_empty_and_made_again_by_one_c
     talk = Talk(system)
     async with talk.going_on():
         await asyncio.sleep(1.0)
-    mongo: MongoClient[dict[str, Any]] = MongoClient(system.environment["CAAS_MONGO_URL"])
-    name = next(
-        one
-        for one in sorted(mongo.get_default_database().list_collection_names(), reverse=True)
-        if one.startswith(f"{model}.{table}.")
-    )
-    mongo.get_default_database().drop_collection(name)
+    with MongoClient[dict[str, Any]](system.environment["CAAS_MONGO_URL"]) as mongo:
+        dropped(mongo, f"{model}.{table}.")
     workers = [process for one, process in system.processes.items() if one.startswith(model)]
     for worker in workers:
         within(20, f"{worker.name} is red", lambda worker=worker: "are gone" in worker.waiting())
