@@ -1,0 +1,128 @@
+"""The log forgets its tail: who was made from it refuses it, and an adopted log is what all of them are made from."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Iterator, Mapping
+
+import pytest
+
+from core.health import Health
+from core.ports.documents import Documents
+from core.ports.effects import Silent
+from core.positions import LogMismatch
+from projections.generations import read_pointer
+from projections.search.memory import MemorySearchIndex
+from projections.stores.memory import MemoryDocuments
+from schemas.envelope import Record
+from schemas.topics import partitions
+from streams import plain
+from streams.adopt import adopt, survey
+from streams.lineage import check_log
+from streams.log.memory import MemoryLog
+from streams.plain import PlainRunner
+from streams.processor import Processor
+from streams.replay import Fold
+from streams.verify import verify
+from streams.worker import Worker
+from tests.eventually import eventually
+from tests.simulation.loop import run
+from tests.simulation.watch import OFFSETS
+from tests.simulation.world import PROCESSORS, World, played, processor
+
+SEEDS = 12
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    logging.disable(logging.CRITICAL)
+    yield
+    logging.disable(logging.NOTSET)
+
+
+def cut(world: World, chance: random.Random) -> None:
+    """Some partitions lose some of their last records, as an election or a damaged file takes them."""
+    for records in world.ledger.held.records.values():
+        if records and chance.random() < 0.5:
+            del records[chance.randint(0, len(records) - 1) :]
+
+
+def read_further(world: World, name: str) -> bool:
+    """Whether this read model has read what is no longer there."""
+    saved = world.store._checkpoints.get((name, 1), {})
+    held = world.ledger.held.records
+    return any(where & OFFSETS > len(held[at]) for at, where in saved.items())
+
+
+def folds(world: World) -> Mapping[str, Fold]:
+    def fold(name: str) -> Fold:
+        def made(documents: Documents) -> Processor:
+            return processor(name, documents, world.index if documents is world.store else MemorySearchIndex())
+
+        return made
+
+    return {name: fold(name) for name in PROCESSORS}
+
+
+def untold(_done: int, _all: int) -> None:
+    """Nobody watches."""
+
+
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_a_log_that_forgot_its_tail_is_refused_and_can_be_adopted(seed: int) -> None:
+    world = played(seed)
+    cut(world, random.Random(seed))
+
+    async def main() -> None:
+        log, made = MemoryLog(world.ledger.held), folds(world)
+        await log.start()
+        short = {name for name in PROCESSORS if read_further(world, name)}
+        for name in PROCESSORS:
+            if name in short:
+                with pytest.raises(LogMismatch, match="the log is older than the read model"):
+                    await check_log(log, world.store, name, 1, Health())
+            else:
+                await check_log(log, world.store, name, 1, Health())
+        found = await survey(log, world.store, [fold(world.store) for fold in made.values()], Health())
+        assert set(found.reasons) == short
+        if not short:
+            return
+        await adopt(made, log, world.store, Health(), found, progress=lambda _: untold)
+        for name, fold in made.items():
+            live = (await read_pointer(world.store, name)).live
+            verified = await verify(fold, log, world.store, live, scratch=MemoryDocuments(), health=Health())
+            assert (name, verified.differing) == (name, 0)
+
+    run(seed, main)
+
+
+def test_a_worker_that_does_not_compare_leaves_a_hole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The mutant of the rule: it goes on with the log where its checkpoints stand, and verifying tells."""
+
+    async def believe(*_: object) -> None:
+        """Whatever log it is."""
+
+    monkeypatch.setattr(plain, "check_log", believe)
+    assert any(holed(seed) for seed in range(SEEDS))
+
+
+def holed(seed: int) -> bool:
+    """Whether the messages of this world differ from its log after that."""
+    world = played(seed)
+    cut(world, random.Random(seed))
+
+    async def main() -> bool:
+        log, fold = MemoryLog(world.ledger.held), folds(world)["messages"]
+        await log.start()
+        for record in [one for one in world.ledger.order if one.topic in fold(world.store).topics]:
+            world.ledger.put(Record(record.topic, record.key, record.value, record.headers))  # until it is longer
+        worker = Worker(fold(world.store), world.store, Silent(), Health())
+        live = asyncio.create_task(PlainRunner(worker, log, world.store, Health()).run(1), name="goes on")
+        ends = await log.ends(partitions(*fold(world.store).topics))
+        await eventually(lambda: all(worker.next.get(at, 0) >= end for at, end in ends.items()), within=30)
+        live.cancel()
+        await asyncio.wait([live])
+        verified = await verify(fold, log, world.store, 1, scratch=MemoryDocuments(), health=Health())
+        return verified.differing > 0
+
+    return run(seed, main)
