@@ -7,7 +7,7 @@ meanwhile: workers and nodes refuse a log that does not fit.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
@@ -24,13 +24,9 @@ from schemas.topics import partitions
 from streams.candidate import Site
 from streams.compare import Side, scanned
 from streams.lease import Refused
-from streams.lineage import check_log
+from streams.lineage import UNNUMBERED, check_log
 from streams.processor import Processor
-from streams.processors.receipts import Receipts
 from streams.replay import Fold, Replay, Told, needs_all
-
-UNNUMBERED: Final = frozenset({Receipts.name})
-"""Read models that a log without its beginning makes poorer, and not wrong: nothing in them is numbered."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ from core.ports.documents import Documents, Place
 from core.ports.event_log import EventLog
 from projections.generations import Pointer, read_pointer, replace_pointer
 from streams.compare import Comparison, Side
+from streams.lineage import acknowledged
 from streams.noted import NotedDocuments
-from streams.plain import acknowledged
 from streams.processor import Processor
 from streams.replay import Fold, Live, Replay, Told
 from streams.switch import Stands, Switch

@@ -5,19 +5,25 @@ that epoch, reaches that far, and has that record there. A log that was put back
 election does not reach so far, or has another record there by now; topics that were made anew have another epoch.
 """
 
+import contextlib
+import logging
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import Final
 
 from core.health import Health
 from core.patience import patiently
-from core.ports.documents import Documents, Fingerprint
+from core.ports.documents import Changes, Checkpoint, Documents, Fingerprint
 from core.ports.event_log import EventLog, LogTruncated, Received
-from core.positions import LogMismatch, epoch_of, offset_of
+from core.positions import LogMismatch, epoch_of, offset_of, position
+from projections import receipts
 from projections.generations import read_pointer
 from schemas.topics import Partition
 
+logger: Final = logging.getLogger("caas.lineage")
 LOOKS: Final = 3
+UNNUMBERED: Final = frozenset({receipts.MODEL})
+"""Read models that a log without its beginning makes poorer, and not wrong: nothing in them is numbered."""
 ADOPT: Final = "`caas log adopt` says what is lost with it, and makes the read models anew from it"
 
 
@@ -33,10 +39,38 @@ def digest_of(record: Received) -> str:
 
 
 async def check_models(log: EventLog, documents: Documents, models: Sequence[str], health: Health) -> None:
-    """Raises `LogMismatch` where the live generation of one of these read models was not made from this log."""
+    """Raises `LogMismatch` where the live generation of one of these read models was not made from this log. What the
+    log no longer keeps is for their workers to say.
+    """
     for model in models:
         pointer = await patiently(f"{model}: pointer", lambda: read_pointer(documents, model), health)  # noqa: B023
-        await check_log(log, documents, model, pointer.live, health)
+        with contextlib.suppress(LogTruncated):
+            await check_log(log, documents, model, pointer.live, health)
+
+
+async def skip_removed(
+    log: EventLog, documents: Documents, model: str, generation: int, *, places: Sequence[Partition], health: Health
+) -> None:
+    """Go on where the log begins, in a read model of which nothing is numbered (`UNNUMBERED`): what was removed before
+    it was read is lost for it, and said to be. Its checkpoints, and the marks of what was emitted, move there.
+    """
+    begins = await patiently(f"{model}: log", lambda: log.begins(places), health)
+    for name in (model, acknowledged(model)):
+        saved = await patiently(f"{model}: log", lambda: documents.checkpoints(name, generation), health)  # noqa: B023
+        check_epochs(log.epoch, saved, model)
+        beyond = {
+            at: position(log.epoch, offset) for at, offset in begins.items() if offset > offset_of(saved.get(at, 0))
+        }
+        if not beyond:
+            continue
+        logger.warning("%s goes on where the log begins, %s is lost for it", model, sorted(beyond))
+        skipped = Changes([], [], Checkpoint(name, generation, beyond))
+        await patiently(f"{model}: log", lambda: documents.save(skipped), health)  # noqa: B023
+
+
+def acknowledged(processor: str) -> str:
+    """Under which name a processor's marks of what was emitted are kept, as checkpoints."""
+    return f"{processor} acknowledged"
 
 
 async def check_log(log: EventLog, documents: Documents, model: str, generation: int, health: Health) -> None:

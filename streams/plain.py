@@ -17,7 +17,7 @@ from core.positions import offset_in, position
 from projections.generations import Pointer, partition_name, read_pointer
 from schemas.topics import Partition, partitions
 from streams.gate import Gate
-from streams.lineage import EndsWatch, check_log
+from streams.lineage import UNNUMBERED, EndsWatch, acknowledged, check_log, skip_removed
 from streams.worker import StoreBehindLog, Worker
 
 logger: Final = logging.getLogger("caas.plain")
@@ -25,11 +25,6 @@ MARK_S: Final = 1.0
 LOOK_S: Final = 1.0
 CANCEL_AGAIN_S: Final = 1.0
 AGAIN_S: Final = 0.1
-
-
-def acknowledged(processor: str) -> str:
-    """Under which name a processor's marks are kept, as checkpoints."""
-    return f"{processor} acknowledged"
 
 
 async def ended_all(tasks: Sequence[asyncio.Task[None]]) -> None:
@@ -69,7 +64,9 @@ class PlainRunner:
                 await asyncio.sleep(AGAIN_S)
 
     async def _run(self, generation: int) -> None:
-        name = self._worker.processor.name
+        name, places = self._worker.processor.name, partitions(*self._worker.processor.topics)
+        if name in UNNUMBERED:
+            await skip_removed(self._log, self._documents, name, generation, places=places, health=self._health)
         await check_log(self._log, self._documents, name, generation, self._health)
         await self._worker.begin(generation, self._log.epoch)
         start = await self._start()

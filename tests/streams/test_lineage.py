@@ -3,10 +3,11 @@
 import pytest
 
 from core.health import Health
+from core.ports.documents import Changes, Checkpoint
 from core.ports.event_log import LogTruncated
-from core.positions import LogMismatch
+from core.positions import LogMismatch, position
 from schemas.topics import MESSAGE_SENT, Partition
-from streams.lineage import EndsWatch, check_log, check_models, digest_of
+from streams.lineage import EndsWatch, acknowledged, check_log, check_models, digest_of, skip_removed
 from streams.log.memory import Held, MemoryLog
 from tests.streams.memberships import TruncatedLog
 from tests.streams.world import World, lying, said
@@ -83,3 +84,18 @@ def test_a_digest_tells_records_apart() -> None:
     records += [lying(said("other", 0, text="a"), 0), lying(said("room", 1, text="a"), 0)]
     assert len({digest_of(record) for record in records}) == len(records)
     assert digest_of(records[0]) == digest_of(lying(said("room", 0, text="a"), 9)), "it is the record, not its place"
+
+
+async def test_what_is_not_numbered_goes_on_where_the_log_begins(world: World) -> None:
+    await world.append(*(said("room", n) for n in range(9)))
+    [at] = [place for place, end in (await world.log.ends([*world.log.held.records])).items() if end]
+    for name in ("receipts", acknowledged("receipts")):
+        await world.documents.save(Changes([], [], Checkpoint(name, 1, {at: position(1, 2)})))
+    truncated = TruncatedLog(world.log.held, {at: 6})
+    await truncated.start()
+    await skip_removed(truncated, world.documents, "receipts", 1, places=[at, ROOM], health=Health())
+    for name in ("receipts", acknowledged("receipts")):
+        assert await world.documents.checkpoints(name, 1) == {at: position(1, 6)}
+    await check_log(truncated, world.documents, "receipts", 1, Health())
+    await skip_removed(world.log, world.documents, "receipts", 1, places=[at], health=Health())
+    assert await world.documents.checkpoints("receipts", 1) == {at: position(1, 6)}, "nothing goes back"

@@ -5,7 +5,7 @@ import asyncio
 from core.ports.documents import Place
 from core.positions import position
 from schemas.topics import MESSAGE_SENT, partition_of
-from streams.plain import acknowledged
+from streams.lineage import acknowledged
 from tests.eventually import eventually
 from tests.streams.world import ROWS, Kept, World, said
 

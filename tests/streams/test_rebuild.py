@@ -14,8 +14,8 @@ from projections.stores.memory import MemoryDocuments
 from schemas import ids
 from schemas.topics import MESSAGE_SENT, Partition
 from streams.gate import confirmation_of
+from streams.lineage import acknowledged
 from streams.noted import NotedDocuments
-from streams.plain import acknowledged
 from streams.processor import Processor
 from streams.processors.messages import Messages
 from streams.rebuild import Refused, Report, rebuild, rollback
