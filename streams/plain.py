@@ -113,13 +113,15 @@ class PlainRunner:
         """
         if self._worker.generation != generation:
             await self._worker.begin(generation, self._log.epoch)
-        start = {at: stands for at, end in until.items() if (stands := self._worker.next.get(at, 0)) < end}
-        if not start:
-            return
-        async for batch in self._log.read(start, {at: until[at] for at in start}, limit=self._limit):
-            await self._worker.work(batch)
-            if done is not None:
-                done(len(batch))
+        while start := {at: stands for at, end in until.items() if (stands := self._worker.next.get(at, 0)) < end}:
+            try:
+                async for batch in self._log.read(start, {at: until[at] for at in start}, limit=self._limit):
+                    await self._worker.work(batch)
+                    if done is not None:
+                        done(len(batch))
+            except StoreBehindLog as behind:
+                logger.warning("replaying again from the checkpoints: %s", behind)
+                await asyncio.sleep(AGAIN_S)
 
     async def _start(self) -> dict[Partition, int]:
         """What is acknowledged, in this generation or in the one before it up to the switch; a worker that never

@@ -40,7 +40,10 @@ class Whole:
             logger.warning("reading again from the log: %s", behind)
         else:
             return
-        await self._read_up_to({record.at(): record.offset + 1 for record in records})
+        ends, begins = {record.at(): record.offset + 1 for record in records}, dict[Partition, int]()
+        for record in records:
+            begins.setdefault(record.at(), record.offset)
+        await self._read_up_to(ends, begins)  # also what has been saved: nobody knows whether it was emitted
 
     async def watch(self, held: Callable[[], Iterable[Partition]], idle: Callable[[], bool]) -> None:
         """For ever: of these partitions, read what is in the log and nobody gives. `idle`: nothing given waits.
@@ -58,7 +61,7 @@ class Whole:
             if still:
                 self._worker.health.count(f"{self._worker.processor.name}_overlooked", len(still))
                 logger.warning("%s: nobody gives %s, reading the log", self._worker.processor.name, still)
-                await self._read_up_to(still)
+                await self._read_up_to(still, {})
 
     async def _behind(self, places: Sequence[Partition], watch: EndsWatch) -> dict[Partition, tuple[int, int]]:
         """Where each checkpoint and the log's end stand, of those that are apart. Raises `LogMismatch`."""
@@ -68,14 +71,15 @@ class Whole:
         watch.look(ends, saved)
         return {at: (saved.get(at, 0), end) for at, end in ends.items() if saved.get(at, 0) < end}
 
-    async def _read_up_to(self, ends: Mapping[Partition, int]) -> None:
-        """Work what the log has between the checkpoints and there, from the checkpoints anew where the store goes back
-        meanwhile. Raises `StoreBehindLog` where that does not end.
+    async def _read_up_to(self, ends: Mapping[Partition, int], begins: Mapping[Partition, int]) -> None:
+        """Work what the log has between the checkpoints, or `begins` where that is before them, and there; from the
+        checkpoints anew where the store goes back meanwhile. Raises `StoreBehindLog` where that does not end.
         """
         async with self._reading:
             for left in reversed(range(TRIES)):
                 saved = await self._worker.saved()
-                start = {at: saved.get(at, 0) for at, end in ends.items() if saved.get(at, 0) < end}
+                stands = {at: min(saved.get(at, 0), begins.get(at, end)) for at, end in ends.items()}
+                start = {at: offset for at, offset in stands.items() if offset < ends[at]}
                 try:
                     if start:
                         async for batch in self._log.read(start, {at: ends[at] for at in start}):

@@ -151,7 +151,7 @@ class Worker:
         if batch.life != self._life:
             raise StoreWentBack(f"{self.processor.name}: the store may have been started anew")
         try:
-            return await self.processor.apply(batch)
+            effects = await self.processor.apply(batch)
         except (Unavailable, StoreWentBack):
             raise
         except Exception as error:
@@ -159,6 +159,9 @@ class Worker:
             if self.documents.life != batch.life:
                 raise Unavailable("the store was started anew while it was read") from error
             raise
+        if self.documents.life != batch.life:  # the effects say what rows were read to say
+            raise StoreWentBack(f"{self.processor.name}: the store may have been started anew after a save")
+        return effects
 
     async def _apply_singly(self, batch: Batch, received: Sequence[Received]) -> tuple[Effects, list[Record]]:
         """One fact after another; the one that breaks the fold again stands as unreadable and is told."""

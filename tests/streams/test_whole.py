@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
-from core.ports.documents import Place
-from core.ports.event_log import Received
+from core.ports.documents import Changes, Documents, Place
+from core.ports.event_log import Received, Unavailable
 from projections import messages
 from schemas.topics import partition_of, partitions
 from streams.gate import Gate
+from streams.noted import NotedDocuments
 from streams.processors.messages import Messages
 from streams.whole import Whole
 from streams.worker import Worker
@@ -94,3 +96,35 @@ async def test_a_store_that_is_as_the_log_is_left_alone(world: World) -> None:
     async with given.watched():
         await eventually(lambda: given.looks > 5)
     assert world.health.counted["messages_overlooked"] == 0
+
+
+class Reborn(NotedDocuments):
+    """Its line breaks once, right behind a save that was done."""
+
+    def __init__(self, documents: Documents) -> None:
+        super().__init__(documents)
+        self.broken = 0
+
+    @property
+    def life(self) -> int:
+        return self.broken
+
+    async def save(self, changes: Changes) -> frozenset[str]:
+        base = None if changes.base is None else replace(changes.base, life=0)
+        made = await super().save(replace(changes, base=base))
+        if not self.broken:
+            self.broken = 1
+            raise Unavailable("the line broke before the answer came")
+        return made
+
+
+async def test_what_was_saved_as_the_line_broke_is_emitted_all_the_same(world: World) -> None:
+    documents = Reborn(world.documents)
+    worker = Worker(Messages(documents), documents, world.kept, world.health)
+    whole = Whole(Gate(worker, lambda: partitions(*worker.processor.topics)), worker, world.log, LOOK_S)
+    for n in range(3):
+        await world.log.append(said(ROOM, n))
+    await worker.begin(1, world.log.epoch)
+    async for batch in world.log.read({AT: 0}, {AT: 3}, limit=10):
+        await whole.work(batch)
+    assert [push.n for push in world.kept.pushes] == [1, 2, 3]
