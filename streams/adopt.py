@@ -117,16 +117,15 @@ async def adopt(
     One that was broken off goes on when it is called again, after another survey. Raises `Refused`: `log_truncated`.
     """
     made = {name: fold(documents) for name, fold in folds.items()}
-    for name in found.reasons:
+    names = list(folds if found.epoch > log.epoch else found.reasons)
+    for name in names:
         if name not in UNNUMBERED:
             try:
                 await needs_all(made[name], log, health)
             except LogTruncated as error:
                 raise Refused("log_truncated", f"{error}: put back stores that are as old as this log") from error
-    names = list(found.reasons)
     if found.epoch > log.epoch:
         await log.raise_epoch(found.epoch)
-        names = list(folds)
     records = {name: await _made_anew(folds[name], log, documents, health, progress(name)) for name in names}
     return Adopted(log.epoch, records)
 

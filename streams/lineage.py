@@ -34,7 +34,7 @@ def digest_of(record: Received) -> str:
     for name, value in record.headers:
         parts += (name.encode(), value)
     for part in parts:
-        found.update(b"-" if part is None else b"%d:%b" % (len(part), part))
+        found.update(b"%d:%b" % (len(part or b""), part or b""))  # readers differ in what they make of no value
     return found.hexdigest()
 
 

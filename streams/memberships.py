@@ -121,6 +121,7 @@ class MembershipTail:
 
         Raises `LogMismatch` where it ends before what was read.
         """
+        read = dict(self._read)  # before the ends: what is read meanwhile is no short log
         try:
             async with asyncio.timeout(ENDS_S):
                 ends = await self._log.ends(partitions(CONVERSATION_UPDATED))
@@ -128,7 +129,7 @@ class MembershipTail:
             self._outage.begins(error)
             return False
         self._outage.ends()
-        watch.look(ends, self._read)
+        watch.look(ends, read)
         return await self._until(lambda: self._passed(ends), LOOK_S)
 
     def _judge(self, fresh: bool) -> None:

@@ -66,8 +66,8 @@ class Whole:
     async def _behind(self, places: Sequence[Partition], watch: EndsWatch) -> dict[Partition, tuple[int, int]]:
         """Where each checkpoint and the log's end stand, of those that are apart. Raises `LogMismatch`."""
         name = self._worker.processor.name
+        saved = await self._worker.saved()  # before the ends: what is appended and saved meanwhile is no short log
         ends = await patiently(f"{name}: ends", lambda: self._log.ends(places), self._worker.health)
-        saved = await self._worker.saved()
         watch.look(ends, saved)
         return {at: (saved.get(at, 0), end) for at, end in ends.items() if saved.get(at, 0) < end}
 

@@ -144,7 +144,8 @@ class Documents(Protocol):
     - `get`, `find`, `checkpoints` and `pointer` see every save that returned before they were called.
     - `find` answers rows of a declared index, `low` <= order < `high`, ascending or `reverse`.
     - `get`, `find`, `scan` and `save` raise `DataLost` where the table was prepared, not dropped by `drop`, and is gone
-      or empty all the same: `find` and `scan` only where they find nothing. `prepare` raises it too.
+      or empty all the same: `find` and `scan` only where they find nothing. `prepare` raises it too, where the model
+      (`Table.model`) has a checkpoint in this generation; without one everything is made again.
     - `scan` answers rows in the order of `_id` (by code point), for whole passes: `after` is the last id seen.
     - `pointer` and `point` keep one small document per name; `point` replaces it only if it still equals `expected`.
     - A store that is down makes every call raise `Unavailable` (core.ports.event_log) within some seconds.

@@ -37,7 +37,10 @@ class Healing:
             return
         known = channel.last.get(push.lane)
         if known is not None and push.n > known + 1:
+            life = self._lanes.life
             await self.heal(channel, Heal(), push.lane)
+            if self._lanes.life != life:  # not healed: the heads will tell of it, and of this one
+                return
         known = channel.last.get(push.lane, push.n - 1)
         if push.n <= known:
             self._health.count("push_duplicate")

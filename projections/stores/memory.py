@@ -146,6 +146,8 @@ class MemoryDocuments:
         """Make a generation's tables."""
         await asyncio.sleep(0)
         for place in places:
+            if not self._checkpoints.get((place.table.model, place.generation)):
+                self._lost.discard(_name(place))
             self._require(place)
             self._rows.setdefault(_name(place), {})
 

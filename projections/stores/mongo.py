@@ -237,7 +237,8 @@ class MongoDocuments:
             collection, pointers = self._collection(collection_of(place)), self._collection(POINTERS)
             with bounded(self._timeout_s):
                 if await collection.find_one({"_id": MARKER}) is None:
-                    await self._check_not_lost(place)
+                    if await self._positions(place.table.model, place.generation):  # else all of it is made again
+                        await self._check_not_lost(place)
                     await collection.update_one({"_id": MARKER}, {"$setOnInsert": {"_id": MARKER}}, upsert=True)
             for index in place.table.indexes:
                 with bounded(self._timeout_s):

@@ -58,7 +58,9 @@ class SqliteTable:
         """Make the table with its marker, unless it was made before and has lost it."""
         if self._read(connection, f"SELECT doc FROM {self.name} WHERE id = ?", [MARKER]):
             return
-        self.check_not_lost(connection)
+        sql = "SELECT 1 FROM checkpoints WHERE processor = ? AND generation = ?"
+        if connection.execute(sql, (self._place.table.model, self._place.generation)).fetchone() is not None:
+            self.check_not_lost(connection)  # without a checkpoint all of it is made again
         connection.execute(
             f"CREATE TABLE IF NOT EXISTS {self.name} (number INTEGER PRIMARY KEY, id TEXT UNIQUE, doc TEXT)"
         )

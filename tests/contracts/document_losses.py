@@ -81,6 +81,7 @@ class DocumentLossesContract:
         self, documents: Documents, place: Place, lose: Lose
     ) -> None:
         await documents.save(rows(place, sent("a", 1)))
+        await documents.save(stands("contract", place.generation, {AT: position(1, 1)}))
         await lose(place)
         with pytest.raises(DataLost, match="contract"):
             await documents.get(place, ["a"])
@@ -96,11 +97,23 @@ class DocumentLossesContract:
     async def test_a_lost_table_stays_lost_for_who_comes_later(
         self, documents: Documents, place: Place, lose: Lose
     ) -> None:
+        await documents.save(stands("contract", place.generation, {AT: position(1, 1)}))
         await lose(place)
         await documents.stop()
         await documents.start((ROWS,))
         with pytest.raises(DataLost):
             await documents.prepare([place])
+        await documents.drop([place], ("contract", place.generation))
+
+    async def test_a_table_lost_with_its_checkpoint_is_made_again(
+        self, documents: Documents, place: Place, lose: Lose
+    ) -> None:
+        await documents.save(rows(place, sent("a", 1)))
+        await lose(place)
+        await documents.prepare([place])
+        assert await documents.scan(place) == []
+        await documents.save(rows(place, sent("b", 2)))
+        assert set(await documents.get(place, ["a", "b"])) == {"b"}
 
     async def test_a_table_that_was_never_prepared_or_was_dropped_is_empty(
         self, documents: Documents, place: Place, lose: Lose
