@@ -6,7 +6,6 @@ from core.domain import message, reaction
 from core.domain.content import Content
 from core.ports.documents import Documents, Place, Row
 from core.ports.event_log import EventLog
-from core.positions import position
 from projections import messages, reactions
 from projections.generations import Generations
 from projections.progress import Progress
@@ -19,8 +18,7 @@ class MessageReader:
     def __init__(self, documents: Documents, generations: Generations, log: EventLog) -> None:
         self._documents = documents
         self._generations = generations
-        self._log = log
-        self._progress = Progress(documents, generations)
+        self._progress = Progress(documents, generations, log)
 
     @property
     def life(self) -> int:
@@ -75,9 +73,7 @@ class MessageReader:
 
     async def _prove(self, conversation_id: str, topics: Iterable[str]) -> None:
         key = conversation_id.encode()
-        ends = await self._log.ends([partition_of(topic, key) for topic in topics])
-        goals = {at: position(self._log.epoch, offset) for at, offset in ends.items() if offset > 0}
-        await self._progress.pass_by(messages.MODEL, goals)
+        await self._progress.pass_ends(messages.MODEL, [partition_of(topic, key) for topic in topics])
 
     def _place(self) -> Place:
         return Place(messages.ROWS, self._generations.live(messages.MODEL))

@@ -58,8 +58,8 @@ def node_of(
 
     Without `allowances` nobody is limited.
     """
-    progress = Progress(ports.documents, ports.generations)
-    trust = StoreTrust(ports.documents, progress, ports.log)
+    progress = Progress(ports.documents, ports.generations, ports.log)
+    trust = StoreTrust(ports.documents, progress)
     memberships, lanes = ports.memberships, Lanes(ports.documents, ports.generations, trust)
     reader = MessageReader(ports.documents, ports.generations, ports.log)
     waiting = Waiting(memberships, Reached(ports.documents, ports.generations))
@@ -70,7 +70,7 @@ def node_of(
         name,
         commands=commands,
         waiting=waiting,
-        answering=_answering(ports, lanes, reader, people),
+        answering=_answering(ports, lanes, reader, people, progress),
         signals=_signals(ports, people, delivering, commands),
         memberships=memberships,
         lanes=lanes,
@@ -99,7 +99,7 @@ def _delivering(name: str, ports: Ports, reader: MessageReader, commands: Comman
     )
 
 
-def _answering(ports: Ports, lanes: Lanes, reader: MessageReader, people: People) -> Answering:
+def _answering(ports: Ports, lanes: Lanes, reader: MessageReader, people: People, progress: Progress) -> Answering:
     inboxes = Inboxes(ports.documents, ports.generations, ports.memberships)
     queries = Queries(
         memberships=ports.memberships,
@@ -112,8 +112,7 @@ def _answering(ports: Ports, lanes: Lanes, reader: MessageReader, people: People
         health=ports.health,
     )
     history = History(queries.entered, ports.memberships, reader, lanes, inboxes)
-    own = OwnWritesRead(ports.memberships, Progress(ports.documents, ports.generations))
-    return Answering(queries, history, people, own)
+    return Answering(queries, history, people, OwnWritesRead(ports.memberships, progress))
 
 
 def _people(name: str, ports: Ports, heartbeat_s: float, new_id: Callable[[], str]) -> People:

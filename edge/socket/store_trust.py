@@ -10,9 +10,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from core.ports.documents import Documents
-from core.ports.event_log import EventLog, Unavailable
+from core.ports.event_log import Unavailable
 from core.ports.memberships import NotReady
-from core.positions import position
 from projections import conversations, inbox, messages
 from projections.progress import Progress
 from schemas.topics import CONVERSATION_UPDATED, USER_ACTION, Partition, partition_of, partitions
@@ -32,10 +31,9 @@ Goals = dict[str, dict[Partition, int]]
 class StoreTrust:
     """The trust of one node in its store. Costs nothing while the store lives on."""
 
-    def __init__(self, documents: Documents, progress: Progress, log: EventLog) -> None:
+    def __init__(self, documents: Documents, progress: Progress) -> None:
         self._documents = documents
         self._progress = progress
-        self._log = log
         self._trusted: int | None = None
         self._asked: int | None = None
         self._goals: Goals = {}
@@ -83,10 +81,8 @@ class StoreTrust:
 
         Raises `NotReady` after 2 s, and `Unavailable`.
         """
-        ends = await self._log.ends({partition_of(topic, key.encode()) for topic, key in keys})
-        await self._progress.pass_by(model, {at: position(self._log.epoch, end) for at, end in ends.items() if end})
+        await self._progress.pass_ends(model, {partition_of(topic, key.encode()) for topic, key in keys})
 
     async def _ends(self) -> Goals:
-        found = await self._log.ends({at for topics in READ.values() for at in partitions(*topics)})
-        goals = {at: position(self._log.epoch, end) for at, end in found.items() if end}
+        goals = await self._progress.ends({at for topics in READ.values() for at in partitions(*topics)})
         return {model: {at: goals[at] for at in partitions(*topics) if at in goals} for model, topics in READ.items()}
