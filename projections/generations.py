@@ -67,6 +67,13 @@ async def replace_pointer(documents: Documents, model: str, new: Pointer, old: P
     return await documents.point(name_of(model), document, kept)
 
 
+async def take_back(documents: Documents, model: str, asked: Pointer) -> Pointer:
+    """Take back the pause that was asked for, unless it is over; the pointer then."""
+    while (now := await read_pointer(documents, model)).pause == asked.pause:
+        await replace_pointer(documents, model, msgspec.structs.replace(now, pause=None), now)
+    return now
+
+
 def _pointer(document: Mapping[str, Any] | None) -> Pointer:
     return Pointer() if document is None else msgspec.convert(dict(document), Pointer)
 

@@ -12,9 +12,9 @@ import msgspec
 from core.health import Health
 from core.patience import patiently
 from core.ports.documents import Documents
-from projections.generations import Pause, Pointer, read_pointer, replace_pointer
+from projections.generations import Pause, Pointer, read_pointer, replace_pointer, take_back
 from schemas.topics import partitions
-from streams.gate import confirmation_of
+from streams.gate import confirmed_at
 from streams.lease import Refused
 from streams.processor import Processor
 
@@ -42,7 +42,7 @@ async def needs_a_worker(
             "no_worker", f"nobody works {name}: start `caas worker {name}`, which a rebuild needs beside it"
         ) from None
     finally:
-        await patiently(name, lambda: _take_back(documents, name, asked), health)
+        await patiently(name, lambda: take_back(documents, name, asked), health)
 
 
 async def _confirmed(processor: Processor, documents: Documents, health: Health, asked: Pointer) -> None:
@@ -50,14 +50,8 @@ async def _confirmed(processor: Processor, documents: Documents, health: Health,
     name, pause = processor.name, asked.pause
     while pause is not None:
         for at in partitions(*processor.topics):
-            said = await patiently(name, lambda: documents.pointer(confirmation_of(name, at)), health)  # noqa: B023
-            if said is not None and said["request"] == pause.request:
+            if await patiently(name, lambda: confirmed_at(documents, name, at, pause), health) is not None:  # noqa: B023
                 return
         if (await patiently(name, lambda: read_pointer(documents, name), health)).pause != pause:
             return
         await asyncio.sleep(POLL_S)
-
-
-async def _take_back(documents: Documents, name: str, asked: Pointer) -> None:
-    while (now := await read_pointer(documents, name)).pause == asked.pause:
-        await replace_pointer(documents, name, msgspec.structs.replace(now, pause=None), now)

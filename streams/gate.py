@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from core.patience import patiently
-from core.ports.documents import DataLost, Place, StoreBroken
+from core.ports.documents import DataLost, Documents, Place, StoreBroken
 from core.ports.event_log import Received
 from core.positions import position
 from projections.facts import Inconsistent
@@ -32,6 +32,15 @@ CHECK_S: Final = 2.0
 def confirmation_of(model: str, at: Partition) -> str:
     """Under which name the worker that holds a partition confirms a pause: `{request, position}`."""
     return f"paused {model} {at.topic} {at.number}"
+
+
+async def confirmed_at(documents: Documents, model: str, at: Partition, pause: Pause | None) -> int | None:
+    """The position at which the worker that holds a partition pauses; None: it has not confirmed this pause."""
+    said = await documents.pointer(confirmation_of(model, at))
+    if said is None or pause is None or said["request"] != pause.request:
+        return None
+    found: int = said["position"]
+    return found
 
 
 def _always() -> bool:
@@ -69,9 +78,7 @@ class Gate:
             try:
                 await self._work(received)
             except (DataLost, StoreBroken, Inconsistent) as error:
-                if broken not in self._health.waiting:
-                    logger.error("%s cannot go on: %s", self._worker.processor.name, error)
-                self._health.waits(broken, error)
+                self._cannot_go_on(broken, error)
                 await asyncio.sleep(BROKEN_POLL_S)
             else:
                 self._health.goes_on(broken)
@@ -112,7 +119,7 @@ class Gate:
         mended.
         """
         processor, generation = self._worker.processor, self._worker.generation
-        lost = f"{self._worker.processor.name}: tables"
+        lost = f"{processor.name}: tables"
         try:
             for table in processor.tables:
                 place = Place(table, generation)
@@ -120,11 +127,15 @@ class Gate:
             if isinstance(processor, SelfChecking):
                 await patiently(f"{processor.name}: check", lambda: processor.check(generation), self._health)
         except DataLost as error:
-            if lost not in self._health.waiting:
-                logger.error("%s: %s", self._worker.processor.name, error)
-            self._health.waits(lost, error)
+            self._cannot_go_on(lost, error)
         else:
             self._health.goes_on(lost)
+
+    def _cannot_go_on(self, check: str, error: Exception) -> None:
+        """Say so: readiness as long as it lasts, the log once."""
+        if check not in self._health.waiting:
+            logger.error("%s cannot go on: %s", self._worker.processor.name, error)
+        self._health.waits(check, error)
 
     async def _heed(self, pointer: Pointer) -> float:
         """Inside the lock: wait while a pause is asked, go on in the live generation; when to look again."""

@@ -19,9 +19,9 @@ from core.patience import patiently
 from core.ports.documents import Documents
 from core.ports.event_log import Unavailable
 from core.positions import offset_of, position
-from projections.generations import Pause, Pointer, partition_name, read_pointer, replace_pointer
+from projections.generations import Pause, Pointer, partition_name, read_pointer, replace_pointer, take_back
 from schemas.topics import Partition, partitions
-from streams.gate import confirmation_of
+from streams.gate import confirmed_at
 from streams.processor import Processor
 
 logger: Final = logging.getLogger("caas.switch")
@@ -62,7 +62,7 @@ class Switch:
                 await self._replace(asked, stands)
         except asyncio.CancelledError:
             with contextlib.suppress(Unavailable):
-                await self._take_back(asked)
+                await take_back(self.documents, self.processor.name, asked)
             raise
         except TimeoutError:
             failed = CalledOff(f"it took more than {self.pause_s} s")
@@ -90,10 +90,11 @@ class Switch:
         missing = set(partitions(*self.processor.topics))
         while missing:
             for at in sorted(missing):
-                name = confirmation_of(self.processor.name, at)
-                said = await self._patiently(lambda: self.documents.pointer(name))  # noqa: B023 - awaited here
-                if said is not None and asked.pause is not None and said["request"] == asked.pause.request:
-                    stands[at] = offset_of(said["position"])
+                said = await self._patiently(
+                    lambda: confirmed_at(self.documents, self.processor.name, at, asked.pause)  # noqa: B023 - awaited
+                )
+                if said is not None:
+                    stands[at] = offset_of(said)
             if missing := missing - stands.keys():
                 await self._or_call_off(asked)
                 await asyncio.sleep(POLL_S)
@@ -124,12 +125,7 @@ class Switch:
 
     async def _withdrawn(self, asked: Pointer) -> bool:
         """Make sure that our pause is over; whether the old generation is live still."""
-        return await self._patiently(lambda: self._take_back(asked))
-
-    async def _take_back(self, asked: Pointer) -> bool:
-        while (now := await read_pointer(self.documents, self.processor.name)).pause == asked.pause:
-            free = msgspec.structs.replace(now, pause=None)
-            await replace_pointer(self.documents, self.processor.name, free, now)
+        now = await self._patiently(lambda: take_back(self.documents, self.processor.name, asked))
         return now.live != self.candidate
 
     async def _pointer(self) -> Pointer:
