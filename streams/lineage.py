@@ -18,7 +18,8 @@ from core.ports.event_log import EventLog, LogTruncated, Received
 from core.positions import LogMismatch, epoch_of, offset_of, position
 from projections import receipts
 from projections.generations import read_pointer
-from schemas.topics import Partition
+from schemas.topics import Partition, partitions
+from streams.processor import Processor
 
 logger: Final = logging.getLogger("caas.lineage")
 LOOKS: Final = 3
@@ -71,6 +72,16 @@ async def skip_removed(
 def acknowledged(processor: str) -> str:
     """Under which name a processor's marks of what was emitted are kept, as checkpoints."""
     return f"{processor} acknowledged"
+
+
+async def check_processor(
+    log: EventLog, documents: Documents, processor: Processor, generation: int, health: Health
+) -> None:
+    """Before a processor works a generation: `skip_removed` where nothing is numbered, then `check_log`."""
+    name, places = processor.name, partitions(*processor.topics)
+    if name in UNNUMBERED:
+        await skip_removed(log, documents, name, generation, places=places, health=health)
+    await check_log(log, documents, name, generation, health)
 
 
 async def check_log(log: EventLog, documents: Documents, model: str, generation: int, health: Health) -> None:

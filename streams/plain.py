@@ -17,7 +17,7 @@ from core.positions import offset_in, position
 from projections.generations import Pointer, partition_name, read_pointer
 from schemas.topics import Partition, partitions
 from streams.gate import Gate
-from streams.lineage import UNNUMBERED, EndsWatch, acknowledged, check_log, skip_removed
+from streams.lineage import EndsWatch, acknowledged, check_processor
 from streams.worker import StoreBehindLog, Worker
 
 logger: Final = logging.getLogger("caas.plain")
@@ -64,10 +64,8 @@ class PlainRunner:
                 await asyncio.sleep(AGAIN_S)
 
     async def _run(self, generation: int) -> None:
-        name, places = self._worker.processor.name, partitions(*self._worker.processor.topics)
-        if name in UNNUMBERED:
-            await skip_removed(self._log, self._documents, name, generation, places=places, health=self._health)
-        await check_log(self._log, self._documents, name, generation, self._health)
+        processor, name = self._worker.processor, self._worker.processor.name
+        await check_processor(self._log, self._documents, processor, generation, self._health)
         await self._worker.begin(generation, self._log.epoch)
         start = await self._start()
         gate = Gate(self._worker, lambda: start, self._settled)

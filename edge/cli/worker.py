@@ -21,7 +21,7 @@ from edge.running import live_generation, one_plain
 from edge.stopping import on_signals, until
 from schemas.topics import partitions
 from streams.faust_app import faust_app, run_faust
-from streams.lineage import UNNUMBERED, check_log, skip_removed
+from streams.lineage import check_processor
 from streams.log.kafka_groups import group_of, hold_back
 from streams.log.kafka_slots import free_slot, leave_group
 from streams.worker import StoreBehindLog, Worker
@@ -91,10 +91,7 @@ async def _keep_working(worker: Worker, found: Adapters, settings: Settings, mem
     name, health = worker.processor.name, worker.health
     while True:
         generation = await live_generation(name, found, health)
-        if name in UNNUMBERED:
-            places_read = partitions(*worker.processor.topics)
-            await skip_removed(found.log, found.documents, name, generation, places=places_read, health=health)
-        await check_log(found.log, found.documents, name, generation, health)
+        await check_processor(found.log, found.documents, worker.processor, generation, health)
         saved = await worker.begin(generation, found.log.epoch)
         places = {at: saved.get(at, 0) for at in partitions(*worker.processor.topics)}
         await hold_back(settings.kafka_bootstrap, group_of(name), places)

@@ -102,7 +102,7 @@ def test_a_worker_that_does_not_compare_leaves_a_hole(monkeypatch: pytest.Monkey
     async def believe(*_: object) -> None:
         """Whatever log it is."""
 
-    monkeypatch.setattr(plain, "check_log", believe)
+    monkeypatch.setattr(plain, "check_processor", believe)
     assert any(holed(seed) for seed in range(SEEDS))
 
 
