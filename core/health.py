@@ -56,10 +56,6 @@ class Health:
         self.waiting.pop(what, None)
         self._warned.pop(what, None)
 
-    def failing(self, what: str) -> bool:
-        """Whether `what` waits or warns for another reason than that it starts."""
-        return what in self._warned or self.waiting.get(what, STARTING) != STARTING
-
     def checks(self) -> dict[str, Check]:
         """How every check stands that this process has."""
         return {name: self._check(name) for name in self._names}

@@ -15,7 +15,7 @@ class Batch:
     """Facts of some partitions, each partition's in order, and where their reader stands after them.
 
     `begins` has where each partition's first record lies, unless it is the partition's first: all before it must be
-    saved. `digests` are of each partition's last record, `life` is the store's when the batch was taken up.
+    saved. `digests` are of each partition's last record, `life` is the store's when the generation was taken up.
     """
 
     facts: Sequence[Fact]

@@ -78,9 +78,8 @@ class Worker:
             return
         positions = await self._advanced(received)
         found = read(received, self.processor.name, self.processor.takes)
-        batch = Batch(
-            found.facts, self.processor.name, self.generation, positions, self._begins(received), _digests(received)
-        )
+        begins, digests = self._begins(received), _digests(received)
+        batch = Batch(found.facts, self.processor.name, self.generation, positions, begins, digests, self._life)
         try:
             effects, dead = await self._applied(batch, received)
         except StoreWentBack as back:
@@ -147,8 +146,7 @@ class Worker:
         In another life than this worker began in, whoever runs it has to begin again. Raises `Unavailable` and
         `StoreWentBack`.
         """
-        batch = replace(batch, life=self.documents.life)
-        if batch.life != self._life:
+        if self.documents.life != batch.life:
             raise StoreWentBack(f"{self.processor.name}: the store may have been started anew")
         try:
             effects = await self.processor.apply(batch)

@@ -56,7 +56,7 @@ class SqliteTable:
 
     def _mark(self, connection: sqlite3.Connection) -> None:
         """Make the table with its marker, unless it was made before and has lost it."""
-        if self._read(connection, f"SELECT doc FROM {self.name} WHERE id = ?", [MARKER]):
+        if self._marked(connection):
             return
         sql = "SELECT 1 FROM checkpoints WHERE processor = ? AND generation = ?"
         if connection.execute(sql, (self._place.table.model, self._place.generation)).fetchone() is not None:
@@ -120,8 +120,11 @@ class SqliteTable:
 
     def _check_empty(self, connection: sqlite3.Connection) -> None:
         """Nothing was found: raises `DataLost` where the marker is gone too."""
-        if not self._read(connection, f"SELECT doc FROM {self.name} WHERE id = ?", [MARKER]):
+        if not self._marked(connection):
             self.check_not_lost(connection)
+
+    def _marked(self, connection: sqlite3.Connection) -> bool:
+        return bool(self._read(connection, f"SELECT doc FROM {self.name} WHERE id = ?", [MARKER]))
 
     def find(
         self,
