@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from core.ports.event_log import Unavailable
 from schemas.topics import Partition
 
 Positions = Mapping[Partition, int]
@@ -96,3 +97,20 @@ class SearchIndex(Protocol):
 def behind(held: Positions, since: Positions) -> dict[Partition, int]:
     """Where what an index holds ends before `since`."""
     return {at: held.get(at, 0) for at, position in since.items() if held.get(at, 0) < position}
+
+
+def require_since(generation: int, held: Positions | None, since: Positions) -> Positions:
+    """The checkpoint `held` of an index that is complete up to `since`. Raises `IndexBehind` for another."""
+    if held is None or behind(held, since):
+        raise IndexBehind(f"the index of generation {generation} has {held}, needed is {dict(since)}")
+    return held
+
+
+def other_fill(generation: int) -> IndexBehind:
+    """What `complete` raises where the index is not the one that this fill began."""
+    return IndexBehind(f"the index of generation {generation} is another than the one that was filled")
+
+
+def no_complete_index(generation: int) -> Unavailable:
+    """What a query raises where a generation has no complete index."""
+    return Unavailable(f"search: generation {generation} has no complete index")

@@ -11,7 +11,7 @@ from elasticsearch import AsyncElasticsearch
 from core.health import Health
 from core.patience import patiently
 from core.ports.event_log import Unavailable
-from core.ports.search_index import Entry, IndexBehind, Positions, behind
+from core.ports.search_index import Entry, IndexBehind, Positions, no_complete_index, other_fill, require_since
 from projections.search.elastic_documents import (
     IS_COMPLETE,
     MAPPINGS,
@@ -127,16 +127,14 @@ class ElasticIndex:
         """What this fill began is complete, and findable."""
         state = await self._state(generation)
         if state is None or state.token != token:
-            raise IndexBehind(f"the index of generation {generation} is another than the one that was filled")
+            raise other_fill(generation)
         await self._bulk(generation, list(checkpoint_lines(until)))
         await self.refresh(generation)
         await self._become(generation, {"if_seq_no": state.seq_no, "if_primary_term": state.primary_term}, "")
 
     async def index(self, generation: int, entries: Sequence[Entry], since: Positions, until: Positions) -> None:
         """Index these entries and then the checkpoint in one request."""
-        held = await self.checkpoint(generation, since)
-        if held is None or behind(held, since):
-            raise IndexBehind(f"the index of generation {generation} has {held}, needed is {dict(since)}")
+        require_since(generation, await self.checkpoint(generation, since), since)
         await self._bulk(generation, [*entry_lines(entries), *checkpoint_lines(until)])
 
     async def checkpoint(self, generation: int, partitions: Iterable[Partition]) -> dict[Partition, int] | None:
@@ -171,7 +169,7 @@ class ElasticIndex:
             filter_path="hits.hits._id",
         )
         if not hits or hits[0]["_id"] != STATE:
-            raise Unavailable(_incomplete(generation))
+            raise no_complete_index(generation)
         return [hit["_id"] for hit in hits[1:]]
 
     async def entries(self, generation: int, message_ids: Iterable[str]) -> dict[str, Entry]:
@@ -240,13 +238,9 @@ class ElasticIndex:
 
     async def _complete(self, generation: int) -> None:
         if await self.checkpoint(generation, ()) is None:
-            raise Unavailable(_incomplete(generation))
+            raise no_complete_index(generation)
 
     async def drop(self, generation: int) -> None:
         """Delete a generation's index."""
         with mapped(but="index_not_found_exception"):  # somebody else deleted it at the same time
             await self._connected().indices.delete(index=self._index(generation), ignore_unavailable=True)
-
-
-def _incomplete(generation: int) -> str:
-    return f"search: generation {generation} has no complete index"

@@ -11,7 +11,7 @@ import msgspec
 
 from core.damage import Damage
 from core.ports.event_log import Unavailable
-from core.ports.search_index import Entry, IndexBehind, Positions, behind
+from core.ports.search_index import Entry, IndexBehind, Positions, no_complete_index, other_fill, require_since
 from projections.search.fts_statements import STATES, Statements
 from projections.stores.sqlite_thread import SqliteThread, transaction
 from schemas.topics import Partition
@@ -92,7 +92,7 @@ class FtsIndex:
         def complete(connection: sqlite3.Connection) -> None:
             state = _state(connection, generation)
             if state is None or state[0] != token:
-                raise IndexBehind(f"the index of generation {generation} is another than the one that was filled")
+                raise other_fill(generation)
             _stand(connection, generation, state[1], until)
 
         await self._write(complete)
@@ -101,9 +101,7 @@ class FtsIndex:
         """Index these entries and move the checkpoint in one transaction."""
 
         def index(connection: sqlite3.Connection) -> None:
-            held = _held(connection, generation)
-            if held is None or behind(held, since):
-                raise IndexBehind(f"the index of generation {generation} has {held}, needed is {dict(since)}")
+            held = require_since(generation, _held(connection, generation), since)
             _put(connection, generation, entries)
             _stand(connection, generation, held, until)
 
@@ -215,7 +213,7 @@ def _answer(connection: sqlite3.Connection, generation: int, query: tuple[str, S
     connection.execute("BEGIN")
     try:
         if _held(connection, generation) is None:
-            raise Unavailable(f"search: generation {generation} has no complete index")
+            raise no_complete_index(generation)
         return "[]" if query is None else str(connection.execute(*query).fetchone()[0])
     finally:
         connection.execute("COMMIT")

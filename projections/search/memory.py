@@ -6,8 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from core.ports.event_log import Unavailable
-from core.ports.search_index import Entry, IndexBehind, Positions, behind
+from core.ports.search_index import Entry, IndexBehind, Positions, no_complete_index, other_fill, require_since
 from schemas.topics import Partition
 
 _WORD: Final = re.compile(r"[^\W_]+")
@@ -67,15 +66,13 @@ class MemorySearchIndex:
         await asyncio.sleep(0)
         state = self._states.get(generation)
         if state is None or state.filling != token:
-            raise IndexBehind(f"the index of generation {generation} is another than the one that was filled")
+            raise other_fill(generation)
         state.filling = None
         state.positions |= until
 
     async def index(self, generation: int, entries: Sequence[Entry], since: Positions, until: Positions) -> None:
         """Keep each entry, then move the checkpoint."""
-        held = await self.checkpoint(generation, since)
-        if held is None or (lacks := behind(held, since)):
-            raise IndexBehind(f"the index of generation {generation} {'is missing' if held is None else lacks}")
+        require_since(generation, await self.checkpoint(generation, since), since)
         state = self._states[generation]
         await self.put(generation, entries)
         for at, position in until.items():  # of the index that was looked at, if it is lost meanwhile
@@ -126,7 +123,7 @@ class MemorySearchIndex:
 
     async def _complete(self, generation: int) -> dict[str, Entry]:
         if await self.checkpoint(generation, ()) is None:
-            raise Unavailable(f"search: generation {generation} has no complete index")
+            raise no_complete_index(generation)
         return self._entries[generation]
 
 
