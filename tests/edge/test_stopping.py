@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import pytest
 
@@ -15,6 +16,7 @@ import asyncio, os, signal
 from edge.stopping import on_signals
 
 async def main():
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     asked = on_signals()
     os.kill(os.getpid(), signal.{{first}})
     await asked.wait()
@@ -25,6 +27,15 @@ asyncio.run(main())
 """
 
 
+@pytest.fixture
+def _with_a_terminal() -> Iterator[None]:
+    """Also where the tests were started to outlive theirs, and so ignore SIGHUP."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("_with_a_terminal")
 @pytest.mark.parametrize("number", SIGNALS)
 async def test_a_signal_asks(number: signal.Signals) -> None:
     asked = on_signals()

@@ -4,14 +4,17 @@ import asyncio
 import itertools
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
+from uuid import uuid4
 
 import pytest
 
 from edge.client import Application, MessageNew
 from edge.conformance.clients import Watch, watching
 from edge.conformance.watching import RULES
-from tests.e2e.line import opened
+from tests.e2e.line import Line, opened
 from tests.e2e.up import Up, running
+from tests.eventually import eventually
 
 MESSAGES = 80
 
@@ -55,10 +58,17 @@ async def watched(up: Up, seed: int) -> Watch:
                 await ann.done(
                     "message:send", {"conversation_id": room, "client_msg_id": f"after {n}", "text": "after"}
                 )
+        await eventually(partial(line_followed, watch, ann, room), within=60)
         seqs = heard.result()
         await asyncio.wait_for(asyncio.gather(*sent), 60)
         assert seqs == list(range(1, 2 * MESSAGES + 1))
         return watch
+
+
+async def line_followed(watch: Watch, ann: Line, room: str) -> bool:
+    """Whether the client has had another line by now; what is said meanwhile wears out the one that it has."""
+    await ann.done("message:send", {"conversation_id": room, "client_msg_id": str(uuid4()), "text": "still here"})
+    return watch.client.lines > 1
 
 
 def said_as(answer: dict[str, str]) -> dict[str, str]:
