@@ -10,10 +10,12 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from deploy.local.stack import Stack
 
 CAAS = Path(sys.executable).parent / "caas"
 
@@ -205,3 +207,17 @@ def summary_of(playing: subprocess.Popen[str], seconds: float = 600) -> dict[str
     assert playing.returncode == 0, f"caas play ended with {playing.returncode}: {out[-2000:]}"
     summary: dict[str, Any] = json.loads(out)
     return summary
+
+
+@contextlib.contextmanager
+def on_stack(stack: Stack, directory: Path, environment: Mapping[str, str]) -> Iterator[System]:
+    """The system on this stack, which is begun for it, with its topics and nobody at work; both are gone at the end."""
+    system = System(directory, {"CAAS_DATA": str(directory / "data"), **environment})
+    try:
+        stack.up()
+        system.environment |= stack.env()
+        system.run("topics")
+        yield system
+    finally:
+        system.stop()
+        stack.clean()

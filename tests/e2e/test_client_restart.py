@@ -1,49 +1,15 @@
 """Two clients talk on while the system is killed and started again: what was asked happens once, in order."""
 
 import asyncio
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
 
 from edge.client import Client, MessageNew
-from tests.e2e.processes import Process, free_port
-from tests.e2e.up import Up, ready_line
+from tests.e2e.up import Restartable
 from tests.eventually import eventually
 
 BEFORE, WITHOUT, AFTER = 100, 50, 50
 
 
-class System:
-    """`caas up` in one directory and at one port, as often as it is started."""
-
-    def __init__(self, folder: Path) -> None:
-        self._data = folder / "data"
-        self._arguments = ("up", "--data", str(self._data), "--port", str(free_port()), "--json")
-        self._folder = folder
-        self._starts = 0
-        self.process: Process | None = None
-
-    def start(self) -> Up:
-        self._starts += 1
-        log = self._folder / f"up-{self._starts}.log"
-        self.process = Process("up", self._arguments, log, None, {}).start()
-        return Up(self.process, self._data, ready_line(self.process))
-
-    def kill(self) -> None:
-        assert self.process is not None
-        self.process.kill()
-
-
-@pytest.fixture
-def system(tmp_path: Path) -> Iterator[System]:
-    found = System(tmp_path)
-    yield found
-    if found.process is not None:
-        found.process.stop()
-
-
-async def test_nothing_is_missed_or_doubled_or_out_of_order_through_a_kill_and_a_start(system: System) -> None:
+async def test_nothing_is_missed_or_doubled_or_out_of_order_through_a_kill_and_a_start(system: Restartable) -> None:
     up = await asyncio.to_thread(system.start)
     async with (
         Client(up.socket_url, up.token("ann"), hears=False) as ann,

@@ -2,28 +2,16 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
 from contextlib import AsyncExitStack
-from pathlib import Path
-
-import pytest
 
 from edge.client import Client
 from tests.e2e.silence import steady_talk
-from tests.e2e.test_client_restart import System
+from tests.e2e.up import Restartable
 
 LISTENERS = 4
 
 
-@pytest.fixture
-def system(tmp_path: Path) -> Iterator[System]:
-    found = System(tmp_path)
-    yield found
-    if found.process is not None:
-        found.process.stop()
-
-
-async def test_after_a_restart_clients_are_back_soon_after_the_system_and_miss_nothing(system: System) -> None:
+async def test_after_a_restart_clients_are_back_soon_after_the_system_and_miss_nothing(system: Restartable) -> None:
     up = await asyncio.to_thread(system.start)
     async with AsyncExitStack() as stack:
         clients = [Client(up.socket_url, up.token(f"user{number}")) for number in range(LISTENERS)]

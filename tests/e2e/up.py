@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.processes import Process, within
+from tests.e2e.processes import Process, free_port, within
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,27 @@ class Up:
         with urllib.request.urlopen(f"{self.url}/health", timeout=10) as answer:
             counted: dict[str, int] = json.load(answer)["counted"]
             return counted
+
+
+class Restartable:
+    """`caas up` in one directory and at one port, as often as it is started."""
+
+    def __init__(self, folder: Path) -> None:
+        self._data = folder / "data"
+        self._arguments = ("up", "--data", str(self._data), "--port", str(free_port()), "--json")
+        self._folder = folder
+        self._starts = 0
+        self.process: Process | None = None
+
+    def start(self) -> Up:
+        self._starts += 1
+        log = self._folder / f"up-{self._starts}.log"
+        self.process = Process("up", self._arguments, log, None, {}).start()
+        return Up(self.process, self._data, ready_line(self.process))
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.kill()
 
 
 @contextmanager

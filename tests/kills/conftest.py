@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from deploy.local import mongo
 from deploy.local.stack import Stack
-from tests.e2e.processes import System
+from tests.e2e.processes import System, on_stack
 
 WORKERS = {"messages": 2, "conversations": 1, "inbox": 1, "receipts": 1, "search": 1}
 SHIFT = 2000
@@ -15,22 +16,13 @@ SHIFT = 2000
 
 
 @contextmanager
-def system_on(directory: Path, brokers: int) -> Iterator[tuple[Stack, System]]:
+def system_on(
+    directory: Path, brokers: int = 1, mongo_backend: mongo.Backend = "memory", heartbeat_ms: int = 5000
+) -> Iterator[tuple[Stack, System]]:
     """A fresh stack and the system on it; both are gone at the end."""
-    stack = Stack(directory / "stack", brokers=brokers, shift=SHIFT)
-    environment = {
-        "CAAS_DATA": str(directory / "data"),
-        "CAAS_HEARTBEAT_MS": "5000",
-    }
-    system = System(directory, environment)
-    try:
-        stack.up()
-        environment |= stack.env()
-        system.run("topics")
+    stack = Stack(directory / "stack", brokers=brokers, mongo_backend=mongo_backend, shift=SHIFT)
+    with on_stack(stack, directory, {"CAAS_HEARTBEAT_MS": str(heartbeat_ms)}) as system:
         yield stack, system.start(WORKERS)
-    finally:
-        system.stop()
-        stack.clean()
 
 
 @pytest.fixture(scope="module")

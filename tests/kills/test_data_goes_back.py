@@ -18,30 +18,19 @@ from deploy.local.stack import Stack
 from edge.auth.tokens import Tokens
 from edge.client import Client, MessageNew
 from tests.e2e.processes import CAAS, System, within
-from tests.kills.conftest import SHIFT
+from tests.kills.conftest import WORKERS, system_on
 
 pytestmark = [pytest.mark.stack, pytest.mark.kills, pytest.mark.timeout(300)]
 
 EVERY_S = 0.025
 """40 messages a second."""
-WORKERS = {"messages": 2, "conversations": 1, "inbox": 1, "receipts": 1, "search": 1}
 
 
 @pytest.fixture(scope="module")
 def durable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stack, System]]:
     """The system on a MongoDB server that keeps documents, but not those of its last second when it is killed."""
-    directory = tmp_path_factory.mktemp("durable")
-    stack = Stack(directory / "stack", mongo_backend="h2", shift=SHIFT)
-    environment = {"CAAS_DATA": str(directory / "data"), "CAAS_HEARTBEAT_MS": "2000"}
-    system = System(directory, environment)
-    try:
-        stack.up()
-        environment |= stack.env()
-        system.run("topics")
-        yield stack, system.start(WORKERS)
-    finally:
-        system.stop()
-        stack.clean()
+    with system_on(tmp_path_factory.mktemp("durable"), mongo_backend="h2", heartbeat_ms=2000) as found:
+        yield found
 
 
 class Talk:

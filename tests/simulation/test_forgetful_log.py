@@ -1,9 +1,8 @@
 """The log forgets its tail: who was made from it refuses it, and an adopted log is what all of them are made from."""
 
 import asyncio
-import logging
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import pytest
 
@@ -31,13 +30,6 @@ from tests.simulation.watch import OFFSETS
 from tests.simulation.world import PROCESSORS, World, played, processor
 
 SEEDS = 12
-
-
-@pytest.fixture(autouse=True)
-def _quiet() -> Iterator[None]:
-    logging.disable(logging.CRITICAL)
-    yield
-    logging.disable(logging.NOTSET)
 
 
 def cut(world: World, chance: random.Random) -> None:

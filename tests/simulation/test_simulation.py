@@ -1,10 +1,8 @@
 """The laws of the design hold after every schedule; and where a rule is broken on purpose, they say so."""
 
-import logging
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 
 import pytest
 
@@ -16,14 +14,6 @@ SEEDS = int(os.environ.get("CAAS_SEEDS", "100"))
 AT_ONCE = 50
 FOUND_WITHIN = 200
 """A mutant that survives so many seeds is not found."""
-
-
-@pytest.fixture(autouse=True)
-def _quiet() -> Iterator[None]:
-    """Outages are the rule here: what is logged of them says nothing."""
-    logging.disable(logging.CRITICAL)
-    yield
-    logging.disable(logging.NOTSET)
 
 
 @pytest.mark.parametrize("first", range(0, SEEDS, AT_ONCE))

@@ -23,7 +23,7 @@ from projections import messages
 from projections.generations import read_pointer
 from schemas.envelope import Record
 from schemas.topics import MESSAGE_SENT, Partition, partition_of, partitions
-from tests.e2e.processes import Process, System, body_of, free_port
+from tests.e2e.processes import Process, System, body_of, free_port, on_stack
 from tests.eventually import eventually
 
 SHIFT = 4000
@@ -103,17 +103,8 @@ def partition_of_room(room: str) -> int:
 @contextmanager
 def live_on(directory: Path) -> Iterator[Live]:
     """A fresh stack with its topics, and nobody at work; all is gone at the end."""
-    stack = Stack(directory / "stack", shift=SHIFT)
-    environment = {"CAAS_DATA": str(directory / "data"), "CAAS_SESSION_TIMEOUT_MS": "6000"}
-    system = System(directory, environment)
-    try:
-        stack.up()
-        environment |= stack.env()
-        system.run("topics")
+    with on_stack(Stack(directory / "stack", shift=SHIFT), directory, {"CAAS_SESSION_TIMEOUT_MS": "6000"}) as system:
         yield Live(system)
-    finally:
-        system.stop()
-        stack.clean()
 
 
 @pytest.fixture(scope="session")

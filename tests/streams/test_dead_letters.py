@@ -1,7 +1,6 @@
 """Dead letters count, and each is logged once; of a flood ten a second are, and the rest as a number."""
 
 import logging
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -21,14 +20,6 @@ from tests.streams.world import said
 def poison(offset: int, cause: str = "no header ce_id", correlation_id: str = "") -> Received:
     headers = (("correlation_id", correlation_id.encode()),) if correlation_id else ()
     return Received(MESSAGE_SENT, 2, offset, offset, b"key", b"value", headers, 0)
-
-
-@pytest.fixture
-async def log() -> AsyncIterator[MemoryLog]:
-    log = MemoryLog()
-    await log.start()
-    yield log
-    await log.stop()
 
 
 def emitter(log: MemoryLog, health: Health) -> LiveEmitter:

@@ -3,13 +3,27 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import NamedTuple
 
 import pytest
+from aiohttp import web
 
+from edge.client.asking import Answer
 from edge.client.line import Line
 from tests.edge.client.test_line import Heard, said, two
 from tests.edge.fake_node import FakeNode, fake_node
 from tests.eventually import eventually
+
+
+class HandingOver(NamedTuple):
+    """A client that is leaving its node: its old line, the command asked on it, what lets the answers go."""
+
+    ada: Line
+    room: str
+    old: web.WebSocketResponse
+    held: Answer
+    answers: asyncio.Event
 
 
 @pytest.fixture
@@ -34,7 +48,9 @@ async def test_the_next_line_is_open_before_the_old_one_is_left_and_nothing_is_l
         assert (bo.connections, [event.type for event in heard.events if event.type == "reset"]) == (2, [])
 
 
-async def test_a_command_in_flight_is_answered_on_the_old_line_and_asked_once(node: FakeNode) -> None:
+@asynccontextmanager
+async def handing_over(node: FakeNode) -> AsyncIterator[HandingOver]:
+    """Ada has two lines: on the old one a command was asked, and no answer comes to any before they are let go."""
     async with two(node) as (ada, _bo, _heard, room):
         (old,) = node.sockets["ada"]
         node.holds_answers = asyncio.Event()
@@ -42,8 +58,13 @@ async def test_a_command_in_flight_is_answered_on_the_old_line_and_asked_once(no
         await eventually(lambda: node.frames[-1][1]["type"] == "message:send")
         await node.go_away("ada", 1)
         await eventually(lambda: len(node.sockets["ada"]) == 2)
+        yield HandingOver(ada, room, old, held, node.holds_answers)
+
+
+async def test_a_command_in_flight_is_answered_on_the_old_line_and_asked_once(node: FakeNode) -> None:
+    async with handing_over(node) as (ada, room, old, held, answers):
         later = ada.ask("message:send", said(room, "later"))
-        node.holds_answers.set()
+        answers.set()
         await asyncio.gather(held, later)
         sends = [frame for _, frame in node.frames if frame["type"] == "message:send"]
         assert [(frame["data"]["client_msg_id"], frame.get("retry", False)) for frame in sends] == [
@@ -54,14 +75,8 @@ async def test_a_command_in_flight_is_answered_on_the_old_line_and_asked_once(no
 
 
 async def test_what_the_old_line_never_answered_is_repeated_on_the_next(node: FakeNode) -> None:
-    async with two(node) as (ada, _bo, _heard, room):
-        (old,) = node.sockets["ada"]
-        node.holds_answers = asyncio.Event()
-        held = ada.ask("message:send", said(room, "held"))
-        await eventually(lambda: node.frames[-1][1]["type"] == "message:send")
-        await node.go_away("ada", 1)
-        await eventually(lambda: len(node.sockets["ada"]) == 2)
-        node.holds_answers.set()
+    async with handing_over(node) as (_, room, old, held, answers):
+        answers.set()
         await old.close(code=4101)
         await held
         assert len(node.conversations[room].messages) == 1

@@ -4,6 +4,7 @@ the read models are.
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -128,14 +129,23 @@ async def read(who: Person, here: str, **about: int) -> list[str]:
     return [one["text"] for one in answer["data"]["messages"]]
 
 
-async def test_what_was_shown_live_before_the_node_knew_of_a_removal_stays_fetchable(tmp_path: Path) -> None:
-    async with without(tmp_path) as found:
+@asynccontextmanager
+async def one_behind(folder: Path) -> AsyncIterator[tuple[Delayed, HeldTail, Node, Node]]:
+    """A system with two nodes, the second of which has a view that can be held."""
+    async with without(folder) as found:
         tail = HeldTail(found.log, found.documents)
         found.run(tail.run())
         await eventually(lambda: tail.fresh)
         fresh, behind = found.node("fresh"), found.node("behind", memberships=tail)
         for node in (fresh, behind):
             await node.start()
+        yield found, tail, fresh, behind
+        for node in (fresh, behind):
+            await node.stop()
+
+
+async def test_what_was_shown_live_before_the_node_knew_of_a_removal_stays_fetchable(tmp_path: Path) -> None:
+    async with one_behind(tmp_path) as (found, tail, fresh, behind):
         ann, ben = await Person(fresh, "ann").come(), await Person(behind, "ben").come()
         here = await room(ann, "ben")
         await eventually(lambda: ben.lane("conversation", here) == [1])
@@ -165,20 +175,12 @@ async def test_what_was_shown_live_before_the_node_knew_of_a_removal_stays_fetch
         again = await Person(fresh, "ben").come()
         assert (await again.ask("sync", positions={here: {}}))["data"]["positions"][here]["sent"] == 4
         assert again.texts() == ["1", "2", "3", "4"]
-        for node in (fresh, behind):
-            await node.stop()
 
 
 async def test_who_comes_in_is_shown_nothing_by_a_view_that_does_not_know_yet_that_they_are_out(
     tmp_path: Path,
 ) -> None:
-    async with without(tmp_path) as found:
-        tail = HeldTail(found.log, found.documents)
-        found.run(tail.run())
-        await eventually(lambda: tail.fresh)
-        fresh, behind = found.node("fresh"), found.node("behind", memberships=tail)
-        for node in (fresh, behind):
-            await node.start()
+    async with one_behind(tmp_path) as (_, tail, fresh, behind):
         ann, ben = await Person(fresh, "ann").come(), await Person(behind, "ben").come()
         here = await room(ann, "eve")
         await tail.prove(here)
@@ -194,5 +196,3 @@ async def test_who_comes_in_is_shown_nothing_by_a_view_that_does_not_know_yet_th
         tail.let_go()
         await eventually(lambda: ben.lane("conversation", here) == [2, 3])
         assert ben.texts() == []
-        for node in (fresh, behind):
-            await node.stop()

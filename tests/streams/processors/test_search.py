@@ -118,14 +118,18 @@ async def test_an_index_that_is_deleted_under_an_idle_worker_is_filled_again(wor
         await world.finds("hello", 20)
 
 
-async def test_an_index_that_is_deleted_between_two_batches_is_filled_by_the_next(
-    world: Searched, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("how", ["deleted", "put back older"])
+async def test_an_index_that_is_lost_between_two_batches_is_filled_by_the_next(
+    world: Searched, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
     monkeypatch.setattr("streams.gate.CHECK_S", 3600)
     await world.filled()
     async with world.searching():
         await world.finds("hello", 20)
-        await world.index.drop(1)
+        if how == "deleted":
+            await world.index.drop(1)
+        else:
+            world.index.put_back(1, {}, {})
         await world.append(said(ROOM, 20, "hello 20"))
         await world.finds("hello", 21)
 
@@ -149,18 +153,6 @@ async def test_an_emptied_index_is_filled_again(world: Searched) -> None:
     world.index.put_back(1, {}, {})
     async with world.searching():
         await world.finds("hello", 20)
-
-
-async def test_an_older_index_put_back_under_a_batch_is_noticed_by_it(
-    world: Searched, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("streams.gate.CHECK_S", 3600)
-    await world.filled()
-    async with world.searching():
-        await world.finds("hello", 20)
-        world.index.put_back(1, {}, {})
-        await world.append(said(ROOM, 20, "hello 20"))
-        await world.finds("hello", 21)
 
 
 async def test_an_index_ahead_of_rows_that_were_put_back_stays_and_is_right_in_the_end(world: Searched) -> None:
