@@ -28,6 +28,8 @@ from edge.client.wire import Closed, Event, Refused
 
 PATIENCE_S: Final = 60.0
 STEADY_S: Final = 5.0
+LOOK_S: Final = 0.02
+"""Interval at which it is looked whether something is still due on a line that was followed."""
 DRAINING: Final = 4101
 CLOSED_BY_US: Final = 1000
 
@@ -225,7 +227,7 @@ class Line:
         ends_at = loop.time() + LEAVE_S
         try:
             while stay and not reading.done() and loop.time() < ends_at:
-                await asyncio.sleep(LEAVE_S / 250)
+                await asyncio.sleep(LOOK_S)
                 stay = self._asking.due(line) > 0 or not self._healing.settled
         finally:
             reading.cancel()

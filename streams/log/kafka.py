@@ -117,7 +117,7 @@ class KafkaLog:
         if epoch <= self._epoch:
             raise ValueError(f"epoch {epoch} is not greater than {self._epoch}")
         await self.stop()
-        await patiently("the log", lambda: write_birth(self._cluster, Birth(epoch)), Health())
+        await patiently("log", lambda: write_birth(self._cluster, Birth(epoch)), self._health)
         await self.start()
 
     async def begins(self, partitions: Iterable[Partition]) -> dict[Partition, int]:

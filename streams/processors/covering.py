@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
+from core.domain.conversation import UNKNOWN, Interval
 from core.ports.documents import Documents, Place, Row
 from projections import conversations, messages, receipts
 from projections.generations import read_pointer
@@ -88,7 +89,7 @@ def _looked_at(one: Covered) -> range:
 def _reads(person: Row | None, seq: int) -> bool:
     """Whether a message lies in somebody's stays."""
     stays = () if person is None else person["updated"]["intervals"]
-    return any(first <= seq and (last is None or seq <= last) for first, last, *_ in stays)
+    return any(Interval(*stay).reads(seq, UNKNOWN) for stay in stays)
 
 
 def _pushes(one: Covered, said: Sequence[Row], person: Row | None, generation: int) -> list[Push]:

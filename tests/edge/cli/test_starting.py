@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.e2e.processes import CAAS
+from tests.e2e.processes import CAAS, free_port
 from tests.eventually import eventually
 
 NOWHERE = {
@@ -27,12 +26,6 @@ NOWHERE = {
     "CAAS_TOKEN_SECRET": "t" * 32,
 }
 WITHIN_S = 20
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        port: int = found.getsockname()[1]
-        return port
 
 
 @contextmanager

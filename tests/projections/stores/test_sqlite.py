@@ -130,8 +130,6 @@ CHILD = """
 import asyncio, sys
 from pathlib import Path
 from projections.stores.sqlite import SqliteDocuments
-from schemas.topics import MESSAGE_SENT, Partition
-from tests.contracts.document_losses import Lose
 from tests.contracts.documents import TABLES, ROWS, rows, sent
 from core.ports.documents import Place
 
