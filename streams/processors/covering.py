@@ -34,7 +34,7 @@ class Covering:
         if not covered or (await read_pointer(self._documents, receipts.MODEL)).live != generation:
             return []
         said = await self._messages(covered)
-        people = await self._people(covered)
+        people = await self._people(covered, said)
         return [push for one in covered for push in _pushes(one, said[_key(one)], people.get(_person(one)), generation)]
 
     async def _messages(self, covered: Sequence[Covered]) -> dict[str, list[Row]]:
@@ -49,11 +49,11 @@ class Covering:
                 )
         return found
 
-    async def _people(self, covered: Sequence[Covered]) -> Mapping[str, Row]:
+    async def _people(self, covered: Sequence[Covered], said: Mapping[str, Sequence[Row]]) -> Mapping[str, Row]:
         """The stays of these members, as new as their cursors, where that can be had at once."""
         for _ in range(LOOKS):
             rows = await self._rows(covered)
-            if all(_reads(rows.get(_person(one)), one.upto) for one in covered):
+            if all(_has(rows.get(_person(one)), one.upto, said[_key(one)]) for one in covered):
                 break
             await asyncio.sleep(POLL_S)
         return rows
@@ -86,10 +86,15 @@ def _looked_at(one: Covered) -> range:
     return range(max(one.beyond + 1, one.upto + 1 - LOOKED_AT), one.upto + 1)
 
 
-def _reads(person: Row | None, seq: int) -> bool:
-    """Whether a message lies in somebody's stays."""
-    stays = () if person is None else person["updated"]["intervals"]
-    return any(Interval(*stay).reads(seq, UNKNOWN) for stay in stays)
+def _has(person: Row | None, seq: int, said: Sequence[Row]) -> bool:
+    """Whether message `seq`, where it is there, is somebody's to read."""
+    return all(_reads(person, row) for row in said if row["sent"]["n"] == seq)
+
+
+def _reads(person: Row | None, row: Row) -> bool:
+    """Whether a message is somebody's to read."""
+    stays, sent = () if person is None else person["updated"]["intervals"], row["sent"]
+    return any(Interval(*stay).reads(sent["n"], sent.get("conversation_n", UNKNOWN)) for stay in stays)
 
 
 def _pushes(one: Covered, said: Sequence[Row], person: Row | None, generation: int) -> list[Push]:
@@ -97,7 +102,7 @@ def _pushes(one: Covered, said: Sequence[Row], person: Row | None, generation: i
     newest: dict[str, Row] = {}
     for row in said:
         sent = row["sent"]
-        if sent["n"] in _looked_at(one) and sent["sender"] != one.event.by and _reads(person, sent["n"]):
+        if sent["n"] in _looked_at(one) and sent["sender"] != one.event.by and _reads(person, row):
             newest[sent["sender"]] = row
     return [
         Push(

@@ -124,6 +124,16 @@ async def test_who_came_later_has_got_nothing_from_before(scene: Scene) -> None:
     assert await scene.reach(("eve", "read", 3)) == [("ann", "eve", "read", 3)]
 
 
+async def test_what_was_still_written_for_somebody_who_left_has_reached_them(scene: Scene) -> None:
+    """Whoever wrote messages 2 and 3 did not know yet that cy was out: they are on cy's screen all the same."""
+    await scene.talk("ann", "bob", "ann")
+    out = events.ParticipantsRemoved(
+        tenant=TENANT, at=AT, conversation_id=ROOM, actor="ann", participants=["cy"], at_seq=1
+    )
+    await scene.people.work([lying(encoded(out, "cy is out", "ann"), 1)])
+    assert await scene.reach(("cy", "read", 3)) == [("ann", "cy", "read", 3), ("bob", "cy", "read", 2)]
+
+
 async def test_who_is_not_known_to_be_in_it_yet_tells_nobody(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(covering, "POLL_S", 0.0)
     await scene.talk("ann")
