@@ -13,7 +13,7 @@ from core.ports.memberships import NotReady
 from core.settings import Settings
 from edge.auth.tokens import Identity, NotAuthorized, Tokens
 from edge.socket.admission import Admission
-from edge.socket.node import Node
+from edge.socket.node import Node, NodeEnded
 from edge.socket.outbox import LOW_BYTES, Outbox, TooSlow
 from edge.socket.session import Close, Login, Say, Session, State
 from edge.socket.visit import Visit
@@ -62,6 +62,8 @@ class Connection:
         except NotReady as error:
             logger.warning("a session cannot come in: %s", error, extra=REPEATS)
             self.close("internal")
+        except NodeEnded:
+            self.close("going_away")
         except Exception:
             self._node.health.count("connection_failed")
             logger.exception("a connection failed")

@@ -38,6 +38,10 @@ YIELD_BYTES: Final = 65_536
 """So much is delivered before the sockets get their turn to write."""
 
 
+class NodeEnded(Exception):
+    """The node has ended, by a failure or a stop, before this session was closed: nothing more is answered."""
+
+
 class Node:
     """`start`, then `connect` and `receive`, then `stop`. `name` is its bus channel and its place in presence."""
 
@@ -123,17 +127,17 @@ class Node:
             self._looking.soon()
 
     def _spawn(self, name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """A task of this node's; it ends by itself or with the node."""
+        """A task of this node's; it ends by itself or with the node. Raises `NodeEnded`."""
         if self._tasks is None:
             work.close()
             raise RuntimeError("the node is not started")
         guarded = self._guarded(name, work)
         try:
             task = self._tasks.create_task(guarded, name=name)
-        except RuntimeError:  # the node is stopping
+        except RuntimeError as error:
             guarded.close()
             work.close()
-            raise
+            raise NodeEnded(f"node {self.name} takes nothing more") from error
         task.add_done_callback(lambda _: work.close())  # one that is cancelled before it begins never awaits it
         return task
 
@@ -207,7 +211,7 @@ class Node:
 
     async def receive(self, visit: Visit, text: str | bytes) -> None:
         """One text frame. It returns when the next may be received: a command has been decided and its append has
-        begun; at most 64 are in flight.
+        begun; at most 64 are in flight. Raises `NodeEnded`.
         """
         if visit.in_flight >= IN_FLIGHT:
             await visit.at_most(IN_FLIGHT - 1)

@@ -306,3 +306,12 @@ async def test_a_crash_in_one_connection_is_answered_internal_and_touches_no_oth
     said = [record for record in caplog.records if record.message == "a command failed"]
     assert [getattr(record, "correlation_id", None) for record in said] == [answer["correlation_id"]]
     assert (await ask(ben, "conversation:list"))["type"] == "ack"
+
+
+async def test_who_asks_a_node_that_has_ended_is_sent_away(served: Served, caplog: pytest.LogCaptureFixture) -> None:
+    ann = await served.open("ann")
+    await ann.receive_json()
+    await served.node.stop()
+    await ann.send_json({"id": 1, "type": "conversation:list", "data": {}})
+    assert await close_code(ann) == 1001
+    assert [record for record in caplog.records if record.exc_info] == []
