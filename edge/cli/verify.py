@@ -18,20 +18,21 @@ from edge import compose
 from edge.cli import asking
 from edge.cli.progress import Waiting
 from edge.compose import Adapters
-from edge.running import caught_up, live_generation, reading
+from edge.running import caught_up, reading
 from projections import search_docs
+from projections.generations import read_pointer
 from projections.search.memory import MemorySearchIndex
 from projections.stores.memory import MemoryDocuments
 from streams import behind
 from streams.behind import StandsStill
 from streams.processor import Processor
 from streams.processors.search import incomplete
-from streams.verify import Beside, Verified, verify
+from streams.verify import Beside, OtherVersion, Verified, check_version, verify
 
 Outcome = Verified | Exception
 """How a read model compares, or why it could not be verified."""
 
-REFUSED: Final = (StandsStill, *asking.ASTRAY)
+REFUSED: Final = (StandsStill, OtherVersion, *asking.ASTRAY)
 POLL_S: Final = 0.1
 
 
@@ -47,8 +48,8 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
 
 
 def run(args: argparse.Namespace) -> int:
-    """0: equal; 3: rows differ, whatever else; 1: one could not be verified: the log begins too late, or a read model
-    is behind it and nobody works it.
+    """0: equal; 3: rows differ, whatever else; 1: one could not be verified: the log begins too late, a read model is
+    behind it and nobody works it, or was made by another version of its processor.
     """
     unknown = sorted(set(args.names) - set(compose.PROCESSORS))
     if unknown:
@@ -123,7 +124,9 @@ async def _verified(name: str, found: Adapters, health: Health, waiting: Waiting
         return compose.processor(name, documents, index)
 
     try:
-        generation = await live_generation(name, found, health)
+        pointer = await patiently(f"{name}: pointer", lambda: read_pointer(found.documents, name), health)
+        generation = pointer.live
+        check_version(pointer, fold(scratch))
         beside = await _beside(found, generation, scratch, index, health) if name == search_docs.MODEL else None
         return await verify(
             fold,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from core.health import Health
@@ -16,7 +17,9 @@ from edge.background import background
 from edge.cli import progress
 from edge.compose import Adapters
 from edge.running import caught_up, one_plain
+from projections.generations import read_pointer, replace_pointer
 from streams import behind
+from streams.processors.messages import Messages
 from tests.edge.cli.conftest import Caas
 from tests.streams.world import said
 
@@ -146,6 +149,18 @@ async def test_a_read_model_whose_rows_are_gone_is_named_and_the_others_are_veri
 
 
 # the search index
+
+
+async def test_rows_of_another_version_of_a_processor_are_not_compared(caas: Caas, tmp_path: Path) -> None:
+    await worked(tmp_path, 3)
+    async with compose.opened(compose.embedded(Settings(data=str(tmp_path)))) as system:
+        found = await read_pointer(system.documents, "messages")
+        made = msgspec.structs.replace(found, version=Messages.version - 1)
+        assert await replace_pointer(system.documents, "messages", made, found)
+    ended = await asyncio.to_thread(caas, "verify", "messages", "inbox", "--data", str(tmp_path))
+    assert (ended.status, ended.out.splitlines()) == (1, ["messages: not verified", "inbox: equal"])
+    assert f"generation 1 was made by version {Messages.version - 1} of the processor" in ended.err
+    assert "`caas rebuild messages`" in ended.err
 
 
 def in_index(data: Path, statement: str) -> None:
