@@ -115,6 +115,10 @@ class StoreBroken(Exception):
     """The store refuses what it should do, or contradicts itself: neither a record nor waiting is to blame."""
 
 
+class RowTooLarge(Exception):
+    """A row has become larger than the store takes: the record that made it so is to blame, not the store."""
+
+
 class DataLost(Unavailable):
     """The rows of a table that was prepared are gone: somebody dropped or emptied it. Waiting does not bring them
     back; a rebuild does.
@@ -148,6 +152,7 @@ class Documents(Protocol):
       (`Table.model`) has a checkpoint in this generation; without one everything is made again.
     - `scan` answers rows in the order of `_id` (by code point), for whole passes: `after` is the last id seen.
     - `pointer` and `point` keep one small document per name; `point` replaces it only if it still equals `expected`.
+    - `save` raises `RowTooLarge` where the store bounds its rows (MongoDB: 16 MiB).
     - A store that is down makes every call raise `Unavailable` (core.ports.event_log) within some seconds.
     """
 

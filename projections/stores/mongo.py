@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, Final
 from uuid import uuid4
 
@@ -15,7 +16,7 @@ from core.patience import patiently
 from core.ports.documents import Base, Changes, Checkpoint, DataLost, Fingerprint, Place, Row, StoreWentBack, Table
 from core.ports.event_log import Unavailable
 from projections.stores.facets import MARKER, registration_of, require_base, require_life
-from projections.stores.mongo_lives import Lives
+from projections.stores.mongo_lives import Connections, Lives
 from projections.stores.mongo_rows import (
     CODEC,
     checkpoint_change,
@@ -48,23 +49,25 @@ class MongoDocuments:
     primary. `timeout_s` bounds every call as a whole, `bulk` the writes of one command (FerretDB: at most 100).
     Only plain commands of single documents are used: no transactions, sessions, change streams or pipelines.
 
-    A server that was started anew has broken every connection to it. The driver repeats nothing by itself, and each
-    connection that it closes begins another `life`: so nothing is saved on what another life of the server said.
+    A server that was started anew has broken every connection to it. The driver repeats nothing by itself, and whoever
+    used the store after a connection was made or ended has asked which process of the server answers: another one
+    begins another `life`, and nothing is saved on what another life said.
     """
 
     def __init__(self, url: str, *, timeout_s: float = 5.0, bulk: int = 1000, health: Health | None = None) -> None:
         self._url = url
         self._timeout_s = timeout_s
         self._bulk = bulk
-        self._lives = Lives()
+        self._connections = Connections()
+        self._lives = Lives(self._connections)
         self._health = health or Health()
         self._client: Any = None
         self._database: Any = None
 
     @property
     def life(self) -> int:
-        """How many connections have broken, or been closed, so far."""
-        return self._lives.ended
+        """How many processes of the server have answered so far, but the first."""
+        return self._lives.life
 
     async def start(self, tables: Iterable[Table]) -> None:  # noqa: ARG002 - places bring their tables
         """Connect, waiting with backoff as `documents` in `health`. `prepare` makes indexes, from places' tables."""
@@ -76,7 +79,7 @@ class MongoDocuments:
             serverSelectionTimeoutMS=int(self._timeout_s * 1000),
             retryReads=False,
             retryWrites=False,
-            event_listeners=[self._lives],
+            event_listeners=[self._connections],
         )
         # Declared here and not in the URL, so that a forgotten option cannot lose what was confirmed.
         self._database = client.get_default_database("caas").with_options(
@@ -92,8 +95,23 @@ class MongoDocuments:
             raise
 
     async def _ping(self) -> None:
-        with bounded(self._timeout_s):
+        async with self._asked():
             await self._database.command("ping")
+
+    @asynccontextmanager
+    async def _asked(self) -> AsyncIterator[None]:
+        """What is done inside has a deadline as a whole, and belongs to the `life` that is there afterwards or to one
+        before it. Raises `Unavailable` and `StoreBroken`.
+        """
+        with bounded(self._timeout_s):
+            yield
+            await self._lives.look(self._database)
+
+    async def _require_life(self, base: Base | None) -> None:
+        """Raises `Unavailable` where what was done so far may belong to another life than `base`."""
+        if base is not None:
+            await self._lives.look(self._database)
+            require_life(base, self.life)
 
     async def stop(self) -> None:
         """Close the connections."""
@@ -111,7 +129,7 @@ class MongoDocuments:
         wanted = list(dict.fromkeys(ids))
         if not wanted:
             return {}
-        with bounded(self._timeout_s):
+        async with self._asked():
             query = {"_id": {"$in": [MARKER, *wanted]}}
             found = await self._collection(collection_of(place)).find(query).to_list(None)
             rows = {document["_id"]: row_of(document) for document in found}
@@ -128,16 +146,16 @@ class MongoDocuments:
     async def save(self, changes: Changes) -> frozenset[str]:
         """Rows, then heads, then the checkpoint; the ids of rows newly made."""
         made: set[str] = set()
-        with bounded(self._timeout_s):
+        async with self._asked():
             if (base := changes.base) is not None and base.positions:
                 require_base(base, await self._positions(base.processor, base.generation))
-            require_life(base, self.life)
+            await self._require_life(base)
             for place, writes in changes.rows:
                 made |= await save_rows(self._collection(collection_of(place)), writes, self._bulk)
-                require_life(base, self.life)
+                await self._require_life(base)
             for place, writes in changes.heads:
                 await upsert(self._collection(collection_of(place)), writes, self._bulk)
-                require_life(base, self.life)
+                await self._require_life(base)
             if (checkpoint := changes.checkpoint) is not None and checkpoint.positions:
                 await self._stand(checkpoint, changes.base)
         return frozenset(made)
@@ -153,7 +171,7 @@ class MongoDocuments:
             return
         wanted, claim = checkpoint_filter(base), f"claims.{uuid4().hex}"
         claimed = await checkpoints.update_one(wanted, {"$set": {claim: 1}}, upsert=not base.positions)
-        require_life(base, self.life)
+        await self._require_life(base)
         done = await checkpoints.update_one({**wanted, claim: 1}, {**change, "$unset": {claim: ""}})
         if not (claimed.matched_count or claimed.upserted_id) or not done.matched_count:
             raise StoreWentBack(f"{base.processor} (generation {base.generation}): the store went back during a save")
@@ -175,7 +193,7 @@ class MongoDocuments:
         if limit <= 0:
             return []
         query = filter_of(declared, equals, low, high, after)
-        with bounded(self._timeout_s):
+        async with self._asked():
             cursor = self._collection(collection_of(place)).find(query, sort=order_of(declared, reverse), limit=limit)
             rows = rows_of(await cursor.to_list(limit))
             if not rows:
@@ -184,7 +202,7 @@ class MongoDocuments:
 
     async def scan(self, place: Place, *, after: str = "", limit: int = 1000) -> list[Row]:
         """The next rows by `_id`."""
-        with bounded(self._timeout_s):
+        async with self._asked():
             cursor = self._collection(collection_of(place)).find(
                 {"_id": {"$gt": after}}, sort=[("_id", 1)], limit=limit + 1
             )
@@ -195,7 +213,7 @@ class MongoDocuments:
 
     async def checkpoints(self, processor: str, generation: int) -> dict[Partition, int]:
         """The next position of each partition that a processor has read."""
-        with bounded(self._timeout_s):
+        async with self._asked():
             return await self._positions(processor, generation)
 
     async def _positions(self, processor: str, generation: int) -> dict[Partition, int]:
@@ -205,19 +223,19 @@ class MongoDocuments:
     async def fingerprints(self, processor: str, generation: int) -> dict[Partition, Fingerprint]:
         """The last record before each checkpoint that was saved with a digest."""
         at = {"_id": checkpoint_id(processor, generation)}
-        with bounded(self._timeout_s):
+        async with self._asked():
             return fingerprints_of(await self._collection(CHECKPOINTS).find_one(at))
 
     async def pointer(self, name: str) -> dict[str, Any] | None:
         """The document kept under this name."""
-        with bounded(self._timeout_s):
+        async with self._asked():
             found = await self._collection(POINTERS).find_one({"_id": name})
         return None if found is None else dict(found["document"])
 
     async def point(self, name: str, document: Mapping[str, Any], expected: Mapping[str, Any] | None) -> bool:
         """Replace the pointer if it equals `expected`: the revision read with it must still stand."""
         pointers = self._collection(POINTERS)
-        with bounded(self._timeout_s):
+        async with self._asked():
             if expected is None:
                 try:
                     await pointers.insert_one({"_id": name, "rev": 1, "document": dict(document)})
@@ -235,21 +253,21 @@ class MongoDocuments:
         """Make the declared indexes, mark the tables and register them; harmless when they exist."""
         for place in places:
             collection, pointers = self._collection(collection_of(place)), self._collection(POINTERS)
-            with bounded(self._timeout_s):
+            async with self._asked():
                 if await collection.find_one({"_id": MARKER}) is None:
                     if await self._positions(place.table.model, place.generation):  # else all of it is made again
                         await self._check_not_lost(place)
                     await collection.update_one({"_id": MARKER}, {"$setOnInsert": {"_id": MARKER}}, upsert=True)
             for index in place.table.indexes:
-                with bounded(self._timeout_s):
+                async with self._asked():
                     await collection.create_index(keys_of(index), **options_of(index))
-            with bounded(self._timeout_s):
+            async with self._asked():
                 registration = {"_id": registration_of(place)}
                 await pointers.update_one(registration, {"$setOnInsert": {"rev": 1, "document": {}}}, upsert=True)
 
     async def drop(self, places: Iterable[Place], checkpoint: tuple[str, int] | None = None) -> None:
         """Drop collections and, where it is named, a checkpoint."""
-        with bounded(self._timeout_s):
+        async with self._asked():
             for place in places:
                 await self._collection(POINTERS).delete_one({"_id": registration_of(place)})
                 await self._collection(collection_of(place)).drop()

@@ -1,47 +1,118 @@
-"""Counts the connections to MongoDB that ended: no connection outlives the server that it was made to."""
+"""Which process of MongoDB answers: one that was started anew may have lost what it had confirmed."""
 
-# ruff: noqa: ARG002 - the driver's listener, of which two calls matter here
+# ruff: noqa: ARG002 - the driver's listener, of which some calls matter here
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 from pymongo import monitoring
+from pymongo.errors import OperationFailure
+
+SAME_START: Final = timedelta(seconds=1)
+"""How far two answers of one process may differ in when it began: it says so by two clocks."""
 
 
-class Lives(monitoring.ConnectionPoolListener):
-    """A listener of one client. The driver calls it on threads of its own; a number alone is written."""
+class Connections(monitoring.ConnectionPoolListener):
+    """A listener of one client: counts the connections that were made or ended, since none outlives the process that
+    it was made to. The driver calls it on threads of its own; a number alone is written.
+    """
 
     def __init__(self) -> None:
-        self.ended = 0
+        self.changes = 0
+
+    def connection_created(self, event: monitoring.ConnectionCreatedEvent) -> None:
+        """Another process may answer it."""
+        self.changes += 1
 
     def connection_closed(self, event: monitoring.ConnectionClosedEvent) -> None:
         """One was found broken, or was closed for another reason."""
-        self.ended += 1
+        self.changes += 1
 
     def pool_cleared(self, event: monitoring.PoolClearedEvent) -> None:
         """The server did not answer: all of them are closed before they are used again."""
-        self.ended += 1
+        self.changes += 1
 
     def pool_created(self, event: monitoring.PoolCreatedEvent) -> None:
-        """Nothing ended."""
+        """Nothing changed."""
 
     def pool_ready(self, event: monitoring.PoolReadyEvent) -> None:
-        """Nothing ended."""
+        """Nothing changed."""
 
     def pool_closed(self, event: monitoring.PoolClosedEvent) -> None:
         """Nobody uses the client any more."""
 
-    def connection_created(self, event: monitoring.ConnectionCreatedEvent) -> None:
-        """Nothing ended."""
-
     def connection_ready(self, event: monitoring.ConnectionReadyEvent) -> None:
-        """Nothing ended."""
+        """Nothing changed."""
 
     def connection_check_out_started(self, event: monitoring.ConnectionCheckOutStartedEvent) -> None:
-        """Nothing ended."""
+        """Nothing changed."""
 
     def connection_check_out_failed(self, event: monitoring.ConnectionCheckOutFailedEvent) -> None:
-        """Nothing ended."""
+        """Nothing changed."""
 
     def connection_checked_out(self, event: monitoring.ConnectionCheckedOutEvent) -> None:
-        """Nothing ended."""
+        """Nothing changed."""
 
     def connection_checked_in(self, event: monitoring.ConnectionCheckedInEvent) -> None:
-        """Nothing ended."""
+        """Nothing changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One process of a server. `id` is never given twice where `began` is None."""
+
+    id: object
+    began: datetime | None = None
+
+    def is_surely(self, other: "Process") -> bool:
+        """Whether both are one process."""
+        if self.began is None or other.began is None:
+            return self == other
+        return self.id == other.id and abs(self.began - other.began) < SAME_START
+
+
+class Lives:
+    """The store's life: it becomes another where another process answers than before, or may. Costs a command or two
+    for each connection that is made or ends.
+    """
+
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+        self._looked = 0
+        self._process: Process | None = None
+        self._looking = asyncio.Lock()
+        self.life = 0
+
+    async def look(self, database: Any) -> None:
+        """Ask who answers, where a connection was made or ended since the last look. Raises the driver's errors."""
+        if self._connections.changes == self._looked:
+            return
+        async with self._looking:
+            changes = self._connections.changes
+            if changes == self._looked:
+                return
+            found = await _process(database)
+            if self._looked and (found is None or self._process is None or not found.is_surely(self._process)):
+                self.life += 1
+            self._process, self._looked = found, changes
+
+
+async def _process(database: Any) -> Process | None:
+    """Who answers; None where the server does not say. MongoDB does since 4.4 to everybody; for others it is what
+    their `serverStatus` says of their operating system's process.
+    """
+    said: Mapping[str, Any] = await database.command("hello")
+    if (version := said.get("topologyVersion")) is not None:
+        return Process(version["processId"])
+    try:
+        status: Mapping[str, Any] = await database.command("serverStatus")
+    except OperationFailure:
+        return None
+    try:
+        began = status["localTime"] - timedelta(milliseconds=int(status["uptimeMillis"]))
+        return Process((status["host"], int(status["pid"])), began)
+    except (KeyError, TypeError, ValueError):
+        return None

@@ -9,35 +9,44 @@ from pymongo.errors import (
     AutoReconnect,
     BulkWriteError,
     ConnectionFailure,
+    DocumentTooLarge,
     DuplicateKeyError,
     InvalidOperation,
     OperationFailure,
     PyMongoError,
 )
 
-from core.ports.documents import StoreBroken, Write
+from core.ports.documents import RowTooLarge, StoreBroken, Write
 from core.ports.event_log import Unavailable
 from projections.stores.mongo_rows import document_of, update_of
 
 DUPLICATE: Final = 11000
 ATTEMPTS: Final = 5
 _PASSING: Final = frozenset(
-    {6, 7, 50, 64, 89, 91, 100, 134, 189, 262, 9001, 10107, 11600, 11602, 13388, 13435, 13436, 14031}
+    {6, 7, 43, 50, 64, 89, 91, 100, 134, 189, 262, 9001, 10107, 11600, 11602, 13388, 13435, 13436, 14031}
 )
-"""Codes of a server that is stepping down, shutting down, out of time, out of disk, or cannot reach its majority."""
+"""Codes of a server that is stepping down, shutting down, out of time, out of disk, cannot reach its majority, or has
+let go of a cursor.
+"""
+_TOO_LARGE: Final = frozenset({10334, 17419, 17420})
+"""Codes of a document that is, or that an update would make, larger than 16 MiB."""
 
 
 @contextmanager
 def bounded(timeout_s: float) -> Iterator[None]:
     """A deadline for all that is done inside; a server that is down raises `Unavailable`, one that refuses what it is
-    asked `StoreBroken`.
+    asked `StoreBroken`, and where it is a row's size `RowTooLarge`.
     """
     try:
         with pymongo.timeout(timeout_s):
             yield
+    except DocumentTooLarge as error:
+        raise RowTooLarge(f"MongoDB: {str(error)[:300]}") from error
     except PyMongoError as error:
         if _is_outage(error):
             raise Unavailable(f"MongoDB: {str(error)[:300]}") from error
+        if _codes(error) & _TOO_LARGE:
+            raise RowTooLarge(f"MongoDB: {str(error)[:300]}") from error
         raise StoreBroken(f"MongoDB: {str(error)[:300]}") from error
 
 
@@ -46,13 +55,18 @@ def _is_outage(error: PyMongoError) -> bool:
         error, (ConnectionFailure, AutoReconnect, DuplicateKeyError)
     ):  # two made one at once
         return True
+    if isinstance(error, OperationFailure):
+        codes = _codes(error)
+        return codes <= _PASSING and bool(codes or (error.details or {}).get("writeConcernErrors"))
+    return isinstance(error, InvalidOperation) and "after close" in str(error)
+
+
+def _codes(error: PyMongoError) -> set[Any]:
+    """What a server refused, but duplicates of a bulk."""
     if isinstance(error, BulkWriteError):
         details: Mapping[str, Any] = error.details or {}
-        codes = {one["code"] for one in details.get("writeErrors", ())} - {DUPLICATE}
-        return codes <= _PASSING and bool(codes or details.get("writeConcernErrors"))
-    if isinstance(error, OperationFailure):
-        return error.code in _PASSING
-    return isinstance(error, InvalidOperation) and "after close" in str(error)
+        return {one["code"] for one in details.get("writeErrors", ())} - {DUPLICATE}
+    return {error.code} if isinstance(error, OperationFailure) else set()
 
 
 async def save_rows(collection: Any, writes: Sequence[Write], bulk: int) -> set[str]:
