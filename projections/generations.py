@@ -87,6 +87,8 @@ class Generations:
         self._documents = documents
         self._pointers = {model: Pointer() for model in models}
         self._turns = {model: asyncio.Lock() for model in models}
+        self.went_back = 0
+        """How often a pointer was an earlier one than before."""
 
     def live(self, model: str) -> int:
         """The live generation of a model."""
@@ -106,6 +108,7 @@ class Generations:
         async with self._turns[model]:
             found, known = await read_pointer(self._documents, model), self._pointers[model]
             if found.turn < known.turn:
+                self.went_back += 1
                 logger.warning(
                     "the store went back: generation %d of %s is live, not %d", found.live, model, known.live
                 )

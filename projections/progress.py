@@ -45,11 +45,12 @@ class Progress:
         """
         try:
             async with asyncio.timeout(PROOF_S):
-                while not await self._passed(model, goals):  # noqa: ASYNC110 - the checkpoint moves in another process
+                while await self.behind(model, goals):  # noqa: ASYNC110 - the checkpoint moves in another process
                     await asyncio.sleep(POLL_S)
         except TimeoutError:
             raise NotReady(f"the {model} read model is more than {PROOF_S:.0f} s behind the log") from None
 
-    async def _passed(self, model: str, goals: Mapping[Partition, int]) -> bool:
+    async def behind(self, model: str, goals: Mapping[Partition, int]) -> dict[Partition, int]:
+        """Where the model's checkpoints stand that are before these positions. Raises `Unavailable`."""
         checkpoints = await self._documents.checkpoints(model, self._generations.live(model))
-        return all(checkpoints.get(at, -1) >= goal for at, goal in goals.items())
+        return {at: checkpoints.get(at, -1) for at, goal in goals.items() if checkpoints.get(at, -1) < goal}

@@ -13,6 +13,7 @@ from core.ports.documents import Documents
 from core.ports.event_log import Unavailable
 from core.ports.memberships import NotReady
 from projections import conversations, inbox, messages
+from projections.generations import Generations
 from projections.progress import Progress
 from schemas.topics import CONVERSATION_UPDATED, USER_ACTION, Partition, partition_of, partitions
 
@@ -25,55 +26,65 @@ READ: Final = {
 """What a node tells of, and what it is made from."""
 START_S: Final = 10.0
 """So long a node that starts waits for read models that are behind."""
+STANDS_S: Final = 10.0
+"""So long a read model has stood still before nobody is thought to make it go on."""
 Goals = dict[str, dict[Partition, int]]
 
 
 class StoreTrust:
     """The trust of one node in its store. Costs nothing while the store lives on."""
 
-    def __init__(self, documents: Documents, progress: Progress) -> None:
+    def __init__(self, documents: Documents, generations: Generations, progress: Progress) -> None:
         self._documents = documents
+        self._generations = generations
         self._progress = progress
         self._trusted: int | None = None
         self._asked: int | None = None
         self._goals: Goals = {}
-        self._began = 0.0
-        self._looking = asyncio.Lock()
+        self._behind: Goals = {}
+        self._since = 0.0
+        self._looking: asyncio.Task[None] | None = None
 
     @property
     def life(self) -> int:
         """The store's life: what was read in two of them does not belong together."""
-        return self._documents.life
+        return self._documents.life + self._generations.went_back
 
     async def settled(self) -> None:
         """Return when the store may be believed, at once where it was before. Raises `Unavailable` after 2 s."""
-        if self._documents.life == self._trusted:
-            return
-        async with self._looking:
-            life = self._documents.life
-            if life == self._trusted or self._started_long_ago(life):
-                return
-            await self._progress.refresh()
-            if life != self._asked or not self._goals:
-                self._goals, self._asked = await self._ends(), life
-            try:
-                for model, goals in self._goals.items():
-                    await self._progress.pass_by(model, goals)
-            except NotReady as error:
-                raise Unavailable(f"the store is not believed yet: {error}") from error
-            if self._documents.life == life:
-                self._trusted = life
+        while self._trusted != self.life:
+            if self._looking is None or self._looking.done():
+                self._looking = asyncio.create_task(self._look(), name="store-trust")
+            await asyncio.shield(self._looking)
 
-    def _started_long_ago(self, life: int) -> bool:
-        """Whether a node that has just started has waited long enough: workers that do not run say nothing of a store
-        that has lived on.
+    async def _look(self) -> None:
+        """Believe the store, or raise `Unavailable`: one look for all who wait."""
+        await self._progress.refresh()
+        life = self.life
+        if life != self._asked:
+            self._goals, self._asked, self._since = await self._ends(), life, _now()
+        try:
+            for model, goals in self._goals.items():
+                await self._progress.pass_by(model, goals)
+        except NotReady as error:
+            if self._trusted is None and _now() - self._since > START_S:
+                logger.warning("the read models are behind the log, and this node begins with what they have")
+            elif not await self._stands_still():
+                raise Unavailable(f"the store is not believed yet: {error}") from error
+        if self.life == life:
+            self._trusted = life
+
+    async def _stands_still(self) -> bool:
+        """Whether no read model that is behind goes on: its workers do not run, and waiting for them would keep the
+        others from being read.
         """
-        now = asyncio.get_running_loop().time()
-        self._began = self._began or now
-        if self._trusted is not None or now - self._began < START_S:
+        behind = {model: await self._progress.behind(model, goals) for model, goals in self._goals.items()}
+        if behind != self._behind:
+            self._behind, self._since = behind, _now()
+        if _now() - self._since < STANDS_S:
             return False
-        logger.warning("the read models are behind the log, and this node begins with what they have")
-        self._trusted = life
+        names = ", ".join(model for model, places in behind.items() if places)
+        logger.warning("the store was started anew, and nobody makes %s go on: it is believed as it is", names)
         return True
 
     async def passed(self, model: str, keys: Sequence[tuple[str, str]]) -> None:
@@ -86,3 +97,7 @@ class StoreTrust:
     async def _ends(self) -> Goals:
         goals = await self._progress.ends({at for topics in READ.values() for at in partitions(*topics)})
         return {model: {at: goals[at] for at in partitions(*topics) if at in goals} for model, topics in READ.items()}
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -1,0 +1,150 @@
+"""When a node believes a store that was started anew."""
+
+import asyncio
+
+import pytest
+
+from core.ports.documents import Changes, Checkpoint
+from core.ports.event_log import Unavailable
+from core.positions import position
+from edge.socket.store_trust import READ, StoreTrust
+from projections import messages
+from projections.generations import Generations, Pointer, read_pointer, replace_pointer
+from projections.progress import Progress
+from projections.stores.memory import MemoryDocuments
+from schemas.topics import Partition, partitions
+from streams.log.memory import MemoryLog
+from tests.streams.world import opened, said
+
+
+class MortalDocuments(MemoryDocuments):
+    """May be started anew."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lives = 0
+        self.looks = 0
+
+    @property
+    def life(self) -> int:
+        return self.lives
+
+    async def checkpoints(self, processor: str, generation: int) -> dict[Partition, int]:
+        self.looks += 1
+        return await super().checkpoints(processor, generation)
+
+
+class Given:
+    def __init__(self) -> None:
+        self.documents, self.log = MortalDocuments(), MemoryLog()
+        self.generations = Generations(self.documents, tuple(READ))
+        progress = Progress(self.documents, self.generations, self.log)
+        self.trust = StoreTrust(self.documents, self.generations, progress)
+        self.ends: dict[Partition, int] = {}
+
+    async def fill(self) -> None:
+        await self.log.start()
+        for record in (opened("room", "bob"), said("room", "1"), said("room", "2")):
+            await self.log.append(record)
+        places = {at for topics in READ.values() for at in partitions(*topics)}
+        self.ends = {at: position(self.log.epoch, end) for at, end in (await self.log.ends(places)).items() if end}
+        await self.stand()
+
+    async def stand(self, less: int = 0) -> None:
+        """All read models stand at the log's end, or `less` records before it: a memory store allows to go back."""
+        for model, topics in READ.items():
+            self.documents._checkpoints.pop((model, 1), None)
+            ends = {at: end - less for at, end in self.ends.items() if at.topic in topics}
+            await self.documents.save(Changes([], [], Checkpoint(model, 1, ends)))
+
+    async def believed(self) -> bool:
+        try:
+            await self.trust.settled()
+        except Unavailable:
+            return False
+        return True
+
+
+@pytest.fixture
+async def given(monkeypatch: pytest.MonkeyPatch) -> Given:
+    monkeypatch.setattr("projections.progress.PROOF_S", 0.05)
+    monkeypatch.setattr("edge.socket.store_trust.STANDS_S", 0.3)
+    monkeypatch.setattr("edge.socket.store_trust.START_S", 0.3)
+    found = Given()
+    await found.fill()
+    return found
+
+
+async def test_a_store_that_lives_on_is_looked_at_once(given: Given) -> None:
+    await given.trust.settled()
+    looks = given.documents.looks
+    await given.stand(less=1)
+    await given.trust.settled()
+    assert given.documents.looks == looks
+
+
+async def test_a_store_that_was_started_anew_is_believed_once_it_has_passed_the_log(given: Given) -> None:
+    await given.trust.settled()
+    await given.stand(less=1)
+    given.documents.lives += 1
+    assert not await given.believed()
+    await given.stand()
+    assert await given.believed()
+
+
+async def test_a_pointer_that_went_back_is_another_life(given: Given) -> None:
+    switched = Pointer(live=2, newest=2, before=1, turn=1)
+    assert await replace_pointer(given.documents, messages.MODEL, switched, Pointer())
+    given.documents._checkpoints[messages.MODEL, 2] = given.documents._checkpoints[messages.MODEL, 1]
+    await given.generations.refresh()
+    await given.trust.settled()
+    del given.documents._checkpoints[messages.MODEL, 1]
+    assert await replace_pointer(
+        given.documents, messages.MODEL, Pointer(), await read_pointer(given.documents, messages.MODEL)
+    )
+    assert await given.believed()  # nobody has noticed yet
+    await given.generations.refresh()
+    assert not await given.believed()
+    await given.stand()
+    assert await given.believed()
+
+
+async def test_read_models_that_go_on_are_waited_for_however_long(given: Given) -> None:
+    await given.trust.settled()
+    given.documents.lives += 1
+    for step in range(12):  # twice as long as one that stands still is waited for
+        await given.stand(less=40 - step)
+        assert not await given.believed()
+        await asyncio.sleep(0.01)
+    await given.stand()
+    assert await given.believed()
+
+
+async def test_what_nobody_makes_go_on_does_not_keep_the_rest_from_being_read(
+    given: Given, caplog: pytest.LogCaptureFixture
+) -> None:
+    await given.trust.settled()
+    await given.stand(less=1)
+    given.documents.lives += 1
+    began = asyncio.get_running_loop().time()
+    while not await given.believed():
+        pass
+    assert asyncio.get_running_loop().time() - began >= 0.3
+    assert "nobody makes" in caplog.text and messages.MODEL in caplog.text
+
+
+async def test_a_node_that_starts_beside_workers_that_do_not_run_begins_with_what_there_is(given: Given) -> None:
+    await given.stand(less=1)
+    assert not await given.believed()
+    while not await given.believed():
+        pass
+    assert await given.believed()
+
+
+async def test_all_who_wait_wait_for_one_look(given: Given) -> None:
+    await given.trust.settled()
+    await given.stand(less=1)
+    given.documents.lives += 1
+    began = asyncio.get_running_loop().time()
+    assert not any(await asyncio.gather(*(given.believed() for _ in range(20))))
+    assert asyncio.get_running_loop().time() - began < 5 * 0.05
