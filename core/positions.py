@@ -10,6 +10,10 @@ class LogMismatch(Exception):
     """The store was made from another log than this one, or from more of it: their positions do not belong together."""
 
 
+ADOPT: Final = "`caas log adopt` says what is lost with it, and makes the read models anew from it"
+"""What can be done about one."""
+
+
 def position(epoch: int, offset: int) -> int:
     """Where `offset` of the log with this epoch stands."""
     return epoch << OFFSET_BITS | offset

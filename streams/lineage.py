@@ -5,6 +5,7 @@ that epoch, reaches that far, and has that record there. A log that was put back
 election does not reach so far, or has another record there by now; topics that were made anew have another epoch.
 """
 
+import asyncio
 import contextlib
 import logging
 from collections.abc import Mapping, Sequence
@@ -15,7 +16,7 @@ from core.health import Health
 from core.patience import patiently
 from core.ports.documents import Changes, Checkpoint, Documents, Fingerprint
 from core.ports.event_log import EventLog, LogTruncated, Received
-from core.positions import LogMismatch, epoch_of, offset_of, position
+from core.positions import ADOPT, LogMismatch, epoch_of, offset_of, position
 from projections import receipts
 from projections.generations import read_pointer
 from schemas.topics import Partition, partitions
@@ -23,9 +24,9 @@ from streams.processor import Processor
 
 logger: Final = logging.getLogger("caas.lineage")
 LOOKS: Final = 3
+LOOK_S: Final = 0.3
 UNNUMBERED: Final = frozenset({receipts.MODEL})
 """Read models that a log without its beginning makes poorer, and not wrong: nothing in them is numbered."""
-ADOPT: Final = "`caas log adopt` says what is lost with it, and makes the read models anew from it"
 
 
 def digest_of(record: Received) -> str:
@@ -92,7 +93,9 @@ async def check_log(log: EventLog, documents: Documents, model: str, generation:
     saved = await patiently(what, lambda: documents.checkpoints(model, generation), health)
     check_epochs(log.epoch, saved, model)
     offsets = {at: offset_of(where) for at, where in saved.items()}
-    check_ends(await patiently(what, lambda: log.ends(offsets), health), offsets, model)
+    watch = EndsWatch(model)
+    while not watch.look(await patiently(what, lambda: log.ends(offsets), health), offsets):  # noqa: ASYNC110
+        await asyncio.sleep(LOOK_S)  # a broker that was frozen says soon what it knows now
     begins = await patiently(what, lambda: log.begins(offsets), health)
     check_begins(begins, offsets, model)
     known = await patiently(what, lambda: documents.fingerprints(model, generation), health)
@@ -142,16 +145,19 @@ class EndsWatch:
         self._model = model
         self._short = 0
 
-    def look(self, ends: Mapping[Partition, int], offsets: Mapping[Partition, int]) -> None:
-        """Raises `LogMismatch` at the third look running at which the log ends before what was read of it."""
+    def look(self, ends: Mapping[Partition, int], offsets: Mapping[Partition, int]) -> bool:
+        """Whether the log reaches as far as it was read. Raises `LogMismatch` at the third look running at which it
+        does not.
+        """
         try:
             check_ends(ends, {at: offset for at, offset in offsets.items() if at in ends}, self._model)
         except LogMismatch:
             self._short += 1
             if self._short >= LOOKS:
                 raise
-        else:
-            self._short = 0
+            return False
+        self._short = 0
+        return True
 
 
 async def _check_last(log: EventLog, known: Mapping[Partition, Fingerprint], model: str) -> None:

@@ -65,7 +65,7 @@ class KafkaLog:
             await close(consumer)
             raise
         begins, ends = Coalesced(consumer.beginning_offsets), Coalesced(consumer.end_offsets)
-        self._consumer, self._appends = consumer, Appends(self._cluster, self._epoch, self._timeout_s)
+        self._consumer, self._appends = consumer, Appends(self._cluster, self._epoch, self._timeout_s, self._health)
         self._source = Source(self._cluster, self._epoch, begins, ends)
         self._own("kafka begins", begins.serve())
         self._own("kafka ends", ends.serve())

@@ -10,6 +10,7 @@ from aiokafka import AIOKafkaProducer
 from core.health import Health
 from core.patience import patiently
 from core.ports.event_log import Unavailable
+from core.positions import ADOPT, LogMismatch
 from schemas.envelope import Record
 from schemas.topics import TOPICS, Partition, partition_of, partitions
 from streams.log.kafka_client import CLOSE_S, MAX_RECORD, Cluster, abandon
@@ -42,13 +43,14 @@ class Appends:
     of this loop, so that a loop that was held up itself does not take that for an outage of Kafka.
     """
 
-    def __init__(self, cluster: Cluster, epoch: int, timeout_s: float) -> None:
+    def __init__(self, cluster: Cluster, epoch: int, timeout_s: float, health: Health) -> None:
         self._cluster = cluster
+        self._health = health
         self._timeout_s = timeout_s
         self._load = Load()
         self._loop = asyncio.get_running_loop()
         self._broken: asyncio.Future[None] = self._loop.create_future()
-        self._lanes = {at: Lane(at, epoch, self._load, self._breaks) for at in partitions(*TOPICS)}
+        self._lanes = {at: Lane(at, epoch, self._load, self._breaks, self._cut) for at in partitions(*TOPICS)}
         # Keys repeat, and murmur2 in Python costs more than the rest of an append.
         self._partition_of = lru_cache(maxsize=1 << 16)(partition_of)
         self._open = True
@@ -101,6 +103,13 @@ class Appends:
     def _breaks(self, error: BaseException) -> None:
         if not self._broken.done():
             self._broken.set_exception(Broken(repr(error)))
+
+    def _cut(self, found: str) -> None:
+        """Nothing more is taken, until somebody has looked at the log and started this process again."""
+        error = LogMismatch(f"the log has lost its end while it was written: {found}; {ADOPT}")
+        logger.critical("%s", error)
+        self._health.waits("log: end", error)
+        self.close()
 
     async def _break(self) -> None:
         try:

@@ -59,16 +59,26 @@ class Batch:
 
 
 class Lane:
-    """One partition. `breaks` is called when a batch failed: the producer's sequence then has a hole.
+    """One partition. `breaks` is called when a batch failed: the producer's sequence then has a hole; `cut` when Kafka
+    wrote where it had already confirmed another record: the partition has lost its end.
 
     `still` counts the beats of the watch for which something waited here and nothing was answered.
     """
 
-    def __init__(self, partition: Partition, epoch: int, load: Load, breaks: Callable[[BaseException], None]) -> None:
+    def __init__(
+        self,
+        partition: Partition,
+        epoch: int,
+        load: Load,
+        breaks: Callable[[BaseException], None],
+        cut: Callable[[str], None],
+    ) -> None:
         self._partition = partition
         self._first = position(epoch, 0)
         self._load = load
         self._breaks = breaks
+        self._cut = cut
+        self._end = 0
         self._queue: deque[Waiting] = deque()
         self._sent: deque[Batch] = deque()
         self._wake = asyncio.Event()
@@ -137,7 +147,12 @@ class Lane:
             self._breaks(error)
         elif (base := answer.result().offset) < 0:  # A repeat of a batch so old that its offset is forgotten.
             self._fail(batch.entries[batch.answered :], OutcomeUnknown("it is in the log, Kafka does not say where"))
+        elif base < self._end:
+            self._fail(batch.entries[batch.answered :], OutcomeUnknown("the log has lost its end"))
+            topic, number = self._partition
+            self._cut(f"{topic} {number} was confirmed up to {self._end}, and Kafka now wrote at {base}")
         else:
+            self._end = base + len(batch.entries)
             self._succeed(batch, self._first + base)
 
     def _succeed(self, batch: Batch, first: int) -> None:

@@ -85,6 +85,7 @@ def _new(topic: Topic, copies: Copies) -> NewTopic:
     configs = {
         "retention.ms": str(topic.retention_ms),
         "min.insync.replicas": str(copies.min_insync),
+        "unclean.leader.election.enable": "false",  # whatever the brokers' default: it would lose what was confirmed
         "compression.type": "producer",
         "cleanup.policy": "delete",
     }
@@ -92,7 +93,11 @@ def _new(topic: Topic, copies: Copies) -> NewTopic:
 
 
 def _meta(copies: Copies) -> NewTopic:
-    configs = {"min.insync.replicas": str(copies.min_insync), "cleanup.policy": "compact"}
+    configs = {
+        "min.insync.replicas": str(copies.min_insync),
+        "unclean.leader.election.enable": "false",
+        "cleanup.policy": "compact",
+    }
     return NewTopic(META, 1, copies.replication, topic_configs=configs)
 
 

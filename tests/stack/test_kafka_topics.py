@@ -71,6 +71,7 @@ async def test_the_first_run_makes_every_topic_and_the_first_epoch(bootstrap: st
     assert {name: found[name] for name in TOPICS} == {topic.name: topic.partitions for topic in TOPICS.values()}
     assert configs["retention.ms"] == str(TOPICS[MESSAGE_DELIVERED].retention_ms)
     assert (configs["compression.type"], configs["min.insync.replicas"]) == ("producer", "1")
+    assert configs["unclean.leader.election.enable"] == "false"
 
 
 async def test_running_it_again_changes_nothing(bootstrap: str) -> None:
