@@ -150,7 +150,8 @@ class _Rebuild:
         report = await self._switched_unseen(candidate)
         if report.outcome != "switched":
             await candidate.drop()
-        detail = ", ".join(filter(None, (lost, report.detail)))
+        told = "restart the nodes: what differed they have told" if report.outcome == "switched" and differences else ""
+        detail = ", ".join(filter(None, (lost, report.detail, told)))
         return dataclasses.replace(report, reason=reason, rows=rows, differences=differences, detail=detail)
 
     async def accepted(self, accept: str) -> Report:

@@ -265,6 +265,7 @@ async def test_rows_that_differ_are_replaced_with_a_reason(world: World) -> None
         report = await rebuilt(world, replace="a row was deleted by hand")
         assert (report.outcome, report.reason) == ("switched", "a row was deleted by hand")
         assert [(one.id, one.what) for one in report.differences] == [(row_id, "row")]
+        assert report.detail.startswith("restart the nodes")
         await world.append(said("room", 9))
         await world.passed()
     assert sorted(row["sent"]["n"] for row in (await world.rows(2))["messages"].values()) == list(range(1, 11))
