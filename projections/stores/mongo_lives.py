@@ -11,6 +11,8 @@ from typing import Any, Final
 from pymongo import monitoring
 from pymongo.errors import OperationFailure
 
+REFUSED: Final = frozenset({13, 59})
+"""Codes of a command that is not allowed, or not known."""
 SAME_START: Final = timedelta(seconds=1)
 """How far two answers of one process may differ in when it began: it says so by two clocks."""
 
@@ -104,15 +106,22 @@ async def _process(database: Any) -> Process | None:
     """Who answers; None where the server does not say. MongoDB does since 4.4 to everybody; for others it is what
     their `serverStatus` says of their operating system's process.
     """
-    said: Mapping[str, Any] = await database.command("hello")
-    if (version := said.get("topologyVersion")) is not None:
+    if (version := (await _answer(database, "hello")).get("topologyVersion")) is not None:
         return Process(version["processId"])
-    try:
-        status: Mapping[str, Any] = await database.command("serverStatus")
-    except OperationFailure:
-        return None
+    status = await _answer(database, "serverStatus")
     try:
         began = status["localTime"] - timedelta(milliseconds=int(status["uptimeMillis"]))
         return Process((status["host"], int(status["pid"])), began)
     except (KeyError, TypeError, ValueError):
         return None
+
+
+async def _answer(database: Any, command: str) -> Mapping[str, Any]:
+    """Nothing where the server does not know the command, or does not allow it."""
+    try:
+        answer: Mapping[str, Any] = await database.command(command)
+    except OperationFailure as error:
+        if error.code in REFUSED:
+            return {}
+        raise
+    return answer

@@ -46,8 +46,10 @@ class Server:
 
     async def command(self, name: str) -> dict[str, Any]:
         self.asked.append(name)
-        if name == "hello":
+        if name == "hello" and self.hello:
             return self.hello
+        if name == "hello":
+            raise OperationFailure("no such command: 'hello'", 59)
         if not self.status:
             raise OperationFailure("not authorized", 13)
         return self.status
