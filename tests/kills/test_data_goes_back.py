@@ -6,6 +6,7 @@ import os
 import secrets
 import shutil
 import subprocess
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -59,13 +60,20 @@ class Talk:
                 yield
                 self._over.set()
                 await talking
-                async with asyncio.timeout(60):
-                    while len(self.heard) < len(self.accepted):
-                        await asyncio.sleep(0.1)
+                await self._all_heard(listening)
             finally:
                 talking.cancel()
                 listening.cancel()
                 await asyncio.wait([talking, listening])
+
+    async def _all_heard(self, listening: asyncio.Task[None]) -> None:
+        ends = time.monotonic() + 60
+        while missing := set(self.accepted) - {message_id for _, message_id in self.heard}:
+            if listening.done():
+                listening.result()
+            numbers = [n for n, message_id in enumerate(self.accepted, start=1) if message_id in missing]
+            assert time.monotonic() < ends, f"of {len(self.accepted)} messages of {self.room} not heard: {numbers}"
+            await asyncio.sleep(0.1)
 
     async def _talk(self, ann: Client) -> None:
         answers = []
