@@ -34,6 +34,7 @@ async def reading(settings: Settings, health: Health, beside: Access = "read") -
             found = await stack.enter_async_context(compose.opened(compose.embedded(settings), health))
         except* AlreadyWriting:
             found = await stack.enter_async_context(compose.opened(compose.embedded(settings, beside), health))
+            await check_models(found.log, found.documents, compose.PROCESSORS, health)
         else:
             await check_models(found.log, found.documents, compose.PROCESSORS, health)
             await stack.enter_async_context(working(found, settings, health))

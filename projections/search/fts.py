@@ -13,7 +13,7 @@ from core.damage import Damage
 from core.ports.event_log import Unavailable
 from core.ports.search_index import Entry, IndexBehind, Positions, no_complete_index, other_fill, require_since
 from projections.search.fts_statements import STATES, Statements
-from projections.stores.sqlite_thread import SqliteThread, transaction
+from projections.stores.sqlite_thread import SqliteThread, identity_of, transaction
 from schemas.topics import Partition
 
 logger: Final = logging.getLogger("caas.search.fts")
@@ -36,8 +36,8 @@ class FtsIndex:
     def __init__(self, path: Path, *, read_only: bool = False, damage: Damage | None = None) -> None:
         self._path = path
         self._read_only = read_only
-        self._writer = SqliteThread(path, "search-writer", synchronous="FULL", damage=damage)
-        self._reader = SqliteThread(path, "search-reader", read_only=True, damage=damage)
+        self._writer = SqliteThread(path, "search-writer", synchronous="FULL", damage=damage, replaceable=True)
+        self._reader = SqliteThread(path, "search-reader", read_only=True, damage=damage, replaceable=True)
         self._started = False
         self._opened: tuple[int, int] | None = None
 
@@ -55,7 +55,7 @@ class FtsIndex:
         if not self._read_only:
             await self._writer.start(STATES)
         await self._reader.start()
-        self._opened = _identity(self._path)
+        self._opened = identity_of(self._path)
 
     async def stop(self) -> None:
         """Finish what runs and close the file."""
@@ -109,7 +109,7 @@ class FtsIndex:
 
     async def checkpoint(self, generation: int, partitions: Iterable[Partition]) -> dict[Partition, int] | None:
         """Up to where it has everything."""
-        if self._started and _identity(self._path) != self._opened:
+        if self._started and identity_of(self._path) != self._opened:
             logger.warning("%s is another file than it was, opened again", self._path)
             await self._close()
             await self._open()
@@ -156,15 +156,6 @@ class FtsIndex:
                 return work(connection)
 
         return await self._writer.run(whole)
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    """Which file lies there."""
-    try:
-        found = path.stat()
-    except FileNotFoundError:
-        return None
-    return found.st_dev, found.st_ino
 
 
 def _state(connection: sqlite3.Connection, generation: int) -> tuple[str, dict[Partition, int]] | None:

@@ -7,6 +7,7 @@ lists go in as one JSON parameter (`json_each`), and come out as one JSON text (
 
 import asyncio
 import logging
+import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -106,7 +107,8 @@ class SqliteThread:
     file is locked, full, unreadable or gone; nothing was done then.
 
     Where SQLite or `work` finds the file damaged it raises `damaged`, and so it does at its start, where a file that
-    is to be written is checked for up to `check_s` seconds. Every such error is reported to `damage` too.
+    is to be written is checked for up to `check_s` seconds; and where another file lies in its place by now, unless
+    that is `replaceable`: what is written goes nowhere then. Every such error is reported to `damage` too.
     """
 
     def __init__(
@@ -120,8 +122,11 @@ class SqliteThread:
         check_s: float = CHECK_S,
         damaged: type[DataDamaged] = DataDamaged,
         damage: Damage | None = None,
+        replaceable: bool = False,
     ) -> None:
         self._path = path
+        self._replaceable = replaceable
+        self._opened: tuple[int, int] | None = None
         self._name = name
         self._read_only = read_only
         self._synchronous = synchronous
@@ -151,18 +156,29 @@ class SqliteThread:
         if thread is not None:
             await asyncio.get_running_loop().run_in_executor(thread, self._close)
             thread.shutdown(wait=False)
+            self._opened = None
 
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """What `work` answers; it runs whole, also when the caller is cancelled."""
         if self._thread is None:
             raise Unavailable(f"{self._path} is not open")
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, self._work, work)
+            answer = await asyncio.get_running_loop().run_in_executor(self._thread, self._work, work)
         except sqlite3.OperationalError as error:
             raise Unavailable(f"{self._path}: {error}") from error
         except DataDamaged as error:
             self._damage.report(error)
             raise
+        self.require_same_file()
+        return answer
+
+    def require_same_file(self) -> None:
+        """Raises `damaged` where the file that was opened was replaced or deleted."""
+        if self._opened is None or self._replaceable or identity_of(self._path) == self._opened:
+            return
+        error = self._damaged(self._path, "it was replaced or deleted while it was open")
+        self._damage.report(error)
+        raise error
 
     def _check(self, connection: sqlite3.Connection) -> None:
         """Look at every page, as far as there is time. Raises `Broken`."""
@@ -178,6 +194,7 @@ class SqliteThread:
                 self._connection = connect(
                     self._path, read_only=self._read_only, synchronous=self._synchronous, wal_pages=self._wal_pages
                 )
+                self._opened = self._opened or identity_of(self._path)
             return work(self._connection)
         except (sqlite3.Error, msgspec.DecodeError, Broken) as error:
             # An I/O error may leave a connection unusable for ever; the next call opens a new one.
@@ -190,6 +207,15 @@ class SqliteThread:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def identity_of(path: Path) -> tuple[int, int] | None:
+    """Which file lies there, None where there is none."""
+    try:
+        found = os.stat(path)  # noqa: PTH116 - for every commit: half of what Path.stat costs
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _is_damage(error: Exception) -> bool:

@@ -210,9 +210,10 @@ class SqliteLog:
         return dict.fromkeys(partitions, 0)
 
     async def ends(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
-        """The next offset of each partition."""
+        """The next offset of each partition. Raises `LogDamaged`."""
         self._check()
         found = await self._all_ends()
+        self._writing.require_same_file()
         return {place: found[place] for place in partitions}
 
     def _check(self) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -183,6 +184,37 @@ async def test_damage_under_a_running_system_ends_it_with_one_line(up: Up, name:
     said = up.process.log.read_text()
     assert said.count(f"caas up: {file} is damaged: ") == 1
     assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("name", ["log.sqlite", "documents.sqlite"])
+async def test_a_file_replaced_under_a_running_system_ends_it_also_while_nobody_writes(
+    up: Up, healthy: Path, name: str
+) -> None:
+    file = up.data / name
+    assert up.process.running is not None
+    for suffix in ("", "-wal", "-shm"):
+        (up.data / f"{name}{suffix}").unlink(missing_ok=True)
+    shutil.copy(healthy / name, file)
+    assert await asyncio.to_thread(up.process.running.wait, WITHIN_S) == 1
+    said = up.process.log.read_text()
+    assert said.count(f"caas up: {file} is damaged: it was replaced or deleted while it was open") == 1
+    assert "Traceback" not in said
+
+
+async def test_verify_beside_a_system_whose_log_was_put_back_says_so(up: Up, tmp_path: Path) -> None:
+    older = Path(shutil.copy(up.data / "log.sqlite", tmp_path))
+    async with opened(up.socket_url, up.token("ann")) as ann:
+        await say(ann, await room_of(ann), range(MESSAGES, MESSAGES + 50))
+    assert up.process.running is not None
+    up.process.running.send_signal(signal.SIGSTOP)  # else it ends before
+    for suffix in ("", "-wal", "-shm"):
+        (up.data / f"log.sqlite{suffix}").unlink(missing_ok=True)
+    older.rename(up.data / "log.sqlite")
+    done = await asyncio.to_thread(caas, "verify", up.data, "messages")
+    up.process.running.send_signal(signal.SIGCONT)
+    assert done.returncode == 1
+    assert "the log is older than the read model messages" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_system_whose_read_models_were_moved_away_makes_them_again(data: Path) -> None:

@@ -1,6 +1,7 @@
 """A damaged log is found, at the start or by whoever reads what is damaged, and named; it is never read past."""
 
 import asyncio
+import shutil
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -297,4 +298,27 @@ async def test_rows_of_a_version_without_checksums_are_read(path: Path) -> None:
     execute(path, "UPDATE batches SET crc = NULL")
     log = await opened(path)
     assert await read_all(log) == [value(n) for n in range(END)]
+    await log.stop()
+
+
+# a file that was replaced
+
+
+@pytest.mark.parametrize("replace", [True, False], ids=["replaced", "deleted"])
+async def test_a_log_that_is_another_file_by_now_acknowledges_nothing_more(path: Path, replace: bool) -> None:
+    older = path.with_name("older.sqlite")
+    shutil.copy(path, older)
+    damage = Damage()
+    log = await opened(path, damage=damage)
+    await append_all(log, [record(KEY, b"one more")])
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink()
+    if replace:
+        older.rename(path)
+    with pytest.raises(LogDamaged, match="replaced or deleted while it was open"):
+        await log.ends([PLACE])
+    with pytest.raises((OutcomeUnknown, Unavailable)):
+        await log.append(record(KEY, b"lost"))
+    with pytest.raises(LogDamaged):
+        await asyncio.wait_for(damage.found(), 5)
     await log.stop()
