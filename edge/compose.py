@@ -118,7 +118,7 @@ def worker(name: str, found: Adapters, health: Health) -> Worker:
 @asynccontextmanager
 async def opened(found: Adapters, health: Health | None = None) -> AsyncIterator[Adapters]:
     """The adapters, connected; servers that are down are waited for, each as a check of its own in `health`. A file
-    found damaged ends the block with `DataDamaged`, in a group.
+    found damaged ends the block with `DataDamaged`, a log that has lost its end with `LogMismatch`, in a group.
     """
     health = health or Health()
     tables = [table for name in PROCESSORS for table in processor(name, found.documents, found.index).tables]

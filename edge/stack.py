@@ -1,5 +1,6 @@
 """The servers behind the ports: the half of the composition root that needs their clients."""
 
+from core.damage import Damage
 from core.health import Health
 from core.ports.hints import Presence
 from core.settings import Settings
@@ -14,13 +15,16 @@ from streams.log.kafka import KafkaLog
 
 def stack(settings: Settings, client_id: str, health: Health) -> Adapters:
     """Kafka, MongoDB, Redis and Elasticsearch."""
+    damage = Damage()
     return Adapters(
         log=KafkaLog(
             settings.kafka_bootstrap,
             client_id=client_id,
             timeout_s=settings.append_timeout_ms / 1000,
             health=health,
+            damage=damage,
         ),
+        damage=damage,
         documents=MongoDocuments(settings.mongo_url, health=health),
         index=ElasticIndex(settings.search_url, flavour=settings.search_flavour, health=health),
         bus=RedisBus(settings.redis_socket_url),

@@ -79,6 +79,7 @@ class Whole:
             for left in reversed(range(TRIES)):
                 saved = await self._worker.saved()
                 stands = {at: min(saved.get(at, 0), begins.get(at, end)) for at, end in ends.items()}
+                begins = stands  # a batch that was saved and then broken off has not been emitted
                 start = {at: offset for at, offset in stands.items() if offset < ends[at]}
                 try:
                     if start:

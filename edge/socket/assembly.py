@@ -59,7 +59,7 @@ def node_of(
     Without `allowances` nobody is limited.
     """
     progress = Progress(ports.documents, ports.generations, ports.log)
-    trust = StoreTrust(ports.documents, ports.generations, progress)
+    trust = StoreTrust(ports.documents, ports.generations, progress, ports.health)
     memberships, lanes = ports.memberships, Lanes(ports.documents, ports.generations, trust)
     reader = MessageReader(ports.documents, ports.generations, ports.log)
     waiting = Waiting(memberships, Reached(ports.documents, ports.generations))

@@ -13,7 +13,8 @@ from core.ports.memberships import NotReady
 from core.settings import Settings
 from edge.auth.tokens import Identity, NotAuthorized, Tokens
 from edge.socket.admission import Admission
-from edge.socket.node import Node, NodeEnded
+from edge.socket.jobs import NodeEnded
+from edge.socket.node import Node
 from edge.socket.outbox import LOW_BYTES, Outbox, TooSlow
 from edge.socket.session import Close, Login, Say, Session, State
 from edge.socket.visit import Visit

@@ -109,10 +109,18 @@ class Delivering:
             await asyncio.wait(self._appending)
 
     async def _head(self, visit: Visit, conversation_id: str, seq: int) -> int:
-        """The number of the last message; it is not asked of the store where this session was told as much."""
+        """The number of the last message; it is not asked of the store where this session was told as much, and proved
+        where the store has less than the session says.
+        """
         channel = visit.seat.channels.get(conversation_id)
         told = 0 if channel is None else channel.last.get("sent", 0)
-        return told if seq <= told else await self._reader.head(conversation_id)
+        if seq <= told:
+            return told
+        head = await self._reader.head(conversation_id)
+        if head < seq:
+            await self._reader.prove_head(conversation_id)
+            head = await self._reader.head(conversation_id)
+        return head
 
     def _say(self, key: _Key, seq: int, said: _Said) -> None:
         cursor = self._cursors.setdefault(key, _Cursor(key))

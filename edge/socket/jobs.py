@@ -13,7 +13,11 @@ from schemas.frames import Push, correlation_of
 logger: Final = logging.getLogger("caas.hub")
 
 Spawn = Callable[[str, Coroutine[Any, Any, None]], object]
-"""Starts a named task that its owner awaits in the end."""
+"""Starts a named task that its owner awaits in the end. Raises `NodeEnded`."""
+
+
+class NodeEnded(Exception):
+    """The node has ended, by a failure or a stop, before this session was closed: nothing more is answered."""
 
 
 class Jobs:

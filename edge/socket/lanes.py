@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from core.ports.documents import Documents, Place, Row, Table
+from core.ports.event_log import Unavailable
 from edge.socket.store_trust import StoreTrust
 from projections import acts, changes, conversations, inbox, messages, reactions
 from projections.generations import Generations
@@ -59,6 +60,10 @@ class Lanes:
         """The store's life (`Documents.life`)."""
         return self.trust.life
 
+    def _require(self, life: int) -> None:
+        if self.life != life:
+            raise Unavailable("the store was started anew while heads were read")
+
     async def renew(self, model: str, generation: int) -> bool:
         """Look which generation is live where a push names a newer one; whether it had to. Raises `Unavailable`."""
         if generation <= self._generations.live(model):
@@ -77,6 +82,7 @@ class Lanes:
     async def heads(self, conversation_ids: Iterable[str]) -> dict[str, Heads]:
         """The heads of each of these conversations. Raises `Unavailable`."""
         await self.trust.settled()
+        life = self.life
         ids = list(conversation_ids)
         found: dict[str, Heads] = {key: dict.fromkeys(LANES, 0) for key in ids}
         for start in range(0, len(ids), HEADS_AT_ONCE):
@@ -84,6 +90,7 @@ class Lanes:
             for table in (messages.HEADS, conversations.HEADS):
                 for key, row in (await self._documents.get(self._place(table), some)).items():
                     found[key] |= {lane: row[lane]["n"] for lane in LANES if lane in row}
+        self._require(life)
         return found
 
     async def told(
@@ -103,11 +110,13 @@ class Lanes:
     async def own_heads(self, keys: Iterable[str]) -> dict[str, int]:
         """The heads of the lanes of these users (`inbox.key_of`), 0 where there is none. Raises `Unavailable`."""
         await self.trust.settled()
+        life = self.life
         found = dict.fromkeys(keys, 0)
         ids = list(found)
         for start in range(0, len(ids), HEADS_AT_ONCE):
             rows = await self._documents.get(self._place(inbox.HEADS), ids[start : start + HEADS_AT_ONCE])
             found |= {key: row[USER]["n"] for key, row in rows.items()}
+        self._require(life)
         return found
 
     async def own_told(self, key: str, beyond: int, upto: int, limit: int) -> Own:

@@ -16,6 +16,7 @@ from edge.socket.answering import Answering
 from edge.socket.commands import Commands
 from edge.socket.current_heads import CurrentHeads
 from edge.socket.hub import Hub
+from edge.socket.jobs import NodeEnded
 from edge.socket.lanes import Lanes
 from edge.socket.leaving import remember
 from edge.socket.looking import Looking
@@ -36,10 +37,6 @@ logger: Final = logging.getLogger("caas.node")
 FOLLOWED_S: Final = 10.0
 YIELD_BYTES: Final = 65_536
 """So much is delivered before the sockets get their turn to write."""
-
-
-class NodeEnded(Exception):
-    """The node has ended, by a failure or a stop, before this session was closed: nothing more is answered."""
 
 
 class Node:
@@ -83,7 +80,7 @@ class Node:
         self._new_id = new_id
         self._heartbeat_ms = heartbeat_ms
         self._caught_up = False
-        self._tasks: asyncio.TaskGroup | None = None
+        self._tasks = asyncio.TaskGroup()  # one that runs is made at the start
         self._running: asyncio.Task[None] | None = None
 
     # Life
@@ -107,6 +104,10 @@ class Node:
         await self._standing.forget()
         await self._signals.stop()
 
+    def _require_running(self) -> None:
+        if self._running is None or self._running.done():
+            raise NodeEnded(f"node {self.name} takes nothing more")
+
     async def _run(self, begun: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
@@ -128,9 +129,6 @@ class Node:
 
     def _spawn(self, name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """A task of this node's; it ends by itself or with the node. Raises `NodeEnded`."""
-        if self._tasks is None:
-            work.close()
-            raise RuntimeError("the node is not started")
         guarded = self._guarded(name, work)
         try:
             task = self._tasks.create_task(guarded, name=name)
@@ -165,8 +163,9 @@ class Node:
         """A session for this user: hello is sent once everything appended from then on will be delivered.
 
         `send` takes replies and, unless `push` does, pushes: JSON text as bytes. Neither may raise or call back.
-        Raises `NotReady` while the view of memberships has never caught up.
+        Raises `NotReady` while the view of memberships has never caught up, and `NodeEnded`.
         """
+        self._require_running()
         await self._followed()
         visit = Visit(session or Session(self._new_id), identity, send, push=push, ready=ready, close=close)
         hello = Hello(
@@ -213,6 +212,7 @@ class Node:
         """One text frame. It returns when the next may be received: a command has been decided and its append has
         begun; at most 64 are in flight. Raises `NodeEnded`.
         """
+        self._require_running()
         if visit.in_flight >= IN_FLIGHT:
             await visit.at_most(IN_FLIGHT - 1)
         for action in visit.session.received(text):

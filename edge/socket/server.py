@@ -81,7 +81,9 @@ class Sockets:
         )
         self._connections.add(connection)
         try:
-            if ws.ws_protocol is None and "Sec-WebSocket-Protocol" in request.headers:
+            if self._draining:  # since the handshake began
+                await connection.close_and_wait("draining")
+            elif ws.ws_protocol is None and "Sec-WebSocket-Protocol" in request.headers:
                 await connection.close_and_wait("bad_protocol")
             else:
                 await connection.run(_bearer(request))

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Sequence
 from typing import Final
 
+from core.health import Health
 from core.ports.documents import Documents
 from core.ports.event_log import Unavailable
 from core.ports.memberships import NotReady
@@ -28,20 +29,27 @@ START_S: Final = 10.0
 """So long a node that starts waits for read models that are behind."""
 STANDS_S: Final = 10.0
 """So long a read model has stood still before nobody is thought to make it go on."""
+CHECK: Final = "store"
 Goals = dict[str, dict[Partition, int]]
+
+
+class NotBelieved(Unavailable):
+    """The store answers, and its read models are behind what this node may have delivered."""
 
 
 class StoreTrust:
     """The trust of one node in its store. Costs nothing while the store lives on."""
 
-    def __init__(self, documents: Documents, generations: Generations, progress: Progress) -> None:
+    def __init__(self, documents: Documents, generations: Generations, progress: Progress, health: Health) -> None:
         self._documents = documents
+        self._health = health
         self._generations = generations
         self._progress = progress
         self._trusted: int | None = None
         self._asked: int | None = None
         self._goals: Goals = {}
         self._behind: Goals = {}
+        self._began = 0.0
         self._since = 0.0
         self._looking: asyncio.Task[None] | None = None
 
@@ -55,24 +63,43 @@ class StoreTrust:
         while self._trusted != self.life:
             if self._looking is None or self._looking.done():
                 self._looking = asyncio.create_task(self._look(), name="store-trust")
+                self._looking.add_done_callback(_retrieved)
             await asyncio.shield(self._looking)
 
     async def _look(self) -> None:
         """Believe the store, or raise `Unavailable`: one look for all who wait."""
-        await self._progress.refresh()
+        try:
+            await self._believe()
+        except Unavailable as error:
+            self._health.warns(CHECK, error)
+            raise
+        self._health.goes_on(CHECK)
+
+    async def _believe(self) -> None:
         life = self.life
-        if life != self._asked:
-            self._goals, self._asked, self._since = await self._ends(), life, _now()
+        try:
+            await self._progress.refresh()
+            if (life := self.life) != self._asked:
+                self._goals, self._asked, self._began = await self._ends(), life, _now()
+            await self._passed()
+        except NotBelieved:
+            raise
+        except Unavailable:
+            self._behind = {}  # while a server is away nothing goes on: that says nothing of the workers
+            raise
+        if self.life == life:
+            self._trusted = life
+
+    async def _passed(self) -> None:
+        """Return where the read models have passed the goals, or nobody makes them do so."""
         try:
             for model, goals in self._goals.items():
                 await self._progress.pass_by(model, goals)
         except NotReady as error:
-            if self._trusted is None and _now() - self._since > START_S:
+            if self._trusted is None and _now() - self._began > START_S:
                 logger.warning("the read models are behind the log, and this node begins with what they have")
             elif not await self._stands_still():
-                raise Unavailable(f"the store is not believed yet: {error}") from error
-        if self.life == life:
-            self._trusted = life
+                raise NotBelieved(f"the store is not believed yet: {error}") from error
 
     async def _stands_still(self) -> bool:
         """Whether no read model that is behind goes on: its workers do not run, and waiting for them would keep the
@@ -97,6 +124,12 @@ class StoreTrust:
     async def _ends(self) -> Goals:
         goals = await self._progress.ends({at for topics in READ.values() for at in partitions(*topics)})
         return {model: {at: goals[at] for at in partitions(*topics) if at in goals} for model, topics in READ.items()}
+
+
+def _retrieved(looking: asyncio.Task[None]) -> None:
+    """All who waited may have been cancelled; then nobody else asks how it ended."""
+    if not looking.cancelled():
+        looking.exception()
 
 
 def _now() -> float:

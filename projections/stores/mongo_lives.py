@@ -11,8 +11,8 @@ from typing import Any, Final
 from pymongo import monitoring
 from pymongo.errors import OperationFailure
 
-REFUSED: Final = frozenset({13, 59})
-"""Codes of a command that is not allowed, or not known."""
+from projections.stores.mongo_writes import is_outage
+
 SAME_START: Final = timedelta(seconds=1)
 """How far two answers of one process may differ in when it began: it says so by two clocks."""
 
@@ -26,8 +26,7 @@ class Connections(monitoring.ConnectionPoolListener):
         self.changes = 0
 
     def connection_created(self, event: monitoring.ConnectionCreatedEvent) -> None:
-        """Another process may answer it."""
-        self.changes += 1
+        """Nothing changed: it is tied to no process yet."""
 
     def connection_closed(self, event: monitoring.ConnectionClosedEvent) -> None:
         """One was found broken, or was closed for another reason."""
@@ -47,7 +46,8 @@ class Connections(monitoring.ConnectionPoolListener):
         """Nobody uses the client any more."""
 
     def connection_ready(self, event: monitoring.ConnectionReadyEvent) -> None:
-        """Nothing changed."""
+        """A look since it was made may have been answered by the process before."""
+        self.changes += 1
 
     def connection_check_out_started(self, event: monitoring.ConnectionCheckOutStartedEvent) -> None:
         """Nothing changed."""
@@ -117,11 +117,13 @@ async def _process(database: Any) -> Process | None:
 
 
 async def _answer(database: Any, command: str) -> Mapping[str, Any]:
-    """Nothing where the server does not know the command, or does not allow it."""
+    """Nothing where the server does not know the command, or does not allow it. Raises the driver's errors of a server
+    that is away.
+    """
     try:
         answer: Mapping[str, Any] = await database.command(command)
     except OperationFailure as error:
-        if error.code in REFUSED:
-            return {}
-        raise
+        if is_outage(error):
+            raise
+        return {}
     return answer

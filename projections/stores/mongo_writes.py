@@ -43,14 +43,15 @@ def bounded(timeout_s: float) -> Iterator[None]:
     except DocumentTooLarge as error:
         raise RowTooLarge(f"MongoDB: {str(error)[:300]}") from error
     except PyMongoError as error:
-        if _is_outage(error):
+        if is_outage(error):
             raise Unavailable(f"MongoDB: {str(error)[:300]}") from error
         if _codes(error) & _TOO_LARGE:
             raise RowTooLarge(f"MongoDB: {str(error)[:300]}") from error
         raise StoreBroken(f"MongoDB: {str(error)[:300]}") from error
 
 
-def _is_outage(error: PyMongoError) -> bool:
+def is_outage(error: PyMongoError) -> bool:
+    """Whether waiting helps."""
     if error.timeout or isinstance(
         error, (ConnectionFailure, AutoReconnect, DuplicateKeyError)
     ):  # two made one at once

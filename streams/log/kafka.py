@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer
 
+from core.damage import Damage
 from core.health import Health
 from core.patience import patiently
 from core.ports.event_log import Received, Unavailable
@@ -25,7 +26,8 @@ logger: Final = logging.getLogger("caas.log.kafka")
 class KafkaLog:
     """The port `EventLog` on Kafka. One per process and event loop.
 
-    `timeout_s`: an append without an answer by then fails. `flush_s`: how long `stop` waits for appends.
+    `timeout_s`: an append without an answer by then fails. `flush_s`: how long `stop` waits for appends. A partition
+    that Kafka writes again where it had confirmed a record is reported to `damage`, and nothing more is taken.
     """
 
     def __init__(
@@ -36,7 +38,9 @@ class KafkaLog:
         timeout_s: float = 30.0,
         flush_s: float = 10.0,
         health: Health | None = None,
+        damage: Damage | None = None,
     ) -> None:
+        self._damage = damage or Damage()
         self._cluster = Cluster(bootstrap, client_id)
         self._timeout_s = timeout_s
         self._flush_s = flush_s
@@ -65,7 +69,7 @@ class KafkaLog:
             await close(consumer)
             raise
         begins, ends = Coalesced(consumer.beginning_offsets), Coalesced(consumer.end_offsets)
-        self._consumer, self._appends = consumer, Appends(self._cluster, self._epoch, self._timeout_s, self._health)
+        self._consumer, self._appends = consumer, Appends(self._cluster, self._epoch, self._timeout_s, self._damage)
         self._source = Source(self._cluster, self._epoch, begins, ends)
         self._own("kafka begins", begins.serve())
         self._own("kafka ends", ends.serve())

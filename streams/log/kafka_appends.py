@@ -7,6 +7,7 @@ from typing import Final
 
 from aiokafka import AIOKafkaProducer
 
+from core.damage import Damage
 from core.health import Health
 from core.patience import patiently
 from core.ports.event_log import Unavailable
@@ -43,9 +44,9 @@ class Appends:
     of this loop, so that a loop that was held up itself does not take that for an outage of Kafka.
     """
 
-    def __init__(self, cluster: Cluster, epoch: int, timeout_s: float, health: Health) -> None:
+    def __init__(self, cluster: Cluster, epoch: int, timeout_s: float, damage: Damage) -> None:
         self._cluster = cluster
-        self._health = health
+        self._damage = damage
         self._timeout_s = timeout_s
         self._load = Load()
         self._loop = asyncio.get_running_loop()
@@ -105,10 +106,8 @@ class Appends:
             self._broken.set_exception(Broken(repr(error)))
 
     def _cut(self, found: str) -> None:
-        """Nothing more is taken, until somebody has looked at the log and started this process again."""
-        error = LogMismatch(f"the log has lost its end while it was written: {found}; {ADOPT}")
-        logger.critical("%s", error)
-        self._health.waits("log: end", error)
+        """Nothing more is taken, and the process ends."""
+        self._damage.report(LogMismatch(f"the log has lost its end while it was written: {found}; {ADOPT}"))
         self.close()
 
     async def _break(self) -> None:

@@ -5,17 +5,20 @@ stays, since nothing that was never theirs reached them.
 """
 
 import asyncio
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from core.domain.conversation import UNKNOWN, Interval
-from core.ports.documents import Documents, Place, Row
+from core.outages import REPEATS
+from core.ports.documents import DataLost, Documents, Place, Row
 from projections import conversations, messages, receipts
 from projections.generations import read_pointer
 from projections.receipts import Covered
 from schemas import frames
 from schemas.frames import Push
 
+logger: Final = logging.getLogger("caas.receipts")
 LOOKED_AT: Final = 100
 """So many messages before a cursor are looked at."""
 LOOKS: Final = 10
@@ -33,8 +36,12 @@ class Covering:
         """None where `generation` is not the live one, which alone has effects."""
         if not covered or (await read_pointer(self._documents, receipts.MODEL)).live != generation:
             return []
-        said = await self._messages(covered)
-        people = await self._people(covered, said)
+        try:
+            said = await self._messages(covered)
+            people = await self._people(covered, said)
+        except DataLost as lost:  # another model's: what it costs is a hint
+            logger.warning("nobody is told what reached them: %s", lost, extra=REPEATS)
+            return []
         return [push for one in covered for push in _pushes(one, said[_key(one)], people.get(_person(one)), generation)]
 
     async def _messages(self, covered: Sequence[Covered]) -> dict[str, list[Row]]:

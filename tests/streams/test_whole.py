@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
+import pytest
+
 from core.ports.documents import Changes, Documents, Place
 from core.ports.event_log import Received, Unavailable
 from projections import messages
@@ -118,13 +120,38 @@ class Reborn(NotedDocuments):
         return made
 
 
-async def test_what_was_saved_as_the_line_broke_is_emitted_all_the_same(world: World) -> None:
-    documents = Reborn(world.documents)
-    worker = Worker(Messages(documents), documents, world.kept, world.health)
-    whole = Whole(Gate(worker, lambda: partitions(*worker.processor.topics)), worker, world.log, LOOK_S)
-    for n in range(3):
-        await world.log.append(said(ROOM, n))
-    await worker.begin(1, world.log.epoch)
-    async for batch in world.log.read({AT: 0}, {AT: 3}, limit=10):
-        await whole.work(batch)
-    assert [push.n for push in world.kept.pushes] == [1, 2, 3]
+class Broken:
+    """Records in the log, and a worker whose line to the store breaks once."""
+
+    def __init__(self, world: World) -> None:
+        documents = Reborn(world.documents)
+        self.world = world
+        self.worker = Worker(Messages(documents), documents, world.kept, world.health)
+        self.places = partitions(*self.worker.processor.topics)
+        self.whole = Whole(Gate(self.worker, lambda: self.places), self.worker, world.log, LOOK_S)
+
+    async def begin(self, count: int) -> Sequence[Received]:
+        """What the log has."""
+        for n in range(count):
+            await self.world.log.append(said(ROOM, n))
+        await self.worker.begin(1, self.world.log.epoch)
+        return [one async for batch in self.world.log.read({AT: 0}, {AT: count}) for one in batch]
+
+    def told(self) -> list[int]:
+        return [push.n for push in self.world.kept.pushes]
+
+
+@pytest.mark.parametrize("left_out", [0, 3])
+async def test_what_was_saved_as_the_line_broke_is_emitted_all_the_same(world: World, left_out: int) -> None:
+    broken = Broken(world)
+    await broken.whole.work((await broken.begin(4))[left_out:])
+    assert broken.told() == [1, 2, 3, 4]
+
+
+async def test_what_nobody_gave_and_was_saved_as_the_line_broke_is_emitted_all_the_same(world: World) -> None:
+    broken = Broken(world)
+    await broken.begin(3)
+    watching = asyncio.create_task(broken.whole.watch(lambda: broken.places, lambda: True))
+    await eventually(lambda: broken.told() == [1, 2, 3])
+    watching.cancel()
+    await asyncio.wait([watching])

@@ -1,5 +1,6 @@
 """A sync is never answered with less than was delivered: a store that went back in time is waited for."""
 
+import json
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from core.positions import OFFSET_BITS
 from edge.socket.node import Node
 from projections import conversations, messages
 from projections.stores.memory import MemoryDocuments
+from schemas.topics import MESSAGE_DELIVERED, USER_ACTION, partitions
 from tests.edge.socket.world import Person, World, room, send
 from tests.eventually import eventually
 
@@ -66,3 +68,41 @@ async def test_positions_beyond_the_heads_are_reset_only_where_the_read_model_ha
         said = await answer(node, positions={here: {"sent": 9, "conversation": 9}})
         assert (said["type"], said["error"]["code"]) == ("error", "not_ready"), model
         stands[at] += 1
+
+
+async def appended(found: World, topic: str) -> list[dict[str, Any]]:
+    places = list(partitions(topic))
+    ends = await found.log.ends(places)
+    return [
+        json.loads(record.value or b"{}")
+        async for batch in found.log.read(dict.fromkeys(places, 0), ends)
+        for record in batch
+    ]
+
+
+async def test_a_cursor_is_never_put_before_what_was_shown(
+    three: tuple[World, Node, Person, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found, _, ann, here = three
+    monkeypatch.setattr("projections.progress.PROOF_S", 0.1)
+    before = dict(found.documents._checkpoints[messages.MODEL, 1])
+    heads = dict(found.documents._rows[messages.MODEL, "heads", 1])
+    taken_back(found.documents, here, 2)
+    said = await ann.ask("message:read", conversation_id=here, seq=3)
+    assert (said["type"], said["error"]["code"]) == ("error", "not_ready")
+    found.documents._checkpoints[messages.MODEL, 1] = before
+    found.documents._rows[messages.MODEL, "heads", 1] = heads
+    assert (await ann.ask("message:read", conversation_id=here, seq=3))["type"] == "ack"
+    assert [one["seq"] for one in await appended(found, USER_ACTION)] == [3]
+
+
+async def test_nothing_less_is_said_to_have_reached_a_device_than_it_says(
+    three: tuple[World, Node, Person, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found, node, ann, here = three
+    monkeypatch.setattr("projections.progress.PROOF_S", 0.1)
+    ann.go()
+    taken_back(found.documents, here, 2)
+    said = await (await Person(node, "ann").come()).ask("message:delivered", conversation_id=here, seq=3)
+    assert (said["type"], said["error"]["code"]) == ("error", "not_ready")
+    assert [one for one in await appended(found, MESSAGE_DELIVERED) if one["stage"] == "delivered"] == []

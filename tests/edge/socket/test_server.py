@@ -308,10 +308,14 @@ async def test_a_crash_in_one_connection_is_answered_internal_and_touches_no_oth
     assert (await ask(ben, "conversation:list"))["type"] == "ack"
 
 
-async def test_who_asks_a_node_that_has_ended_is_sent_away(served: Served, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize(("asked", "data"), [("conversation:list", {}), ("conversation:create", {"participants": []})])
+async def test_who_asks_a_node_that_has_ended_is_sent_away(
+    served: Served, caplog: pytest.LogCaptureFixture, asked: str, data: dict[str, Any]
+) -> None:
     ann = await served.open("ann")
     await ann.receive_json()
     await served.node.stop()
-    await ann.send_json({"id": 1, "type": "conversation:list", "data": {}})
+    await ann.send_json({"id": 1, "type": asked, "data": data})
     assert await close_code(ann) == 1001
+    assert await close_code(await served.open("ann")) == 1001
     assert [record for record in caplog.records if record.exc_info] == []

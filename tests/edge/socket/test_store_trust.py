@@ -1,9 +1,11 @@
 """When a node believes a store that was started anew."""
 
 import asyncio
+import gc
 
 import pytest
 
+from core.health import Health
 from core.ports.documents import Changes, Checkpoint
 from core.ports.event_log import Unavailable
 from core.positions import position
@@ -37,9 +39,10 @@ class MortalDocuments(MemoryDocuments):
 class Given:
     def __init__(self) -> None:
         self.documents, self.log = MortalDocuments(), MemoryLog()
+        self.health = Health()
         self.generations = Generations(self.documents, tuple(READ))
         progress = Progress(self.documents, self.generations, self.log)
-        self.trust = StoreTrust(self.documents, self.generations, progress)
+        self.trust = StoreTrust(self.documents, self.generations, progress, self.health)
         self.ends: dict[Partition, int] = {}
 
     async def fill(self) -> None:
@@ -148,3 +151,62 @@ async def test_all_who_wait_wait_for_one_look(given: Given) -> None:
     began = asyncio.get_running_loop().time()
     assert not any(await asyncio.gather(*(given.believed() for _ in range(20))))
     assert asyncio.get_running_loop().time() - began < 5 * 0.05
+
+
+async def test_a_node_that_starts_does_not_wait_long_for_read_models_that_go_on(given: Given) -> None:
+    looks = 0
+    await given.stand(less=400)
+    while not await given.believed():
+        looks += 1
+        await given.stand(less=400 - looks)
+    assert 1 < looks < 399, "believed although they were behind"
+
+
+async def test_an_outage_of_the_store_says_nothing_of_the_workers(
+    given: Given, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await given.trust.settled()
+    await given.stand(less=2)
+    given.documents.lives += 1
+    assert not await given.believed()
+    with monkeypatch.context() as away:
+        away.setattr(given.documents, "pointer", _away)
+        await asyncio.sleep(0.35)
+        assert not await given.believed()
+    assert not await given.believed()
+
+
+async def _away(_name: str) -> None:
+    raise Unavailable("MongoDB: away")
+
+
+async def test_a_check_says_that_reads_wait_for_the_store(given: Given) -> None:
+    await given.trust.settled()
+    assert given.health.checks()["store"].status == "pass"
+    await given.stand(less=1)
+    given.documents.lives += 1
+    assert not await given.believed()
+    found = given.health.checks()["store"]
+    assert found.status == "warn" and "not believed yet" in found.output
+    assert given.health.ready
+    await given.stand()
+    assert await given.believed()
+    assert given.health.checks()["store"].status == "pass"
+
+
+async def test_nobody_who_waits_has_to_ask_how_the_look_ended(given: Given, caplog: pytest.LogCaptureFixture) -> None:
+    await given.trust.settled()
+    await given.stand(less=1)
+    given.documents.lives += 1
+    waiting = asyncio.create_task(given.trust.settled())
+    await asyncio.sleep(0.01)
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    looking = given.trust._looking
+    assert looking is not None
+    await asyncio.wait([looking])
+    del looking
+    given.trust._looking = None
+    gc.collect()
+    await asyncio.sleep(0)
+    assert "never retrieved" not in caplog.text

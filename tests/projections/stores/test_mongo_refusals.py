@@ -51,7 +51,7 @@ class Server:
         if name == "hello":
             raise OperationFailure("no such command: 'hello'", 59)
         if not self.status:
-            raise OperationFailure("not authorized", 13)
+            raise OperationFailure("not supported", 115)
         return self.status
 
 
@@ -79,7 +79,7 @@ async def test_connections_that_come_and_go_are_no_other_life() -> None:
         if not server.status:
             server.hello = {"topologyVersion": {"processId": "p1"}}
         looking = Looking(server)
-        for event in (looking.connections.connection_created, looking.connections.connection_closed):
+        for event in (looking.connections.connection_ready, looking.connections.connection_closed):
             assert await looking.after(event) == 0
         assert await looking.after(looking.connections.pool_cleared) == 0
 
@@ -87,7 +87,7 @@ async def test_connections_that_come_and_go_are_no_other_life() -> None:
 async def test_another_process_is_another_life() -> None:
     looking = Looking(Server(**started(7)))
     closed = looking.connections.connection_closed
-    assert await looking.after(looking.connections.connection_created) == 0
+    assert await looking.after(looking.connections.connection_ready) == 0
     for life, status in enumerate((started(8), started(8, BEGAN + timedelta(seconds=3)), started(8)), start=1):
         looking.server.status = status
         assert await looking.after(closed) == life
@@ -100,14 +100,14 @@ async def test_another_process_is_another_life() -> None:
 async def test_a_server_that_does_not_say_has_another_life_whenever_a_connection_changes() -> None:
     for status in ({}, {"host": "h"}, started(7) | {"uptimeMillis": "long"}):
         looking = Looking(Server(**status))
-        assert await looking.after(looking.connections.connection_created) == 0
-        assert await looking.after(looking.connections.connection_created) == 1
+        assert await looking.after(looking.connections.connection_ready) == 0
+        assert await looking.after(looking.connections.connection_ready) == 1
         assert await looking.after(looking.connections.connection_closed) == 2
 
 
 async def test_nobody_is_asked_while_no_connection_changes() -> None:
     looking = Looking(Server(**started(7)))
-    await looking.after(looking.connections.connection_created)
+    await looking.after(looking.connections.connection_ready)
     looking.server.asked.clear()
     for _ in range(9):
         await looking.lives.look(looking.server)
@@ -116,7 +116,7 @@ async def test_nobody_is_asked_while_no_connection_changes() -> None:
 
 async def test_a_look_that_fails_is_made_again() -> None:
     looking = Looking(Server(**started(7)))
-    await looking.after(looking.connections.connection_created)
+    await looking.after(looking.connections.connection_ready)
     looking.server.command = _refused  # type: ignore[method-assign]
     with pytest.raises(PyMongoError):
         await looking.after(looking.connections.connection_closed)

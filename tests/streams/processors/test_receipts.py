@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from core.ports.documents import Place
-from projections import receipts
+from core.ports.documents import Place, Table
+from projections import conversations, messages, receipts
 from projections.generations import Pointer, replace_pointer
 from schemas import events, ids
 from schemas.envelope import Record
@@ -167,6 +167,14 @@ async def test_the_newest_is_told_again_when_its_batch_comes_again(scene: Scene)
     await again.work([lying(reached("bob", "read", 1), 0)])
     assert scene.told() == [*first, *first]
     assert await scene.rows() == before
+
+
+@pytest.mark.parametrize("lost", [messages.ROWS, conversations.PARTICIPANTS])
+async def test_a_table_that_another_model_has_lost_costs_a_hint_and_no_receipt(scene: Scene, lost: Table) -> None:
+    await scene.talk("ann")
+    scene.world.documents.lose(Place(lost, 1))
+    assert await scene.reach(("bob", "read", 1)) == []
+    assert list(await scene.rows()) == ["room:bob:"]
 
 
 async def test_a_generation_that_is_not_live_looks_at_nothing(scene: Scene) -> None:
