@@ -3,7 +3,7 @@
 import ipaddress
 import os
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, get_args, get_origin
 
 import msgspec
 from msgspec import Meta
@@ -87,14 +87,14 @@ def load(environment: Mapping[str, str] = os.environ, **overrides: Any) -> Setti
     given = {name: value for name, value in environment.items() if name.startswith(PREFIX)}
     wrong = [f"{name}: there is no such setting" for name in given if name not in NAMES and name not in OTHERS]
     values: dict[str, Any] = {name.removeprefix(PREFIX).lower(): value for name, value in given.items()}
-    values |= {name: value for name, value in overrides.items() if value is not None}
     found: dict[str, Any] = {}
     for field in msgspec.structs.fields(Settings):
         if field.name in values:
             try:
                 found[field.name] = msgspec.convert(values[field.name], field.type, strict=False)
             except msgspec.ValidationError as error:
-                wrong.append(f"{PREFIX}{field.name.upper()}={values[field.name]!r}: {error}")
+                wrong.append(f"{PREFIX}{field.name.upper()}={values[field.name]!r}: {_told(error, field.type)}")
+    found |= {name: value for name, value in overrides.items() if value is not None}
     try:
         networks(found.get("trusted_proxies", ""))
     except ValueError as error:
@@ -102,6 +102,12 @@ def load(environment: Mapping[str, str] = os.environ, **overrides: Any) -> Setti
     if wrong:
         raise InvalidSettings("\n".join(sorted(wrong)))
     return Settings(**found)
+
+
+def _told(error: msgspec.ValidationError, kind: Any) -> str:
+    """What is wrong with a value, and which there are where they are few."""
+    known = get_args(kind) if get_origin(kind) is Literal else ()
+    return "one of " + ", ".join(map(str, known)) if known else str(error)
 
 
 def networks(text: str) -> tuple[Network, ...]:

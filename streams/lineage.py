@@ -121,8 +121,8 @@ def check_ends(ends: Mapping[Partition, int], offsets: Mapping[Partition, int], 
         at = min(short)
         raise LogMismatch(
             f"the log is older than the read model {model}: {at.topic} {at.number} ends at {ends[at]}, and {model} has "
-            f"read it up to {offsets[at]} ({sum(short.values())} records in all): put back a log that has them, or "
-            f"stores as old as this log; {ADOPT}"
+            f"read it up to {offsets[at]} ({sum(short.values())} records missing in all partitions): put back a log "
+            f"that has them, or stores (embedded: documents.sqlite, search.sqlite) as old as this log; {ADOPT}"
         )
 
 

@@ -58,13 +58,18 @@ class Report:
 
     def __str__(self) -> str:
         lines = [
-            f"{self.model}: {self.outcome}, generation {self.old} -> {self.new}; {self.records} records in"
+            f"{self.model}: {self.outcome}, {self._generations()}; {self.records} records in"
             f" {self.seconds:.1f} s ({self.records_per_s:.0f}/s), {self.rows} rows compared"
             + (f", paused {self.pause_ms:.0f} ms" if self.pause_ms is not None else ""),
             *([self.detail] if self.detail else []),
             *([f"--accept {self.digest}"] if self.outcome == "needs_accept" else []),
+            *([f"`caas rebuild {self.model} --replace REASON` switches"] if self.outcome == "differs" else []),
         ]
         return "\n".join([*lines, *(f"  {difference}" for difference in self.differences)])
+
+    def _generations(self) -> str:
+        switched = self.outcome == "switched"
+        return f"generation {self.old} -> {self.new}" if switched else f"generation {self.old} stays live"
 
 
 async def rebuild(

@@ -2,6 +2,7 @@
 
 import argparse
 import functools
+import shlex
 import sys
 from typing import Final
 
@@ -46,7 +47,8 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         sys.stdout.write(msgspec.json.encode({"survey": found, "adopted": done}).decode() + "\n")
     else:
-        sys.stdout.write("\n".join(_lines(found, done)) + "\n")
+        where = f" --data {shlex.quote(args.data)}" if args.data else ""
+        sys.stdout.write("\n".join(_lines(found, done, where)) + "\n")
     return NEEDS_YES if found.reasons and done is None else 0
 
 
@@ -65,7 +67,7 @@ def _told(name: str) -> Told:
     return Bar(f"log adopt: {name}", "records").show
 
 
-def _lines(found: Survey, done: Adopted | None) -> list[str]:
+def _lines(found: Survey, done: Adopted | None, where: str) -> list[str]:
     if not found.reasons:
         return ["the read models were made from this log: there is nothing to adopt"]
     lines = [f"{name}: {reason}" for name, reason in found.reasons.items()]
@@ -78,6 +80,6 @@ def _lines(found: Survey, done: Adopted | None) -> list[str]:
     if len(found.lost) > NAMED:
         lines.append(f"  and {len(found.lost) - NAMED} conversations more (--json names them)")
     if done is None:
-        return [*lines, "nothing was changed; to go on without them: caas log adopt --yes"]
+        return [*lines, f"nothing was changed; to go on without them: caas log adopt{where} --yes"]
     made = ", ".join(f"{name} from {count} records" for name, count in done.records.items())
     return [*lines, f"adopted: the log is epoch {done.epoch}; made anew: {made}"]

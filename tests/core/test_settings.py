@@ -63,3 +63,9 @@ def test_a_limit_may_be_zero_and_not_less(name: str) -> None:
     assert getattr(load({name: "0"}), name.removeprefix("CAAS_").lower()) == 0
     with pytest.raises(InvalidSettings, match=name):
         load({name: "-1"})
+
+
+def test_a_value_that_is_none_of_the_few_is_refused_also_where_something_stands_above_it() -> None:
+    for overrides in ({}, {"adapters": "embedded"}):
+        with pytest.raises(InvalidSettings, match=r"^CAAS_ADAPTERS='kafka': one of embedded, stack$"):
+            load({"CAAS_ADAPTERS": "kafka"}, **overrides)

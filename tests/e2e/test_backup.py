@@ -47,11 +47,12 @@ async def test_what_was_acknowledged_before_the_backup_is_there_after_it(tmp_pat
         assert len(acknowledged) > len(before)
         over.set()
         await talking
-    await asyncio.to_thread(restored, home / "backup", before)
+    [backup] = (home / "backup").iterdir()
+    await asyncio.to_thread(restored, backup, before)
     alone = tmp_path / "alone"
     alone.mkdir()
     for name in ("log.sqlite", "secrets.json"):
-        shutil.copy(home / "backup" / name, alone)
+        shutil.copy(backup / name, alone)
     await asyncio.to_thread(restored, alone, before)
 
 

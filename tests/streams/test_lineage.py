@@ -39,7 +39,9 @@ async def test_the_log_that_it_was_made_from_is_accepted_also_when_it_has_grown(
 async def test_a_log_that_ends_before_what_was_read_is_refused_with_what_is_missing(world: World) -> None:
     await made(world)
     shorter = await anew("", "", "")
-    with pytest.raises(LogMismatch, match=r"ends at 3, and messages has read it up to 5 \(2 records in all\)"):
+    with pytest.raises(
+        LogMismatch, match=r"ends at 3, and messages has read it up to 5 \(2 records missing in all partitions\)"
+    ):
         await check_log(shorter, world.documents, "messages", 1, Health())
 
 
