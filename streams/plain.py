@@ -29,15 +29,20 @@ AGAIN_S: Final = 0.1
 
 async def ended_all(tasks: Sequence[asyncio.Task[None]]) -> None:
     """Cancel tasks until they have ended: a library may swallow a cancellation that comes as its call finishes. Where
-    several failed of one cause the caller raises one of them, and asyncio shall not print the others.
+    several failed of one cause the caller raises one of them, and asyncio shall not print the others, also where the
+    caller is cancelled meanwhile.
     """
+    for task in tasks:
+        task.add_done_callback(_retrieved)
     while waiting := [task for task in tasks if not task.done()]:
         for task in waiting:
             task.cancel()
         await asyncio.wait(waiting, timeout=CANCEL_AGAIN_S)
-    for task in tasks:
-        if not task.cancelled():
-            task.exception()
+
+
+def _retrieved(task: asyncio.Task[None]) -> None:
+    if not task.cancelled():
+        task.exception()
 
 
 class PlainRunner:
