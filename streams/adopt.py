@@ -5,8 +5,9 @@ that every position in it is greater than whatever was saved, and each read mode
 meanwhile: workers and nodes refuse a log that does not fit.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -15,12 +16,12 @@ from core.health import Health
 from core.patience import patiently
 from core.ports.documents import Changes, Checkpoint, DataLost, Documents
 from core.ports.event_log import EventLog, LogTruncated
-from core.positions import LogMismatch, epoch_of, position
+from core.positions import LogMismatch, epoch_of, offset_of, position
 from projections import messages
 from projections.generations import Pointer, partition_name, read_pointer, replace_pointer
 from schemas import envelope, topics
 from schemas.envelope import Foreign
-from schemas.topics import partitions
+from schemas.topics import Partition, partitions
 from streams.candidate import Site
 from streams.compare import Side, scanned
 from streams.lease import Refused
@@ -43,12 +44,14 @@ class Lost:
 class Survey:
     """What does not fit, and what goes when the log is adopted. `reasons` is empty where everything fits; `epoch` is
     the epoch from which on nothing that was saved is in the way; `unknown` says why lost messages cannot be named.
+    `records` counts by topic what the read models have read beyond the ends of this log.
     """
 
     epoch: int
     reasons: Mapping[str, str]
     lost: Sequence[Lost]
     unknown: str = ""
+    records: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def messages(self) -> int:
@@ -67,7 +70,7 @@ class Adopted:
 async def survey(log: EventLog, documents: Documents, processors: Sequence[Processor], health: Health) -> Survey:
     """Compare the live generations of these processors with the log. Changes nothing."""
     reasons: dict[str, str] = {}
-    newest = 0
+    newest, read = 0, dict[Partition, int]()
     for processor in processors:
         pointer = await _pointer(documents, processor.name, health)
         try:
@@ -76,13 +79,26 @@ async def survey(log: EventLog, documents: Documents, processors: Sequence[Proce
             reasons[processor.name] = str(error)
             saved = await patiently("adopt", lambda: documents.checkpoints(processor.name, pointer.live), health)  # noqa: B023
             newest = max(newest, *map(epoch_of, saved.values()))
+            for at, where in saved.items():
+                read[at] = max(read.get(at, 0), where)
     epoch = log.epoch if newest < log.epoch else newest + 1
     if not reasons:
         return Survey(log.epoch, {}, [])
+    records = await _missing(log, read, health)
     try:
-        return Survey(epoch, reasons, await _lost(log, documents, health))
+        return Survey(epoch, reasons, await _lost(log, documents, health), records=records)
     except (DataLost, LogTruncated) as error:
-        return Survey(epoch, reasons, [], str(error))
+        return Survey(epoch, reasons, [], str(error), records)
+
+
+async def _missing(log: EventLog, read: Mapping[Partition, int], health: Health) -> dict[str, int]:
+    """By topic, how many records of this epoch were read beyond its ends."""
+    ends = await patiently("adopt", lambda: log.ends(read), health)
+    found: Counter[str] = Counter()
+    for at, where in read.items():
+        if epoch_of(where) == log.epoch:
+            found[at.topic] += max(0, offset_of(where) - ends[at])
+    return {topic: count for topic, count in sorted(found.items()) if count}
 
 
 async def _lost(log: EventLog, documents: Documents, health: Health) -> list[Lost]:

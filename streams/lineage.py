@@ -20,7 +20,7 @@ from core.positions import ADOPT, LogMismatch, epoch_of, offset_of, position
 from projections import receipts
 from projections.generations import read_pointer
 from schemas.topics import Partition, partitions
-from streams.processor import Processor
+from streams.processor import Processor, SelfChecking
 
 logger: Final = logging.getLogger("caas.lineage")
 LOOKS: Final = 3
@@ -78,11 +78,16 @@ def acknowledged(processor: str) -> str:
 async def check_processor(
     log: EventLog, documents: Documents, processor: Processor, generation: int, health: Health
 ) -> None:
-    """Before a processor works a generation: `skip_removed` where nothing is numbered, then `check_log`."""
+    """Before a processor works a generation: `skip_removed` where nothing is numbered, then `check_log`; what it keeps
+    beside its rows is compared with the log's ends, too.
+    """
     name, places = processor.name, partitions(*processor.topics)
     if name in UNNUMBERED:
         await skip_removed(log, documents, name, generation, places=places, health=health)
     await check_log(log, documents, name, generation, health)
+    if isinstance(processor, SelfChecking):
+        ends = await patiently(f"{name}: log", lambda: log.ends(places), health)
+        await processor.check_ends(generation, {at: position(log.epoch, end) for at, end in ends.items()})
 
 
 async def check_log(log: EventLog, documents: Documents, model: str, generation: int, health: Health) -> None:
@@ -99,9 +104,8 @@ async def check_log(log: EventLog, documents: Documents, model: str, generation:
     begins = await patiently(what, lambda: log.begins(offsets), health)
     check_begins(begins, offsets, model)
     known = await patiently(what, lambda: documents.fingerprints(model, generation), health)
-    await _check_last(
-        log, {at: last for at, last in known.items() if begins.get(at, 0) < offset_of(last.position)}, model
-    )
+    kept = {at: last for at, last in known.items() if begins.get(at, 0) < offset_of(last.position)}
+    await _check_last(log, {at: last for at, last in kept.items() if last.position <= saved.get(at, 0)}, model)
 
 
 def check_epochs(epoch: int, saved: Mapping[Partition, int], model: str) -> None:

@@ -96,3 +96,7 @@ class SelfChecking(Protocol):
     async def check(self, generation: int) -> None:
         """Return when it is whole; cheap where it is. Called before work begins, and every few seconds."""
         ...
+
+    async def check_ends(self, generation: int, ends: Mapping[Partition, int]) -> None:
+        """Before work begins: let go of what was made from more of the log than there is up to these positions."""
+        ...

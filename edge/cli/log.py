@@ -73,6 +73,9 @@ def _lines(found: Survey, done: Adopted | None, where: str) -> list[str]:
     lines = [f"{name}: {reason}" for name, reason in found.reasons.items()]
     lost = f"lost: {found.messages} messages"
     lines.append(f"what is lost cannot be named: {found.unknown}" if found.unknown else lost)
+    if found.records:
+        topics = ", ".join(f"{topic} {count}" for topic, count in found.records.items())
+        lines.append(f"records that the log no longer has, at least: {topics}")
     lines += [
         f"  conversation {one.conversation_id}: {one.messages}, seq {one.first_seq} to {one.last_seq}"
         for one in found.lost[:NAMED]

@@ -11,14 +11,14 @@ import msgspec
 
 from core.health import Health
 from core.patience import patiently
-from core.ports.documents import Documents
+from core.ports.documents import DataLost, Documents, Place
 from core.ports.event_log import LogTruncated
 from core.settings import Settings
 from edge import compose
 from edge.cli import asking
 from edge.cli.progress import Waiting
 from edge.compose import Adapters
-from edge.running import caught_up, reading
+from edge.running import caught_up, live_generation, reading
 from projections import search_docs
 from projections.generations import read_pointer
 from projections.search.memory import MemorySearchIndex
@@ -111,10 +111,24 @@ async def run_verify(settings: Settings, names: Sequence[str]) -> dict[str, Outc
 async def _arrived(name: str, found: Adapters, health: Health, waiting: Waiting) -> Exception | None:
     """Return when the read model has passed the log's ends of now; why, where it does not."""
     try:
+        await _require_tables(name, found, health)  # first: what is lost stands still, too
         await caught_up(found, (name,), health, waiting.show)
+    except StandsStill as error:
+        try:
+            await _require_tables(name, found, health)
+        except DataLost as lost:
+            return lost
+        return error
     except REFUSED as error:
         return error
     return None
+
+
+async def _require_tables(name: str, found: Adapters, health: Health) -> None:
+    """Raises `DataLost` where a table of the live generation is gone."""
+    generation = await live_generation(name, found, health)
+    for table in compose.processor(name, found.documents, found.index).tables:
+        await patiently("verify", lambda: found.documents.get(Place(table, generation), ["-"]), health)  # noqa: B023
 
 
 async def _verified(name: str, found: Adapters, health: Health, waiting: Waiting) -> Outcome:

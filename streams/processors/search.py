@@ -25,7 +25,8 @@ class Search:
     The index is compared with its rows before work begins and while it runs. One that is missing, emptied or behind
     them is filled from the rows, whatever the log still keeps; readiness says so. One that is ahead (the rows were put
     back older) is left as it is: the log is read again from the checkpoint of the rows, the same facets give the same
-    versions, and every entry that is read again replaces itself.
+    versions, and every entry that is read again replaces itself. One that is ahead of the log too is dropped, and
+    filled: the log will not say again what it has.
     """
 
     name: Final = search_docs.MODEL
@@ -50,6 +51,13 @@ class Search:
         async with self._looking:
             while (cause := await incomplete(self._documents, self._index, generation)) is not None:
                 await self._fill(generation, cause)
+
+    async def check_ends(self, generation: int, ends: Positions) -> None:
+        """Drop an index that was made from records that this log does not have."""
+        held = await self._patiently(lambda: self._index.checkpoint(generation, ends))
+        if held is not None and behind(ends, held):
+            logger.warning("search: the index of generation %d is ahead of the log, it is made again", generation)
+            await self._patiently(lambda: self._index.drop(generation))
 
     async def apply(self, batch: Batch) -> Effects:
         """Save the facets, read the rows back, index them, and only then the checkpoint: the index is of the rows."""

@@ -69,6 +69,7 @@ async def test_what_an_older_log_lacks_is_named_and_nothing_is_changed(talked: W
         ("room", 3, 7, 9)
     ]
     assert (found.messages, found.epoch, log.epoch) == (3, 2, 1)
+    assert found.records == {"message.sent": 3}
     assert await talked.rows(1) == before
     assert (await read_pointer(talked.documents, "messages")).live == 1
 

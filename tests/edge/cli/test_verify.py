@@ -208,3 +208,14 @@ async def test_an_index_that_nobody_fills_is_said(caas: Caas, tmp_path: Path) ->
         ended = await asyncio.to_thread(caas, "verify", "search", "--data", str(tmp_path))
     assert (ended.status, ended.out) == (1, "search: not verified\n")
     assert "the index of generation 1 is missing or not complete, and has not been filled" in ended.err
+
+
+@pytest.mark.usefixtures("soon")
+async def test_a_lost_table_is_named_also_where_its_read_model_is_behind(caas: Caas, tmp_path: Path) -> None:
+    await worked(tmp_path, 3)
+    async with compose.opened(compose.embedded(Settings(data=str(tmp_path)))) as system:
+        await say(system, 3)
+    lost(tmp_path, 'DELETE FROM "messages/messages/1"')
+    status, out, err = await beside_workers(caas, tmp_path, ("inbox",), "messages")
+    assert (status, out.splitlines()) == (1, ["messages: not verified"])
+    assert "`caas rebuild messages --replace REASON`" in err and "stands still" not in err

@@ -13,6 +13,7 @@ from core.ports.search_index import Entry
 from projections import search_docs
 from projections.search.memory import MemorySearchIndex
 from schemas.topics import MESSAGE_SENT, Partition, partitions
+from streams.log.memory import MemoryLog
 from streams.plain import PlainRunner
 from streams.processors import search
 from streams.processors.search import Search, lacking
@@ -163,6 +164,19 @@ async def test_an_index_ahead_of_rows_that_were_put_back_stays_and_is_right_in_t
         await world.append(said(ROOM, 20, "hello 20"))
         await world.finds("hello", 21)
     assert world.health.counted["search_index_fills"] == 0
+
+
+async def test_an_index_ahead_of_rows_and_log_that_were_put_back_is_made_again(world: Searched) -> None:
+    await world.filled(20)
+    world.documents.forget("search", 1)
+    world.log = MemoryLog()
+    await world.log.start()
+    await world.append(*(said(ROOM, n, f"hello {n}") for n in range(5)))
+    async with world.searching():
+        await world.caught_up()
+        await world.finds("hello", 5)
+        await world.append(edited(ROOM, 3, "bye"))
+        await world.finds("bye", 1)
 
 
 async def test_a_fill_needs_no_log(world: Searched) -> None:
