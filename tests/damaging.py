@@ -38,10 +38,16 @@ def halve(path: Path) -> None:
         file.truncate(path.stat().st_size // 2)
 
 
+B_TREE = frozenset({2, 5, 10, 13})
+"""How pages of a tree begin; others continue a long value, or are free, and SQLite looks at the content of neither."""
+
+
 def zero_page(path: Path, number: int | None = None) -> None:
-    """Overwrite a page with zeros, counted from 0; the one in the middle if none is named."""
-    pages = path.stat().st_size // PAGE
-    overwrite(path, (pages // 2 if number is None else number) * PAGE, bytes(PAGE))
+    """Overwrite a page with zeros, counted from 0; if none is named the one of a tree that is nearest to the middle."""
+    content, pages = path.read_bytes(), path.stat().st_size // PAGE
+    trees = [page for page in range(1, pages) if content[page * PAGE] in B_TREE]
+    chosen = min(trees, key=lambda page: abs(page - pages // 2)) if number is None else number
+    overwrite(path, chosen * PAGE, bytes(PAGE))
 
 
 def break_header(path: Path) -> None:
