@@ -205,6 +205,7 @@ async def test_verify_beside_a_system_whose_log_was_put_back_says_so(up: Up, tmp
     older = Path(shutil.copy(up.data / "log.sqlite", tmp_path))
     async with opened(up.socket_url, up.token("ann")) as ann:
         await say(ann, await room_of(ann), range(MESSAGES, MESSAGES + 50))
+    await asyncio.to_thread(caas, "transcript", up.data)  # which waits until the read models have them
     assert up.process.running is not None
     up.process.running.send_signal(signal.SIGSTOP)  # else it ends before
     for suffix in ("", "-wal", "-shm"):
