@@ -16,9 +16,13 @@ class Leaving:
         self._holds = holds
         self._open: set[Hashable] = set()
         self._asked: dict[Hashable, float] = {}
+        self._left_bare = False
 
     def opened(self, line: Hashable) -> None:
         """This line said hello."""
+        if self._left_bare:
+            self._left_bare = False
+            self._holds(False, "a line was closed before the next was open")
         self._open.add(line)
 
     def asked(self, line: Hashable, after_s: float) -> None:
@@ -30,8 +34,13 @@ class Leaving:
         return line in self._asked and self._now() > self._asked[line] + SERVED_S
 
     def closed(self, line: Hashable) -> None:
-        """This line is over. One that ended before another was wanted says nothing."""
+        """This line is over. One that ended before another was wanted says nothing, nor does one after which no other
+        comes: the client has ended.
+        """
         self._open.discard(line)
         wanted = self._asked.pop(line, None)
         if wanted is not None and self._now() >= wanted:
-            self._holds(bool(self._open), "a line was closed before the next was open")
+            if self._open:
+                self._holds(True, "")
+            else:
+                self._left_bare = True

@@ -199,6 +199,8 @@ def test_a_line_that_is_left_before_the_next_is_open_breaks_a_rule() -> None:
     left.to_be_left(0.7)
     clock.at += 0.8
     left.closed()
+    assert broken(alone) == set(), "it may have ended"
+    syncs(greeted(alone), 0)
     assert broken(alone) == {"leaving"}
 
 
