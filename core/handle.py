@@ -17,7 +17,7 @@ from core.domain import content, conversation, conversing, inbox, message, react
 from core.domain.decision import Context, Rejected
 from core.grounds import MEMBERSHIP, NUMBERS, REACTIONS, SETS_AN_EDGE, Ground
 from core.ports.memberships import Memberships, NotReady
-from core.ports.messages import Messages
+from core.ports.messages import Messages, head_for
 from schemas import envelope, ids
 from schemas.commands import (
     NAME_OF,
@@ -195,21 +195,13 @@ class Handler:
     async def _inbox(self, command: InboxCommand, context: Context) -> Decision:
         state, key = self._memberships.get(command.conversation_id), command.conversation_id
         where = conversation.visited(state, key, context.tenant, context.actor)
-        head = await self._head(key, command.seq) if isinstance(command, ReadMessages) else 0
+        head = await head_for(self._messages, key, command.seq) if isinstance(command, ReadMessages) else 0
         named = named_by(command)
         about = None if named is None else await self._messages.state(named)
         decided = inbox.decide(command, where, context, head=head, about=about)
         if not decided:
             return Unchanged({"conversation_id": command.conversation_id, "level": "persisted"})
         return self._kept(command, decided[0], context)
-
-    async def _head(self, conversation_id: str, seq: int) -> int:
-        """The number of the last message; one that is less than a reader says is proved, or their cursor goes back."""
-        head = await self._messages.head(conversation_id)
-        if head < seq:
-            await self._messages.prove_head(conversation_id)
-            head = await self._messages.head(conversation_id)
-        return head
 
     async def _conversation(self, command: ConversationCommand, context: Context) -> Decision:
         state = self._memberships.get(conversation_of(command, context))

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
+from core.health import Health
 from core.patience import patiently
 from core.ports.documents import DataLost, Documents, Place, StoreBroken
 from core.ports.event_log import Received
@@ -19,7 +20,7 @@ from core.positions import position
 from projections.facts import Inconsistent
 from projections.generations import Pause, Pointer, read_pointer, replace_pointer
 from schemas.topics import Partition
-from streams.processor import SelfChecking
+from streams.processor import Processor, SelfChecking
 from streams.worker import StoreBehindLog, Worker
 
 logger: Final = logging.getLogger("caas.gate")
@@ -41,6 +42,15 @@ async def confirmed_at(documents: Documents, model: str, at: Partition, pause: P
         return None
     found: int = said["position"]
     return found
+
+
+async def require_tables(
+    processor: Processor, documents: Documents, generation: int, what: str, health: Health
+) -> None:
+    """Raises `DataLost` where a table of this generation is gone; a store that is down is waited for, as `what`."""
+    for table in processor.tables:
+        place = Place(table, generation)
+        await patiently(what, lambda: documents.get(place, ["-"]), health)  # noqa: B023 - awaited here
 
 
 def _always() -> bool:
@@ -121,9 +131,7 @@ class Gate:
         processor, generation = self._worker.processor, self._worker.generation
         lost = f"{processor.name}: tables"
         try:
-            for table in processor.tables:
-                place = Place(table, generation)
-                await patiently(self._waits_for, lambda: self._documents.get(place, ["-"]), self._health)  # noqa: B023
+            await require_tables(processor, self._documents, generation, self._waits_for, self._health)
             if isinstance(processor, SelfChecking):
                 await patiently(f"{processor.name}: check", lambda: processor.check(generation), self._health)
         except DataLost as error:

@@ -14,6 +14,7 @@ from core.patience import patiently
 from core.ports.documents import Changes, Checkpoint, Documents
 from core.ports.event_log import DataDamaged, EventLog, Unavailable
 from core.positions import offset_in, position
+from core.tasks import retrieved
 from projections.generations import Pointer, partition_name, read_pointer
 from schemas.topics import Partition, partitions
 from streams.gate import Gate
@@ -33,16 +34,11 @@ async def ended_all(tasks: Sequence[asyncio.Task[None]]) -> None:
     caller is cancelled meanwhile.
     """
     for task in tasks:
-        task.add_done_callback(_retrieved)
+        task.add_done_callback(retrieved)
     while waiting := [task for task in tasks if not task.done()]:
         for task in waiting:
             task.cancel()
         await asyncio.wait(waiting, timeout=CANCEL_AGAIN_S)
-
-
-def _retrieved(task: asyncio.Task[None]) -> None:
-    if not task.cancelled():
-        task.exception()
 
 
 class PlainRunner:

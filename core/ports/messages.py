@@ -43,3 +43,14 @@ class Messages(Protocol):
     async def prove_head(self, conversation_id: str) -> None:
         """Catch up with what was sent, as the log has it now: `head` then counts every message in it."""
         ...
+
+
+async def head_for(messages: Messages, conversation_id: str, seq: int) -> int:
+    """The number of the conversation's last message for somebody who says that they have message `seq`: one that is
+    less is proved, or what they have would be said to be less for good. Raises `NotReady` and `Unavailable`.
+    """
+    head = await messages.head(conversation_id)
+    if head < seq:
+        await messages.prove_head(conversation_id)
+        head = await messages.head(conversation_id)
+    return head

@@ -11,7 +11,7 @@ import msgspec
 
 from core.health import Health
 from core.patience import patiently
-from core.ports.documents import DataLost, Documents, Place
+from core.ports.documents import DataLost, Documents
 from core.ports.event_log import LogTruncated
 from core.settings import Settings
 from edge import compose
@@ -25,6 +25,7 @@ from projections.search.memory import MemorySearchIndex
 from projections.stores.memory import MemoryDocuments
 from streams import behind
 from streams.behind import StandsStill
+from streams.gate import require_tables
 from streams.processor import Processor
 from streams.processors.search import incomplete
 from streams.verify import Beside, OtherVersion, Verified, check_version, verify
@@ -126,9 +127,9 @@ async def _arrived(name: str, found: Adapters, health: Health, waiting: Waiting)
 
 async def _require_tables(name: str, found: Adapters, health: Health) -> None:
     """Raises `DataLost` where a table of the live generation is gone."""
+    processor = compose.processor(name, found.documents, found.index)
     generation = await live_generation(name, found, health)
-    for table in compose.processor(name, found.documents, found.index).tables:
-        await patiently("verify", lambda: found.documents.get(Place(table, generation), ["-"]), health)  # noqa: B023
+    await require_tables(processor, found.documents, generation, "verify", health)
 
 
 async def _verified(name: str, found: Adapters, health: Health, waiting: Waiting) -> Outcome:

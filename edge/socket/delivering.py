@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 
 from core.clock import Clock
 from core.ports.event_log import EventLog
+from core.ports.messages import head_for
 from edge.socket.commands import Commands, failure_of
 from edge.socket.session import Asked
 from edge.socket.visit import Visit
@@ -109,18 +110,10 @@ class Delivering:
             await asyncio.wait(self._appending)
 
     async def _head(self, visit: Visit, conversation_id: str, seq: int) -> int:
-        """The number of the last message; it is not asked of the store where this session was told as much, and proved
-        where the store has less than the session says.
-        """
+        """The number of the last message; it is not asked of the store where this session was told as much."""
         channel = visit.seat.channels.get(conversation_id)
         told = 0 if channel is None else channel.last.get("sent", 0)
-        if seq <= told:
-            return told
-        head = await self._reader.head(conversation_id)
-        if head < seq:
-            await self._reader.prove_head(conversation_id)
-            head = await self._reader.head(conversation_id)
-        return head
+        return told if seq <= told else await head_for(self._reader, conversation_id, seq)
 
     def _say(self, key: _Key, seq: int, said: _Said) -> None:
         cursor = self._cursors.setdefault(key, _Cursor(key))

@@ -13,6 +13,7 @@ from core.health import Health
 from core.ports.documents import Documents
 from core.ports.event_log import Unavailable
 from core.ports.memberships import NotReady
+from core.tasks import retrieved
 from projections import conversations, inbox, messages
 from projections.generations import Generations
 from projections.progress import Progress
@@ -63,7 +64,7 @@ class StoreTrust:
         while self._trusted != self.life:
             if self._looking is None or self._looking.done():
                 self._looking = asyncio.create_task(self._look(), name="store-trust")
-                self._looking.add_done_callback(_retrieved)
+                self._looking.add_done_callback(retrieved)
             await asyncio.shield(self._looking)
 
     async def _look(self) -> None:
@@ -71,22 +72,17 @@ class StoreTrust:
         try:
             await self._believe()
         except Unavailable as error:
+            if not isinstance(error, NotBelieved):
+                self._behind = {}  # while a server is away nothing goes on: that says nothing of the workers
             self._health.warns(CHECK, error)
             raise
         self._health.goes_on(CHECK)
 
     async def _believe(self) -> None:
-        life = self.life
-        try:
-            await self._progress.refresh()
-            if (life := self.life) != self._asked:
-                self._goals, self._asked, self._began = await self._ends(), life, _now()
-            await self._passed()
-        except NotBelieved:
-            raise
-        except Unavailable:
-            self._behind = {}  # while a server is away nothing goes on: that says nothing of the workers
-            raise
+        await self._progress.refresh()
+        if (life := self.life) != self._asked:
+            self._goals, self._asked, self._began = await self._ends(), life, _now()
+        await self._passed()
         if self.life == life:
             self._trusted = life
 
@@ -124,12 +120,6 @@ class StoreTrust:
     async def _ends(self) -> Goals:
         goals = await self._progress.ends({at for topics in READ.values() for at in partitions(*topics)})
         return {model: {at: goals[at] for at in partitions(*topics) if at in goals} for model, topics in READ.items()}
-
-
-def _retrieved(looking: asyncio.Task[None]) -> None:
-    """All who waited may have been cancelled; then nobody else asks how it ended."""
-    if not looking.cancelled():
-        looking.exception()
 
 
 def _now() -> float:

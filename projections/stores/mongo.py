@@ -50,7 +50,7 @@ class MongoDocuments:
     Only plain commands of single documents are used: no transactions, sessions, change streams or pipelines.
 
     A server that was started anew has broken every connection to it. The driver repeats nothing by itself, and whoever
-    used the store after a connection was made or ended has asked which process of the server answers: another one
+    used the store after a connection became ready or ended has asked which process of the server answers: another one
     begins another `life`, and nothing is saved on what another life said.
     """
 

@@ -60,6 +60,12 @@ class Given:
             ends = {at: end - less for at, end in self.ends.items() if at.topic in topics}
             await self.documents.save(Changes([], [], Checkpoint(model, 1, ends)))
 
+    async def started_anew(self) -> None:
+        """It was believed, and is another process by now, with less."""
+        await self.trust.settled()
+        await self.stand(less=1)
+        self.documents.lives += 1
+
     async def believed(self) -> bool:
         try:
             await self.trust.settled()
@@ -87,9 +93,7 @@ async def test_a_store_that_lives_on_is_looked_at_once(given: Given) -> None:
 
 
 async def test_a_store_that_was_started_anew_is_believed_once_it_has_passed_the_log(given: Given) -> None:
-    await given.trust.settled()
-    await given.stand(less=1)
-    given.documents.lives += 1
+    await given.started_anew()
     assert not await given.believed()
     await given.stand()
     assert await given.believed()
@@ -126,9 +130,7 @@ async def test_read_models_that_go_on_are_waited_for_however_long(given: Given) 
 async def test_what_nobody_makes_go_on_does_not_keep_the_rest_from_being_read(
     given: Given, caplog: pytest.LogCaptureFixture
 ) -> None:
-    await given.trust.settled()
-    await given.stand(less=1)
-    given.documents.lives += 1
+    await given.started_anew()
     began = asyncio.get_running_loop().time()
     while not await given.believed():
         pass
@@ -145,9 +147,7 @@ async def test_a_node_that_starts_beside_workers_that_do_not_run_begins_with_wha
 
 
 async def test_all_who_wait_wait_for_one_look(given: Given) -> None:
-    await given.trust.settled()
-    await given.stand(less=1)
-    given.documents.lives += 1
+    await given.started_anew()
     began = asyncio.get_running_loop().time()
     assert not any(await asyncio.gather(*(given.believed() for _ in range(20))))
     assert asyncio.get_running_loop().time() - began < 5 * 0.05
@@ -165,9 +165,7 @@ async def test_a_node_that_starts_does_not_wait_long_for_read_models_that_go_on(
 async def test_an_outage_of_the_store_says_nothing_of_the_workers(
     given: Given, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await given.trust.settled()
-    await given.stand(less=2)
-    given.documents.lives += 1
+    await given.started_anew()
     assert not await given.believed()
     with monkeypatch.context() as away:
         away.setattr(given.documents, "pointer", _away)
@@ -195,9 +193,7 @@ async def test_a_check_says_that_reads_wait_for_the_store(given: Given) -> None:
 
 
 async def test_nobody_who_waits_has_to_ask_how_the_look_ended(given: Given, caplog: pytest.LogCaptureFixture) -> None:
-    await given.trust.settled()
-    await given.stand(less=1)
-    given.documents.lives += 1
+    await given.started_anew()
     waiting = asyncio.create_task(given.trust.settled())
     await asyncio.sleep(0.01)
     waiting.cancel()
