@@ -25,7 +25,8 @@ $(MARKER): pyproject.toml
 up: install ## runs the whole system embedded, durable in .caas/data
 	$(BIN)/caas up
 
-test: test-together test-alone ## the tests that need no servers
+test: install ## the tests that need no servers
+	$(MAKE) --no-print-directory --keep-going test-together test-alone
 
 test-together: install
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m '$(EMBEDDED) and not alone'

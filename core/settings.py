@@ -71,9 +71,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 NAMES: Final = tuple(PREFIX + field.upper() for field in Settings.__struct_fields__)
-OTHERS: Final = frozenset(
-    {"CAAS_RECORDING", "CAAS_SEEDS", "CAAS_STACK_DIR", "CAAS_CACHE", "CAAS_TEST_MONGO", "CAAS_TEST_SERVERS"}
-)
+OTHERS: Final = frozenset({"CAAS_RECORDING", "CAAS_SEEDS", "CAAS_STACK_DIR", "CAAS_CACHE", "CAAS_TEST_MONGO"})
 """Variables of the launcher and the tests."""
 HOW_GIVEN: Final = "the stack needs it, the same for all processes; `openssl rand -hex 32` makes one"
 
