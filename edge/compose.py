@@ -16,6 +16,7 @@ from core.ports.hints import Bus, Cache, People, Presence
 from core.ports.limits import Limits
 from core.ports.search_index import SearchIndex
 from core.settings import Settings
+from edge import data_directory
 from edge.background import background
 from projections.cache.in_process import InProcessBus, InProcessCache, InProcessPresence
 from projections.cache.in_process_people import InProcessPeople
@@ -55,12 +56,14 @@ class Adapters:
 
 
 def embedded(settings: Settings, access: Access = "whole") -> Adapters:
-    """SQLite and in-process: everything in one directory, durable."""
+    """SQLite and in-process: everything in one directory, durable, and nobody's but its owner's."""
     data, damage = Path(settings.data), Damage()
+    if access == "whole":
+        data_directory.make_private(data)
     return Adapters(
-        log=SqliteLog(data / "log.sqlite", read_only=access != "whole", damage=damage),
-        documents=SqliteDocuments(data / "documents.sqlite", read_only=access == "read", damage=damage),
-        index=FtsIndex(data / "search.sqlite", read_only=access == "read", damage=damage),
+        log=SqliteLog(data / data_directory.LOG, read_only=access != "whole", damage=damage),
+        documents=SqliteDocuments(data / data_directory.DOCUMENTS, read_only=access == "read", damage=damage),
+        index=FtsIndex(data / data_directory.SEARCH, read_only=access == "read", damage=damage),
         bus=InProcessBus(),
         presence=InProcessPresence(),
         people=InProcessPeople(),

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import faust
 
+from core import private_files
 from core.health import STARTING, Health
 from core.ports.event_log import EventLog, Received
 from core.positions import position
@@ -63,7 +64,8 @@ def app_of(group: str, settings: Settings, slot: str | None = None) -> faust.App
     our output.
     """
     datadir = Path(settings.data) / "faust"
-    datadir.mkdir(parents=True, exist_ok=True)
+    for directory in (datadir.parent, datadir):
+        private_files.make_directory(directory)
     return faust.App(
         id=group,
         broker=[f"kafka://{server}" for server in settings.kafka_bootstrap.split(",")],

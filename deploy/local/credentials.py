@@ -19,6 +19,10 @@ def kept(directory: Path) -> dict[str, str]:
     try:
         if not file.exists():
             _write(file)
+        if file.stat().st_mode & 0o077:
+            raise StackError(
+                f"{file} is open to others: `chmod 600 {file}` where nobody else can have read it, else remove it"
+            )
         found: dict[str, str] = json.loads(file.read_text())
     except (OSError, ValueError) as error:
         raise StackError(f"{file} cannot be used: {error}") from error
@@ -31,7 +35,7 @@ def forget(directory: Path) -> None:
 
 
 def _write(file: Path) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     fresh = file.with_suffix(f".{os.getpid()}")
     fresh.touch(mode=0o600)
     fresh.write_text(json.dumps(_made(), indent=2) + "\n")

@@ -53,6 +53,7 @@ class Stack:
 
     def up(self) -> None:
         """Starts what is not running yet and waits until each server answers. Idempotent."""
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         with locked(self.directory / _LOCK):
             wanted = self._record(record.cluster_id())
             found = record.settle(self.directory, wanted)
@@ -62,6 +63,7 @@ class Stack:
             _refuse_frozen(running)
             start.refuse_taken_ports(absent)
             record.write(self.directory, found)
+            self.directory.chmod(0o700)
             waiting = [start.waiting_for(s, running[s.name], self._layout) for s in servers if s.name in running]
             start.await_all(waiting + start.launch_all(absent, self._layout, self.tell), self.tell, together=True)
 

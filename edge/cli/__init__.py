@@ -65,7 +65,7 @@ def _status(args: argparse.Namespace) -> int:
     try:
         status: int = args.run(args)
     except BaseException as error:
-        found = asking.first_of(error, (*asking.ASTRAY, Unavailable, PermissionError))
+        found = asking.first_of(error, (*asking.ASTRAY, asking.NoSystem, Unavailable, PermissionError))
         if found is None:
             raise
         return asking.fail(args.verb, found)

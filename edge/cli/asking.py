@@ -5,6 +5,7 @@ import asyncio
 import gc
 import sys
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import uvloop
@@ -15,6 +16,7 @@ from core.ports.event_log import DataDamaged, LogTruncated
 from core.positions import LogMismatch
 from core.settings import Settings
 from edge import logs
+from edge.data_directory import is_system
 
 GC_EVERY: Final = 50_000
 
@@ -58,6 +60,19 @@ def settings_of(args: argparse.Namespace) -> Settings:
         data=data, adapters="embedded" if data is not None else None, port=getattr(args, "port", None)
     )
     logs.set_level(found.log_level)
+    return found
+
+
+class NoSystem(Exception):
+    """Nothing was ever kept where a system is asked for."""
+
+
+def existing_system(args: argparse.Namespace) -> Settings:
+    """`settings_of` for whoever looks at a system and makes none. Raises `NoSystem`, `InvalidSettings`."""
+    found = settings_of(args)
+    data = Path(found.data)
+    if found.adapters == "embedded" and not is_system(data):
+        raise NoSystem(f"there is no system in {data}: `caas up --data {data}` makes one")
     return found
 
 

@@ -38,7 +38,7 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
 def run(args: argparse.Namespace) -> int:
     """0: adopted, or nothing to adopt; 1: refused, or the system is running; 3: something is lost, say `--yes`."""
     try:
-        found, done = asking.run(functools.partial(_adopted, asking.settings_of(args), sure=args.yes))
+        found, done = asking.run(functools.partial(_adopted, asking.existing_system(args), sure=args.yes))
     except Exception as error:
         if (expected := asking.first_of(error, (Refused, AlreadyWriting))) is None:
             raise

@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
 def switched(verb: str, args: argparse.Namespace, work: Work) -> int:
     """Do this to a read model of the system that the settings name, print how it ended; the exit status, as above."""
     try:
-        report = asking.run(functools.partial(_worked, verb, asking.settings_of(args), args.name, work))
+        report = asking.run(functools.partial(_worked, verb, asking.existing_system(args), args.name, work))
     except Refused as error:
         return asking.fail(verb, error)
     sys.stdout.write((msgspec.json.encode(report).decode() if args.json else str(report)) + "\n")

@@ -1,4 +1,4 @@
-"""`caas token USER`: a development token, without asking the gateway."""
+"""`caas token USER`: a development token, without asking the gateway; where no system is, none is made."""
 
 import argparse
 import sys
@@ -7,7 +7,7 @@ import msgspec
 
 from edge.auth.tokens import Tokens
 from edge.cli import asking
-from edge.secrets_file import filled
+from edge.secrets_file import existing
 
 
 def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -23,7 +23,7 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
 
 def run(args: argparse.Namespace) -> int:
     """0: printed; 1: no such user id can be."""
-    found = filled(asking.settings_of(args), "token_secret")
+    found = existing(asking.settings_of(args), "token_secret")
     try:
         token, expires_in = Tokens(found.token_secret, args.ttl or found.token_ttl_s).issue(found.tenant, args.user)
     except ValueError as error:

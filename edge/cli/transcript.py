@@ -26,7 +26,7 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
 
 def run(args: argparse.Namespace) -> int:
     """0: printed whole; 1: a read model is behind the log and nobody works it."""
-    main = functools.partial(print_transcript, asking.settings_of(args))
+    main = functools.partial(print_transcript, asking.existing_system(args))
     return asking.run_or_fail("transcript", main, StandsStill)
 
 

@@ -9,35 +9,34 @@ import urllib.request
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Final
 
 import msgspec
 from aiohttp import web
 
+from core import private_files
 from core.health import Health
 from core.settings import Settings
 from edge import compose
 from edge.cli import asking
+from edge.data_directory import READY
 from edge.gateway.app import add_routes as add_gateway_routes
 from edge.gateway.health import add_health_routes
 from edge.gateway.problems import problems
 from edge.running import working
-from edge.secrets_file import filled
+from edge.secrets_file import existing, filled
 from edge.serving import bound, gateway, port_of, ready, served, sockets_open
 from edge.socket.server import Entrance
 from edge.socket.server import add_routes as add_socket_routes
 from edge.stopping import on_signals, until
 from streams.log.sqlite_file import AlreadyWriting
 
-READY: Final = "up.json"
-
 
 class Address(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Where a system is reached, and with what."""
+    """Where a system is reached, and with what; shown to others it has no secret."""
 
     url: str
     app_key: str
-    app_secret: str
+    app_secret: str = ""
     socket_urls: list[str] = []
     data: str = ""
 
@@ -49,6 +48,7 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     parser.add_argument("--port", type=int, metavar="N", help="the port (default: CAAS_PORT or 3000; 0: any free one)")
     asking.add_data(parser)
     asking.add_json(parser)
+    parser.add_argument("--secrets", action="store_true", help="with --json: print the app secret too")
     parser.set_defaults(run=run)
 
 
@@ -57,19 +57,24 @@ def run(args: argparse.Namespace) -> int:
     args.data = args.data or os.environ.get("CAAS_DATA", ".caas/data")
     settings = asking.settings_of(args)
     return asking.run_or_fail(
-        "up", functools.partial(stay_up, settings, as_json=args.json), AlreadyWriting, *asking.ASTRAY, OSError
+        "up",
+        functools.partial(stay_up, settings, as_json=args.json, secrets=args.secrets),
+        AlreadyWriting,
+        *asking.ASTRAY,
+        OSError,
     )
 
 
-async def stay_up(settings: Settings, *, as_json: bool) -> None:
+async def stay_up(settings: Settings, *, as_json: bool, secrets: bool) -> None:
     """Run until asked to stop."""
     asked = on_signals()
-    await until(asked, ("system", _run_system(settings, as_json=as_json)))
+    await until(asked, ("system", _run_system(settings, as_json=as_json, secrets=secrets)))
 
 
-async def _run_system(settings: Settings, *, as_json: bool) -> None:
+async def _run_system(settings: Settings, *, as_json: bool, secrets: bool) -> None:
     async with system(settings) as address:
-        line = msgspec.json.encode(address).decode() if as_json else f"ready on {address.url}, data in {address.data}"
+        shown = address if secrets else without_secret(address)
+        line = msgspec.json.encode(shown).decode() if as_json else f"ready on {address.url}, data in {address.data}"
         sys.stdout.write(line + "\n")
         sys.stdout.flush()
         await asyncio.Event().wait()
@@ -94,9 +99,14 @@ async def system(settings: Settings) -> AsyncIterator[Address]:
         await stack.enter_async_context(sockets_open(found, settings, health, entrance))
         await ready(health)
         path = data / READY
-        path.write_bytes(msgspec.json.encode(address))
+        private_files.write_file(path, msgspec.json.encode(without_secret(address)))
         stack.callback(path.unlink, missing_ok=True)
         yield address
+
+
+def without_secret(address: Address) -> Address:
+    """What of it may be printed and kept."""
+    return msgspec.structs.replace(address, app_secret="")
 
 
 def _address(settings: Settings, port: int) -> Address:
@@ -117,17 +127,18 @@ async def reached(settings: Settings, url: str | None) -> AsyncIterator[Address]
     here.
     """
     if known := url or settings.public_url:
-        secrets = filled(settings, "app_key", "app_secret")
+        secrets = existing(settings, "app_key", "app_secret")
         yield Address(known, secrets.app_key, secrets.app_secret)
     elif (found := running_at(settings)) is not None:
-        yield found
+        secrets = existing(settings, "app_key", "app_secret")
+        yield msgspec.structs.replace(found, app_key=secrets.app_key, app_secret=secrets.app_secret)
     else:
         async with system(msgspec.structs.replace(settings, port=0)) as here:
             yield here
 
 
 def running_at(settings: Settings) -> Address | None:
-    """The system that runs in this directory now, if one does."""
+    """The system that runs in this directory now, if one does; its secrets are in no file but `secrets.json`."""
     path = Path(settings.data) / READY
     if not path.exists():
         return None

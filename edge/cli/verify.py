@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
     if unknown:
         return asking.fail("verify", f"there is no read model {', '.join(unknown)}")
     names = tuple(dict.fromkeys(args.names)) or compose.PROCESSORS
-    found = asking.run(functools.partial(run_verify, asking.settings_of(args), names))
+    found = asking.run(functools.partial(run_verify, asking.existing_system(args), names))
     if args.json:
         sys.stdout.write(msgspec.json.encode(as_json(found)).decode() + "\n")
     else:

@@ -18,6 +18,7 @@ from typing import Final, Literal, TypeVar
 
 import msgspec
 
+from core import private_files
 from core.damage import Damage
 from core.ports.event_log import DataDamaged, Unavailable
 
@@ -42,13 +43,14 @@ T = TypeVar("T")
 def connect(
     path: Path, *, read_only: bool, synchronous: Synchronous = "NORMAL", wal_pages: int = WAL_PAGES
 ) -> sqlite3.Connection:
-    """Open a WAL database, made with its folder if need be; it may be handed to another thread. Raises sqlite3.Error.
+    """Open a WAL database, made with its folder for its owner alone if need be. It may be handed to another thread.
+    Raises sqlite3.Error.
 
     A read-only connection is opened for writing, and then forbidden to: SQLite needs the shared memory beside the
     file also for reading.
     """
     if not read_only:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make(path)
     mode = "rw" if read_only else "rwc"
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode={mode}",
@@ -68,6 +70,15 @@ def connect(
         connection.close()
         raise
     return connection
+
+
+def _make(path: Path) -> None:
+    """The file, for its owner alone; SQLite gives what it makes beside it the same mode. Raises sqlite3.Error."""
+    private_files.make_directory(path.parent)
+    try:
+        private_files.make_file(path)
+    except OSError as error:
+        raise sqlite3.OperationalError(f"unable to open database file: {error.strerror}") from error
 
 
 @contextmanager

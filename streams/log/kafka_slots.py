@@ -22,6 +22,8 @@ from aiokafka.errors import KafkaError
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import Array, Int16, Int32, Schema, String
 
+from core import private_files
+
 logger: Final = logging.getLogger("caas.groups")
 LEAVE_S: Final = 3.0
 _OK: Final = 0
@@ -34,7 +36,7 @@ def free_slot(directory: Path, name: str) -> Iterator[str]:
     """
     host = f"{socket.gethostname()}-{_token(directory)}"
     for number in count(1):
-        held = os.open(directory / f"{name}-{number}.slot", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        held = os.open(directory / f"{name}-{number}.slot", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, private_files.FILE)
         try:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -49,7 +51,8 @@ def free_slot(directory: Path, name: str) -> Iterator[str]:
 
 def _token(directory: Path) -> str:
     """What tells this directory from those of other hosts that have the same name, made once."""
-    directory.mkdir(parents=True, exist_ok=True)
+    for place in (directory.parent, directory):
+        private_files.make_directory(place)
     path, made = directory / "slots", directory / f"slots.{secrets.token_hex(8)}"
     if not path.exists():
         made.write_text(secrets.token_hex(4))

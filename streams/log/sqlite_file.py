@@ -14,6 +14,7 @@ from typing import IO, Final
 
 import msgspec
 
+from core import private_files
 from core.ports.event_log import Received
 from core.positions import position
 from projections.stores.sqlite_thread import Broken
@@ -203,8 +204,10 @@ def _named(place: Partition, first: int, following: int) -> str:
 
 def lock(path: Path) -> IO[str]:
     """Become the only writer until the answered file is closed or the process ends. Raises `AlreadyWriting`."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    file = path.with_name(path.name + ".lock").open("a+")
+    private_files.make_directory(path.parent)
+    place = path.with_name(path.name + ".lock")
+    private_files.make_file(place)
+    file = place.open("a+")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

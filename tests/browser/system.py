@@ -16,7 +16,7 @@ class System:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._arguments = ("up", "--data", str(directory / "data"), "--port", str(free_port()), "--json")
+        self._arguments = ("up", "--data", str(directory / "data"), "--port", str(free_port()), "--json", "--secrets")
         self._process: Process | None = None
         self._starts = 0
         self.ready: dict[str, Any] = {}

@@ -44,9 +44,18 @@ def test_the_secrets_of_a_directory_are_made_once_and_for_their_owner_alone(tmp_
     assert Stack(tmp_path / "other").env()["CAAS_TOKEN_SECRET"] != first["CAAS_TOKEN_SECRET"]
     (file,) = (tmp_path / "one").iterdir()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
+
+
+def test_secrets_that_others_may_read_are_refused(tmp_path: Path) -> None:
+    Stack(tmp_path).env()
+    (tmp_path / "secrets.json").chmod(0o640)
+    with pytest.raises(StackError, match=r"secrets\.json is open to others: `chmod 600 "):
+        Stack(tmp_path).env()
 
 
 def test_secrets_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+    (tmp_path / "secrets.json").touch(0o600)
     (tmp_path / "secrets.json").write_text("{")
     with pytest.raises(StackError, match=r"secrets\.json cannot be used"):
         Stack(tmp_path).env()

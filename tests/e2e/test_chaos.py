@@ -19,7 +19,7 @@ pytestmark = pytest.mark.timeout(240)
 
 @pytest.mark.parametrize("recording", recordings())
 def test_every_view_is_right_after_chaos_and_a_kill_in_the_middle(tmp_path: Path, recording: Path) -> None:
-    arguments = ("up", "--data", str(tmp_path / "data"), "--port", str(free_port()), "--json")
+    arguments = ("up", "--data", str(tmp_path / "data"), "--port", str(free_port()), "--json", "--secrets")
     up = Process("up", arguments, tmp_path / "up.log", None, {"CAAS_HEARTBEAT_MS": "2000"}).start()
     try:
         ready = ready_line(up)

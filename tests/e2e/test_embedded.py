@@ -16,7 +16,11 @@ from tests.e2e.up import ready_line
 @pytest.fixture
 def up(tmp_path: Path) -> Iterator[Process]:
     process = Process(
-        "up", ("up", "--data", str(tmp_path / "data"), "--port", "0", "--json"), tmp_path / "up.log", None, {}
+        "up",
+        ("up", "--data", str(tmp_path / "data"), "--port", "0", "--json", "--secrets"),
+        tmp_path / "up.log",
+        None,
+        {},
     )
     process.start()
     yield process

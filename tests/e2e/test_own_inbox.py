@@ -119,7 +119,7 @@ async def test_people_are_told_who_writes(up: Up) -> None:
 
 async def test_presence_is_there_again_after_the_system_was_killed_and_started(tmp_path: Path) -> None:
     data = tmp_path / "data"
-    arguments = ("up", "--data", str(data), "--port", str(free_port()), "--json")
+    arguments = ("up", "--data", str(data), "--port", str(free_port()), "--json", "--secrets")
     process = Process("up", arguments, tmp_path / "up-1.log", None, {}).start()
     try:
         up = Up(process, data, await asyncio.to_thread(ready_line, process))

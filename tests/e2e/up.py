@@ -61,7 +61,7 @@ class Restartable:
 
     def __init__(self, folder: Path) -> None:
         self._data = folder / "data"
-        self._arguments = ("up", "--data", str(self._data), "--port", str(free_port()), "--json")
+        self._arguments = ("up", "--data", str(self._data), "--port", str(free_port()), "--json", "--secrets")
         self._folder = folder
         self._starts = 0
         self.process: Process | None = None
@@ -83,7 +83,7 @@ def running(
 ) -> Iterator[Up]:
     """`caas up --data DIRECTORY/DATA` from its ready line to SIGTERM."""
     where = directory / data
-    arguments = ("up", "--data", str(where), "--port", "0", "--json")
+    arguments = ("up", "--data", str(where), "--port", "0", "--json", "--secrets")
     process = Process(name, arguments, directory / f"{name}.log", None, environment or {}).start()
     try:
         yield Up(process, where, ready_line(process))

@@ -1,6 +1,7 @@
 """`caas up` says why it cannot start, and ends as asked, clients or not."""
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -9,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from edge.secrets_file import NAME
 from tests.e2e.line import opened
-from tests.e2e.processes import CAAS
-from tests.e2e.up import Up, running
+from tests.e2e.processes import CAAS, Process, run
+from tests.e2e.up import Up, ready_line, running
 
 WITHIN_S = 10
 
@@ -48,6 +50,26 @@ async def test_it_cannot_start_twice_and_stops_on_sigterm_with_its_clients_told(
     assert up.process.running.wait(WITHIN_S) == 0
     assert "Traceback" not in up.process.log.read_text()
     assert not (up.data / "up.json").exists()
+
+
+async def test_no_secret_lies_outside_its_file_or_is_printed_unasked(tmp_path: Path) -> None:
+    data, log = tmp_path / "data", tmp_path / "log"
+    arguments = ("up", "--data", str(data), "--port", "0", "--json")
+    process = Process("up", arguments, log, None, {"CAAS_LOG_LEVEL": "debug"}).start()
+    try:
+        ready = ready_line(process)
+        secrets: dict[str, str] = json.loads((data / NAME).read_text())
+        assert ready["app_key"] == secrets["app_key"] and "app_secret" not in ready
+        places = [log, *(path for path in data.iterdir() if path.name != NAME)]
+        assert data / "up.json" in places
+        for name in ("app_secret", "token_secret"):
+            assert [path for path in places if secrets[name].encode() in path.read_bytes()] == []
+        file = tmp_path / "one.jsonl"
+        file.write_text('{"at":"1","kind":"send","channel":"c","user":"ann","text":"one"}\n')
+        summary = json.loads(await asyncio.to_thread(run, "play", str(file), "--data", str(data), "--json"))
+        assert (summary["acked"], summary["lost"]) == (1, 0)
+    finally:
+        process.stop()
 
 
 async def test_ctrl_c_stops_it_as_well_and_it_starts_again(up: Up) -> None:
