@@ -18,6 +18,7 @@ from edge.background import background
 from edge.compose import PROCESSORS, Adapters
 from edge.gateway.app import Gateway
 from edge.gateway.living import LivingSockets
+from edge.listening import PORT, named
 from edge.socket.allowances import allowances_of
 from edge.socket.assembly import node_of, random_id
 from edge.socket.ports import Ports
@@ -90,10 +91,14 @@ def gateway(settings: Settings, socket_urls: list[str], living: LivingSockets | 
 
 
 @contextmanager
-def bound(host: str, port: int) -> Iterator[socket.socket]:
-    """A listening socket on this port, 0 for any free one: who connects waits until it is served. Raises `OSError`."""
+def bound(host: str, port: int, setting: str = PORT) -> Iterator[socket.socket]:
+    """A listening socket on this port, 0 for any free one: who connects waits until it is served. Raises
+    `CannotListen`, which says that the port is chosen by `setting`.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.create_server((host, port), family=family, backlog=BACKLOG) as found:
+    with named(host, port, setting):
+        found = socket.create_server((host, port), family=family, backlog=BACKLOG)
+    with found:
         yield found
 
 
@@ -110,9 +115,9 @@ async def served(app: web.Application, at: socket.socket) -> AsyncIterator[None]
 
 
 @asynccontextmanager
-async def listening(app: web.Application, host: str, port: int) -> AsyncIterator[int]:
-    """The application served on this port, 0 for any free one; the port. Raises `OSError`."""
-    with bound(host, port) as at:
+async def listening(app: web.Application, host: str, port: int, setting: str = PORT) -> AsyncIterator[int]:
+    """The application served on this port, 0 for any free one; the port. Raises `CannotListen`."""
+    with bound(host, port, setting) as at:
         async with served(app, at):
             yield port_of(at)
 

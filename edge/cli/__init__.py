@@ -4,6 +4,7 @@ import argparse
 import importlib
 import sys
 from collections.abc import Iterable
+from importlib.metadata import version
 from typing import Final
 
 from core import settings
@@ -39,7 +40,8 @@ def parser(verbs: Iterable[str] = VERBS) -> argparse.ArgumentParser:
         description="Chat as a Service: a self-hosted, event-sourced chat core.",
         epilog="example: caas up --data ./chat, then in another terminal: caas token ann --data ./chat",
     )
-    known = top.add_subparsers(dest="verb", metavar="VERB", required=True)
+    top.add_argument("--version", action="version", version=f"caas {version('caas')}", help="print the version")
+    known = top.add_subparsers(dest="verb", metavar="VERB", title="verbs", required=True)
     for verb in verbs:
         importlib.import_module(VERBS[verb]).add_parser(known)
     return top
@@ -49,7 +51,11 @@ def main(argv: list[str] | None = None) -> int:
     """Run one verb. 0: done, 1: failed, 2: usage or settings; some verbs have more."""
     words = sys.argv[1:] if argv is None else argv
     asked = [word for word in words[:1] if word in VERBS]
-    args = parser(asked or VERBS).parse_args(words)
+    known = parser(asked or VERBS)
+    if not words:
+        known.print_help(sys.stderr)
+        return USAGE
+    args = known.parse_args(words)
     logs.set_up()
     try:
         return _status(args)

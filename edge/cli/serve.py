@@ -15,6 +15,7 @@ from edge.announce import announced
 from edge.cli import asking
 from edge.gateway.app import gateway_app
 from edge.gateway.living import LivingSockets
+from edge.listening import SOCKET_PORT
 from edge.probes import probes_of, probing
 from edge.secrets_file import filled
 from edge.serving import gateway, listening, node_name, sockets_open
@@ -78,7 +79,7 @@ async def serve_socket(settings: Settings) -> None:
     asked, health = on_signals(), Health()
     settings = msgspec.structs.replace(settings, node=node_name(settings))
     entrance = Entrance(health)
-    async with listening(socket_app(entrance, health), settings.host, settings.port) as port:
+    async with listening(socket_app(entrance, health), settings.host, settings.port, SOCKET_PORT) as port:
         await until(asked, ("socket", _run_node(settings, health, entrance, public_url(settings, port))))
 
 

@@ -20,6 +20,7 @@ from edge import compose
 from edge.cli import asking
 from edge.data_directory import READY
 from edge.gateway.app import add_routes as add_gateway_routes
+from edge.gateway.front_page import GATEWAY, SOCKET, add_front_page
 from edge.gateway.health import add_health_routes
 from edge.gateway.problems import problems
 from edge.running import working
@@ -87,6 +88,7 @@ async def system(settings: Settings) -> AsyncIterator[Address]:
     data, health = Path(settings.data), Health()
     entrance = Entrance(health)
     app = web.Application(middlewares=[problems])
+    add_front_page(app, "a whole system", (*SOCKET, *GATEWAY))
     add_health_routes(app, health)
     add_socket_routes(app, entrance)
     async with AsyncExitStack() as stack:

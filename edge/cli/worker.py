@@ -16,6 +16,7 @@ from edge.background import background
 from edge.cli import asking
 from edge.compose import Adapters
 from edge.gateway.health import health_site
+from edge.listening import CannotListen
 from edge.probes import probes_of, probing
 from edge.running import live_generation, one_plain
 from edge.stopping import on_signals, until
@@ -57,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     found = asking.settings_of(args)
     only_on_the_stack(found)
     main = functools.partial(work, found, args)
-    return asking.run_or_fail("worker", main, *asking.ASTRAY, fast=args.runner == "plain")
+    return asking.run_or_fail("worker", main, *asking.ASTRAY, CannotListen, fast=args.runner == "plain")
 
 
 async def work(settings: Settings, args: argparse.Namespace) -> None:

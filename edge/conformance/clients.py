@@ -36,7 +36,7 @@ class Watch:
 async def watching(gateway: str, node: str, *, port: int, seed: int) -> AsyncIterator[Watch]:
     """Stand between one client and this node, on loopback; what the lines suffer is made from `seed`.
 
-    Raises `OSError` where the port is taken.
+    Raises `CannotListen`.
     """
     client, chance = Client(time.monotonic), random.Random(seed)  # noqa: S311 - nothing secret is made of it
     async with proxied(gateway, node, lambda: Faulty(client, chance), port=port) as proxy:

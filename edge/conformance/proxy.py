@@ -13,8 +13,10 @@ import aiohttp
 import msgspec
 from aiohttp import ClientSession, WSMsgType, web
 
+from edge.listening import named
 from schemas.frames import SUBPROTOCOL
 
+HOST: Final = "127.0.0.1"
 TOKEN: Final = "/api/v1/auth/sdk/token"  # noqa: S105 - an address
 PASSED: Final = ("X-App-Key", "X-App-Secret", "Content-Type", "X-Correlation-ID")
 
@@ -143,14 +145,15 @@ async def _each(source: Any, through: Callable[[str], list[str]], to: Any) -> No
 
 @asynccontextmanager
 async def proxied(gateway: str, node: str, between: Callable[[], Between], *, port: int = 0) -> AsyncIterator[Proxy]:
-    """A proxy that listens on loopback. Raises `OSError` where the port is taken."""
+    """A proxy that listens on loopback. Raises `CannotListen`."""
     async with aiohttp.ClientSession() as session:
         proxy = Proxy(session, gateway, node, between)
         runner = web.AppRunner(proxy.app(), shutdown_timeout=1.0)
         await runner.setup()
         try:
-            site = web.TCPSite(runner, "127.0.0.1", port)
-            await site.start()
+            site = web.TCPSite(runner, HOST, port)
+            with named(HOST, port, "--listen"):
+                await site.start()
             proxy.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
             yield proxy
         finally:

@@ -11,6 +11,7 @@ from core.health import Health
 from core.settings import Settings
 from edge.auth.tokens import Tokens
 from edge.gateway.client_files import add_client_routes
+from edge.gateway.front_page import GATEWAY, add_front_page
 from edge.gateway.health import add_health_routes
 from edge.gateway.living import LivingSockets
 from edge.gateway.problems import HttpProblem, problems
@@ -90,5 +91,6 @@ def gateway_app(gateway: Gateway, health: Health) -> web.Application:
     """The gateway alone, with its health."""
     app = web.Application(middlewares=[problems])
     add_routes(app, gateway)
+    add_front_page(app, "a gateway", GATEWAY)
     add_health_routes(app, health)
     return app

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from core.health import Health
 from edge.gateway.problems import problems
+from edge.listening import named
 
 MEDIA_TYPE: Final = "application/health+json"
 
@@ -46,7 +47,9 @@ def _answer(body: dict[str, Any]) -> web.Response:
 
 @asynccontextmanager
 async def health_site(health: Health, host: str, port: int | None) -> AsyncIterator[None]:
-    """The health of a process that serves nothing else, on a port of its own; None: it is not served."""
+    """The health of a process that serves nothing else, on a port of its own; None: it is not served. Raises
+    `CannotListen`.
+    """
     if port is None:
         yield
         return
@@ -55,7 +58,8 @@ async def health_site(health: Health, host: str, port: int | None) -> AsyncItera
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     try:
-        await web.TCPSite(runner, host, port).start()
+        with named(host, port, "--health-port"):
+            await web.TCPSite(runner, host, port).start()
         yield
     finally:
         await runner.cleanup()

@@ -12,6 +12,7 @@ from aiohttp import web
 from core.health import Health
 from core.settings import Settings
 from edge.auth.tokens import Tokens
+from edge.gateway.front_page import SOCKET, add_front_page
 from edge.gateway.health import add_health_routes
 from edge.gateway.problems import HttpProblem, problems
 from edge.socket.admission import Admission
@@ -172,5 +173,6 @@ def socket_app(entrance: Entrance, health: Health) -> web.Application:
     """The socket service alone, with its health."""
     app = web.Application(middlewares=[problems])
     add_routes(app, entrance)
+    add_front_page(app, "a socket node", SOCKET)
     add_health_routes(app, health)
     return app

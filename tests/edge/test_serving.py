@@ -9,7 +9,10 @@ from aiohttp import web
 from core.health import Health
 from core.settings import Settings
 from edge import compose
+from edge.conformance.proxy import Straight, proxied
 from edge.gateway.app import gateway_app
+from edge.gateway.health import health_site
+from edge.listening import PORT, SOCKET_PORT, CannotListen
 from edge.serving import bound, gateway, listening, node_name, port_of, ready, served, sockets_open
 from edge.socket.server import Entrance, socket_app
 
@@ -28,6 +31,29 @@ async def test_a_port_that_is_taken_is_an_error_and_one_that_was_left_is_free() 
                 pytest.fail("two listen")
     async with listening(web.Application(), "127.0.0.1", port) as again:
         assert again == port
+
+
+@pytest.mark.parametrize("setting", [PORT, SOCKET_PORT])
+async def test_an_address_that_cannot_be_had_is_named_with_what_to_change(setting: str) -> None:
+    with bound("127.0.0.1", 0) as at:
+        port = port_of(at)
+        with pytest.raises(CannotListen) as taken, bound("127.0.0.1", port, setting):
+            pytest.fail("two hold it")
+    assert str(taken.value).startswith(f"cannot listen on 127.0.0.1:{port}: Address already in use: {setting} ")
+    with pytest.raises(CannotListen, match=r"cannot listen on 192\.0\.2\.1:0: .*CAAS_HOST"), bound("192.0.2.1", 0):
+        pytest.fail("an address of somebody else")
+
+
+async def test_health_and_the_proxy_name_their_own_options() -> None:
+    with bound("127.0.0.1", 0) as at:
+        port = port_of(at)
+        said = f"cannot listen on 127.0.0.1:{port}: Address already in use: {{}} names another port"
+        with pytest.raises(CannotListen, match=said.format("--health-port")):
+            async with health_site(Health(), "127.0.0.1", port):
+                pytest.fail("two listen")
+        with pytest.raises(CannotListen, match=said.format("--listen")):
+            async with proxied("http://127.0.0.1:1", "ws://127.0.0.1:1", Straight, port=port):
+                pytest.fail("two listen")
 
 
 async def test_a_port_is_held_from_before_it_is_served() -> None:

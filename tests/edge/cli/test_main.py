@@ -1,12 +1,16 @@
 """Every verb has help with an example, and what is set wrong is told in a line, with status 2."""
 
 import argparse
+import re
+import tomllib
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
 from edge import cli
+from tests.architecture.packages import ROOT
 from tests.edge.cli.conftest import Caas
 
 
@@ -28,10 +32,23 @@ def test_every_verb_has_help_with_an_example_that_it_would_take(parser: argparse
         cli.parser().parse_args(words.split()[1:])
 
 
-def test_no_verb_and_an_unknown_verb_are_usage(caas: Caas) -> None:
-    for arguments in ((), ("dance",), ("token",), ("up", "--port", "x")):
+def test_an_unknown_verb_and_missing_words_are_usage(caas: Caas) -> None:
+    for arguments in (("dance",), ("token",), ("up", "--port", "x")):
         said = caas(*arguments)
         assert (said.status, "usage: caas" in said.err) == (2, True)
+
+
+def test_caas_alone_prints_the_help_with_every_verb(caas: Caas) -> None:
+    said, asked = caas(), caas("--help")
+    assert (said.status, said.out, asked.status, asked.err) == (2, "", 0, "")
+    assert said.err == asked.out
+    assert all(re.search(rf"^    {verb}\b", said.err, re.MULTILINE) for verb in cli.VERBS)
+
+
+def test_the_version_is_that_of_the_distribution(caas: Caas) -> None:
+    said = caas("--version")
+    assert (said.status, said.out) == (0, f"caas {version('caas')}\n")
+    assert version("caas") == tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
 
 
 @pytest.mark.parametrize(
