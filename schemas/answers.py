@@ -11,6 +11,13 @@ from schemas.frames import Lane
 from schemas.views import ConversationView, MessageView, PresenceView, VersionView
 
 
+class Authenticated(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose line it is, and for how many seconds the token is good."""
+
+    user_id: str
+    expires_in: int
+
+
 class MessageAccepted(msgspec.Struct, frozen=True, kw_only=True):
     """The message that a command said, edited or withdrew; `persisted` also where nothing had to be added."""
 

@@ -4,7 +4,7 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from schemas import json_schema
-from schemas.answers import ANSWER_OF
+from schemas.answers import ANSWER_OF, Authenticated
 from schemas.asyncapi_log import ASYNCAPI, VERSION
 from schemas.bounds import Uuid
 from schemas.commands import COMMANDS, NAME_OF, Command
@@ -89,6 +89,7 @@ def _handshake() -> Schema:
 
 def _messages() -> dict[str, Any]:
     found = {"auth": _message("auth", _asking("auth", json_schema.record(["token"], token=_TEXT)))}
+    found["auth-answer"] = _message("ack", _replying("ack", _ref(Authenticated)), Authenticated)
     for name, command in COMMANDS.items():
         found[_key(name)] = _message(name, _asking(name, _ref(command)), command)
         answer = "synced" if name == "sync" else "ack"
@@ -154,11 +155,13 @@ def _failing() -> Schema:
 
 
 def _operations(messages: dict[str, Any]) -> dict[str, Any]:
-    asked = {_key(name): [_answer_key(command), "error"] for name, command in COMMANDS.items()} | {"auth": ["hello"]}
+    asked = {_key(name): [_answer_key(command), "error"] for name, command in COMMANDS.items()} | {
+        "auth": ["auth-answer", "error"]
+    }
     answers = {answer for each in asked.values() for answer in each}
     found = {key: {**_operation("receive", key), "reply": _reply(*answers)} for key, answers in asked.items()}
     pushed = [key for key in messages if key not in asked and key not in answers]
-    return found | {key: _operation("send", key) for key in (*pushed, "hello", "error")}
+    return found | {key: _operation("send", key) for key in (*pushed, "error")}
 
 
 def _operation(action: str, key: str) -> dict[str, Any]:
@@ -174,6 +177,6 @@ def _in_channel(key: str) -> dict[str, str]:
 
 
 def _schemas() -> dict[str, Schema]:
-    views = [*PUSHES.values(), *ANSWER_OF.values(), Problem]
+    views = [*PUSHES.values(), Authenticated, *ANSWER_OF.values(), Problem]
     asks = json_schema.components(COMMANDS.values(), _SCHEMAS, tagged=False)
     return asks | json_schema.components(dict.fromkeys(views), _SCHEMAS)

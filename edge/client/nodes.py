@@ -23,6 +23,7 @@ class Nodes:
         self._urls = [urls] if isinstance(urls, str) else list(urls)
         self._token = token
         self._tries = 0
+        self._down: dict[str, str] = {}
 
     async def open(self, session: aiohttp.ClientSession) -> Connection:
         """A line to the next node. Raises `Closed` and `Refused`."""
@@ -37,7 +38,20 @@ class Nodes:
         except (aiohttp.ClientConnectionError, TimeoutError) as error:
             logger.info("no token: %s", error)
             raise Closed(None) from error
-        return await opened(session, url, token)
+        try:
+            connection = await opened(session, url, token)
+        except Closed as closed:
+            self._failed(url, str(closed.__cause__ or closed))
+            raise
+        if self._down.pop(url, None) is not None:
+            logger.info("there is a line to %s again", url)
+        return connection
+
+    def _failed(self, url: str, why: str) -> None:
+        """Log it: at INFO, and at DEBUG as long as the same is wrong with this node."""
+        again = self._down.get(url) == why
+        self._down[url] = why
+        logger.log(logging.DEBUG if again else logging.INFO, "no line to %s, it is tried again: %s", url, why)
 
     def come_back(self, closed: Closed) -> None:
         """Raises `Refused` where no line will come after one that ended so."""

@@ -34,10 +34,13 @@ class Event(msgspec.Struct, frozen=True):
 
 
 class ChatError(Exception):
-    """All that goes wrong for an application: `problem` is of the table in `schemas.errors`."""
+    """All that goes wrong for an application: `problem` is of the table in `schemas.errors`. Its text names the fields
+    that are wrong.
+    """
 
     def __init__(self, problem: Problem, correlation_id: str | None = None) -> None:
-        super().__init__(f"{problem.code}: {problem.detail}")
+        where = ", ".join(error["pointer"] for error in problem.errors or () if "pointer" in error)
+        super().__init__(f"{problem.code}: {problem.detail}{f' ({where})' if where else ''}")
         self.problem = problem
         self.correlation_id = correlation_id
 

@@ -1,6 +1,7 @@
 """How a line begins, and what closes it."""
 
 from typing import Final
+from uuid import uuid4
 
 import msgspec
 
@@ -25,6 +26,25 @@ async def takes_a_header(world: World) -> None:
     headers = {"Authorization": f"Bearer {await world.token('ann')}"}
     async with world.raw(headers=headers) as ann:
         await ann.push("hello", user_id=world.user("ann"))
+
+
+async def answers_auth(world: World) -> None:
+    """`auth` is answered under its ids, behind hello: by an ack that says whose line it is, or by an error."""
+    correlation_id = str(uuid4())
+    for frame_id in (7, "seven"):
+        async with world.raw() as ann:
+            token = await world.token("ann")
+            await ann.begin("auth", {"token": token}, id=frame_id, correlation_id=correlation_id)
+            answer = await ann.answer(frame_id)
+            if answer["correlation_id"] != correlation_id or ann.said[0]["type"] != "hello":
+                raise Failed(f"auth is answered by {answer}, the first frame is {ann.said[0]}")
+            if answer["data"]["user_id"] != world.user("ann") or answer["data"]["expires_in"] <= 0:
+                raise Failed(f"auth is answered by {answer}")
+        async with world.raw() as nobody:
+            await nobody.begin("auth", {"token": "rubbish"}, id=frame_id, correlation_id=correlation_id)
+            answer = await nobody.answer(frame_id)
+            if answer["type"] != "error" or answer["correlation_id"] != correlation_id:
+                raise Failed(f"auth with a token that opens nothing is answered by {answer}")
 
 
 async def refuses_bad_tokens(world: World) -> None:
@@ -82,6 +102,7 @@ async def bears_rubbish_for_a_while(world: World) -> None:
 CHECKS: Final[tuple[Check, ...]] = (
     greets_first,
     takes_a_header,
+    answers_auth,
     refuses_bad_tokens,
     asks_who_it_is,
     knows_its_protocol,

@@ -173,7 +173,7 @@ async def opened(
     reading = asyncio.create_task(line.read(), name=f"line of {user}")
     try:
         if token is not None:
-            await line.send(msgspec.json.encode({"id": "auth", "type": "auth", "data": {"token": token}}))
+            await line.begin("auth", {"token": token}, id="auth")
             await line.push("hello")
         yield line
     finally:

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import msgspec
 
-from schemas.answers import ANSWER_OF
+from schemas.answers import ANSWER_OF, Authenticated
 from schemas.asyncapi_socket import PUSHES
 from schemas.commands import COMMANDS
 from schemas.errors import ERRORS, Problem
@@ -33,7 +33,11 @@ def _wrong(frame: dict[str, Any], asked: str | None) -> str | None:
             return f"{problem.code} says retry {problem.retry}"
     elif frame.get("id") is not None:
         expected = "synced" if asked == "sync" else "ack"
-        if asked in COMMANDS:
+        if asked == "auth":
+            if kind != "ack":
+                return f"auth is answered by {kind}"
+            msgspec.convert(frame.get("data"), Authenticated)
+        elif asked in COMMANDS:
             if kind != expected:
                 return f"{asked} is answered by {kind}"
             msgspec.convert(frame.get("data"), ANSWER_OF[COMMANDS[asked]])

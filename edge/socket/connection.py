@@ -19,6 +19,7 @@ from edge.socket.outbox import LOW_BYTES, Outbox, TooSlow
 from edge.socket.session import Close, Login, Say, Session, State
 from edge.socket.visit import Visit
 from schemas import frames
+from schemas.answers import Authenticated
 from schemas.errors import CLOSES
 from schemas.request import FrameId
 
@@ -53,6 +54,7 @@ class Connection:
         self._outbox = Outbox(transport, settings.outbox_bytes, self._overflows)
         self._closing: asyncio.Task[None] | None = None
         self._expiry: asyncio.TimerHandle | None = None
+        self._login: Login | None = None
 
     async def run(self, bearer: str | None) -> None:
         """From the credentials to the close; `bearer` is the token of its `Authorization` header, if it has one."""
@@ -109,7 +111,7 @@ class Connection:
     async def _identity(self, bearer: str | None) -> Identity | None:
         """Who this is, from the header or the first frame; None for whoever was refused."""
         if bearer is not None:
-            return self._verified(bearer, None)
+            return self._verified(bearer)
         try:
             message = await self._ws.receive(timeout=LOGIN_S)
         except TimeoutError:
@@ -120,17 +122,22 @@ class Connection:
         elif message.type is WSMsgType.TEXT:
             for action in self._session.received(message.data):
                 if isinstance(action, Login):
-                    return self._verified(action.token, action.frame_id)
+                    self._login = action
+                    return self._verified(action.token)
                 self._act((action,))
         return None
 
-    def _verified(self, token: str, frame_id: FrameId) -> Identity | None:
+    def _verified(self, token: str) -> Identity | None:
         try:
             return self._tokens.verify(token)
         except NotAuthorized as no:
             self._node.health.count("logins_refused")
-            self._act(self._session.refused(no.code, no.detail, frame_id))
+            self._act(self._session.refused(no.code, no.detail, *self._asked_by()))
             return None
+
+    def _asked_by(self) -> tuple[FrameId, str | None]:
+        """Id and correlation id of the `auth` frame, of which a token in a header has none."""
+        return (None, None) if self._login is None else (self._login.frame_id, self._login.correlation_id)
 
     def _act(self, actions: tuple[object, ...]) -> None:
         for action in actions:
@@ -149,7 +156,8 @@ class Connection:
             if no is None:
                 await self._serve(identity)
             else:
-                self._outbox.send(frames.error(None, no))
+                frame_id, correlation_id = self._asked_by()
+                self._outbox.send(frames.error(frame_id, no, correlation_id))
                 self.close("rate_limited")
         finally:
             self._admission.leave(identity)
@@ -166,6 +174,9 @@ class Connection:
             session=self._session,
         )
         remains = max(0.0, identity.expires_at - time.time())
+        if self._login is not None:
+            entered = Authenticated(user_id=identity.user_id, expires_in=int(remains))
+            self._outbox.send(frames.ack(self._login.frame_id, entered, self._login.correlation_id))
         self._expiry = asyncio.get_running_loop().call_later(remains, self.close, "token_expired")
         await self._read(self.visit)
 

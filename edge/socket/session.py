@@ -116,10 +116,12 @@ class Session:
         self.closed()
         return (Close("malformed_frame"),)
 
-    def refused(self, code: str, detail: str, frame_id: FrameId = None) -> tuple[Action, ...]:
+    def refused(
+        self, code: str, detail: str, frame_id: FrameId = None, correlation_id: str | None = None
+    ) -> tuple[Action, ...]:
         """Its credentials open nothing, for the reason `code`: it is told so and closed."""
         self.closed()
-        frame = frames.error(frame_id, problem(code, detail), self._new_id())
+        frame = frames.error(frame_id, problem(code, detail), correlation_id or self._new_id())
         return Say(frame), Close("token_expired" if code == "token_expired" else "bad_token")
 
     def _login(self, frame: Frame) -> Login:

@@ -9,7 +9,7 @@ const { Sending } = await load("sending.js");
 const { Inbox } = await load("inbox.js");
 const { Access } = await load("access.js");
 const { pauseAfter } = await load("backoff.js");
-const { comesBack } = await load("errors.js");
+const { CommandError, comesBack } = await load("errors.js");
 const { Healing } = await load("healing.js");
 const { uuid } = await load("ids.js");
 const { MOST } = await load("parts.js");
@@ -528,6 +528,12 @@ export const units = {
   a_client_comes_back_as_the_close_codes_say() {
     const codes = [null, 1000, 1001, 1003, 1005, 1006, 1009, 1011, 1012, 1013, 3999, 4000, 4401, 4499, 4500, 4999];
     same(codes.filter(comesBack), [null, 1001, 1005, 1006, 1011, 1012, 1013, 4000, 4401, 4499]);
+  },
+
+  an_error_names_the_fields_that_are_wrong() {
+    const errors = [{ pointer: "/data/text", code: "type" }];
+    const said = [{ code: "validation_failed", detail: "no text", errors }, { code: "not_found", detail: "gone", errors: null }];
+    same(said.map((problem) => new CommandError(problem).message), ["validation_failed: no text (/data/text)", "not_found: gone"]);
   },
 
   ids_are_uuids_and_differ() {

@@ -82,6 +82,7 @@ def test_the_answer_of_every_command_is_shown_as_it_is() -> None:
         if said.type in {"ack", "synced"}:
             name = example.mark.removeprefix("json node").strip()
             shown[name] = said.data
+    exactly(shown.pop("auth"), answers.Authenticated)
     assert shown.keys() == COMMANDS.keys()
     for name, data in shown.items():
         exactly(data, answers.ANSWER_OF[COMMANDS[name]])

@@ -101,7 +101,7 @@ async def opened(url: str, token: str | None = None, **more: Any) -> AsyncIterat
         reading = asyncio.create_task(line.read(), name="line reads")
         try:
             if token is not None:
-                await socket.send(json.dumps({"id": 1, "type": "auth", "data": {"token": token}}))
+                await socket.send(json.dumps({"id": "auth", "type": "auth", "data": {"token": token}}))
                 await line.until(lambda: line.said and line.said[0]["type"] == "hello")
             yield line
         finally:

@@ -285,12 +285,12 @@ async def _say_text(socket: web.WebSocketResponse, text: str) -> None:
 
 
 @asynccontextmanager
-async def fake_node() -> AsyncIterator[FakeNode]:
-    """A node that listens; its two socket URLs lead to the same place."""
+async def fake_node(port: int = 0) -> AsyncIterator[FakeNode]:
+    """A node that listens there, 0 for any free port; its two socket URLs lead to the same place."""
     node = FakeNode()
     runner = web.AppRunner(node.app(), shutdown_timeout=1)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
+    site = web.TCPSite(runner, "127.0.0.1", port)
     await site.start()
     port = runner.addresses[0][1]
     node.url = f"http://127.0.0.1:{port}"

@@ -20,7 +20,7 @@ const COMES_BACK = new Set([1001, 1005, 1006, 1011, 1012, 1013]);
  * @property {{pointer: string, code: string}[] | null} [errors]
  */
 
-/** A node said no: `code` is one of the table of error codes, `problem` all that it said. */
+/** A node said no: `code` is one of the table of error codes, `problem` all that it said; the text names wrong fields. */
 export class CommandError extends Error {
   name = "CommandError";
 
@@ -29,7 +29,8 @@ export class CommandError extends Error {
    * @param {string} [correlationId]
    */
   constructor(problem, correlationId) {
-    super(`${problem.code}: ${problem.detail ?? ""}`);
+    const where = (problem.errors ?? []).map(({ pointer }) => pointer).join(", ");
+    super(`${problem.code}: ${problem.detail ?? ""}${where && ` (${where})`}`);
     this.code = problem.code;
     this.problem = problem;
     this.correlationId = correlationId;

@@ -1,4 +1,5 @@
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -8,6 +9,8 @@ import pytest
 from edge.client import backoff
 from edge.client.line import Line
 from edge.client.wire import CommandError, Event, Refused, comes_back
+from schemas.errors import problem
+from tests.e2e.processes import free_port
 from tests.edge.fake_node import FakeNode, fake_node, no_fault
 from tests.eventually import eventually
 
@@ -62,6 +65,32 @@ async def test_a_no_is_raised_with_its_code(node: FakeNode) -> None:
         with pytest.raises(CommandError) as no:
             await ada.command("message:delete", {"conversation_id": room, "message_id": "none"})
     assert no.value.code == "message_not_found"
+
+
+def test_a_no_names_the_fields_that_are_wrong() -> None:
+    where = [{"pointer": "/data/text", "code": "type"}, {"pointer": "/data/reply_to", "code": "value"}]
+    wrong = CommandError(problem("validation_failed", "Expected `str`, got `int`", errors=where))
+    assert str(wrong) == "validation_failed: Expected `str`, got `int` (/data/text, /data/reply_to)"
+    assert str(CommandError(problem("not_found", "gone"))) == "not_found: gone"
+
+
+async def test_nobody_at_the_port_is_said_once_and_that_somebody_is_again(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "caas.client")
+    port = free_port()
+    url = f"ws://127.0.0.1:{port}/socket"
+    client = Line(url, "ada")
+    ready = client.start()
+
+    def said(level: int) -> list[str]:
+        return [record.getMessage() for record in caplog.records if record.levelno == level]
+
+    await eventually(lambda: len(said(logging.DEBUG)) >= 2)
+    (line,) = said(logging.INFO)
+    assert line.startswith(f"no line to {url}, it is tried again: ") and "ada" not in line
+    async with fake_node(port):
+        await ready
+    await client.close()
+    assert said(logging.INFO)[1:2] == [f"there is a line to {url} again"]
 
 
 async def test_more_commands_than_the_node_takes_wait_their_turn_in_order(node: FakeNode) -> None:

@@ -134,6 +134,23 @@ def cut_short(frame: Frame) -> list[Frame]:
     return changed(frame, "data.messages", shown[:-1]) if shown else [frame]
 
 
+def answers_auth(frame: Frame) -> bool:
+    return "expires_in" in (frame["data"] or {})
+
+
+def hurried() -> Between:
+    """A node that answers auth before it says hello."""
+    held: list[Frame] = []
+
+    def lie(frame: Frame) -> list[Frame]:
+        if frame["type"] == "hello":
+            held.append(frame)
+            return []
+        return [frame, held.pop()] if held else [frame]
+
+    return Lying(lie)
+
+
 def stale() -> Between:
     """A node whose every list is the one before."""
     held: list[Frame] = [{"conversations": [], "after": None}]
@@ -153,6 +170,16 @@ LIES: dict[str, tuple[str, Callable[[], Between]]] = {
         only("hello", lambda frame: [{"type": "presence", "data": {}}, frame]),
     ),
     "greets another": ("takes_a_header", only("hello", lambda frame: changed(frame, "data.user_id", "else"))),
+    "answers auth with another id": (
+        "answers_auth",
+        only("ack", lambda frame: changed(frame, "id", "else") if answers_auth(frame) else [frame]),
+    ),
+    "leaves auth without an answer": (
+        "answers_auth",
+        only("ack", lambda frame: [] if answers_auth(frame) else [frame]),
+    ),
+    "answers auth before hello": ("answers_auth", hurried),
+    "refuses auth without its id": ("answers_auth", only("error", lambda frame: changed(frame, "id", None))),
     "closes a bad token with a code to come back": ("refuses_bad_tokens", closing_with(4401)),
     "closes who says nothing of himself with 1000": ("asks_who_it_is", closing_with(1000)),
     "bears nonsense for ever": ("bears_rubbish_for_a_while", Deaf),

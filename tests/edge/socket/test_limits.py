@@ -194,6 +194,10 @@ async def test_who_asked_for_too_much_may_not_come_in_either_and_is_told_when(se
         assert (told["id"], told["error"]["code"]) == (None, "rate_limited")
         assert told["error"]["retry_after_ms"] > 0
         assert await close_code(late) == 4429
+        asking = await served.open(None)
+        await asking.send_json({"id": "a", "type": "auth", "data": {"token": served.token("ann")}})
+        told = await hears(asking)
+        assert (told["id"], told["error"]["code"]) == ("a", "rate_limited")
         assert (await hears(await served.open("ben")))["type"] == "hello"
 
 

@@ -22,6 +22,8 @@ from tests.edge.socket.world import Person, World, room, send, world
 from tests.eventually import eventually
 
 SECRET = "s" * 32
+TTL_S = 900
+CORRELATION = "6f1d1f8a-0000-4000-8000-0000000000ff"
 Ws = aiohttp.ClientWebSocketResponse
 
 
@@ -30,7 +32,7 @@ class Served:
         self.world = found
         self.node = node
         self.settings = Settings(drain_ms=200, slow_consumer_ms=300, **settings)
-        self.tokens = Tokens(SECRET, 900)
+        self.tokens = Tokens(SECRET, TTL_S)
         self.sockets = Sockets(node, self.tokens, self.settings, found.health, random_id)
         self.session = aiohttp.ClientSession()
         self.entrance = Entrance(found.health)
@@ -98,15 +100,25 @@ async def test_a_bearer_token_opens_and_the_subprotocol_is_agreed(served: Served
 
 async def test_a_first_frame_opens_as_well(served: Served) -> None:
     ws = await served.open(None)
-    await ws.send_json({"id": 1, "type": "auth", "data": {"token": served.token("ben")}})
-    assert (await ws.receive_json())["data"]["user_id"] == "ben"
+    await ws.send_json({"id": 1, "type": "auth", "data": {"token": served.token("ben")}, "correlation_id": CORRELATION})
+    hello, answer = await ws.receive_json(), await ws.receive_json()
+    assert (hello["type"], hello["data"]["user_id"], "id" in hello) == ("hello", "ben", False)
+    assert (answer["id"], answer["type"], answer["correlation_id"]) == (1, "ack", CORRELATION)
+    assert answer["data"]["user_id"] == "ben" and 0 < answer["data"]["expires_in"] <= TTL_S
+
+
+async def test_a_token_in_a_header_is_answered_by_hello_alone(served: Served) -> None:
+    ws = await served.open()
+    await ws.receive_json()
+    await ws.send_json({"id": 2, "type": "conversation:list", "data": {}})
+    assert (await ws.receive_json())["id"] == 2
 
 
 async def test_a_wrong_token_is_told_and_closed_for_good(served: Served) -> None:
     ws = await served.open(None)
-    await ws.send_json({"id": 1, "type": "auth", "data": {"token": "wrong"}})
+    await ws.send_json({"id": 1, "type": "auth", "data": {"token": "wrong"}, "correlation_id": CORRELATION})
     frame = await ws.receive_json()
-    assert (frame["id"], frame["error"]["code"]) == (1, "unauthorized")
+    assert (frame["id"], frame["correlation_id"], frame["error"]["code"]) == (1, CORRELATION, "unauthorized")
     assert await close_code(ws) == 4501
 
 
