@@ -1,7 +1,7 @@
 """The composition root: the only place that names concrete adapters."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -107,6 +107,11 @@ def processor(name: str, documents: Documents, index: SearchIndex, health: Healt
     return {one.name: one for one in known}[name]
 
 
+def processors(found: Adapters, names: Iterable[str] = PROCESSORS) -> list[Processor]:
+    """The processors of these names over these adapters."""
+    return [processor(name, found.documents, found.index) for name in names]
+
+
 def emitter(name: str, found: Adapters, health: Health) -> Emitter:
     """Live effects of a processor."""
     return LiveEmitter(found.log, found.bus, found.presence, health, name)
@@ -124,7 +129,7 @@ async def opened(found: Adapters, health: Health | None = None) -> AsyncIterator
     found damaged ends the block with `DataDamaged`, a log that has lost its end with `LogMismatch`, in a group.
     """
     health = health or Health()
-    tables = [table for name in PROCESSORS for table in processor(name, found.documents, found.index).tables]
+    tables = [table for one in processors(found) for table in one.tables]
     hints = (found.bus, found.presence, found.people, found.cache, found.limits)
     servers: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
         "documents": lambda: found.documents.start(tables),

@@ -8,18 +8,12 @@ from typing import Final
 from core.health import Health
 from core.ports.documents import Documents, Table
 from core.ports.event_log import EventLog
-from projections.generations import Pointer
 from streams import behind
 from streams.compare import Comparison, Difference, Rows, Side
-from streams.processor import Processor
 from streams.replay import Fold, Live, Replay, Told, needs_all
 
 logger: Final = logging.getLogger("caas.verify")
 LOOKS: Final = 20
-
-
-class OtherVersion(Exception):
-    """The live rows were made by another version of the processor: they cannot be compared with what this one makes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +34,6 @@ class Beside:
     table: Table
     expected: Rows
     found: Rows
-
-
-def check_version(pointer: Pointer, processor: Processor) -> None:
-    """Raises `OtherVersion`."""
-    if pointer.version not in {0, processor.version}:
-        raise OtherVersion(
-            f"{processor.name}: generation {pointer.live} was made by version {pointer.version} of the processor, and"
-            f" this is version {processor.version}: `caas rebuild {processor.name}` makes it anew"
-        )
 
 
 def _untold(_done: int, _total: int) -> None:

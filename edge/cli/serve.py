@@ -22,6 +22,7 @@ from edge.serving import gateway, listening, node_name, sockets_open
 from edge.socket.listing import listed, public_url
 from edge.socket.server import Entrance, socket_app
 from edge.stopping import on_signals, until
+from streams.versions import report_versions
 
 NEEDED: Final = {"gateway": ("app_key", "app_secret", "token_secret"), "socket": ("token_secret",)}
 """The secrets of each service."""
@@ -84,10 +85,11 @@ async def serve_socket(settings: Settings) -> None:
 
 
 async def _run_node(settings: Settings, health: Health, entrance: Entrance, url: str) -> None:
-    async with (
-        compose.opened(compose.adapters(settings, "caas-socket", health), health) as found,
-        sockets_open(found, settings, health, entrance),
-        announced(health, url),
-        listed(found.presence, settings.node, url, health),
-    ):
-        await probing(probes_of(found, needed=NODE_NEEDS), health)
+    async with compose.opened(compose.adapters(settings, "caas-socket", health), health) as found:
+        await report_versions(found.documents, compose.processors(found), health)
+        async with (
+            sockets_open(found, settings, health, entrance),
+            announced(health, url),
+            listed(found.presence, settings.node, url, health),
+        ):
+            await probing(probes_of(found, needed=NODE_NEEDS), health)

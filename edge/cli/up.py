@@ -30,6 +30,7 @@ from edge.socket.server import Entrance
 from edge.socket.server import add_routes as add_socket_routes
 from edge.stopping import on_signals, until
 from streams.log.sqlite_file import AlreadyWriting
+from streams.versions import report_versions
 
 
 class Address(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -97,6 +98,7 @@ async def system(settings: Settings) -> AsyncIterator[Address]:
         add_gateway_routes(app, gateway(settings, address.socket_urls))
         await stack.enter_async_context(served(app, at))
         found = await stack.enter_async_context(compose.opened(compose.embedded(settings), health))
+        await report_versions(found.documents, compose.processors(found), health)
         await stack.enter_async_context(working(found, settings, health))
         await stack.enter_async_context(sockets_open(found, settings, health, entrance))
         await ready(health)

@@ -28,7 +28,8 @@ from streams.behind import StandsStill
 from streams.gate import require_tables
 from streams.processor import Processor
 from streams.processors.search import incomplete
-from streams.verify import Beside, OtherVersion, Verified, check_version, verify
+from streams.verify import Beside, Verified, verify
+from streams.versions import OtherVersion, check_version
 
 Outcome = Verified | Exception
 """How a read model compares, or why it could not be verified."""

@@ -25,6 +25,7 @@ from streams.faust_app import faust_app, run_faust
 from streams.lineage import check_processor
 from streams.log.kafka_groups import group_of, hold_back
 from streams.log.kafka_slots import free_slot, leave_group
+from streams.versions import report_versions
 from streams.worker import StoreBehindLog, Worker
 
 logger: Final = logging.getLogger("caas.worker")
@@ -73,6 +74,7 @@ async def _run_processors(settings: Settings, args: argparse.Namespace, names: t
     one = one_plain if args.runner == "plain" else functools.partial(one_faust, slot=args.slot)
     needed = frozenset({"log", "documents", *(("index",) if "search" in names else ())})
     async with compose.opened(compose.adapters(settings, "caas-worker", health), health) as found:
+        await report_versions(found.documents, compose.processors(found, names), health)
         processors = ((f"worker-{name}", one(name, found, settings, health)) for name in names)
         async with announced(health, f"{settings.kafka_bootstrap}: {', '.join(names)}"), background(*processors):
             await probing(probes_of(found, needed=needed), health)

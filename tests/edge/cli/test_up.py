@@ -8,9 +8,15 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from core.settings import Settings
+from edge import compose
 from edge.secrets_file import NAME
+from projections.generations import read_pointer, replace_pointer
+from streams.processors.messages import Messages
+from streams.processors.receipts import Receipts
 from tests.e2e.line import opened
 from tests.e2e.processes import CAAS, Process, run
 from tests.e2e.up import Up, ready_line, running
@@ -71,6 +77,38 @@ async def test_no_secret_lies_outside_its_file_or_is_printed_unasked(tmp_path: P
         assert (summary["acked"], summary["lost"]) == (1, 0)
     finally:
         process.stop()
+
+
+async def test_a_directory_of_an_older_version_says_at_the_start_what_to_rebuild(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    outdated = {"messages": Messages.version - 1, "receipts": Receipts.version - 1}
+    async with compose.opened(compose.embedded(Settings(data=str(data)))) as system:
+        for name, version in outdated.items():
+            known = await read_pointer(system.documents, name)
+            made = msgspec.structs.replace(known, version=version)
+            assert await replace_pointer(system.documents, name, made, known)
+    with running(tmp_path) as up:
+        lines = [line for line in up.process.log.read_text().splitlines() if " WARNING " in line]
+        assert [line.partition(" caas.versions ")[2].partition(":")[0] for line in lines] == list(outdated)
+        assert all(f"`caas rebuild {name}` makes it anew" in line for name, line in zip(outdated, lines, strict=True))
+        report = json.loads(
+            await asyncio.to_thread(run, "rebuild", "receipts", "--json", "--accept", digest(data), "--data", str(data))
+        )
+        assert report["outcome"] == "switched"
+    with running(tmp_path, name="again") as up:
+        lines = [line for line in up.process.log.read_text().splitlines() if " WARNING " in line]
+        assert [line.partition(" caas.versions ")[2].partition(":")[0] for line in lines] == ["messages"]
+
+
+def digest(data: Path) -> str:
+    """What a person has looked at and takes."""
+    looked = subprocess.run(
+        [str(CAAS), "rebuild", "receipts", "--json", "--data", str(data)], capture_output=True, text=True, check=False
+    )
+    report = json.loads(looked.stdout)
+    assert report["outcome"] == "needs_accept"
+    found: str = report["digest"]
+    return found
 
 
 async def test_ctrl_c_stops_it_as_well_and_it_starts_again(up: Up) -> None:
