@@ -9,6 +9,7 @@ is made of the message it answers, so saying it again says nothing new.
 import argparse
 import asyncio
 import json
+import logging
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -62,5 +63,6 @@ if __name__ == "__main__":
     parser.add_argument("--url", default="http://127.0.0.1:3000", help="the gateway")
     parser.add_argument("--user", default="bot", help="who it is")
     parser.add_argument("--state", default="bot.json", help="where it keeps its positions")
+    logging.basicConfig(level=logging.INFO)  # where there is no line, the client says why
     with suppress(KeyboardInterrupt):
         asyncio.run(run(parser.parse_args()))

@@ -7,6 +7,7 @@ A token that is given as a text cannot be renewed: the client ends with it. A se
 
 import argparse
 import asyncio
+import logging
 from contextlib import suppress
 
 from edge.client import ChatError, Client, MessageNew
@@ -27,6 +28,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="says back what others say")
     parser.add_argument("--url", default="ws://127.0.0.1:3000/socket", help="a socket node")
     parser.add_argument("--token", required=True, help="who it is")
+    logging.basicConfig(level=logging.INFO)  # where there is no line, the client says why
     try:
         with suppress(KeyboardInterrupt):
             asyncio.run(run(parser.parse_args()))

@@ -8,6 +8,7 @@ meanwhile is in a later page, and none is written twice.
 
 import argparse
 import asyncio
+import logging
 import sys
 from collections.abc import AsyncIterator
 
@@ -53,6 +54,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="writes a user's messages as JSON lines")
     parser.add_argument("--url", default="ws://127.0.0.1:3000/socket", help="a socket node")
     parser.add_argument("--token", required=True, help="whose messages")
+    logging.basicConfig(level=logging.INFO)  # where there is no line, the client says why
     try:
         asyncio.run(run(parser.parse_args()))
     except ChatError as error:

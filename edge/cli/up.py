@@ -146,9 +146,9 @@ def running_at(settings: Settings) -> Address | None:
     path = Path(settings.data) / READY
     if not path.exists():
         return None
-    address = msgspec.json.decode(path.read_bytes(), type=Address)
     try:
+        address = msgspec.json.decode(path.read_bytes(), type=Address)
         with urllib.request.urlopen(f"{address.url}/livez", timeout=2):  # noqa: S310 - written by ourselves
             return address
-    except OSError:
+    except (OSError, ValueError, msgspec.DecodeError):  # written by a process that is gone, or not to its end
         return None

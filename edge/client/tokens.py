@@ -1,6 +1,7 @@
 """Where a client's token comes from: it is asked for anew whenever the one at hand is about to expire."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable
 from typing import Final
@@ -16,6 +17,7 @@ from schemas.errors import Problem, problem
 TokenSource = Callable[[], Awaitable[str]]
 """Answers a token that is good now. Raises `TokenRefused` when there is none to be had."""
 
+logger: Final = logging.getLogger("caas.client")
 FRESH: Final = 0.8
 TRIES: Final = 6
 
@@ -50,9 +52,11 @@ class GatewayTokens:
         while True:
             try:
                 return await self._issue(user_id)
-            except (aiohttp.ClientConnectionError, TimeoutError):
+            except (aiohttp.ClientConnectionError, TimeoutError) as error:
                 if backoff.failures >= TRIES:
                     raise
+                if backoff.failures == 0:
+                    logger.info("no answer from %s, it is tried again: %s", self._url, str(error) or repr(error))
             except TokenRefused as no:
                 if no.status < 500 or backoff.failures >= TRIES:
                     raise

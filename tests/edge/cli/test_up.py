@@ -13,6 +13,7 @@ import pytest
 
 from core.settings import Settings
 from edge import compose
+from edge.cli.up import running_at
 from edge.secrets_file import NAME
 from projections.generations import read_pointer, replace_pointer
 from streams.processors.messages import Messages
@@ -109,6 +110,12 @@ def digest(data: Path) -> str:
     assert report["outcome"] == "needs_accept"
     found: str = report["digest"]
     return found
+
+
+@pytest.mark.parametrize("written", ["", "{", "[]", '{"url":"no url","app_key":"k"}', '{"url":"http://127.0.0.1:1"}'])
+def test_what_a_process_that_is_gone_left_behind_is_no_running_system(tmp_path: Path, written: str) -> None:
+    (tmp_path / "up.json").write_text(written)
+    assert running_at(Settings(data=str(tmp_path))) is None
 
 
 async def test_ctrl_c_stops_it_as_well_and_it_starts_again(up: Up) -> None:
