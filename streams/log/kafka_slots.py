@@ -55,6 +55,7 @@ def _token(directory: Path) -> str:
         private_files.make_directory(place)
     path, made = directory / "slots", directory / f"slots.{secrets.token_hex(8)}"
     if not path.exists():
+        private_files.make_file(made)
         made.write_text(secrets.token_hex(4))
         try:
             os.link(made, path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,6 +33,10 @@ def sleeper(layout: Layout) -> Iterator[Process]:
 
 def test_a_launched_process_is_found_by_its_pid_file(layout: Layout, sleeper: Process) -> None:
     assert process.find(layout.pid("sleeper")) == sleeper
+
+
+def test_its_log_is_its_owners_alone(layout: Layout, sleeper: Process) -> None:
+    assert stat.S_IMODE(layout.log("sleeper").stat().st_mode) == 0o600
 
 
 def test_it_runs_in_a_session_of_its_own(sleeper: Process) -> None:

@@ -1,5 +1,7 @@
 """A worker has a name that no living one has, and one that is started again has the name that it had."""
 
+import os
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -40,3 +42,14 @@ def test_a_process_that_is_killed_gives_its_name_to_the_one_that_follows(tmp_pat
         process.wait()
     with free_slot(tmp_path, "messages") as again:
         assert again == name
+
+
+def test_what_is_kept_for_it_is_its_owners_alone(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        with free_slot(tmp_path / "data" / "faust", "messages"):
+            made = [tmp_path / "data", *(tmp_path / "data").rglob("*")]
+    finally:
+        os.umask(before)
+    assert {stat.S_IMODE(path.stat().st_mode) for path in made if path.is_dir()} == {0o700}
+    assert {stat.S_IMODE(path.stat().st_mode) for path in made if path.is_file()} == {0o600}
