@@ -41,7 +41,8 @@ class Nodes:
         try:
             connection = await opened(session, url, token)
         except Closed as closed:
-            self._failed(url, str(closed.__cause__ or closed))
+            if self._comes_back(closed.code):
+                self._failed(url, str(closed.__cause__ or closed))
             raise
         if self._down.pop(url, None) is not None:
             logger.info("there is a line to %s again", url)
@@ -55,6 +56,8 @@ class Nodes:
 
     def come_back(self, closed: Closed) -> None:
         """Raises `Refused` where no line will come after one that ended so."""
-        code = closed.code
-        if not wire.comes_back(code) or (code == EXPIRED and isinstance(self._token, str)):
-            raise Refused(code or 0, wire.meaning(code or 0))
+        if not self._comes_back(closed.code):
+            raise Refused(closed.code or 0, wire.meaning(closed.code or 0))
+
+    def _comes_back(self, code: int | None) -> bool:
+        return wire.comes_back(code) and not (code == EXPIRED and isinstance(self._token, str))
