@@ -14,7 +14,7 @@ from edge.cli import asking
 from edge.cli.play import settings_of
 from edge.cli.up import reached
 from edge.client.tokens import TokenRefused
-from edge.conformance import commanding, connecting, enduring, keeping, standing, tables
+from edge.conformance import commanding, connecting, enduring, keeping, standing, tables, wording
 from edge.conformance.clients import watching
 from edge.conformance.suite import Check, Result, nodes_of, run
 
@@ -24,6 +24,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     *enduring.CHECKS,
     *keeping.CHECKS,
     *standing.CHECKS,
+    *wording.CHECKS,
     *tables.CHECKS,
 )
 

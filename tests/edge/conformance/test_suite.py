@@ -1,6 +1,7 @@
 """Our nodes keep every rule; a node that breaks one is found by the check that is about it."""
 
 import copy
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -164,6 +165,12 @@ def stale() -> Between:
     return Lying(lie)
 
 
+def mentioning(frame: Frame) -> list[Frame]:
+    """A node that takes the beginning of a name for the name."""
+    named = re.findall(r"@(bob\.[0-9a-f]{12})", frame["data"]["text"] or "")
+    return changed(frame, "data.mentions", named)
+
+
 LIES: dict[str, tuple[str, Callable[[], Between]]] = {
     "says something before hello": (
         "greets_first",
@@ -236,6 +243,10 @@ LIES: dict[str, tuple[str, Callable[[], Between]]] = {
     "says that everybody is there": (
         "shows_who_is_there",
         only("presence", lambda frame: changed(frame, "data.status", "online")),
+    ),
+    "mentions who is called like the beginning of a name": (
+        "mentions_whom_a_text_names",
+        only("message:new", mentioning),
     ),
     "says that a conflict may be retried": (
         "holds_to_the_first_body",

@@ -1,0 +1,28 @@
+"""What texts may be, and whom they name."""
+
+from typing import Final
+
+from edge.conformance.commanding import say
+from edge.conformance.line import Failed
+from edge.conformance.suite import Check
+from edge.conformance.world import World
+
+OTHERS: Final = ("@{0}.lee", "@{0}_smith", "@{0}-smith", "@{0}@example.org", "@{0}é", "@{0}\u200dlee", "josé@{0}")
+"""Texts that name somebody else than `{0}`, or nobody."""
+THEMSELVES: Final = ("@{0}", "(@{0}!)", "@{0}...", "你好@{0}你好", "ดี@{0}ครับ", "\u2068@{0}\u2069", "👍@{0}👍")
+
+
+async def mentions_whom_a_text_names(world: World) -> None:
+    """A text mentions the member whose id stands behind an `@`, beside punctuation and scripts without spaces, and not
+    who is called like the beginning of another name.
+    """
+    async with await world.line("ann") as ann, await world.line("bob") as bob:
+        room = await world.room(ann, "bob")
+        for wanted, texts in (([], OTHERS), ([bob.user], THEMSELVES)):
+            for text in (text.format(bob.user) for text in texts):
+                push = await bob.push("message:new", **await say(ann, room, text))
+                if (found := push["data"].get("mentions", [])) != wanted:
+                    raise Failed(f"{text!a} mentions {found}, not {wanted}")
+
+
+CHECKS: Final[tuple[Check, ...]] = (mentions_whom_a_text_names,)
