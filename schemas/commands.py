@@ -73,7 +73,7 @@ class ForwardMessage(Ask, frozen=True, kw_only=True, tag="message:forward"):
 
 
 class EditMessage(Ask, frozen=True, kw_only=True, tag="message:edit"):
-    """Replace the text, or the ciphertext, of one's own message."""
+    """Replace the text, or the ciphertext, of one's own message; without one, its attachments stand alone."""
 
     conversation_id: Uuid
     message_id: Uuid

@@ -64,7 +64,7 @@ class MessageSent(Body, frozen=True, kw_only=True, tag="caas.message.sent.v1"):
 
 
 class MessageEdited(Body, frozen=True, kw_only=True, tag="caas.message.edited.v1"):
-    """A message's text was replaced; every version is kept."""
+    """A message's text was replaced, or taken away from its attachments (it is empty); every version is kept."""
 
     conversation_id: str
     message_id: str

@@ -1,5 +1,6 @@
 """What its sender put into a message: two sends under one client key are the same where this is the same."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.domain import metadata
@@ -63,9 +64,12 @@ def attachment(attached: Attached) -> Attachment:
 
 
 def check(command: SendMessage | EditMessage) -> None:
-    """Raises `Rejected` unless the command says something, in words or as a ciphertext, not both."""
-    if command.ciphertext is not None:
-        if command.text is not None:
-            raise misfit("text", "value", "a message is a text or a ciphertext, not both")
-    elif command.text is None and not (isinstance(command, SendMessage) and command.attachments):
+    """Raises `Rejected` where the command says something in two ways, in words and as a ciphertext."""
+    if command.ciphertext is not None and command.text is not None:
+        raise misfit("text", "value", "a message is a text or a ciphertext, not both")
+
+
+def check_says(command: SendMessage | EditMessage, attachments: Sequence[object]) -> None:
+    """Raises `Rejected` unless the message says something: in words, as a ciphertext, or by its `attachments` alone."""
+    if command.text is None and command.ciphertext is None and not attachments:
         raise misfit("text", "missing", "there is nothing in the message")

@@ -137,6 +137,7 @@ def id_of(command: SendMessage | ForwardMessage, context: Context) -> str:
 def send(answered: State, command: SendMessage, where: Conversation, context: Context) -> MessageSent:
     """Say it. A reply needs a message of the same conversation, deleted or not, also one from before the actor came."""
     content.check(command)
+    content.check_says(command, command.attachments)
     metadata.check(command.metadata)
     root = None
     if command.reply_to is not None:
@@ -192,14 +193,19 @@ def _origins(sent: MessageSent) -> list[Origin]:
 
 
 def edit(state: State, command: EditMessage, where: Conversation, context: Context) -> Sequence[Event]:
-    """Say it otherwise. An edit to the same text is appended too: only the log knows what stands by then."""
+    """Say it otherwise, or, of a message with attachments, say nothing beside them any more.
+
+    An edit to the same text is appended too: only the log knows what stands by then.
+    """
     content.check(command)
     live = _live(state, command.conversation_id, command.message_id)
     if live.sender != context.actor:
         raise Rejected("not_the_author")
-    if (command.ciphertext is None) != (live.sent.ciphertext is None):
-        given = "text" if command.ciphertext is None else "ciphertext"
-        raise misfit(given, "value", "a text stays a text, and a ciphertext a ciphertext")
+    content.check_says(command, live.sent.attachments)
+    if command.text is not None and live.sent.ciphertext is not None:
+        raise misfit("text", "value", "a ciphertext stays a ciphertext")
+    if command.ciphertext is not None and live.sent.ciphertext is None:
+        raise misfit("ciphertext", "value", "a text stays a text")
     if live.edits >= VERSIONS_KEPT:
         raise Rejected("edit_limit", f"a message takes {VERSIONS_KEPT} edits")
     text = command.text or ""

@@ -25,4 +25,28 @@ async def mentions_whom_a_text_names(world: World) -> None:
                     raise Failed(f"{text!a} mentions {found}, not {wanted}")
 
 
-CHECKS: Final[tuple[Check, ...]] = (mentions_whom_a_text_names,)
+async def takes_a_caption_away(world: World) -> None:
+    """An edit to nothing takes the text away from attachments, and is refused where there are none."""
+    async with await world.line("ann") as ann, await world.line("bob") as bob:
+        room = await world.room(ann, "bob")
+        file = {"media_id": "b5f5c6a0-0000-4000-8000-00000000000a", "name": "plan.pdf"}
+        said = await say(ann, room, "caption", attachments=[file])
+        await bob.push("message:new", **said)
+        await ann.done("message:edit", said)
+        told = (await bob.push("message:edited", **said))["data"]
+        shown = (await bob.done("message:get", said))["message"]
+        for one in (told, shown):
+            if (one["text"], one["edited"], [each["name"] for each in one["attachments"]]) != (
+                None,
+                True,
+                ["plan.pdf"],
+            ):
+                raise Failed(f"without its caption it is {one}")
+        await ann.done("message:edit", {**said, "text": "another"})
+        await bob.push("message:edited", **said, text="another")
+        plain = await say(ann, room, "plain")
+        await ann.push("message:new", **plain)
+        await ann.refused("message:edit", {**plain, "text": None}, "validation_failed")
+
+
+CHECKS: Final[tuple[Check, ...]] = (mentions_whom_a_text_names, takes_a_caption_away)

@@ -25,6 +25,13 @@ def test_an_edited_message_is_found_by_its_new_words_under_a_higher_version() ->
     assert second.version > first.version
 
 
+def test_a_caption_that_was_taken_away_is_found_no_longer() -> None:
+    captioned = structs.replace(HELLO, attachments=[Attachment(media_id=ROOM, name="plan")])
+    entry = search_docs.entry(row(fact(MESSAGE_SENT, 5, captioned), fact(MESSAGE_EDITED, 0, edited(HELLO, ""), "e1")))
+    assert entry is not None
+    assert entry.text is None
+
+
 def test_a_deleted_message_is_taken_out() -> None:
     entry = search_docs.entry(row(fact(MESSAGE_SENT, 5, HELLO), fact(MESSAGE_DELETED, 0, deleted(HELLO), "d1")))
     assert entry is not None

@@ -121,13 +121,19 @@ def _hidden(message_id: str, asked: Asked, history: History, where: str = "") ->
 
 
 def _senseless(asked: Asked, history: History) -> bool:
-    """Whether a text was to become a ciphertext, or the other way round; or somebody wanted to talk to themselves."""
+    """Whether a text was to become a ciphertext, or the other way round, or nothing without attachments beside it; or
+    somebody wanted to talk to themselves.
+    """
     command = asked.command
     if isinstance(command, CreateConversation):
         return command.kind == "direct" and command.participants == [asked.context.actor]
     assert isinstance(command, EditMessage)
     _, event = history.sent[command.message_id]
-    return event.body is not None and ("ciphertext" in event.body) != (command.ciphertext is not None)
+    if event.body is None:
+        return False
+    if command.text is None and command.ciphertext is None:
+        return not event.body.get("attachments")
+    return ("ciphertext" in event.body) != (command.ciphertext is not None)
 
 
 def _not_mine(asked: Asked, history: History) -> bool:

@@ -24,10 +24,13 @@ def said(room: str, key: str, count: int, chance: random.Random, answers: str | 
 
 
 def edited(where: str, message: str, key: str, count: int, chance: random.Random) -> EditMessage:
-    """Other words, or something sealed, whatever it was before."""
+    """Other words, something sealed or nothing, whatever it was before."""
     edit = EditMessage(conversation_id=where, message_id=message, client_key=key)
-    if chance.random() < 0.1:
+    roll = chance.random()
+    if roll < 0.1:
         return msgspec.structs.replace(edit, ciphertext=f"sealed {count}")
+    if roll < 0.2:
+        return edit
     return msgspec.structs.replace(edit, text=f"other {count} @{chance.choice(PEOPLE)}")
 
 

@@ -121,6 +121,39 @@ def test_a_text_stays_a_text_and_a_ciphertext_a_ciphertext() -> None:
     in_room(sealed).when(edits(ciphertext="b"), "bob").then(MessageEdited, text="", ciphertext="b")
 
 
+FILE = Attachment(media_id=OTHER, name="plan.pdf", size=7)
+
+
+@pytest.mark.parametrize("said", [{"text": "a caption"}, {"text": "", "ciphertext": "a"}, {"text": ""}], ids=str)
+def test_attachments_stand_alone_once_an_edit_says_nothing(said: dict[str, Any]) -> None:
+    captioned = structs.replace(SENT, attachments=[FILE], **said)
+    event = in_room(captioned).when(edits(mentions=["ann"]), "bob").then(MessageEdited, text="", ciphertext=None)
+    assert event.mentions == ["ann"]
+    state = after(captioned, event)
+    assert isinstance(state, Live)
+    assert (state.text, state.ciphertext, state.edited) == ("", None, said != {"text": ""})
+    assert state.sent.attachments == [FILE]
+    in_room(captioned).when(edits(), "ann").rejects("not_the_author")
+
+
+def test_what_has_a_caption_again_has_one_of_its_kind() -> None:
+    sealed = structs.replace(SENT, text="", ciphertext="a", attachments=[FILE])
+    bare = in_room(sealed).when(edits(), "bob").then(MessageEdited)
+    in_room(sealed, bare).when(edits(text="x"), "bob").rejects("validation_failed", text="value")
+    in_room(sealed, bare).when(edits(ciphertext="b"), "bob").then(MessageEdited, ciphertext="b")
+    plain = structs.replace(SENT, attachments=[FILE])
+    bare = in_room(plain).when(edits(), "bob").then(MessageEdited)
+    in_room(plain, bare).when(edits(ciphertext="x"), "bob").rejects("validation_failed", ciphertext="value")
+    in_room(plain, bare).when(edits(text="x"), "bob").then(MessageEdited, text="x")
+
+
+def test_what_has_no_attachments_is_edited_to_something() -> None:
+    in_room().when(edits(), "bob").rejects("message_not_found")
+    in_room(structs.replace(SENT, text="", ciphertext="a")).when(edits(), "bob").rejects(
+        "validation_failed", text="missing"
+    )
+
+
 def test_a_stranger_says_nothing() -> None:
     in_room().when(SendMessage(conversation_id=ROOM, client_msg_id="k", text="x"), "eve").rejects("not_a_participant")
 

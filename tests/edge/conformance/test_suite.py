@@ -248,6 +248,10 @@ LIES: dict[str, tuple[str, Callable[[], Between]]] = {
         "mentions_whom_a_text_names",
         only("message:new", mentioning),
     ),
+    "keeps a caption": (
+        "takes_a_caption_away",
+        only("message:edited", lambda frame: changed(frame, "data.text", frame["data"]["text"] or "caption")),
+    ),
     "says that a conflict may be retried": (
         "holds_to_the_first_body",
         only("error", lambda frame: changed(frame, "error.retry", True)),

@@ -74,6 +74,31 @@ async def test_attachments_alone_and_a_ciphertext_alone_are_messages(running: tu
     assert (view["text"], view["ciphertext"]) == (None, "s3cret")
 
 
+async def test_a_caption_is_taken_away_and_its_attachments_stay(running: tuple[World, Node]) -> None:
+    ann, ben = await people(running, "ann", "ben")
+    here = await room(ann, "ben")
+    for key, caption in (("1", {"text": "see @ben"}), ("2", {"ciphertext": "s3cret"})):
+        message = await say(ann, here, key, attachments=[FILE], **caption)
+        await told(ben, "message:new", message)
+        answer = await ann.ask("message:edit", conversation_id=here, message_id=message, text=None)
+        assert answer["type"] == "ack", answer
+        view = await told(ben, "message:edited", message)
+        assert (view["text"], view["edited"], view["attachments"]) == (None, True, [FILE])
+        assert "mentions" not in view
+        assert "ciphertext" not in view
+        found = await get(ben, here, message)
+        assert [one["text"] for one in found["versions"]] == [caption.get("text"), None]
+        passed = {"from_conversation_id": here, "message_id": message}
+        answer = await ben.ask("message:forward", conversation_id=here, client_msg_id=f"f{key}", **passed)
+        assert (await told(ann, "message:new", answer["data"]["message_id"]))["attachments"] == [FILE]
+    plain = await say(ann, here, "3", text="plain")
+    await told(ann, "message:new", plain)
+    assert await refused(ann, "message:edit", conversation_id=here, message_id=plain) == (
+        "validation_failed",
+        [{"pointer": "/data/text", "code": "missing"}],
+    )
+
+
 async def test_a_ciphertext_is_edited_and_not_found_by_search(running: tuple[World, Node]) -> None:
     found, _ = running
     ann, ben = await people(running, "ann", "ben")
