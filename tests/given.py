@@ -92,7 +92,7 @@ class Outcome:
     code: str | None
     wrong: dict[str, str] = field(default_factory=dict)
 
-    def then(self, kind: type, **fields: Any) -> Any:
+    def then(self, kind: type | tuple[type, ...], **fields: Any) -> Any:
         assert self.code is None, f"rejected: {self.code}"
         (event,) = self.events
         assert isinstance(event, kind)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.domain import metadata
+from core.domain.characters import blank
 from core.domain.decision import misfit
 from schemas.commands import Attached, EditMessage, ForwardMessage, SendMessage
 from schemas.events import Attachment, MessageSent
@@ -64,9 +65,24 @@ def attachment(attached: Attached) -> Attachment:
 
 
 def check(command: SendMessage | EditMessage) -> None:
-    """Raises `Rejected` where the command says something in two ways, in words and as a ciphertext."""
+    """Raises `Rejected` where the command says something in two ways, in words and as a ciphertext, or nothing that can
+    be seen.
+    """
     if command.ciphertext is not None and command.text is not None:
         raise misfit("text", "value", "a message is a text or a ciphertext, not both")
+    check_seen("text", command.text)
+
+
+def check_seen(field: str, text: str | None) -> None:
+    """Raises `Rejected` for a text of this field in which nothing can be seen."""
+    if text is not None and blank(text):
+        raise misfit(field, "value", "there is nothing to be seen in it")
+
+
+def check_names(attachments: Sequence[Attached]) -> None:
+    """Raises `Rejected` for a file whose name cannot be seen."""
+    for n, one in enumerate(attachments):
+        check_seen(f"attachments/{n}/name", one.name)
 
 
 def check_says(command: SendMessage | EditMessage, attachments: Sequence[object]) -> None:

@@ -6,6 +6,7 @@ from typing import Final, assert_never
 from msgspec import UNSET
 
 from core.domain import pin
+from core.domain.content import check_seen
 from core.domain.conversation import Conversation, State, entered, evolve, moved_on
 from core.domain.decision import Context, Rejected, misfit
 from core.domain.message import Absent
@@ -70,6 +71,7 @@ def create(state: State, command: CreateConversation, context: Context) -> list[
     """Open it; whoever opens an open one of theirs again changes nothing."""
     if command.kind == "direct" and len({*command.participants, context.actor}) != 2:
         raise Rejected("validation_failed", "a direct conversation has one other participant")
+    check_seen("title", command.title)
     if state is not None:
         if not state.holds(context.actor):
             raise Rejected("not_a_participant")
@@ -108,6 +110,8 @@ def update(state: State, command: UpdateConversation, context: Context) -> list[
         raise misfit("title", "missing", "an update names a title, an avatar or metadata")
     if command.metadata is not UNSET:
         check(command.metadata)
+    if command.title is not UNSET:
+        check_seen("title", command.title)
     conversation = _managed(state, command.conversation_id, context)
     event = ConversationChanged(
         tenant=context.tenant,

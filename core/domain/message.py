@@ -138,6 +138,7 @@ def send(answered: State, command: SendMessage, where: Conversation, context: Co
     """Say it. A reply needs a message of the same conversation, deleted or not, also one from before the actor came."""
     content.check(command)
     content.check_says(command, command.attachments)
+    content.check_names(command.attachments)
     metadata.check(command.metadata)
     root = None
     if command.reply_to is not None:

@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from core.domain.characters import blank
 from schemas.bounds import Key, Text, UserId
 
 PLAY: Final = "play"
@@ -82,6 +83,8 @@ def parse(lines: Iterable[bytes | str]) -> Iterator[AnyRow]:
             raise Malformed(number, str(error)) from None
         if row.user == PLAY:
             raise Malformed(number, f"the user {PLAY!r} is the player's own")
+        if isinstance(row, Send | Edit) and blank(row.text):
+            raise Malformed(number, "nothing can be seen in its text")
         if isinstance(row, Send):
             if (row.channel, row.at) in sent:
                 raise Malformed(number, f"{row.channel} has a message sent at {row.at} already")

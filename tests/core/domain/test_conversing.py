@@ -198,3 +198,10 @@ def test_the_last_owner_keeps_the_role() -> None:
     command = SetRole(conversation_id=ROOM, participants=["ann", "bob"], role="member")
     Given(fold(STAFF)).when(command, "ann").rejects("last_owner")
     Given(fold(STAFF, added("eve", role="owner"))).when(command, "ann").then(RolesChanged)
+
+
+@pytest.mark.parametrize("title", [" ", "\x00", "\u200b\u2060", "\u3164"], ids=ascii)
+def test_a_title_has_something_to_be_seen(title: str) -> None:
+    Given().when(CreateConversation(title=title), "ann").rejects("validation_failed", title="value")
+    update = UpdateConversation(conversation_id=ROOM, title=title)
+    Given(fold(created())).when(update, "ann").rejects("validation_failed", title="value")

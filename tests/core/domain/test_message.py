@@ -154,6 +154,25 @@ def test_what_has_no_attachments_is_edited_to_something() -> None:
     )
 
 
+@pytest.mark.parametrize("text", [" ", "\x00", "\u200b\u2060", "\u3164", "\u202e\n"], ids=ascii)
+@pytest.mark.parametrize("command", [says, edits])
+def test_a_text_has_something_to_be_seen(command: Callable[..., Any], text: str) -> None:
+    in_room(SENT).when(command(text=text), "bob").rejects("validation_failed", text="value")
+    in_room(SENT).when(command(text=f"{text}.{text}"), "bob").then((MessageSent, MessageEdited), text=f"{text}.{text}")
+
+
+def test_neither_a_caption_nor_a_files_name_is_blank() -> None:
+    file, blank = Attached(media_id=OTHER, name="a"), Attached(media_id=OTHER, name="\u2060")
+    in_room().when(says(text=" ", attachments=[file]), "ann").rejects("validation_failed", text="value")
+    in_room().when(says(attachments=[file, blank]), "ann").rejects(
+        "validation_failed", **{"attachments/1/name": "value"}
+    )
+
+
+def test_a_blank_message_of_old_is_there_and_may_be_passed_on() -> None:
+    assert after(structs.replace(SENT, text=" ")) == Live(structs.replace(SENT, text=" "), " ", mentions=[], seq=1)
+
+
 def test_a_stranger_says_nothing() -> None:
     in_room().when(SendMessage(conversation_id=ROOM, client_msg_id="k", text="x"), "eve").rejects("not_a_participant")
 

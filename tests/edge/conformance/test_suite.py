@@ -171,6 +171,11 @@ def mentioning(frame: Frame) -> list[Frame]:
     return changed(frame, "data.mentions", named)
 
 
+def seen(frame: Frame) -> list[Frame]:
+    """A node that takes a zero-width space for something."""
+    return changed(frame, "data.title", "x") if "\u200b" in (frame["data"].get("title") or "") else [frame]
+
+
 LIES: dict[str, tuple[str, Callable[[], Between]]] = {
     "says something before hello": (
         "greets_first",
@@ -252,6 +257,7 @@ LIES: dict[str, tuple[str, Callable[[], Between]]] = {
         "takes_a_caption_away",
         only("message:edited", lambda frame: changed(frame, "data.text", frame["data"]["text"] or "caption")),
     ),
+    "takes what cannot be seen for a text": ("refuses_what_cannot_be_seen", lambda: Asking(seen)),
     "says that a conflict may be retried": (
         "holds_to_the_first_body",
         only("error", lambda frame: changed(frame, "error.retry", True)),

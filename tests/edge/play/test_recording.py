@@ -32,6 +32,7 @@ def test_rows_are_what_they_say() -> None:
         pytest.param(json.dumps({**SEND, "kind": "wave"}).encode(), "wave", id="an unknown kind"),
         pytest.param(json.dumps({**SEND, "text": 5}).encode(), "text", id="another type"),
         pytest.param(json.dumps({key: SEND[key] for key in ("at", "kind", "user")}).encode(), "channel", id="a lack"),
+        pytest.param(json.dumps({**SEND, "text": "\u200b"}).encode(), "seen", id="a blank text"),
         pytest.param(json.dumps({**SEND, "user": "play"}).encode(), "play", id="the player's own name"),
         pytest.param(json.dumps({**SEND, "user": "a b"}).encode(), "user", id="no user id"),
         pytest.param(json.dumps(SEND).encode(), "already", id="one message twice"),
