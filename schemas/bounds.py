@@ -4,7 +4,12 @@ from typing import Annotated, Final
 
 from msgspec import Meta
 
-FRAME_BYTES: Final = 65_536
+FRAME_BYTES: Final = 409_600
+"""Whatever the fields of a command may hold fits, in any encoding of JSON: six bytes to escape a character, twelve for
+one beyond the basic plane. A test computes it for every command.
+"""
+FRAME_VALUES: Final = 65_536
+"""So many commas, brackets and braces a frame has at most: what it costs to read one grows with these."""
 TEXT_CHARS: Final = 20_000
 IN_FLIGHT: Final = 64
 COMMANDS_PER_S: Final = 100
@@ -32,7 +37,8 @@ Text = Annotated[str, Meta(min_length=1, max_length=TEXT_CHARS)]
 Title = Annotated[str, Meta(min_length=1, max_length=200)]
 Page = Annotated[int, Meta(ge=1, le=200)]
 Number = Annotated[int, Meta(ge=0, le=2**53)]
-Ciphertext = Annotated[str, Meta(min_length=1, max_length=CIPHERTEXT_CHARS)]
+Ciphertext = Annotated[str, Meta(min_length=1, max_length=CIPHERTEXT_CHARS, pattern=r"^[\t\n\r -~]+\Z")]
+"""ASCII, such as base64."""
 Emoji = Annotated[str, Meta(min_length=1, max_length=64)]
 Time = Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z\Z")]
 """UTC with milliseconds, as all times here are."""

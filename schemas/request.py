@@ -5,7 +5,7 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta
 
-from schemas.bounds import Uuid
+from schemas.bounds import FRAME_VALUES, Uuid
 from schemas.commands import COMMANDS, Command
 from schemas.errors import Problem, problem
 from schemas.invalid import misfit, validation_failed
@@ -63,6 +63,10 @@ def decode_command(frame: Frame) -> Command:
     decoder = _DATA.get(frame.type)
     if decoder is None:
         raise Invalid(problem("unknown_command", f"{frame.type[:80]!r} is no command of caas.v1"), frame.id)
+    if _crowded(frame.data):
+        wrong = [{"pointer": "/data", "code": "bounds"}]
+        what = problem("validation_failed", f"more than {FRAME_VALUES} values in one frame", errors=wrong)
+        raise Invalid(what, frame.id)
     try:
         return decoder.decode(frame.data)
     except msgspec.ValidationError as error:
@@ -71,6 +75,12 @@ def decode_command(frame: Frame) -> Command:
         raise Invalid(problem("invalid_json", str(error)), frame.id) from None
     except RecursionError:
         raise Invalid(problem("invalid_json", "nested too deeply"), frame.id) from None
+
+
+def _crowded(data: msgspec.Raw) -> bool:
+    """Whether these are far more values than any command has: what is not ours is read over, but metadata is not."""
+    text = bytes(data)
+    return len(text) > FRAME_VALUES and sum(map(text.count, (b",", b"[", b"{"))) > FRAME_VALUES
 
 
 def _frame_id(text: str | bytes) -> FrameId:

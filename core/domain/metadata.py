@@ -19,10 +19,8 @@ def check(metadata: Mapping[str, Any] | None) -> None:
     """Raises `Rejected` for metadata that is too large as JSON, or too deep."""
     if metadata is None:
         return
-    if _deeper(metadata, DEEP):
-        raise misfit("metadata", "bounds", f"metadata is more than {DEEP} deep")
-    if len(_encode(metadata)) > METADATA_BYTES:
-        raise misfit("metadata", "bounds", f"metadata is larger than {METADATA_BYTES} bytes as JSON")
+    if wrong := _wrong(metadata):
+        raise misfit("metadata", "bounds", f"metadata is {wrong}")
 
 
 def text_of(metadata: Mapping[str, Any] | None) -> str | None:
@@ -35,8 +33,21 @@ def of_text(text: str | None) -> dict[str, Any] | None:
     return None if text is None else _decode(text)
 
 
-def _deeper(value: object, most: int) -> bool:
-    if not isinstance(value, dict | list):
-        return False
-    inner = value.values() if isinstance(value, dict) else value
-    return most == 0 or any(_deeper(one, most - 1) for one in inner)
+def _wrong(metadata: Mapping[str, Any]) -> str:
+    """What is wrong, or nothing. It is not looked through further than its bounds: any member takes a byte at least."""
+    level: list[Any] = [metadata]
+    members = 0
+    for _ in range(DEEP):
+        members += sum(map(len, level))
+        if members > METADATA_BYTES:
+            break
+        level = [one for each in level for one in _members(each) if isinstance(one, dict | list)]
+    else:
+        if level:
+            return f"more than {DEEP} deep"
+    large = members > METADATA_BYTES or len(_encode(metadata)) > METADATA_BYTES
+    return f"larger than {METADATA_BYTES} bytes as JSON" if large else ""
+
+
+def _members(value: Any) -> Any:
+    return value.values() if isinstance(value, dict) else value

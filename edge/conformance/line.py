@@ -75,12 +75,14 @@ class Line:
         """Send a binary frame."""
         await self._socket.send_bytes(data)
 
-    async def begin(self, kind: str, data: Frame, **around: Any) -> int | str:
-        """Send a command; the id that its answer will have."""
+    async def begin(
+        self, kind: str, data: Frame, *, encode: Callable[[Frame], bytes] = msgspec.json.encode, **around: Any
+    ) -> int | str:
+        """Send a command as this JSON; the id that its answer will have."""
         self._last_id += 1
         frame_id = around.pop("id", self._last_id)
         self._asked[frame_id] = kind
-        await self.send(msgspec.json.encode({"id": frame_id, "type": kind, "data": data, **around}))
+        await self.send(encode({"id": frame_id, "type": kind, "data": data, **around}))
         return frame_id  # type: ignore[no-any-return]
 
     async def answer(self, frame_id: int | str) -> Frame:

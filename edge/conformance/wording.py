@@ -1,11 +1,16 @@
 """What texts may be, and whom they name."""
 
+import json
+import re
 from typing import Final
 
+import msgspec
+
 from edge.conformance.commanding import say
-from edge.conformance.line import Failed
+from edge.conformance.line import Failed, Frame
 from edge.conformance.suite import Check
 from edge.conformance.world import World
+from schemas.bounds import TEXT_CHARS
 
 OTHERS: Final = ("@{0}.lee", "@{0}_smith", "@{0}-smith", "@{0}@example.org", "@{0}é", "@{0}\u200dlee", "josé@{0}")
 """Texts that name somebody else than `{0}`, or nobody."""
@@ -85,4 +90,35 @@ async def refuses_what_cannot_be_seen(world: World) -> None:
                 raise Failed(f"{text!a} became {push['data']['text']!a}")
 
 
-CHECKS: Final[tuple[Check, ...]] = (mentions_whom_a_text_names, takes_a_caption_away, refuses_what_cannot_be_seen)
+def escaped(frame: Frame) -> bytes:
+    """JSON in which every character is escaped that may be, also in keys."""
+
+    def text(found: re.Match[str]) -> str:
+        units = json.loads(found[0]).encode("utf-16-be").hex()
+        return '"' + "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4)) + '"'
+
+    return re.sub(r'"[^"]*"', text, json.dumps(frame)).encode()
+
+
+async def takes_a_text_in_any_encoding(world: World) -> None:
+    """A text of `hello.limits.text` characters fits into a frame, whatever they are and however they are escaped."""
+    async with await world.line("ann") as ann:
+        room = await world.room(ann)
+        limit = ann.said[0]["data"]["limits"].get("text", TEXT_CHARS)
+        for n, character in enumerate("x字👍"):
+            for encode in (msgspec.json.encode, escaped):
+                data = {"conversation_id": room, "client_msg_id": f"{n} {encode.__name__}", "text": character * limit}
+                asked = await ann.begin("message:send", data, encode=encode)
+                if (answer := await ann.answer(asked))["type"] != "ack":
+                    raise Failed(f"{limit} times {character} are answered by {answer['error']}")
+                told = await ann.push("message:new", message_id=answer["data"]["message_id"])
+                if told["data"]["text"] != data["text"]:
+                    raise Failed(f"{limit} times {character} have become {len(told['data']['text'])} characters")
+
+
+CHECKS: Final[tuple[Check, ...]] = (
+    mentions_whom_a_text_names,
+    takes_a_caption_away,
+    refuses_what_cannot_be_seen,
+    takes_a_text_in_any_encoding,
+)

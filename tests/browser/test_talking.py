@@ -56,6 +56,22 @@ async def test_two_pages_talk(browser: Browser, application: Application) -> Non
         assert await ann.do("() => client.positions()") == {room: {"conversation": 1, "sent": 2}}
 
 
+async def test_a_page_says_the_longest_text_and_takes_a_caption_away(
+    browser: Browser, application: Application
+) -> None:
+    ann_, bob_ = users("ann", "bob")
+    file = {"media_id": "b5f5c6a0-0000-4000-8000-00000000000a"}
+    async with opened(browser, application, ann_) as ann, opened(browser, application, bob_) as bob:
+        room = await ann.room(bob_)
+        assert (await ann.send(room, "🍜" * 20_000))["level"] == "accepted"
+        await told(bob, ["🍜" * 20_000])
+        said = await ann.do("([room, file]) => client.send(room, 'see', {attachments: [file]})", [room, file])
+        await told(bob, ["🍜" * 20_000, "see"])
+        await ann.ask("message:edit", conversation_id=room, message_id=said["message_id"], text=None)
+        (edited,) = await bob.until_heard("message:edited")
+        assert (edited["data"]["text"], edited["data"]["attachments"]) == (None, [file])
+
+
 async def test_a_page_begins_where_an_earlier_one_stood_or_at_the_beginning_or_now(
     browser: Browser, application: Application
 ) -> None:

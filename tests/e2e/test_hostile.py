@@ -16,7 +16,9 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.typing import Subprotocol
 
+from edge.client import Client
 from schemas.bounds import COMMANDS_PER_S
+from schemas.commands import Attached
 from tests.e2e import deaf
 from tests.e2e.deaf import Deaf
 from tests.e2e.line import Line, opened
@@ -207,18 +209,32 @@ async def test_a_frame_that_is_no_command_is_told_why(
 
 
 @pytest.mark.parametrize(("length", "fine"), [(0, False), (1, True), (20_000, True), (20_001, False)])
-async def test_a_text_has_1_to_20_000_characters(up: Up, length: int, fine: bool) -> None:
+@pytest.mark.parametrize("character", ["\u00fc", "\U0001f44d", "\u4f60"], ids=ascii)
+async def test_a_text_has_1_to_20_000_characters(up: Up, character: str, length: int, fine: bool) -> None:
     async with opened(up.socket_url, up.token("ann")) as line:
         room = await line.done("conversation:create", {"external_id": "texts"})
-        say = {"conversation_id": room["conversation_id"], "client_msg_id": f"l{length}", "text": "\u00fc" * length}
+        key = f"{character} {length}"
+        say = {"conversation_id": room["conversation_id"], "client_msg_id": key, "text": character * length}
         answer = await line.ask("message:send", say)
         if fine:
             assert answer["data"]["level"] == "accepted"
-            pushed = await line.push("message:new", client_msg_id=f"l{length}")
-            assert pushed["data"]["text"] == "\u00fc" * length
+            pushed = await line.push("message:new", client_msg_id=key)
+            assert pushed["data"]["text"] == character * length
         else:
             assert answer["error"]["code"] == "validation_failed"
             assert answer["error"]["errors"] == [{"pointer": "/data/text", "code": "bounds"}]
+
+
+async def test_the_python_client_says_the_longest_text_and_takes_a_caption_away(up: Up) -> None:
+    async with Client(up.socket_url, up.token("cy")) as client:
+        room = (await client.create(external_id="long")).conversation_id
+        for text in ("\U0001f44d" * 20_000, "\x01" * 19_999 + "x"):
+            assert (await client.send(room, text)).level == "accepted"
+        file = Attached(media_id="b5f5c6a0-0000-4000-8000-00000000000a")
+        said = await client.send(room, "see", attachments=[file], wait_for="persisted")
+        await client.edit(conversation_id=room, message_id=said.message_id)
+        shown = (await client.get_message(conversation_id=room, message_id=said.message_id)).message
+        assert (shown.text, shown.edited, len(shown.attachments)) == (None, True, 1)
 
 
 async def test_twenty_frames_in_a_row_that_are_no_command_close(up: Up) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas import commands
-from schemas.bounds import TEXT_CHARS
+from schemas.bounds import CIPHERTEXT_CHARS, FRAME_VALUES, TEXT_CHARS
 from schemas.commands import COMMANDS, SendMessage
 from schemas.errors import ERRORS
 from schemas.queries import ListConversations, Sync
@@ -57,6 +57,13 @@ def test_of_a_key_that_stands_there_twice_the_last_counts() -> None:
     assert decode(twice) == ListConversations(limit=6)
 
 
+@pytest.mark.parametrize("text", ["," * TEXT_CHARS, "[" * TEXT_CHARS, "{" * TEXT_CHARS], ids=ascii)
+def test_a_text_of_brackets_is_no_crowd_of_values(text: str) -> None:
+    more = {"metadata": {"a": "\u0001" * 600, "b": [[]] * 150}, "mentions": ["a,".replace(",", "")] * 50}
+    assert decode(send(text=text, **more)).text == text  # type: ignore[union-attr]
+    assert decode(send(text=None, ciphertext=text * 2, **more)).ciphertext == (text * 2)[:CIPHERTEXT_CHARS]  # type: ignore[union-attr]
+
+
 def test_a_sync_from_nowhere_is_one() -> None:
     assert decode(frame("sync", {"positions": {}})) == Sync(positions={})
 
@@ -66,6 +73,8 @@ WRONG_FIELDS = {
     "too long a text": (send(text="x" * (TEXT_CHARS + 1)), "/data/text", "bounds"),
     "a text that is none": (send(text=3), "/data/text", "type"),
     "null for a client key": (send(client_msg_id=None), "/data/client_msg_id", "type"),
+    "a ciphertext that is no ASCII": (send(text=None, ciphertext="ü"), "/data/ciphertext", "value"),
+    "a crowd of values": (send(metadata={"a": [[]] * FRAME_VALUES}), "/data", "bounds"),
     "an id that is no UUID": (send(conversation_id="room"), "/data/conversation_id", "value"),
     "an id in capitals": (send(conversation_id=ROOM.upper()), "/data/conversation_id", "value"),
     "an id and a line end": (send(conversation_id=ROOM + "\n"), "/data/conversation_id", "value"),

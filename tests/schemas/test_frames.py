@@ -7,8 +7,10 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import inspect
 
 from schemas import bounds, frames
+from schemas.commands import COMMANDS
 from schemas.errors import problem
 from schemas.frames import LANES, PUSH_OF_LANE, Hello, Push
 from tests.given import CORRELATION
@@ -81,9 +83,40 @@ def test_every_lane_has_a_push() -> None:
     assert PUSH_OF_LANE.keys() == set(LANES)
 
 
-def test_the_longest_message_fits_into_a_frame_of_its_sender() -> None:
-    data = {"conversation_id": CORRELATION, "client_msg_id": "k" * 128, "text": "x" * bounds.TEXT_CHARS}
-    assert len(json.dumps({"id": 1, "type": "message:send", "data": data})) < bounds.FRAME_BYTES
+def largest(kind: inspect.Type) -> int:
+    """How many bytes of JSON a value of this type takes at most, all that can be escaped being escaped."""
+    match kind:
+        case inspect.StrType(max_length=None):
+            return 2 + 6 * len(CORRELATION)  # a pattern of its own: an id or a time
+        case inspect.StrType(max_length=int() as most, pattern=pattern):
+            return 2 + (12 if pattern is None else 6) * most
+        case inspect.ListType(max_length=int() as most, item_type=item):
+            return 2 + most * (1 + largest(item))
+        case inspect.StructType(fields=fields):
+            both = {"text", "ciphertext"} <= {field.encode_name for field in fields}
+            passed = "ciphertext" if both else None  # a message is either of them
+            return 2 + sum(
+                6 * len(field.encode_name) + 4 + largest(field.type) for field in fields if field.encode_name != passed
+            )
+        case inspect.UnionType(types=types):
+            return max(map(largest, types))
+        case inspect.LiteralType(values=values):
+            return max(2 + 6 * len(str(value)) for value in values)
+        case inspect.DictType(value_type=inspect.AnyType()):
+            return 6 * bounds.METADATA_BYTES
+        case _:
+            return len(str(-(2**53)))
+
+
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name != "sync"])
+def test_whatever_a_command_may_say_fits_into_a_frame_in_any_encoding(name: str) -> None:
+    key = 2 + 12 * 128
+    around = len('{"id":,"type":,"data":,"correlation_id":,"retry":false}') * 6 + key + 2 * (2 + 6 * len(CORRELATION))
+    assert around + largest(inspect.type_info(COMMANDS[name])) <= bounds.FRAME_BYTES
+
+
+def test_a_ciphertext_takes_no_more_than_a_text() -> None:
+    assert 6 * bounds.CIPHERTEXT_CHARS <= 12 * bounds.TEXT_CHARS
 
 
 PUSHES = st.builds(

@@ -52,3 +52,14 @@ def test_it_is_only_so_deep() -> None:
     with pytest.raises(Rejected) as no:
         check(nested(DEEP + 1))
     assert no.value.errors == (("/data/metadata", "bounds"),)
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [{"a": [1] * METADATA_BYTES}, {f"{n}": {} for n in range(METADATA_BYTES)}, {"a": [[{}] * 99] * 99}, nested(1_500)],
+    ids=["wide", "many", "bushy", "deep"],
+)
+def test_what_is_far_too_large_or_deep_is_refused_without_being_looked_through(metadata: dict[str, Any]) -> None:
+    with pytest.raises(Rejected) as no:
+        check(metadata)
+    assert no.value.errors == (("/data/metadata", "bounds"),)

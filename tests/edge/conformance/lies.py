@@ -41,6 +41,15 @@ class Deaf(Straight):
         return [] if "nonsense" in text else [text]
 
 
+class Narrow(Straight):
+    """Takes frames of 65,536 bytes, and of less than a text may have."""
+
+    def from_client(self, text: str) -> list[str]:
+        if len(text.encode()) > 65_536:
+            raise Cut(1009)
+        return [text]
+
+
 def closing_with(code: int) -> type[Straight]:
     """Closes a line with this code at the first error."""
 

@@ -12,7 +12,7 @@ from edge.conformance import line
 from edge.conformance.proxy import Between, proxied
 from edge.conformance.suite import Result, run
 from tests.e2e.up import Up, running
-from tests.edge.conformance.lies import Asking, Deaf, Frame, Lying, closing_with
+from tests.edge.conformance.lies import Asking, Deaf, Frame, Lying, Narrow, closing_with
 
 CHECK = {check.__name__: check for check in CHECKS}
 
@@ -258,6 +258,7 @@ LIES: dict[str, tuple[str, Callable[[], Between]]] = {
         only("message:edited", lambda frame: changed(frame, "data.text", frame["data"]["text"] or "caption")),
     ),
     "takes what cannot be seen for a text": ("refuses_what_cannot_be_seen", lambda: Asking(seen)),
+    "takes small frames alone": ("takes_a_text_in_any_encoding", Narrow),
     "says that a conflict may be retried": (
         "holds_to_the_first_body",
         only("error", lambda frame: changed(frame, "error.retry", True)),
