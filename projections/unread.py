@@ -34,9 +34,8 @@ class Ours:
 
     @property
     def named(self) -> Sequence[str]:
-        """The messages that may be mentions which they have not read; none where the newest one is read."""
-        newest = self.marked[marks.NAMED]["n"] if self.marked and marks.NAMED in self.marked else 0
-        return marks.named(self.marked) if newest > self.floor else ()
+        """The messages that may be mentions which they have not read."""
+        return marks.unread_named(self.marked, self.floor)
 
 
 def mentions(ours: Ours, user_id: str, named: Iterable[Row]) -> int:

@@ -21,9 +21,7 @@ class Body(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", omit_def
 
 
 class Attachment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A file that goes with a message: the media service knows it by `media_id`, the rest is what its sender says of
-    it; `size` is in bytes.
-    """
+    """A file of the media service, `media_id`, and what its sender says of it; `size` is in bytes."""
 
     media_id: str
     name: str | None = None
@@ -64,7 +62,7 @@ class MessageSent(Body, frozen=True, kw_only=True, tag="caas.message.sent.v1"):
 
 
 class MessageEdited(Body, frozen=True, kw_only=True, tag="caas.message.edited.v1"):
-    """A message's text was replaced, or taken away from its attachments (it is empty); every version is kept."""
+    """A message's text was replaced, or taken away (it is empty); every version is kept. `seq` is its number, or 0."""
 
     conversation_id: str
     message_id: str
@@ -72,6 +70,7 @@ class MessageEdited(Body, frozen=True, kw_only=True, tag="caas.message.edited.v1
     text: str
     mentions: list[str] = []
     ciphertext: str | None = None
+    seq: Count = 0
 
 
 class MessageDeleted(Body, frozen=True, kw_only=True, tag="caas.message.deleted.v1"):

@@ -220,6 +220,7 @@ def edit(state: State, command: EditMessage, where: Conversation, context: Conte
             text=text,
             mentions=mentions(text, command.mentions, where.holds),
             ciphertext=command.ciphertext,
+            seq=live.seq,
         )
     ]
 

@@ -32,6 +32,26 @@ async def counts_what_is_unread(world: World) -> None:
             raise Failed(f"who said it all has {own} unread")
 
 
+async def counts_whom_an_edit_names(world: World) -> None:
+    """An edit that names somebody is a mention for them while its message is unread, and none once it names nobody."""
+    async with await world.line("ann") as ann, await world.line("bob") as bob:
+        room = await world.room(ann, "bob")
+        first, second = [await say(ann, room, text) for text in ("one", "two")]
+        await bob.push("message:new", **second)
+        await bob.done("message:read", {"conversation_id": room, "seq": 1})
+        await bob.push("inbox:changed", conversation_id=room, read=1)
+        for said, text, wanted in (
+            (first, f"@{bob.user} one", 0),
+            (second, f"@{bob.user} two", 1),
+            (second, f"two @{bob.user}", 1),
+            (second, "nobody", 0),
+        ):
+            await ann.done("message:edit", {**said, "text": text})
+            await bob.push("message:edited", **said, text=text)
+            if (found := (await _shown(bob, room))["mentions"]) != wanted:
+                raise Failed(f"after an edit to {text!r} there are {found} mentions, not {wanted}")
+
+
 async def reads_threads_apart(world: World) -> None:
     """A thread has a cursor of its own, by whatever message of it is named; its sender and the conversation's cursor
     know nothing of it, and all of one's sessions do.
@@ -179,6 +199,7 @@ async def shows_who_is_there(world: World) -> None:
 
 CHECKS: Final[tuple[Check, ...]] = (
     counts_what_is_unread,
+    counts_whom_an_edit_names,
     reads_threads_apart,
     keeps_a_lane_for_each,
     hides_for_one_alone,

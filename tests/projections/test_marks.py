@@ -5,14 +5,15 @@ from typing import Any
 
 from hypothesis import given as for_all
 from hypothesis import strategies as st
+from msgspec import structs
 
 from projections import marks, messages
 from projections.facts import Fact, Heads
 from projections.marks import NAMED_KEPT
 from projections.messages import Numbered
-from schemas.events import MessageSent
-from schemas.topics import MESSAGE_DELETED, MESSAGE_SENT
-from tests.given import ROOM, TENANT, deleted, sent
+from schemas.events import MessageEdited, MessageSent
+from schemas.topics import MESSAGE_DELETED, MESSAGE_EDITED, MESSAGE_SENT
+from tests.given import ROOM, TENANT, deleted, edited, sent
 from tests.projections.given import fact, fold_in_parts, keep, unreadable
 
 
@@ -68,6 +69,41 @@ def test_only_the_newest_that_name_somebody_are_kept() -> None:
     assert marks.named(store.of("ann")) == [one.message_id for one in many[5:]]
 
 
+def renaming(of: MessageSent, key: str, *mentions: str, seq: int = 1, editor: str = "") -> MessageEdited:
+    return structs.replace(edited(of, key, editor or of.sender), mentions=list(mentions), seq=seq)
+
+
+def test_an_edit_that_names_somebody_is_kept_with_the_number_of_its_message() -> None:
+    store = Store()
+    hello, other = naming("k1", "bob"), naming("k2", "bob", "ann")
+    store.fold(fact(MESSAGE_SENT, 0, hello), fact(MESSAGE_SENT, 1, other))
+    store.fold(fact(MESSAGE_EDITED, 0, renaming(hello, "a", "ann", "bob"), "e1"))
+    store.fold(fact(MESSAGE_EDITED, 1, renaming(other, "b", "ann", "cy", seq=2), "e2"))
+    assert store.of("ann")["edited"]["told"] == [[1, hello.message_id], [2, other.message_id]]
+    assert store.of("cy")["edited"]["told"] == [[2, other.message_id]]
+    assert "edited" not in store.of("bob")
+    assert marks.unread_named(store.of("ann"), 0) == [other.message_id, hello.message_id]
+    assert marks.unread_named(store.of("ann"), 1) == [other.message_id]
+    assert marks.unread_named(store.of("ann"), 2) == []
+    assert marks.unread_named(None, 0) == ()
+
+
+def test_an_edit_of_old_that_does_not_say_its_number_is_always_looked_at() -> None:
+    store, hello = Store(), naming("k1", "bob")
+    store.fold(fact(MESSAGE_EDITED, 0, renaming(hello, "a", "ann", seq=0), "e1"))
+    assert marks.unread_named(store.of("ann"), 99) == [hello.message_id]
+
+
+def test_a_message_that_is_edited_again_and_again_is_kept_once_and_only_so_many_are() -> None:
+    store, first = Store(), naming("first", "bob")
+    many = [naming(f"k{n}", "bob") for n in range(NAMED_KEPT + 5)]
+    edits = [first, *many[:50], first, *many[50:], first]
+    for n, one in enumerate(edits):
+        store.fold(fact(MESSAGE_EDITED, n, renaming(one, f"{n}", "ann"), f"e{n}"))
+    told = [message_id for _, message_id in store.of("ann")["edited"]["told"]]
+    assert told == [one.message_id for one in [*many, first]][-NAMED_KEPT:]
+
+
 def test_a_message_that_cannot_be_read_is_still_somebodys_word() -> None:
     store = Store()
     store.fold(unreadable(MESSAGE_SENT, 0, "e1"))
@@ -89,18 +125,23 @@ def test_nobody_is_looked_up_where_nobody_is_named() -> None:
     assert marks.needed([fact(MESSAGE_SENT, 0, naming("k1", "bob", "bob", "ann"))]) == {marks.row_id(ROOM, "ann")}
 
 
-def log_of(said: list[tuple[str, str, list[str], bool]]) -> list[Fact]:
-    found = []
-    for offset, (key, sender, mentions, torn) in enumerate(said):
+def log_of(said: list[tuple[str, str, list[str], bool, bool]]) -> list[Fact]:
+    """What was sent, and edits in another partition, in any order beside each other."""
+    found, offsets = [], {MESSAGE_SENT: 0, MESSAGE_EDITED: 0}
+    for n, (key, sender, mentions, torn, edits) in enumerate(said):
+        topic = MESSAGE_EDITED if edits else MESSAGE_SENT
         event = naming(key, sender, *mentions)
-        one = fact(MESSAGE_SENT, offset, event, actor=sender)
+        what = renaming(event, f"{n}", *mentions, seq=0) if edits else event
+        one = fact(topic, offsets[topic], what, f"e{n % 12}" if edits else "", actor=sender)
+        offsets[topic] += 1
         found.append(Fact(one.topic, one.position, one.envelope, None) if torn else one)
     return found
 
 
 PEOPLE = st.sampled_from(["ann", "bob", "cy"])
+TORN = st.sampled_from([False] * 5 + [True])
 LOGS = st.lists(
-    st.tuples(st.sampled_from("abcdefgh"), PEOPLE, st.lists(PEOPLE, max_size=3), st.sampled_from([False] * 5 + [True])),
+    st.tuples(st.sampled_from("abcdefgh"), PEOPLE, st.lists(PEOPLE, max_size=3), TORN, st.booleans()),
     max_size=25,
 ).map(log_of)
 
@@ -116,10 +157,21 @@ def test_batches_cut_anywhere_with_crashes_between_give_the_same_marks(
 
 
 @for_all(LOGS)
+def test_messages_and_edits_give_the_same_marks_whichever_are_read_first(facts: list[Fact]) -> None:
+    mixed, apart = Store(), Store()
+    mixed.fold(*facts)
+    apart.fold(*(one for one in facts if one.topic == MESSAGE_EDITED))
+    apart.fold(*(one for one in facts if one.topic == MESSAGE_SENT))
+    assert apart.tables["marks"] == mixed.tables["marks"]
+
+
+@for_all(LOGS)
 def test_marks_are_what_the_messages_say(facts: list[Fact]) -> None:
     store = Store()
     store.fold(*facts)
-    rows = sorted(store.tables["rows"].values(), key=lambda row: row["sent"]["n"])
+    rows = sorted(
+        (row for row in store.tables["rows"].values() if "sent" in row), key=lambda row: int(row["sent"]["n"])
+    )
     for user in ("ann", "bob", "cy"):
         said = [row["sent"]["n"] for row in rows if row["sent"]["sender"] == user]
         assert marks.spoke(store.of(user)) == max(said, default=0)
@@ -127,3 +179,10 @@ def test_marks_are_what_the_messages_say(facts: list[Fact]) -> None:
             row["_id"] for row in rows if user in row["sent"].get("mentions", ()) and row["sent"]["sender"] != user
         ]
         assert marks.named(store.of(user)) == named
+        edits = {
+            row["_id"]
+            for row in store.tables["rows"].values()
+            for version in row.get("edited", {"versions": []})["versions"]
+            if user in version.get("mentions", ()) and version["by"] != user
+        }
+        assert {key for _, key in (store.of(user) or {}).get("edited", {"told": []})["told"]} == edits

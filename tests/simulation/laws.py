@@ -15,6 +15,7 @@ from tests.simulation.boxes import boxes
 from tests.simulation.fold import Told, Whole
 from tests.simulation.history import History
 from tests.simulation.leaves import leaves
+from tests.simulation.named import named
 from tests.simulation.noes import refused, unchanged
 from tests.simulation.outcomes import buried, effects, pushes
 from tests.simulation.replays import replays
@@ -50,6 +51,7 @@ def broken(world: World) -> list[str]:
         boxes(world, whole),
         replays(world),
         edges(world, history),
+        named(world, whole),
     )
     return [*world.broken, *(what for law in laws for what in law)]
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import msgspec
 
-from core.ports.documents import Changes, Documents, Row
+from core.ports.documents import Changes, Documents, Row, Write
 from core.ports.effects import Effects, Emitter
 from edge.socket.stays import readable
-from projections import messages
+from projections import marks, messages
 from projections.facts import Fact, Heads
 from projections.messages import Numbered
 from streams.processor import Batch, Processor
@@ -170,6 +170,30 @@ class LastWriteWins:
         return made
 
 
+class ForgetfulOfEdits:
+    """Documents that keep nobody's marks of edits that name them."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    async def save(self, changes: Changes) -> frozenset[str]:
+        kept = [(at, writes) for at, writes in changes.rows if at.table != marks.ROWS]
+        named = [
+            (at, [replace(one, facets=_unedited(one)) for one in writes])
+            for at, writes in changes.rows
+            if at.table == marks.ROWS
+        ]
+        made: frozenset[str] = await self._inner.save(replace(changes, rows=[*kept, *named]))
+        return made
+
+
+def _unedited(write: Write) -> dict[str, Any]:
+    return {name: facet for name, facet in write.facets.items() if name != marks.EDITED}
+
+
 class SavedOnAnything:
     """Documents that save a batch on whatever there is: a store that went back in time is worked over."""
 
@@ -231,6 +255,7 @@ MUTANTS: Mapping[str, tuple[Parts, str]] = MappingProxyType(
         "effects of changed rows alone": (_messages(EffectsOfChanges), "law 7"),
         "checkpoint before rows": (Parts(documents=CheckpointFirst), "law 9"),
         "last write wins": (Parts(documents=LastWriteWins), "law 5"),
+        "edits that name nobody": (Parts(documents=ForgetfulOfEdits), "law 18"),
         "stays that end at once": (Parts(node=_strict), "law 15"),
         "edges from a head that lags": (Parts(node=_lagging), "law 17"),
         "saves on a store that went back": (Parts(documents=SavedOnAnything), "law 2"),

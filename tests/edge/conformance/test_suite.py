@@ -99,6 +99,12 @@ def miscounting(frame: Frame) -> list[Frame]:
     return [{**frame, "data": {**frame["data"], "conversations": [{**one, "unread": 3} for one in shown]}}]
 
 
+def without_mentions(frame: Frame) -> list[Frame]:
+    """A node that looks at what was sent alone."""
+    shown = (frame["data"] or {}).get("conversations") or []
+    return [{**frame, "data": {**frame["data"], "conversations": [{**one, "mentions": 0} for one in shown]}}]
+
+
 def hides(frame: Frame) -> bool:
     return frame.get("type") == "message:hide"
 
@@ -224,6 +230,7 @@ LIES: dict[str, tuple[str, Callable[[], Between]]] = {
         only("synced", lambda frame: changed(frame, "data.complete", True)),
     ),
     "miscounts": ("counts_what_is_unread", only("ack", miscounting)),
+    "counts no mentions of edits": ("counts_whom_an_edit_names", only("ack", without_mentions)),
     "takes a thread for the conversation": (
         "reads_threads_apart",
         lambda: Asking(lambda frame: changed(frame, "data.thread", None) if reads(frame) else [frame]),

@@ -75,6 +75,37 @@ async def test_mentions_are_those_of_the_unread_that_name_one_now(running: tuple
     assert await counts(ben, here) == (0, 0, "@ann 5")
 
 
+async def test_an_edit_that_names_one_is_a_mention_as_long_as_the_message_is_unread(
+    running: tuple[World, Node],
+) -> None:
+    ann, ben = await come(running[1], "ann", "ben")
+    here = await room(ann, "ben")
+    ids = [await said(ann, here, text) for text in ("1", "2", "@ben 3")]
+    assert await counts(ben, here) == (3, 1, "@ben 3")
+
+    async def edit(message: str, text: str) -> None:
+        n = len(ben.lane("edited", here))
+        await ann.ask("message:edit", conversation_id=here, message_id=message, text=text)
+        await eventually(lambda: len(ben.lane("edited", here)) > n)
+
+    await edit(ids[0], "@ben 1")
+    assert await counts(ben, here) == (3, 2, "@ben 3")
+    await edit(ids[0], "@ben 1!")
+    await edit(ids[2], "@ben 3!")
+    assert await counts(ben, here) == (3, 2, "@ben 3!")
+    await act(ben, "message:read", here, seq=1)
+    assert await counts(ben, here) == (2, 1, "@ben 3!")
+    await edit(ids[0], "@ben, once more")
+    assert await counts(ben, here) == (2, 1, "@ben 3!")
+    await edit(ids[1], "@ben 2")
+    assert await counts(ben, here) == (2, 2, "@ben 3!")
+    await edit(ids[1], "nobody")
+    assert await counts(ben, here) == (2, 1, "@ben 3!")
+    await ann.ask("message:delete", conversation_id=here, message_id=ids[2])
+    await eventually(lambda: ben.lane("deleted", here) == [1])
+    assert await counts(ben, here) == (2, 0, None)
+
+
 async def test_who_came_later_has_nothing_unread_from_before(running: tuple[World, Node]) -> None:
     found, node = running
     ann, eve = await come(node, "ann", "eve")
