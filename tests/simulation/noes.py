@@ -29,6 +29,7 @@ from tests.simulation.edges import Asked
 from tests.simulation.history import History
 from tests.simulation.rooms import SHOWN
 from tests.simulation.sights import reads
+from tests.simulation.words import BLANK
 from tests.simulation.world import World
 
 Broken = Iterator[str]
@@ -122,9 +123,11 @@ def _hidden(message_id: str, asked: Asked, history: History, where: str = "") ->
 
 def _senseless(asked: Asked, history: History) -> bool:
     """Whether a text was to become a ciphertext, or the other way round, or nothing without attachments beside it; or
-    somebody wanted to talk to themselves.
+    nothing was to be seen in it; or somebody wanted to talk to themselves.
     """
     command = asked.command
+    if isinstance(command, SendMessage):
+        return command.text == BLANK
     if isinstance(command, CreateConversation):
         return command.kind == "direct" and command.participants == [asked.context.actor]
     assert isinstance(command, EditMessage)

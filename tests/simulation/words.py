@@ -6,6 +6,7 @@ import msgspec
 
 from schemas.commands import Attached, EditMessage, ForwardMessage, SendMessage
 
+BLANK = " \u200b\x00"
 PEOPLE = ("ann", "bob", "cem", "dee")
 
 
@@ -20,6 +21,8 @@ def said(room: str, key: str, count: int, chance: random.Random, answers: str | 
     if roll < 0.3:
         file = Attached(media_id=key, name=f"file {count}", size=count)
         return msgspec.structs.replace(say, text=None, attachments=[file], metadata={"$a.b": [count, None]})
+    if roll < 0.32:
+        return msgspec.structs.replace(say, text=BLANK)
     return say
 
 

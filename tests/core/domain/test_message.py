@@ -11,7 +11,7 @@ from msgspec import structs
 from core.domain import message
 from core.domain.message import Absent, Deleted, Live, evolve
 from schemas import ids
-from schemas.bounds import MENTIONS, METADATA_BYTES
+from schemas.bounds import CIPHERTEXT_CHARS, MENTIONS, METADATA_BYTES, TEXT_CHARS
 from schemas.commands import Attached, DeleteMessage, EditMessage, SendMessage
 from schemas.events import Attachment, MessageDeleted, MessageEdited, MessageSent
 from tests.core.domain.test_conversation import added, created, fold, removed
@@ -196,6 +196,12 @@ def test_a_deleted_or_missing_message_is_not_edited() -> None:
 def test_a_message_takes_a_bounded_number_of_edits() -> None:
     edits = [edited(str(n)) for n in range(message.VERSIONS_KEPT)]
     in_room(SENT, *edits).when(EditMessage(conversation_id=ROOM, message_id=ID, text="x"), "bob").rejects("edit_limit")
+
+
+def test_a_message_with_all_its_versions_fits_into_a_document_of_a_store() -> None:
+    mongodb, place = 16 * 1024 * 1024, 500
+    said = max(4 * TEXT_CHARS, CIPHERTEXT_CHARS) + MENTIONS * (128 + 16) + place
+    assert (1 + message.VERSIONS_KEPT) * said < mongodb * 3 / 4
 
 
 def test_its_author_or_an_owner_deletes_a_message_and_once_is_enough() -> None:
