@@ -6,7 +6,7 @@ import json
 import pytest
 
 from core.ports.documents import Place
-from projections import messages
+from projections import marks, messages
 from projections.generations import read_pointer
 from schemas import events, ids
 from schemas.envelope import Record
@@ -47,6 +47,21 @@ def answer(room: str, n: int, text: str = "") -> Record:
     return encoded(event, message_id, "bob")
 
 
+def captionless(room: str, n: int) -> Record:
+    """An edit of the root that takes its text away and names somebody, under a key of its own."""
+    event = events.MessageEdited(
+        tenant=TENANT,
+        at=AT,
+        conversation_id=room,
+        message_id=root_of(room),
+        editor="ann",
+        text="",
+        mentions=["a.b$c", "ann"],
+        seq=1,
+    )
+    return encoded(event, ids.message_id(TENANT, room, "ann", f"edit {n}"), "ann")
+
+
 async def test_all_that_messages_carry_is_kept_and_threads_are_found(live: Live) -> None:
     rooms = [a_room() for _ in range(3)]
     async with live.adapters() as found:
@@ -54,6 +69,7 @@ async def test_all_that_messages_carry_is_kept_and_threads_are_found(live: Live)
         for room in rooms:
             await append(found, [said(room, 0), said(room, 1), *(answer(room, n) for n in range(ANSWERS))])
             await append(found, [answer(room, 0), answer(room, 1, "another text")])
+            await append(found, [captionless(room, 0), captionless(room, 1), captionless(room, 0)])
         await saved(found)
         place = Place(messages.ROWS, (await read_pointer(found.documents, messages.MODEL)).live)
         for room in rooms:
@@ -65,6 +81,12 @@ async def test_all_that_messages_carry_is_kept_and_threads_are_found(live: Live)
             for view in views:
                 assert (view.attachments, view.metadata, view.mentions) == ([FILE], METADATA, ["a.b$c", "ann"])
             assert len(await rows_of(found, room)) == ANSWERS + 2
+            marked = await found.documents.get(
+                Place(marks.ROWS, place.generation), [marks.row_id(room, "a.b$c"), marks.row_id(room, "ann")]
+            )
+            assert marks.unread_named(marked[marks.row_id(room, "a.b$c")], ANSWERS + 2) == []
+            assert marked[marks.row_id(room, "a.b$c")]["edited"]["told"] == [[1, root_of(room)]]
+            assert "edited" not in marked[marks.row_id(room, "ann")]
         verified = await asyncio.to_thread(live.system.run, "verify", "messages", "--json", seconds=LONG_S)
         assert json.loads(verified) == {"messages": []}
     assert await asyncio.to_thread(worker.stop) == 0
