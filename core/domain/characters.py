@@ -29,7 +29,11 @@ LOOKED_THROUGH: Final = 8
 
 _SEEN: Final = re.compile(rf"[^\s\x00-\x1f\x7f-\x9f{FORMAT}{EMPTY}]")
 _APART: Final = re.compile(f"[{APART}]")
-_FORMAT: Final = re.compile(f"[{FORMAT}]")
+_SHAPES: Final = frozenset(
+    chr(point)
+    for first, last in re.findall("(.)(?:-(.))?", FORMAT, re.DOTALL)
+    for point in range(ord(first), ord(last or first) + 1)
+)
 
 
 def blank(text: str) -> bool:
@@ -48,22 +52,17 @@ def joins_before(text: str, at: int) -> bool:
     """Whether what stands before a place in a text joins what stands there; format characters are looked through."""
     if at == 0:
         return False
-    if not _shapes(text[at - 1]):
+    if text[at - 1] not in _SHAPES:
         return joins(text[at - 1])
     part = text[max(0, at - LOOKED_THROUGH - 1) : at]
-    return next((joins(one) for one in reversed(part) if not _shapes(one)), len(part) > LOOKED_THROUGH)
+    return next((joins(one) for one in reversed(part) if one not in _SHAPES), len(part) > LOOKED_THROUGH)
 
 
 def joins_after(text: str, at: int) -> bool:
     """Whether what stands at a place in a text joins what stands before it; format characters are looked through."""
     if at == len(text):
         return False
-    if not _shapes(text[at]):
+    if text[at] not in _SHAPES:
         return joins(text[at])
     part = text[at : at + LOOKED_THROUGH + 1]
-    return next((joins(one) for one in part if not _shapes(one)), len(part) > LOOKED_THROUGH)
-
-
-def _shapes(character: str) -> bool:
-    """Whether this is a format character."""
-    return not character.isascii() and _FORMAT.match(character) is not None
+    return next((joins(one) for one in part if one not in _SHAPES), len(part) > LOOKED_THROUGH)

@@ -159,7 +159,7 @@ def test_a_text_of_at_signs_keeps_nobody_waiting(part: str) -> None:
         began = time.process_time()
         mentions(text, (), PEOPLE.__contains__)
         took.append(time.process_time() - began)
-    assert min(took) < 2 * MS
+    assert min(took) < 4 * MS
 
 
 def test_so_many_at_signs_and_names_are_looked_at() -> None:
