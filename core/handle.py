@@ -15,6 +15,7 @@ from core import grounds
 from core.about import Acting, Hinting, conversation_of, event_id_of, message_of, named_by
 from core.domain import content, conversation, conversing, inbox, message, reaction
 from core.domain.decision import Context, Rejected
+from core.domain.emoji import look
 from core.grounds import MEMBERSHIP, NUMBERS, REACTIONS, SETS_AN_EDGE, Ground
 from core.ports.memberships import Memberships, NotReady
 from core.ports.messages import Messages, head_for
@@ -184,13 +185,13 @@ class Handler:
         where = conversation.entered(self._memberships.get(command.conversation_id), command.conversation_id, context)
         target, event_id = await self._messages.target(command.message_id), event_id_of(command, context)
         folded = target.folded.get(event_id)
-        if folded is not None and folded != command.emoji:
+        if folded is not None and look(folded) != look(command.emoji):
             raise Rejected("idempotency_conflict")
         decided = reaction.decide(target, command, where, context) if folded is None else []
         if not decided:
             return Unchanged({"message_id": command.message_id, "level": "persisted"})
         reply = {"message_id": command.message_id, "level": "accepted"}
-        return Append(self._record(decided[0], event_id, context), event_id, hash(command.emoji), reply)
+        return Append(self._record(decided[0], event_id, context), event_id, hash(look(command.emoji)), reply)
 
     async def _inbox(self, command: InboxCommand, context: Context) -> Decision:
         state, key = self._memberships.get(command.conversation_id), command.conversation_id

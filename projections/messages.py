@@ -167,7 +167,7 @@ def _differs(row: Mapping[str, Any], key: str, told: Mapping[str, Any], event: o
         case MessageEdited():
             return (told.get("text"), told.get("ciphertext")) != (event.text, event.ciphertext)
         case Reacted():
-            return bool(told["emoji"] != event.emoji)
+            return not reactions.alike(told, event)
         case _:
             return False
 

@@ -176,13 +176,17 @@ class MessageUnpinned(Body, frozen=True, kw_only=True, tag="caas.conversation.me
 
 
 class Reacted(Body, frozen=True, kw_only=True, tag="caas.user.reacted.v1"):
-    """A member put an emoji to a message, or took it away again (`on` is false)."""
+    """A member put an emoji to a message, or took it away again (`on` is false).
+
+    `per_member`: decided under the limits of a member. Without it those apply that a message once had.
+    """
 
     conversation_id: str
     message_id: str
     user_id: str
     emoji: str
     on: bool
+    per_member: bool = False
 
 
 class CursorMoved(Body, frozen=True, kw_only=True, tag="caas.user.cursor-moved.v1"):
@@ -283,17 +287,6 @@ EVENT_OF: Final[dict[str, type[Event]]] = {tag: event for event, tag in TYPE_OF.
 
 def key_of(event: Event) -> str:
     """What the event's record is keyed by."""
-    match event:
-        case (
-            MessageRejected()
-            | CursorMoved()
-            | ConversationMuted()
-            | ConversationArchived()
-            | MessageHidden()
-            | UserActed()
-        ):
-            return event.user_id
-        case AuditRecorded():
-            return event.tenant
-        case _:
-            return event.conversation_id
+    if isinstance(event, InboxEvent | MessageRejected | UserActed):
+        return event.user_id
+    return event.tenant if isinstance(event, AuditRecorded) else event.conversation_id

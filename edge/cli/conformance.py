@@ -14,7 +14,7 @@ from edge.cli import asking
 from edge.cli.play import settings_of
 from edge.cli.up import reached
 from edge.client.tokens import TokenRefused
-from edge.conformance import commanding, connecting, enduring, keeping, standing, tables, wording
+from edge.conformance import commanding, connecting, enduring, keeping, minding, standing, tables, wording
 from edge.conformance.clients import watching
 from edge.conformance.suite import Check, Result, nodes_of, run
 
@@ -23,6 +23,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     *commanding.CHECKS,
     *enduring.CHECKS,
     *keeping.CHECKS,
+    *minding.CHECKS,
     *standing.CHECKS,
     *wording.CHECKS,
     *tables.CHECKS,

@@ -55,7 +55,7 @@ async def keeps_rooms_shut(world: World) -> None:
             ("message:history", {}),
             ("message:send", {"client_msg_id": "k", "text": "x"}),
             ("message:get", {"message_id": said["message_id"]}),
-            ("reaction:add", {"message_id": said["message_id"], "emoji": "x"}),
+            ("reaction:add", {"message_id": said["message_id"], "emoji": "👍"}),
             ("conversation:add-participants", {"participants": [eve.user]}),
         ):
             await eve.refused(kind, {"conversation_id": room, **data}, *outside)

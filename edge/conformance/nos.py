@@ -5,7 +5,7 @@ from typing import Any
 
 from core.domain.conversation import PINS
 from core.domain.message import VERSIONS_KEPT
-from core.domain.reaction import EMOJI_AT_ONCE
+from core.domain.reaction import OWN_AT_ONCE
 from edge.conformance.line import Frame
 from edge.conformance.stage import Stage, conflicts
 
@@ -96,16 +96,25 @@ async def deletes_anothers(stage: Stage, command: str, code: str) -> None:
     await stage.bob.refused(command, stage.about(stage.mine), code)
 
 
+async def no_emoji(stage: Stage, command: str, code: str) -> None:
+    """A word is no emoji, and two are not one."""
+    for text in ("x", "👍👍", ":no name:"):
+        await stage.ann.refused(command, {**stage.about(stage.theirs), "emoji": text}, code)
+
+
 async def reacts_too_often(stage: Stage, command: str, code: str) -> None:
-    """A message has so many different emoji on and no more."""
-    for n in range(EMOJI_AT_ONCE):
-        await stage.ann.done(command, {**stage.about(stage.theirs), "emoji": f"e{n}"})
+    """A member has so many emoji on a message and no more; what another one has, and may put there, is not counted."""
+    several = [f":e{n}:" for n in range(OWN_AT_ONCE)]
+    for emoji in several:
+        await stage.ann.done(command, {**stage.about(stage.theirs), "emoji": emoji})
     await stage.ann.until(
-        lambda: len(stage.ann.numbers("reaction", stage.room)) >= EMOJI_AT_ONCE or None, "reactions are missing"
+        lambda: len(stage.ann.numbers("reaction", stage.room)) >= OWN_AT_ONCE or None, "reactions are missing"
     )
-    await stage.ann.refused(command, {**stage.about(stage.theirs), "emoji": "one too many"}, code)
-    for n in range(EMOJI_AT_ONCE):
-        await stage.ann.done("reaction:remove", {**stage.about(stage.theirs), "emoji": f"e{n}"})
+    await stage.ann.refused(command, {**stage.about(stage.theirs), "emoji": ":more:"}, code)
+    for what in (command, "reaction:remove"):
+        await stage.bob.done(what, {**stage.about(stage.theirs), "emoji": ":more:"})
+    for emoji in several:
+        await stage.ann.done("reaction:remove", {**stage.about(stage.theirs), "emoji": emoji})
 
 
 async def pins_too_much(stage: Stage, command: str, code: str) -> None:

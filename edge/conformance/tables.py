@@ -107,7 +107,11 @@ CASES: Final[tuple[Case, ...]] = (
         lambda s: {**s.about(s.mine), "emoji": "👍", "client_key": s.key()},
         becoming.reacted,
         MESSAGE,
-        {"reaction_limit": nos.reacts_too_often, "idempotency_conflict": nos.otherwise("emoji", "🎉")},
+        {
+            "validation_failed": nos.no_emoji,
+            "reaction_limit": nos.reacts_too_often,
+            "idempotency_conflict": nos.otherwise("emoji", "🎉"),
+        },
     ),
     Case(
         "reaction:remove",

@@ -134,6 +134,5 @@ def applied(one: Numbered, row: Row, view: MessageView) -> bool:
         first: str = row["deleted"]["versions"][0]["id"]
         return first == one.fact.envelope.id
     if one.lane == reactions.LANE:
-        told = messages.told_in(row.get(one.lane), one.lane, one.fact.envelope.id)
-        return told is not None and told["applied"] and not view.deleted
+        return reactions.heeded(row.get(one.lane), one.fact.envelope.id) and not view.deleted
     return not (view.deleted or view.unreadable) and view.sender == one.fact.envelope.actor

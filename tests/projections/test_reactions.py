@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given as for_all
 from hypothesis import strategies as st
 
-from core.domain.reaction import EMOJI_AT_ONCE, REACTIONS_KEPT
+from core.domain.reaction import OWN_AT_ONCE
 from projections import messages, reactions
 from projections.facts import Fact, Heads, Inconsistent
 from projections.messages import Numbered
@@ -22,10 +22,24 @@ AGAIN = sent("k2", "again")
 
 
 def reacted(
-    offset: int, user: str, emoji: str = "👍", event_id: str = "", *, on: bool = True, to: MessageSent = HELLO
+    offset: int,
+    user: str,
+    emoji: str = "👍",
+    event_id: str = "",
+    *,
+    on: bool = True,
+    to: MessageSent = HELLO,
+    per_member: bool = True,
 ) -> Fact:
     event = Reacted(
-        tenant=TENANT, at=AT, conversation_id=ROOM, message_id=to.message_id, user_id=user, emoji=emoji, on=on
+        tenant=TENANT,
+        at=AT,
+        conversation_id=ROOM,
+        message_id=to.message_id,
+        user_id=user,
+        emoji=emoji,
+        on=on,
+        per_member=per_member,
     )
     return fact(USER_ACTION, offset, event, event_id or f"r{offset}", actor=user)
 
@@ -137,41 +151,16 @@ def test_what_says_what_is_so_already_is_numbered_and_not_applied() -> None:
 
 def test_one_emoji_too_many_is_numbered_and_not_shown() -> None:
     store = Store()
-    store.fold(fact(MESSAGE_SENT, 0, HELLO), *(reacted(n, "ann", f"e{n}") for n in range(EMOJI_AT_ONCE + 1)))
-    assert len(shown(store)) == EMOJI_AT_ONCE
-    assert store.heads[ROOM]["reaction"]["n"] == EMOJI_AT_ONCE + 1
+    store.fold(fact(MESSAGE_SENT, 0, HELLO), *(reacted(n, "ann", f":e{n}:") for n in range(OWN_AT_ONCE + 1)))
+    assert len(shown(store)) == OWN_AT_ONCE
+    assert store.heads[ROOM]["reaction"]["n"] == OWN_AT_ONCE + 1
 
 
-def full() -> Store:
+def test_what_looks_alike_under_one_id_is_a_repeat_and_no_conflict() -> None:
     store = Store()
-    store.fold(
-        fact(MESSAGE_SENT, 0, HELLO),
-        *(reacted(n, "ann", on=n % 2 == 0) for n in range(REACTIONS_KEPT - 1)),
-    )
-    store.fold(reacted(REACTIONS_KEPT - 1, "bob"))
-    return store
-
-
-def test_what_comes_beyond_the_limit_takes_its_number_and_changes_nothing() -> None:
-    store = full()
-    before = shown(store)
-    numbered = store.fold(reacted(REACTIONS_KEPT, "cem"), reacted(REACTIONS_KEPT + 1, "bob", on=False))
-    assert numbers(numbered) == [REACTIONS_KEPT + 1, REACTIONS_KEPT + 2]
-    facet = store.rows[HELLO.message_id]["reaction"]
-    assert (facet["n"], len(facet["told"])) == (REACTIONS_KEPT + 2, REACTIONS_KEPT)
-    assert shown(store) == before
-    assert store.fold(reacted(REACTIONS_KEPT + 2, "ann", event_id="r0"))[0].repeat
-
-
-@pytest.mark.parametrize("lose_heads", [False, True])
-def test_a_batch_beyond_the_limit_that_comes_again_moves_no_number(lose_heads: bool) -> None:
-    store = full()
-    batch = [reacted(REACTIONS_KEPT, "cem"), reacted(REACTIONS_KEPT + 1, "dan")]
-    store.fold(*batch, lose_heads=lose_heads)
-    store.fold(*batch)
-    assert store.heads[ROOM]["reaction"]["n"] == REACTIONS_KEPT + 2
-    assert store.rows[HELLO.message_id]["reaction"]["n"] == REACTIONS_KEPT + 2
-    assert numbers(store.fold(reacted(REACTIONS_KEPT + 2, "eve", to=AGAIN))) == [REACTIONS_KEPT + 3]
+    store.fold(fact(MESSAGE_SENT, 0, HELLO), reacted(0, "ann", "❤", "add"))
+    (again,) = store.fold(reacted(1, "ann", "❤️", "add"))
+    assert (again.repeat, again.conflict) == (True, False)
 
 
 def test_an_unreadable_reaction_takes_its_number_and_says_nothing() -> None:
@@ -190,8 +179,8 @@ def test_of_what_users_do_only_reactions_count_in_whatever_version() -> None:
 
 
 def test_the_facet_begins_with_its_position() -> None:
-    store = full()
-    store.fold(reacted(REACTIONS_KEPT, "cem"))
+    store = Store()
+    store.fold(reacted(0, "cem"))
     assert next(iter(store.rows[HELLO.message_id]["reaction"])) == "pos"
 
 

@@ -40,6 +40,15 @@ OWN = frozenset({CURSOR, "caas.user.conversation-muted", "caas.user.conversation
 NEEDED = ("ce_id", "ce_source", "ce_type", "ce_time", "ce_subject", "ce_tenantid", "correlation_id")
 
 
+EMOJI_OF_ONE = 20
+"""So many emoji one member has on a message."""
+
+
+def bare(emoji: str) -> str:
+    """An emoji without what says whether it is text or a picture."""
+    return emoji.replace("\ufe0e", "").replace("\ufe0f", "")
+
+
 def place_of(body: Mapping[str, Any]) -> str:
     """What somebody's own event or push is about: a conversation, or a thread of it."""
     thread = body.get("thread")
@@ -112,7 +121,10 @@ class Said:
         """What is on it now: emoji and people as they came."""
         stands: list[tuple[str, list[str]]] = []
         for body in (told.body for _, told in self.reactions if told.body is not None):
-            there = next((users for emoji, users in stands if emoji == body["emoji"]), None)
+            there = next((users for emoji, users in stands if bare(emoji) == bare(body["emoji"])), None)
+            mine = sum(body["user_id"] in users for _, users in stands)
+            if body["on"] and mine >= EMOJI_OF_ONE:
+                continue
             if body["on"] and there is None:
                 stands.append((body["emoji"], [body["user_id"]]))
             elif body["on"] and there is not None and body["user_id"] not in there:

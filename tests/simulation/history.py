@@ -60,7 +60,7 @@ class History:
         stood, during = False, set[bool]()
         for moment, event in self.reacted.get(message_id, ()):
             body = event.body or {}
-            if (body["user_id"], body["emoji"]) == (user, emoji) and moment <= asked.answered:
+            if (body["user_id"], fold.bare(body["emoji"])) == (user, fold.bare(emoji)) and moment <= asked.answered:
                 during |= {stood} if moment > asked.asked else set()
                 stood = body["on"]
         return during | {stood}

@@ -39,7 +39,7 @@ from tests.simulation.edges import AGAIN, Asked, Command
 
 TENANT = "acme"
 PEOPLE = ("ann", "bob", "cem", "dee")
-EMOJI = ("👍", "🎉")
+EMOJI = ("👍", "\N{HEAVY BLACK HEART}", "\N{HEAVY BLACK HEART}\ufe0f")
 Ask = Callable[[Command, Context, bool], Awaitable[Asked]]
 
 

@@ -7,7 +7,18 @@ from hypothesis import strategies as st
 from core.domain import message, reaction
 from core.domain.conversation import Conversation, Interval, Member
 from core.domain.decision import Rejected
-from core.domain.reaction import EMOJI_AT_ONCE, REACTIONS_KEPT, ReactionCommand, Reactions, Target, applies, evolve
+from core.domain.emoji import look
+from core.domain.reaction import (
+    EMOJI_OF_ALL,
+    ON_AT_ONCE,
+    OWN_AT_ONCE,
+    REACTIONS_KEPT,
+    ReactionCommand,
+    Reactions,
+    Target,
+    applies,
+    evolve,
+)
 from schemas.commands import AddReaction, RemoveReaction
 from schemas.events import Reacted
 from tests.given import AT, ROOM, TENANT, by, deleted, sent
@@ -38,8 +49,22 @@ def remove(emoji: str = "👍") -> RemoveReaction:
     return RemoveReaction(conversation_id=ROOM, message_id=MESSAGE, emoji=emoji)
 
 
-def reacted(user: str, emoji: str = "👍", *, on: bool = True) -> Reacted:
-    return Reacted(tenant=TENANT, at=AT, conversation_id=ROOM, message_id=MESSAGE, user_id=user, emoji=emoji, on=on)
+def reacted(user: str, emoji: str = "👍", *, on: bool = True, per_member: bool = True) -> Reacted:
+    return Reacted(
+        tenant=TENANT,
+        at=AT,
+        conversation_id=ROOM,
+        message_id=MESSAGE,
+        user_id=user,
+        emoji=emoji,
+        on=on,
+        per_member=per_member,
+    )
+
+
+def before(user: str, emoji: str = "👍", *, on: bool = True) -> Reacted:
+    """Decided under the limits that a message once had."""
+    return reacted(user, emoji, on=on, per_member=False)
 
 
 def after(*events: Reacted) -> Reactions:
@@ -99,19 +124,45 @@ def test_a_message_from_before_ones_stay_takes_no_reaction() -> None:
     assert refused(add(), "new", Reactions()) == "message_not_found"
 
 
-def test_a_message_takes_so_many_different_emoji_at_one_time() -> None:
-    full = after(*(reacted("bob", f"e{n}") for n in range(EMOJI_AT_ONCE)))
-    assert refused(add("one more"), "ann", full) == "reaction_limit"
-    assert reaction.decide(Target(LIVE, full), add("e1"), HERE, by("ann")) == [reacted("ann", "e1")]
-    less = evolve(full, reacted("bob", "e1", on=False))
-    assert reaction.decide(Target(LIVE, less), add("one more"), HERE, by("ann")) == [reacted("ann", "one more")]
+def test_a_member_has_so_many_emoji_on_and_no_more_whatever_others_have() -> None:
+    full = after(*(reacted("bob", f":e{n}:") for n in range(OWN_AT_ONCE)))
+    assert refused(add(":more:"), "bob", full) == "reaction_limit"
+    assert reaction.decide(Target(LIVE, full), add(":more:"), HERE, by("ann")) == [reacted("ann", ":more:")]
+    assert reaction.decide(Target(LIVE, full), add(":e1:"), HERE, by("ann")) == [reacted("ann", ":e1:")]
+    less = evolve(full, reacted("bob", ":e1:", on=False))
+    assert reaction.decide(Target(LIVE, less), add(":more:"), HERE, by("bob")) == [reacted("bob", ":more:")]
 
 
-def test_a_message_takes_so_many_reactions_ever() -> None:
-    full = Reactions({"👍": ("ann",)}, REACTIONS_KEPT)
-    assert refused(add("new"), "ann", full) == "reaction_limit"
-    assert refused(remove(), "ann", full) == "reaction_limit"
-    assert reaction.decide(Target(LIVE, full), add(), HERE, by("ann")) == []
+def test_what_was_on_counts_for_nobody() -> None:
+    toggled = after(*(reacted("bob", on=n % 2 == 0) for n in range(2 * REACTIONS_KEPT + 1)))
+    assert toggled.on == {"👍": ("bob",)}
+    assert reaction.decide(Target(LIVE, toggled), add("🎉"), HERE, by("ann")) == [reacted("ann", "🎉")]
+    assert reaction.decide(Target(LIVE, toggled), remove(), HERE, by("bob")) == [reacted("bob", on=False)]
+
+
+def test_a_message_takes_so_many_reactions_at_one_time_and_each_may_be_taken_away() -> None:
+    full = Reactions({"👍": (*(f"u{n}" for n in range(ON_AT_ONCE - 1)), "ann")}, REACTIONS_KEPT)
+    assert refused(add(), "bob", full) == "reaction_limit"
+    assert reaction.decide(Target(LIVE, full), remove(), HERE, by("ann")) == [reacted("ann", on=False)]
+    less = evolve(full, reacted("ann", on=False))
+    assert reaction.decide(Target(LIVE, less), add(), HERE, by("bob")) == [reacted("bob")]
+
+
+def test_what_is_no_emoji_and_no_name_is_refused_before_the_message_is_looked_for() -> None:
+    for emoji in ("x", "lol", "👍👍", "👍 ", "1", ":no name:", "::", "é"):
+        assert refused(add(emoji), "ann", Reactions(), message.Absent()) == "validation_failed", emoji
+
+
+def test_what_looks_alike_is_put_there_once_and_as_unicode_writes_it() -> None:
+    assert decided(add("❤"), "ann") == [reacted("ann", "❤️")]
+    assert decided(add("❤"), "ann", reacted("ann", "❤️")) == []
+    assert decided(remove("❤︎"), "ann", reacted("ann", "❤️")) == [reacted("ann", "❤️", on=False)]
+
+
+def test_what_may_no_longer_be_put_there_may_be_taken_away() -> None:
+    assert decided(remove("lol"), "ann", before("ann", "lol")) == [reacted("ann", "lol", on=False)]
+    both = after(before("ann", "❤"), before("ann", "❤️"))
+    assert evolve(both, reacted("ann", "❤️", on=False)).on == {}
 
 
 # Evolve
@@ -139,29 +190,60 @@ def test_an_emoji_that_nobody_has_on_is_gone() -> None:
     assert after(reacted("ann"), reacted("ann", on=False)).on == {}
 
 
-def test_what_came_beyond_the_limit_changes_nothing() -> None:
+def test_an_emoji_that_looks_alike_joins_the_one_that_is_there() -> None:
+    assert after(before("bob", "❤"), reacted("ann", "❤️")).on == {"❤": ("bob", "ann")}
+
+
+def test_what_came_beyond_a_members_limit_changes_nothing() -> None:
+    full = after(*(reacted("bob", f":e{n}:") for n in range(OWN_AT_ONCE)))
+    assert evolve(full, reacted("bob", ":more:")).on == full.on
+    assert not applies(full, reacted("bob", ":more:"))
+    assert applies(full, reacted("bob", ":e1:", on=False))
+
+
+def test_what_was_decided_under_the_limits_of_a_message_stands_by_them() -> None:
     full = Reactions({"👍": ("ann",)}, REACTIONS_KEPT)
-    assert evolve(full, reacted("ann", on=False)) == full
-    assert not applies(full, reacted("ann", on=False))
+    for event in (before("ann", on=False), before("bob")):
+        assert evolve(full, event) == full
+        assert not applies(full, event)
+    assert evolve(full, reacted("ann", on=False)).on == {}
+    many = after(*(before("bob", f"e{n}") for n in range(EMOJI_OF_ALL)))
+    assert not applies(many, before("ann", "one more"))
+    assert applies(many, reacted("ann", "🎉"))
+    assert after(before("ann", "❤"), before("ann", "❤️")).on == {"❤": ("ann",), "❤️": ("ann",)}
 
 
 EVENTS = st.lists(
     st.builds(
-        lambda user, emoji, on: reacted(user, emoji, on=on),
+        reacted,
         st.sampled_from(["ann", "bob", "cem"]),
-        st.sampled_from([f"e{n}" for n in range(EMOJI_AT_ONCE + 2)]),
-        st.booleans(),
+        st.sampled_from(["❤", "❤️", *(f":e{n}:" for n in range(OWN_AT_ONCE + 2))]),
+        on=st.booleans(),
     ),
     max_size=200,
 )
 
 
 @for_all(EVENTS)
-def test_evolving_is_total_and_an_event_that_does_not_apply_is_counted_alone(events: list[Reacted]) -> None:
+def test_evolving_is_total_and_keeps_within_each_members_limit(events: list[Reacted]) -> None:
     state = Reactions()
     for event in events:
-        before, state = state, evolve(state, event)
-        assert state.kept == before.kept + 1
-        assert len(state.on) <= EMOJI_AT_ONCE
-        assert (state.on != before.on) == applies(before, event)
+        last, state = state, evolve(state, event)
+        assert (state.on != last.on) == applies(last, event)
         assert all(users and len(set(users)) == len(users) for users in state.on.values())
+        assert len({look(emoji) for emoji in state.on}) == len(state.on)
+        of_each = [user for users in state.on.values() for user in users]
+        assert all(of_each.count(user) <= OWN_AT_ONCE for user in of_each)
+
+
+@for_all(EVENTS, st.data())
+def test_whatever_is_on_can_be_taken_away_until_nothing_is(events: list[Reacted], data: st.DataObject) -> None:
+    state = after(*events)
+    while state.on:
+        emoji = data.draw(st.sampled_from(sorted(state.on)))
+        user = data.draw(st.sampled_from(state.on[emoji]))
+        context = by(user)
+        here = Conversation(TENANT, ROOM, "group", "ann", AT, members={user: Member("member", (Interval(1),))})
+        (event,) = reaction.decide(Target(LIVE, state), remove(emoji), here, context)
+        last, state = state, evolve(state, event)
+        assert sum(map(len, state.on.values())) == sum(map(len, last.on.values())) - 1

@@ -109,6 +109,17 @@ def hides(frame: Frame) -> bool:
     return frame.get("type") == "message:hide"
 
 
+def told_apart(frame: Frame) -> list[Frame]:
+    """A node to which what looks alike is as different as it is written."""
+    emoji = (frame.get("data") or {}).get("emoji", "")
+    return changed(frame, "data.emoji", f":{len(emoji)}:") if emoji.startswith("❤") else [frame]
+
+
+def used_up(frame: Frame) -> list[Frame]:
+    """A node that counts the emoji on a message, whosever they are."""
+    return changed(frame, "data.emoji", ":e0:") if (frame.get("data") or {}).get("emoji") == ":more:" else [frame]
+
+
 def reads(frame: Frame) -> bool:
     return frame.get("type") == "message:read"
 
@@ -243,6 +254,8 @@ LIES: dict[str, tuple[str, Callable[[], Between]]] = {
         "hides_for_one_alone",
         lambda: Asking(lambda frame: changed(frame, "type", "conversation:archive") if hides(frame) else [frame]),
     ),
+    "tells apart what looks alike": ("takes_what_looks_alike_for_one", lambda: Asking(told_apart)),
+    "lets one member use up a message": ("lets_nobody_use_up_a_message", lambda: Asking(used_up)),
     "shows newcomers what was said before": (
         "sets_edges_behind_what_was_said",
         only("ack", shown_to_newcomers),

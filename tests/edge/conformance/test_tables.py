@@ -9,13 +9,12 @@ from schemas.commands import COMMANDS
 from tests.docs.pages import DOCS
 
 CODE = re.compile(r"`([a-z_]+)`")
-AS_OF = {"reaction:remove": "reaction:add", "typing:stop": "typing:start"}
+AS_OF = {"typing:stop": "typing:start"}
 OUT_OF_REACH = {
     "unavailable": "no server is down while nodes are tried",
     "not_ready": "no view is behind",
     "rate_limited": "it is no matter of a command",
 }
-TOO_DEAR = {("reaction:remove", "reaction_limit"): "it takes 1,000 reactions"}
 
 
 def told() -> dict[str, set[str]]:
@@ -37,5 +36,4 @@ def test_every_command_is_tried_once() -> None:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.command)
 def test_every_no_of_the_page_is_tried(case: object) -> None:
     command, codes = case.command, case.codes  # type: ignore[attr-defined]
-    dear = {code for name, code in TOO_DEAR if name == command}
-    assert codes | dear == told()[command]
+    assert codes == told()[command]

@@ -9,7 +9,7 @@ import pytest
 from core.domain import reaction
 from core.ports.documents import Place
 from edge.socket.node import Node
-from projections import messages
+from projections import messages, reactions
 from schemas import envelope, ids
 from schemas.envelope import Record
 from schemas.topics import MESSAGE_REJECTED, USER_ACTION, partitions
@@ -208,18 +208,48 @@ async def test_nobody_else_reacts_and_newcomers_not_to_what_was_before_them(scen
     await eventually(lambda: cat.lane("reaction", scene.here) == [2])
 
 
-async def test_a_message_takes_no_more_than_the_limit(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reaction, "EMOJI_AT_ONCE", 2)
-    for emoji in ("a", "b"):
+async def test_a_member_has_no_more_emoji_on_than_the_limit_and_others_have_theirs(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reaction, "OWN_AT_ONCE", 2)
+    for emoji in ("👍", "🎉"):
         await scene.react(scene.ben, emoji)
-    await eventually(lambda: last(scene.ann) == [("a", ["ben"]), ("b", ["ben"])])
-    assert (await scene.react(scene.ann, "c"))["error"]["code"] == "reaction_limit"
-    await scene.react(scene.ben, "a", on=False)
-    assert (await scene.react(scene.ann, "c"))["type"] == "ack"
+    await eventually(lambda: last(scene.ann) == [("👍", ["ben"]), ("🎉", ["ben"])])
+    assert (await scene.react(scene.ben, "💀"))["error"]["code"] == "reaction_limit"
+    assert (await scene.react(scene.ann, "💀"))["type"] == "ack"
+    await scene.react(scene.ben, "👍", on=False)
+    assert (await scene.react(scene.ben, "💀"))["type"] == "ack"
+
+
+async def test_whoever_clicks_without_end_keeps_nobody_from_reacting(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for where in (reaction, reactions):
+        monkeypatch.setattr(where, "REACTIONS_KEPT", 6)
+    for n in range(21):
+        assert (await scene.react(scene.ben, on=n % 2 == 0))["data"]["level"] == "accepted"
+    await scene.react(scene.ann, "🎉")
+    await eventually(lambda: last(scene.ann) == [("👍", ["ben"]), ("🎉", ["ann"])])
+    await scene.react(scene.ben, on=False)
+    await scene.react(scene.ann, "🎉", on=False)
+    await eventually(lambda: last(scene.ben) == [] and scene.ben.lane("reaction", scene.here)[-1] == 24)
+    receipts = [one["data"]["applied"] for one in scene.ben.of("receipt") if one["data"]["lane"] == "reaction"]
+    assert receipts == [True] * 22
+
+
+async def test_what_looks_alike_is_one_emoji_and_no_emoji_is_named(scene: Scene) -> None:
+    assert (await scene.react(scene.ben, "❤"))["data"]["level"] == "accepted"
+    assert (await scene.react(scene.ben, "❤️", client_key="again"))["data"]["level"] == "persisted"
+    await scene.react(scene.ann, "❤️")
+    await eventually(lambda: last(scene.ann) == [("❤️", ["ben", "ann"])])
+    await scene.react(scene.ben, "❤︎", on=False)
+    await eventually(lambda: last(scene.ann) == [("❤️", ["ann"])])
+    assert (await scene.react(scene.ben, "nice"))["error"]["code"] == "validation_failed"
 
 
 @pytest.mark.parametrize(
-    ("given", "pointer"), [({"emoji": ""}, "/data/emoji"), ({"message_id": "x"}, "/data/message_id")]
+    ("given", "pointer"),
+    [({"emoji": ""}, "/data/emoji"), ({"emoji": "x"}, "/data/emoji"), ({"message_id": "x"}, "/data/message_id")],
 )
 async def test_what_is_out_of_bounds_is_named(scene: Scene, given: dict[str, str], pointer: str) -> None:
     answer = await scene.react(scene.ben, **given)
@@ -229,14 +259,14 @@ async def test_what_is_out_of_bounds_is_named(scene: Scene, given: dict[str, str
 
 async def test_sync_brings_what_was_missed_and_the_lane_is_in_its_positions(scene: Scene) -> None:
     stood = {scene.here: {"conversation": 1, "sent": 1, "edited": 0, "deleted": 0, "reaction": 0}}
-    for emoji in ("a", "b", "a"):
+    for emoji in (":a:", ":b:", ":a:"):
         await scene.react(scene.ann, emoji)
-    await eventually(lambda: last(scene.ben) == [("a", ["ann"]), ("b", ["ann"])])
+    await eventually(lambda: last(scene.ben) == [(":a:", ["ann"]), (":b:", ["ann"])])
     late = await Person(scene.node, "ben").come()
     synced = await late.ask("sync", positions=stood)
     assert synced["data"]["positions"][scene.here]["reaction"] == 2
     [told] = late.of("reaction:changed")
-    assert (told["n"], on(told)) == (2, [("a", ["ann"]), ("b", ["ann"])])
+    assert (told["n"], on(told)) == (2, [(":a:", ["ann"]), (":b:", ["ann"])])
     again = await late.ask("sync", positions=synced["data"]["positions"])
     assert again["data"] == synced["data"]
     assert len(late.of("reaction:changed")) == 1

@@ -1,0 +1,50 @@
+"""What members put to messages and keep in sight of them: nobody takes the place of others, nothing stays for ever."""
+
+from typing import Any, Final
+
+from core.domain.reaction import OWN_AT_ONCE
+from edge.conformance.line import Failed, Line
+from edge.conformance.stage import Stage, becomes, staged
+from edge.conformance.suite import Check
+from edge.conformance.world import World
+
+ALIKE: Final = ("\N{HEAVY BLACK HEART}", "\N{HEAVY BLACK HEART}\ufe0f", "\N{HEAVY BLACK HEART}\ufe0e")
+"""One emoji: as it is, as a picture, and as text."""
+
+
+async def takes_what_looks_alike_for_one(world: World) -> None:
+    """An emoji is the same however it is written, as text or as a picture: it is there once, and may be taken away."""
+    async with staged(world) as stage:
+        plain, picture, text = ALIKE
+        await _reacts(stage, stage.ann, plain)
+        await _reacts(stage, stage.bob, picture)
+        await becomes(lambda: _on(stage), [[stage.ann.user, stage.bob.user]], "who has it on")
+        await _reacts(stage, stage.ann, text, on=False)
+        await becomes(lambda: _on(stage), [[stage.bob.user]], "who has it on")
+
+
+async def lets_nobody_use_up_a_message(world: World) -> None:
+    """However many emoji somebody has on a message, the others put theirs there, and everyone takes theirs away."""
+    async with staged(world) as stage:
+        several = [f":e{n}:" for n in range(OWN_AT_ONCE)]
+        for emoji in several:
+            await _reacts(stage, stage.ann, emoji)
+        await _reacts(stage, stage.bob, ":more:")
+        await becomes(lambda: _on(stage), [[stage.ann.user]] * OWN_AT_ONCE + [[stage.bob.user]], "who has something on")
+        for emoji in several:
+            await _reacts(stage, stage.ann, emoji, on=False)
+        await becomes(lambda: _on(stage), [[stage.bob.user]], "who has something on")
+
+
+async def _reacts(stage: Stage, who: Line, emoji: str, *, on: bool = True) -> None:
+    command = "reaction:add" if on else "reaction:remove"
+    answer = await who.done(command, {**stage.about(stage.theirs), "emoji": emoji})
+    if answer["level"] != "accepted":
+        raise Failed(f"{command} {emoji!r} is answered {answer}")
+
+
+async def _on(stage: Stage) -> Any:
+    return [one["users"] for one in (await stage.message(stage.theirs)).get("reactions", ())]
+
+
+CHECKS: Final[tuple[Check, ...]] = (takes_what_looks_alike_for_one, lets_nobody_use_up_a_message)
