@@ -15,6 +15,7 @@ from schemas.commands import (
     InboxCommand,
     LeaveConversation,
     MessageCommand,
+    PinMessage,
     RemoveParticipants,
     RemoveReaction,
     SendMessage,
@@ -33,7 +34,6 @@ RESTS_ON_MEMBERSHIP: Final = frozenset(
         "not_allowed",
         "participant_not_found",
         "last_owner",
-        "pin_limit",
     }
 )
 
@@ -57,7 +57,7 @@ def _views(command: Acting, code: str) -> tuple[str, ...]:
     match code, command:
         case "message_not_found", SendMessage() | EditMessage() | DeleteMessage():
             return (MESSAGES,)
-        case "message_not_found", _:  # or it is not the actor's to read
+        case (("message_not_found" | "pin_limit"), _):  # it is not the actor's to read; a pinned one may be deleted
             return MESSAGES, MEMBERSHIP
         case "reaction_limit", _:
             return (REACTIONS,)
@@ -79,4 +79,6 @@ def of_unchanged(command: Acting, context: Context) -> list[Ground]:
     where = conversation_of(command, context)
     if isinstance(command, AddReaction | RemoveReaction):
         return [Ground(REACTIONS, where)]
+    if isinstance(command, PinMessage):  # it is pinned, and not deleted
+        return [Ground(MEMBERSHIP, where), Ground(MESSAGES, where)]
     return [] if isinstance(command, MessageCommand | InboxCommand) else [Ground(MEMBERSHIP, where)]

@@ -207,10 +207,13 @@ class Handler:
     async def _conversation(self, command: ConversationCommand, context: Context) -> Decision:
         state = self._memberships.get(conversation_of(command, context))
         about: message.State = message.Absent()
+        deleted = frozenset[str]()
         if isinstance(command, PinMessage):
             about = await self._messages.state(command.message_id)
+            deleted = await self._messages.deleted(state.pins) if state is not None and state.pins else deleted
         head = await self._messages.head(command.conversation_id) if isinstance(command, SETS_AN_EDGE) else 0
-        return self._conversed(command, conversing.decide(state, command, context, head, about), context)
+        decided = conversing.decide(state, command, context, head, about, deleted=deleted)
+        return self._conversed(command, decided, context)
 
     def _said(self, command: message.Command, event: message.Event, context: Context) -> Append:
         event_id = event.message_id if isinstance(command, SendMessage) else event_id_of(command, context)

@@ -28,7 +28,7 @@ from schemas.views import ChangeView
 
 UNREADABLE: Final = "unreadable"
 SHOWN: Final = ("title", "avatar", "metadata")
-AROUND: Final = frozenset({"tenant", "at", "conversation_id", "actor", "at_seq"})
+AROUND: Final = frozenset({"tenant", "at", "conversation_id", "actor", "at_seq", "freed"})
 """What an event says beside what was asked for; a repeat may say it otherwise."""
 
 _encode: Final = msgspec.json.Encoder(order="sorted").encode
@@ -72,6 +72,8 @@ def _told(event: ConversationEvent, before: Conversation | None, after: Conversa
         found |= {"changed": changed, **{name: getattr(after, name) for name in changed}}
     if isinstance(event, MessagePinned | MessageUnpinned) and after.pins != before.pins:
         found["message_id"] = event.message_id
+        if freed := [pin for pin in before.pins if pin not in {*after.pins, event.message_id}]:
+            found["freed"] = freed
     if isinstance(event, ParticipantsAdded | ParticipantsRemoved):
         found["at_seq"] = event.at_seq
     return found

@@ -9,11 +9,11 @@
   seen.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from core.domain import metadata
+from core.domain import metadata, pin
 from core.domain.conversation import Conversation, Interval, Member, State, evolve, moved_on
 from core.ports.documents import Facet, Index, Row, Table, Write
 from projections.changes import change_of, differs, users_of
@@ -203,8 +203,12 @@ class Own:
     last_message: MessageView | None
 
 
-def view(state: Conversation, seq: int, *, whole: bool, own: Own | None = None) -> ConversationView:
-    """What a member sees of a conversation whose last message is number `seq`; `whole` with all that it holds."""
+def view(
+    state: Conversation, seq: int, *, whole: bool, own: Own | None = None, deleted: Collection[str] = ()
+) -> ConversationView:
+    """What a member sees of a conversation whose last message is number `seq`; `whole` with all that it holds, no pins
+    of messages that were `deleted`.
+    """
     return ConversationView(
         conversation_id=state.conversation_id,
         kind=state.kind,
@@ -216,7 +220,7 @@ def view(state: Conversation, seq: int, *, whole: bool, own: Own | None = None) 
         seq=seq,
         avatar=state.avatar,
         metadata=metadata.of_text(state.metadata) if whole else None,
-        pins=list(state.pins) if whole else None,
+        pins=pin.shown(state.pins, deleted) if whole else None,
         participants=[_person(user, member) for user, member in state.members.items()] if whole else None,
         inbox=None if own is None else own.inbox,
         unread=None if own is None else own.unread,

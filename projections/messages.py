@@ -222,6 +222,11 @@ def _versions(row: Mapping[str, Any], lane: str) -> list[Mapping[str, Any]]:
     return [version for version in (row.get(lane) or {"versions": ()})["versions"] if "by" in version]
 
 
+def is_deleted(row: Mapping[str, Any]) -> bool:
+    """Whether a deletion of it was read, also before the message was."""
+    return bool(_versions(row, "deleted"))
+
+
 def said_in(row: Mapping[str, Any] | None) -> content.Content | None:
     """What a row's message said when it was sent; None where that is not there or cannot be read."""
     sent = facet_of(row, "sent")

@@ -29,6 +29,11 @@ class MessageReader:
         """The merge of the message's row."""
         return messages.state_of((await self.rows([message_id])).get(message_id))
 
+    async def deleted(self, message_ids: Iterable[str]) -> frozenset[str]:
+        """Those whose rows have a deletion."""
+        rows = await self.rows(message_ids)
+        return frozenset(key for key, row in rows.items() if messages.is_deleted(row))
+
     async def target(self, message_id: str) -> reaction.Target:
         """The merge of the message's row, and its facet `reaction`."""
         row = (await self.rows([message_id])).get(message_id, {})

@@ -160,11 +160,12 @@ class RolesChanged(Body, frozen=True, kw_only=True, tag="caas.conversation.roles
 
 
 class MessagePinned(Body, frozen=True, kw_only=True, tag="caas.conversation.message-pinned.v1"):
-    """A message is kept in sight for everyone."""
+    """A message is kept in sight for everyone; `freed` are pins of messages that were deleted, which end here."""
 
     conversation_id: str
     actor: str
     message_id: str
+    freed: list[str] = []
 
 
 class MessageUnpinned(Body, frozen=True, kw_only=True, tag="caas.conversation.message-unpinned.v1"):

@@ -136,7 +136,8 @@ class ChangeView(msgspec.Struct, frozen=True, kw_only=True):
 
     It names what is otherwise than before and no more: nothing at all where the log had decided otherwise by then.
     `participants` are those who came, went or have another role, `roles` the roles of those who are in it; `changed`
-    has those of `title`, `avatar` and `metadata` that are other now, `message_id` is what was pinned or unpinned.
+    has those of `title`, `avatar` and `metadata` that are other now, `message_id` is what was pinned or unpinned,
+    `freed` the pins of deleted messages that ended with a new one.
     It is `unreadable` where the node cannot read the change, which has its number all the same.
     """
 
@@ -154,6 +155,7 @@ class ChangeView(msgspec.Struct, frozen=True, kw_only=True):
     changed: list[str] = []
     roles: dict[str, str] = {}
     message_id: str | None = None
+    freed: list[str] = []
 
 
 class ReceiptView(msgspec.Struct, frozen=True, kw_only=True):

@@ -67,6 +67,7 @@ class Given:
     state: message.State = field(default_factory=message.Absent)
     head: int = 0
     source: conversation.State = None
+    deleted: frozenset[str] = frozenset()
 
     def decide(self, command: commands.Command, actor: str) -> list[Any]:
         context = by(actor)
@@ -74,7 +75,7 @@ class Given:
             where = conversation.entered(self.room, command.conversation_id, context)
             return list(message.decide(self.state, command, where, context, self.source))
         assert isinstance(command, commands.ConversationCommand)
-        return list(conversing.decide(self.room, command, context, self.head, self.state))
+        return list(conversing.decide(self.room, command, context, self.head, self.state, deleted=self.deleted))
 
     def when(self, command: commands.Command, actor: str) -> "Outcome":
         try:

@@ -72,7 +72,8 @@ class Member:
 class Conversation:
     """A conversation that began. `n` counts its events; `members` has everyone who was ever in it.
 
-    `metadata` is JSON text (core.domain.metadata), `pins` are ids of messages, the oldest pin first.
+    `metadata` is JSON text (core.domain.metadata), `pins` are ids of messages, the oldest pin first: also of some that
+    were deleted since, which only the messages themselves say (core.domain.pin).
     """
 
     tenant: str
@@ -243,6 +244,7 @@ def _owners(state: Conversation) -> int:
 def _pins(state: Conversation, event: MessagePinned | MessageUnpinned) -> tuple[str, ...]:
     if isinstance(event, MessageUnpinned):
         return tuple(pin for pin in state.pins if pin != event.message_id)
-    if event.message_id in state.pins or len(state.pins) >= PINS:
+    kept = tuple(pin for pin in state.pins if pin not in event.freed)
+    if event.message_id in kept or len(kept) >= PINS:
         return state.pins
-    return (*state.pins, event.message_id)
+    return (*kept, event.message_id)

@@ -1,6 +1,6 @@
 """What a command makes happen in a conversation, or why not: decided on a state that may be old, settled by the log."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final, assert_never
 
 from msgspec import UNSET
@@ -39,9 +39,16 @@ NO_MESSAGE: Final = Absent()
 
 
 def decide(
-    state: State, command: ConversationCommand, context: Context, head: int = 0, about: MessageState = NO_MESSAGE
+    state: State,
+    command: ConversationCommand,
+    context: Context,
+    head: int = 0,
+    about: MessageState = NO_MESSAGE,
+    *,
+    deleted: Collection[str] = frozenset(),
 ) -> list[ConversationEvent]:
-    """What a command makes happen; `head` is the number of the last message, `about` the message to pin.
+    """What a command makes happen; `head` is the number of the last message, `about` the message to pin, `deleted` has
+    those pinned ones that were deleted.
 
     Raises `Rejected`.
     """
@@ -59,7 +66,7 @@ def decide(
         case LeaveConversation():
             decided = leave(state, command, context, head)
         case PinMessage():
-            decided = pin.put(entered(state, command.conversation_id, context), about, command, context)
+            decided = pin.put(entered(state, command.conversation_id, context), about, command, context, deleted)
         case UnpinMessage():
             decided = pin.take(entered(state, command.conversation_id, context), command, context)
         case _:

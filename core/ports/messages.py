@@ -1,5 +1,6 @@
 """What the edge must know of messages to decide: read from the read model, proved by its checkpoints."""
 
+from collections.abc import Iterable
 from typing import Protocol
 
 from core.domain import message, reaction
@@ -22,6 +23,10 @@ class Messages(Protocol):
 
     async def state(self, message_id: str) -> message.State:
         """The message with its number, `Absent` when the read model does not have it (yet)."""
+        ...
+
+    async def deleted(self, message_ids: Iterable[str]) -> frozenset[str]:
+        """Which of these messages were deleted for everyone, whatever else is known of them."""
         ...
 
     async def target(self, message_id: str) -> reaction.Target:

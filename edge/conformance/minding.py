@@ -36,6 +36,24 @@ async def lets_nobody_use_up_a_message(world: World) -> None:
         await becomes(lambda: _on(stage), [[stage.bob.user]], "who has something on")
 
 
+async def lets_go_of_what_is_deleted(world: World) -> None:
+    """A message that is deleted is no pin any more, once that is acknowledged; and nobody pins it again."""
+    async with staged(world) as stage:
+        for one in (stage.mine, stage.sealed):
+            await stage.ann.done("message:pin", stage.about(one))
+        await becomes(lambda: _pins(stage), [stage.mine, stage.sealed], "what is pinned")
+        await stage.ann.done("message:delete", stage.about(stage.mine))
+        if (pins := await _pins(stage)) != [stage.sealed]:
+            raise Failed(f"what is deleted is pinned: {pins}")
+        await stage.ann.refused("message:pin", stage.about(stage.mine), "message_not_found")
+        await stage.ann.done("message:pin", stage.about(stage.theirs))
+        await becomes(lambda: _pins(stage), [stage.sealed, stage.theirs], "what is pinned")
+
+
+async def _pins(stage: Stage) -> Any:
+    return (await stage.conversation())["pins"]
+
+
 async def _reacts(stage: Stage, who: Line, emoji: str, *, on: bool = True) -> None:
     command = "reaction:add" if on else "reaction:remove"
     answer = await who.done(command, {**stage.about(stage.theirs), "emoji": emoji})
@@ -47,4 +65,8 @@ async def _on(stage: Stage) -> Any:
     return [one["users"] for one in (await stage.message(stage.theirs)).get("reactions", ())]
 
 
-CHECKS: Final[tuple[Check, ...]] = (takes_what_looks_alike_for_one, lets_nobody_use_up_a_message)
+CHECKS: Final[tuple[Check, ...]] = (
+    takes_what_looks_alike_for_one,
+    lets_nobody_use_up_a_message,
+    lets_go_of_what_is_deleted,
+)

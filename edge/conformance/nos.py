@@ -118,13 +118,15 @@ async def reacts_too_often(stage: Stage, command: str, code: str) -> None:
 
 
 async def pins_too_much(stage: Stage, command: str, code: str) -> None:
-    """A conversation keeps so many in sight and no more."""
+    """A conversation keeps so many in sight and no more; one that is deleted makes room for another."""
     several = [await stage.say(stage.ann, text=f"{n}") for n in range(PINS)]
     for one in several:
         await stage.ann.done(command, stage.about(one))
     await stage.ann.push("conversation:updated", change="message-pinned", message_id=several[-1])
     await stage.ann.refused(command, stage.about(stage.theirs), code)
-    for one in several:
+    await stage.ann.done("message:delete", stage.about(several[0]))
+    await stage.ann.done(command, stage.about(stage.theirs))
+    for one in (*several[1:], stage.theirs):
         await stage.ann.done("message:unpin", stage.about(one))
 
 

@@ -69,7 +69,8 @@ class Queries:
         view = await self.entered(who, asked.conversation_id)
         key = view.conversation_id
         if view.holds(who.user_id) and (own := (await self._inboxes.own(who, {key: view})).get(key)):
-            return conversations.view(view, own[0], whole=True, own=own[1])
+            deleted = await self._reader.deleted(view.pins) if view.pins else ()
+            return conversations.view(view, own[0], whole=True, own=own[1], deleted=deleted)
         view = await self.entered(who, asked.conversation_id)
         heads = (await self._lanes.heads([key]))[key]
         left = await left_at(self._lanes, key, who.user_id, heads["conversation"])

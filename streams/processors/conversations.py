@@ -20,7 +20,7 @@ class Conversations:
     """Writes the tables of the read model `conversations`."""
 
     name: Final = conversations.MODEL
-    version: Final = 3
+    version: Final = 4
     topics: Final = (topics.CONVERSATION_UPDATED,)
     takes: Final = staticmethod(everything)
     tables: Final = (conversations.ROWS, conversations.PARTICIPANTS, conversations.CHANGES, conversations.HEADS)

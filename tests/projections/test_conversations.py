@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given as for_all
 from hypothesis import strategies as st
-from msgspec import json
+from msgspec import json, structs
 
 from core.positions import position
 from projections import conversations
@@ -237,8 +237,20 @@ def test_who_left_sees_nothing_of_what_it_is_today() -> None:
     assert [one.user_id for one in past.participants or ()] == ["bob"]
     whole = conversations.view(state, 9, whole=True)
     assert (whole.title, whole.avatar, whole.metadata, whole.pins) == ("b", "x", {"k": 1}, ["m"])
+    assert conversations.view(state, 9, whole=True, deleted={"m"}).pins == []
     listed = conversations.view(state, 9, whole=False)
     assert (listed.title, listed.avatar, listed.metadata, listed.pins) == ("b", "x", None, None)
+
+
+def test_a_pin_that_frees_the_places_of_deleted_messages_tells_which() -> None:
+    store = Store()
+    pins = [created(), pinned("m1"), pinned("m2"), structs.replace(pinned("m3"), freed=["m1", "unknown"])]
+    told = store.fold(*(at(n, event, f"e{n}") for n, event in enumerate(pins)))
+    assert (told[3].change["message_id"], told[3].change["freed"]) == ("m3", ["m1"])
+    assert "freed" not in told[2].change
+    assert conversations.state_of(store.tables["rows"][ROOM]).pins == ("m2", "m3")
+    (again,) = store.fold(at(7, pinned("m3"), "e3"))  # a retry, which found nothing to free
+    assert (again.repeat, again.conflict) == (True, False)
 
 
 def test_a_repeat_that_names_others_is_a_conflict_and_changes_nothing() -> None:

@@ -77,3 +77,18 @@ async def test_a_target_is_the_message_and_what_is_on_it(log: MemoryLog) -> None
     target = await found.target(MESSAGE)
     assert isinstance(target.state, message.Live)
     assert (target.reactions, target.folded) == (Reactions({"👍": ("bob",)}, 1), {"r1": "👍"})
+
+
+async def test_a_deletion_is_known_whatever_else_is_known_of_its_message(log: MemoryLog) -> None:
+    documents = MemoryDocuments()
+    found = MessageReader(documents, Generations(documents, ("messages",)), log)
+    worker = Worker(Messages(documents), documents, Kept(), Health())
+    await worker.begin(1, log.epoch)
+    event = events.MessageDeleted(tenant=TENANT, at=AT, conversation_id=ROOM, message_id=MESSAGE, deleted_by="ann")
+    gone = encoded(event, "d1", "ann")
+    assert await found.deleted([MESSAGE]) == frozenset()
+    await worker.work([lying(gone, 0, partition_of(gone.topic, ROOM.encode()).number)])
+    assert await found.deleted([MESSAGE, "another"]) == {MESSAGE}
+    await worker.work([lying(SAID, 0, partition_of(SAID.topic, ROOM.encode()).number)])
+    await worker.work([lying(encoded(event, "d2", "ann"), 1, partition_of(gone.topic, ROOM.encode()).number)])
+    assert await found.deleted([MESSAGE]) == {MESSAGE}

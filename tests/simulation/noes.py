@@ -224,7 +224,9 @@ def _so_already(asked: Asked, history: History) -> bool:
             named = {name: getattr(command, name) for name in SHOWN if getattr(command, name) is not UNSET}
             return any(room and all(room.shown.get(name) == named[name] for name in named) for room in found)
         case PinMessage() | UnpinMessage():
-            return any(room and (command.message_id in room.pins) == isinstance(command, PinMessage) for room in found)
+            pins = isinstance(command, PinMessage)
+            gone = pins and any(at <= asked.asked for at, _ in history.deleted.get(command.message_id, ()))
+            return not gone and any(room and (command.message_id in room.pins) == pins for room in found)
         case AddReaction() | RemoveReaction():
             adds, user = isinstance(command, AddReaction), asked.context.actor
             again = history.first.get(asked.event_id, 1 << 60) <= asked.answered

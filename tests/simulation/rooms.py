@@ -76,7 +76,7 @@ def _change(found: Room, room: Room, what: str, body: Mapping[str, Any]) -> None
         case "roles-changed" if room.owns(actor):
             _take_roles(found, body["roles"])
         case "message-pinned" | "message-unpinned" if room.holds(actor):
-            _pin(found, body["message_id"], on=what == "message-pinned")
+            _pin(found, body["message_id"], body.get("freed", ()), on=what == "message-pinned")
 
 
 def _said(shown: dict[str, Any]) -> dict[str, Any]:
@@ -105,11 +105,14 @@ def _take_roles(found: Room, roles: Mapping[str, str]) -> None:
             found.members[user] = (role, found.members[user][1])
 
 
-def _pin(found: Room, message: str, *, on: bool) -> None:
+def _pin(found: Room, message: str, freed: Iterable[str], *, on: bool) -> None:
+    """One pin goes, or one comes where there is room for it once others, of deleted messages, have gone."""
     if not on:
         found.pins = [pin for pin in found.pins if pin != message]
-    elif message not in found.pins and len(found.pins) < PINS:
-        found.pins.append(message)
+        return
+    left = [pin for pin in found.pins if pin not in freed]
+    if message not in left and len(left) < PINS:
+        found.pins = [*left, message]
 
 
 def seen(changes: Iterable[Mapping[str, Any]]) -> tuple[dict[str, str], dict[str, Any], list[str]]:
@@ -124,6 +127,7 @@ def seen(changes: Iterable[Mapping[str, Any]]) -> tuple[dict[str, str], dict[str
         if change["change"] == "created" and change["participants"]:
             shown["title"] = change["title"]
         shown |= {name: change[name] for name in change["changed"]}
+        pins = [pin for pin in pins if pin not in change["freed"]]
         if change["message_id"] is not None and change["change"] == "message-pinned":
             pins.append(change["message_id"])
         elif change["message_id"] is not None:

@@ -1,11 +1,20 @@
 """Whoever is in a conversation pins what they may read of it, up to a limit."""
 
-from core.domain.conversation import PINS
+from collections.abc import Iterable
+
+import pytest
+from hypothesis import given as for_all
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from core.domain import conversation, conversing, pin
+from core.domain.conversation import PINS, Conversation
+from core.domain.decision import Rejected
 from core.domain.message import Absent, Deleted, Live, State
 from schemas.commands import PinMessage, UnpinMessage
 from schemas.events import ConversationEvent, MessagePinned, MessageSent, MessageUnpinned
 from tests.core.domain.test_conversation import added, created, fold, pinned, removed
-from tests.given import AT, ROOM, TENANT, Given
+from tests.given import AT, ROOM, TENANT, Given, by
 
 ELSEWHERE = "6f1d1f8a-0000-5000-8000-000000000002"
 PIN = PinMessage(conversation_id=ROOM, message_id="m")
@@ -26,8 +35,8 @@ def live(seq: int = 1, conversation_id: str = ROOM) -> Live:
     return Live(sent, "hello", seq=seq)
 
 
-def given(*events: ConversationEvent, about: State | None = None) -> Given:
-    return Given(fold(created(), *events), live() if about is None else about)
+def given(*events: ConversationEvent, about: State | None = None, deleted: Iterable[str] = ()) -> Given:
+    return Given(fold(created(), *events), live() if about is None else about, deleted=frozenset(deleted))
 
 
 def test_any_member_pins_and_unpins() -> None:
@@ -55,7 +64,6 @@ def test_a_message_from_before_one_came_is_not_ones_to_pin() -> None:
 
 def test_to_pin_what_is_pinned_and_to_unpin_what_is_not_changes_nothing() -> None:
     given(pinned("m")).when(PIN, "ann").nothing()
-    given(pinned("m"), about=Deleted(live(), "ann")).when(PIN, "ann").nothing()
     given().when(UNPIN, "ann").nothing()
 
 
@@ -63,3 +71,65 @@ def test_there_are_so_many_pins_and_no_more() -> None:
     full = [pinned(f"m{n}") for n in range(PINS)]
     given(*full).when(PIN, "bob").rejects("pin_limit")
     given(*full[1:]).when(PIN, "bob").then(MessagePinned)
+
+
+def test_a_deleted_message_is_not_pinned_again_whatever_the_conversation_knows() -> None:
+    given(pinned("m"), about=Deleted(live(), "ann"), deleted=["m"]).when(PIN, "ann").rejects("message_not_found")
+
+
+def test_whoever_pins_frees_the_places_of_deleted_messages() -> None:
+    full = [pinned(f"m{n}") for n in range(PINS)]
+    given(*full, deleted=["m3", "m7"]).when(PIN, "bob").then(MessagePinned, message_id="m", freed=["m3", "m7"])
+    given(pinned("m1"), deleted=["m1"]).when(PIN, "bob").then(MessagePinned, freed=["m1"])
+    given(pinned("m1")).when(PIN, "bob").then(MessagePinned, freed=[])
+
+
+def test_a_pin_ends_those_that_it_frees_if_it_counts() -> None:
+    full = [pinned(f"m{n}") for n in range(PINS)]
+    after = fold(created(), *full, replace(pinned("m"), freed=["m3", "unknown"]))
+    assert after is not None
+    assert after.pins == (*(f"m{n}" for n in range(PINS) if n != 3), "m")
+    for nothing in (replace(pinned("m"), freed=["unknown"]), replace(pinned("m5"), freed=["m3"])):
+        unmoved = fold(created(), *full, nothing)
+        assert unmoved is not None
+        assert unmoved.pins == tuple(f"m{n}" for n in range(PINS))
+
+
+STEPS = st.lists(st.tuples(st.sampled_from(["pin", "unpin", "delete"]), st.integers(0, 8), st.booleans()), max_size=40)
+
+
+@for_all(STEPS)
+def test_a_place_is_free_once_its_message_is_deleted_whatever_a_view_knew(steps: list[tuple[str, int, bool]]) -> None:
+    """Some decide on a view that knows of no deletion yet; three pins are as many as there are here."""
+    with pytest.MonkeyPatch.context() as patch:
+        for where in (conversation, pin):
+            patch.setattr(where, "PINS", 3)
+        room, deleted = created_room(), frozenset[str]()
+        for what, number, lags in steps:
+            message_id, known = f"m{number}", frozenset[str]() if lags else deleted
+            if what == "delete":
+                deleted |= {message_id}
+                continue
+            command = (PinMessage if what == "pin" else UnpinMessage)(conversation_id=ROOM, message_id=message_id)
+            about = Deleted(live(), "ann") if message_id in known else live()
+            free = len(pin.shown(room.pins, deleted)) < 3
+            try:
+                decided = conversing.decide(room, command, by("ann"), about=about, deleted=known)
+            except Rejected as no:
+                assert message_id in known or (no.code == "pin_limit" and (lags or not free))
+                continue
+            for event in decided:
+                room = evolved(room, event)
+            assert (message_id in room.pins) == (what == "pin")
+            assert len(pin.shown(room.pins, deleted)) <= len(room.pins) <= 3
+        assert not set(pin.shown(room.pins, deleted)) & deleted
+
+
+def created_room() -> Conversation:
+    return evolved(None, created())
+
+
+def evolved(state: Conversation | None, event: ConversationEvent) -> Conversation:
+    after = conversation.evolve(state, event)
+    assert after is not None
+    return after

@@ -193,6 +193,19 @@ def seen(frame: Frame) -> list[Frame]:
     return changed(frame, "data.title", "x") if "\u200b" in (frame["data"].get("title") or "") else [frame]
 
 
+def clinging() -> Between:
+    """A node that keeps a pin until somebody takes it."""
+    held: list[str] = []
+
+    def lie(frame: Frame) -> list[Frame]:
+        if frame["type"] != "ack" or not (pins := (frame["data"] or {}).get("pins")):
+            return [frame]
+        held.extend(pin for pin in pins if pin not in held)
+        return changed(frame, "data.pins", list(held))
+
+    return Lying(lie)
+
+
 LIES: dict[str, tuple[str, Callable[[], Between]]] = {
     "says something before hello": (
         "greets_first",
@@ -256,6 +269,7 @@ LIES: dict[str, tuple[str, Callable[[], Between]]] = {
     ),
     "tells apart what looks alike": ("takes_what_looks_alike_for_one", lambda: Asking(told_apart)),
     "lets one member use up a message": ("lets_nobody_use_up_a_message", lambda: Asking(used_up)),
+    "keeps pins of deleted messages": ("lets_go_of_what_is_deleted", clinging),
     "shows newcomers what was said before": (
         "sets_edges_behind_what_was_said",
         only("ack", shown_to_newcomers),

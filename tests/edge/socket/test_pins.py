@@ -1,5 +1,8 @@
 """What is kept in sight: pinned and unpinned by anyone, told to all, through a whole node."""
 
+import pytest
+
+from core.domain import conversation, pin
 from core.domain.conversation import PINS
 from edge.socket.node import Node
 from tests.edge.socket.asking import come, do, said, shown, told
@@ -26,14 +29,36 @@ async def test_a_pin_is_told_to_all_and_taken_by_any(running: tuple[World, Node]
     assert await do(ann, "message:unpin", here, message_id=second, client_key="again") == "persisted"
 
 
-async def test_a_message_that_is_deleted_stays_pinned(running: tuple[World, Node]) -> None:
+async def test_a_message_that_is_deleted_is_no_pin_from_its_acknowledgment_on(running: tuple[World, Node]) -> None:
     (ann,) = await come(running[1], "ann")
     here = await room(ann, "ben")
-    message_id = await said(ann, here, "1")
-    await do(ann, "message:pin", here, message_id=message_id)
-    await ann.ask("message:delete", conversation_id=here, message_id=message_id)
-    await eventually(lambda: ann.lane("deleted", here) == [1])
-    assert (await shown(ann, here))["pins"] == [message_id]
+    first, second = await said(ann, here, "1"), await said(ann, here, "2")
+    for message_id in (first, second):
+        await do(ann, "message:pin", here, message_id=message_id, client_key=message_id)
+    await told(ann, here, 3)
+    await ann.ask("message:delete", conversation_id=here, message_id=first)
+    assert (await shown(ann, here))["pins"] == [second]
+    assert await do(ann, "message:pin", here, message_id=first, client_key="again") == "message_not_found"
+    third = await said(ann, here, "3")
+    await do(ann, "message:pin", here, message_id=third)
+    change = await told(ann, here, 4)
+    assert (change["message_id"], change["freed"]) == (third, [first])
+    assert (await shown(ann, here))["pins"] == [second, third]
+
+
+async def test_a_deleted_message_frees_its_place(running: tuple[World, Node], monkeypatch: pytest.MonkeyPatch) -> None:
+    for where in (conversation, pin):
+        monkeypatch.setattr(where, "PINS", 2)
+    ann, ben = await come(running[1], "ann", "ben")
+    here = await room(ann, "ben")
+    first, second, third, fourth = [await said(ann, here, str(n)) for n in range(4)]
+    for message_id in (first, second):
+        await do(ann, "message:pin", here, message_id=message_id, client_key=message_id)
+    assert await do(ben, "message:pin", here, message_id=third) == "pin_limit"
+    await ann.ask("message:delete", conversation_id=here, message_id=second)
+    assert await do(ben, "message:pin", here, message_id=third, client_key="now") == "accepted"
+    assert await do(ben, "message:pin", here, message_id=fourth) == "pin_limit"
+    assert (await shown(ann, here))["pins"] == [first, third]
 
 
 async def test_a_pin_is_refused_for_all_the_reasons_there_are(running: tuple[World, Node]) -> None:
