@@ -157,7 +157,7 @@ async def waits_for_a_level(world: World) -> None:
 
 
 async def shows_who_types(world: World) -> None:
-    """That somebody types is told to the others of the conversation, and to nobody else."""
+    """That somebody types is told to the others of the conversation, and to nobody else; it ends when they leave."""
     async with (
         await world.line("ann") as ann,
         await world.line("bob", 1) as bob,
@@ -170,9 +170,13 @@ async def shows_who_types(world: World) -> None:
         await bob.push("typing", **here, user_id=ann.user, typing=True)
         await ann.done("typing:stop", here)
         await bob.push("typing", **here, user_id=ann.user, typing=False)
+        await ann.quiet("typing")
+        await bob.done("typing:start", here)
+        await ann.push("typing", **here, user_id=bob.user, typing=True)
+        await bob.done("conversation:leave", here)
+        await ann.push("typing", **here, user_id=bob.user, typing=False)
         await eve.refused("typing:start", here, "not_a_participant", "conversation_not_found")
         await eve.quiet("typing")
-        await ann.quiet("typing")
 
 
 async def shows_who_is_there(world: World) -> None:

@@ -87,7 +87,7 @@ class Node:
 
     async def start(self) -> None:
         """Follow memberships, listen to the bus, keep presence and look at heads until `stop`."""
-        self._memberships.on_change = self.hub.changed
+        self._memberships.on_change = self._signals.following(self.hub.changed, self.hub.channel)
         await self._standing.beat(self.hub.held)
         begun = asyncio.Event()
         self._running = asyncio.create_task(self._run(begun), name=f"node {self.name}")

@@ -19,10 +19,13 @@ from edge.socket.seeing import proved
 from edge.socket.session import Asked
 from edge.socket.typists import Typists
 from edge.socket.visit import Visit
+from projections.changes import users_of
 from schemas import frames
 from schemas.answers import Answer, ConversationAccepted, Presences
+from schemas.events import ConversationEvent
 from schemas.frames import PRESENCE, TYPING, Push
 from schemas.signals import DeliveredMessages, SetPresence, Signal, StartTyping, StopTyping, SubscribePresence
+from streams.memberships import OnChange
 
 HEARD: Final = frozenset({TYPING, PRESENCE})
 """The lanes of what nodes say to each other of people."""
@@ -122,6 +125,17 @@ class Signals:
             self._commands.refuse(visit, asked, signal, no, context)
         else:
             visit.answer(self._commands.failed(no, asked))
+
+    def following(self, changed: OnChange, channel: Callable[[str], Channel | None]) -> OnChange:
+        """What follows the view of who is in what: `changed`, and then whoever is out by now types no longer."""
+
+        def follow(event: ConversationEvent, view: Conversation) -> None:
+            changed(event, view)
+            for user in users_of(event):
+                if not view.holds(user):
+                    self._typists.left(view.conversation_id, user, channel(view.conversation_id))
+
+        return follow
 
     def hears(self, push: Push, channel: Callable[[str], Channel | None]) -> bool:
         """Whether a push says how people are; then it is told to those here whom it is for."""

@@ -1,7 +1,8 @@
 """Who is typing where: told to the other members when it begins and when it ends, at most once a second, never kept.
 
 That somebody types is over by itself after `SHOWN_S`. Whoever goes on typing says so every few seconds: that is news
-again after `AGAIN_S`, before the others take it for over.
+again after `AGAIN_S`, before the others take it for over. Of who is no longer in the conversation each node says by
+itself that they type no longer, as soon as its view says that they are out.
 """
 
 import asyncio
@@ -9,6 +10,8 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from core.health import Health
 from core.ports.effects import Effects, Emitter
@@ -27,6 +30,14 @@ APART_S: Final = 1.0
 MOST: Final = 10_000
 """So many type at once on one node; of more nobody is told."""
 AT_ONCE: Final = 250
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    data: TypingView
+
+
+_read: Final = msgspec.json.Decoder(_Frame)
 
 Key = tuple[str, str]
 """A conversation and who types there: conversations are of one tenant alone."""
@@ -49,6 +60,8 @@ class Typists:
         self._emitter = emitter
         self._health = health
         self._typists: dict[Key, _Typist] = {}
+        self._shown: dict[Key, float] = {}
+        """Who is shown here as typing, and until when; the first to end first."""
         self._alarms: Alarms[Key] = Alarms()
 
     def says(self, conversation_id: str, user_id: str, *, types: bool) -> None:
@@ -71,9 +84,30 @@ class Typists:
         if channel is None or not channel.view.holds(push.by):
             self._health.count("push_unwanted")
             return
-        shown = [seat for seat in channel.seats if seat.user_id != push.by and channel.view.holds(seat.user_id)]
+        self._note((push.conversation_id, push.by), types=_read.decode(push.frame).data.typing)
+        self._show(push.frame, push.by, channel)
+
+    def left(self, conversation_id: str, user_id: str, channel: Channel | None) -> None:
+        """Somebody is out of a conversation: they type there no longer, and those here who saw it are sent so."""
+        key = (conversation_id, user_id)
+        if key in self._typists:
+            self.says(conversation_id, user_id, types=False)
+        until = self._shown.pop(key, 0.0)
+        if channel is not None and until > asyncio.get_running_loop().time():
+            self._show(_push(key, types=False).frame, user_id, channel)
+
+    def _note(self, key: Key, *, types: bool) -> None:
+        now = asyncio.get_running_loop().time()
+        self._shown.pop(key, None)
+        while self._shown and self._shown[first := next(iter(self._shown))] <= now:
+            del self._shown[first]
+        if types:
+            self._shown[key] = now + SHOWN_S
+
+    def _show(self, frame: bytes, by: str, channel: Channel) -> None:
+        shown = [seat for seat in channel.seats if seat.user_id != by and channel.view.holds(seat.user_id)]
         for seat in shown:
-            seat.push(push.frame)
+            seat.push(frame)
         self._health.count("typing_told", len(shown))
 
     async def turns(self) -> None:

@@ -193,6 +193,11 @@ def seen(frame: Frame) -> list[Frame]:
     return changed(frame, "data.title", "x") if "\u200b" in (frame["data"].get("title") or "") else [frame]
 
 
+def still_typing(frame: Frame) -> list[Frame]:
+    """A node to which bob types on when he has left."""
+    return [] if frame["data"]["user_id"].startswith("bob") and not frame["data"]["typing"] else [frame]
+
+
 def clinging() -> Between:
     """A node that keeps a pin until somebody takes it."""
     held: list[str] = []
@@ -278,6 +283,7 @@ LIES: dict[str, tuple[str, Callable[[], Between]]] = {
     "answers with the list before": ("answers_with_what_was_acknowledged", stale),
     "names another reader": ("tells_who_got_and_read_it", only("receipt", told_of_others)),
     "does not wait": ("waits_for_a_level", only("ack", accepted)),
+    "shows who left as typing": ("shows_who_types", only("typing", still_typing)),
     "keeps quiet about who types": ("shows_who_types", only("typing", lambda frame: [])),
     "says that everybody is there": (
         "shows_who_is_there",

@@ -103,6 +103,48 @@ async def test_of_who_went_meanwhile_nothing_is_told(running: Nodes) -> None:
     assert shown(ben, "cy") == []
 
 
+async def test_typing_ends_when_somebody_is_removed_or_leaves(running: Nodes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(typists, "SHOWN_S", 60.0)
+    one, other = running.all
+    ann, ben, cy = await come(one, "ann", "ben", "cy")
+    here = await room(ann, "ben", "cy")
+    (phone,) = await come(other, "ann")
+    for who in (ben, cy):
+        await types(who, here)
+    for seen in (ann, phone):
+        await eventually(lambda seen=seen: shown(seen, "ben") == shown(seen, "cy") == [True])  # type: ignore[misc]
+    await do(ann, "conversation:remove-participants", here, participants=["ben"])
+    await do(cy, "conversation:leave", here)
+    for seen in (ann, phone):
+        await eventually(lambda seen=seen: shown(seen, "ben") == shown(seen, "cy") == [True, False])  # type: ignore[misc]
+    assert shown(ben, "ben") == shown(cy, "cy") == []
+
+
+async def test_typing_ends_with_a_stay_while_the_server_of_hints_is_down(
+    running: Nodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(typists, "SHOWN_S", 60.0)
+    ann, ben = await come(running.all[0], "ann", "ben")
+    here = await room(ann, "ben")
+    await types(ben, here)
+    await eventually(lambda: shown(ann, "ben") == [True])
+    running.people.down = True
+    await do(ann, "conversation:remove-participants", here, participants=["ben"])
+    await eventually(lambda: shown(ann, "ben") == [True, False])
+
+
+async def test_who_typed_no_longer_is_not_said_to_end_when_they_leave(running: Nodes) -> None:
+    ann, ben = await come(running.all[0], "ann", "ben")
+    here = await room(ann, "ben")
+    await types(ben, here)
+    await eventually(lambda: shown(ann, "ben") == [True])
+    await types(ben, here, "stop")
+    await eventually(lambda: shown(ann, "ben") == [True, False])
+    await do(ben, "conversation:leave", here)
+    await told(ann, here, 2)
+    assert shown(ann, "ben") == [True, False]
+
+
 async def test_a_no_is_proved_and_recorded(running: Nodes, monkeypatch: pytest.MonkeyPatch) -> None:
     ann, eve = await come(running.all[0], "ann", "eve")
     here = await room(ann, "ben")
