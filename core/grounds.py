@@ -57,7 +57,8 @@ def _views(command: Acting, code: str) -> tuple[str, ...]:
     match code, command:
         case "message_not_found", SendMessage() | EditMessage() | DeleteMessage():
             return (MESSAGES,)
-        case (("message_not_found" | "pin_limit"), _):  # it is not the actor's to read; a pinned one may be deleted
+        case (("message_not_found" | "pin_limit"), _) | ("not_a_participant", DeleteMessage()):
+            # it is not the actor's to read; a pinned one may be deleted; who left may have said it
             return MESSAGES, MEMBERSHIP
         case "reaction_limit", _:
             return (REACTIONS,)

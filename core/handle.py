@@ -14,6 +14,7 @@ from msgspec import structs
 from core import grounds
 from core.about import Acting, Hinting, conversation_of, event_id_of, message_of, named_by
 from core.domain import content, conversation, conversing, inbox, message, reaction
+from core.domain.conversation import Conversation
 from core.domain.decision import Context, Rejected
 from core.domain.emoji import look
 from core.grounds import MEMBERSHIP, NUMBERS, REACTIONS, SETS_AN_EDGE, Ground
@@ -30,6 +31,7 @@ from schemas.commands import (
     ForwardMessage,
     HideMessage,
     InboxCommand,
+    MessageCommand,
     MuteConversation,
     PinMessage,
     ReadMessages,
@@ -157,12 +159,19 @@ class Handler:
             case _:
                 return await self._conversation(command, context)
 
+    def _where(self, command: MessageCommand, context: Context) -> Conversation:
+        """The conversation, if the actor is in it; whoever was in it takes back what is theirs. Raises `Rejected`."""
+        state, key = self._memberships.get(command.conversation_id), command.conversation_id
+        if isinstance(command, DeleteMessage | RemoveReaction):
+            return conversation.visited(state, key, context.tenant, context.actor)
+        return conversation.entered(state, key, context)
+
     async def _message(self, command: message.Command, context: Context, retry: bool) -> Decision:
         if retry and isinstance(command, SendMessage | ForwardMessage):
             known = await self._repeated(command, context)
             if known is not None:
                 return known
-        where = conversation.entered(self._memberships.get(command.conversation_id), command.conversation_id, context)
+        where = self._where(command, context)
         named = named_by(command)
         state: message.State = message.Absent() if named is None else await self._messages.state(named)
         source = self._memberships.get(command.from_conversation_id) if isinstance(command, ForwardMessage) else None
@@ -182,7 +191,7 @@ class Handler:
         return Unchanged({"message_id": message_id, "level": "persisted"})
 
     async def _reaction(self, command: reaction.ReactionCommand, context: Context) -> Decision:
-        where = conversation.entered(self._memberships.get(command.conversation_id), command.conversation_id, context)
+        where = self._where(command, context)
         target, event_id = await self._messages.target(command.message_id), event_id_of(command, context)
         folded = target.folded.get(event_id)
         if folded is not None and look(folded) != look(command.emoji):

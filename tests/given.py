@@ -72,7 +72,10 @@ class Given:
     def decide(self, command: commands.Command, actor: str) -> list[Any]:
         context = by(actor)
         if isinstance(command, message.Command):
-            where = conversation.entered(self.room, command.conversation_id, context)
+            if isinstance(command, commands.DeleteMessage):
+                where = conversation.visited(self.room, command.conversation_id, TENANT, actor)
+            else:
+                where = conversation.entered(self.room, command.conversation_id, context)
             return list(message.decide(self.state, command, where, context, self.source))
         assert isinstance(command, commands.ConversationCommand)
         return list(conversing.decide(self.room, command, context, self.head, self.state, deleted=self.deleted))

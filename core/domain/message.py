@@ -111,7 +111,8 @@ def decide(
     context: Context,
     source: conversation.State = None,
 ) -> Sequence[Event]:
-    """What a command of a member of the conversation `where` makes happen. Raises `Rejected`.
+    """What a command of a member of the conversation `where` makes happen, or a deletion of who was one. Raises
+    `Rejected`.
 
     `state` is the message that a command is about; for a send, the one that it replies to (`Absent` where it replies
     to none). For a forward, `source` is the conversation that the message stands in.
@@ -226,9 +227,13 @@ def edit(state: State, command: EditMessage, where: Conversation, context: Conte
 
 
 def delete(state: State, command: DeleteMessage, where: Conversation, context: Context) -> Sequence[Event]:
-    """Withdraw it. Whoever deleted a message may ask again: that changes nothing."""
+    """Withdraw it. Whoever deleted a message may ask again: that changes nothing. Who is no longer in the conversation
+    `where` withdraws what they said, and learns nothing of the rest.
+    """
     if isinstance(state, Deleted) and state.deleted_by == context.actor:
         return []
+    if not (where.holds(context.actor) or _said(state, command.conversation_id, context.actor)):
+        raise Rejected("not_a_participant")
     live = _live(state, command.conversation_id, command.message_id)
     if not may_delete(where, live.sender, context.actor):
         raise Rejected("not_the_author")
@@ -252,6 +257,12 @@ def readable(state: State, message_id: str, where: conversation.State, context: 
     if not member.reads(found.seq, found.sent.conversation_n):
         raise _missing(message_id)
     return found
+
+
+def _said(state: State, conversation_id: str, user: str) -> bool:
+    """Whether the user said this, in this conversation."""
+    found = state.was if isinstance(state, Deleted) else state
+    return isinstance(found, Live) and (found.conversation_id, found.sender) == (conversation_id, user)
 
 
 def _live(state: State, conversation_id: str, message_id: str) -> Live:

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from core.domain.reaction import OWN_AT_ONCE
 from edge.conformance.line import Failed, Line
-from edge.conformance.stage import Stage, becomes, staged
+from edge.conformance.stage import NOWHERE, Stage, becomes, staged
 from edge.conformance.suite import Check
 from edge.conformance.world import World
 
@@ -34,6 +34,21 @@ async def lets_nobody_use_up_a_message(world: World) -> None:
         for emoji in several:
             await _reacts(stage, stage.ann, emoji, on=False)
         await becomes(lambda: _on(stage), [[stage.bob.user]], "who has something on")
+
+
+async def lets_who_left_take_back(world: World) -> None:
+    """Who is no longer in a conversation withdraws what they said and takes away what they put there; nothing else."""
+    async with staged(world) as stage:
+        await stage.bob.done("reaction:add", {**stage.about(stage.mine), "emoji": ":mine:"})
+        await stage.bob.done("conversation:leave", stage.here)
+        await stage.ann.push("conversation:updated", change="participants-removed", participants=[stage.bob.user])
+        for other in (stage.mine, NOWHERE):
+            await stage.bob.refused("message:delete", stage.about(other), "not_a_participant")
+        await stage.bob.done("message:delete", stage.about(stage.theirs))
+        await stage.ann.push("message:deleted", message_id=stage.theirs, deleted=True)
+        await stage.bob.done("reaction:remove", {**stage.about(stage.mine), "emoji": ":mine:"})
+        await stage.ann.push("reaction:changed", message_id=stage.mine, reactions=[])
+        await stage.bob.refused("reaction:add", {**stage.about(stage.mine), "emoji": ":mine:"}, "not_a_participant")
 
 
 async def lets_go_of_what_is_deleted(world: World) -> None:
@@ -68,5 +83,6 @@ async def _on(stage: Stage) -> Any:
 CHECKS: Final[tuple[Check, ...]] = (
     takes_what_looks_alike_for_one,
     lets_nobody_use_up_a_message,
+    lets_who_left_take_back,
     lets_go_of_what_is_deleted,
 )

@@ -212,6 +212,26 @@ def test_its_author_or_an_owner_deletes_a_message_and_once_is_enough() -> None:
     in_room(SENT, DELETED).when(command, "ann").rejects("message_not_found")
 
 
+def test_who_is_no_longer_in_it_deletes_what_they_said_and_nothing_else() -> None:
+    command = DeleteMessage(conversation_id=ROOM, message_id=ID)
+    left = fold(created(), removed("bob"))
+    Given(left, after(SENT)).when(command, "bob").then(MessageDeleted, deleted_by="bob")
+    Given(left, after(SENT, DELETED)).when(command, "bob").nothing()
+    withdrawn = structs.replace(DELETED, deleted_by="ann")
+    Given(left, after(SENT, withdrawn)).when(command, "bob").rejects("message_not_found")
+    for other in (
+        after(structs.replace(SENT, sender="ann")),
+        after(structs.replace(SENT, conversation_id=OTHER)),
+        after(),
+    ):
+        Given(left, other).when(command, "bob").rejects("not_a_participant")
+    Given(left, after(SENT)).when(command, "eve").rejects("not_a_participant")
+    owners = fold(created(participants={"ann": "owner", "bob": "owner"}), removed("ann", actor="ann"))
+    Given(owners, after(SENT)).when(command, "ann").rejects("not_a_participant")
+    for other_command in (edits(text="x"), says(text="x")):
+        Given(left, after(SENT)).when(other_command, "bob").rejects("not_a_participant")
+
+
 def test_a_member_does_not_delete_what_others_said() -> None:
     given = Given(fold(created(participants={"ann": "owner", "bob": "member", "cid": "member"})), after(SENT))
     given.when(DeleteMessage(conversation_id=ROOM, message_id=ID), "cid").rejects("not_the_author")

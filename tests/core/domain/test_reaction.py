@@ -99,6 +99,14 @@ def test_one_takes_away_only_what_is_ones_own() -> None:
     assert decided(remove(), "ann", reacted("bob")) == []
 
 
+def test_who_is_no_longer_in_it_takes_away_what_is_theirs_within_their_stay() -> None:
+    members = {"bob": Member("member", (Interval(1, 4),)), "cem": Member("member", (Interval(1, 3),))}
+    here, state = Conversation(TENANT, ROOM, "group", "ann", AT, members=members), after(reacted("bob"), reacted("cem"))
+    assert reaction.decide(Target(LIVE, state), remove(), here, by("bob")) == [reacted("bob", on=False)]
+    with pytest.raises(Rejected, match="message_not_found"):
+        reaction.decide(Target(LIVE, state), remove(), here, by("cem"))
+
+
 def test_what_is_so_already_changes_nothing() -> None:
     assert decided(add(), "ann", reacted("ann")) == []
     assert decided(remove(), "ann") == []

@@ -10,6 +10,7 @@ import pytest
 from edge.cli.conformance import CHECKS
 from edge.conformance import line
 from edge.conformance.proxy import Between, proxied
+from edge.conformance.stage import NOWHERE
 from edge.conformance.suite import Result, run
 from tests.e2e.up import Up, running
 from tests.edge.conformance.lies import Asking, Deaf, Frame, Lying, Narrow, closing_with
@@ -113,6 +114,11 @@ def told_apart(frame: Frame) -> list[Frame]:
     """A node to which what looks alike is as different as it is written."""
     emoji = (frame.get("data") or {}).get("emoji", "")
     return changed(frame, "data.emoji", f":{len(emoji)}:") if emoji.startswith("❤") else [frame]
+
+
+def holding_on(frame: Frame) -> list[Frame]:
+    """A node that lets nobody take anything back."""
+    return changed(frame, "data.message_id", NOWHERE) if frame.get("type") == "message:delete" else [frame]
 
 
 def used_up(frame: Frame) -> list[Frame]:
@@ -274,6 +280,7 @@ LIES: dict[str, tuple[str, Callable[[], Between]]] = {
     ),
     "tells apart what looks alike": ("takes_what_looks_alike_for_one", lambda: Asking(told_apart)),
     "lets one member use up a message": ("lets_nobody_use_up_a_message", lambda: Asking(used_up)),
+    "lets nobody who left take back what they said": ("lets_who_left_take_back", lambda: Asking(holding_on)),
     "keeps pins of deleted messages": ("lets_go_of_what_is_deleted", clinging),
     "shows newcomers what was said before": (
         "sets_edges_behind_what_was_said",
