@@ -13,8 +13,10 @@ from edge.socket.stays import readable
 from projections import marks, messages
 from projections.facts import Fact, Heads
 from projections.messages import Numbered
+from schemas.events import MessagePinned
 from streams.processor import Batch, Processor
 from streams.processors import messages as processing
+from streams.processors.conversations import Conversations
 from streams.processors.messages import Messages
 from tests.simulation.indexes import Unchecked
 from tests.simulation.world import Parts, processor
@@ -246,6 +248,22 @@ def _unchecked(name: str, documents: Any, index: Any, _: Emitter) -> Processor:
     return Unchecked(documents, index) if name == "search" else processor(name, documents, index)
 
 
+class Clinging(Conversations):
+    """Lets no pin of a deleted message go, whatever a new pin frees."""
+
+    async def apply(self, batch: Batch) -> Effects:
+        return await super().apply(replace(batch, facts=[replace(fact, event=_unfreed(fact)) for fact in batch.facts]))
+
+
+def _unfreed(fact: Fact) -> Any:
+    pinned = isinstance(fact.event, MessagePinned)
+    return msgspec.structs.replace(fact.event, freed=[]) if pinned else fact.event
+
+
+def _clinging(name: str, documents: Any, index: Any, _: Emitter) -> Processor:
+    return Clinging(documents) if name == "conversations" else processor(name, documents, index)
+
+
 MUTANTS: Mapping[str, tuple[Parts, str]] = MappingProxyType(
     {
         "numbering by max plus one": (_messages(MaxPlusOne), "law 2"),
@@ -260,6 +278,7 @@ MUTANTS: Mapping[str, tuple[Parts, str]] = MappingProxyType(
         "edges from a head that lags": (Parts(node=_lagging), "law 17"),
         "saves on a store that went back": (Parts(documents=SavedOnAnything), "law 2"),
         "an index that is believed": (Parts(processor=_unchecked), "law 3"),
+        "pins that stay": (Parts(processor=_clinging), "law 3"),
     }
 )
 """Each mutant, and the law that finds it."""

@@ -66,6 +66,13 @@ async def live(user: str, turns: int, talk: Talk, chance: random.Random, ask: As
             if isinstance(command, AddParticipants | RemoveParticipants) and chance.random() < 0.5:
                 farewell = words.said(command.conversation_id, talk.key(), talk.count, chance)
                 await insist(*told(farewell, user, talk), chance, ask)
+            if isinstance(command, PinMessage) and chance.random() < 0.7:
+                for before in (
+                    command,
+                    DeleteMessage(conversation_id=command.conversation_id, message_id=command.message_id),
+                ):
+                    await insist(*told(before, user, talk), chance, ask)
+                command = in_its_place(command, talk, chance)
             for said in burst(command, talk, chance):
                 hands.create_task(insist(*told(said, user, talk), chance, ask), name=f"{user} asks")
 
@@ -75,6 +82,12 @@ def told(command: Command, user: str, talk: Talk) -> tuple[Command, Context]:
     context = Context(TENANT, user, "2026-11-20T09:30:00.000Z", talk.key())
     tell(command, context, talk)
     return command, context
+
+
+def in_its_place(command: PinMessage, talk: Talk, chance: random.Random) -> PinMessage:
+    """Another message of the same conversation is pinned in the place of one that was deleted."""
+    others = [message for where, message in talk.said if where == command.conversation_id]
+    return PinMessage(conversation_id=command.conversation_id, message_id=chance.choice(others), client_key=talk.key())
 
 
 def burst(command: Command, talk: Talk, chance: random.Random) -> list[Command]:
