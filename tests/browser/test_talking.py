@@ -153,7 +153,7 @@ async def test_a_no_rejects_and_is_told(browser: Browser, application: Applicati
         assert await bob.do(no, room) == {"name": "CommandError", "code": "not_a_participant"}
         (failed,) = await bob.heard("failed")
         assert failed["error"]["code"] == "not_a_participant"
-        large = "(room) => client.send(room, 'é'.repeat(40_000)).catch(({code}) => code)"
+        large = "(room) => client.send(room, 'é'.repeat(300_000)).catch(({code}) => code)"
         assert await ann.do(large, room) == "too_large"
         assert (await ann.send(room, "the line is still there"))["level"] == "accepted"
 
