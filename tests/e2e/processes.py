@@ -196,7 +196,7 @@ def run(*arguments: str, environment: Mapping[str, str] | None = None, seconds: 
         check=False,
         env={**os.environ, **(environment or {})},
     )
-    said = f"{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
+    said = f"{done.stdout[-20_000:]}\n{done.stderr[-4000:]}"
     assert done.returncode == 0, f"caas {' '.join(arguments)}: {done.returncode}\n{said}"
     return done.stdout
 
