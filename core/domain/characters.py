@@ -43,26 +43,20 @@ def blank(text: str) -> bool:
 
 def joins(character: str) -> bool:
     """Whether this is part of a word that it stands beside: a letter, a digit, or a mark on one."""
-    if character.isalnum():
-        return character.isascii() or _APART.match(character) is None
-    return unicodedata.category(character)[0] == "M" and character != KEYCAP and _APART.match(character) is None
+    mark = unicodedata.category(character)[0] == "M" and character != KEYCAP
+    return (mark or character.isalnum()) and _APART.match(character) is None
 
 
 def joins_before(text: str, at: int) -> bool:
     """Whether what stands before a place in a text joins what stands there; format characters are looked through."""
-    if at == 0:
-        return False
-    if text[at - 1] not in _SHAPES:
-        return joins(text[at - 1])
-    part = text[max(0, at - LOOKED_THROUGH - 1) : at]
-    return next((joins(one) for one in reversed(part) if one not in _SHAPES), len(part) > LOOKED_THROUGH)
+    return _joined(text[max(0, at - LOOKED_THROUGH - 1) : at][::-1])
 
 
 def joins_after(text: str, at: int) -> bool:
     """Whether what stands at a place in a text joins what stands before it; format characters are looked through."""
-    if at == len(text):
-        return False
-    if text[at] not in _SHAPES:
-        return joins(text[at])
-    part = text[at : at + LOOKED_THROUGH + 1]
+    return _joined(text[at : at + LOOKED_THROUGH + 1])
+
+
+def _joined(part: str) -> bool:
+    """Of the characters from a place on, away from it: whether the first that is no format character joins."""
     return next((joins(one) for one in part if one not in _SHAPES), len(part) > LOOKED_THROUGH)
