@@ -138,14 +138,18 @@ class EffectsOfChanges(_Another):
         return await self.whole.apply(replace(batch, facts=new))
 
 
-class CheckpointFirst:
-    """Documents that save the checkpoint before the rows it speaks of."""
+class _Around:
+    """What it is put around, but for what a mutant does in another way."""
 
     def __init__(self, inner: Any) -> None:
         self._inner = inner
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
+
+
+class CheckpointFirst(_Around):
+    """Documents that save the checkpoint before the rows it speaks of."""
 
     async def save(self, changes: Changes) -> frozenset[str]:
         await self._inner.save(Changes([], [], changes.checkpoint))
@@ -153,14 +157,8 @@ class CheckpointFirst:
         return made
 
 
-class LastWriteWins:
+class LastWriteWins(_Around):
     """Documents that keep whatever was saved last, newer or not."""
-
-    def __init__(self, inner: Any) -> None:
-        self._inner = inner
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._inner, name)
 
     async def save(self, changes: Changes) -> frozenset[str]:
         made: frozenset[str] = await self._inner.save(changes)
@@ -172,23 +170,15 @@ class LastWriteWins:
         return made
 
 
-class ForgetfulOfEdits:
+class ForgetfulOfEdits(_Around):
     """Documents that keep nobody's marks of edits that name them."""
 
-    def __init__(self, inner: Any) -> None:
-        self._inner = inner
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._inner, name)
-
     async def save(self, changes: Changes) -> frozenset[str]:
-        kept = [(at, writes) for at, writes in changes.rows if at.table != marks.ROWS]
-        named = [
-            (at, [replace(one, facets=_unedited(one)) for one in writes])
+        rows = [
+            (at, [replace(one, facets=_unedited(one)) for one in writes] if at.table == marks.ROWS else writes)
             for at, writes in changes.rows
-            if at.table == marks.ROWS
         ]
-        made: frozenset[str] = await self._inner.save(replace(changes, rows=[*kept, *named]))
+        made: frozenset[str] = await self._inner.save(replace(changes, rows=rows))
         return made
 
 
@@ -196,28 +186,16 @@ def _unedited(write: Write) -> dict[str, Any]:
     return {name: facet for name, facet in write.facets.items() if name != marks.EDITED}
 
 
-class SavedOnAnything:
+class SavedOnAnything(_Around):
     """Documents that save a batch on whatever there is: a store that went back in time is worked over."""
-
-    def __init__(self, inner: Any) -> None:
-        self._inner = inner
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._inner, name)
 
     async def save(self, changes: Changes) -> frozenset[str]:
         made: frozenset[str] = await self._inner.save(replace(changes, base=None))
         return made
 
 
-class LaggingHead:
+class LaggingHead(_Around):
     """Messages whose head is taken as the read model has it, however far that is behind the log."""
-
-    def __init__(self, inner: Any) -> None:
-        self._inner = inner
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._inner, name)
 
     async def prove_head(self, _conversation_id: str) -> None:
         """It waits for nothing."""
