@@ -3,6 +3,7 @@
 from typing import assert_never
 
 from core.domain import conversing, message
+from core.domain.conversation import Conversation
 from core.domain.decision import Context
 from schemas import ids
 from schemas.commands import (
@@ -31,6 +32,7 @@ from schemas.commands import (
     UnpinMessage,
     UpdateConversation,
 )
+from schemas.events import ParticipantsAdded
 from schemas.signals import DeliveredMessages, StartTyping, StopTyping
 
 Acting = MessageCommand | ConversationCommand | InboxCommand
@@ -71,6 +73,15 @@ def named_by(command: Acting | Hinting) -> str | None:
             return command.thread
         case _:
             return None
+
+
+def return_id_of(conversation: Conversation, event: ParticipantsAdded, context: Context) -> str:
+    """The id of the event by which the actor brings people back into a conversation that they are not in: one for each
+    time that they went.
+    """
+    ended = max(conversation.members[user].intervals[-1].ended_n for user in event.participants)
+    where, name = conversation.conversation_id, NAME_OF[CreateConversation]
+    return ids.derive(context.tenant, where, context.actor, name, f"again {ended}")
 
 
 def event_id_of(command: Acting, context: Context) -> str:

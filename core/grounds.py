@@ -9,6 +9,7 @@ from core.domain.decision import Context, Rejected
 from schemas.commands import (
     AddParticipants,
     AddReaction,
+    CreateConversation,
     DeleteMessage,
     EditMessage,
     ForwardMessage,
@@ -20,13 +21,16 @@ from schemas.commands import (
     RemoveReaction,
     SendMessage,
 )
+from schemas.events import Event, ParticipantsAdded, ParticipantsRemoved
 
 MEMBERSHIP: Final = "membership"
 MESSAGES: Final = "messages"
 REACTIONS: Final = "reactions"
 NUMBERS: Final = "numbers"
-SETS_AN_EDGE: Final = (AddParticipants, RemoveParticipants, LeaveConversation)
-"""Commands whose event says from which message on, or up to which, somebody reads."""
+NEEDS_THE_HEAD: Final = (CreateConversation, AddParticipants, RemoveParticipants, LeaveConversation)
+"""Commands whose event may set an edge."""
+SETS_AN_EDGE: Final = (ParticipantsAdded, ParticipantsRemoved)
+"""Events that say from which message on, or up to which, somebody reads."""
 RESTS_ON_MEMBERSHIP: Final = frozenset(
     {
         "conversation_not_found",
@@ -55,7 +59,7 @@ def of_no(command: Acting, no: Rejected, context: Context) -> list[Ground]:
 
 def _views(command: Acting, code: str) -> tuple[str, ...]:
     match code, command:
-        case "message_not_found", SendMessage() | EditMessage() | DeleteMessage():
+        case "message_not_found", SendMessage() | EditMessage():
             return (MESSAGES,)
         case (("message_not_found" | "pin_limit"), _) | ("not_a_participant", DeleteMessage()):
             # it is not the actor's to read; a pinned one may be deleted; who left may have said it
@@ -70,9 +74,11 @@ def _views(command: Acting, code: str) -> tuple[str, ...]:
             return (MEMBERSHIP,) if code in RESTS_ON_MEMBERSHIP else ()
 
 
-def of_append(command: Acting) -> list[Ground]:
-    """What a yes rests on: the number of the last message where it sets an edge."""
-    return [Ground(NUMBERS, command.conversation_id)] if isinstance(command, SETS_AN_EDGE) else []
+def of_append(event: Event) -> list[Ground]:
+    """What a yes rests on: the number of the last message where the event says from which message on, or up to which,
+    somebody reads.
+    """
+    return [Ground(NUMBERS, event.conversation_id)] if isinstance(event, SETS_AN_EDGE) else []
 
 
 def of_unchanged(command: Acting, context: Context) -> list[Ground]:

@@ -12,12 +12,12 @@ from typing import Any
 from msgspec import structs
 
 from core import grounds
-from core.about import Acting, Hinting, conversation_of, event_id_of, message_of, named_by
+from core.about import Acting, Hinting, conversation_of, event_id_of, message_of, named_by, return_id_of
 from core.domain import content, conversation, conversing, inbox, message, reaction
 from core.domain.conversation import Conversation
 from core.domain.decision import Context, Rejected
 from core.domain.emoji import look
-from core.grounds import MEMBERSHIP, NUMBERS, REACTIONS, SETS_AN_EDGE, Ground
+from core.grounds import MEMBERSHIP, NEEDS_THE_HEAD, NUMBERS, REACTIONS, Ground
 from core.ports.memberships import Memberships, NotReady
 from core.ports.messages import Messages, head_for
 from schemas import envelope, ids
@@ -42,9 +42,11 @@ from schemas.envelope import Record
 from schemas.events import (
     ConversationEvent,
     CursorMoved,
+    Event,
     InboxEvent,
     MessageEvent,
     MessageRejected,
+    ParticipantsAdded,
 )
 
 
@@ -54,12 +56,18 @@ async def nothing_before() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Append:
-    """A yes: append `record`, and when it is durable answer `reply`. `content` is what must not differ in a retry."""
+    """A yes: append `record`, and when it is durable answer `reply`. `content` is what must not differ in a retry.
+
+    `event` is what the record holds. Where it is `first` it only makes way for the command: once it is durable and the
+    view has passed it, the command is decided again.
+    """
 
     record: Record
+    event: Event
     event_id: str
     content: int
     reply: dict[str, Any]
+    first: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +95,7 @@ class Handler:
         if not isinstance(command, SendMessage) or command.reply_to is not None or not self._memberships.fresh:
             return None
         found = self._memberships.get(command.conversation_id)
-        if found is None or found.tenant != context.tenant or not found.holds(context.actor):
+        if found is None or found.tenant != context.tenant or not found.holds(context.actor) or found.deserted:
             return None
         return self._said(command, message.send(message.Absent(), command, found, context), context)
 
@@ -110,8 +118,10 @@ class Handler:
             decision: Decision | Rejected
             try:
                 decision = await self._decide(command, context, retry)
-                yes = isinstance(decision, Append)
-                rests_on = grounds.of_append(command) if yes else grounds.of_unchanged(command, context)
+                if isinstance(decision, Append):
+                    rests_on = grounds.of_append(decision.event)
+                else:
+                    rests_on = grounds.of_unchanged(command, context)
             except Rejected as rejection:
                 decision, rests_on = rejection, grounds.of_no(command, rejection, context)
             if self._messages.life != life:  # what was proved of another life of the store says nothing of this one
@@ -123,6 +133,10 @@ class Handler:
             await settled()
             await self._prove(ground for ground in rests_on if ground not in proved)
             proved.update(rests_on)
+
+    async def pass_by(self, first: Append, position: int) -> None:
+        """Wait until the view has passed what makes way for a command and lies at this position. Raises `NotReady`."""
+        await self._memberships.pass_by(first.reply["conversation_id"], position)
 
     async def _prove(self, needed: Iterable[Ground]) -> None:
         for view, conversation_id in needed:
@@ -178,6 +192,9 @@ class Handler:
         decided = message.decide(state, command, where, context, source)
         if not decided:
             return Unchanged({"message_id": message_of(command, context), "level": "persisted"})
+        if where.deserted and isinstance(command, SendMessage | ForwardMessage):
+            head = await self._messages.head(where.conversation_id)
+            return self._brings_back(where, conversing.back(where, where.absent(), context, head), context, first=True)
         return self._said(command, decided[0], context)
 
     async def _repeated(self, command: SendMessage | ForwardMessage, context: Context) -> Unchanged | None:
@@ -200,7 +217,8 @@ class Handler:
         if not decided:
             return Unchanged({"message_id": command.message_id, "level": "persisted"})
         reply = {"message_id": command.message_id, "level": "accepted"}
-        return Append(self._record(decided[0], event_id, context), event_id, hash(look(command.emoji)), reply)
+        record = self._record(decided[0], event_id, context)
+        return Append(record, decided[0], event_id, hash(look(command.emoji)), reply)
 
     async def _inbox(self, command: InboxCommand, context: Context) -> Decision:
         state, key = self._memberships.get(command.conversation_id), command.conversation_id
@@ -214,20 +232,30 @@ class Handler:
         return self._kept(command, decided[0], context)
 
     async def _conversation(self, command: ConversationCommand, context: Context) -> Decision:
-        state = self._memberships.get(conversation_of(command, context))
+        key = conversation_of(command, context)
+        state = self._memberships.get(key)
         about: message.State = message.Absent()
         deleted = frozenset[str]()
         if isinstance(command, PinMessage):
             about = await self._messages.state(command.message_id)
             deleted = await self._messages.deleted(state.pins) if state is not None and state.pins else deleted
-        head = await self._messages.head(command.conversation_id) if isinstance(command, SETS_AN_EDGE) else 0
+        head = await self._messages.head(key) if state is not None and isinstance(command, NEEDS_THE_HEAD) else 0
         decided = conversing.decide(state, command, context, head, about, deleted=deleted)
+        if state is not None and decided and isinstance(decided[0], ParticipantsAdded) and decided[0].reopened:
+            return self._brings_back(state, decided[0], context)
         return self._conversed(command, decided, context)
 
     def _said(self, command: message.Command, event: message.Event, context: Context) -> Append:
         event_id = event.message_id if isinstance(command, SendMessage) else event_id_of(command, context)
         reply = {"message_id": event.message_id, "level": "accepted"}
-        return Append(self._record(event, event_id, context), event_id, _hash(command), reply)
+        return Append(self._record(event, event_id, context), event, event_id, _hash(command), reply)
+
+    def _brings_back(
+        self, where: Conversation, event: ParticipantsAdded, context: Context, *, first: bool = False
+    ) -> Append:
+        event_id = return_id_of(where, event, context)
+        reply = {"conversation_id": where.conversation_id, "level": "accepted"}
+        return Append(self._record(event, event_id, context), event, event_id, 0, reply, first)
 
     def _conversed(self, command: ConversationCommand, decided: list[ConversationEvent], context: Context) -> Decision:
         conversation_id = conversation_of(command, context)
@@ -236,7 +264,7 @@ class Handler:
         event_id = event_id_of(command, context)
         reply = {"conversation_id": conversation_id, "level": "accepted"}
         said = 0 if isinstance(command, CreateConversation) else hash(str(command))  # to open is to open
-        return Append(self._record(decided[0], event_id, context), event_id, said, reply)
+        return Append(self._record(decided[0], event_id, context), decided[0], event_id, said, reply)
 
     def _kept(self, command: InboxCommand, event: InboxEvent, context: Context) -> Append:
         if isinstance(command, ReadMessages) and isinstance(event, CursorMoved):
@@ -247,7 +275,7 @@ class Handler:
             reply = {"message_id": command.message_id, "level": "accepted"}
         elif isinstance(command, MuteConversation):
             said = hash(command.until)
-        return Append(self._record(event, event_id, context), event_id, said, reply)
+        return Append(self._record(event, event_id, context), event, event_id, said, reply)
 
     def _record(
         self, event: MessageEvent | ConversationEvent | InboxEvent | MessageRejected, key: str, context: Context

@@ -27,8 +27,8 @@ from schemas.events import (
 from schemas.views import ChangeView
 
 UNREADABLE: Final = "unreadable"
-SHOWN: Final = ("title", "avatar", "metadata")
-AROUND: Final = frozenset({"tenant", "at", "conversation_id", "actor", "at_seq", "freed"})
+SHOWN: Final = ("title", "avatar", "metadata", "history")
+AROUND: Final = frozenset({"tenant", "at", "conversation_id", "actor", "at_seq", "freed", "reopened", "by_rank"})
 """What an event says beside what was asked for; a repeat may say it otherwise."""
 
 _encode: Final = msgspec.json.Encoder(order="sorted").encode
@@ -67,15 +67,19 @@ def _told(event: ConversationEvent, before: Conversation | None, after: Conversa
     """What is otherwise than before."""
     found = _people(event, before, after)
     if before is None:
-        return found | {"title": after.title, "external_id": after.external_id}
+        return found | {"title": after.title, "external_id": after.external_id, "history": after.history}
     if changed := [name for name in SHOWN if getattr(after, name) != getattr(before, name)]:
         found |= {"changed": changed, **{name: getattr(after, name) for name in changed}}
+    if after.history_from != before.history_from and after.history_from:
+        found["from_seq"] = after.history_from
     if isinstance(event, MessagePinned | MessageUnpinned) and after.pins != before.pins:
         found["message_id"] = event.message_id
         if freed := [pin for pin in before.pins if pin not in {*after.pins, event.message_id}]:
             found["freed"] = freed
     if isinstance(event, ParticipantsAdded | ParticipantsRemoved):
         found["at_seq"] = event.at_seq
+    if isinstance(event, ParticipantsAdded) and found.get("participants"):
+        found["from_seq"] = min(after.members[user].intervals[-1].first for user in found["participants"])
     return found
 
 

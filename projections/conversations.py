@@ -1,8 +1,8 @@
 """Conversations: one facet holds the folded state whole, so that a crash never leaves half of it.
 
 - table `conversations`, facet `updated` `{pos, n, kind, title, external_id, created_by, created_at, avatar, metadata,
-  pins, members}`, `metadata` JSON text, `members` a list of `[user_id, role, [[from_seq, until_seq], …]]`, of a
-  stay that is over `[from_seq, until_seq, ended_n]`
+  pins, history_from, members}`, `metadata` JSON text, `members` a list of `[user_id, role, [[from_seq, until_seq],
+  …]]`; of a stay that is over `[from_seq, until_seq, ended_n]`, of one with more to it all fields of an `Interval`
 - table `participants`, one row per (conversation, user), facet `updated` `{pos, role, present, intervals}`: derived
 - table `changes`, one row per event, facet `change` `{pos, n, applied, …}` (projections.changes): the conversation
   lane, and what tells a repeat. It is saved first, so a state that covers a position proves that its change can be
@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from core.domain import metadata, pin
-from core.domain.conversation import Conversation, Interval, Member, State, evolve, moved_on
+from core.domain.conversation import Conversation, State, evolve, moved_on
+from core.domain.member import Interval, Member
 from core.ports.documents import Facet, Index, Row, Table, Write
 from projections.changes import change_of, differs, users_of
 from projections.facts import Fact, Heads, Inconsistent
@@ -150,6 +151,7 @@ def facet_of_state(position: int, state: Conversation) -> Facet:
         "avatar": state.avatar,
         "metadata": state.metadata,
         "pins": list(state.pins),
+        "history_from": state.history_from,
         "members": [[user, member.role, _intervals(member)] for user, member in state.members.items()],
     }
 
@@ -168,6 +170,7 @@ def state_of(row: Row) -> Conversation:
         avatar=facet.get("avatar"),
         metadata=facet.get("metadata"),
         pins=tuple(facet.get("pins", ())),
+        history_from=facet.get("history_from", 0),
         n=facet["n"],
         members={
             user: Member(role, tuple(Interval(*interval) for interval in intervals))
@@ -176,11 +179,14 @@ def state_of(row: Row) -> Conversation:
     )
 
 
-def _intervals(member: Member) -> list[list[int | None]]:
-    return [
-        [stay.from_seq, stay.until_seq, stay.ended_n] if stay.ended_n else [stay.from_seq, stay.until_seq]
-        for stay in member.intervals
-    ]
+def _intervals(member: Member) -> list[list[int | bool | None]]:
+    return [_stay(stay) for stay in member.intervals]
+
+
+def _stay(stay: Interval) -> list[int | bool | None]:
+    if stay.reads_from or stay.left:
+        return [stay.from_seq, stay.until_seq, stay.ended_n, stay.reads_from, stay.left]
+    return [stay.from_seq, stay.until_seq, stay.ended_n] if stay.ended_n else [stay.from_seq, stay.until_seq]
 
 
 def _participant(position: int, state: Conversation, user: str) -> Write:
@@ -226,6 +232,8 @@ def view(
         unread=None if own is None else own.unread,
         mentions=None if own is None else own.mentions,
         last_message=None if own is None else own.last_message,
+        history=state.history,
+        history_from=state.history_from or None,
     )
 
 
@@ -245,5 +253,5 @@ def past_view(state: Conversation, n: int, seq: int, user_id: str) -> Conversati
 
 
 def _person(user: str, member: Member) -> ParticipantView:
-    stays = [(stay.from_seq, stay.until_seq) for stay in member.intervals]
+    stays = [(stay.first, stay.until_seq) for stay in member.intervals]
     return ParticipantView(user_id=user, role=member.role, present=member.present, intervals=stays)

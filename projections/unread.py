@@ -6,8 +6,8 @@ Nothing is counted per member: a message that is sent changes no row of those wh
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from core.domain.conversation import Member
 from core.domain.inbox import Inbox
+from core.domain.member import Member
 from core.ports.documents import Row
 from projections import marks, messages
 

@@ -21,6 +21,7 @@ from schemas.bounds import (
     UserId,
     Uuid,
 )
+from schemas.events import History as Past
 from schemas.events import Kind, Role
 from schemas.queries import (
     GetConversation,
@@ -128,12 +129,17 @@ class RemoveReaction(Ask, frozen=True, kw_only=True, tag="reaction:remove"):
 
 
 class CreateConversation(Ask, frozen=True, kw_only=True, tag="conversation:create"):
-    """Open a conversation; with an `external_id` or as `direct`, opening it twice opens the same one."""
+    """Open a conversation; with an `external_id` or as `direct`, opening it twice opens the same one.
+
+    `history`: what whoever is let into a group later reads, `joined` what comes from then on, `all` what was said
+    before too.
+    """
 
     kind: Kind = "group"
     external_id: Key | None = None
     title: Title | None = None
     participants: Annotated[list[UserId], Meta(max_length=MEMBERS_PER_COMMAND)] = []
+    history: Past = "joined"
     client_key: Key | None = None
 
 
@@ -162,12 +168,15 @@ class LeaveConversation(Ask, frozen=True, kw_only=True, tag="conversation:leave"
 
 
 class UpdateConversation(Ask, frozen=True, kw_only=True, tag="conversation:update"):
-    """Change what a group is called, shows and carries: what is left out stays, null takes it away."""
+    """Change what a group is called, shows and carries: what is left out stays, null takes it away. `history`, which
+    only owners change, is as in `conversation:create`.
+    """
 
     conversation_id: Uuid
     title: Title | UnsetType | None = UNSET
     avatar: Uuid | UnsetType | None = UNSET
     metadata: dict[str, Any] | UnsetType | None = UNSET
+    history: Past | UnsetType = UNSET
     client_key: Key | None = None
 
 

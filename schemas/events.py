@@ -9,6 +9,7 @@ from schemas import topics
 
 Kind = Literal["direct", "group"]
 Role = Literal["owner", "admin", "member"]
+History = Literal["joined", "all"]  # what whoever is let in later reads
 Stage = Literal["persisted", "delivered", "read"]
 Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 
@@ -118,45 +119,51 @@ class ConversationCreated(Body, frozen=True, kw_only=True, tag="caas.conversatio
     participants: dict[str, Role]
     external_id: str | None = None
     title: str | None = None
+    history: History = "joined"
 
 
 class ConversationChanged(Body, frozen=True, kw_only=True, tag="caas.conversation.changed.v1"):
-    """What a conversation is called, shows and carries changed; what is left out stayed as it was, null was taken away.
-
-    `avatar` is a media id.
-    """
+    """What a conversation is called, shows (`avatar`, a media id) and carries changed; null took it away."""
 
     conversation_id: str
     actor: str
     title: str | UnsetType | None = UNSET
     avatar: str | UnsetType | None = UNSET
     metadata: dict[str, Any] | UnsetType | None = UNSET
+    history: History | UnsetType = UNSET
 
 
 class ParticipantsAdded(Body, frozen=True, kw_only=True, tag="caas.conversation.participants-added.v1"):
-    """People joined; they read from message `at_seq` + 1 on."""
+    """People joined behind message `at_seq`; `reopened`: again, since the actor opened it or wrote to who had left.
+
+    `by_rank`: by the rule that whoever acts on a person stands above them; without it owners and admins act on all.
+    """
 
     conversation_id: str
     actor: str
     participants: dict[str, Role]
     at_seq: Count
+    reopened: bool = False
+    by_rank: bool = False
 
 
 class ParticipantsRemoved(Body, frozen=True, kw_only=True, tag="caas.conversation.participants-removed.v1"):
-    """People left or were removed; they read up to message `at_seq`."""
+    """People left or were removed; they read up to message `at_seq`. `by_rank` as of `ParticipantsAdded`."""
 
     conversation_id: str
     actor: str
     participants: list[str]
     at_seq: Count
+    by_rank: bool = False
 
 
 class RolesChanged(Body, frozen=True, kw_only=True, tag="caas.conversation.roles-changed.v1"):
-    """Members have other roles; `roles` maps each of them to the new one."""
+    """Members have other roles; `roles` maps each of them to the new one. `by_rank` as of `ParticipantsAdded`."""
 
     conversation_id: str
     actor: str
     roles: dict[str, Role]
+    by_rank: bool = False
 
 
 class MessagePinned(Body, frozen=True, kw_only=True, tag="caas.conversation.message-pinned.v1"):

@@ -105,7 +105,8 @@ class ConversationView(msgspec.Struct, frozen=True, kw_only=True):
     first.
 
     `metadata`, `pins` and `participants` are there only where one conversation was asked for. Of one that was left
-    there is nothing that may have changed since, and of its participants oneself.
+    there is nothing that may have changed since, and of its participants oneself. `history` is what whoever is let in
+    reads: `joined`, or `all` from message `history_from` on.
 
     `inbox`, `unread`, `mentions` and `last_message` are the asking user's own: `unread` counts what came after all
     that they read or said, `mentions` the messages among these that name them, up to 100. Of one that was left there
@@ -128,6 +129,8 @@ class ConversationView(msgspec.Struct, frozen=True, kw_only=True):
     unread: int | None = None
     mentions: int | None = None
     last_message: MessageView | None = None
+    history: str | None = None
+    history_from: int | None = None
 
 
 class ChangeView(msgspec.Struct, frozen=True, kw_only=True):
@@ -138,6 +141,8 @@ class ChangeView(msgspec.Struct, frozen=True, kw_only=True):
     `participants` are those who came, went or have another role, `roles` the roles of those who are in it; `changed`
     has those of `title`, `avatar` and `metadata` that are other now, `message_id` is what was pinned or unpinned,
     `freed` the pins of deleted messages that ended with a new one.
+    `history` is what whoever is let in reads of what was said before, and `from_seq` the first message that those read
+    who were let in, or will be where that is all.
     It is `unreadable` where the node cannot read the change, which has its number all the same.
     """
 
@@ -156,6 +161,8 @@ class ChangeView(msgspec.Struct, frozen=True, kw_only=True):
     roles: dict[str, str] = {}
     message_id: str | None = None
     freed: list[str] = []
+    history: str | None = None
+    from_seq: int | None = None
 
 
 class ReceiptView(msgspec.Struct, frozen=True, kw_only=True):

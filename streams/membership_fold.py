@@ -3,7 +3,8 @@
 from dataclasses import replace
 from typing import Final, get_args
 
-from core.domain.conversation import Conversation, Member
+from core.domain.conversation import Conversation
+from core.domain.member import Member
 from core.ports.documents import Row
 from projections import conversations
 from projections.changes import users_of

@@ -7,11 +7,13 @@ from typing import Any, Final, assert_never
 from msgspec import UNSET
 
 from core.domain.decision import Context, Rejected
+from core.domain.member import RANKS, Member, comes, goes
 from core.domain.metadata import text_of
 from schemas.events import (
     ConversationChanged,
     ConversationCreated,
     ConversationEvent,
+    History,
     Kind,
     MessagePinned,
     MessageUnpinned,
@@ -24,48 +26,7 @@ from schemas.events import (
 PINS: Final = 100
 """So many messages are pinned at once."""
 
-UNKNOWN: Final = 1 << 53
-"""Stands for a view that is not known: newer than any."""
-
 # State
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """A stay: the messages `from_seq` … `until_seq` (None: to this day) are the member's to read.
-
-    Change number `ended_n` ended it (0: not known). Who did not know of that change yet wrote for this member as well:
-    the messages that were decided on an older view, all before them included, are theirs, too (`reads`).
-    """
-
-    from_seq: int
-    until_seq: int | None = None
-    ended_n: int = 0
-
-    def reads(self, seq: int, conversation_n: int) -> bool:
-        """Whether message `seq` lies in it; `conversation_n` is the newest view that it, or one before it, was decided
-        on. So it is a run of messages, and a node that shows nothing newer than its view shows nothing beyond it.
-        """
-        return self.from_seq <= seq and (
-            self.until_seq is None or seq <= self.until_seq or conversation_n < self.ended_n
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """One person's stays, oldest first, and the role of the last one."""
-
-    role: Role
-    intervals: tuple[Interval, ...]
-
-    @property
-    def present(self) -> bool:
-        """Whether the last stay goes on."""
-        return self.intervals[-1].until_seq is None
-
-    def reads(self, seq: int, conversation_n: int = UNKNOWN) -> bool:
-        """Whether message `seq` is this member's to read (`Interval.reads`)."""
-        return any(stay.reads(seq, conversation_n) for stay in self.intervals)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +34,8 @@ class Conversation:
     """A conversation that began. `n` counts its events; `members` has everyone who was ever in it.
 
     `metadata` is JSON text (core.domain.metadata), `pins` are ids of messages, the oldest pin first: also of some that
-    were deleted since, which only the messages themselves say (core.domain.pin).
+    were deleted since, which only the messages themselves say (core.domain.pin). Whoever is let in reads from message
+    `history_from` on what was said before; 0: nothing of it.
     """
 
     tenant: str
@@ -86,6 +48,7 @@ class Conversation:
     avatar: str | None = None
     metadata: str | None = None
     pins: tuple[str, ...] = ()
+    history_from: int = 0
     n: int = 0
     members: Mapping[str, Member] = field(default_factory=dict)
 
@@ -101,6 +64,40 @@ class Conversation:
     def owns(self, user_id: str) -> bool:
         """Whether the user is an owner of it now."""
         return self.kind == "group" and self.holds(user_id) and self.members[user_id].role == "owner"
+
+    @property
+    def history(self) -> History:
+        """What whoever is let in reads of what was said before."""
+        return "all" if self.history_from else "joined"
+
+    def outranks(self, actor: str, user_id: str) -> bool:
+        """Whether the actor manages it and stands above this user; whoever is not in it stands below all who manage."""
+        other = self.members.get(user_id)
+        return self.manages(actor) and self.members[actor].rank > (other.rank if other is not None else 0)
+
+    def gives(self, actor: str, role: Role) -> bool:
+        """Whether the actor may let people in with this role: owners with any, admins with one below their own."""
+        return self.owns(actor) or (self.manages(actor) and self.members[actor].rank > RANKS[role])
+
+    @property
+    def deserted(self) -> bool:
+        """Whether somebody has left this direct conversation, who is back with the next message."""
+        return self.kind == "direct" and bool(self.absent())
+
+    def absent(self) -> list[str]:
+        """Who was in it and is not."""
+        return [user for user, member in self.members.items() if not member.present]
+
+    def returning(self, actor: str) -> list[str]:
+        """Who is in it again when the actor opens it: of a direct conversation everyone who is not there, of a group
+        that nobody is in the actor, if they left it by themselves.
+        """
+        if actor not in self.members:
+            return []
+        absent = self.absent()
+        if self.kind == "direct":
+            return absent
+        return [actor] if len(absent) == len(self.members) and self.members[actor].left else []
 
 
 State = Conversation | None
@@ -145,18 +142,18 @@ def moved_on(before: State, after: State) -> bool:
 def _changes(state: Conversation, event: ConversationEvent) -> dict[str, Any]:
     """The fields that an event changes."""
     match event:
-        case ConversationCreated():
-            return {}
         case ConversationChanged():
-            return _shown(event) if state.manages(event.actor) else {}
+            return _shown(state, event) if state.manages(event.actor) else {}
         case ParticipantsAdded():
-            return {"members": {**state.members, **_added(state, event)}}
+            return _reopened(state, event) if event.reopened else {"members": {**state.members, **_added(state, event)}}
         case ParticipantsRemoved():
             return {"members": _left(state, event)}
         case RolesChanged():
             return {"members": _cast(state, event) if state.owns(event.actor) else state.members}
         case MessagePinned() | MessageUnpinned():
             return {"pins": _pins(state, event) if state.holds(event.actor) else state.pins}
+        case ConversationCreated():
+            return {}
         case _:
             assert_never(event)
 
@@ -171,40 +168,47 @@ def _created(event: ConversationCreated) -> Conversation:
         external_id=event.external_id,
         title=event.title,
         n=1,
-        members={user: Member(role, (Interval(1),)) for user, role in event.participants.items()},
+        history_from=1 if event.history == "all" else 0,
+        members={user: comes(None, role, 0) for user, role in event.participants.items()},
     )
 
 
-def _shown(event: ConversationChanged) -> dict[str, str | None]:
-    named: dict[str, str | None] = {}
+def _shown(state: Conversation, event: ConversationChanged) -> dict[str, Any]:
+    named: dict[str, Any] = {}
     if event.title is not UNSET:
         named["title"] = event.title
     if event.avatar is not UNSET:
         named["avatar"] = event.avatar
     if event.metadata is not UNSET:
         named["metadata"] = text_of(event.metadata)
+    if event.history not in (UNSET, state.history) and state.owns(event.actor):
+        named["history_from"] = state.members[event.actor].intervals[-1].first if event.history == "all" else 0
     return named
 
 
 def _added(state: Conversation, event: ParticipantsAdded) -> dict[str, Member]:
-    """Whoever is let in; an owner only by an owner."""
+    """Whoever is let in, with a role that the actor may give."""
     added: dict[str, Member] = {}
     if not state.manages(event.actor):
         return added
     for user, role in event.participants.items():
         before = state.members.get(user)
-        if role == "owner" and not state.owns(event.actor):
-            continue
-        if before is None:
-            added[user] = Member(role, (Interval(event.at_seq + 1),))
-        elif not before.present:
-            added[user] = Member(role, (*before.intervals, Interval(_from(before, event.at_seq))))
+        given = state.gives(event.actor, role) if event.by_rank else role != "owner" or state.owns(event.actor)
+        if given and (before is None or not before.present):
+            added[user] = comes(before, role, event.at_seq, state.history_from)
     return added
 
 
-def _from(before: Member, at_seq: int) -> int:
-    """A new stay begins after the last one, whatever two nodes thought the last message was."""
-    return max(at_seq, before.intervals[-1].until_seq or 0) + 1
+def _reopened(state: Conversation, event: ParticipantsAdded) -> dict[str, Any]:
+    """Those of `participants` who are in it again since the actor opened it. Whoever opens a group that nobody is in
+    owns it: what was said without them stays shut, to them and to whomever they let in.
+    """
+    again = [user for user in state.returning(event.actor) if user in event.participants]
+    role: Role = "member" if state.kind == "direct" else "owner"
+    came = {user: comes(state.members[user], role, event.at_seq) for user in again}
+    floor = max((member.intervals[-1].from_seq for member in came.values()), default=0)
+    history_from = max(state.history_from, floor) if state.history_from else 0
+    return {"members": {**state.members, **came}, "history_from": history_from}
 
 
 def _left(state: Conversation, event: ParticipantsRemoved) -> dict[str, Member]:
@@ -212,14 +216,13 @@ def _left(state: Conversation, event: ParticipantsRemoved) -> dict[str, Member]:
     members, manages = dict(state.members), state.manages(event.actor)
     owners, here = _owners(state), sum(member.present for member in members.values())
     for user in event.participants:
-        member = members.get(user)
-        if member is None or not member.present or not (user == event.actor or manages):
+        member, left = members.get(user), user == event.actor
+        above = state.outranks(event.actor, user) if event.by_rank else manages
+        if member is None or not member.present or not (left or above):
             continue
         if member.role == "owner" and owners == 1 and here > 1:
             continue
-        stay = member.intervals[-1]
-        ended = Interval(stay.from_seq, max(event.at_seq, stay.from_seq - 1), state.n + 1)
-        members[user] = Member(member.role, (*member.intervals[:-1], ended))
+        members[user] = goes(member, event.at_seq, state.n + 1, left=left)
         owners, here = owners - (member.role == "owner"), here - 1
     return members
 
@@ -230,6 +233,8 @@ def _cast(state: Conversation, event: RolesChanged) -> dict[str, Member]:
     for user, role in event.roles.items():
         member = members.get(user)
         if member is None or not member.present or (member.role == "owner" != role and owners == 1):
+            continue
+        if event.by_rank and user != event.actor and not state.outranks(event.actor, user):
             continue
         members[user] = Member(role, member.intervals)
         owners += (role == "owner") - (member.role == "owner")

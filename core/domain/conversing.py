@@ -12,7 +12,7 @@ from core.domain.decision import Context, Rejected, misfit
 from core.domain.message import Absent
 from core.domain.message import State as MessageState
 from core.domain.metadata import check
-from core.domain.permission import may_let_in
+from core.domain.permission import may_act_on
 from schemas import ids
 from schemas.commands import (
     AddParticipants,
@@ -54,7 +54,7 @@ def decide(
     """
     match command:
         case CreateConversation():
-            decided = create(state, command, context)
+            decided = create(state, command, context, head)
         case UpdateConversation():
             decided = update(state, command, context)
         case AddParticipants():
@@ -74,15 +74,16 @@ def decide(
     return decided
 
 
-def create(state: State, command: CreateConversation, context: Context) -> list[ConversationEvent]:
-    """Open it; whoever opens an open one of theirs again changes nothing."""
-    if command.kind == "direct" and len({*command.participants, context.actor}) != 2:
-        raise Rejected("validation_failed", "a direct conversation has one other participant")
+def create(state: State, command: CreateConversation, context: Context, head: int) -> list[ConversationEvent]:
+    """Open it; whoever opens an open one of theirs again changes nothing, and one that was left comes back."""
+    if command.kind == "direct":
+        if not command.participants or len({*command.participants, context.actor}) > 2:
+            raise misfit("participants", "value", "a direct conversation is with one person, who may be oneself")
+        if command.history != "joined":
+            raise misfit("history", "value", "nobody is let into a direct conversation later")
     check_seen("title", command.title)
     if state is not None:
-        if not state.holds(context.actor):
-            raise Rejected("not_a_participant")
-        return []
+        return reopen(state, context, head)
     roles: dict[str, Role] = dict.fromkeys(command.participants, "member")
     roles[context.actor] = "owner" if command.kind == "group" else "member"
     return [
@@ -95,8 +96,32 @@ def create(state: State, command: CreateConversation, context: Context) -> list[
             participants=roles,
             external_id=command.external_id,
             title=command.title,
+            history=command.history,
         )
     ]
+
+
+def reopen(conversation: Conversation, context: Context, head: int) -> list[ConversationEvent]:
+    """Open what has begun: whoever is to be in it and is not comes back, in a new stay. Raises `Rejected`."""
+    again = conversation.returning(context.actor)
+    if not again and not conversation.holds(context.actor):
+        raise Rejected("not_a_participant")
+    return [back(conversation, again, context, head)] if again else []
+
+
+def back(conversation: Conversation, users: Iterable[str], context: Context, head: int) -> ParticipantsAdded:
+    """These are in it again, in a new stay behind message `head`."""
+    role: Role = "member" if conversation.kind == "direct" else "owner"
+    return ParticipantsAdded(
+        tenant=context.tenant,
+        at=context.at,
+        conversation_id=conversation.conversation_id,
+        actor=context.actor,
+        participants=dict.fromkeys(users, role),
+        at_seq=head,
+        reopened=True,
+        by_rank=True,
+    )
 
 
 def id_of(command: CreateConversation, context: Context) -> str:
@@ -113,13 +138,15 @@ def update(state: State, command: UpdateConversation, context: Context) -> list[
     """Change what it is called, shows and carries. All that the command names is in the event, also what seems to be
     so already: only the log knows what stands by then.
     """
-    if command.title is UNSET and command.avatar is UNSET and command.metadata is UNSET:
-        raise misfit("title", "missing", "an update names a title, an avatar or metadata")
+    if all(part is UNSET for part in (command.title, command.avatar, command.metadata, command.history)):
+        raise misfit("title", "missing", "an update names a title, an avatar, metadata or the history")
     if command.metadata is not UNSET:
         check(command.metadata)
     if command.title is not UNSET:
         check_seen("title", command.title)
     conversation = _managed(state, command.conversation_id, context)
+    if command.history is not UNSET and not conversation.owns(context.actor):
+        raise Rejected("not_allowed", "only owners say what those who come later read")
     event = ConversationChanged(
         tenant=context.tenant,
         at=context.at,
@@ -128,6 +155,7 @@ def update(state: State, command: UpdateConversation, context: Context) -> list[
         title=command.title,
         avatar=command.avatar,
         metadata=command.metadata,
+        history=command.history,
     )
     return [event] if moved_on(conversation, evolve(conversation, event)) else []
 
@@ -135,8 +163,8 @@ def update(state: State, command: UpdateConversation, context: Context) -> list[
 def add(state: State, command: AddParticipants, context: Context, head: int) -> list[ConversationEvent]:
     """Let people in. Whoever seems to be in is named too: by the time the log reads it they may have left."""
     conversation = _managed(state, command.conversation_id, context)
-    if not may_let_in(conversation, context.actor, command.role):
-        raise Rejected("not_allowed", "only owners let in owners")
+    if not conversation.gives(context.actor, command.role):
+        raise Rejected("not_allowed", "only owners let in owners and admins")
     if all(conversation.holds(user) for user in command.participants):
         return []
     return [
@@ -147,13 +175,15 @@ def add(state: State, command: AddParticipants, context: Context, head: int) -> 
             actor=context.actor,
             participants=dict.fromkeys(command.participants, command.role),
             at_seq=head,
+            by_rank=True,
         )
     ]
 
 
 def remove(state: State, command: RemoveParticipants, context: Context, head: int) -> list[ConversationEvent]:
-    """Show people out, also those who do not seem to be in."""
+    """Show people out whom one stands above, also those who do not seem to be in."""
     conversation = _managed(state, command.conversation_id, context)
+    _check_below(conversation, command.participants, context)
     return _out(conversation, dict.fromkeys(command.participants), context, head)
 
 
@@ -173,6 +203,7 @@ def _out(conversation: Conversation, users: Iterable[str], context: Context, hea
         actor=context.actor,
         participants=named,
         at_seq=head,
+        by_rank=True,
     )
     after = _after(conversation, event)
     if stays := next((user for user in named if after.holds(user)), None):
@@ -181,23 +212,32 @@ def _out(conversation: Conversation, users: Iterable[str], context: Context, hea
 
 
 def cast(state: State, command: SetRole, context: Context) -> list[ConversationEvent]:
-    """Give members another role; whoever has it already is named too."""
+    """Give members another role, oneself or whom one stands above; whoever has it already is named too."""
     conversation = entered(state, command.conversation_id, context)
     if not conversation.owns(context.actor):
         raise Rejected("not_allowed", "only owners of a group give roles")
     if absent := next((user for user in command.participants if not conversation.holds(user)), None):
         raise Rejected("participant_not_found", f"{absent} is not in this conversation")
+    others = (user for user in command.participants if conversation.members[user].role != command.role)
+    _check_below(conversation, others, context)
     event = RolesChanged(
         tenant=context.tenant,
         at=context.at,
         conversation_id=command.conversation_id,
         actor=context.actor,
         roles=dict.fromkeys(command.participants, command.role),
+        by_rank=True,
     )
     after = _after(conversation, event)
     if keeps := next((user for user in event.roles if after.members[user].role != command.role), None):
         raise Rejected("last_owner", f"{keeps} is its last owner")
     return [event] if moved_on(conversation, after) else []
+
+
+def _check_below(conversation: Conversation, users: Iterable[str], context: Context) -> None:
+    """Raises `Rejected` where the actor stands above one of these no more than they do themselves."""
+    if above := next((user for user in users if not may_act_on(conversation, user, context.actor)), None):
+        raise Rejected("not_allowed", f"{above} stands as high as you, or higher")
 
 
 def _after(conversation: Conversation, event: ConversationEvent) -> Conversation:

@@ -228,13 +228,16 @@ def edit(state: State, command: EditMessage, where: Conversation, context: Conte
 
 def delete(state: State, command: DeleteMessage, where: Conversation, context: Context) -> Sequence[Event]:
     """Withdraw it. Whoever deleted a message may ask again: that changes nothing. Who is no longer in the conversation
-    `where` withdraws what they said, and learns nothing of the rest.
+    `where` withdraws what they said, and learns nothing of the rest; owners and admins what those below them said, as
+    far as it is theirs to read.
     """
     if isinstance(state, Deleted) and state.deleted_by == context.actor:
         return []
     if not (where.holds(context.actor) or _said(state, command.conversation_id, context.actor)):
         raise Rejected("not_a_participant")
     live = _live(state, command.conversation_id, command.message_id)
+    if live.sender != context.actor:
+        readable(state, command.message_id, where, context)
     if not may_delete(where, live.sender, context.actor):
         raise Rejected("not_the_author")
     return [

@@ -130,9 +130,10 @@ async def pins_too_much(stage: Stage, command: str, code: str) -> None:
         await stage.ann.done("message:unpin", stage.about(one))
 
 
-async def talks_to_oneself(stage: Stage, command: str, code: str) -> None:
-    """A direct conversation needs somebody else."""
-    await stage.ann.refused(command, {"kind": "direct", "participants": [stage.ann.user]}, code)
+async def talks_to_nobody(stage: Stage, command: str, code: str) -> None:
+    """A direct conversation is with one person."""
+    for people in ([], [stage.bob.user, stage.eve.user]):
+        await stage.ann.refused(command, {"kind": "direct", "participants": people}, code)
 
 
 async def opens_anothers(stage: Stage, command: str, code: str) -> None:

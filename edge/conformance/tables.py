@@ -153,7 +153,7 @@ CASES: Final[tuple[Case, ...]] = (
         lambda s: {"external_id": s.key(), "title": "Plans", "participants": [s.bob.user]},
         becoming.opened,
         (),
-        {"validation_failed": nos.talks_to_oneself, "not_a_participant": nos.opens_anothers},
+        {"validation_failed": nos.talks_to_nobody, "not_a_participant": nos.opens_anothers},
     ),
     Case(
         "conversation:update",
@@ -189,7 +189,7 @@ CASES: Final[tuple[Case, ...]] = (
             "not_allowed": nos.by_a_member,
             "participant_not_found": nos.of("eve"),
             "last_owner": nos.of("ann"),
-            "idempotency_conflict": nos.otherwise("role", "owner", then="member"),
+            "idempotency_conflict": nos.otherwise("role", "admin", then="member"),
         },
     ),
     Case(

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from core.domain.conversation import Conversation, Member
+from core.domain.conversation import Conversation
+from core.domain.member import Member
 from schemas.frames import Push
 
 CONVERSATION: Final = "conversation"

@@ -4,6 +4,7 @@ A refusal that could not be appended is answered as what kept it from being reco
 the client asks again and gets its no then. So nothing is refused that the audit does not know of.
 """
 
+import asyncio
 import logging
 from asyncio import Future
 from functools import partial
@@ -67,20 +68,34 @@ class Commands:
         if not asked.retry:
             decision = self._handler.at_once(command, context)
         if decision is None:
-            decision = await self._handler.decide(
-                command, context, retry=asked.retry, settled=partial(visit.settled, 1)
-            )
+            decision = await self._handled(visit, asked, command, context)
         if isinstance(decision, Unchanged):
             wait = self._wait(visit, asked, command, decision.reply, known=True)
             self._acknowledge(visit, asked, decision.reply, wait)
             return
-        future = self._repeats.known(decision.event_id, decision.content)
-        known = future is not None
-        if future is None:
-            future = self._log.append(decision.record)
-            self._repeats.remember(decision.event_id, decision.content, future)
+        future, known = self._append(decision)
         wait = self._wait(visit, asked, command, decision.reply, known=known)
         future.add_done_callback(partial(self._appended, visit, asked, decision, wait))
+
+    async def _handled(self, visit: Visit, asked: Asked, command: Acting, context: Context) -> Append | Unchanged:
+        """What a command comes to, once all that makes way for it is in the log and in the view."""
+        while True:
+            decision = await self._handler.decide(
+                command, context, retry=asked.retry, settled=partial(visit.settled, 1)
+            )
+            if isinstance(decision, Unchanged) or not decision.first:
+                return decision
+            future, _ = self._append(decision)
+            await self._handler.pass_by(decision, await asyncio.shield(future))
+
+    def _append(self, decision: Append) -> tuple[Future[int], bool]:
+        """The append of a record, and whether this node had begun it before. Raises `Rejected`."""
+        future = self._repeats.known(decision.event_id, decision.content)
+        if future is not None:
+            return future, True
+        future = self._log.append(decision.record)
+        self._repeats.remember(decision.event_id, decision.content, future)
+        return future, False
 
     def _wait(self, visit: Visit, asked: Asked, command: Acting, reply: dict[str, Any], *, known: bool) -> Wait | None:
         """What the answer to a send waits for; None where it waits for nothing more."""

@@ -7,7 +7,7 @@ whatever a node showed that did not know it either stays theirs to read.
 from dataclasses import replace
 from typing import Final
 
-from core.domain.conversation import Interval, Member
+from core.domain.member import Interval, Member
 from edge.socket.lanes import Lanes
 
 PAGE: Final = 20

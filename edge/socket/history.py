@@ -8,8 +8,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Final
 
-from core.domain.conversation import UNKNOWN, Conversation
+from core.domain.conversation import Conversation
 from core.domain.decision import Rejected, misfit
+from core.domain.member import UNKNOWN
 from core.ports.documents import Row
 from core.ports.memberships import Memberships
 from edge.auth.tokens import Identity

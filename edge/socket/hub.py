@@ -218,8 +218,8 @@ class Hub:
             return
         channel.joining.add(seat)
         seat.channels[channel.id] = channel
-        begins = view.members[seat.user_id].intervals[-1].from_seq
-        left = seat.left.pop(channel.id, {})
+        stay, left = view.members[seat.user_id].intervals[-1], seat.left.pop(channel.id, {})
+        begins = stay.first if left else stay.from_seq  # what was told so far is told on
         starts = {"conversation": view.n - 1, **left, "sent": max(begins - 1, left.get("sent", 0))}
         self._jobs.begin(channel, Join(seat, starts))
         if new:

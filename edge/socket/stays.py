@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from core.domain.conversation import Member
+from core.domain.member import Member
 
 Ranges = Sequence[range]
 """Runs of message numbers, ascending, apart, none empty."""
@@ -20,8 +20,12 @@ class Cut:
 
 def readable(member: Member, head: int) -> Ranges:
     """What a member reads of the messages 1 … `head`."""
-    ends = ((stay.from_seq, head if stay.until_seq is None else min(head, stay.until_seq)) for stay in member.intervals)
-    return _joined([range(first, last + 1) for first, last in ends if first <= last])
+    ends = ((stay.first, head if stay.until_seq is None else min(head, stay.until_seq)) for stay in member.intervals)
+    return _joined(sorted((range(first, last + 1) for first, last in ends if first <= last), key=_start))
+
+
+def _start(one: range) -> int:
+    return one.start
 
 
 def _joined(stays: Sequence[range]) -> Ranges:

@@ -20,7 +20,7 @@ class Conversations:
     """Writes the tables of the read model `conversations`."""
 
     name: Final = conversations.MODEL
-    version: Final = 4
+    version: Final = 5
     topics: Final = (topics.CONVERSATION_UPDATED,)
     takes: Final = staticmethod(everything)
     tables: Final = (conversations.ROWS, conversations.PARTICIPANTS, conversations.CHANGES, conversations.HEADS)
@@ -60,6 +60,8 @@ class Conversations:
 def command_of(fact: Fact) -> str:
     """The command that an event of this topic came from; leaving and being removed are one event."""
     match fact.event:
+        case ParticipantsAdded(reopened=True):
+            name = "conversation:create"
         case ParticipantsAdded():
             name = "conversation:add-participants"
         case ParticipantsRemoved() as event if event.participants == [event.actor]:

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from core.domain.conversation import UNKNOWN, Interval
+from core.domain.member import UNKNOWN, Interval
 from core.outages import REPEATS
 from core.ports.documents import DataLost, Documents, Place, Row
 from projections import conversations, messages, receipts

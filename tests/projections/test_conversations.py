@@ -79,7 +79,7 @@ def test_who_is_in_it_is_what_the_order_of_the_log_allows() -> None:
     ]
     state = conversations.state_of(store.tables["rows"][ROOM])
     assert {user: member.present for user, member in state.members.items()} == {"ann": True, "bob": False, "cid": False}
-    assert store.tables["participants"][f"{ROOM}:cid"]["updated"]["intervals"] == [[3, 6, 5]]
+    assert store.tables["participants"][f"{ROOM}:cid"]["updated"]["intervals"] == [[3, 6, 5, 0, True]]
 
 
 def test_a_crash_after_any_step_and_any_cut_leads_to_the_same_tables() -> None:

@@ -27,7 +27,7 @@ from schemas.commands import (
 )
 from tests.simulation.edges import Asked
 from tests.simulation.history import History
-from tests.simulation.rooms import SHOWN
+from tests.simulation.rooms import SHOWN, Room
 from tests.simulation.sights import reads
 from tests.simulation.words import BLANK
 from tests.simulation.world import World
@@ -61,14 +61,23 @@ def _not_managing(asked: Asked, history: History) -> bool:
     if isinstance(asked.command, ForwardMessage):
         _, event = history.sent[asked.command.message_id]
         return event.body is not None and "ciphertext" in event.body
-    found, actor = [room for room in history.room(_room_of(asked), asked) if room is not None], asked.context.actor
-    if isinstance(asked.command, SetRole) or (isinstance(asked.command, AddParticipants) and _owners(asked.command)):
-        return any(not room.owns(actor) for room in found)
-    return any(not room.manages(actor) for room in found)
+    return any(room is not None and not _may(asked, room) for room in history.room(_room_of(asked), asked))
 
 
-def _owners(command: AddParticipants) -> bool:
-    return command.role == "owner"
+def _may(asked: Asked, room: Room) -> bool:
+    command, actor = asked.command, asked.context.actor
+    match command:
+        case SetRole():
+            others = [user for user in command.participants if room.roles().get(user) != command.role]
+            return room.owns(actor) and all(room.above(actor, user) for user in others)
+        case AddParticipants():
+            return room.gives(actor, command.role)
+        case RemoveParticipants():
+            return room.manages(actor) and all(room.above(actor, user) for user in command.participants)
+        case UpdateConversation():
+            return room.manages(actor) and (command.history is UNSET or room.owns(actor))
+        case _:
+            return room.manages(actor)
 
 
 def _absent(asked: Asked, history: History) -> bool:
@@ -111,7 +120,10 @@ def _no_message(asked: Asked, history: History) -> bool:
         return there is None or deleted or _hidden(command.message_id, asked, history, command.from_conversation_id)
     assert isinstance(command, EditMessage | DeleteMessage)
     there, deleted = history.message(command.message_id, command.conversation_id, asked)
-    return there is None or deleted
+    if there is None or deleted:
+        return True
+    anothers = there.body is None or there.body["sender"] != asked.context.actor
+    return anothers and isinstance(command, DeleteMessage) and _hidden(command.message_id, asked, history)
 
 
 def _hidden(message_id: str, asked: Asked, history: History, where: str = "") -> bool:
@@ -123,13 +135,11 @@ def _hidden(message_id: str, asked: Asked, history: History, where: str = "") ->
 
 def _senseless(asked: Asked, history: History) -> bool:
     """Whether a text was to become a ciphertext, or the other way round, or nothing without attachments beside it; or
-    nothing was to be seen in it; or somebody wanted to talk to themselves.
+    nothing was to be seen in it.
     """
     command = asked.command
     if isinstance(command, SendMessage):
         return command.text == BLANK
-    if isinstance(command, CreateConversation):
-        return command.kind == "direct" and command.participants == [asked.context.actor]
     assert isinstance(command, EditMessage)
     _, event = history.sent[command.message_id]
     if event.body is None:
@@ -143,8 +153,10 @@ def _not_mine(asked: Asked, history: History) -> bool:
     command = asked.command
     assert isinstance(command, EditMessage | DeleteMessage)
     _, event = history.sent[command.message_id]
-    others = event.body is not None and event.body["sender"] != asked.context.actor
-    return others and (isinstance(command, EditMessage) or _not_managing(asked, history))
+    sender, actor = (event.body or {}).get("sender", asked.context.actor), asked.context.actor
+    found = [room for room in history.room(_room_of(asked), asked) if room is not None]
+    above = all(room.above(actor, sender) for room in found)
+    return sender != actor and (isinstance(command, EditMessage) or not above)
 
 
 def _another_body(asked: Asked, history: History) -> bool:
@@ -198,10 +210,10 @@ def _done(asked: Asked, history: History) -> bool:
     before, after = history.around(command.conversation_id, asked.event_id)
     if before is None or after is None or not before.manages(asked.context.actor):
         return True
+    if not _may(asked, before):
+        return True  # who was below by then as well, or nobody: the laws of the rooms say which
     if isinstance(command, RemoveParticipants):
         return all(not after.holds(user) or after.alone_owns(user) for user in command.participants)
-    if not before.owns(asked.context.actor):
-        return isinstance(command, SetRole) or _owners(command) or all(map(after.holds, command.participants))
     if isinstance(command, AddParticipants):
         return all(map(after.holds, command.participants))
     return all(role in {command.role, "owner"} for user, role in after.roles().items() if user in command.participants)
@@ -221,8 +233,9 @@ def _so_already(asked: Asked, history: History) -> bool:
                 room and {room.roles().get(user) for user in command.participants} == {command.role} for room in found
             )
         case UpdateConversation():
-            named = {name: getattr(command, name) for name in SHOWN if getattr(command, name) is not UNSET}
-            return any(room and all(room.shown.get(name) == named[name] for name in named) for room in found)
+            given = {name: getattr(command, name) for name in (*SHOWN, "history")}
+            named = {name: value for name, value in given.items() if value is not UNSET}
+            return any(room and all(_shows(room, name) == named[name] for name in named) for room in found)
         case PinMessage() | UnpinMessage():
             pins = isinstance(command, PinMessage)
             gone = pins and any(at <= asked.asked for at, _ in history.deleted.get(command.message_id, ()))
@@ -235,11 +248,19 @@ def _so_already(asked: Asked, history: History) -> bool:
             return _is_so(asked, history)
 
 
+def _shows(room: Room, name: str) -> Any:
+    return ("all" if room.since else "joined") if name == "history" else room.shown.get(name)
+
+
+def _whole(room: Room) -> bool:
+    return room.kind == "group" or all(map(room.holds, room.members))
+
+
 def _is_so(asked: Asked, history: History) -> bool:
     match asked.command:
         case CreateConversation():
             found = history.room(_room_of(asked), asked)
-            return any(room and room.holds(asked.context.actor) for room in found)
+            return any(room and room.holds(asked.context.actor) and _whole(room) for room in found)
         case DeleteMessage() as command:
             return any(at <= asked.answered for at, _ in history.deleted.get(command.message_id, ()))
         case _:  # also a cursor where no message could be seen yet: who has seen none has read none

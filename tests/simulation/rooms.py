@@ -10,19 +10,27 @@ from typing import Any
 
 SHOWN = ("title", "avatar", "metadata")
 PINS = 100
+RANKS = ("", "member", "admin", "owner")
+Stay = list[int | None]
 
 
 @dataclass
 class Room:
     """One conversation. `members`: role, and stays `[from, None]`, or `[from, until, ended]` with the number of the
-    change that ended it; `shown`: title, avatar and metadata that it has.
+    change that ended it; then the message from which on who came later reads, and whether they left by themselves,
+    where one of these is so. `shown`: title, avatar and metadata that it has. `since`: what those who come later read.
     """
 
     kind: str
     n: int
-    members: dict[str, tuple[str, list[list[int | None]]]]
+    members: dict[str, tuple[str, list[Stay]]]
     shown: dict[str, Any] = field(default_factory=dict)
     pins: list[str] = field(default_factory=list)
+    since: int = 0
+
+    def looks(self) -> dict[str, Any]:
+        """What it shows, to those who come later as well."""
+        return self.shown | ({"history": "all"} if self.since else {})
 
     def holds(self, user: str) -> bool:
         return user in self.members and self.members[user][1][-1][1] is None
@@ -36,6 +44,22 @@ class Room:
 
     def owns(self, user: str) -> bool:
         return self.kind == "group" and self.roles().get(user) == "owner"
+
+    def above(self, actor: str, user: str) -> bool:
+        """Whether the actor is to decide about this user: themselves, or who stands lower."""
+        roles = self.roles()
+        higher = RANKS.index(roles.get(actor, "")) > RANKS.index(roles.get(user, ""))
+        return actor == user or (self.manages(actor) and higher)
+
+    def gives(self, actor: str, role: str) -> bool:
+        return self.owns(actor) or (self.manages(actor) and role == "member")
+
+    def back(self, actor: str) -> set[str]:
+        """Who comes back where the actor opens it."""
+        gone = {user for user in self.members if not self.holds(user)}
+        if actor not in self.members or self.kind == "direct":
+            return gone if actor in self.members else set()
+        return {actor} if len(gone) == len(self.members) and _extra(self.members[actor][1][-1])[1] else set()
 
     def alone_owns(self, user: str) -> bool:
         """Whether this one owns it, and nobody else."""
@@ -56,7 +80,7 @@ def after(room: Room | None, what: str, body: Mapping[str, Any] | None, n: int) 
         if what != "caas.conversation.created" or body is None:
             return None
         members = {user: (role, [[1, None]]) for user, role in body["participants"].items()}
-        return Room(body["kind"], n, members, _said({"title": body.get("title")}))
+        return Room(body["kind"], n, members, _said({"title": body.get("title")}), [], body.get("history") == "all")
     found = copy.deepcopy(room)
     found.n = n
     if body is not None:
@@ -69,12 +93,17 @@ def _change(found: Room, room: Room, what: str, body: Mapping[str, Any]) -> None
     match what:
         case "changed" if room.manages(actor):
             found.shown = _said(found.shown | {name: body[name] for name in SHOWN if name in body})
-        case "participants-added" if room.manages(actor):
-            _come(found, body, owners=room.owns(actor))
+            if room.owns(actor) and body.get("history") not in {None, "all" if room.since else "joined"}:
+                found.since = first_read(room.members[actor][1][-1]) if body["history"] == "all" else 0
+        case "participants-added" if body.get("reopened"):
+            _reopen(found, room.back(actor).intersection(body["participants"]), body["at_seq"])
+        case "participants-added":
+            people = {user: role for user, role in body["participants"].items() if room.gives(actor, role)}
+            _come(found, people, body["at_seq"], found.since)
         case "participants-removed":
-            _go(found, (u for u in body["participants"] if u == actor or room.manages(actor)), body["at_seq"])
+            _go(found, (user for user in body["participants"] if room.above(actor, user)), body["at_seq"], actor)
         case "roles-changed" if room.owns(actor):
-            _take_roles(found, body["roles"])
+            _take_roles(found, {user: role for user, role in body["roles"].items() if room.above(actor, user)})
         case "message-pinned" | "message-unpinned" if room.holds(actor):
             _pin(found, body["message_id"], body.get("freed", ()), on=what == "message-pinned")
 
@@ -83,20 +112,38 @@ def _said(shown: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in shown.items() if value}
 
 
-def _come(found: Room, body: Mapping[str, Any], *, owners: bool) -> None:
-    """People come in, as owners only where an owner lets them in."""
-    for user, role in body["participants"].items():
-        if not found.holds(user) and (owners or role != "owner"):
+def _come(found: Room, people: Mapping[str, str], at_seq: int, since: int) -> None:
+    """People come in, and read from there on what was said before, if anything."""
+    for user, role in people.items():
+        if not found.holds(user):
             stays = found.members[user][1] if user in found.members else []
-            last = stays[-1][1] or 0 if stays else 0
-            found.members[user] = (role, [*stays, [max(body["at_seq"], last) + 1, None]])
+            begin = max(at_seq, stays[-1][1] or 0 if stays else 0) + 1
+            found.members[user] = (role, [*stays, [begin, None, *([0, since, 0] if 0 < since < begin else [])]])
 
 
-def _go(found: Room, users: Iterable[str], at_seq: int) -> None:
+def _reopen(found: Room, people: Iterable[str], at_seq: int) -> None:
+    """Those who were in it are again; whoever opens a group owns it, and shows nothing from before."""
+    for user in people:
+        _come(found, {user: "owner" if found.kind == "group" else "member"}, at_seq, 0)
+        found.since = max(found.since, found.members[user][1][-1][0] or 0) if found.since else 0
+
+
+def _go(found: Room, users: Iterable[str], at_seq: int, actor: str) -> None:
     for user in users:
         if found.holds(user) and not (found.alone_owns(user) and len(found.roles()) > 1):
             stay = found.members[user][1][-1]
-            stay[1:] = [max(at_seq, (stay[0] or 0) - 1), found.n]
+            extra = [_extra(stay)[0], int(user == actor)]
+            stay[1:] = [max(at_seq, (stay[0] or 0) - 1), found.n, *(extra if any(extra) else [])]
+
+
+def _extra(stay: Stay) -> tuple[int, int]:
+    """From where on somebody reads what was said before their stay, and whether they left by themselves."""
+    return (stay[3] or 0, stay[4] or 0) if len(stay) > 3 else (0, 0)
+
+
+def first_read(stay: Stay) -> int:
+    """The first message of a stay that is theirs to read."""
+    return _extra(stay)[0] or stay[0] or 0
 
 
 def _take_roles(found: Room, roles: Mapping[str, str]) -> None:
@@ -125,11 +172,13 @@ def seen(changes: Iterable[Mapping[str, Any]]) -> tuple[dict[str, str], dict[str
             roles.pop(user, None)
             roles |= {user: change["roles"][user]} if user in change["roles"] else {}
         if change["change"] == "created" and change["participants"]:
-            shown["title"] = change["title"]
+            shown |= {"title": change["title"], "history": change["history"]}
         shown |= {name: change[name] for name in change["changed"]}
         pins = [pin for pin in pins if pin not in change["freed"]]
         if change["message_id"] is not None and change["change"] == "message-pinned":
             pins.append(change["message_id"])
         elif change["message_id"] is not None:
             pins.remove(change["message_id"])
+    if shown.get("history") == "joined":
+        del shown["history"]
     return roles, _said(shown), pins

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from schemas.frames import USER
 from tests.simulation.fold import Whole
-from tests.simulation.rooms import Room, seen
+from tests.simulation.rooms import Room, first_read, seen
 from tests.simulation.screens import Screen
 from tests.simulation.world import World
 
@@ -54,7 +54,7 @@ def _otherwise(screen: Screen, key: str, room: Room) -> Broken:
     """Who was told of every change knows what the conversation is."""
     changes = {one.n: one.data for one in screen.shown if (one.conversation, one.lane) == (key, "conversation")}
     if set(range(1, room.n + 1)) <= changes.keys():
-        told, is_so = seen(changes[n] for n in sorted(changes)), (room.roles(), room.shown, room.pins)
+        told, is_so = seen(changes[n] for n in sorted(changes)), (room.roles(), room.looks(), room.pins)
         if told != is_so:
             yield f"law {14 if screen.stayed else 12}: {screen.user} was told that {key} is {told}, not {is_so}"
 
@@ -65,8 +65,8 @@ def reads(room: Room, user: str, seq: int, newest: int = 1 << 53) -> bool:
     """
     stays = room.members[user][1] if user in room.members else []
     return any(
-        (begin or 0) <= seq and (end is None or seq <= end or newest < (ended[0] if ended else 0))
-        for begin, end, *ended in stays
+        first_read(stay) <= seq and (stay[1] is None or seq <= stay[1] or newest < (stay[2] or 0 if stay[2:] else 0))
+        for stay in stays
     )
 
 

@@ -3,11 +3,12 @@
 from bisect import bisect_right
 from collections.abc import Iterator
 
-from core.grounds import SETS_AN_EDGE
+from schemas.commands import AddParticipants, LeaveConversation, RemoveParticipants
 from tests.simulation.history import History
 from tests.simulation.world import World
 
 Broken = Iterator[str]
+SETS_AN_EDGE = (AddParticipants, RemoveParticipants, LeaveConversation)
 
 
 def edges(world: World, history: History) -> Broken:

@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 
@@ -138,6 +139,8 @@ def choose(user: str, talk: Talk, chance: random.Random) -> Command:
     """What to do next."""
     if chance.random() < 0.04:
         return create(talk, chance)
+    if chance.random() < 0.06:
+        return privately(user, talk, chance)
     room = chance.choice(talk.rooms)
     others = chance.sample(PEOPLE, chance.randint(1, 2))
     key = talk.key()
@@ -156,6 +159,17 @@ def choose(user: str, talk: Talk, chance: random.Random) -> Command:
     if roll < 0.98:
         return RemoveParticipants(conversation_id=room, participants=others, client_key=key)
     return LeaveConversation(conversation_id=room, client_key=key)
+
+
+def privately(user: str, talk: Talk, chance: random.Random) -> Command:
+    """Talk with one person alone, or take notes: open it, say something, go; and open it again."""
+    other, roll = chance.choice(PEOPLE), chance.random()
+    where = ids.direct_conversation_id(TENANT, user, other)
+    if roll < 0.4 or where not in talk.rooms:
+        return CreateConversation(kind="direct", participants=[other])
+    if roll < 0.7:
+        return words.said(where, talk.key(), talk.count, chance)
+    return LeaveConversation(conversation_id=where, client_key=talk.key())
 
 
 def speak(room: str, talk: Talk, key: str, roll: float, chance: random.Random) -> Command:
@@ -203,8 +217,9 @@ def arrange(talk: Talk, key: str, chance: random.Random) -> Command:
     if roll < 0.3:
         what = {"title": f"title {talk.count}", "avatar": key, "metadata": {"count": talk.count}}
         named = chance.sample(sorted(what), chance.randint(1, 2))
-        given = {name: None if chance.random() < 0.2 else what[name] for name in named}
-        return UpdateConversation(conversation_id=room, client_key=key, **given)  # type: ignore[arg-type]
+        given: dict[str, Any] = {name: None if chance.random() < 0.2 else what[name] for name in named}
+        given |= {"history": chance.choice(("all", "joined"))} if chance.random() < 0.4 else {}
+        return UpdateConversation(conversation_id=room, client_key=key, **given)
     if roll < 0.6:
         role: Role = chance.choice(("owner", "admin", "member"))
         people = chance.sample(PEOPLE, chance.randint(1, 2))

@@ -3,7 +3,8 @@
 from hypothesis import given as for_all
 from hypothesis import strategies as st
 
-from core.domain.conversation import PINS, Conversation, Interval, State, evolve, moved_on
+from core.domain.conversation import PINS, Conversation, State, evolve, moved_on
+from core.domain.member import Interval
 from schemas.events import (
     ConversationChanged,
     ConversationCreated,
@@ -27,7 +28,14 @@ def created(**more: object) -> ConversationCreated:
     return ConversationCreated(tenant=TENANT, at=AT, conversation_id=ROOM, actor="ann", **fields)  # type: ignore[arg-type]
 
 
-def added(*users: str, actor: str = "ann", at_seq: int = 0, role: Role = "member") -> ParticipantsAdded:
+def added(
+    *users: str,
+    actor: str = "ann",
+    at_seq: int = 0,
+    role: Role = "member",
+    reopened: bool = False,
+    by_rank: bool = True,
+) -> ParticipantsAdded:
     people = dict.fromkeys(users, role)
     return ParticipantsAdded(
         tenant=TENANT,
@@ -36,12 +44,20 @@ def added(*users: str, actor: str = "ann", at_seq: int = 0, role: Role = "member
         actor=actor,
         participants=people,
         at_seq=at_seq,
+        reopened=reopened,
+        by_rank=by_rank,
     )
 
 
-def removed(*users: str, actor: str = "ann", at_seq: int = 0) -> ParticipantsRemoved:
+def removed(*users: str, actor: str = "ann", at_seq: int = 0, by_rank: bool = True) -> ParticipantsRemoved:
     return ParticipantsRemoved(
-        tenant=TENANT, at=AT, conversation_id=ROOM, actor=actor, participants=list(users), at_seq=at_seq
+        tenant=TENANT,
+        at=AT,
+        conversation_id=ROOM,
+        actor=actor,
+        participants=list(users),
+        at_seq=at_seq,
+        by_rank=by_rank,
     )
 
 
@@ -49,8 +65,8 @@ def changed(actor: str = "ann", **what: object) -> ConversationChanged:
     return ConversationChanged(tenant=TENANT, at=AT, conversation_id=ROOM, actor=actor, **what)  # type: ignore[arg-type]
 
 
-def cast(actor: str = "ann", **roles: Role) -> RolesChanged:
-    return RolesChanged(tenant=TENANT, at=AT, conversation_id=ROOM, actor=actor, roles=roles)
+def cast(actor: str = "ann", *, by_rank: bool = True, **roles: Role) -> RolesChanged:
+    return RolesChanged(tenant=TENANT, at=AT, conversation_id=ROOM, actor=actor, roles=roles, by_rank=by_rank)
 
 
 def pinned(message_id: str, actor: str = "bob") -> MessagePinned:
@@ -80,7 +96,7 @@ OWNERS = created(participants={"ann": "owner", "bob": "owner", "cid": "member"})
 def test_a_member_reads_from_the_message_after_joining_to_the_last_before_leaving() -> None:
     state = fold(created(), added("cid", at_seq=3), removed("cid", actor="cid", at_seq=5), added("cid", at_seq=9))
     cid = state.members["cid"]
-    assert cid.intervals == (Interval(4, 5, ended_n=3), Interval(10))
+    assert cid.intervals == (Interval(4, 5, ended_n=3, left=True), Interval(10))
     assert [seq for seq in range(1, 13) if cid.reads(seq)] == [4, 5, 10, 11, 12]
 
 
@@ -142,10 +158,11 @@ def test_only_owners_give_roles_and_only_to_those_who_are_in() -> None:
     assert roles(fold(created(), cast(bob="owner"))) == {"ann": "owner", "bob": "owner"}
 
 
-def test_only_an_owner_lets_in_an_owner() -> None:
+def test_only_an_owner_lets_in_owners_and_admins() -> None:
     state = fold(created(participants={"ann": "owner", "bob": "admin"}))
     assert not applies(state, added("cid", actor="bob", role="owner"))
-    assert applies(state, added("cid", actor="bob", role="admin"))
+    assert not applies(state, added("cid", actor="bob", role="admin"))
+    assert applies(state, added("cid", actor="bob", role="member"))
     assert applies(state, added("cid", role="owner"))
 
 
@@ -172,7 +189,7 @@ def test_several_in_one_event_go_in_its_order() -> None:
     assert roles(fold(created(), removed("ann", "bob"))) == {"ann": "owner"}
     assert roles(fold(created(), removed("bob", "ann"))) == {}
     assert roles(fold(OWNERS, removed("ann", "bob"))) == {"bob": "owner", "cid": "member"}
-    assert roles(fold(OWNERS, removed("bob", "ann"))) == {"ann": "owner", "cid": "member"}
+    assert roles(fold(OWNERS, removed("bob", "ann", by_rank=False))) == {"ann": "owner", "cid": "member"}
     assert roles(fold(OWNERS, cast(ann="member", bob="member"))) == {"ann": "member", "bob": "owner", "cid": "member"}
     handed_over = fold(created(), cast(bob="owner", ann="member"))
     assert roles(handed_over) == {"ann": "member", "bob": "owner"}
@@ -207,9 +224,23 @@ SEQS = st.integers(0, 9)
 ROLES: st.SearchStrategy[Role] = st.sampled_from(["owner", "admin", "member"])
 EVENTS = st.one_of(
     st.builds(created),
-    st.builds(added, PEOPLE, actor=PEOPLE, at_seq=SEQS, role=ROLES),
-    st.builds(lambda users, actor, at_seq: removed(*users, actor=actor, at_seq=at_seq), st.lists(PEOPLE), PEOPLE, SEQS),
-    st.builds(lambda given, actor: cast(actor, **given), st.dictionaries(PEOPLE, ROLES), PEOPLE),
+    st.builds(
+        added, PEOPLE, PEOPLE, actor=PEOPLE, at_seq=SEQS, role=ROLES, reopened=st.booleans(), by_rank=st.booleans()
+    ),
+    st.builds(
+        lambda users, actor, at_seq, by_rank: removed(*users, actor=actor, at_seq=at_seq, by_rank=by_rank),
+        st.lists(PEOPLE),
+        PEOPLE,
+        SEQS,
+        st.booleans(),
+    ),
+    st.builds(
+        lambda given, actor, by_rank: cast(actor, by_rank=by_rank, **given),
+        st.dictionaries(PEOPLE, ROLES),
+        PEOPLE,
+        st.booleans(),
+    ),
+    st.builds(lambda actor, history: changed(actor, history=history), PEOPLE, st.sampled_from(["joined", "all"])),
     st.builds(lambda actor, title: changed(actor, title=title), PEOPLE, st.sampled_from(["a", "b", None])),
     st.builds(lambda metadata: changed(metadata=metadata, avatar="x"), st.dictionaries(st.text(), st.integers())),
     st.builds(pinned, st.sampled_from("xy"), PEOPLE),
@@ -226,6 +257,7 @@ def test_the_fold_is_total_and_stays_never_overlap(events: list[ConversationEven
         for stay, following in zip(member.intervals, member.intervals[1:], strict=False):
             assert stay.until_seq is not None
             assert stay.until_seq < following.from_seq
+            assert following.first <= following.from_seq
 
 
 @for_all(st.lists(EVENTS, max_size=30))

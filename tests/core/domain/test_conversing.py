@@ -43,9 +43,44 @@ def test_two_who_open_a_direct_conversation_open_the_same_one() -> None:
     assert one.conversation_id == other.conversation_id
 
 
-def test_a_direct_conversation_has_exactly_two() -> None:
-    Given().when(CreateConversation(kind="direct", participants=["bob", "cid"]), "ann").rejects("validation_failed")
-    Given().when(CreateConversation(kind="direct", participants=["ann"]), "ann").rejects("validation_failed")
+def test_a_direct_conversation_is_with_one_person() -> None:
+    for people in (["bob", "cid"], []):
+        Given().when(CreateConversation(kind="direct", participants=people), "ann").rejects(
+            "validation_failed", participants="value"
+        )
+
+
+def test_a_direct_conversation_may_be_with_oneself_and_a_group_too() -> None:
+    command = CreateConversation(kind="direct", participants=["ann"])
+    notes = Given().when(command, "ann").then(ConversationCreated, participants={"ann": "member"})
+    Given(fold(notes)).when(command, "ann").nothing()
+    Given().when(CreateConversation(participants=[]), "ann").then(ConversationCreated, participants={"ann": "owner"})
+
+
+def test_a_direct_conversation_shows_nothing_to_those_who_come_later() -> None:
+    command = CreateConversation(kind="direct", participants=["bob"], history="all")
+    Given().when(command, "ann").rejects("validation_failed", history="value")
+
+
+def test_opening_a_direct_conversation_brings_back_who_left_it() -> None:
+    open_it = CreateConversation(kind="direct", participants=["bob"])
+    left = removed("bob", actor="bob", at_seq=3)
+    Given(fold(DIRECT, left), head=5).when(open_it, "ann").then(
+        ParticipantsAdded, participants={"bob": "member"}, at_seq=5, reopened=True
+    )
+    both = fold(DIRECT, left, removed("ann", at_seq=3))
+    Given(both, head=5).when(open_it, "ann").then(ParticipantsAdded, participants={"ann": "member", "bob": "member"})
+
+
+def test_opening_a_group_that_nobody_is_in_brings_back_who_left_it_by_themselves() -> None:
+    open_it = CreateConversation(external_id="general", participants=["ann"])
+    members = created(participants={"ann": "owner", "bob": "member", "cid": "member"})
+    inhabited = fold(members, removed("cid"), removed("bob", actor="bob"))
+    Given(inhabited).when(open_it, "bob").rejects("not_a_participant")
+    empty = evolve(inhabited, removed("ann"))
+    Given(empty, head=5).when(open_it, "bob").then(ParticipantsAdded, participants={"bob": "owner"}, at_seq=5)
+    for stranger in ("cid", "eve"):
+        Given(empty).when(open_it, stranger).rejects("not_a_participant")
 
 
 def test_opening_an_open_conversation_again_changes_nothing() -> None:
@@ -92,7 +127,7 @@ def test_whoever_is_named_is_removed_by_the_log_if_they_are_in() -> None:
 def test_the_last_owner_neither_leaves_nor_is_shown_out_while_others_are_in() -> None:
     Given(fold(created())).when(LeaveConversation(conversation_id=ROOM), "ann").rejects("last_owner")
     both = RemoveParticipants(conversation_id=ROOM, participants=["ann", "cid"])
-    Given(fold(STAFF)).when(both, "bob").rejects("last_owner")
+    Given(fold(STAFF)).when(both, "ann").rejects("last_owner")
 
 
 def test_the_last_owner_leaves_as_the_last_of_all() -> None:
@@ -111,13 +146,24 @@ def test_both_may_leave_a_direct_conversation() -> None:
     Given(fold(DIRECT)).when(LeaveConversation(conversation_id=ROOM), "ann").then(ParticipantsRemoved)
 
 
-def test_an_admin_lets_in_admins_and_no_owner() -> None:
+def test_nobody_shows_out_or_gives_a_role_to_who_stands_as_high_or_higher() -> None:
+    staff = fold(STAFF, added("abe", role="owner"), added("ben", role="admin"))
+    for actor, other in (("bob", "ann"), ("bob", "ben"), ("ann", "abe")):
+        out = RemoveParticipants(conversation_id=ROOM, participants=["cid", other])
+        Given(staff).when(out, actor).rejects("not_allowed")
+    down = SetRole(conversation_id=ROOM, participants=["abe"], role="member")
+    Given(staff).when(down, "ann").rejects("not_allowed")
+    Given(staff).when(down, "abe").then(RolesChanged)
+
+
+def test_an_admin_lets_in_members_alone() -> None:
     def adding(role: Role) -> AddParticipants:
         return AddParticipants(conversation_id=ROOM, participants=["eve"], role=role)
 
-    Given(fold(STAFF)).when(adding("admin"), "bob").then(ParticipantsAdded)
-    Given(fold(STAFF)).when(adding("owner"), "bob").rejects("not_allowed")
-    Given(fold(STAFF)).when(adding("owner"), "ann").then(ParticipantsAdded)
+    Given(fold(STAFF)).when(adding("member"), "bob").then(ParticipantsAdded, by_rank=True)
+    for role in ("admin", "owner"):
+        Given(fold(STAFF)).when(adding(role), "bob").rejects("not_allowed")
+        Given(fold(STAFF)).when(adding(role), "ann").then(ParticipantsAdded)
 
 
 # Update
@@ -150,6 +196,13 @@ def test_owners_and_admins_of_a_group_update_it_and_nobody_else() -> None:
     Given(fold(STAFF)).when(command, "eve").rejects("not_a_participant")
     Given(fold(DIRECT)).when(command, "ann").rejects("not_allowed")
     Given().when(command, "ann").rejects("conversation_not_found")
+
+
+def test_only_owners_say_what_those_who_come_later_read() -> None:
+    command = UpdateConversation(conversation_id=ROOM, history="all")
+    Given(fold(STAFF)).when(command, "ann").then(ConversationChanged, history="all", title=UNSET)
+    Given(fold(STAFF)).when(command, "bob").rejects("not_allowed")
+    Given(fold(STAFF, changed(history="all"))).when(command, "ann").nothing()
 
 
 def test_an_update_that_names_nothing_is_no_update() -> None:

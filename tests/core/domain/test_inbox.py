@@ -8,9 +8,10 @@ from hypothesis import given as for_all
 from hypothesis import strategies as st
 
 from core.domain import message
-from core.domain.conversation import Conversation, Interval, Member, visited
+from core.domain.conversation import Conversation, visited
 from core.domain.decision import Rejected
 from core.domain.inbox import Inbox, decide, evolve
+from core.domain.member import Interval, Member
 from schemas.commands import (
     ArchiveConversation,
     HideMessage,

@@ -5,9 +5,10 @@ from hypothesis import given as for_all
 from hypothesis import strategies as st
 
 from core.domain import message, reaction
-from core.domain.conversation import Conversation, Interval, Member
+from core.domain.conversation import Conversation
 from core.domain.decision import Rejected
 from core.domain.emoji import look
+from core.domain.member import Interval, Member
 from core.domain.reaction import (
     EMOJI_OF_ALL,
     ON_AT_ONCE,

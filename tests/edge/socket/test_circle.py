@@ -2,7 +2,8 @@
 
 import pytest
 
-from core.domain.conversation import Conversation, Interval, Member
+from core.domain.conversation import Conversation
+from core.domain.member import Interval, Member
 from edge.socket import circle
 from edge.socket.circle import Circle
 

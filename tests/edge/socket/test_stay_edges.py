@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from core.domain.conversation import Interval
+from core.domain.member import Interval
 from edge.socket.node import Node
 from projections import progress
 from tests.edge.socket.delayed import Delayed, HeldTail, without

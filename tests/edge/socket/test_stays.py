@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given as for_all
 from hypothesis import strategies as st
 
-from core.domain.conversation import Interval, Member
+from core.domain.member import Interval, Member
 from edge.socket import stays
 from edge.socket.stays import Cut
 

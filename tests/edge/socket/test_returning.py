@@ -1,0 +1,161 @@
+"""Who left is back, in a new stay: by opening what they left, or by being written to; and who talks to oneself."""
+
+import asyncio
+import json
+import random
+from typing import Any
+
+from edge.socket.node import Node
+from schemas import ids
+from tests.edge.socket.asking import come, do, said, shown, told
+from tests.edge.socket.test_conversations import opened_directly, unapplied
+from tests.edge.socket.world import TENANT, Person, World
+from tests.eventually import eventually
+
+
+async def opens(who: Person, **what: Any) -> str:
+    """The level of the answer, or the code of the no."""
+    assert who.visit is not None
+    number = random.randint(10_000, 1 << 40)
+    await who.node.receive(who.visit, json.dumps({"id": number, "type": "conversation:create", "data": what}))
+    answer = await eventually(lambda: who.reply(number) or False)
+    level: str = answer["data"]["level"] if answer["type"] == "ack" else answer["error"]["code"]
+    return level
+
+
+async def texts(who: Person, here: str) -> list[str]:
+    found = await who.ask("message:history", conversation_id=here)
+    return [one["text"] for one in found["data"]["messages"]]
+
+
+async def present(who: Person, here: str) -> dict[str, str]:
+    return {one["user_id"]: one["role"] for one in (await shown(who, here))["participants"] if one["present"]}
+
+
+async def test_a_message_brings_back_who_left_a_direct_conversation(running: tuple[World, Node]) -> None:
+    ann, ben = await come(running[1], "ann", "ben")
+    here = await opened_directly(ann, "ben")
+    await said(ann, here, "1")
+    assert await do(ben, "conversation:leave", here) == "accepted"
+    await told(ann, here, 2)
+    sent = [await ann.say("message:send", conversation_id=here, client_msg_id=text, text=text) for text in "23"]
+    for number in sent:
+        answer = await eventually(lambda number=number: ann.reply(number) or False)  # type: ignore[misc]
+        assert answer["data"]["level"] == "accepted"
+    back = await told(ben, here, 3)
+    assert (back["change"], back["participants"], back["at_seq"], back["from_seq"]) == (
+        "participants-added",
+        ["ben"],
+        1,
+        2,
+    )
+    await eventually(lambda: [one["data"]["text"] for one in ben.of("message:new")] == ["1", "2", "3"])
+    assert await texts(ben, here) == ["1", "2", "3"]
+    assert (await shown(ben, here))["unread"] == 2
+    assert await present(ann, here) == {"ann": "member", "ben": "member"}
+    assert unapplied(ann) == []
+
+
+async def test_a_forward_brings_them_back_as_well_and_what_is_refused_does_not(running: tuple[World, Node]) -> None:
+    ann, ben = await come(running[1], "ann", "ben")
+    here = await opened_directly(ann, "ben")
+    first = await said(ann, here, "1")
+    await do(ben, "conversation:leave", here)
+    await told(ann, here, 2)
+    assert await do(ann, "message:send", here, client_msg_id="k", text=" ") == "validation_failed"
+    assert await present(ann, here) == {"ann": "member"}
+    forward = {"from_conversation_id": here, "message_id": first, "client_msg_id": "f"}
+    assert await do(ann, "message:forward", here, **forward) == "accepted"
+    await told(ben, here, 3)
+    assert await texts(ben, here) == ["1", "1"]
+
+
+async def test_who_left_does_not_write_and_opens_it_again(running: tuple[World, Node]) -> None:
+    ann, ben = await come(running[1], "ann", "ben")
+    here = await opened_directly(ann, "ben")
+    for number, who in enumerate((ann, ben), start=2):
+        await do(who, "conversation:leave", here, client_key="bye")
+        await told(who, here, number)
+    assert await do(ben, "message:send", here, client_msg_id="k", text="x") == "not_a_participant"
+    assert await opens(ben, kind="direct", participants=["ann"]) == "accepted"
+    assert set((await told(ann, here, 4))["participants"]) == {"ann", "ben"}
+    await said(ben, here, "again")
+    assert await texts(ann, here) == ["again"]
+    assert await opens(ann, kind="direct", participants=["ben"]) == "persisted"
+
+
+async def test_both_open_at_once_and_are_back_once(running: tuple[World, Node]) -> None:
+    ann, ben = await come(running[1], "ann", "ben")
+    here = await opened_directly(ann, "ben")
+    for number, who in enumerate((ann, ben), start=2):
+        await do(who, "conversation:leave", here, client_key="bye")
+        await told(who, here, number)
+    (another,) = await come(running[1], "ann")
+    answers = await asyncio.gather(
+        opens(ann, kind="direct", participants=["ben"]),
+        opens(ben, kind="direct", participants=["ann"]),
+        opens(another, kind="direct", participants=["ben"]),
+    )
+    assert set(answers) <= {"accepted", "persisted"}
+    assert await present(ann, here) == {"ann": "member", "ben": "member"}
+    found = (await shown(ben, here))["participants"]
+    assert {one["user_id"]: len(one["intervals"]) for one in found} == {"ann": 2, "ben": 2}
+
+
+async def test_a_group_that_everybody_left_is_opened_by_who_left_it_and_by_nobody_else(
+    running: tuple[World, Node],
+) -> None:
+    ann, ben, cem, eve = await come(running[1], "ann", "ben", "cem", "eve")
+    await opens(ann, external_id="order", participants=["ben", "cem"])
+    here = ids.external_conversation_id(TENANT, "order")
+    await told(ben, here, 1)
+    await do(ann, "conversation:remove-participants", here, participants=["cem"])
+    await do(ben, "conversation:leave", here)
+    await told(ann, here, 3)
+    assert await opens(ben, external_id="order") == "not_a_participant"
+    await said(ann, here, "without ben")
+    await do(ann, "conversation:leave", here)
+    await told(ann, here, 4)
+    for stranger in (cem, eve):
+        assert await opens(stranger, external_id="order") == "not_a_participant"
+    assert await opens(ben, external_id="order", participants=["eve"]) == "accepted"
+    await told(ben, here, 5)
+    assert await present(ben, here) == {"ben": "owner"}
+    assert await opens(ann, external_id="order") == "not_a_participant"
+    await said(ben, here, "mine")
+    assert await texts(ben, here) == ["mine"]
+
+
+async def test_notes_to_oneself_are_a_direct_conversation(running: tuple[World, Node]) -> None:
+    (ann,) = await come(running[1], "ann")
+    here = await opened_directly(ann, "ann")
+    (other,) = await come(running[1], "ann")
+    note = await said(ann, here, "milk for @ann")
+    await eventually(lambda: [one["data"]["text"] for one in other.of("message:new")] == ["milk for @ann"])
+    found = await shown(ann, here)
+    assert (found["kind"], found["unread"], found["mentions"]) == ("direct", 0, 0)
+    assert [one["user_id"] for one in found["participants"]] == ["ann"]
+    assert await do(ann, "message:read", here, seq=1) == "accepted"
+    assert await do(ann, "typing:start", here) == "accepted"
+    for kind, more in (("message:edit", {"text": "bread"}), ("message:pin", {}), ("reaction:add", {"emoji": "👍"})):
+        assert await do(ann, kind, here, message_id=note, **more) == "accepted"
+    presences = (await ann.ask("presence:get", users=["ann"]))["data"]["presences"]
+    assert [(one["user_id"], one["status"]) for one in presences] == [("ann", "online")]
+    (listed,) = (await ann.ask("conversation:list"))["data"]["conversations"]
+    assert (listed["conversation_id"], listed["unread"]) == (here, 0)
+    await do(ann, "conversation:leave", here)
+    await eventually(lambda: ann.lane("conversation", here) == [1, 2, 3])
+    assert await opens(ann, kind="direct", participants=["ann"]) == "accepted"
+    await said(ann, here, "again")
+    assert await texts(ann, here) == ["bread", "again"]
+    assert other.of("typing") == []
+
+
+async def test_a_group_with_oneself_is_one_like_others(running: tuple[World, Node]) -> None:
+    (ann,) = await come(running[1], "ann")
+    assert await opens(ann, external_id="alone", participants=["ann"]) == "accepted"
+    here = ids.external_conversation_id(TENANT, "alone")
+    await told(ann, here, 1)
+    await said(ann, here, "1")
+    assert await present(ann, here) == {"ann": "owner"}
+    assert (await shown(ann, here))["unread"] == 0
