@@ -14,13 +14,14 @@ from edge.cli import asking
 from edge.cli.play import settings_of
 from edge.cli.up import reached
 from edge.client.tokens import TokenRefused
-from edge.conformance import commanding, connecting, enduring, keeping, minding, standing, tables, wording
+from edge.conformance import belonging, commanding, connecting, enduring, keeping, minding, standing, tables, wording
 from edge.conformance.clients import watching
 from edge.conformance.suite import Check, Result, nodes_of, run
 
 CHECKS: Final[tuple[Check, ...]] = (
     *connecting.CHECKS,
     *commanding.CHECKS,
+    *belonging.CHECKS,
     *enduring.CHECKS,
     *keeping.CHECKS,
     *minding.CHECKS,

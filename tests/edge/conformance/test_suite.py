@@ -217,6 +217,36 @@ def clinging() -> Between:
     return Lying(lie)
 
 
+def opens(frame: Frame) -> bool:
+    return frame.get("type") == "conversation:create"
+
+
+def dead(frame: Frame) -> list[Frame]:
+    """A node where nobody is back."""
+    return [] if frame["data"]["change"] == "participants-added" else [frame]
+
+
+def open_to_all() -> Between:
+    """A node that lets whoever opens a group that was left into another of its kind."""
+    return Asking(lambda frame: changed(frame, "data.external_id", f"{id(frame)}") if opens(frame) else [frame])
+
+
+def without_ranks(frame: Frame) -> list[Frame]:
+    """A node that takes who is to be shown out, or what is to be deleted, for nobody's business."""
+    acts = {"conversation:remove-participants", "conversation:set-role", "message:delete"}
+    return changed(frame, "type", "conversation:get") if frame.get("type") in acts else [frame]
+
+
+def silent_about_history(frame: Frame) -> list[Frame]:
+    """A node that opens what was said before without a word."""
+    return [] if frame["data"]["change"] == "changed" else [frame]
+
+
+def counts_notes(frame: Frame) -> list[Frame]:
+    """A node to which what one says to oneself is unread."""
+    return changed(frame, "data.unread", 1) if (frame["data"] or {}).get("kind") == "direct" else [frame]
+
+
 LIES: dict[str, tuple[str, Callable[[], Between]]] = {
     "says something before hello": (
         "greets_first",
@@ -282,6 +312,14 @@ LIES: dict[str, tuple[str, Callable[[], Between]]] = {
     "lets one member use up a message": ("lets_nobody_use_up_a_message", lambda: Asking(used_up)),
     "lets nobody who left take back what they said": ("lets_who_left_take_back", lambda: Asking(holding_on)),
     "keeps pins of deleted messages": ("lets_go_of_what_is_deleted", clinging),
+    "loses who comes back": ("brings_back_who_left", only("conversation:updated", dead)),
+    "opens another group in the place of one that was left": ("opens_what_everybody_left", open_to_all),
+    "knows no ranks": ("keeps_ranks", lambda: Asking(without_ranks)),
+    "opens what was said before without a word": (
+        "shows_what_was_said_before",
+        only("conversation:updated", silent_about_history),
+    ),
+    "counts one's own notes as unread": ("is_with_oneself", only("ack", counts_notes)),
     "shows newcomers what was said before": (
         "sets_edges_behind_what_was_said",
         only("ack", shown_to_newcomers),
