@@ -236,3 +236,41 @@ async def test_a_token_of_somebody_else_ends_a_client_before_it_sends(
             "Refused",
             f"refused with 0: the token is of {ann_}, not of {eve_}",
         ]
+
+
+async def opened_directly(screen: Screen, other: str) -> str:
+    """A direct conversation."""
+    direct = {"kind": "direct", "participants": [other]}
+    answer = await screen.do("(direct) => client.ask('conversation:create', direct)", direct)
+    room: str = answer["conversation_id"]
+    return room
+
+
+async def test_who_left_a_direct_conversation_is_written_back_into_it(
+    browser: Browser, application: Application
+) -> None:
+    ann_, bob_ = users("ann", "bob")
+    async with opened(browser, application, ann_) as ann, opened(browser, application, bob_) as bob:
+        room = await opened_directly(ann, bob_)
+        await bob.until_heard("conversation:updated")
+        await ann.send(room, "one")
+        await told(bob, ["one"])
+        await bob.ask("conversation:leave", conversation_id=room)
+        await ann.until_heard("conversation:updated", 2)
+        await ann.send(room, "two")
+        await ann.send(room, "three")
+        for screen in (ann, bob):
+            await told(screen, ["one", "two", "three"])
+        assert await bob.do("() => client.positions()") == {room: {"conversation": 3, "sent": 3}}
+
+
+async def test_notes_to_oneself_are_on_every_page_of_ones_own(browser: Browser, application: Application) -> None:
+    (ann_,) = users("ann")
+    async with opened(browser, application, ann_) as page, opened(browser, application, ann_) as other:
+        room = await opened_directly(page, ann_)
+        await other.until_heard("conversation:updated")
+        await page.send(room, "milk")
+        for screen in (page, other):
+            await told(screen, ["milk"])
+        (listed,) = (await other.ask("conversation:list"))["conversations"]
+        assert (listed["conversation_id"], listed["kind"], listed["unread"]) == (room, "direct", 0)
