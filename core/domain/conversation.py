@@ -79,6 +79,15 @@ class Conversation:
         """Whether the actor may let people in with this role: owners with any, admins with one below their own."""
         return self.owns(actor) or (self.manages(actor) and self.members[actor].rank > RANKS[role])
 
+    def lets_in(self, actor: str, user_id: str) -> bool:
+        """Whether the actor, who manages it, may let this user in: who left by themselves only an owner, and only so
+        often. Of who is in it nothing is said.
+        """
+        member = self.members.get(user_id)
+        if member is None or member.present:
+            return True
+        return not member.declines and (not member.left or self.owns(actor))
+
     @property
     def deserted(self) -> bool:
         """Whether somebody has left this direct conversation, who is back with the next message."""
@@ -193,7 +202,10 @@ def _added(state: Conversation, event: ParticipantsAdded) -> dict[str, Member]:
         return added
     for user, role in event.participants.items():
         before = state.members.get(user)
-        given = state.gives(event.actor, role) if event.by_rank else role != "owner" or state.owns(event.actor)
+        if event.by_rank:
+            given = state.gives(event.actor, role) and state.lets_in(event.actor, user)
+        else:
+            given = role != "owner" or state.owns(event.actor)
         if given and (before is None or not before.present):
             added[user] = comes(before, role, event.at_seq, state.history_from)
     return added

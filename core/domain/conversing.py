@@ -9,6 +9,7 @@ from core.domain import pin
 from core.domain.content import check_seen
 from core.domain.conversation import Conversation, State, entered, evolve, moved_on
 from core.domain.decision import Context, Rejected, misfit
+from core.domain.member import LEAVES
 from core.domain.message import Absent
 from core.domain.message import State as MessageState
 from core.domain.metadata import check
@@ -165,6 +166,8 @@ def add(state: State, command: AddParticipants, context: Context, head: int) -> 
     conversation = _managed(state, command.conversation_id, context)
     if not conversation.gives(context.actor, command.role):
         raise Rejected("not_allowed", "only owners let in owners and admins")
+    if left := next((user for user in command.participants if not conversation.lets_in(context.actor, user)), None):
+        raise Rejected("not_allowed", f"{left} left by themselves: an owner lets them in again, {LEAVES - 1} times")
     if all(conversation.holds(user) for user in command.participants):
         return []
     return [

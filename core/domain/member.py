@@ -10,6 +10,8 @@ UNKNOWN: Final = 1 << 53
 """Stands for a view that is not known: newer than any."""
 RANKS: Final[Mapping[Role, int]] = {"member": 1, "admin": 2, "owner": 3}
 """How high a role stands; whoever is not in the conversation stands at 0."""
+LEAVES: Final = 5
+"""Maximum of times that somebody leaves a group by themselves and is let in again by others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,11 @@ class Member:
     def left(self) -> bool:
         """Whether they went by themselves and are not back."""
         return self.intervals[-1].left
+
+    @property
+    def declines(self) -> bool:
+        """Whether they left so often that nobody lets them in again."""
+        return sum(stay.left for stay in self.intervals) >= LEAVES
 
     def reads(self, seq: int, conversation_n: int = UNKNOWN) -> bool:
         """Whether message `seq` is this member's to read (`Interval.reads`)."""

@@ -3,6 +3,7 @@
 from contextlib import AsyncExitStack
 from typing import Any, Final
 
+from core.domain.member import LEAVES
 from edge.conformance.commanding import say
 from edge.conformance.line import Failed, Line
 from edge.conformance.stage import becomes
@@ -121,6 +122,27 @@ async def keeps_ranks(world: World) -> None:
         )
 
 
+async def lets_people_stay_out(world: World) -> None:
+    """Who left a group by themselves is let in again by owners alone, and after five times by nobody."""
+    async with await world.line("ann") as ann, await world.line("ben") as ben, await world.line("cy", 1) as cy:
+        room = await world.room(ann, "ben", "cy")
+        cys = {"conversation_id": room, "participants": [cy.user]}
+        await ann.done("conversation:set-role", {**cys, "participants": [ben.user], "role": "admin"})
+        await ben.push("conversation:updated", conversation_id=room, change="roles-changed")
+        for n in range(LEAVES):
+            if n:
+                await ann.done("conversation:add-participants", cys)
+            await becomes(lambda: _in(ann, cy, room), True, "that who is let in is in it")
+            await cy.done("conversation:leave", {"conversation_id": room})
+            await becomes(lambda: _in(ann, cy, room), False, "that who left is in it")
+            await ben.refused("conversation:add-participants", cys, "not_allowed")
+        await ann.refused("conversation:add-participants", cys, "not_allowed")
+
+
+async def _in(line: Line, who: Line, room: str) -> bool:
+    return who.user in await _roles(line, room)
+
+
 async def shows_what_was_said_before(world: World) -> None:
     """Where an owner says so, and everybody is told, who is let in later reads what was said before, and may delete it
     as an owner; otherwise they do not.
@@ -170,6 +192,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     brings_back_who_left,
     opens_what_everybody_left,
     keeps_ranks,
+    lets_people_stay_out,
     shows_what_was_said_before,
     is_with_oneself,
 )

@@ -71,7 +71,7 @@ def _may(asked: Asked, room: Room) -> bool:
             others = [user for user in command.participants if room.roles().get(user) != command.role]
             return room.owns(actor) and all(room.above(actor, user) for user in others)
         case AddParticipants():
-            return room.gives(actor, command.role)
+            return room.gives(actor, command.role) and all(room.lets_in(actor, user) for user in command.participants)
         case RemoveParticipants():
             return room.manages(actor) and all(room.above(actor, user) for user in command.participants)
         case UpdateConversation():

@@ -10,6 +10,7 @@ from typing import Any
 
 SHOWN = ("title", "avatar", "metadata")
 PINS = 100
+LEAVES = 5
 RANKS = ("", "member", "admin", "owner")
 Stay = list[int | None]
 
@@ -53,6 +54,13 @@ class Room:
 
     def gives(self, actor: str, role: str) -> bool:
         return self.owns(actor) or (self.manages(actor) and role == "member")
+
+    def lets_in(self, actor: str, user: str) -> bool:
+        """Whether they may be let in again, if they left by themselves."""
+        if self.holds(user) or user not in self.members:
+            return True
+        left = [_extra(stay)[1] for stay in self.members[user][1]]
+        return sum(left) < LEAVES and (self.owns(actor) or not left[-1])
 
     def back(self, actor: str) -> set[str]:
         """Who comes back where the actor opens it."""
@@ -99,6 +107,7 @@ def _change(found: Room, room: Room, what: str, body: Mapping[str, Any]) -> None
             _reopen(found, room.back(actor).intersection(body["participants"]), body["at_seq"])
         case "participants-added":
             people = {user: role for user, role in body["participants"].items() if room.gives(actor, role)}
+            people = {user: role for user, role in people.items() if room.lets_in(actor, user)}
             _come(found, people, body["at_seq"], found.since)
         case "participants-removed":
             _go(found, (user for user in body["participants"] if room.above(actor, user)), body["at_seq"], actor)

@@ -5,6 +5,7 @@ from msgspec import UNSET
 
 from core.domain.conversation import evolve
 from core.domain.decision import Rejected
+from core.domain.member import LEAVES
 from schemas.bounds import METADATA_BYTES
 from schemas.commands import (
     AddParticipants,
@@ -154,6 +155,20 @@ def test_nobody_shows_out_or_gives_a_role_to_who_stands_as_high_or_higher() -> N
     down = SetRole(conversation_id=ROOM, participants=["abe"], role="member")
     Given(staff).when(down, "ann").rejects("not_allowed")
     Given(staff).when(down, "abe").then(RolesChanged)
+
+
+def test_who_left_by_themselves_is_let_in_again_by_owners_alone_and_not_for_ever() -> None:
+    command = AddParticipants(conversation_id=ROOM, participants=["eve", "cid"])
+    left = removed("cid", actor="cid")
+    Given(fold(STAFF, left)).when(command, "bob").rejects("not_allowed")
+    Given(fold(STAFF, left)).when(command, "ann").then(ParticipantsAdded)
+    Given(fold(STAFF, removed("cid"))).when(command, "bob").then(ParticipantsAdded)
+    often = [event for _ in range(LEAVES - 1) for event in (left, added("cid"))]
+    Given(fold(STAFF, *often, removed("cid"))).when(command, "bob").then(ParticipantsAdded)
+    for last in ((left,), (left, added("cid", by_rank=False), removed("cid"))):
+        Given(fold(STAFF, *often, *last)).when(command, "ann").rejects("not_allowed")
+    assert not fold(STAFF, *often, left, added("cid")).holds("cid")
+    assert not fold(STAFF, left, added("cid", actor="bob")).holds("cid")
 
 
 def test_an_admin_lets_in_members_alone() -> None:

@@ -237,6 +237,12 @@ def without_ranks(frame: Frame) -> list[Frame]:
     return changed(frame, "type", "conversation:get") if frame.get("type") in acts else [frame]
 
 
+def dragging(frame: Frame) -> list[Frame]:
+    """A node that lets in who does not want to."""
+    adds = frame.get("type") == "conversation:add-participants"
+    return changed(frame, "type", "conversation:get") if adds else [frame]
+
+
 def silent_about_history(frame: Frame) -> list[Frame]:
     """A node that opens what was said before without a word."""
     return [] if frame["data"]["change"] == "changed" else [frame]
@@ -315,6 +321,7 @@ LIES: dict[str, tuple[str, Callable[[], Between]]] = {
     "loses who comes back": ("brings_back_who_left", only("conversation:updated", dead)),
     "opens another group in the place of one that was left": ("opens_what_everybody_left", open_to_all),
     "knows no ranks": ("keeps_ranks", lambda: Asking(without_ranks)),
+    "lets in again whoever left": ("lets_people_stay_out", lambda: Asking(dragging)),
     "opens what was said before without a word": (
         "shows_what_was_said_before",
         only("conversation:updated", silent_about_history),
