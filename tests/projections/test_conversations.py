@@ -211,6 +211,34 @@ def test_a_repeat_that_was_decided_on_a_newer_message_is_the_same() -> None:
     assert (again.repeat, again.conflict) == (True, False)
 
 
+@pytest.mark.parametrize("event", [added("cid"), removed("bob"), cast(bob="admin")], ids=lambda one: type(one).__name__)
+def test_a_repeat_of_what_an_older_version_decided_is_the_same(event: ConversationEvent) -> None:
+    store = Store()
+    store.fold(at(0, created(), "e0"), at(1, structs.replace(event, by_rank=False), "e1"))
+    (again,) = store.fold(at(2, event, "e1"))
+    assert (again.repeat, again.conflict) == (True, False)
+
+
+def test_a_row_of_an_older_version_is_read() -> None:
+    store = Store()
+    store.fold(at(0, created(), "e0"), at(1, removed("bob", at_seq=4), "e1"))
+    row = store.tables["rows"][ROOM]
+    older = {name: value for name, value in row["updated"].items() if name != "history_from"}
+    assert conversations.state_of({**row, "updated": older}) == conversations.state_of(row)
+
+
+def test_a_group_tells_what_it_shows_to_those_who_come_later() -> None:
+    store = Store()
+    events = [created(history="all"), changed(history="joined"), changed(history="all"), added("cid", at_seq=5)]
+    told = [one.change for one in store.fold(*(at(n, event, f"e{n}") for n, event in enumerate(events)))]
+    assert [one.get("history") for one in told] == ["all", "joined", "all", None]
+    assert [one.get("from_seq") for one in told] == [None, None, 1, 1]
+    assert (told[2]["changed"], told[3]["at_seq"]) == (["history"], 5)
+    shown = conversations.view(conversations.state_of(store.tables["rows"][ROOM]), 5, whole=True)
+    assert (shown.history, shown.history_from) == ("all", 1)
+    assert [one.intervals for one in shown.participants or ()] == [[(1, None)]] * 3
+
+
 def test_a_late_repeat_undoes_nothing_newer() -> None:
     store = Store()
     first = changed(title="a", metadata={"a": 1})

@@ -26,6 +26,12 @@ def test_stays_that_touch_are_one_and_empty_ones_none() -> None:
     assert [range(2, 5), range(9, 13), range(20, 23)] == MINE
 
 
+def test_a_later_stay_that_shows_what_was_said_before_takes_the_earlier_ones_in() -> None:
+    shown = Member("member", (Interval(5, 8), Interval(11, 12), Interval(15, reads_from=7)))
+    assert stays.readable(shown, 20) == [range(5, 21)]
+    assert stays.readable(Member("member", (Interval(5, 8), Interval(15, reads_from=1))), 20) == [range(1, 21)]
+
+
 def test_nothing_is_there_beyond_the_head() -> None:
     assert stays.readable(BEN, 10) == [range(2, 5), range(9, 11)]
     assert stays.readable(BEN, 1) == []
