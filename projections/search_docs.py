@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, Final
 
 from msgspec import structs
@@ -9,6 +10,7 @@ from msgspec import structs
 from core.domain import message
 from core.ports.documents import Documents, Place, Row, Table, Write
 from core.ports.search_index import Entry, SearchIndex
+from core.positions import offset_of
 from projections import messages
 from projections.facts import Fact
 from schemas.events import MessageEdited, MessageSent
@@ -17,6 +19,9 @@ MODEL: Final = "search"
 ROWS: Final = Table(MODEL, "search_docs")
 INDEX: Final = Table(MODEL, "index")
 """The entries of the search index, where they are compared as rows are; it lies in no store."""
+OFFSET_BITS: Final = 20
+LATEST_MS: Final = (1 << 42) - 1
+"""In the year 2109."""
 
 
 def fold(facts: Sequence[Fact], rows: Mapping[str, Row]) -> list[Write]:
@@ -66,14 +71,28 @@ def entry(row: Row) -> Entry | None:
     """
     if "sent" not in row:
         return None
-    state = messages.state_of(row)
+    state, offset = messages.state_of(row), offset_of(row["sent"]["pos"])
     return Entry(
         message_id=row["_id"],
         version=sum(row[lane]["pos"] for lane in messages.CONTENT_LANE_OF.values() if lane in row),
         tenant=row["tenant"],
         conversation_id=row["conversation_id"],
         text=(state.text or None) if isinstance(state, message.Live) else None,
+        sender=row["sent"]["sender"],
+        offset=offset,
+        order=order_of(row["sent"]["at"], offset),
     )
+
+
+def order_of(at: str, offset: int) -> int:
+    """How new a message is among all: by the time that its sender's node gave it, and in the same millisecond by where
+    it lies in its partition.
+    """
+    try:
+        ms = int(datetime.fromisoformat(at).timestamp() * 1000)
+    except (ValueError, OverflowError):
+        ms = 0
+    return min(max(ms, 0), LATEST_MS) << OFFSET_BITS | offset & (1 << OFFSET_BITS) - 1
 
 
 class WithIndex:
@@ -104,4 +123,5 @@ class WithIndex:
 
 def _row(entry: Entry) -> Row:
     where = {"tenant": entry.tenant, "conversation_id": entry.conversation_id}
-    return {"_id": entry.message_id, **where, "entry": {"pos": entry.version, "text": entry.text}}
+    said = {"pos": entry.version, "text": entry.text, "sender": entry.sender, "order": entry.order}
+    return {"_id": entry.message_id, **where, "entry": said | {"offset": entry.offset}}

@@ -73,9 +73,12 @@ class Conversations(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
-    """Messages that contain the words, best first."""
+    """Messages that contain the words, newest first; `after` is where it goes on, null where there is nothing more. A
+    page may have fewer than were asked for, and none, though there are more.
+    """
 
     messages: list[MessageView]
+    after: str | None
 
 
 class Presences(msgspec.Struct, frozen=True, kw_only=True):

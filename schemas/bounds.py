@@ -39,6 +39,8 @@ Page = Annotated[int, Meta(ge=1, le=200)]
 Number = Annotated[int, Meta(ge=0, le=2**53)]
 Ciphertext = Annotated[str, Meta(min_length=1, max_length=CIPHERTEXT_CHARS, pattern=r"^[\t\n\r -~]+\Z")]
 """ASCII, such as base64."""
+Cursor = Annotated[str, Meta(min_length=1, max_length=256, pattern=r"^[A-Za-z0-9_=-]+\Z")]
+"""Means nothing to a client."""
 Emoji = Annotated[str, Meta(min_length=1, max_length=64)]
 Time = Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z\Z")]
 """UTC with milliseconds, as all times here are."""

@@ -41,6 +41,7 @@ ERRORS: Final = {
         ErrorCode("last_owner", "A group keeps an owner: give the role to somebody first", 409),
         ErrorCode("too_large", "The request is larger than the limit", 413),
         ErrorCode("not_ready", "A view that decides this is behind; nothing was done", 503, retry=True),
+        ErrorCode("search_timeout", "The search took too long: look for less, or search again", 503, retry=True),
         ErrorCode("unavailable", "A server that this needs is down; nothing was done", 503, retry=True),
         ErrorCode("outcome_unknown", "The log did not answer in time: repeat with the same key", 504, retry=True),
         ErrorCode("internal", "Something went wrong on our side", 500, retry=True),

@@ -5,7 +5,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from schemas.asking import Ask
-from schemas.bounds import Number, Page, Users, Uuid
+from schemas.bounds import Cursor, Number, Page, UserId, Users, Uuid
 
 
 class GetMessage(Ask, frozen=True, kw_only=True, tag="message:get"):
@@ -74,10 +74,17 @@ class Sync(Ask, frozen=True, kw_only=True, tag="sync"):
 
 
 class SearchMessages(Ask, frozen=True, kw_only=True, tag="search:messages"):
-    """Messages of one's own conversations that contain these words."""
+    """Messages of one's own conversations, or of one of them, that contain these words, newest first.
+
+    With `prefix` the last word is the beginning of one. `sender` asks for what one person said; `after` is the cursor
+    of the page before, of the same question.
+    """
 
     text: Annotated[str, Meta(min_length=1, max_length=500)]
     conversation_id: Uuid | None = None
+    sender: UserId | None = None
+    prefix: bool = False
+    after: Cursor | None = None
     limit: Page = 20
 
 

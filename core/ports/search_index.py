@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, NamedTuple, Protocol
 
 from core.ports.event_log import Unavailable
 from schemas.topics import Partition
@@ -13,17 +13,81 @@ Positions = Mapping[Partition, int]
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One message as it shall be found; `text` None takes it out. An older `version` never replaces a newer."""
+    """One message as it shall be found; `text` None takes it out. An older `version` never replaces a newer.
+
+    `order` says how new it is among all, `offset` where it lies in its partition; neither ever changes.
+    """
 
     message_id: str
     version: int
     tenant: str
     conversation_id: str
     text: str | None
+    sender: str
+    offset: int
+    order: int
+
+
+END: Final = (1 << 48) - 1
+"""Beyond every offset."""
+
+
+class Stay(NamedTuple):
+    """The messages of a conversation from one offset up to another; of several of one conversation each counts."""
+
+    conversation_id: str
+    first: int = 0
+    last: int = END
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is all of the conversation."""
+        return (self.first, self.last) == (0, END)
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Messages with all of these tokens (core.search_text), and one that begins with `prefix`, within these stays."""
+
+    tenant: str
+    tokens: Sequence[str]
+    stays: Sequence[Stay]
+    prefix: str | None = None
+    sender: str | None = None
+
+
+class Hit(NamedTuple):
+    """A message that was found, or a place among all of them: the newest comes first, of equal `order` the greater id.
+
+    A place names no message: it is before all of its order.
+    """
+
+    order: int
+    message_id: str = ""
+
+    def is_before(self, place: "Hit | None") -> bool:
+        """Whether this is older than a place; everything is older than none."""
+        return place is None or self < place
+
+
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """A page of what was found, newest first; `rest` is where it goes on, None where there is nothing more."""
+
+    found: Sequence[Hit]
+    rest: Hit | None = None
 
 
 class IndexBehind(Exception):
     """The index is not complete, or lacks what it has had: it was deleted, emptied or put back older. Fill it."""
+
+
+WITHIN_S: Final = 0.5
+"""So long a page is looked for."""
+
+
+class SearchTimeout(Exception):
+    """A search took longer than it may. Nothing is wrong with the index."""
 
 
 class SearchIndex(Protocol):
@@ -33,7 +97,9 @@ class SearchIndex(Protocol):
       and is lost with it, says up to where it has everything.
     - `put` and `index` keep an entry unless a newer version of it is there; the same version again changes nothing.
       When they return the entries are durable; they are found within the index's refresh interval (1 s).
-    - `search` answers ids of messages that contain every word of `text`, in these conversations, best first.
+    - `search` answers the messages that a query finds, newest first: those older than `before`, at most `limit`. A page
+      may have fewer, and none, though there are more: `rest` says so. It ends within `within_s` or raises
+      `SearchTimeout`, and keeps nobody else waiting longer.
     - `search`, `entries` and `scan` raise `Unavailable` where a generation has no complete index: never an empty
       answer instead.
     - A server that is down makes every call raise `Unavailable` (core.ports.event_log) within some seconds.
@@ -76,9 +142,9 @@ class SearchIndex(Protocol):
         ...
 
     async def search(
-        self, generation: int, tenant: str, text: str, conversation_ids: Iterable[str], limit: int
-    ) -> list[str]:
-        """Message ids, best first."""
+        self, generation: int, query: Query, *, before: Hit | None = None, limit: int, within_s: float = WITHIN_S
+    ) -> Hits:
+        """The next page of what the query finds; a query without tokens and prefix finds nothing."""
         ...
 
     async def entries(self, generation: int, message_ids: Iterable[str]) -> dict[str, Entry]:
@@ -114,3 +180,16 @@ def other_fill(generation: int) -> IndexBehind:
 def no_complete_index(generation: int) -> Unavailable:
     """What a query raises where a generation has no complete index."""
     return Unavailable(f"search: generation {generation} has no complete index")
+
+
+def within(stays: Iterable[Stay]) -> Mapping[str, Sequence[Stay]]:
+    """The stays by their conversations."""
+    found: dict[str, list[Stay]] = {}
+    for stay in stays:
+        found.setdefault(stay.conversation_id, []).append(stay)
+    return found
+
+
+def lies_in(stays: Mapping[str, Sequence[Stay]], conversation_id: str, offset: int) -> bool:
+    """Whether a message of this conversation with this offset lies in one of these stays."""
+    return any(stay.first <= offset <= stay.last for stay in stays.get(conversation_id, ()))

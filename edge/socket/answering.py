@@ -7,6 +7,7 @@ from edge.socket.history import History
 from edge.socket.own_writes import NOTHING, OwnWrites, OwnWritesRead
 from edge.socket.people import People
 from edge.socket.queries import Queries
+from edge.socket.searching import Searching
 from schemas import queries
 from schemas.answers import Answer, Presences
 from schemas.queries import GetConversation, GetMessage, GetPresence, ListConversations, SearchMessages, Thread
@@ -16,11 +17,16 @@ Question = GetMessage | queries.History | Thread | GetConversation | ListConvers
 
 
 class Answering:
-    """Answers every question of one node's users. Raises `Rejected` (proved), `NotReady` and `Unavailable`."""
+    """Answers every question of one node's users. Raises `Rejected` (proved), `NotReady`, `SearchTimeout` and
+    `Unavailable`.
+    """
 
-    def __init__(self, queries: Queries, history: History, people: People, own: OwnWritesRead) -> None:
+    def __init__(
+        self, queries: Queries, history: History, searching: Searching, people: People, own: OwnWritesRead
+    ) -> None:
         self._queries = queries
         self._history = history
+        self._searching = searching
         self._people = people
         self._own = own
 
@@ -42,7 +48,7 @@ class Answering:
             case GetPresence():
                 found = Presences(presences=await self._people.find(who, asked.users))
             case SearchMessages():
-                found = await self._queries.search(who, asked)
+                found = await self._searching.search(who, asked)
             case _:
                 assert_never(asked)
         return found

@@ -19,6 +19,8 @@ from edge.socket.own_writes import OwnWritesRead
 from edge.socket.people import People
 from edge.socket.ports import Ports
 from edge.socket.queries import Queries
+from edge.socket.search_scope import SearchScope
+from edge.socket.searching import Searching
 from edge.socket.signals import Signals
 from edge.socket.standing import Standing
 from edge.socket.store_trust import StoreTrust
@@ -106,13 +108,18 @@ def _answering(ports: Ports, lanes: Lanes, reader: MessageReader, people: People
         lanes=lanes,
         reader=reader,
         inboxes=inboxes,
-        generations=ports.generations,
-        index=ports.index,
-        cache=ports.cache,
-        health=ports.health,
     )
     history = History(queries.entered, ports.memberships, reader, lanes, inboxes)
-    return Answering(queries, history, people, OwnWritesRead(ports.memberships, progress))
+    searching = Searching(
+        entered=queries.entered,
+        memberships=ports.memberships,
+        scope=SearchScope(ports.memberships, lanes, reader),
+        reader=reader,
+        inboxes=inboxes,
+        generations=ports.generations,
+        index=ports.index,
+    )
+    return Answering(queries, history, searching, people, OwnWritesRead(ports.memberships, progress))
 
 
 def _people(name: str, ports: Ports, heartbeat_s: float, new_id: Callable[[], str]) -> People:

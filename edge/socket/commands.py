@@ -18,6 +18,7 @@ from core.health import Health
 from core.ports.documents import StoreBroken
 from core.ports.event_log import DataDamaged, EventLog, OutcomeUnknown, Unavailable
 from core.ports.memberships import NotReady
+from core.ports.search_index import SearchTimeout
 from edge.socket.repeats import Repeats
 from edge.socket.session import Asked
 from edge.socket.visit import Visit
@@ -171,6 +172,8 @@ def problem_of(error: BaseException) -> Problem:
         case Rejected():
             wrong = [{"pointer": pointer, "code": code} for pointer, code in error.errors]
             return problem(error.code, error.detail, errors=wrong or None)
+        case SearchTimeout():
+            return problem("search_timeout", str(error), retry_after_ms=RETRY_MS)
         case NotReady():
             return problem("not_ready", str(error), retry_after_ms=RETRY_MS)
         case Unavailable() | StoreBroken() | DataDamaged():  # which ends this node: another one may know

@@ -1,42 +1,24 @@
-"""What a client may read: its own conversations, one of them, and messages that it finds; never more than its stays."""
+"""What a client may read: its own conversations, or one of them; never more than its stays."""
 
-import hashlib
-import logging
-from collections.abc import Sequence
 from typing import Final
 
-import msgspec
-
 from core.domain.conversation import Conversation, visited
-from core.health import Health
-from core.outages import Outage
-from core.ports.documents import Row
-from core.ports.event_log import Unavailable
-from core.ports.hints import Cache
 from core.ports.memberships import Memberships
-from core.ports.search_index import SearchIndex
 from edge.auth.tokens import Identity
 from edge.socket.ends import as_read
 from edge.socket.fitting import fitting
 from edge.socket.inboxes import Inboxes
 from edge.socket.lanes import Lanes
 from edge.socket.leaving import left_at
-from edge.socket.seeing import as_new_as, proved
-from projections import conversations, messages, search_docs
-from projections.generations import Generations
+from edge.socket.seeing import proved
+from projections import conversations
 from projections.reader import MessageReader
-from schemas.answers import Conversations, Found
-from schemas.queries import GetConversation, ListConversations, SearchMessages
+from schemas.answers import Conversations
+from schemas.queries import GetConversation, ListConversations
 from schemas.views import ConversationView
 
-logger: Final = logging.getLogger("caas.queries")
-FOUND_S: Final = 60.0
-FOUND_MOST: Final = 200
-"""So many ids are asked of the index and cached: some of them may not be the reader's."""
 AT_ONCE: Final = 500
 """Of so many conversations at one time it is looked whether they were put away."""
-
-_ids: Final = msgspec.json.Decoder(list[str])
 
 
 class Queries:
@@ -49,20 +31,11 @@ class Queries:
         lanes: Lanes,
         reader: MessageReader,
         inboxes: Inboxes,
-        generations: Generations,
-        index: SearchIndex,
-        cache: Cache,
-        health: Health,
     ) -> None:
         self._memberships = memberships
         self._lanes = lanes
         self._reader = reader
         self._inboxes = inboxes
-        self._generations = generations
-        self._index = index
-        self._cache = cache
-        self._cache_outage = Outage("cached answers", "Redis of cached answers")
-        self._health = health
 
     async def get(self, who: Identity, asked: GetConversation) -> ConversationView:
         """One conversation, for whoever was ever in it; who left is told what they knew of it and no more."""
@@ -109,58 +82,9 @@ class Queries:
                 break
         return found[: asked.limit + 1]
 
-    async def search(self, who: Identity, asked: SearchMessages) -> Found:
-        """Messages, best first, as they now are."""
-        if asked.conversation_id is not None:
-            await self.entered(who, asked.conversation_id)
-            within = [asked.conversation_id]
-        else:
-            within = sorted(self._memberships.of_user(who.tenant, who.user_id))
-        found = await self._found(who, asked.text, within) if within else []
-        rows = await self._reader.rows(found)
-        hidden = await self._inboxes.hidden(who, found)
-        mine = [rows[key] for key in found if key in rows and key not in hidden and await self._reads(who, rows[key])]
-        views = [view for row in mine if (view := messages.view(row)) is not None and view.text is not None]
-        return Found(messages=views[: asked.limit])
-
     async def entered(self, who: Identity, conversation_id: str) -> Conversation:
         """The conversation, if this user was ever in it. A no is proved."""
         tenant, user = who.tenant, who.user_id
         return await proved(
             self._memberships, conversation_id, lambda state: visited(state, conversation_id, tenant, user)
         )
-
-    async def _reads(self, who: Identity, row: Row) -> bool:
-        view = self._memberships.get(row["conversation_id"])
-        if view is None or view.tenant != who.tenant or who.user_id not in view.members or "sent" not in row:
-            return False
-        n = row["sent"].get("conversation_n", 0)
-        view = await as_new_as(self._memberships, view, n)
-        return view.members[who.user_id].reads(row["sent"]["n"], n)
-
-    async def _found(self, who: Identity, text: str, within: Sequence[str]) -> list[str]:
-        """Ids from the index, remembered for a minute unless there are none; what is shown of them is read anew."""
-        generation = self._generations.live(search_docs.MODEL)
-        asked = msgspec.json.encode([generation, who.tenant, who.user_id, text, within])
-        key = f"search:{hashlib.sha256(asked).hexdigest()}"
-        if (kept := await self._kept(key)) is not None:
-            return kept
-        found = await self._index.search(generation, who.tenant, text, within, FOUND_MOST)
-        if not found:
-            return found
-        try:
-            await self._cache.put(key, msgspec.json.encode(found), FOUND_S)
-        except Unavailable as error:
-            self._cache_outage.begins(error)
-            self._health.count("cache_down")
-        return found
-
-    async def _kept(self, key: str) -> list[str] | None:
-        try:
-            kept = await self._cache.get(key)
-            self._cache_outage.ends()
-        except Unavailable as error:
-            self._cache_outage.begins(error)
-            self._health.count("cache_down")
-            return None
-        return None if kept is None else _ids.decode(kept)

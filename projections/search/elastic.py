@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import math
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Literal
@@ -11,9 +12,22 @@ from elasticsearch import AsyncElasticsearch
 from core.health import Health
 from core.patience import patiently
 from core.ports.event_log import Unavailable
-from core.ports.search_index import Entry, IndexBehind, Positions, no_complete_index, other_fill, require_since
+from core.ports.search_index import (
+    WITHIN_S,
+    Entry,
+    Hit,
+    Hits,
+    IndexBehind,
+    Positions,
+    Query,
+    SearchTimeout,
+    lies_in,
+    no_complete_index,
+    other_fill,
+    require_since,
+    within,
+)
 from projections.search.elastic_documents import (
-    IS_COMPLETE,
     MAPPINGS,
     STATE,
     State,
@@ -21,6 +35,7 @@ from projections.search.elastic_documents import (
     checkpoint_lines,
     entry_lines,
     entry_of,
+    searched,
     state_document,
     state_of,
 )
@@ -34,6 +49,8 @@ Flavour = Literal["elasticsearch", "opensearch"]
 
 MOST: Final = 10_000
 """A page larger than this the servers refuse."""
+SHAPE: Final = 2
+"""Raised when the documents change: an index of another shape is none, and a new one is filled from the rows."""
 CREATE_S: Final = 30.0
 """An index takes seconds to make on a busy server, and would be made anew each time that nobody waited for it."""
 
@@ -93,9 +110,13 @@ class ElasticIndex:
         return self._client
 
     def _alias(self, generation: int) -> str:
-        return f"{self._prefix}-g{generation}"
+        return f"{self._prefix}{SHAPE}-g{generation}"
 
     def _index(self, generation: int) -> str:
+        return f"{self._alias(generation)}-1"
+
+    def _older(self, generation: int) -> str:
+        """The index of the first shape, which had no number."""
         return f"{self._prefix}-g{generation}-1"
 
     async def begin(self, generation: int) -> str:
@@ -151,26 +172,26 @@ class ElasticIndex:
             await self._connected().indices.refresh(index=self._index(generation))
 
     async def search(
-        self, generation: int, tenant: str, text: str, conversation_ids: Iterable[str], limit: int
-    ) -> list[str]:
-        """Message ids, best first."""
-        query = {
-            "bool": {
-                "must": {"match": {"text": {"query": text, "operator": "and"}}},
-                "filter": [{"term": {"tenant": tenant}}, {"terms": {"conversation_id": list(conversation_ids)}}],
-            }
-        }
+        self, generation: int, query: Query, *, before: Hit | None = None, limit: int, within_s: float = WITHIN_S
+    ) -> Hits:
+        """The next page of what the query finds."""
+        size = min(limit, MOST - 2)
         hits = await self._hits(
             generation,
-            query={"bool": {"should": [query, IS_COMPLETE], "minimum_should_match": 1}},
-            size=min(max(limit, 0), MOST - 1) + 1,
-            sort=["_score", {"message_id": "asc"}],
-            source=False,
-            filter_path="hits.hits._id",
+            query=searched(query, before),
+            size=size + 2,
+            sort=[{"order": "desc"}, {"message_id": "desc"}],
+            source=["conversation_id", "offset"],
+            timeout=f"{math.ceil(within_s * 1000)}ms",
+            filter_path="timed_out,hits.hits._id,hits.hits._source,hits.hits.sort",
         )
         if not hits or hits[0]["_id"] != STATE:
             raise no_complete_index(generation)
-        return [hit["_id"] for hit in hits[1:]]
+        stays = within(query.stays)
+        page = [Hit(hit["sort"][0], hit["_id"]) for hit in hits[1 : size + 1]]
+        mine = [lies_in(stays, hit["_source"]["conversation_id"], hit["_source"]["offset"]) for hit in hits[1:]]
+        found = [hit for hit, reads in zip(page, mine, strict=False) if reads]
+        return Hits(found, page[-1] if page and len(hits) > size + 1 else None)
 
     async def entries(self, generation: int, message_ids: Iterable[str]) -> dict[str, Entry]:
         """The entries of these messages, whether they are findable yet or not."""
@@ -207,6 +228,8 @@ class ElasticIndex:
     async def _hits(self, generation: int, **asked: Any) -> Sequence[Mapping[str, Any]]:
         with missing_is(Unavailable), mapped():
             answer = await self._connected().search(index=self._index(generation), track_total_hits=False, **asked)
+        if answer.get("timed_out"):
+            raise SearchTimeout(f"search: it was not over within {asked.get('timeout')}")
         hits: Sequence[Mapping[str, Any]] = answer.get("hits", {}).get("hits", ())
         return hits
 
@@ -243,4 +266,5 @@ class ElasticIndex:
     async def drop(self, generation: int) -> None:
         """Delete a generation's index."""
         with mapped(but="index_not_found_exception"):  # somebody else deleted it at the same time
-            await self._connected().indices.delete(index=self._index(generation), ignore_unavailable=True)
+            names = [self._index(generation), self._older(generation)]
+            await self._connected().indices.delete(index=names, ignore_unavailable=True)

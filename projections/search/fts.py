@@ -11,26 +11,40 @@ import msgspec
 
 from core.damage import Damage
 from core.ports.event_log import Unavailable
-from core.ports.search_index import Entry, IndexBehind, Positions, no_complete_index, other_fill, require_since
+from core.ports.search_index import (
+    WITHIN_S,
+    Entry,
+    Hit,
+    Hits,
+    IndexBehind,
+    Positions,
+    Query,
+    no_complete_index,
+    other_fill,
+    require_since,
+)
+from projections.search import fts_search
 from projections.search.fts_statements import STATES, Statements
 from projections.stores.sqlite_thread import SqliteThread, identity_of, transaction
 from schemas.topics import Partition
 
 logger: Final = logging.getLogger("caas.search.fts")
+SEARCHERS: Final = 2
 T = TypeVar("T")
 _encode: Final = msgspec.json.Encoder().encode
-_strings: Final = msgspec.json.Decoder(list[str])
 _numbers: Final = msgspec.json.Decoder(list[int])
-_entries: Final = msgspec.json.Decoder(list[tuple[str, int, str, str, str | None]])
+_known: Final = msgspec.json.Decoder(list[tuple[str, int, int]])
+_entries: Final = msgspec.json.Decoder(list[tuple[str, int, str, str, str | None, str, int, int]])
 _checkpoint: Final = msgspec.json.Decoder(list[tuple[str, int, int]])
 
 
 class FtsIndex:
-    """A SearchIndex in a file. A word is a run of letters and digits, in whatever case; best by BM25.
+    """A SearchIndex in a file.
 
     What is indexed is synced, since the checkpoint of the rows lies in another file, and found at once. Many
-    statements are one step each (see `projections.stores.sqlite_thread`). Searches have a connection and a thread of
-    their own. A file that was deleted, or replaced by another, is noticed by `checkpoint`.
+    statements are one step each (see `projections.stores.sqlite_thread`). Searches have connections and threads of
+    their own, so that a long one keeps neither the next nor anybody else waiting. A file that was deleted, or replaced
+    by another, is noticed by `checkpoint`.
     """
 
     def __init__(self, path: Path, *, read_only: bool = False, damage: Damage | None = None) -> None:
@@ -38,6 +52,9 @@ class FtsIndex:
         self._read_only = read_only
         self._writer = SqliteThread(path, "search-writer", synchronous="FULL", damage=damage, replaceable=True)
         self._reader = SqliteThread(path, "search-reader", read_only=True, damage=damage, replaceable=True)
+        self._searchers = [
+            SqliteThread(path, f"search-{n}", read_only=True, damage=damage, replaceable=True) for n in range(SEARCHERS)
+        ]
         self._started = False
         self._opened: tuple[int, int] | None = None
 
@@ -54,7 +71,8 @@ class FtsIndex:
     async def _open(self) -> None:
         if not self._read_only:
             await self._writer.start(STATES)
-        await self._reader.start()
+        for one in (self._reader, *self._searchers):
+            await one.start()
         self._opened = identity_of(self._path)
 
     async def stop(self) -> None:
@@ -63,8 +81,8 @@ class FtsIndex:
         await self._close()
 
     async def _close(self) -> None:
-        await self._reader.stop()
-        await self._writer.stop()
+        for one in (*self._searchers, self._reader, self._writer):
+            await one.stop()
 
     async def begin(self, generation: int) -> str:
         """Make empty tables, or join the fill that has begun."""
@@ -120,24 +138,35 @@ class FtsIndex:
         """Everything is findable when `index` returns."""
 
     async def search(
-        self, generation: int, tenant: str, text: str, conversation_ids: Iterable[str], limit: int
-    ) -> list[str]:
-        """Message ids, best first."""
-        wanted, allowed = _query(text), _encode(list(conversation_ids)).decode()
-        query = (Statements(generation).search, (wanted, tenant, allowed, limit)) if wanted else None
-        found = await self._reader.run(lambda connection: _answer(connection, generation, query))
-        return _strings.decode(found)
+        self, generation: int, query: Query, *, before: Hit | None = None, limit: int, within_s: float = WITHIN_S
+    ) -> Hits:
+        """The next page of what the query finds."""
+
+        def search(connection: sqlite3.Connection) -> Hits:
+            with fts_search.limited(connection, within_s) as ends:
+                return _viewed(
+                    connection,
+                    generation,
+                    lambda _: fts_search.search(connection, generation, query, before=before, limit=limit, ends=ends),
+                )
+
+        searcher = min(self._searchers, key=lambda one: one.waiting)
+        return await searcher.run(search)
 
     async def entries(self, generation: int, message_ids: Iterable[str]) -> dict[str, Entry]:
         """The entries of these messages."""
-        query = (Statements(generation).entries, (_encode(list(message_ids)).decode(),))
-        found = await self._reader.run(lambda connection: _answer(connection, generation, query))
-        return {fields[0]: Entry(*fields) for fields in _entries.decode(found)}
+        given = (_encode(list(message_ids)).decode(),)
+        return {one.message_id: one for one in await self._read(generation, Statements(generation).entries, given)}
 
     async def scan(self, generation: int, *, after: str = "", limit: int = 1000) -> list[Entry]:
         """The next entries."""
-        query = (Statements(generation).scan, (after, limit))
-        found = await self._reader.run(lambda connection: _answer(connection, generation, query))
+        return await self._read(generation, Statements(generation).scan, (after, limit))
+
+    async def _read(self, generation: int, statement: str, given: Sequence[Any]) -> list[Entry]:
+        def read(connection: sqlite3.Connection) -> str:
+            return str(connection.execute(statement, given).fetchone()[0])
+
+        found = await self._reader.run(lambda connection: _viewed(connection, generation, read))
         return [Entry(*fields) for fields in _entries.decode(found)]
 
     async def drop(self, generation: int) -> None:
@@ -190,27 +219,48 @@ def _put(connection: sqlite3.Connection, generation: int, entries: Sequence[Entr
         if entry.message_id not in newest or entry.version > newest[entry.message_id].version:
             newest[entry.message_id] = entry
     statements = Statements(generation)
-    lines = [[one.message_id, one.version, one.tenant, one.conversation_id, one.text] for one in newest.values()]
-    [keys] = connection.execute(statements.newer, (_encode(lines).decode(),)).fetchone()
-    newer = [lines[key] for key in _numbers.decode(keys)]
-    given = _encode(newer).decode()
+    [found] = connection.execute(statements.known, (_encode(list(newest)).decode(),)).fetchone()
+    known = {key: (version, number) for key, version, number in _known.decode(found)}
+    newer = [one for key, one in newest.items() if key not in known or one.version > known[key][0]]
+    numbers = {key: number for key, (_, number) in known.items()}
+    numbers |= _numbered(connection, statements, [one for one in newer if one.message_id not in known])
+    given = _encode([_line(numbers[one.message_id], one) for one in newer]).decode()
     connection.execute(statements.put, (given,))
-    connection.execute(statements.forget, (_encode([line[0] for line in newer]).decode(),))
+    connection.execute(statements.keep, (given,))
+    before = [numbers[one.message_id] for one in newer if one.message_id in known]
+    connection.execute(statements.forget, (_encode(before).decode(),))
     connection.execute(statements.learn, (given,))
 
 
-def _answer(connection: sqlite3.Connection, generation: int, query: tuple[str, Sequence[Any]] | None) -> str:
-    """The JSON that a query of a complete index answers, in one view of the file."""
+def _numbered(connection: sqlite3.Connection, statements: Statements, fresh: Sequence[Entry]) -> dict[str, int]:
+    """A number for each of these messages, which no other has: its order, or one of those that follow."""
+    found, used = dict[str, int](), set[int]()
+    wanted = {one.message_id: one.order for one in fresh}
+    while wanted:
+        [answer] = connection.execute(statements.taken, (_encode(list(wanted.values())).decode(),)).fetchone()
+        used.update(_numbers.decode(answer))
+        for key, number in list(wanted.items()):
+            if number in used:
+                wanted[key] = number + 1
+            else:
+                found[key] = number
+                used.add(number)
+                del wanted[key]
+    return found
+
+
+def _line(number: int, one: Entry) -> list[Any]:
+    text = None if one.text is None else _encode(one.text).decode()
+    where = (one.tenant, one.conversation_id, one.sender, one.offset, one.order)
+    return [number, one.message_id, one.version, *where, text, fts_search.words_of(one)]
+
+
+def _viewed(connection: sqlite3.Connection, generation: int, look: Callable[[sqlite3.Connection], T]) -> T:
+    """What is seen of a complete index, in one view of the file."""
     connection.execute("BEGIN")
     try:
         if _held(connection, generation) is None:
             raise no_complete_index(generation)
-        return "[]" if query is None else str(connection.execute(*query).fetchone()[0])
+        return look(connection)
     finally:
         connection.execute("COMMIT")
-
-
-def _query(text: str) -> str:
-    """Every word of a text as a quoted phrase, which FTS5 takes apart as it does messages; empty without a word."""
-    chunks = text.replace("\x00", " ").split()
-    return " ".join('"' + chunk.replace('"', '""') + '"' for chunk in chunks if any(map(str.isalnum, chunk)))

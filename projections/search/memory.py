@@ -1,15 +1,26 @@
 """The search index as a dictionary: what its guarantees mean, without an index."""
 
 import asyncio
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
 
-from core.ports.search_index import Entry, IndexBehind, Positions, no_complete_index, other_fill, require_since
+from core import search_text
+from core.ports.search_index import (
+    WITHIN_S,
+    Entry,
+    Hit,
+    Hits,
+    IndexBehind,
+    Positions,
+    Query,
+    Stay,
+    lies_in,
+    no_complete_index,
+    other_fill,
+    require_since,
+    within,
+)
 from schemas.topics import Partition
-
-_WORD: Final = re.compile(r"[^\W_]+")
 
 
 @dataclass(slots=True)
@@ -21,11 +32,7 @@ class _State:
 
 
 class MemorySearchIndex:
-    """A SearchIndex in memory; what is indexed lives as long as this object. Deterministic; looks at every entry.
-
-    A word is a run of letters and digits, in whatever case. First comes the message that has the words most often
-    for its length, then the lower id.
-    """
+    """A SearchIndex in memory; what is indexed lives as long as this object. Deterministic; looks at every entry."""
 
     def __init__(self) -> None:
         self._entries: dict[int, dict[str, Entry]] = {}
@@ -91,19 +98,24 @@ class MemorySearchIndex:
         await asyncio.sleep(0)
 
     async def search(
-        self, generation: int, tenant: str, text: str, conversation_ids: Iterable[str], limit: int
-    ) -> list[str]:
-        """Message ids, best first."""
+        self,
+        generation: int,
+        query: Query,
+        *,
+        before: Hit | None = None,
+        limit: int,
+        within_s: float = WITHIN_S,  # noqa: ARG002 - the port's, not needed here
+    ) -> Hits:
+        """The next page of what the query finds; it is over at once, whatever `within_s`."""
         held = await self._complete(generation)
-        wanted, allowed = _words(text), frozenset(conversation_ids)
-        if not wanted:
-            return []
-        scored = [
-            (-score, entry.message_id)
+        stays = within(query.stays)
+        found = [
+            hit
             for entry in held.values()
-            if entry.tenant == tenant and entry.conversation_id in allowed and (score := _score(entry, wanted))
+            if (hit := Hit(entry.order, entry.message_id)).is_before(before) and _finds(query, entry, stays)
         ]
-        return [message for _, message in sorted(scored)[:limit]]
+        found.sort(reverse=True)
+        return Hits(found[:limit], found[limit - 1] if len(found) > limit else None)
 
     async def entries(self, generation: int, message_ids: Iterable[str]) -> dict[str, Entry]:
         """The entries of these messages."""
@@ -127,12 +139,10 @@ class MemorySearchIndex:
         return self._entries[generation]
 
 
-def _words(text: str) -> list[str]:
-    return _WORD.findall(text.casefold())
-
-
-def _score(entry: Entry, wanted: Sequence[str]) -> float:
-    """How much of the message the words are; 0 where one of them is missing."""
-    words = _words(entry.text or "")
-    counts = [words.count(word) for word in wanted]
-    return sum(counts) / len(words) if words and all(counts) else 0.0
+def _finds(query: Query, entry: Entry, stays: Mapping[str, Sequence[Stay]]) -> bool:
+    if entry.tenant != query.tenant or query.sender not in {None, entry.sender} or not (query.tokens or query.prefix):
+        return False
+    if entry.text is None or not lies_in(stays, entry.conversation_id, entry.offset):
+        return False
+    has, prefix = search_text.tokens(entry.text), query.prefix
+    return set(query.tokens) <= set(has) and (prefix is None or any(one.startswith(prefix) for one in has))

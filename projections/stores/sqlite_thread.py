@@ -147,6 +147,8 @@ class SqliteThread:
         self._damage = damage or Damage()
         self._thread: ThreadPoolExecutor | None = None
         self._connection: sqlite3.Connection | None = None
+        self.waiting = 0
+        """How much of what was asked is not answered yet."""
 
     async def start(self, *statements: str) -> None:
         """Open the file, check it and execute these statements. Raises `Unavailable`, `DataDamaged`."""
@@ -173,6 +175,7 @@ class SqliteThread:
         """What `work` answers; it runs whole, also when the caller is cancelled."""
         if self._thread is None:
             raise Unavailable(f"{self._path} is not open")
+        self.waiting += 1
         try:
             answer = await asyncio.get_running_loop().run_in_executor(self._thread, self._work, work)
         except sqlite3.OperationalError as error:
@@ -180,6 +183,8 @@ class SqliteThread:
         except DataDamaged as error:
             self._damage.report(error)
             raise
+        finally:
+            self.waiting -= 1
         self.require_same_file()
         return answer
 

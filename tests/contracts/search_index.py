@@ -1,13 +1,15 @@
 """What every search index does, in an index that other tests have written to before."""
 
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 
 import pytest
 
+from core import search_text
 from core.ports.event_log import Unavailable
-from core.ports.search_index import Entry, IndexBehind, SearchIndex
+from core.ports.search_index import Entry, Hit, IndexBehind, Query, SearchIndex, Stay
 from schemas.topics import MESSAGE_EDITED, MESSAGE_SENT, Partition
+from tests.contracts.search_texts import TEXTS, Case
 
 SENT, OTHERS, EDITED = Partition(MESSAGE_SENT, 0), Partition(MESSAGE_SENT, 5), Partition(MESSAGE_EDITED, 0)
 ALL = (SENT, OTHERS, EDITED)
@@ -16,13 +18,54 @@ CONVERSATION = "c0000000-0000-5000-8000-000000000001"
 OTHER = "c0000000-0000-5000-8000-000000000002"
 
 
-def entry(message: str, text: str | None, version: int = 1, conversation: str = CONVERSATION) -> Entry:
-    return Entry(message, version, "acme", conversation, text)
+def entry(
+    message: str,
+    text: str | None,
+    version: int = 1,
+    conversation: str = CONVERSATION,
+    *,
+    sender: str = "ann",
+    offset: int = 7,
+    order: int = 1000,
+) -> Entry:
+    return Entry(message, version, "acme", conversation, text, sender, offset, order)
+
+
+def query(
+    text: str,
+    conversations: Iterable[str] = (CONVERSATION,),
+    *,
+    tenant: str = "acme",
+    prefix: bool = False,
+    sender: str | None = None,
+    stays: Iterable[Stay] | None = None,
+) -> Query:
+    wanted = search_text.wanted(text, prefix=prefix)
+    where = list(map(Stay, conversations)) if stays is None else list(stays)
+    return Query(tenant, wanted.tokens, where, wanted.beginning, sender)
+
+
+async def ids(index: SearchIndex, generation: int, asked: Query, limit: int = 100) -> list[str]:
+    """All that is found, page by page."""
+    found, before = list[str](), None
+    while True:
+        hits = await index.search(generation, asked, before=before, limit=limit)
+        assert len(hits.found) <= limit
+        found += [hit.message_id for hit in hits.found]
+        if hits.rest is None:
+            return found
+        before = hits.rest
 
 
 async def made(index: SearchIndex, generation: int) -> None:
     """A complete index of this generation, which has nothing."""
     await index.complete(generation, await index.begin(generation), {})
+
+
+def having(asked: str, texts: dict[str, Case]) -> list[str]:
+    """Which of these texts have all tokens of a query."""
+    wanted = set(search_text.wanted(asked).tokens)
+    return [key for key, case in texts.items() if wanted and wanted <= set(search_text.tokens(case.text))]
 
 
 class SearchIndexContract:
@@ -39,8 +82,8 @@ class SearchIndexContract:
         await index.put(generation, entries)
         await index.refresh(generation)
 
-    async def found(self, index: SearchIndex, generation: int, text: str, limit: int = 100) -> list[str]:
-        return await index.search(generation, "acme", text, [CONVERSATION], limit)
+    async def found(self, index: SearchIndex, generation: int, text: str) -> list[str]:
+        return await ids(index, generation, query(text))
 
     # words
 
@@ -108,35 +151,109 @@ class SearchIndexContract:
         await self.put(index, generation, entry("a", words), entry("b", words[:-3]))
         assert await self.found(index, generation, words) == ["a"]
 
+    async def test_a_word_longer_than_any_token_is_found(self, index: SearchIndex, generation: int) -> None:
+        await self.put(index, generation, entry("a", "x" * 20_000), entry("b", "y" * 20_000), entry("c", "语" * 20_000))
+        assert await self.found(index, generation, "x" * 20_000) == ["a"]
+        assert await self.found(index, generation, "语语") == ["c"]
+
+    async def test_texts_of_every_script_are_found_alike_by_every_index(
+        self, index: SearchIndex, generation: int
+    ) -> None:
+        texts = {f"{n:02} {case.script}": case for n, case in enumerate(TEXTS)}
+        await self.put(index, generation, *(entry(key, case.text) for key, case in texts.items()))
+        wrong = list[tuple[str, str, list[str]]]()
+        for key, case in texts.items():
+            for asked in (*case.finds, *case.misses):
+                found = await self.found(index, generation, asked)
+                if sorted(found) != having(asked, texts) or (asked in case.finds and key not in found):
+                    wrong.append((key, asked, found))
+        assert wrong == []
+
+    # the beginnings of words
+
+    async def test_a_word_is_found_by_its_beginning_where_that_is_asked(
+        self, index: SearchIndex, generation: int
+    ) -> None:
+        await self.put(index, generation, entry("a", "the budgets"), entry("b", "the bud"), entry("c", "bad budapest"))
+        for text, found in (("the bud", "ab"), ("bud", "abc"), ("budg", "a"), ("BUDGETS", "a"), ("the budgetsy", "")):
+            assert sorted(await ids(index, generation, query(text, prefix=True))) == list(found), text
+        assert await self.found(index, generation, "budg") == []
+
+    async def test_the_beginning_of_one_letter_or_before_a_sign_is_a_word(
+        self, index: SearchIndex, generation: int
+    ) -> None:
+        await self.put(index, generation, entry("a", "b bud"), entry("b", "budget"))
+        assert await ids(index, generation, query("b", prefix=True)) == ["a"]
+        assert await ids(index, generation, query("bud ", prefix=True)) == ["a"]
+
     # where
 
     async def test_only_the_given_conversations_are_searched(self, index: SearchIndex, generation: int) -> None:
         await self.put(index, generation, entry("a", "hello"), entry("b", "hello", conversation=OTHER))
-        assert await index.search(generation, "acme", "hello", [CONVERSATION], 10) == ["a"]
-        assert await index.search(generation, "acme", "hello", iter([OTHER]), 10) == ["b"]
-        assert sorted(await index.search(generation, "acme", "hello", [OTHER, CONVERSATION], 10)) == ["a", "b"]
-        assert await index.search(generation, "acme", "hello", [], 10) == []
+        assert await ids(index, generation, query("hello")) == ["a"]
+        assert await ids(index, generation, query("hello", [OTHER])) == ["b"]
+        assert sorted(await ids(index, generation, query("hello", [OTHER, CONVERSATION]))) == ["a", "b"]
+        assert await ids(index, generation, query("hello", [])) == []
 
     async def test_another_tenant_finds_nothing(self, index: SearchIndex, generation: int) -> None:
         await self.put(index, generation, entry("a", "hello"))
-        assert await index.search(generation, "other", "hello", [CONVERSATION], 10) == []
+        assert await ids(index, generation, query("hello", tenant="other")) == []
 
     async def test_thousands_of_conversations_can_be_searched(self, index: SearchIndex, generation: int) -> None:
         await self.put(index, generation, entry("a", "hello"), entry("b", "hello", conversation=OTHER))
         many = [f"c0000000-0000-5000-8000-{n:012}" for n in range(10, 5010)]
-        assert await index.search(generation, "acme", "hello", [*many, CONVERSATION], 10) == ["a"]
+        assert await ids(index, generation, query("hello", [*many, CONVERSATION])) == ["a"]
+
+    async def test_only_the_stays_in_a_conversation_are_searched(self, index: SearchIndex, generation: int) -> None:
+        many = [entry(f"m{n:03}", "zebra", offset=n, order=n) for n in range(300)]
+        await self.put(index, generation, *many, entry("other", "zebra", conversation=OTHER, offset=7))
+        stays = [Stay(CONVERSATION, 3, 4), Stay(CONVERSATION, 10, 11), Stay(OTHER, 7), Stay(CONVERSATION, 299)]
+        found = await ids(index, generation, query("zebra", stays=stays), limit=2)
+        assert found == ["other", "m299", "m011", "m010", "m004", "m003"]
+        assert await ids(index, generation, query("zebra", stays=[Stay(OTHER, 8), Stay(CONVERSATION, 300)])) == []
+
+    async def test_thousands_of_stays_can_be_searched(self, index: SearchIndex, generation: int) -> None:
+        await self.put(index, generation, entry("a", "hello", offset=5), entry("b", "hello", offset=6))
+        many = [Stay(f"c0000000-0000-5000-8000-{n:012}", 1, 9) for n in range(10, 3010)]
+        for stays in ([*many, Stay(CONVERSATION, 6)], [Stay(CONVERSATION, 6), *many]):
+            assert await ids(index, generation, query("hello", stays=stays)) == ["b"]
+
+    async def test_only_one_sender_s_messages_are_searched_where_that_is_asked(
+        self, index: SearchIndex, generation: int
+    ) -> None:
+        await self.put(index, generation, entry("a", "hello"), entry("b", "hello ben", sender="ben"))
+        assert await ids(index, generation, query("hello", sender="ben")) == ["b"]
+        assert await ids(index, generation, query("ben", sender="ann")) == []
 
     # what comes first, and how many
 
-    async def test_at_most_the_limit_is_answered(self, index: SearchIndex, generation: int) -> None:
-        await self.put(index, generation, *(entry(f"m{n}", "hello") for n in range(30)))
-        found = await self.found(index, generation, "hello", limit=7)
-        assert len(found) == len(set(found)) == 7
+    async def test_the_newest_come_first_page_by_page(self, index: SearchIndex, generation: int) -> None:
+        await self.put(index, generation, *(entry(f"m{n:02}", "hello", order=100 - n) for n in range(30)))
+        asked, every = query("hello"), [f"m{n:02}" for n in range(30)]
+        first = await index.search(generation, asked, limit=7)
+        assert [hit.message_id for hit in first.found] == every[:7]
+        assert first.rest is not None
+        for limit in (1, 7, 29, 30, 31):
+            assert await ids(index, generation, asked, limit=limit) == every
+        older = await index.search(generation, asked, before=Hit(91), limit=2)
+        assert [hit.message_id for hit in older.found] == ["m10", "m11"]
 
-    async def test_what_is_all_about_the_words_comes_first(self, index: SearchIndex, generation: int) -> None:
-        passing = "the budget was one of a great many other things that we happened to talk about yesterday evening"
-        await self.put(index, generation, entry("passing", passing), entry("about", "budget budget budget"))
-        assert await self.found(index, generation, "budget") == ["about", "passing"]
+    async def test_messages_of_one_moment_are_each_found_once(self, index: SearchIndex, generation: int) -> None:
+        await self.put(index, generation, *(entry(f"m{n:02}", "hello", order=5) for n in range(9)))
+        await self.put(index, generation, *(entry(f"m{n:02}", "hello", order=5 + n % 3) for n in range(9, 20)))
+        for limit in (1, 4, 20):
+            found = await ids(index, generation, query("hello"), limit=limit)
+            assert sorted(found) == [f"m{n:02}" for n in range(20)]
+
+    async def test_a_page_goes_on_where_the_last_one_ended_whatever_came_meanwhile(
+        self, index: SearchIndex, generation: int
+    ) -> None:
+        await self.put(index, generation, *(entry(f"m{n}", "hello", order=n) for n in range(6)))
+        first = await index.search(generation, query("hello"), limit=3)
+        await self.put(index, generation, entry("new", "hello", order=9), entry("m2", None, 2), entry("m5", "bye", 2))
+        rest = await index.search(generation, query("hello"), before=first.rest, limit=3)
+        assert [hit.message_id for hit in rest.found] == ["m1", "m0"]
+        assert rest.rest is None
 
     # versions
 
@@ -188,7 +305,7 @@ class SearchIndexContract:
     async def test_many_entries_are_indexed_at_once(self, index: SearchIndex, generation: int) -> None:
         await self.put(index, generation, *(entry(f"m{n}", f"hello number{n}") for n in range(2000)))
         assert await self.found(index, generation, "number1999") == ["m1999"]
-        assert len(await self.found(index, generation, "hello", limit=50)) == 50
+        assert len(await ids(index, generation, query("hello"), limit=300)) == 2000
 
     # generations
 
@@ -313,18 +430,22 @@ class SearchIndexContract:
     # reading it whole
 
     async def test_entries_are_read_back_as_they_were_indexed(self, index: SearchIndex, generation: int) -> None:
-        given = [entry("a", "hello", FAR), entry("b", None, 2), entry("c", 'Ünï "quoted"', 3, OTHER)]
+        given = [
+            entry("a", "hello", FAR),
+            entry("b", None, 2),
+            entry("c", 'Ünï "quoted" \x00', 3, OTHER, sender="ben", offset=9),
+        ]
         await index.index(generation, given, {}, {SENT: 1})
         found = await index.entries(generation, ["a", "b", "c", "no such"])
         assert found == {one.message_id: one for one in given}
         assert await index.entries(generation, []) == {}
 
     async def test_a_scan_goes_through_all_entries_by_id(self, index: SearchIndex, generation: int) -> None:
-        ids = ["a", "b", "\uff5e", "😀"]
-        await index.index(generation, [entry(one, "hello") for one in reversed(ids)], {}, dict.fromkeys(ALL, 1))
+        every = ["a", "b", "\uff5e", "😀"]
+        await index.index(generation, [entry(one, "hello") for one in reversed(every)], {}, dict.fromkeys(ALL, 1))
         await index.refresh(generation)
-        assert [one.message_id for one in await index.scan(generation)] == ids
-        assert [one.message_id for one in await index.scan(generation, limit=2)] == ids[:2]
+        assert [one.message_id for one in await index.scan(generation)] == every
+        assert [one.message_id for one in await index.scan(generation, limit=2)] == every[:2]
         assert await index.scan(generation, after="b", limit=1) == [entry("\uff5e", "hello")]
         assert await index.scan(generation, after="😀") == []
 

@@ -65,3 +65,23 @@ def test_a_message_is_found_by_its_text_alone() -> None:
     files = search_docs.entry(row(fact(MESSAGE_SENT, 5, structs.replace(carried, text=""))))
     assert files is not None
     assert files.text is None
+
+
+def test_newer_messages_have_a_greater_order_and_later_ones_of_the_same_moment_too() -> None:
+    times = ["2026-11-20T09:30:00.000Z", "2026-11-20T09:30:00.001Z", "2026-11-20T10:30:00.001Z"]
+    orders = [search_docs.order_of(at, offset) for at in times for offset in (3, 4, 900_000)]
+    assert orders == sorted(set(orders))
+    assert 0 < orders[0] < orders[-1] < 1 << 62
+
+
+def test_a_time_that_is_none_is_the_oldest() -> None:
+    for at in ("", "yesterday", "0001-01-01T00:00:00.000Z"):
+        assert search_docs.order_of(at, 7) == 7
+    assert search_docs.order_of("9999-12-31T23:59:59.999Z", 7) < 1 << 62
+
+
+def test_an_entry_says_who_sent_it_and_where_it_lies() -> None:
+    entry = search_docs.entry(row(fact(MESSAGE_SENT, 5, HELLO)))
+    assert entry is not None
+    assert (entry.sender, entry.offset) == (HELLO.sender, 5)
+    assert entry.order == search_docs.order_of(HELLO.at, 5)

@@ -10,7 +10,7 @@ from typing import Any
 from core.health import Health
 from core.patience import patiently
 from core.ports.event_log import Unavailable
-from core.ports.search_index import Entry, Positions
+from core.ports.search_index import WITHIN_S, Entry, Hit, Hits, Positions, Query
 from projections.search.memory import MemorySearchIndex
 from schemas.topics import Partition
 from streams.processor import SelfChecking
@@ -67,9 +67,9 @@ class FlakyIndex:
         await self._inner.refresh(generation)
 
     async def search(
-        self, generation: int, tenant: str, text: str, conversation_ids: Iterable[str], limit: int
-    ) -> list[str]:
-        return await self._inner.search(generation, tenant, text, conversation_ids, limit)
+        self, generation: int, query: Query, *, before: Hit | None = None, limit: int, within_s: float = WITHIN_S
+    ) -> Hits:
+        return await self._inner.search(generation, query, before=before, limit=limit, within_s=within_s)
 
     async def drop(self, generation: int) -> None:
         await self._inner.drop(generation)

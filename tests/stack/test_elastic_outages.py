@@ -11,7 +11,7 @@ from core.ports.search_index import IndexBehind
 from deploy.local.stack import Stack
 from projections.search.elastic import ElasticIndex
 from projections.search.opensearch_node import OpenSearchNode
-from tests.contracts.search_index import ALL, CONVERSATION, SENT, entry, made
+from tests.contracts.search_index import ALL, SENT, entry, ids, made, query
 from tests.eventually import eventually
 
 pytestmark = [pytest.mark.stack, pytest.mark.kills, pytest.mark.usefixtures("comes_back")]
@@ -40,7 +40,7 @@ async def all_raise_unavailable(index: ElasticIndex) -> None:
         index.checkpoint(1, ALL),
         index.entries(1, ["a"]),
         index.scan(1),
-        index.search(1, "acme", "hello", [CONVERSATION], 10),
+        index.search(1, query("hello"), limit=10),
         index.refresh(1),
         index.begin(2),
         index.complete(1, "token", {}),
@@ -63,7 +63,7 @@ async def test_every_call_raises_unavailable_within_seconds_and_then_goes_on(
     async def both() -> None:
         await index.index(1, [entry("b", "hello", 2)], {SENT: 1}, {SENT: 2})
         await index.refresh(1)
-        assert sorted(await index.search(1, "acme", "hello", [CONVERSATION], 10)) == ["a", "b"]
+        assert sorted(await ids(index, 1, query("hello"))) == ["a", "b"]
 
     await eventually(both, within=30)
 
@@ -82,11 +82,11 @@ async def test_a_closed_index_is_unavailable_and_not_taken_for_a_missing_one(spa
     await made(index, 8)
     await index.index(8, [entry("a", "hello")], {}, {SENT: 1})
     server = AsyncElasticsearch(spare.env()["CAAS_SEARCH_URL"], node_class=OpenSearchNode)
-    await server.indices.close(index="caas-search-g8-1")
+    await server.indices.close(index="caas-search2-g8-1")
     for call in (index.checkpoint(8, ALL), index.put(8, [entry("a", "hello")]), index.scan(8)):
         with pytest.raises(Unavailable):
             await call
-    await server.indices.open(index="caas-search-g8-1", wait_for_active_shards=1)
+    await server.indices.open(index="caas-search2-g8-1", wait_for_active_shards=1)
     await server.close()
 
     async def as_before() -> bool:
@@ -102,7 +102,7 @@ async def test_a_started_index_that_stopped_is_unavailable(spare: Stack) -> None
     await index.start()
     await index.stop()
     with pytest.raises(Unavailable):
-        await index.search(1, "acme", "hello", [CONVERSATION], 10)
+        await index.search(1, query("hello"), limit=10)
 
 
 async def test_start_waits_for_the_server(spare: Stack) -> None:

@@ -13,6 +13,7 @@ from elasticsearch import AsyncElasticsearch, NotFoundError
 from core.ports.event_log import Unavailable
 from edge.compose import Adapters
 from projections.search.opensearch_node import OpenSearchNode
+from tests.contracts.search_index import ids, query
 from tests.e2e.processes import Process
 from tests.eventually import eventually
 from tests.stack.live import LONG_S, Live, a_room, append, health_of
@@ -21,7 +22,7 @@ from tests.streams.world import TENANT, edited, said
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(240)]
 
 MESSAGES = 4000
-INDEX = "caas-search-g1-1"
+INDEX = "caas-search2-g1-1"
 
 
 async def deleted(server: AsyncElasticsearch) -> None:
@@ -63,10 +64,10 @@ async def found_again(found: Adapters, room: str, text: str, count: int) -> None
 
     async def so() -> bool:
         try:
-            ids = await found.index.search(1, TENANT, text, [room], 9_000)
+            there = await ids(found.index, 1, query(text, [room], tenant=TENANT), 9_000)
         except Unavailable:
             return False
-        assert len(ids) == count
+        assert len(there) == count
         return True
 
     await eventually(so, within=LONG_S)
@@ -83,7 +84,7 @@ async def test_an_index_lost_under_running_workers_is_red_and_filled_and_found(
 
         async def indexed() -> bool:
             try:
-                return len(await found.index.search(1, TENANT, "hello", [room], 9_000)) == MESSAGES - 1
+                return len(await ids(found.index, 1, query("hello", [room], tenant=TENANT), 9_000)) == MESSAGES - 1
             except Unavailable:
                 return False
 
@@ -100,4 +101,4 @@ async def test_an_index_lost_under_running_workers_is_red_and_filled_and_found(
 
 
 async def indexed_one(found: Adapters, room: str) -> bool:
-    return len(await found.index.search(1, TENANT, "later", [room], 10)) == 1
+    return len(await ids(found.index, 1, query("later", [room], tenant=TENANT))) == 1

@@ -170,10 +170,11 @@ def in_index(data: Path, statement: str) -> None:
 
 async def test_an_entry_of_the_index_that_is_gone_or_says_something_else_is_named(caas: Caas, tmp_path: Path) -> None:
     await worked(tmp_path, 10)
-    in_index(tmp_path, "DELETE FROM entries_1 WHERE number = 3")
-    in_index(tmp_path, "UPDATE words_1 SET text = 'something else' WHERE rowid = 5")
-    in_index(tmp_path, "DELETE FROM words_1 WHERE rowid = 7")
-    in_index(tmp_path, "UPDATE entries_1 SET conversation_id = 'another' WHERE number = 9")
+    nth = "number = (SELECT number FROM entries2_1 ORDER BY number LIMIT 1 OFFSET {})".format
+    in_index(tmp_path, f"UPDATE texts2_1 SET text = '\"something else\"' WHERE {nth(4)}")
+    in_index(tmp_path, f"DELETE FROM texts2_1 WHERE {nth(6)}")
+    in_index(tmp_path, f"UPDATE entries2_1 SET conversation_id = 'another' WHERE {nth(8)}")
+    in_index(tmp_path, f"DELETE FROM entries2_1 WHERE {nth(2)}")
     ended = await asyncio.to_thread(caas, "verify", "search", "--json", "--data", str(tmp_path))
     found = json.loads(ended.out)
     assert (ended.status, found["differing"]) == (3, {"search": 4})

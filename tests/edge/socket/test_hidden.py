@@ -6,6 +6,8 @@ import pytest
 
 from edge.socket import inboxes, leafing
 from edge.socket.node import Node
+from tests.contracts.search_index import ids as found_in
+from tests.contracts.search_index import query
 from tests.edge.socket.asking import come, said, shown
 from tests.edge.socket.test_history import page
 from tests.edge.socket.test_messages import refused
@@ -146,7 +148,7 @@ async def test_a_search_does_not_find_it(running: tuple[World, Node]) -> None:
 
     async def indexed() -> bool:
         await found.index.refresh(1)
-        return len(await found.index.search(1, TENANT, "text", [here], 10)) == 3
+        return len(await found_in(found.index, 1, query("text", [here], tenant=TENANT))) == 3
 
     await eventually(indexed)
     assert await seqs(ben) == [1, 2, 3]

@@ -3,6 +3,7 @@
 from typing import Any
 
 from edge.socket.node import Node
+from tests.contracts.search_index import ids, query
 from tests.edge.socket.world import Person, World, room
 from tests.eventually import eventually
 
@@ -119,7 +120,7 @@ async def test_a_ciphertext_is_edited_and_not_found_by_search(running: tuple[Wor
 
 async def indexed(found: World, here: str, words: str) -> bool:
     await found.index.refresh(1)
-    return bool(await found.index.search(1, "acme", words, [here], 1))
+    return bool(await ids(found.index, 1, query(words, [here])))
 
 
 async def test_what_is_wrong_with_a_message_is_named(running: tuple[World, Node]) -> None:

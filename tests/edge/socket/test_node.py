@@ -12,6 +12,7 @@ from edge.socket.syncing import Syncing
 from schemas import frames
 from schemas.frames import Push
 from streams.memberships import MembershipTail
+from tests.contracts.search_index import ids, query
 from tests.edge.socket.asking import said
 from tests.edge.socket.world import Person, World, room, send, sent_head
 from tests.eventually import eventually
@@ -471,8 +472,7 @@ async def test_search_finds_only_what_one_may_read_and_what_is_still_there(runni
 
     async def indexed() -> bool:
         await found.index.refresh(1)
-        ids = await found.index.search(1, "acme", "green", [here], 10)
-        return len(ids) == 1
+        return len(await ids(found.index, 1, query("green", [here]))) == 1
 
     await eventually(indexed)
     assert await texts(ann, "blue") == ["a blue whale"]

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from core.ports.event_log import Unavailable
+from core.ports.search_index import Hit, SearchTimeout
 from projections.search.fts import FtsIndex
-from tests.contracts.search_index import ALL, CONVERSATION, SENT, SearchIndexContract, entry, made
+from tests.contracts.search_index import ALL, CONVERSATION, OTHER, SENT, SearchIndexContract, entry, ids, made, query
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ class TestFtsIndex(SearchIndexContract):
 
 
 async def found(index: FtsIndex) -> list[str]:
-    return await index.search(1, "acme", "hello", [CONVERSATION], 10)
+    return await ids(index, 1, query("hello"))
 
 
 async def filled(index: FtsIndex) -> None:
@@ -50,7 +51,45 @@ async def test_letters_that_the_index_does_not_know_raise_nothing(index: FtsInde
     await made(index, 1)
     await index.put(1, [entry("a", "hello \U0001e900\U0001e901")])
     for text in ("\U0001e900\U0001e901", "hello \U0001e900", "² ½ ①", "e\u0301", "नमस्ते", "\u200b", "ﬁ"):
-        await index.search(1, "acme", text, [CONVERSATION], 10)
+        await index.search(1, query(text), limit=10)
+
+
+async def test_what_takes_too_long_ends_and_keeps_nobody_else_waiting(index: FtsIndex) -> None:
+    await made(index, 1)
+    words = [f"word{n}" for n in range(30)]
+    await index.put(1, [entry(f"m{n}", " ".join(words), order=n) for n in range(20_000)])
+    for text, within_s in (("word0", 0.0), (" ".join(words), 0.0001)):
+        with pytest.raises(SearchTimeout):
+            many = [f"c0000000-0000-5000-8000-{n:012}" for n in range(10, 2000)]
+            await index.search(1, query(text, [*many, CONVERSATION]), limit=19_000, within_s=within_s)
+    assert (await index.search(1, query("word0"), limit=1)).found == [Hit(19_999, "m19999")]
+
+
+async def test_an_index_of_an_earlier_shape_is_none_and_is_dropped(index: FtsIndex, path: Path) -> None:
+    await filled(index)
+    with sqlite3.connect(path) as earlier:
+        for name in ("entries", "texts", "words"):
+            earlier.execute(f"DROP TABLE {name}2_1")
+        earlier.execute("CREATE TABLE entries_1 (number INTEGER PRIMARY KEY)")
+        earlier.execute("CREATE VIRTUAL TABLE words_1 USING fts5 (text)")
+    assert await index.checkpoint(1, ALL) is None
+    await filled(index)
+    assert await found(index) == ["a"]
+    with sqlite3.connect(path) as now:
+        assert now.execute("SELECT count(*) FROM sqlite_master WHERE name IN ('entries_1', 'words_1')").fetchone() == (
+            0,
+        )
+
+
+async def test_thousands_that_somebody_else_may_read_are_passed_over_in_pages(index: FtsIndex) -> None:
+    await made(index, 1)
+    entries = [entry(f"m{n:05}", "hello", order=n, conversation=OTHER) for n in range(1, 30_000)]
+    await index.put(1, [*entries, entry("mine", "hello", order=0)])
+    many = [f"c0000000-0000-5000-8000-{n:012}" for n in range(10, 500)]
+    first = await index.search(1, query("hello", [*many, CONVERSATION]), limit=10)
+    assert (list(first.found), first.rest) == ([], Hit(9_999 + 1))
+    assert await ids(index, 1, query("hello", [*many, CONVERSATION])) == ["mine"]
+    assert (await index.search(1, query("hello"), limit=10)).found == [Hit(0, "mine")]
 
 
 async def test_a_stopped_index_is_unavailable(index: FtsIndex) -> None:

@@ -18,6 +18,7 @@ from streams.plain import PlainRunner
 from streams.processors import search
 from streams.processors.search import Search, lacking
 from streams.worker import Worker
+from tests.contracts.search_index import ids, query
 from tests.eventually import eventually
 from tests.streams.world import TENANT, World, edited, said
 
@@ -67,7 +68,7 @@ class Searched(World):
             await asyncio.wait([task])
 
     async def found(self, text: str) -> list[str]:
-        return await self.index.search(1, TENANT, text, [ROOM], 1000)
+        return await ids(self.index, 1, query(text, [ROOM], tenant=TENANT))
 
     async def finds(self, text: str, count: int) -> None:
         async def so() -> bool:

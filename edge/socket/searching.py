@@ -1,0 +1,152 @@
+"""Finds messages for a user: the index says where to look, and the rows say what is there, as it is now."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+
+from core import search_text
+from core.domain.conversation import Conversation
+from core.domain.decision import misfit
+from core.ports.documents import Row
+from core.ports.memberships import Memberships
+from core.ports.search_index import WITHIN_S, Hit, Query, SearchIndex, SearchTimeout
+from core.search_text import Wanted
+from edge.auth.tokens import Identity
+from edge.socket.fair_turns import FairTurns
+from edge.socket.fitting import fitting
+from edge.socket.inboxes import Inboxes
+from edge.socket.search_cursor import cursor, place_of
+from edge.socket.search_scope import SearchScope
+from edge.socket.seeing import as_new_as
+from projections import messages, search_docs
+from projections.generations import Generations
+from projections.reader import MessageReader
+from schemas.answers import Found
+from schemas.queries import SearchMessages
+from schemas.views import MessageView
+
+AT_ONCE: Final = 4
+"""So many searches of one node are under way at one time."""
+TURN_S: Final = 5.0
+"""So long a search waits for its turn."""
+LOOK_S: Final = 0.5
+"""After this long a search answers what it has found, and where it goes on."""
+PAGE: Final = 200
+"""So many messages are asked of the index, and then of the rows, at most."""
+YIELD_CHARS: Final = 50_000
+"""After so much text others get their turn on the event loop."""
+
+Entered = Callable[[Identity, str], Awaitable[Conversation]]
+
+
+class Searching:
+    """Answers the searches of one node's users: one of each at a time, in fair turns. Raises `Rejected` (proved),
+    `SearchTimeout`, `NotReady` and `Unavailable`.
+
+    Whatever the index finds is answered only where its row has all of what is wanted: an edited or deleted text is
+    never found by what it said before, however old the index is. Nothing is remembered from one search to the next.
+    """
+
+    def __init__(
+        self,
+        *,
+        entered: Entered,
+        memberships: Memberships,
+        scope: SearchScope,
+        reader: MessageReader,
+        inboxes: Inboxes,
+        generations: Generations,
+        index: SearchIndex,
+    ) -> None:
+        self._entered = entered
+        self._memberships = memberships
+        self._scope = scope
+        self._reader = reader
+        self._inboxes = inboxes
+        self._generations = generations
+        self._index = index
+        self._turns = FairTurns(AT_ONCE)
+
+    async def search(self, who: Identity, asked: SearchMessages) -> Found:
+        """Messages, newest first, as they now are, and where it goes on."""
+        wanted, before = _wanted(asked), place_of(who, asked)
+        if asked.conversation_id is not None:
+            await self._entered(who, asked.conversation_id)
+        if wanted.empty:
+            return Found(messages=[], after=None)
+        try:
+            async with asyncio.timeout(TURN_S) as waiting, self._turns.turn(f"{who.tenant}:{who.user_id}"):
+                waiting.reschedule(None)
+                return await self._search(who, asked, wanted, before)
+        except TimeoutError:
+            raise SearchTimeout(f"it was not the turn of this search within {TURN_S:g} s") from None
+
+    async def _search(self, who: Identity, asked: SearchMessages, wanted: Wanted, before: Hit | None) -> Found:
+        if asked.conversation_id is not None:
+            within = [asked.conversation_id]
+        else:
+            within = sorted(self._memberships.of_user(who.tenant, who.user_id))
+        stays = await self._scope.stays(who, within)
+        query = Query(who.tenant, wanted.tokens, stays, wanted.beginning, asked.sender)
+        found, rest = await self._found(who, wanted, query, before, asked.limit)
+        fits = fitting([view for _, view in found], 0)
+        if fits.stop < len(found):
+            rest = found[fits.stop - 1][0]
+        shown = [view for _, view in found[: fits.stop]]
+        return Found(messages=shown, after=None if rest is None else cursor(who, asked, rest))
+
+    async def _found(
+        self, who: Identity, wanted: Wanted, query: Query, before: Hit | None, limit: int
+    ) -> tuple[list[tuple[Hit, MessageView]], Hit | None]:
+        """As many as are wanted, fewer where that takes too long; and where it goes on."""
+        found, place, size = list[tuple[Hit, MessageView]](), before, min(PAGE, 2 * limit)
+        ends = asyncio.get_running_loop().time() + LOOK_S
+        while True:
+            try:
+                hits = await self._index.search(
+                    self._generations.live(search_docs.MODEL), query, before=place, limit=size, within_s=WITHIN_S
+                )
+            except SearchTimeout:
+                if place == before:
+                    raise
+                return found, place
+            found += await self._views(who, wanted, hits.found)
+            if len(found) > limit:
+                return found[:limit], found[limit - 1][0]
+            if len(found) == limit or hits.rest is None or asyncio.get_running_loop().time() > ends:
+                return found, hits.rest
+            place, size = hits.rest, PAGE
+
+    async def _views(self, who: Identity, wanted: Wanted, hits: Sequence[Hit]) -> list[tuple[Hit, MessageView]]:
+        """Those of these messages that are the user's to see and have what is wanted now."""
+        ids = [hit.message_id for hit in hits]
+        rows, hidden = await self._reader.rows(ids), await self._inboxes.hidden(who, ids)
+        found, read = list[tuple[Hit, MessageView]](), 0
+        for hit in hits:
+            row = rows.get(hit.message_id)
+            view = None if row is None or hit.message_id in hidden else messages.view(row)
+            if row is None or view is None or view.text is None or not await self._reads(who, row):
+                continue
+            if wanted.is_in(view.text):
+                found.append((hit, view))
+            read += len(view.text)
+            if read > YIELD_CHARS:
+                read = await asyncio.sleep(0, 0)
+        return found
+
+    async def _reads(self, who: Identity, row: Row) -> bool:
+        view = self._memberships.get(row["conversation_id"])
+        if view is None or view.tenant != who.tenant or who.user_id not in view.members or "sent" not in row:
+            return False
+        n = row["sent"].get("conversation_n", 0)
+        view = await as_new_as(self._memberships, view, n)
+        return view.members[who.user_id].reads(row["sent"]["n"], n)
+
+
+def _wanted(asked: SearchMessages) -> Wanted:
+    """What is looked for. Raises `Rejected` where that is too much."""
+    found = search_text.wanted(asked.text, prefix=asked.prefix)
+    if (count := len(found.tokens) + (found.beginning is not None)) > search_text.TOKENS:
+        most = f"{search_text.TOKENS} words, or twice as many characters of a script without spaces"
+        raise misfit("text", "bounds", f"these are {count} terms: a search looks for {most}")
+    return found
