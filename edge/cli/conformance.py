@@ -14,7 +14,18 @@ from edge.cli import asking
 from edge.cli.play import settings_of
 from edge.cli.up import reached
 from edge.client.tokens import TokenRefused
-from edge.conformance import belonging, commanding, connecting, enduring, keeping, minding, standing, tables, wording
+from edge.conformance import (
+    belonging,
+    commanding,
+    connecting,
+    enduring,
+    finding,
+    keeping,
+    minding,
+    standing,
+    tables,
+    wording,
+)
 from edge.conformance.clients import watching
 from edge.conformance.suite import Check, Result, nodes_of, run
 
@@ -25,6 +36,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     *enduring.CHECKS,
     *keeping.CHECKS,
     *minding.CHECKS,
+    *finding.CHECKS,
     *standing.CHECKS,
     *wording.CHECKS,
     *tables.CHECKS,

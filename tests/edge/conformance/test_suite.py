@@ -253,6 +253,42 @@ def counts_notes(frame: Frame) -> list[Frame]:
     return changed(frame, "data.unread", 1) if (frame["data"] or {}).get("kind") == "direct" else [frame]
 
 
+def remembering() -> Between:
+    """A node that finds what it has found before."""
+    before: list[Frame] = []
+
+    def lie(frame: Frame) -> list[Frame]:
+        if frame["type"] != "ack" or set(frame["data"] or ()) != {"messages", "after"}:
+            return [frame]
+        before.extend(frame["data"]["messages"])
+        return changed(frame, "data.messages", frame["data"]["messages"] or before)
+
+    return Lying(lie)
+
+
+def searching(change: Callable[[Frame], Frame]) -> Callable[[], Between]:
+    """A node that takes another question for each search."""
+
+    def lie(frame: Frame) -> list[Frame]:
+        asks = frame.get("type") == "search:messages"
+        return [{**frame, "data": {**frame["data"], **change(frame["data"])}}] if asks else [frame]
+
+    return lambda: Asking(lie)
+
+
+def ending(frame: Frame) -> list[Frame]:
+    """A node whose searches have one page."""
+    searched = set(frame["data"] or ()) == {"messages", "after"}
+    return changed(frame, "data.after", None) if searched else [frame]
+
+
+def showing_less(frame: Frame) -> list[Frame]:
+    """A node that takes what somebody may read out of the first ten that it finds."""
+    searched = set(frame["data"] or ()) == {"messages", "after"} and frame["data"]["messages"]
+    early = searched and len(frame["data"]["messages"]) < 3
+    return changed(frame, "data.messages", []) if early else [frame]
+
+
 LIES: dict[str, tuple[str, Callable[[], Between]]] = {
     "says something before hello": (
         "greets_first",
@@ -351,6 +387,22 @@ LIES: dict[str, tuple[str, Callable[[], Between]]] = {
     ),
     "takes what cannot be seen for a text": ("refuses_what_cannot_be_seen", lambda: Asking(seen)),
     "takes small frames alone": ("takes_a_text_in_any_encoding", Narrow),
+    "finds what it has found before": ("finds_what_is_said_now", remembering),
+    "finds nothing for who came later": ("finds_what_one_may_read", only("ack", showing_less)),
+    "knows ASCII alone": (
+        "finds_every_script",
+        searching(lambda data: {"text": data["text"] if data["text"].isascii() else "x"}),
+    ),
+    "looks for no beginnings": ("finds_every_script", searching(lambda _: {"prefix": False})),
+    "has one page": ("pages_a_search", only("ack", ending)),
+    "takes every cursor for its own": (
+        "pages_a_search",
+        searching(lambda data: {"after": None} if data.get("limit") is None else {}),
+    ),
+    "looks for any number of words": (
+        "bounds_searches",
+        searching(lambda data: {"text": " ".join(data["text"].split()[:32])}),
+    ),
     "says that a conflict may be retried": (
         "holds_to_the_first_body",
         only("error", lambda frame: changed(frame, "error.retry", True)),
