@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from core.settings import Settings
-from edge.bench import processors, sockets, thousand
+from edge.bench import finding, processors, sockets, thousand
 from edge.bench.children import Place
 from edge.bench.measure import Figure
 from edge.bench.servers import Bench, environment_of
@@ -20,6 +20,7 @@ BOTH: Final[Mapping[str, Measure]] = {
     "rebuild": processors.rebuild,
     "deliveries": sockets.deliveries,
     "idle_memory": sockets.idle_memory,
+    "search": finding.search,
 }
 STACK: Final[Mapping[str, Measure]] = {
     "processor_faust": processors.processor_faust,
@@ -27,6 +28,8 @@ STACK: Final[Mapping[str, Measure]] = {
 }
 EMBEDDED: Final[Mapping[str, Measure]] = {"embedded_pipeline": sockets.embedded_pipeline}
 NAMES: Final = (*BOTH, *STACK, *EMBEDDED)
+LONG: Final = frozenset({"search"})
+"""Taken only where they are named: they fill for minutes."""
 
 
 def measures(adapters: str) -> dict[str, Measure]:

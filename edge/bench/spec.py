@@ -103,6 +103,28 @@ class Talked(msgspec.Struct, frozen=True, kw_only=True):
         return not self.faults and (self.sent, self.deliveries_expected) == (self.acked, self.delivered)
 
 
+class Searches(msgspec.Struct, frozen=True, kw_only=True):
+    """Search among so many messages for so long, alone and beside a busy one."""
+
+    messages: int
+    seconds: float
+
+
+class Searched(msgspec.Struct, frozen=True, kw_only=True):
+    """What searches took, from when each was due: of people `alone`, `beside` the busy one, and of the busy one."""
+
+    messages: int
+    filled_s: float
+    searches: int
+    alone_p50_ms: float
+    alone_p99_ms: float
+    beside_p50_ms: float
+    beside_p99_ms: float
+    busy_searches: int
+    busy_p50_ms: float
+    busy_p99_ms: float
+
+
 class Hold(msgspec.Struct, frozen=True):
     """Connections to keep open and idle."""
 

@@ -16,7 +16,7 @@ from edge import logs
 from edge.bench import machine, profiled, table
 from edge.bench.children import BenchFailed
 from edge.bench.measure import Figure
-from edge.bench.run import NAMES, bench, measures, take
+from edge.bench.run import LONG, NAMES, bench, measures, take
 from edge.cli import asking
 
 WIDTH = 110
@@ -27,7 +27,9 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     about = "measure this build against the bare way of doing the same, in turns; about five minutes"
     example = "example: caas bench --only edge_sends,deliveries --pairs 3 --json"
     parser = verbs.add_parser("bench", help=about, description=about, epilog=example)
-    parser.add_argument("--only", type=_names, metavar="NAME,…", help=f"some of {', '.join(NAMES)} (default: all)")
+    parser.add_argument(
+        "--only", type=_names, metavar="NAME,…", help=f"some of {', '.join(NAMES)} (default: all but {', '.join(LONG)})"
+    )
     parser.add_argument("--adapters", choices=("embedded", "stack"), help="default: CAAS_ADAPTERS or embedded")
     parser.add_argument("--pairs", type=_positive, default=5, metavar="N", help="pairs per figure (default: 5)")
     parser.add_argument("--seconds", type=float, default=3.0, metavar="S", help="seconds per measurement (default: 3)")
@@ -55,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
     settings = msgspec.structs.replace(settings, adapters=args.adapters or settings.adapters)
     logs.set_level("warning")
     known = measures(settings.adapters)
-    asked = [args.profile] if args.profile else args.only or list(known)
+    asked = [args.profile] if args.profile else args.only or [name for name in known if name not in LONG]
     if missing := [name for name in asked if name not in known]:
         sys.stderr.write(f"caas bench: no {', '.join(missing)} with CAAS_ADAPTERS={settings.adapters}\n")
         return 2

@@ -93,7 +93,7 @@ ANSWERS: dict[Any, Any] = {
     views.PresenceView: BUSY,
     answers.Presences: answers.Presences(presences=[BUSY]),
     answers.Conversations: answers.Conversations(conversations=[CONVERSATION], after=None),
-    answers.Found: answers.Found(messages=[MESSAGE]),
+    answers.Found: answers.Found(messages=[MESSAGE], after=None),
     answers.Synced: answers.Synced(complete=True, positions={}),
 }
 CHANGE = views.ChangeView(**HERE, change="created", actor="bo", at=MESSAGE.at, n=1)

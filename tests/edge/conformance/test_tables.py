@@ -13,6 +13,7 @@ AS_OF = {"typing:stop": "typing:start"}
 OUT_OF_REACH = {
     "unavailable": "no server is down while nodes are tried",
     "not_ready": "no view is behind",
+    "search_timeout": "no search takes long where little was said",
     "rate_limited": "it is no matter of a command",
 }
 
