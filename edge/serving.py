@@ -53,7 +53,6 @@ async def node_running(found: Adapters, settings: Settings, health: Health) -> A
             bus=found.bus,
             presence=found.presence,
             people=found.people,
-            cache=found.cache,
             memberships=memberships,
             clock=SystemClock(),
             health=health,

@@ -1,4 +1,4 @@
-"""How long a search takes among many messages, beside somebody who searches without a pause."""
+"""How long a search takes among many messages, beside one who searches as hard as is allowed."""
 
 from typing import Any, Final
 

@@ -111,11 +111,14 @@ class Searches(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Searched(msgspec.Struct, frozen=True, kw_only=True):
-    """What searches took, from when each was due: of people `alone`, `beside` the busy one, and of the busy one."""
+    """What searches took, from when each was due: of people `alone`, `beside` the busy one, and of the busy one;
+    `cpu_ms` is the processor time of one, whosever.
+    """
 
     messages: int
     filled_s: float
     searches: int
+    cpu_ms: float
     alone_p50_ms: float
     alone_p99_ms: float
     beside_p50_ms: float

@@ -6,7 +6,7 @@ from core.clock import Clock
 from core.health import Health
 from core.ports.documents import Documents
 from core.ports.event_log import EventLog
-from core.ports.hints import Bus, Cache, People, Presence
+from core.ports.hints import Bus, People, Presence
 from core.ports.memberships import Memberships
 from core.ports.search_index import SearchIndex
 from projections.generations import Generations
@@ -23,7 +23,6 @@ class Ports:
     bus: Bus
     presence: Presence
     people: People
-    cache: Cache
     memberships: Memberships
     clock: Clock
     health: Health

@@ -31,8 +31,10 @@ STATE: Final = "state"
 COMPLETE: Final = "complete"
 NEWEST: Final = (1 << 63) - 1
 """The order of the state: it is found before every entry, and a search sees both as they were at the same moment."""
-EXACT: Final = 500
-"""So many stays that are not whole conversations the server is asked for by their offsets."""
+EXACT: Final = 200
+"""So many stays that are not whole conversations the server is asked for by their offsets: it takes 1,024 clauses in
+all, and of the others what lies outside is left out of the page.
+"""
 FIELDS: Final = ("message_id", "tenant", "conversation_id", "sender", "offset", "order")
 
 

@@ -18,7 +18,6 @@ from edge.auth.tokens import Identity
 from edge.socket.assembly import node_of
 from edge.socket.ports import Ports
 from edge.socket.visit import Visit
-from projections.cache.in_process import InProcessCache
 from projections.cache.in_process_people import InProcessPeople
 from projections.generations import Generations
 from schemas.commands import NAME_OF, ConversationCommand, InboxCommand, MessageCommand
@@ -106,7 +105,6 @@ class Node:
                 bus=bus,
                 presence=presence,
                 people=InProcessPeople(),
-                cache=InProcessCache(),
                 memberships=self.tail,
                 clock=Clock(),
                 health=self.health,

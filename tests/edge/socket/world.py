@@ -16,7 +16,7 @@ from edge.socket.assembly import node_of
 from edge.socket.node import Node
 from edge.socket.ports import Ports
 from edge.socket.visit import Visit
-from projections.cache.in_process import InProcessBus, InProcessCache, InProcessPresence
+from projections.cache.in_process import InProcessBus, InProcessPresence
 from projections.cache.in_process_people import InProcessPeople
 from projections.generations import Generations
 from projections.search.fts import FtsIndex
@@ -128,7 +128,6 @@ class World:
         self.bus = LossyBus()
         self.presence = InProcessPresence()
         self.people = InProcessPeople()
-        self.cache = InProcessCache()
         self.health = Health()
         self.index = FtsIndex(folder / "search.sqlite")
         self.memberships = MembershipTail(self.log, self.documents, self.health)
@@ -182,7 +181,6 @@ class World:
                 bus=self.bus,
                 presence=self.presence,
                 people=self.people,
-                cache=self.cache,
                 memberships=memberships or self.memberships,
                 clock=SystemClock(),
                 health=self.health,
