@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
 from typing import Final
 
 from core import search_text
@@ -74,12 +75,13 @@ class Searching:
             await self._entered(who, asked.conversation_id)
         if wanted.empty:
             return Found(messages=[], after=None)
-        try:
-            async with asyncio.timeout(TURN_S) as waiting, self._turns.turn(f"{who.tenant}:{who.user_id}"):
-                waiting.reschedule(None)
-                return await self._search(who, asked, wanted, before)
-        except TimeoutError:
-            raise SearchTimeout(f"it was not the turn of this search within {TURN_S:g} s") from None
+        async with AsyncExitStack() as turn:
+            try:
+                async with asyncio.timeout(TURN_S):
+                    await turn.enter_async_context(self._turns.turn(f"{who.tenant}:{who.user_id}"))
+            except TimeoutError:
+                raise SearchTimeout(f"it was not the turn of this search within {TURN_S:g} s") from None
+            return await self._search(who, asked, wanted, before)
 
     async def _search(self, who: Identity, asked: SearchMessages, wanted: Wanted, before: Hit | None) -> Found:
         if asked.conversation_id is not None:
