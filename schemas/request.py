@@ -1,5 +1,6 @@
 """A frame from a client: what is around a command, and how both are read."""
 
+import contextlib
 from typing import Annotated, Final
 
 import msgspec
@@ -8,6 +9,7 @@ from msgspec import Meta
 from schemas.bounds import FRAME_VALUES, Uuid
 from schemas.commands import COMMANDS, Command
 from schemas.errors import Problem, problem
+from schemas.frame_ids import has_half_a_pair, id_in
 from schemas.invalid import misfit, validation_failed
 
 FrameId = Annotated[int, Meta(ge=-(2**53), le=2**53)] | Annotated[str, Meta(max_length=128)] | None
@@ -53,9 +55,10 @@ def decode_frame(text: str | bytes) -> Frame:
         what = problem("invalid_json", reason) if pointer in {"", "/type"} else validation_failed(error)
         raise Invalid(what, _frame_id(text)) from None
     except (msgspec.DecodeError, UnicodeError) as error:
-        raise Invalid(problem("invalid_json", str(error))) from None
+        reason = "a text has half a surrogate pair, which is no character" if has_half_a_pair(text) else str(error)
+        raise Invalid(problem("invalid_json", reason), _frame_id(text)) from None
     except RecursionError:
-        raise Invalid(problem("invalid_json", "nested too deeply")) from None
+        raise Invalid(problem("invalid_json", "nested too deeply"), _frame_id(text)) from None
 
 
 def decode_command(frame: Frame) -> Command:
@@ -85,7 +88,8 @@ def _crowded(data: msgspec.Raw) -> bool:
 
 def _frame_id(text: str | bytes) -> FrameId:
     """The id of a frame that is wrong elsewhere, so that its sender can tell which one it was."""
-    try:
+    with contextlib.suppress(msgspec.DecodeError, UnicodeError, RecursionError):
         return _ID.decode(text).id
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return None
+    with contextlib.suppress(msgspec.DecodeError, UnicodeError):
+        return _ID.decode(f'{{"id":{id_in(text) or "null"}}}').id
+    return None

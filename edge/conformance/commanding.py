@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any, Final
 
 from edge.conformance.line import Failed, Frame, Line
@@ -10,6 +11,9 @@ from edge.conformance.suite import Check
 from edge.conformance.world import World
 
 MANY: Final = 50
+DEEP: Final = "[" * 1_500 + "]" * 1_500
+BROKEN: Final = ('{"\\ud800": 1}', '{"x": ["\\udc00"]}', f'{{"x": {DEEP}}}', '{"x": NaN}')
+"""Data that has the grammar of JSON, or nearly so, and that readers refuse."""
 
 
 async def say(line: Line, room: str, key: str, text: str | None = None, **more: Any) -> Frame:
@@ -26,6 +30,25 @@ async def answers_by_id(world: World) -> None:
             answer = await ann.ask("conversation:list", {"x": 1}, id=frame_id, correlation_id=correlation, y={})
             if (answer["id"], answer["correlation_id"]) != (frame_id, correlation):
                 raise Failed(f"{frame_id!r} is answered by {answer}")
+
+
+def _as_it_stands(text: str, _: Frame) -> bytes:
+    return text.encode()
+
+
+async def names_the_frame_that_is_broken(world: World) -> None:
+    """A frame that no JSON reader takes as a whole is refused under its id, first or last; the next one is served."""
+    async with await world.line("ann") as ann:
+        for n, data in enumerate(BROKEN):
+            for frame_id, text in (
+                (f"first {n}", f'{{"id": "first {n}", "type": "conversation:list", "data": {data}}}'),
+                (f"last {n}", f'{{"type": "conversation:list", "data": {data}, "id": "last {n}"}}'),
+            ):
+                await ann.begin("conversation:list", {}, id=frame_id, encode=partial(_as_it_stands, text))
+                answer = await ann.answer(frame_id)
+                if answer["type"] != "error" or answer["error"]["code"] not in {"invalid_json", "validation_failed"}:
+                    raise Failed(f"{text[:80]} is answered by {answer}")
+            await ann.done("conversation:list", {})
 
 
 async def names_what_is_wrong(world: World) -> None:
@@ -186,6 +209,7 @@ async def begins_where_one_came(world: World) -> None:
 
 CHECKS: Final[tuple[Check, ...]] = (
     answers_by_id,
+    names_the_frame_that_is_broken,
     names_what_is_wrong,
     keeps_rooms_shut,
     tells_everyone,

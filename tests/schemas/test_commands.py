@@ -158,6 +158,46 @@ def test_the_id_is_told_also_where_the_rest_is_wrong() -> None:
     assert refused('{"type": 3, "id": ' + DEEP + "}").frame_id is None
 
 
+BROKEN = {
+    "a key with half a surrogate": '{"\\ud800": 1}',
+    "the other half": '{"a": "\\udc00"}',
+    "nested 1,500 deep": "[" * 1_500 + "]" * 1_500,
+    "nested without end": DEEP,
+    "not a number": '{"a": NaN}',
+    "beyond all numbers": '{"a": -Infinity}',
+    "quotes and brackets in a text": '{"a": "\\"]}{[,\\\\", "b": "\\ud800"}',
+    "a control character": '"a\x00b"',
+}
+
+
+@pytest.mark.parametrize("data", BROKEN.values(), ids=BROKEN.keys())
+def test_the_id_of_a_frame_that_nobody_can_read_as_a_whole_is_told(data: str) -> None:
+    for text in (
+        f'{{"id": 7, "type": "sync", "data": {data}}}',
+        f'{{"type": "sync", "data": {data}, "id": 7}}',
+        f'{{"type": "sync", "id": 3, "data": {{"id": 4, "x": {data}}}, "\\u0069d" : 7 , "more": {data}}}',
+        f'{{"id": 7, "type": "sync", "data": {data}',
+    ):
+        no = refused(text)
+        assert (no.problem.code, no.frame_id) == ("invalid_json", 7)
+        assert refused(text.replace("7", '"\\u00e9 \\"7"')).frame_id == 'é "7'
+        assert refused(text.replace("7", "7.5")).frame_id is None
+
+
+def test_half_a_surrogate_is_called_that() -> None:
+    assert "half a surrogate pair" in refused('{"type": "sync", "data": {"\\ud83d": 1}}').problem.detail
+    assert "half a surrogate pair" not in refused('{"type": "sync", "data": {"\\ud83d\\udc4d": NaN}}').problem.detail
+
+
+@given(st.text(alphabet='"\\{}[]:, \nid7u0', max_size=40))
+def test_looking_for_the_id_of_a_broken_frame_ends_with_one_or_without(rubbish: str) -> None:
+    for text in (rubbish, f'{{"id": 7, "x": {rubbish}', f'{{"x": {rubbish}, "id": 7'):
+        try:
+            decode_frame(text)
+        except Invalid as no:
+            assert no.problem.code in ERRORS
+
+
 @pytest.mark.parametrize("kind", ["message:forget", "", "Message:send", "auth", "x" * 5000])
 def test_a_command_that_there_is_not_is_told_so(kind: str) -> None:
     no = refused(frame(kind))

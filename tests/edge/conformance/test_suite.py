@@ -158,6 +158,10 @@ def cut_short(frame: Frame) -> list[Frame]:
     return changed(frame, "data.messages", shown[:-1]) if shown else [frame]
 
 
+def unreadable(frame: Frame) -> bool:
+    return bool(frame["error"]["code"] == "invalid_json")
+
+
 def answers_auth(frame: Frame) -> bool:
     return "expires_in" in (frame["data"] or {})
 
@@ -311,6 +315,10 @@ LIES: dict[str, tuple[str, Callable[[], Between]]] = {
     "forgets correlation ids": (
         "answers_by_id",
         only("ack", lambda frame: changed(frame, "correlation_id", "0b9f3c36-2f5c-4d0a-9d0b-0c7d8f1f2a11")),
+    ),
+    "forgets the id of a frame that it cannot read": (
+        "names_the_frame_that_is_broken",
+        only("error", lambda frame: changed(frame, "id", None) if unreadable(frame) else [frame]),
     ),
     "names no pointers": ("names_what_is_wrong", only("error", lambda frame: changed(frame, "error.errors", []))),
     "answers twice": ("answers_by_id", only("ack", lambda frame: [frame, frame])),
