@@ -8,10 +8,12 @@ from typing import Any, Final
 
 from edge.client import wire
 from edge.client.backoff import pause_after
+from edge.client.nameless import Nameless
 from edge.client.pipeline import Pending, Pipeline
+from edge.client.sendable import sendable
 from edge.client.wire import CommandError, Frame, Refused
 from schemas.bounds import FRAME_BYTES
-from schemas.errors import problem
+from schemas.errors import Problem, problem
 
 LONGEST_RETRY_S: Final = 5.0
 
@@ -30,6 +32,7 @@ class Asking:
         self._pipeline = Pipeline(most=most)
         self._frame_limit = FRAME_BYTES
         self._last_id = 0
+        self._nameless = Nameless()
         self.over: Refused | None = None
 
     def __len__(self) -> int:
@@ -38,11 +41,17 @@ class Asking:
     def ask(self, kind: str, data: dict[str, Any], *, retry: bool = False, correlation_id: str | None = None) -> Answer:
         """What the node will answer. Whoever cancels it takes the command back, unless it is on the line.
 
-        Raises `CommandError` where too many wait already, `Refused` once nothing will be answered any more.
+        What no node could read is answered by a `CommandError` at once. Raises `CommandError` where too many wait
+        already, `Refused` once nothing will be answered any more.
         """
         if self.over is not None:
             raise self.over
         answer: Answer = asyncio.get_running_loop().create_future()
+        try:
+            data = sendable(data)
+        except CommandError as unfit:
+            answer.set_exception(unfit)
+            return answer
         pending = Pending(self._last_id + 1, kind, data, correlation_id or str(uuid.uuid4()), retry, answer)
         self._pipeline.ask(pending)
         self._last_id += 1
@@ -64,6 +73,7 @@ class Asking:
         """The next command's frame, which is on the line from now on; None where there is none."""
         while (pending := self._pipeline.next()) is not None:
             if (frame := self._frame(pending)) is not None:
+                pending.sent = time.monotonic()
                 return frame
         return None
 
@@ -84,7 +94,30 @@ class Asking:
                 _fail(pending, CommandError(error, frame.correlation_id))
             elif not pending.answer.done():
                 pending.answer.set_result(frame.data)
+        if isinstance(frame.id, int):
+            self._nameless.answered(frame.id)
+            self._fail_the_nameless()
         self._wake()
+
+    def nameless(self, error: Problem) -> bool:
+        """An error without an id: the command that it was about fails once the others have their answers. False where
+        no command is on the line.
+        """
+        came = self._nameless.came(error, (pending.id for pending in self._pipeline.flying(self._pipeline.line)))
+        self._fail_the_nameless()
+        return came
+
+    def late(self, before: float) -> bool:
+        """Whether a command went out before this time and has no answer: then its line is of no use. One that no line
+        answered for as long as errors are repeated fails as `outcome_unknown`.
+        """
+        late = [pending for pending in self._pipeline.flying(self._pipeline.line) if pending.sent < before]
+        for pending in late:
+            pending.since = pending.sent if pending.since is None else pending.since
+            if time.monotonic() - pending.since >= self._patience:
+                self._pipeline.answered(pending.id)
+                _fail(pending, CommandError(problem("outcome_unknown", "no answer has come")))
+        return bool(late)
 
     def told(self, correlation_id: str) -> None:
         """A push has come of the command with this id."""
@@ -93,10 +126,12 @@ class Asking:
 
     def due(self, line: int) -> int:
         """How many answers are due on this line."""
-        return self._pipeline.flying(line)
+        return len(self._pipeline.flying(line))
 
     def lost(self, line: int) -> None:
         """This line is gone: what was on it goes first on the next, as a repeat."""
+        if line == self._pipeline.line:
+            self._nameless.forget()
         self._pipeline.lost(line)
         self._wake()
 
@@ -109,7 +144,7 @@ class Asking:
         """The command's frame; one that no node would take is answered here."""
         try:
             frame = wire.ask(pending.id, pending.type, pending.data, pending.correlation_id, pending.retry)
-        except (TypeError, ValueError, OverflowError) as error:
+        except (TypeError, ValueError, OverflowError, RecursionError) as error:
             wrong = problem("validation_failed", str(error))
         else:
             wrong = problem("too_large", f"{len(frame)} bytes")
@@ -118,6 +153,12 @@ class Asking:
         self._pipeline.answered(pending.id)
         _fail(pending, CommandError(wrong))
         return None
+
+    def _fail_the_nameless(self) -> None:
+        for frame_id, error in self._nameless.found().items():
+            if (pending := self._pipeline.answered(frame_id)) is not None:
+                _fail(pending, CommandError(error))
+        self._wake()
 
     def _resume(self, pending: Pending) -> None:
         self._pipeline.resume(pending)

@@ -18,6 +18,7 @@ class Connection:
 
     def __init__(self, socket: ClientWebSocketResponse, hello: dict[str, Any]) -> None:
         self._socket = socket
+        self._given_up = False
         self.hello = hello
 
     @property
@@ -35,7 +36,17 @@ class Connection:
 
     async def receive(self) -> Frame:
         """The next frame. Raises `Closed`."""
-        return await _receive(self._socket)
+        try:
+            return await _receive(self._socket)
+        except Closed:
+            if self._given_up:
+                raise Closed(None) from None
+            raise
+
+    async def give_up(self) -> None:
+        """Hang up on a node that is of no use: whoever receives is told that the line broke."""
+        self._given_up = True
+        await self._socket.close()
 
     async def close(self) -> None:
         """Hang up; nobody may be receiving."""

@@ -5,6 +5,7 @@ A client that brings no positions begins with a sync that tells nothing but wher
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
@@ -32,6 +33,7 @@ class Healing:
         self._send = send
         self._frame_limit = FRAME_BYTES
         self._asked: str | None = None
+        self._asked_at = 0.0
         self._part = Part()
         self._left: Part | None = None
         """What is still to be asked of this round."""
@@ -44,6 +46,10 @@ class Healing:
     def settled(self) -> bool:
         """Whether all has been told that was missed before this line."""
         return not self._catching_up and not self.beginning
+
+    def late(self, before: float) -> bool:
+        """Whether a sync was asked before this time, and has no answer."""
+        return self._asked is not None and self._asked_at < before
 
     def came_back(self, frame_limit: int = FRAME_BYTES) -> Iterable[Event]:
         """A new line, which takes frames of so many bytes: ask what the old one missed, or where to begin."""
@@ -145,6 +151,7 @@ class Healing:
                 return self._start_over(None, problem("too_large", f"{len(frame)} bytes of positions"))
             self.syncs += 1
             self._asked, self._part, self._left = frame_id, part, rest
+            self._asked_at = time.monotonic()
             self._positions.asked(catching_up=self._catching_up)
             self._send(frame)
             return ()

@@ -20,10 +20,16 @@ class Hearing:
         """What the application may be shown now that this frame has come."""
         if frame.id is not None:
             return self._answered(frame)
+        if frame.error is not None and frame.nameless and self._asking.nameless(frame.error):
+            return ()
         if frame.correlation_id is not None:
             self._asking.told(frame.correlation_id)
         event = Event(frame.type, frame.data, frame.lane, frame.n, frame.correlation_id, error=frame.error)
         return (event,) if frame.lane is None else self._healing.take(event)
+
+    def late(self, before: float) -> bool:
+        """Whether what was asked before this time, in monotonic seconds, has no answer."""
+        return self._asking.late(before) or self._healing.late(before)
 
     def _answered(self, frame: Frame) -> Iterable[Event]:
         for asker in (self._healing, self._session):

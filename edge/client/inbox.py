@@ -25,9 +25,14 @@ class Inbox:
         self._events.extend(events)
         self._moved.set()
 
+    @property
+    def full(self) -> bool:
+        """Whether there is no room for more."""
+        return len(self._events) >= self._limit
+
     async def room(self) -> None:
         """Return when there is room for more."""
-        while len(self._events) >= self._limit:
+        while self.full:
             self._moved.clear()
             await self._moved.wait()
 

@@ -19,6 +19,7 @@ from edge.client.handover import LEAVE_S, NOW, Handover
 from edge.client.healing import Healing
 from edge.client.hearing import Hearing
 from edge.client.inbox import Inbox
+from edge.client.lateness import watch
 from edge.client.nodes import Nodes
 from edge.client.pipeline import WAITING
 from edge.client.positions import Positions, Vector
@@ -204,11 +205,13 @@ class Line:
         events, line = self._opened(connection)
         reading = asyncio.create_task(self._read(connection, handover, events), name="caas client reads")
         writing = asyncio.create_task(self._write(connection), name="caas client writes")
+        watching = asyncio.create_task(watch(connection, self._hearing.late, lambda: self._inbox.full))
         try:
             following = await handover.next(reading)
         finally:
             writing.cancel()
-            await asyncio.gather(writing, handover.end(), return_exceptions=True)
+            watching.cancel()
+            await asyncio.gather(writing, watching, handover.end(), return_exceptions=True)
             self._urgent.clear()
             self._healing.broke()
             self._standing.broke()
@@ -273,7 +276,7 @@ class Line:
             frame = await connection.receive()
             if frame.id is None and frame.type == "going-away":
                 handover.begin(frame.data.get("reconnect_after_ms", 0) / 1000)
-            elif connection is self._current or frame.id is not None or frame.type not in NOW:
+            elif connection is self._current or not (frame.nameless or (frame.id is None and frame.type in NOW)):
                 await self._pass_on(self._hearing.heard(frame))
                 self._stands()
 

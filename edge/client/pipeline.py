@@ -21,8 +21,8 @@ WAITING: Final = 10_000
 class Pending:
     """A command that has no answer yet. `id` grows in the order asked; `key` names the order that it is in.
 
-    `since` is when the first error came that is worth a repeat, in monotonic seconds; `line` the line that it went
-    out on last.
+    `since` is when the first error came that is worth a repeat, `sent` when it went out last, in monotonic seconds;
+    `line` is the line that it went out on last.
     """
 
     id: int
@@ -34,6 +34,7 @@ class Pending:
     since: float | None = None
     failures: int = 0
     line: int = 0
+    sent: float = 0.0
     key: str | int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -128,9 +129,9 @@ class Pipeline:
             self._size += 1
         return pending is not None
 
-    def flying(self, line: int) -> int:
-        """How many are on this line."""
-        return sum(pending.line == line for pending in self._flying.values())
+    def flying(self, line: int) -> list[Pending]:
+        """Those that are on this line."""
+        return [pending for pending in self._flying.values() if pending.line == line]
 
     def lost(self, line: int | None = None) -> None:
         """This line broke (None: whichever there is): what was on it goes out again first, in order, as a repeat."""

@@ -11,6 +11,7 @@ from typing import Any, Final
 from edge.client import wire
 from edge.client.asking import Answer
 from edge.client.backoff import pause_after
+from edge.client.sendable import sendable
 from edge.client.wire import Event, Frame
 
 KINDS: Final = ("presence:set", "presence:subscribe")
@@ -65,7 +66,7 @@ class Session:
 
     def _accepted(self, kind: str, data: dict[str, Any], answer: Answer) -> None:
         if not answer.cancelled() and answer.exception() is None:
-            self._said[kind] = data
+            self._said[kind] = sendable(data)
 
     def _ask(self, kind: str) -> None:
         self._asks += 1

@@ -20,6 +20,11 @@ class Frame(msgspec.Struct, frozen=True):
     error: Problem | None = None
     correlation_id: str | None = None
 
+    @property
+    def nameless(self) -> bool:
+        """Whether it is an error about a frame whose id could not be read."""
+        return self.error is not None and self.id is None and self.data is None
+
 
 class Event(msgspec.Struct, frozen=True):
     """A push as the application gets it; `healed` when a sync brought it, `error` only where its type is that."""
@@ -112,11 +117,12 @@ class _Ask(msgspec.Struct, omit_defaults=True):
 
 def data_of(command: Command) -> dict[str, Any]:
     """The fields of a command that say something; a default goes without saying."""
-    data: dict[str, Any] = msgspec.to_builtins(command)
+    given = ((name, getattr(command, name)) for name in command.__struct_fields__)
+    data = {name: value for name, value in given if value is not UNSET}
     defaults = dict(zip(reversed(command.__struct_fields__), reversed(command.__struct_defaults__), strict=False))
     always = {name for name in data if defaults.get(name, NODEFAULT) in (NODEFAULT, UNSET)}
     says = {name for name, value in data.items() if value not in (None, [], defaults.get(name))}
-    return {name: value for name, value in data.items() if name != "type" and name in always | says}
+    return {name: value for name, value in data.items() if name in always | says}
 
 
 _encode: Final = msgspec.json.Encoder().encode

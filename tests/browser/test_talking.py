@@ -72,6 +72,31 @@ async def test_a_page_says_the_longest_text_and_takes_a_caption_away(
         assert (edited["data"]["text"], edited["data"]["attachments"]) == (None, [file])
 
 
+async def test_what_no_node_could_read_fails_and_what_it_can_goes_on(
+    browser: Browser, application: Application
+) -> None:
+    ann_, bob_ = users("ann", "bob")
+    async with opened(browser, application, ann_) as ann, opened(browser, application, bob_) as bob:
+        room = await ann.room(bob_)
+        codes = await ann.do(
+            """async (room) => {
+                let deep = 1;
+                for (let level = 0; level < 1500; level += 1) deep = {deep};
+                const say = (text, metadata) =>
+                    client.send(room, text, {metadata}).then(() => "sent", ({code}) => code);
+                return Promise.all([
+                    say("half", {"k\\ud800": "\\udc00"}), say("deep", deep),
+                    say("33 deep", nested(33)), say("NaN", {a: NaN}), say("whole", {a: 1}),
+                ]);
+                function nested(levels) { return levels > 1 ? {a: nested(levels - 1)} : {}; }
+            }""",
+            room,
+        )
+        assert codes == ["sent", "validation_failed", "validation_failed", "validation_failed", "sent"]
+        await told(bob, ["half", "whole"])
+        assert (await bob.heard("message:new"))[0]["data"]["metadata"] == {"k\ufffd": "\ufffd"}
+
+
 async def test_a_page_begins_where_an_earlier_one_stood_or_at_the_beginning_or_now(
     browser: Browser, application: Application
 ) -> None:

@@ -13,6 +13,7 @@ const { CommandError, comesBack } = await load("errors.js");
 const { Healing } = await load("healing.js");
 const { uuid } = await load("ids.js");
 const { MOST } = await load("parts.js");
+const { sendable } = await load("sendable.js");
 const { Session } = await load("session.js");
 const { Delivering } = await load("delivering.js");
 
@@ -193,10 +194,10 @@ export const units = {
     queue.ask(b);
     queue.line = next;
     queue.next();
-    same([queue.due(old), queue.due(next)], [1, 1]);
+    same([queue.flying(old).length, queue.flying(next).length], [1, 1]);
     queue.lost(old);
-    same([queue.due(old), queue.due(next), a.retry, b.retry], [0, 1, true, false]);
-    same([queue.next() === a, queue.due(next)], [true, 2]);
+    same([queue.flying(old).length, queue.flying(next).length, a.retry, b.retry], [0, 1, true, false]);
+    same([queue.next() === a, queue.flying(next).length], [true, 2]);
   },
 
   a_command_that_must_be_repeated_holds_back_its_conversation() {
@@ -232,9 +233,86 @@ export const units = {
     same([queue.next() === slow, queue.next() === next, queue.next()], [true, true, null]);
   },
 
-  a_frame_has_no_half_characters() {
-    const { frame } = new Command("message:send", { text: "a\ud83d b 🍜" }, uuid());
-    same(JSON.parse(frame).data.text, "a\ufffd b 🍜");
+  halves_of_characters_are_replaced_wherever_they_stand() {
+    const data = { text: "a\ud83d b 🍜", metadata: { "k\ud800": ["\udc00", { "\udfff": 1 }], __proto: 1 }, "\ud801": [] };
+    same(sendable(data), { text: "a\ufffd b 🍜", metadata: { "k\ufffd": ["\ufffd", { "\ufffd": 1 }], __proto: 1 }, "\ufffd": [] });
+    same(Object.keys(sendable(JSON.parse('{"__proto__":{"a":1}}'))), ["__proto__"]);
+    same(sendable({ at: new Date(0), gone: undefined, list: [undefined] }), { at: "1970-01-01T00:00:00.000Z", list: [null] });
+  },
+
+  what_is_no_json_is_refused_and_named() {
+    const loop = {};
+    loop.loop = loop;
+    for (const bad of [NaN, -Infinity, [NaN], 10n, loop, deep(1_500), deep(1_000_000), deep(65)]) {
+      let no = null;
+      try {
+        sendable({ text: "a", metadata: { bad } });
+      } catch (error) {
+        no = error;
+      }
+      same([no instanceof CommandError, no?.code, no?.problem.errors[0].pointer], [true, "validation_failed", "/data/metadata"]);
+    }
+    sendable({ metadata: deep(64) });
+  },
+
+  async what_no_node_could_read_fails_and_the_next_goes_out() {
+    await sending(async ({ sends, frames, told, storage }) => {
+      sends.resume();
+      const bad = sends.ask("message:send", { conversation_id: "c", client_msg_id: "k", text: NaN }, true);
+      sends.ask("message:send", { conversation_id: "c", client_msg_id: "l", text: "b" }, true);
+      same(await bad.answer.catch((error) => error.code), "validation_failed");
+      same(frames.map(({ data }) => data.client_msg_id), ["l"]);
+      same(told.map(({ type, clientMsgId }) => [type, clientMsgId]), [["pending", "k"], ["failed", "k"], ["pending", "l"]]);
+      same(JSON.parse(storage.getItem("q")).length, 1);
+    });
+  },
+
+  async what_an_earlier_page_kept_and_no_node_could_read_is_let_go() {
+    const storage = memory();
+    const data = { conversation_id: "c", client_msg_id: "k", text: "a", metadata: deep(100) };
+    storage.setItem("q", JSON.stringify([{ type: "message:send", data, correlation_id: "x" }]));
+    await sending(async ({ sends, told }) => {
+      same([sends.unanswered, told.map(({ type }) => type), storage.getItem("q")], [0, ["pending", "failed"], "[]"]);
+    }, { storage });
+  },
+
+  async an_error_without_an_id_fails_the_only_command_on_the_line() {
+    await sending(async ({ sends, frames }) => {
+      same(sends.nameless({ code: "invalid_json" }), false);
+      sends.resume();
+      const [bad, next] = ["k", "l"].map((key) => sends.ask("message:send", { conversation_id: "c", client_msg_id: key }, false));
+      same(sends.nameless({ code: "invalid_json" }), true);
+      same(await bad.answer.catch((error) => error.code), "invalid_json");
+      same(frames.length, 2);
+      sends.answered({ id: next.id, data: {} });
+      await next.answer;
+    });
+  },
+
+  async an_error_without_an_id_fails_what_is_left_without_another_answer() {
+    await sending(async ({ sends }) => {
+      sends.resume();
+      const [one, bad, two] = ["c", "d", "e"].map((id) => sends.ask("message:send", { conversation_id: id }, false));
+      sends.nameless({ code: "invalid_json" });
+      const later = sends.ask("message:send", { conversation_id: "f" }, false);
+      sends.answered({ id: two.id, data: {} });
+      same(sends.unanswered, 3);
+      sends.answered({ id: one.id, data: {} });
+      same(await bad.answer.catch((error) => error.code), "invalid_json");
+      same([sends.unanswered, later.line === bad.line], [1, true]);
+    });
+  },
+
+  async what_nobody_answers_is_late_and_fails_when_patience_is_over() {
+    await sending(async ({ sends }) => {
+      sends.resume();
+      const { answer } = sends.ask("message:send", { conversation_id: "c" }, false);
+      same(sends.late(Date.now() - 1_000), false);
+      same([sends.late(Date.now() + 1), sends.unanswered], [true, 1]);
+      await until(() => sends.late(Date.now() + 1) && sends.unanswered === 0);
+      same(await answer.catch(({ code, problem }) => [code, problem.retry]), ["outcome_unknown", true]);
+      same(sends.late(Date.now() + 1), false);
+    }, { patience: 50 });
   },
 
   an_error_worth_a_repeat_is_repeated_under_the_same_keys_and_a_no_rejects() {
@@ -563,6 +641,12 @@ function healer(vector, limit = Infinity) {
 
 function said(room, key) {
   return new Command("message:send", { conversation_id: room, client_msg_id: `${key}` }, uuid());
+}
+
+function deep(levels) {
+  let found = 1;
+  for (let level = 1; level < levels; level += 1) found = [found];
+  return { found };
 }
 
 function memory() {

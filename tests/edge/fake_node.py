@@ -30,7 +30,8 @@ class FakeNode:
     """One node; `frames` are all commands it got, `syncs` the syncs. `loses(user, lane, n)` drops a push until the
     heartbeat, if there is one; `fails(user, frame)` answers a code instead of obeying; `cuts(user, frame)` closes with
     a code once the command was carried out, unanswered; `answers` has what it says to commands that it does not know;
-    `kept` is each user's own lane.
+    `kept` is each user's own lane. `nameless(user, frame)` refuses a frame without its id, `silent(user, frame)` obeys
+    and says nothing.
     """
 
     def __init__(self) -> None:
@@ -47,6 +48,8 @@ class FakeNode:
         self.loses: Callable[[str, str, int], Any] = no_fault
         self.fails: Callable[[str, Json], str | None] = no_fault
         self.cuts: Callable[[str, Json], int | None] = no_fault
+        self.nameless: Callable[[str, Json], Any] = no_fault
+        self.silent: Callable[[str, Json], Any] = no_fault
         self.heartbeat_s: float | None = None
         self.doubles = False
         self.in_flight = 64
@@ -106,12 +109,16 @@ class FakeNode:
         (self.syncs if frame["type"] == "sync" else self.frames).append((user, frame))
         if code := self.fails(user, frame):
             return await _say(socket, {"id": frame["id"], "type": "error", "error": _problem(code)})
+        if self.nameless(user, frame):
+            return await _say(socket, {"id": None, "type": "error", "error": _problem("invalid_json"), "data": None})
         try:
             answer = self.obey(user, frame)
         except No as no:
             return await _say(socket, {"id": frame["id"], "type": "error", "error": _problem(str(no))})
         if close := self.cuts(user, frame):
             await socket.close(code=close)
+            return None
+        if self.silent(user, frame):
             return None
         if self.holds_answers is not None:
             await self.holds_answers.wait()

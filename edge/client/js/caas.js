@@ -102,6 +102,7 @@ export class Client {
       followed: () => this.#followed(),
       settled: (line) => this.#sending.due(line) === 0 && this.#healing.settled,
       left: (line) => this.#sending.left(line),
+      late: (before) => this.#sending.late(before) || this.#healing.late(before),
     });
   }
 
@@ -176,12 +177,11 @@ export class Client {
    * @param {string} type
    * @param {Record<string, any>} data
    * @param {{keep?: boolean}} [how] `keep`: in the storage, until it is answered
-   * @returns {Promise<any>} the answer's data; rejects as `send` does
-   * @throws {TypeError} where `data` is no JSON
+   * @returns {Promise<any>} the answer's data; rejects as `send` does, and at once where `data` is no JSON
    */
   ask(type, data, { keep = false } = {}) {
     if (this.#refused) return Promise.reject(this.#refused);
-    const asked = this.#sending.ask(type, JSON.parse(JSON.stringify(data)), keep);
+    const asked = this.#sending.ask(type, data, keep);
     this.#session.remember(type, asked.data, asked.answer);
     return asked.answer;
   }
@@ -203,6 +203,7 @@ export class Client {
     if (correlationId) this.#sending.told(correlationId);
     const current = this.#lines.isCurrent(line);
     if (type === "going-away") return current && this.#lines.goesAway(data.reconnect_after_ms ?? 0);
+    if (type === "error" && !data && (!current || this.#sending.nameless(error))) return;
     if (type === "error" || (current && NOW.has(type))) this.#tell({ type, data, error, correlationId });
     else if (PUSH_OF_LANE[lane] === type) this.#healing.take({ type, data, lane, n, correlationId, healed: false });
   }

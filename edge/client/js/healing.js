@@ -23,6 +23,7 @@ export class Healing {
   #beginning;
   /** @type {string | null} the id of the sync under way */
   #asked = null;
+  #askedAt = 0;
   #part = new Part();
   /** @type {Part | null} what is still to be asked of this round */
   #left = null;
@@ -49,6 +50,11 @@ export class Healing {
   /** Whether all has been told that was missed before this line. */
   get settled() {
     return !this.#catchingUp && !this.#beginning;
+  }
+
+  /** Whether a sync was asked before this time, and has no answer. @param {number} before milliseconds */
+  late(before) {
+    return this.#asked !== null && this.#askedAt < before;
   }
 
   /** A new line: ask what the old one missed, or where to begin. */
@@ -179,6 +185,7 @@ export class Healing {
     if (!this.#send(JSON.stringify({ id, type: "sync", data }))) return false;
     this.#syncs += 1;
     this.#asked = id;
+    this.#askedAt = Date.now();
     this.#part = part;
     this.#lanes.asked(this.#catchingUp);
     return true;

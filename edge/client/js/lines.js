@@ -16,6 +16,8 @@ const SOON_MS = 800;
 /** How long at most a line is kept open after the next one, for answers that are still due on it. */
 const LEAVE_MS = 5_000;
 const LOOK_MS = 20;
+/** How long at most an answer is waited for on one line; a node answers within some 5 s what it can answer at all. */
+const ANSWER_MS = 30_000;
 
 /**
  * Whose lines they are.
@@ -27,6 +29,7 @@ const LOOK_MS = 20;
  * @property {() => void} followed called when another line takes the place of this one, before its hello is heard
  * @property {(line: Line) => boolean} settled whether nothing is due any more on a line that was followed
  * @property {(line: Line) => void} left called when a line that was followed is gone
+ * @property {(before: number) => boolean} late whether what was asked before a time has no answer
  */
 
 /** The lines of one client. */
@@ -112,6 +115,21 @@ export class Lines {
   async #talk() {
     this.#notBefore = 0;
     this.#line = await this.#dial();
+    const watch = setInterval(() => this.#watch(), ANSWER_MS / 8);
+    try {
+      return await this.#ended();
+    } finally {
+      clearInterval(watch);
+    }
+  }
+
+  /** A line that owes an answer for too long is given up: what was asked on it is asked again on the next one. */
+  #watch() {
+    if (this.open && this.#owner.late(Date.now() - ANSWER_MS)) this.#line?.drop();
+  }
+
+  /** The close code of the last line, null where it broke or none came about. */
+  async #ended() {
     for (let line = this.#line; line !== null; line = this.#line) {
       const code = await line.ended;
       if (!this.isCurrent(line)) continue;

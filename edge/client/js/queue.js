@@ -11,11 +11,15 @@ const IN_FLIGHT = 64;
 export class Command {
   /** It waits to be repeated. */
   paused = false;
+  /** No node could read it. */
+  unfit = false;
   failures = 0;
   /** The line that it went out on last. @type {object | null} */
   line = null;
   /** When it failed first, in milliseconds; 0: it did not. */
   failingSince = 0;
+  /** When it went out last, in milliseconds. */
+  sentAt = 0;
 
   /**
    * @param {string} type
@@ -52,10 +56,10 @@ export class Command {
     return (this.data.wait_for ?? "accepted") !== "accepted";
   }
 
-  /** The frame; text that is not well-formed is sent as browsers do. */
+  /** The frame. */
   get frame() {
     const { id, type, data, correlationId: correlation_id, retry } = this;
-    return JSON.stringify({ id, type, data, correlation_id, ...(retry && { retry }) }, wellFormed);
+    return JSON.stringify({ id, type, data, correlation_id, ...(retry && { retry }) });
   }
 }
 
@@ -148,14 +152,14 @@ export class Queue {
     this.#putBack([command]);
   }
 
-  /** How many are on this line. @param {object} line */
-  due(line) {
-    return [...this.#flying.values()].filter((command) => command.line === line).length;
+  /** Those that are on this line. @param {object | null} [line] @returns {Command[]} */
+  flying(line = this.line) {
+    return [...this.#flying.values()].filter((command) => command.line === line);
   }
 
   /** This line broke: what was on it goes out again first, in order, as a repeat. @param {object | null} [line] */
   lost(line = this.line) {
-    const lost = [...this.#flying.values()].filter((command) => command.line === line);
+    const lost = this.flying(line);
     for (const command of lost) {
       command.retry = true;
       this.#flying.delete(command.id);
@@ -178,9 +182,4 @@ export class Queue {
   #putBack(commands) {
     this.#waiting = [...commands, ...this.#waiting].sort((one, other) => one.id - other.id);
   }
-}
-
-/** @param {string} _ @param {any} value */
-function wellFormed(_, value) {
-  return typeof value === "string" ? value.replace(/\p{Surrogate}/gu, "\ufffd") : value;
 }

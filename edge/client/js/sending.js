@@ -5,7 +5,9 @@
 import { pauseAfter } from "./backoff.js";
 import { CommandError } from "./errors.js";
 import { uuid } from "./ids.js";
+import { Nameless } from "./nameless.js";
 import { Command, Queue } from "./queue.js";
+import { sendable } from "./sendable.js";
 
 const LONGEST_RETRY_MS = 5_000;
 const WAITING = 10_000;
@@ -17,6 +19,7 @@ export class Sending {
   #write;
   #tell;
   #queue = new Queue();
+  #nameless = new Nameless();
   /** Whether there is a line that takes commands. */
   #goes = false;
 
@@ -31,7 +34,11 @@ export class Sending {
     this.#patience = patience;
     this.#write = write;
     this.#tell = tell;
-    for (const { type, data, correlation_id: id } of kept.all()) this.#take(new Command(type, data, id, true, true));
+    for (const { type, data, correlation_id: id } of kept.all()) {
+      const command = this.#made(type, data, id, true, true);
+      if (command.unfit) kept.remove(id);
+      else this.#take(command);
+    }
   }
 
   /** How many may be on the line. @param {number} limit */
@@ -45,7 +52,7 @@ export class Sending {
   }
 
   /**
-   * A new command, behind those asked before; where 10,000 wait already it is refused.
+   * A new command, behind those asked before; where 10,000 wait already, or no node could read it, it is refused.
    *
    * @param {string} type
    * @param {Record<string, any>} data
@@ -53,12 +60,13 @@ export class Sending {
    * @returns {Command}
    */
   ask(type, data, keep) {
-    const command = new Command(type, data, uuid(), keep);
+    const command = this.#made(type, data, uuid(), keep);
+    if (command.unfit) return command;
     if (this.unanswered >= WAITING) {
       command.reject(new CommandError({ code: "unavailable", detail: `${WAITING} commands wait already` }));
       return command;
     }
-    if (keep) this.#kept.add({ type, data, correlation_id: command.correlationId });
+    if (keep) this.#kept.add({ type, data: command.data, correlation_id: command.correlationId });
     this.#take(command);
     this.#pump();
     return command;
@@ -72,17 +80,19 @@ export class Sending {
 
   /** Commands go out on this line from now on. @param {object} line */
   set line(line) {
+    this.#nameless.forget();
     this.#queue.line = line;
   }
 
   /** How many answers are due on this line. @param {object} line */
   due(line) {
-    return this.#queue.due(line);
+    return this.#queue.flying(line).length;
   }
 
   /** This line is gone, and no other has taken its place. @param {object} [line] */
   lost(line) {
     this.#goes = false;
+    this.#nameless.forget();
     this.#queue.lost(line);
   }
 
@@ -113,7 +123,37 @@ export class Sending {
     } else {
       this.#settle(command, error, data, correlationId);
     }
-    this.#pump();
+    this.#nameless.answered(id);
+    this.#failTheNameless();
+  }
+
+  /**
+   * An error without an id: the command that it was about fails once the others have their answers. False where no
+   * command is on the line.
+   *
+   * @param {import("./errors.js").Problem} error
+   * @returns {boolean}
+   */
+  nameless(error) {
+    const came = this.#nameless.came(error, this.#queue.flying().map(({ id }) => id));
+    this.#failTheNameless();
+    return came;
+  }
+
+  /**
+   * Whether a command went out before this time and has no answer: then its line is of no use. One that no line
+   * answered for as long as errors are repeated fails as `outcome_unknown`.
+   *
+   * @param {number} before milliseconds
+   * @returns {boolean}
+   */
+  late(before) {
+    const late = this.#queue.flying().filter(({ sentAt }) => sentAt < before);
+    for (const command of late) {
+      if (Date.now() - (command.failingSince ||= command.sentAt) < this.#patience) continue;
+      this.#settle(command, { code: "outcome_unknown", detail: "no answer has come", retry: true });
+    }
+    return late.length > 0;
   }
 
   /** A push has come of the command with this id. @param {string} correlationId */
@@ -128,6 +168,7 @@ export class Sending {
       const command = this.#queue.next();
       if (command === null) return;
       const { frame } = command;
+      command.sentAt = Date.now();
       if (!this.#write(frame)) this.#settle(command, { code: "too_large", detail: `${frame.length} characters` });
     }
   }
@@ -136,6 +177,36 @@ export class Sending {
   #again(command) {
     command.paused = false;
     this.#pump();
+  }
+
+  #failTheNameless() {
+    for (const [id, problem] of this.#nameless.found()) {
+      const command = this.#queue.get(id);
+      if (command) this.#settle(command, problem);
+    }
+    this.#pump();
+  }
+
+  /**
+   * A command; one that no node could read has failed already.
+   *
+   * @param {string} type
+   * @param {Record<string, any>} data
+   * @param {string} id
+   * @param {boolean} kept
+   * @param {boolean} [retry]
+   */
+  #made(type, data, id, kept, retry = false) {
+    try {
+      return new Command(type, sendable(data), id, kept, retry);
+    } catch (error) {
+      const command = new Command(type, data, id, kept, retry);
+      command.unfit = true;
+      this.#tellOf(command, { type: "pending" });
+      this.#tellOf(command, { type: "failed", error });
+      command.reject(/** @type {Error} */ (error));
+      return command;
+    }
   }
 
   /** @param {Command} command */

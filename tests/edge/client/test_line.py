@@ -1,12 +1,13 @@
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
-from edge.client import backoff
+from edge.client import backoff, lateness
 from edge.client.line import Line
 from edge.client.wire import CommandError, Event, Refused, comes_back
 from schemas.errors import problem
@@ -49,6 +50,13 @@ async def two(node: FakeNode) -> AsyncIterator[tuple[Line, Line, Heard, str]]:
 
 def said(room: str, key: object) -> dict[str, Any]:
     return {"conversation_id": room, "client_msg_id": str(key), "text": f"text {key}"}
+
+
+def nested(deep: int) -> dict[str, Any]:
+    found: Any = 1
+    for _ in range(deep - 1):
+        found = [found]
+    return {"a": found}
 
 
 async def test_it_shows_its_token_and_the_subprotocol_and_answers_hello(node: FakeNode) -> None:
@@ -325,3 +333,143 @@ def test_a_client_of_a_node_that_went_away_as_planned_comes_back_soon_for_a_whil
     back.comes_back_soon()
     assert max(back.next() for _ in range(backoff.SOON_TRIES)) <= backoff.SOON_S
     assert back.next() > backoff.SOON_S
+
+
+# What no node could read, and what no node answers
+
+
+@pytest.mark.parametrize(
+    ("data", "field"),
+    [
+        ({"metadata": {"a": float("nan")}}, "metadata"),
+        ({"metadata": {"a": [float("-inf")]}}, "metadata"),
+        ({"metadata": nested(1_500)}, "metadata"),
+        ({"text": "a", "more": nested(100_000)}, "more"),
+    ],
+    ids=["not a number", "beyond all numbers", "nested deep", "nested deeper than Python goes"],
+)
+async def test_what_is_no_json_is_refused_at_once_and_the_next_command_goes_out(
+    node: FakeNode, data: dict[str, Any], field: str
+) -> None:
+    async with two(node) as (ada, _bo, _heard, room):
+        bad = ada.ask("message:send", {**said(room, "bad"), **data})
+        good = ada.ask("message:send", said(room, "good"))
+        with pytest.raises(CommandError) as no:
+            await bad
+        assert (no.value.code, [one["pointer"] for one in no.value.problem.errors or ()]) == (
+            "validation_failed",
+            [f"/data/{field}"],
+        )
+        assert (await good)["level"] == "accepted"
+        assert ada.connections == 1
+
+
+async def test_numbers_that_python_does_not_write_are_refused_when_their_turn_comes(node: FakeNode) -> None:
+    async with two(node) as (ada, _bo, _heard, room):
+        with pytest.raises(CommandError) as no:
+            await ada.ask("message:send", {**said(room, "bad"), "metadata": {"a": 10**5_000}})
+        assert no.value.code == "validation_failed"
+        await ada.command("message:send", said(room, "good"))
+
+
+async def test_halves_of_characters_are_replaced_wherever_they_stand(node: FakeNode) -> None:
+    node.answers["presence:set"] = {}
+    async with two(node) as (ada, _bo, _heard, room):
+        more = {"metadata": {"a\ud800": ["\udc00b", {"c": "\ud83d\udc4d"}]}, "mentions": ("\ud83d",)}
+        await ada.command("message:send", {**said(room, "k"), "text": "x\ud800y", "\udfff": 1, **more})
+        sent = node.frames[-1][1]["data"]
+        assert sent["text"] == "x\ufffdy"
+        assert sent["metadata"] == {"a\ufffd": ["\ufffdb", {"c": "👍"}]}
+        assert (sent["mentions"], sent["\ufffd"]) == (["\ufffd"], 1)
+        await ada.command("presence:set", {"status": "\ud800"})
+        await node.cut("ada")
+        await eventually(
+            lambda: [f["data"] for _, f in node.frames if f["type"] == "presence:set"] == [{"status": "\ufffd"}] * 2
+        )
+
+
+async def test_an_error_without_an_id_fails_the_only_command_on_the_line(node: FakeNode) -> None:
+    async with two(node) as (ada, _bo, _heard, room):
+        node.nameless = lambda user, frame: "bad" in str(frame["data"])
+        with pytest.raises(CommandError) as no:
+            await ada.command("message:send", said(room, "bad"))
+        assert no.value.code == "invalid_json"
+        await ada.command("message:send", said(room, "good"))
+        assert ada.connections == 1
+
+
+async def test_an_error_without_an_id_fails_the_command_that_is_left_without_another_answer(node: FakeNode) -> None:
+    async with two(node) as (ada, _bo, _heard, room):
+        other = (await ada.command("conversation:create", {"external_id": "other"}))["conversation_id"]
+        node.nameless = lambda user, frame: "bad" in str(frame["data"])
+        node.holds_answers = asyncio.Event()
+        asked = [ada.ask("message:send", said(where, key)) for where, key in ((room, "bad"), (other, "slow"))]
+        await eventually(lambda: len([f for _, f in node.frames if f["type"] == "message:send"]) == 2)
+        assert not asked[0].done()
+        node.holds_answers.set()
+        assert (await asked[1])["level"] == "accepted"
+        with pytest.raises(CommandError, match="invalid_json"):
+            await asked[0]
+
+
+async def test_a_line_that_owes_an_answer_is_left_and_the_command_asked_again(
+    node: FakeNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lateness, "ANSWER_S", 0.5)
+    async with two(node) as (ada, _bo, heard, room):
+        silent = iter([True])
+        node.silent = lambda user, frame: frame["type"] == "message:send" and next(silent, False)
+        assert (await ada.command("message:send", said(room, 0)))["level"] == "persisted"
+        assert ada.connections >= 2
+        await eventually(lambda: heard.numbers() == [1])
+
+
+async def test_a_command_that_nobody_ever_answers_fails_and_holds_nothing_back(
+    node: FakeNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lateness, "ANSWER_S", 0.5)
+    async with Line(node.urls, "ada", patience=0.8) as ada:
+        room = (await ada.command("conversation:create", {"external_id": "room"}))["conversation_id"]
+        node.silent = lambda user, frame: frame["data"].get("client_msg_id") == "never"
+        never, next_one = (ada.ask("message:send", said(room, key)) for key in ("never", "next"))
+        with pytest.raises(CommandError) as no:
+            await never
+        assert (no.value.code, no.value.retry) == ("outcome_unknown", True)
+        assert (await next_one)["level"] in {"accepted", "persisted"}
+
+
+async def test_a_sync_that_nobody_answers_is_asked_again(node: FakeNode, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lateness, "ANSWER_S", 0.5)
+    silent = iter([True])
+    node.silent = lambda user, frame: frame["type"] == "sync" and next(silent, False)
+    async with Line(node.urls, "ada") as ada:
+        assert ada.connections >= 2
+
+
+async def eventually_answered(line: Line, asked: "asyncio.Future[dict[str, Any]]") -> str:
+    """The level of an answer, for which events are taken."""
+    taking = asyncio.create_task(take_all(line))
+    level: str = (await asked)["level"]
+    taking.cancel()
+    return level
+
+
+async def take_all(line: Line) -> None:
+    async for _ in line.events():
+        pass
+
+
+async def test_an_application_that_takes_no_events_waits_for_nothing_that_is_late(
+    node: FakeNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lateness, "ANSWER_S", 1.0)
+    ada = Line(node.urls, "ada")
+    ada._inbox._limit = 1
+    async with ada:
+        room = (await ada.command("conversation:create", {"external_id": "room"}))["conversation_id"]
+        asked = ada.ask("message:send", said(room, 0))
+        began = time.monotonic()
+        await eventually(lambda: time.monotonic() - began > 1.5)
+        assert (ada.connections, asked.done()) == (1, False)
+        assert await eventually_answered(ada, asked) == "accepted"
+        assert ada.connections == 1
