@@ -13,6 +13,7 @@ CODES: Final[tuple[Code, ...]] = get_args(Code)
 
 _WHERE: Final = re.compile(r" - at (?:`key` in )?`\$(?P<path>[^`]*)`$")
 _MISSING: Final = re.compile(r"^Object missing required field `(?P<field>[^`]+)`$")
+_HUGE: Final = ("Integer value out of range", "Number out of range")
 _STEP: Final = re.compile(r"\.(\w+)|\[(\d+|\.\.\.)\]")
 
 
@@ -36,6 +37,6 @@ def validation_failed(error: msgspec.ValidationError, below: str = "") -> Proble
 def _code(reason: str) -> Code:
     if reason.startswith("Invalid ") or " matching regex " in reason:
         return "value"
-    if " of length " in reason or re.search(r"` [<>]=? ", reason) or reason == "Integer value out of range":
+    if " of length " in reason or re.search(r"` [<>]=? ", reason) or reason in _HUGE:
         return "bounds"
     return "type"

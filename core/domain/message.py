@@ -168,9 +168,9 @@ def forward(
     origin: State, command: ForwardMessage, source: conversation.State, where: Conversation, context: Context
 ) -> MessageSent:
     """Say what a message says that one may read and that is not deleted; nobody can pass on a ciphertext's key."""
+    found = readable(origin, command.message_id, source, context)
     if isinstance(origin, Deleted):
         raise Rejected("message_not_found", f"message {command.message_id} was deleted")
-    found = readable(origin, command.message_id, source, context)
     if found.ciphertext is not None:
         raise Rejected("not_allowed", "a ciphertext cannot be forwarded")
     return MessageSent(
@@ -200,6 +200,7 @@ def edit(state: State, command: EditMessage, where: Conversation, context: Conte
     An edit to the same text is appended too: only the log knows what stands by then.
     """
     content.check(command)
+    _conceal(state, command.message_id, where, context)
     live = _live(state, command.conversation_id, command.message_id)
     if live.sender != context.actor:
         raise Rejected("not_the_author")
@@ -235,9 +236,8 @@ def delete(state: State, command: DeleteMessage, where: Conversation, context: C
         return []
     if not (where.holds(context.actor) or _said(state, command.conversation_id, context.actor)):
         raise Rejected("not_a_participant")
+    _conceal(state, command.message_id, where, context)
     live = _live(state, command.conversation_id, command.message_id)
-    if live.sender != context.actor:
-        readable(state, command.message_id, where, context)
     if not may_delete(where, live.sender, context.actor):
         raise Rejected("not_the_author")
     return [
@@ -260,6 +260,14 @@ def readable(state: State, message_id: str, where: conversation.State, context: 
     if not member.reads(found.seq, found.sent.conversation_n):
         raise _missing(message_id)
     return found
+
+
+def _conceal(state: State, message_id: str, where: Conversation, context: Context) -> None:
+    """Raises `Rejected` for what the actor neither said nor may read: they learn no more of it than that there is no
+    such message.
+    """
+    if not _said(state, where.conversation_id, context.actor):
+        readable(state, message_id, where, context)
 
 
 def _said(state: State, conversation_id: str, user: str) -> bool:

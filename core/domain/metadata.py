@@ -10,17 +10,19 @@ from schemas.bounds import METADATA_BYTES
 
 DEEP: Final = 32
 """So many objects and arrays may lie in each other: whatever reads JSON later must be able to."""
+WHOLE: Final = 2**53
+"""Maximum size of a whole number (RFC 7493): whatever reads JSON later must keep it."""
 
 _encode: Final = msgspec.json.Encoder(order="sorted").encode
 _decode: Final = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 def check(metadata: Mapping[str, Any] | None) -> None:
-    """Raises `Rejected` for metadata that is too large as JSON, or too deep."""
+    """Raises `Rejected` for metadata that is too large as JSON, too deep, or has numbers that not all readers keep."""
     if metadata is None:
         return
     if wrong := _wrong(metadata):
-        raise misfit("metadata", "bounds", f"metadata is {wrong}")
+        raise misfit("metadata", "bounds", f"metadata {wrong}")
 
 
 def text_of(metadata: Mapping[str, Any] | None) -> str | None:
@@ -41,12 +43,15 @@ def _wrong(metadata: Mapping[str, Any]) -> str:
         members += sum(map(len, level))
         if members > METADATA_BYTES:
             break
-        level = [one for each in level for one in _members(each) if isinstance(one, dict | list)]
+        inner = [one for each in level for one in _members(each)]
+        if any(isinstance(one, int) and abs(one) > WHOLE for one in inner):
+            return "has a whole number beyond 2^53, which not every reader of JSON keeps: say it as a text"
+        level = [one for one in inner if isinstance(one, dict | list)]
     else:
         if level:
-            return f"more than {DEEP} deep"
+            return f"is more than {DEEP} deep"
     large = members > METADATA_BYTES or len(_encode(metadata)) > METADATA_BYTES
-    return f"larger than {METADATA_BYTES} bytes as JSON" if large else ""
+    return f"is larger than {METADATA_BYTES} bytes as JSON" if large else ""
 
 
 def _members(value: Any) -> Any:

@@ -3,7 +3,8 @@
 from typing import Any, Final
 
 from edge.conformance.commanding import say
-from edge.conformance.line import Failed, Line
+from edge.conformance.line import Failed, Frame, Line
+from edge.conformance.stage import NOWHERE
 from edge.conformance.suite import Check
 from edge.conformance.world import World
 
@@ -62,4 +63,46 @@ async def answers_with_what_was_acknowledged(world: World) -> None:
             await ann.done("conversation:unarchive", here)
 
 
-CHECKS: Final[tuple[Check, ...]] = (sets_edges_behind_what_was_said, answers_with_what_was_acknowledged)
+def _asks(message_id: str) -> list[tuple[str, Frame]]:
+    """What can be asked of a message."""
+    about = {"message_id": message_id}
+    return [
+        ("message:get", about),
+        ("message:thread", about),
+        ("message:thread", {**about, "after": 1}),
+        ("message:edit", {**about, "text": "other"}),
+        ("message:delete", about),
+        ("message:hide", about),
+        ("message:pin", about),
+        ("message:read", {"seq": 1, "thread": message_id}),
+        ("reaction:add", {**about, "emoji": "👍"}),
+        ("reaction:remove", {**about, "emoji": "👍"}),
+    ]
+
+
+async def conceals_what_is_not_ones_own_to_read(world: World) -> None:
+    """Of a message from before one came, deleted or not, a member learns no more than of one that there never was."""
+    async with await world.line("ann") as ann, await world.line("cy", 1) as cy:
+        room = await world.room(ann)
+        here = {"conversation_id": room}
+        there = [await say(ann, room, "secret"), await say(ann, room, "withdrawn")]
+        await ann.done("message:delete", there[1])
+        await ann.push("message:deleted", **there[1])
+        await ann.done("conversation:add-participants", {**here, "participants": [cy.user]})
+        await cy.push("conversation:updated", **here)
+        for said in there:
+            for (kind, asked), (_, of_none) in zip(_asks(said["message_id"]), _asks(NOWHERE), strict=True):
+                shown, wanted = [(await cy.ask(kind, {**here, **data})) for data in (asked, of_none)]
+                problems = [
+                    str(frame.get("error")).replace(each, "…")
+                    for frame, each in ((shown, said["message_id"]), (wanted, NOWHERE))
+                ]
+                if shown["type"] != "error" or problems[0] != problems[1]:
+                    raise Failed(f"{kind} of a message from before one came is answered by {shown}, of none {wanted}")
+
+
+CHECKS: Final[tuple[Check, ...]] = (
+    sets_edges_behind_what_was_said,
+    answers_with_what_was_acknowledged,
+    conceals_what_is_not_ones_own_to_read,
+)

@@ -90,6 +90,22 @@ async def refuses_what_cannot_be_seen(world: World) -> None:
                 raise Failed(f"{text!a} became {push['data']['text']!a}")
 
 
+async def keeps_numbers_or_refuses_them(world: World) -> None:
+    """Whole numbers of metadata up to 2^53 are shown as they were given, larger ones are refused."""
+    async with await world.line("ann") as ann:
+        room = await world.room(ann)
+        for number in (2**53, -(2**53), 0.1, 1e300):
+            said = await say(ann, room, f"{number}", metadata={"number": number})
+            told = (await ann.push("message:new", **said))["data"]
+            if told.get("metadata") != {"number": number}:
+                raise Failed(f"{number} became {told.get('metadata')}")
+        for number in (2**53 + 1, -(2**64), 10**4_049):
+            metadata = {"metadata": {"in": [number]}}
+            await ann.refused("conversation:update", {"conversation_id": room, **metadata}, "validation_failed")
+            data = {"conversation_id": room, "client_msg_id": "k", "text": "x", **metadata}
+            await ann.refused("message:send", data, "validation_failed")
+
+
 def escaped(frame: Frame) -> bytes:
     """JSON in which every character is escaped that may be, also in keys."""
 
@@ -120,5 +136,6 @@ CHECKS: Final[tuple[Check, ...]] = (
     mentions_whom_a_text_names,
     takes_a_caption_away,
     refuses_what_cannot_be_seen,
+    keeps_numbers_or_refuses_them,
     takes_a_text_in_any_encoding,
 )

@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Final
 
+from msgspec import structs
+
 from core.domain.conversation import Conversation
 from core.domain.decision import Rejected, misfit
 from core.domain.member import UNKNOWN
@@ -101,6 +103,7 @@ class History:
             row, root, here = await self._one(who, asked.conversation_id, root.thread_root, beyond=True)
         head = await self._head(asked.conversation_id)
         n, read, rows, unread = -1, 0, list[Row](), list[Row]()
+        mine: Ranges = ()
         while n < here.n:
             n, mine = here.n, await self._mine(who, here, head)
             rows = await self._answers(who, root, mine, asked)
@@ -109,8 +112,8 @@ class History:
             here = await self._seeing(here, [*rows, *unread])
         shown = [view for row in rows[: asked.limit] if (view := messages.view(row)) is not None]
         reads = _reads(who, here, row) and bool(await self._inboxes.shown(who, [row]))
-        if not (reads or shown or asked.after):
-            raise _missing(asked.message_id)
+        if not (reads or shown or await self._answers(who, root, mine, structs.replace(asked, after=0, limit=1))):
+            raise _missing(asked.message_id)  # whatever they ask for `after`: it is not there for them
         fits = fitting(shown, 0)
         return ThreadFound(
             root=root if reads else None,

@@ -5,7 +5,8 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Final
 
-from core.domain.conversation import Conversation, Interval
+from core.domain.conversation import Conversation
+from core.domain.member import Interval
 from core.ports.memberships import Memberships
 from core.ports.search_index import END, Stay
 from core.positions import offset_of

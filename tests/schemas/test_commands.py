@@ -74,6 +74,16 @@ WRONG_FIELDS = {
     "a text that is none": (send(text=3), "/data/text", "type"),
     "null for a client key": (send(client_msg_id=None), "/data/client_msg_id", "type"),
     "a ciphertext that is no ASCII": (send(text=None, ciphertext="ü"), "/data/ciphertext", "value"),
+    "a number beyond all": (
+        send(metadata={"a": 1}).replace('{"a": 1}', '{"a": 1e400}'),
+        "/data/metadata/...",
+        "bounds",
+    ),
+    "a number of 4,400 digits": (
+        send(metadata={"a": 1}).replace('{"a": 1}', '{"a": ' + "1" * 4_400 + "}"),
+        "/data/metadata/...",
+        "bounds",
+    ),
     "a crowd of values": (send(metadata={"a": [[]] * FRAME_VALUES}), "/data", "bounds"),
     "an id that is no UUID": (send(conversation_id="room"), "/data/conversation_id", "value"),
     "an id in capitals": (send(conversation_id=ROOM.upper()), "/data/conversation_id", "value"),

@@ -123,7 +123,7 @@ def _no_message(asked: Asked, history: History) -> bool:
     if there is None or deleted:
         return True
     anothers = there.body is None or there.body["sender"] != asked.context.actor
-    return anothers and isinstance(command, DeleteMessage) and _hidden(command.message_id, asked, history)
+    return anothers and _hidden(command.message_id, asked, history)
 
 
 def _hidden(message_id: str, asked: Asked, history: History, where: str = "") -> bool:

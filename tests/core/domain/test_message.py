@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from core.domain import message
+from core.domain.decision import Rejected
 from core.domain.message import Absent, Deleted, Live, evolve
 from schemas import ids
 from schemas.bounds import CIPHERTEXT_CHARS, MENTIONS, METADATA_BYTES, TEXT_CHARS
@@ -235,6 +236,19 @@ def test_who_is_no_longer_in_it_deletes_what_they_said_and_nothing_else() -> Non
 def test_a_member_does_not_delete_what_others_said() -> None:
     given = Given(fold(created(participants={"ann": "owner", "bob": "member", "cid": "member"})), after(SENT))
     given.when(DeleteMessage(conversation_id=ROOM, message_id=ID), "cid").rejects("not_the_author")
+
+
+@pytest.mark.parametrize("events", [(), (SENT,), (SENT, DELETED)], ids=["none", "there", "deleted"])
+def test_what_was_said_before_one_came_is_not_there_for_them(events: tuple[message.Event, ...]) -> None:
+    people = {"ann": "owner", "bob": "member"}
+    given = Given(fold(created(participants=people), added("cid", at_seq=1)), after(*events))
+    for command in (edits(text="x"), DeleteMessage(conversation_id=ROOM, message_id=ID)):
+        with pytest.raises(Rejected) as no:
+            given.decide(command, "cid")
+        assert (no.value.code, no.value.detail) == (
+            "message_not_found",
+            f"there is no message {ID} in this conversation",
+        )
 
 
 def test_an_edit_that_says_the_same_leaves_edited_as_it_was() -> None:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given as for_all
 from hypothesis import strategies as st
@@ -9,6 +10,9 @@ from hypothesis import strategies as st
 from core.domain.decision import Rejected
 from core.domain.metadata import DEEP, check, of_text, text_of
 from schemas.bounds import METADATA_BYTES
+from schemas.events import TYPE_OF, ConversationChanged
+from schemas.upcast import decode
+from tests.core.domain.test_conversation import changed, created, fold
 
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
 OBJECTS = st.dictionaries(
@@ -63,3 +67,27 @@ def test_what_is_far_too_large_or_deep_is_refused_without_being_looked_through(m
     with pytest.raises(Rejected) as no:
         check(metadata)
     assert no.value.errors == (("/data/metadata", "bounds"),)
+
+
+HUGE = 10**4_049
+
+
+@pytest.mark.parametrize("number", [2**53, -(2**53), 2.0**60, -0.0, 1e308, True])
+def test_numbers_that_every_reader_keeps_are_kept(number: float) -> None:
+    check({"a": [{"b": number}]})
+    assert of_text(text_of({"a": number})) == {"a": number}
+
+
+@pytest.mark.parametrize("number", [2**53 + 1, -(2**53) - 1, 2**64, HUGE, -HUGE], ids=lambda n: f"{len(str(n))} digits")
+def test_whole_numbers_that_some_reader_would_change_are_refused(number: int) -> None:
+    for metadata in ({"a": number}, {"a": [{"b": [number]}]}):
+        with pytest.raises(Rejected, match="whole number") as no:
+            check(metadata)
+        assert (no.value.code, no.value.errors) == ("validation_failed", (("/data/metadata", "bounds"),))
+
+
+def test_numbers_that_an_older_log_has_are_read_as_before() -> None:
+    event = decode(TYPE_OF[ConversationChanged], msgspec.json.encode(changed(metadata={"a": HUGE})))
+    assert isinstance(event, ConversationChanged)
+    state = fold(created(), event)
+    assert of_text(state.metadata) == {"a": HUGE}

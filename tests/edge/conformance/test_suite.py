@@ -1,6 +1,7 @@
 """Our nodes keep every rule; a node that breaks one is found by the check that is about it."""
 
 import copy
+import json
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -162,6 +163,12 @@ def unreadable(frame: Frame) -> bool:
     return bool(frame["error"]["code"] == "invalid_json")
 
 
+def told_of_what_was_before(frame: Frame) -> list[Frame]:
+    """A node that looks who wrote a message before it looks who may read it."""
+    known = frame["error"]["code"] == "message_not_found" and NOWHERE not in frame["error"]["detail"]
+    return changed(frame, "error.code", "not_the_author") if known else [frame]
+
+
 def answers_auth(frame: Frame) -> bool:
     return "expires_in" in (frame["data"] or {})
 
@@ -196,6 +203,11 @@ def mentioning(frame: Frame) -> list[Frame]:
     """A node that takes the beginning of a name for the name."""
     named = re.findall(r"@(bob\.[0-9a-f]{12})", frame["data"]["text"] or "")
     return changed(frame, "data.mentions", named)
+
+
+def rounding(frame: Frame) -> list[Frame]:
+    """A node whose JSON has no whole numbers beyond 64 bits."""
+    return json.loads(re.sub(r"\d{18,}", "9007199254740992", json.dumps([frame])))  # type: ignore[no-any-return]
 
 
 def seen(frame: Frame) -> list[Frame]:
@@ -377,6 +389,10 @@ LIES: dict[str, tuple[str, Callable[[], Between]]] = {
     ),
     "takes the last message from who is out": ("sets_edges_behind_what_was_said", only("ack", cut_short)),
     "answers with the list before": ("answers_with_what_was_acknowledged", stale),
+    "says of a message from before that it is another's": (
+        "conceals_what_is_not_ones_own_to_read",
+        only("error", told_of_what_was_before),
+    ),
     "names another reader": ("tells_who_got_and_read_it", only("receipt", told_of_others)),
     "does not wait": ("waits_for_a_level", only("ack", accepted)),
     "shows who left as typing": ("shows_who_types", only("typing", still_typing)),
@@ -394,6 +410,7 @@ LIES: dict[str, tuple[str, Callable[[], Between]]] = {
         only("message:edited", lambda frame: changed(frame, "data.text", frame["data"]["text"] or "caption")),
     ),
     "takes what cannot be seen for a text": ("refuses_what_cannot_be_seen", lambda: Asking(seen)),
+    "changes large numbers": ("keeps_numbers_or_refuses_them", lambda: Asking(rounding)),
     "takes small frames alone": ("takes_a_text_in_any_encoding", Narrow),
     "finds what it has found before": ("finds_what_is_said_now", remembering),
     "finds nothing for who came later": ("finds_what_one_may_read", only("ack", showing_less)),

@@ -162,8 +162,12 @@ async def test_who_came_after_a_threads_root_reads_its_answers_and_answers_it(ru
     await told(fay, "message:new", mine)
     data = (await fay.ask("message:thread", conversation_id=here, message_id=mine))["data"]
     assert (data["root"], [one["message_id"] for one in data["messages"]]) == (None, [mine])
-    code, _ = await refused(fay, "message:thread", conversation_id=here, message_id=alone)
-    assert code == "message_not_found"
+    for more in ({}, {"after": 1}, {"after": 99}, {"limit": 1}):
+        code, why = await refused(fay, "message:thread", conversation_id=here, message_id=alone, **more)
+        of_none = await refused(fay, "message:thread", conversation_id=here, message_id=ABSENT, **more)
+        assert (code, str(why).replace(alone, ABSENT)) == ("message_not_found", str(of_none[1]))
+    beyond = (await fay.ask("message:thread", conversation_id=here, message_id=root, after=99))["data"]
+    assert (beyond["root"], beyond["messages"], beyond["more_after"]) == (None, [], False)
 
 
 async def test_versions_that_do_not_fit_into_an_answer_are_asked_for_again(running: tuple[World, Node]) -> None:
