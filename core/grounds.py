@@ -38,6 +38,7 @@ RESTS_ON_MEMBERSHIP: Final = frozenset(
         "not_allowed",
         "participant_not_found",
         "last_owner",
+        "member_limit",
     }
 )
 

@@ -7,13 +7,13 @@ message on, or up to which, somebody reads: all that is acknowledged by then lie
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from msgspec import structs
 
 from core import grounds
 from core.about import Acting, Hinting, conversation_of, event_id_of, message_of, named_by, return_id_of
-from core.domain import content, conversation, conversing, inbox, message, reaction
+from core.domain import content, conversation, conversing, inbox, member_limit, message, reaction
 from core.domain.conversation import Conversation
 from core.domain.decision import Context, Rejected
 from core.domain.emoji import look
@@ -21,8 +21,10 @@ from core.grounds import MEMBERSHIP, NEEDS_THE_HEAD, NUMBERS, REACTIONS, Ground
 from core.ports.memberships import Memberships, NotReady
 from core.ports.messages import Messages, head_for
 from schemas import envelope, ids
+from schemas.bounds import CONVERSATION_MEMBERS
 from schemas.commands import (
     NAME_OF,
+    AddParticipants,
     AddReaction,
     ConversationCommand,
     CreateConversation,
@@ -48,6 +50,9 @@ from schemas.events import (
     MessageRejected,
     ParticipantsAdded,
 )
+
+LETS_IN: Final = (CreateConversation, AddParticipants)
+"""Commands that may let somebody in."""
 
 
 async def nothing_before() -> None:
@@ -81,12 +86,15 @@ Decision = Append | Unchanged
 
 
 class Handler:
-    """Decides the commands of one node; `source` is the node's name in the log."""
+    """Decides the commands of one node; `source` is the node's name in the log, `members` the maximum in a group."""
 
-    def __init__(self, memberships: Memberships, messages: Messages, source: str) -> None:
+    def __init__(
+        self, memberships: Memberships, messages: Messages, source: str, *, members: int = CONVERSATION_MEMBERS
+    ) -> None:
         self._memberships = memberships
         self._messages = messages
         self._source = source
+        self._members = members
 
     def at_once(self, command: Acting, context: Context) -> Append | None:
         """The hot path: a send that answers none, by a known member, decided without waiting; None where more must be
@@ -241,6 +249,8 @@ class Handler:
             deleted = await self._messages.deleted(state.pins) if state is not None and state.pins else deleted
         head = await self._messages.head(key) if state is not None and isinstance(command, NEEDS_THE_HEAD) else 0
         decided = conversing.decide(state, command, context, head, about, deleted=deleted)
+        if isinstance(command, LETS_IN):
+            member_limit.check(state, decided, self._members)
         if state is not None and decided and isinstance(decided[0], ParticipantsAdded) and decided[0].reopened:
             return self._brings_back(state, decided[0], context)
         return self._conversed(command, decided, context)

@@ -8,7 +8,13 @@ from typing import Annotated, Any, Final, Literal, get_args, get_origin
 import msgspec
 from msgspec import Meta
 
-from schemas.bounds import COMMANDS_BURST, COMMANDS_PER_S, USER_COMMANDS_BURST, USER_COMMANDS_PER_S
+from schemas.bounds import (
+    COMMANDS_BURST,
+    COMMANDS_PER_S,
+    CONVERSATION_MEMBERS,
+    USER_COMMANDS_BURST,
+    USER_COMMANDS_PER_S,
+)
 
 PREFIX: Final = "CAAS_"
 Port = Annotated[int, Meta(ge=0, le=65535)]
@@ -45,6 +51,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     user_commands_burst: Positive = USER_COMMANDS_BURST
     user_searches_per_min: OrNone = 30
     user_connections: OrNone = 100
+    conversation_members: Positive = CONVERSATION_MEMBERS
     node_connections: OrNone = 20_000
     handshakes_per_s: OrNone = 100
     handshakes_burst: Positive = 1_000

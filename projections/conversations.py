@@ -11,6 +11,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any, Final
 
 from core.domain import metadata, pin
@@ -19,6 +20,7 @@ from core.domain.member import Interval, Member
 from core.ports.documents import Facet, Index, Row, Table, Write
 from projections.changes import change_of, differs, users_of
 from projections.facts import Fact, Heads, Inconsistent
+from schemas.bounds import STAYS_SHOWN
 from schemas.events import ConversationEvent
 from schemas.views import ConversationView, InboxView, MessageView, ParticipantView
 
@@ -210,11 +212,18 @@ class Own:
 
 
 def view(
-    state: Conversation, seq: int, *, whole: bool, own: Own | None = None, deleted: Collection[str] = ()
+    state: Conversation,
+    seq: int,
+    *,
+    people: Sequence[ParticipantView] | None = None,
+    more: bool | None = None,
+    own: Own | None = None,
+    deleted: Collection[str] = (),
 ) -> ConversationView:
-    """What a member sees of a conversation whose last message is number `seq`; `whole` with all that it holds, no pins
-    of messages that were `deleted`.
+    """What a member sees of a conversation whose last message is number `seq`; with a page of its `people` it is told
+    whole, without the pins of messages that were `deleted`.
     """
+    whole = people is not None
     return ConversationView(
         conversation_id=state.conversation_id,
         kind=state.kind,
@@ -227,7 +236,8 @@ def view(
         avatar=state.avatar,
         metadata=metadata.of_text(state.metadata) if whole else None,
         pins=pin.shown(state.pins, deleted) if whole else None,
-        participants=[_person(user, member) for user, member in state.members.items()] if whole else None,
+        participants=None if people is None else list(people),
+        more=more,
         inbox=None if own is None else own.inbox,
         unread=None if own is None else own.unread,
         mentions=None if own is None else own.mentions,
@@ -249,9 +259,15 @@ def past_view(state: Conversation, n: int, seq: int, user_id: str) -> Conversati
         n=n,
         seq=seq,
         participants=[_person(user_id, state.members[user_id])],
+        more=False,
     )
 
 
+def people_of(state: Conversation, after: int, limit: int) -> list[ParticipantView]:
+    """Everyone who was ever in it, in the order in which they came for the first time; without the first `after`."""
+    return [_person(user, member) for user, member in islice(state.members.items(), after, after + limit)]
+
+
 def _person(user: str, member: Member) -> ParticipantView:
-    stays = [(stay.first, stay.until_seq) for stay in member.intervals]
+    stays = [(stay.first, stay.until_seq) for stay in member.intervals[-STAYS_SHOWN:]]
     return ParticipantView(user_id=user, role=member.role, present=member.present, intervals=stays)

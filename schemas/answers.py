@@ -44,8 +44,8 @@ class Messages(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ThreadFound(msgspec.Struct, frozen=True, kw_only=True):
-    """The message that began the thread, null where it is from before one came, answers to it by `seq`, ascending, and
-    whether there are more after these.
+    """The message that began the thread, null where it is from before one came or too large to stand beside an answer,
+    answers to it by `seq`, ascending, and whether there are more after these.
 
     `read` is up to where one has read the thread, `unread` how many answers came after that, `UNREAD_COUNTED` for as
     many or more.

@@ -8,6 +8,8 @@ FRAME_BYTES: Final = 409_600
 """Whatever the fields of a command may hold fits, in any encoding of JSON: six bytes to escape a character, twelve for
 one beyond the basic plane. A test computes it for every command.
 """
+ANSWER_BYTES: Final = 524_288
+"""No frame of a node is larger: an answer that would be has fewer entries and says that there are more."""
 FRAME_VALUES: Final = 65_536
 """So many commas, brackets and braces a frame has at most: what it costs to read one grows with these."""
 TEXT_CHARS: Final = 20_000
@@ -20,6 +22,12 @@ USER_COMMANDS_BURST: Final = 400
 """How many commands of one user are carried out, over all connections and nodes, unless these are set otherwise."""
 MEMBERS_PER_COMMAND: Final = 500
 SYNC_ROWS: Final = 1_000
+SYNC_CONVERSATIONS: Final = 1_000
+"""Maximum of conversations that one sync gives positions of: its answer has the new positions of all of them."""
+CONVERSATION_MEMBERS: Final = 10_000
+"""Maximum of members of a group, unless a node is set otherwise."""
+STAYS_SHOWN: Final = 100
+"""Maximum of stays that are shown of one participant, the newest."""
 METADATA_BYTES: Final = 4_096
 """What a client may keep on a message or a conversation, as JSON."""
 CIPHERTEXT_CHARS: Final = 40_000

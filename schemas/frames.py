@@ -27,9 +27,11 @@ PRESENCE: Final = "presence"
 """What stands as the lane of a `Push` that says how people are, between nodes alone: neither has numbers."""
 LIMITS: Final = {
     "frame": bounds.FRAME_BYTES,
+    "answer": bounds.ANSWER_BYTES,
     "text": bounds.TEXT_CHARS,
     "in_flight": bounds.IN_FLIGHT,
     "members_per_command": bounds.MEMBERS_PER_COMMAND,
+    "members": bounds.CONVERSATION_MEMBERS,
     "sync_rows": bounds.SYNC_ROWS,
     "commands_per_s": bounds.COMMANDS_PER_S,
     "commands_burst": bounds.COMMANDS_BURST,

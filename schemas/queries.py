@@ -5,7 +5,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from schemas.asking import Ask
-from schemas.bounds import Cursor, Number, Page, UserId, Users, Uuid
+from schemas.bounds import SYNC_CONVERSATIONS, Cursor, Number, Page, UserId, Users, Uuid
 
 
 class GetMessage(Ask, frozen=True, kw_only=True, tag="message:get"):
@@ -36,9 +36,11 @@ class Thread(Ask, frozen=True, kw_only=True, tag="message:thread"):
 
 
 class GetConversation(Ask, frozen=True, kw_only=True, tag="conversation:get"):
-    """One conversation with its participants."""
+    """One conversation with a page of its participants; `after` says how many of them were told before."""
 
     conversation_id: Uuid
+    after: Number = 0
+    limit: Page = 200
 
 
 class ListConversations(Ask, frozen=True, kw_only=True, tag="conversation:list"):
@@ -66,7 +68,7 @@ class Sync(Ask, frozen=True, kw_only=True, tag="sync"):
     own lane is told. Where `tell` is false nothing is told, and the answer is where all of it stands.
     """
 
-    positions: dict[Uuid, dict[str, Number]]
+    positions: Annotated[dict[Uuid, dict[str, Number]], Meta(max_length=SYNC_CONVERSATIONS)]
     user: Number | None = None
     after: Uuid | None = None
     upto: Uuid | None = None

@@ -59,7 +59,7 @@ class VersionView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
 
 class ParticipantView(msgspec.Struct, frozen=True, kw_only=True):
-    """One participant: role, whether in it now, and the stays `[from_seq, until_seq or null]`."""
+    """One participant: role, whether in it now, and the stays `[from_seq, until_seq or null]`, the newest 100."""
 
     user_id: str
     role: str
@@ -104,9 +104,10 @@ class ConversationView(msgspec.Struct, frozen=True, kw_only=True):
     """One conversation; `seq` is its last message's. `avatar` is a media id, `pins` are message ids, the oldest pin
     first.
 
-    `metadata`, `pins` and `participants` are there only where one conversation was asked for. Of one that was left
-    there is nothing that may have changed since, and of its participants oneself. `history` is what whoever is let in
-    reads: `joined`, or `all` from message `history_from` on.
+    `metadata`, `pins` and `participants` are there only where one conversation was asked for, with `more` where there
+    are more participants than these. Of one that was left there is nothing that may have changed since, and of its
+    participants oneself. `history` is what whoever is let in reads: `joined`, or `all` from message
+    `history_from` on.
 
     `inbox`, `unread`, `mentions` and `last_message` are the asking user's own: `unread` counts what came after all
     that they read or said, `mentions` the messages among these that name them, up to 100. Of one that was left there
@@ -125,6 +126,7 @@ class ConversationView(msgspec.Struct, frozen=True, kw_only=True):
     metadata: dict[str, Any] | None = None
     pins: list[str] | None = None
     participants: list[ParticipantView] | None = None
+    more: bool | None = None
     inbox: InboxView | None = None
     unread: int | None = None
     mentions: int | None = None

@@ -7,6 +7,7 @@ from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType
 
 from edge.client import wire
 from edge.client.wire import Closed, Frame, Refused
+from schemas.bounds import ANSWER_BYTES
 from schemas.frames import SUBPROTOCOL
 
 HEARTBEAT_S: Final = 20.0
@@ -20,6 +21,7 @@ class Connection:
         self._socket = socket
         self._given_up = False
         self.hello = hello
+        self._answer_limit: int = hello.get("limits", {}).get("answer", ANSWER_BYTES)
 
     @property
     def frame_limit(self) -> int:
@@ -37,7 +39,7 @@ class Connection:
     async def receive(self) -> Frame:
         """The next frame. Raises `Closed`."""
         try:
-            return await _receive(self._socket)
+            return await _receive(self._socket, self._answer_limit)
         except Closed:
             if self._given_up:
                 raise Closed(None) from None
@@ -53,10 +55,10 @@ class Connection:
         await self._socket.close()
 
 
-async def _receive(socket: ClientWebSocketResponse) -> Frame:
+async def _receive(socket: ClientWebSocketResponse, answer_limit: int = ANSWER_BYTES) -> Frame:
     message = await socket.receive()
     if message.type is WSMsgType.TEXT:
-        return wire.read(message.data)
+        return wire.read(message.data, answer_limit)
     if message.type is WSMsgType.BINARY:
         raise Refused(1003, "a node of this protocol sends text")
     raise Closed(socket.close_code)
@@ -68,7 +70,12 @@ async def opened(session: ClientSession, url: str, token: str) -> Connection:
     timeout = aiohttp.ClientWSTimeout(ws_close=2.0)
     try:
         socket = await session.ws_connect(
-            url, headers=headers, protocols=(SUBPROTOCOL,), heartbeat=HEARTBEAT_S, timeout=timeout
+            url,
+            headers=headers,
+            protocols=(SUBPROTOCOL,),
+            heartbeat=HEARTBEAT_S,
+            timeout=timeout,
+            max_msg_size=0,  # by a limit of its own the line would end for good, and every call with it
         )
     except aiohttp.WSServerHandshakeError as error:
         if error.status in NEVER:

@@ -5,6 +5,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import NODEFAULT, UNSET, structs
 
+from schemas.bounds import ANSWER_BYTES
 from schemas.commands import Command
 from schemas.errors import CLOSES, CloseCode, Problem, problem
 
@@ -107,6 +108,11 @@ def meaning(code: int) -> str:
     return _BY_CODE[code].meaning if code in _BY_CODE else ""
 
 
+class _Head(msgspec.Struct):
+    id: int | str | None = None
+    correlation_id: str | None = None
+
+
 class _Ask(msgspec.Struct, omit_defaults=True):
     id: int | str
     type: str
@@ -127,6 +133,7 @@ def data_of(command: Command) -> dict[str, Any]:
 
 _encode: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder(Frame).decode
+_head: Final = msgspec.json.Decoder(_Head).decode
 
 
 def ask(frame_id: int | str, kind: str, data: Any, correlation_id: str | None = None, retry: bool = False) -> bytes:
@@ -134,6 +141,11 @@ def ask(frame_id: int | str, kind: str, data: Any, correlation_id: str | None = 
     return _encode(_Ask(frame_id, kind, data, correlation_id, retry))
 
 
-def read(text: str | bytes) -> Frame:
-    """A frame of a node. Raises `msgspec.DecodeError`."""
+def read(text: str | bytes, limit: int = ANSWER_BYTES) -> Frame:
+    """A frame of a node. An answer of more than `limit` characters is not read: it is the error `too_large` of its
+    call. Raises `msgspec.DecodeError`.
+    """
+    if len(text) > limit and (head := _head(text)).id is not None:
+        wrong = problem("too_large", f"the answer has {len(text)} characters, at most {limit} are taken")
+        return Frame("error", head.id, error=wrong, correlation_id=head.correlation_id)
     return _decode(text)

@@ -11,6 +11,7 @@ import msgspec
 from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType
 
 from edge.conformance.shapes import shape_of
+from schemas.bounds import ANSWER_BYTES
 from schemas.frames import SUBPROTOCOL
 
 Frame = dict[str, Any]
@@ -57,6 +58,8 @@ class Line:
         asked = self._asked.get(frame.get("id") or 0)
         if (wrong := shape_of(frame, asked)) is not None:
             raise Failed(f"{wrong}: {text[:300]}")
+        if len(text.encode()) > ANSWER_BYTES:
+            raise Failed(f"a frame of type {frame['type']} is larger than {ANSWER_BYTES} bytes")
         self.said.append(frame)
         if frame.get("id") is not None:
             if frame["id"] in self._answers:

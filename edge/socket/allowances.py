@@ -1,6 +1,7 @@
 """What one user may ask for, on however many connections and nodes: so many commands, and of those so many searches.
 
-Beyond it a command is answered `rate_limited` and not carried out; that is counted, and is no record.
+Beyond it a command is answered `rate_limited` and not carried out; that is counted, and is no record. How many members
+a group may have is told beside it, and decided by the handler.
 """
 
 import math
@@ -13,6 +14,7 @@ from edge.auth.tokens import Identity
 from edge.socket.portions import Portions
 from edge.socket.session import Asked
 from schemas import frames
+from schemas.bounds import CONVERSATION_MEMBERS
 from schemas.errors import Problem, problem
 from schemas.queries import SearchMessages
 
@@ -20,18 +22,29 @@ MINUTE_S: Final = 60
 
 
 class Allowances:
-    """The allowances of one node's users; None is no limit."""
+    """The allowances of one node's users; None is no limit. `members` is the maximum in a group."""
 
-    def __init__(self, health: Health, commands: Portions | None = None, searches: Portions | None = None) -> None:
+    def __init__(
+        self,
+        health: Health,
+        commands: Portions | None = None,
+        searches: Portions | None = None,
+        members: int = CONVERSATION_MEMBERS,
+    ) -> None:
         self._health = health
         self._commands = commands
         self._searches = searches
+        self.members = members
 
     @property
     def told(self) -> dict[str, int]:
         """What `hello.limits` says of them: 0 where there is no limit."""
         rate = self._commands.rate if self._commands else Rate(0, 0)
-        return {"user_commands_per_s": round(rate.per_s), "user_commands_burst": rate.burst}
+        return {
+            "members": self.members,
+            "user_commands_per_s": round(rate.per_s),
+            "user_commands_burst": rate.burst,
+        }
 
     async def refusal(self, who: Identity, asked: Asked) -> bytes | None:
         """The answer to a command that is one too many; None for one that may be carried out."""
@@ -67,4 +80,5 @@ def allowances_of(settings: Settings, limits: Limits, health: Health) -> Allowan
         health,
         Portions("commands", Rate(per_s, settings.user_commands_burst), limits) if per_s else None,
         Portions("searches", Rate(searches / MINUTE_S, searches), limits, portion=1) if searches else None,
+        settings.conversation_members,
     )

@@ -58,14 +58,15 @@ def node_of(
 ) -> Node:
     """A node over these ports, which must be started; its `name` is unique among the living nodes.
 
-    Without `allowances` nobody is limited.
+    Without `allowances` nobody is limited but groups in their members.
     """
+    allowances = allowances or Allowances(ports.health)
     progress = Progress(ports.documents, ports.generations, ports.log)
     trust = StoreTrust(ports.documents, ports.generations, progress, ports.health)
     memberships, lanes = ports.memberships, Lanes(ports.documents, ports.generations, trust)
     reader = MessageReader(ports.documents, ports.generations, ports.log)
     waiting = Waiting(memberships, Reached(ports.documents, ports.generations))
-    commands = _commands(name, ports, reader, waiting)
+    commands = _commands(name, ports, reader, waiting, allowances.members)
     delivering = _delivering(name, ports, reader, commands)
     people = _people(name, ports, heartbeat_ms / 1000, new_id)
     return Node(
@@ -82,12 +83,12 @@ def node_of(
         new_id=new_id,
         heartbeat_ms=heartbeat_ms,
         pace=pace,
-        allowances=allowances or Allowances(ports.health),
+        allowances=allowances,
     )
 
 
-def _commands(name: str, ports: Ports, reader: MessageReader, waiting: Waiting) -> Commands:
-    handler = Handler(ports.memberships, reader, source_of(name))
+def _commands(name: str, ports: Ports, reader: MessageReader, waiting: Waiting, members: int) -> Commands:
+    handler = Handler(ports.memberships, reader, source_of(name), members=members)
     return Commands(handler=handler, log=ports.log, clock=ports.clock, health=ports.health, waiting=waiting)
 
 

@@ -18,7 +18,7 @@ from core.ports.memberships import Memberships
 from edge.auth.tokens import Identity
 from edge.socket import leafing, stays
 from edge.socket.ends import as_read
-from edge.socket.fitting import fitting
+from edge.socket.fitting import ROOM, fitting, size
 from edge.socket.inboxes import Inboxes
 from edge.socket.lanes import Lanes
 from edge.socket.leafing import Leaf
@@ -64,7 +64,7 @@ class History:
         if not await self._inboxes.shown(who, [row]):
             raise _missing(asked.message_id)
         versions = messages.versions(row)[asked.after :]
-        fits = fitting(versions, 0)
+        fits = fitting(versions, 0, beside=view)
         return MessageFound(message=view, versions=versions[: fits.stop], more=fits.stop < len(versions))
 
     async def page(self, who: Identity, asked: queries.History) -> Messages:
@@ -114,9 +114,10 @@ class History:
         reads = _reads(who, here, row) and bool(await self._inboxes.shown(who, [row]))
         if not (reads or shown or await self._answers(who, root, mine, structs.replace(asked, after=0, limit=1))):
             raise _missing(asked.message_id)  # whatever they ask for `after`: it is not there for them
-        fits = fitting(shown, 0)
+        told = root if reads and not (shown and size(root) + size(shown[0]) > ROOM) else None
+        fits = fitting(shown, 0, beside=told)
         return ThreadFound(
-            root=root if reads else None,
+            root=told,
             messages=shown[: fits.stop],
             more_after=len(rows) > fits.stop,
             read=read,

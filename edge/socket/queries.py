@@ -38,12 +38,17 @@ class Queries:
         self._inboxes = inboxes
 
     async def get(self, who: Identity, asked: GetConversation) -> ConversationView:
-        """One conversation, for whoever was ever in it; who left is told what they knew of it and no more."""
+        """One conversation with a page of its participants, for whoever was ever in it; who left is told what they
+        knew of it and no more.
+        """
         view = await self.entered(who, asked.conversation_id)
         key = view.conversation_id
         if view.holds(who.user_id) and (own := (await self._inboxes.own(who, {key: view})).get(key)):
             deleted = await self._reader.deleted(view.pins) if view.pins else ()
-            return conversations.view(view, own[0], whole=True, own=own[1], deleted=deleted)
+            people = conversations.people_of(view, asked.after, asked.limit)
+            people = people[: fitting(people, 0).stop]
+            more = asked.after + len(people) < len(view.members)
+            return conversations.view(view, own[0], people=people, more=more, own=own[1], deleted=deleted)
         view = await self.entered(who, asked.conversation_id)
         heads = (await self._lanes.heads([key]))[key]
         left = await left_at(self._lanes, key, who.user_id, heads["conversation"])
@@ -57,7 +62,7 @@ class Queries:
         page = views[: asked.limit]
         own = await self._inboxes.own(who, {view.conversation_id: view for view in page})
         shown = [
-            conversations.view(view, own[view.conversation_id][0], whole=False, own=own[view.conversation_id][1])
+            conversations.view(view, own[view.conversation_id][0], own=own[view.conversation_id][1])
             for view in page
             if view.conversation_id in own
         ]

@@ -263,10 +263,11 @@ def test_who_left_sees_nothing_of_what_it_is_today() -> None:
     past = conversations.past_view(state, 2, 3, "bob")
     assert (past.title, past.avatar, past.metadata, past.pins) == (None, None, None, None)
     assert [one.user_id for one in past.participants or ()] == ["bob"]
-    whole = conversations.view(state, 9, whole=True)
+    people = conversations.people_of(state, 0, 9)
+    whole = conversations.view(state, 9, people=people)
     assert (whole.title, whole.avatar, whole.metadata, whole.pins) == ("b", "x", {"k": 1}, ["m"])
-    assert conversations.view(state, 9, whole=True, deleted={"m"}).pins == []
-    listed = conversations.view(state, 9, whole=False)
+    assert conversations.view(state, 9, people=people, deleted={"m"}).pins == []
+    listed = conversations.view(state, 9)
     assert (listed.title, listed.avatar, listed.metadata, listed.pins) == ("b", "x", None, None)
 
 

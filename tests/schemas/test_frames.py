@@ -67,9 +67,11 @@ def test_hello_tells_every_limit() -> None:
     assert said["type"] == "hello"
     assert said["data"]["limits"] == {
         "frame": bounds.FRAME_BYTES,
+        "answer": bounds.ANSWER_BYTES,
         "text": bounds.TEXT_CHARS,
         "in_flight": bounds.IN_FLIGHT,
         "members_per_command": bounds.MEMBERS_PER_COMMAND,
+        "members": bounds.CONVERSATION_MEMBERS,
         "sync_rows": bounds.SYNC_ROWS,
         "commands_per_s": bounds.COMMANDS_PER_S,
         "commands_burst": bounds.COMMANDS_BURST,

@@ -75,6 +75,18 @@ async def test_a_no_is_raised_with_its_code(node: FakeNode) -> None:
     assert no.value.code == "message_not_found"
 
 
+async def test_an_answer_that_is_too_large_is_the_error_of_its_call_and_the_line_goes_on(node: FakeNode) -> None:
+    async with two(node) as (ada, _bo, _heard, room):
+        node.answers["conversation:get"] = {"participants": ["x" * 5_000_000]}
+        asked = ada.ask("conversation:get", {"conversation_id": room})
+        other = ada.ask("message:send", said(room, 1))
+        with pytest.raises(CommandError) as no:
+            await asked
+        assert (no.value.code, no.value.retry) == ("too_large", False)
+        assert (await other)["level"] == "accepted"
+        assert ada.connections == 1
+
+
 def test_a_no_names_the_fields_that_are_wrong() -> None:
     where = [{"pointer": "/data/text", "code": "type"}, {"pointer": "/data/reply_to", "code": "value"}]
     wrong = CommandError(problem("validation_failed", "Expected `str`, got `int`", errors=where))

@@ -305,6 +305,18 @@ def showing_less(frame: Frame) -> list[Frame]:
     return changed(frame, "data.messages", []) if early else [frame]
 
 
+def told_at_once(frame: Frame) -> list[Frame]:
+    """A node that knows no pages."""
+    is_get = frame.get("type") == "conversation:get"
+    return changed(frame, "data", {"conversation_id": frame["data"]["conversation_id"]}) if is_get else [frame]
+
+
+def large(frame: Frame) -> list[Frame]:
+    """A node whose answers are larger than it says."""
+    people = (frame["data"] or {}).get("participants")
+    return changed(frame, "data.participants", people * 5_000) if people else [frame]
+
+
 LIES: dict[str, tuple[str, Callable[[], Between]]] = {
     "says something before hello": (
         "greets_first",
@@ -393,6 +405,8 @@ LIES: dict[str, tuple[str, Callable[[], Between]]] = {
         "conceals_what_is_not_ones_own_to_read",
         only("error", told_of_what_was_before),
     ),
+    "tells who is in it all at once": ("pages_who_is_in_it", lambda: Asking(told_at_once)),
+    "tells more than an answer has": ("pages_who_is_in_it", only("ack", large)),
     "names another reader": ("tells_who_got_and_read_it", only("receipt", told_of_others)),
     "does not wait": ("waits_for_a_level", only("ack", accepted)),
     "shows who left as typing": ("shows_who_types", only("typing", still_typing)),

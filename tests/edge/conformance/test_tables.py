@@ -14,6 +14,7 @@ OUT_OF_REACH = {
     "unavailable": "no server is down while nodes are tried",
     "not_ready": "no view is behind",
     "search_timeout": "no search takes long where little was said",
+    "member_limit": "a group takes more members than a check has",
     "rate_limited": "it is no matter of a command",
 }
 

@@ -12,6 +12,7 @@ from core.clock import SystemClock
 from core.health import Health
 from core.ports.event_log import Unavailable
 from edge.auth.tokens import Identity
+from edge.socket.allowances import Allowances
 from edge.socket.assembly import node_of
 from edge.socket.node import Node
 from edge.socket.ports import Ports
@@ -21,6 +22,7 @@ from projections.cache.in_process_people import InProcessPeople
 from projections.generations import Generations
 from projections.search.fts import FtsIndex
 from projections.stores.memory import MemoryDocuments
+from schemas.bounds import CONVERSATION_MEMBERS
 from streams.effects import LiveEmitter
 from streams.log.memory import MemoryLog
 from streams.memberships import MembershipTail
@@ -169,7 +171,12 @@ class World:
         await self.log.stop()
 
     def node(
-        self, name: str = "one", heartbeat_ms: int = 60_000, documents: Any = None, memberships: Any = None
+        self,
+        name: str = "one",
+        heartbeat_ms: int = 60_000,
+        documents: Any = None,
+        memberships: Any = None,
+        members: int = CONVERSATION_MEMBERS,
     ) -> Node:
         return node_of(
             name,
@@ -186,6 +193,7 @@ class World:
                 health=self.health,
             ),
             heartbeat_ms=heartbeat_ms,
+            allowances=Allowances(self.health, members=members),
         )
 
 
