@@ -2,8 +2,9 @@
 
     python examples/export_history.py --url ws://127.0.0.1:3000/socket --token "$(caas token ann)" > history.jsonl
 
-A line is a message as it now is. Pages are asked for after the last `seq` of the page before, so a message that comes
-meanwhile is in a later page, and none is written twice.
+A line is a message as it now is; also those of conversations that the user has left are written, as far as they may
+read them. Pages of messages are asked for after the last `seq` of the page before, so a message that comes meanwhile is
+in a later page, and none is written twice.
 """
 
 import argparse
@@ -21,14 +22,19 @@ PAGE = 200
 
 
 async def conversations(client: Client) -> AsyncIterator[str]:
-    """The conversations that the user is in, by id."""
-    after = None
-    while True:
-        page = await client.conversations(after=after)
-        for conversation in page.conversations:
-            yield conversation.conversation_id
-        if (after := page.after) is None:
-            return
+    """The conversations that the user is in, and those that they were in, each once: one that something is said in
+    meanwhile is told again.
+    """
+    told = set[str]()
+    for present in (True, False):
+        after, more = None, True
+        while more:
+            page = await client.conversations(present=present, after=after)
+            for one in page.conversations:
+                if one.conversation_id not in told:
+                    yield one.conversation_id
+                told.add(one.conversation_id)
+            after, more = page.after, page.after is not None
 
 
 async def messages(client: Client, conversation_id: str) -> AsyncIterator[MessageView]:

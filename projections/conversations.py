@@ -218,10 +218,12 @@ def view(
     people: Sequence[ParticipantView] | None = None,
     more: bool | None = None,
     own: Own | None = None,
+    me: str = "",
+    active_at: str | None = None,
     deleted: Collection[str] = (),
 ) -> ConversationView:
-    """What a member sees of a conversation whose last message is number `seq`; with a page of its `people` it is told
-    whole, without the pins of messages that were `deleted`.
+    """What the member `me` sees of a conversation whose last message is number `seq`; with a page of its `people` it is
+    told whole, without the pins of messages that were `deleted`.
     """
     whole = people is not None
     return ConversationView(
@@ -244,7 +246,14 @@ def view(
         last_message=None if own is None else own.last_message,
         history=state.history,
         history_from=state.history_from or None,
+        other=other_of(state, me),
+        active_at=active_at,
     )
+
+
+def other_of(state: Conversation, me: str) -> str | None:
+    """Whom this member of a direct conversation talks to, themselves where they are alone in it; None of a group."""
+    return next((user for user in state.members if user != me), me) if state.kind == "direct" else None
 
 
 def past_view(state: Conversation, n: int, seq: int, user_id: str) -> ConversationView:
@@ -260,6 +269,7 @@ def past_view(state: Conversation, n: int, seq: int, user_id: str) -> Conversati
         seq=seq,
         participants=[_person(user_id, state.members[user_id])],
         more=False,
+        other=other_of(state, user_id),
     )
 
 

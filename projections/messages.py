@@ -6,9 +6,9 @@
 - `deleted` `{pos, n, versions: [{pos, n, id, by, at}]}`
 - `reaction` see projections/reactions.py; of its topic reactions alone count
 
-The head of lane `sent` has the `id` of the last message beside `pos` and `n`, and its `conversation_n`. Of a message
-that is the newest view on which it, or one before it in its conversation, was decided: so it never falls from one
-message to the next, and a view that is new enough for one is so for all before it.
+The head of lane `sent` has the `id` of the last message beside `pos` and `n`, its `at` and its `conversation_n`. Of a
+message that is the newest view on which it, or one before it in its conversation, was decided: so it never falls from
+one message to the next, and a view that is new enough for one is so for all before it.
 
 The row's id is the message's; where the body cannot be read it is the event's, which for `sent` is the same.
 """
@@ -89,23 +89,26 @@ def fold(facts: Sequence[Fact], rows: Mapping[str, Row], heads: Heads) -> Folded
     ]
     tenants = {fact.envelope.subject: fact.envelope.tenant for fact in facts}
     moved = [
-        Write(key, {"tenant": tenants[key]}, lanes) for key, lanes in _named(heads.moved, numbered, newest).items()
+        Write(key, {"tenant": tenants[key]}, lanes)
+        for key, lanes in _named(heads.moved, numbered, newest, found).items()
     ]
     return Folded(numbered, writes, moved)
 
 
 def _named(
-    moved: Mapping[str, Mapping[str, Facet]], numbered: Sequence[Numbered], newest: Mapping[str, int]
+    moved: Mapping[str, Mapping[str, Facet]],
+    numbered: Sequence[Numbered],
+    newest: Mapping[str, int],
+    found: Mapping[str, Mapping[str, Any]],
 ) -> dict[str, dict[str, Facet]]:
-    """The heads as they are saved: that of `sent` names the message that it counts last, and the newest view."""
-    sent = {(one.fact.envelope.subject, one.n): one.row_id for one in numbered if one.lane == "sent"}
+    """The heads as they are saved: that of `sent` names the last message and its time, and the newest view."""
+    said = {
+        (key, one.n): {"id": one.row_id, "at": found[one.row_id]["sent"]["at"], "conversation_n": newest.get(key)}
+        for one in numbered
+        if one.lane == "sent" and (key := one.fact.envelope.subject)
+    }
     return {
-        key: {
-            lane: {**facet, "id": sent[key, facet["n"]], "conversation_n": newest[key]}
-            if lane == "sent"
-            else dict(facet)
-            for lane, facet in lanes.items()
-        }
+        key: {lane: {**facet, **(said[key, facet["n"]] if lane == "sent" else {})} for lane, facet in lanes.items()}
         for key, lanes in moved.items()
     }
 

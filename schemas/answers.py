@@ -65,11 +65,25 @@ class ConversationAccepted(msgspec.Struct, frozen=True, kw_only=True):
     level: Level
 
 
+class Totals(msgspec.Struct, frozen=True, kw_only=True):
+    """How many conversations there are of those asked for, whatever page; how many messages in them are unread, in how
+    many of them, and how many of these messages name one.
+    """
+
+    conversations: int
+    unread: int = 0
+    unread_conversations: int = 0
+    mentions: int = 0
+
+
 class Conversations(msgspec.Struct, frozen=True, kw_only=True):
-    """A page of one's conversations, by id; `after` asks for the next page, null: there is none."""
+    """A page of one's conversations; `after` asks for the next page, null: there is none. `totals` where they were
+    asked for.
+    """
 
     conversations: list[ConversationView]
     after: str | None
+    totals: Totals | None = None
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):

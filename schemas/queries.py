@@ -44,13 +44,16 @@ class GetConversation(Ask, frozen=True, kw_only=True, tag="conversation:get"):
 
 
 class ListConversations(Ask, frozen=True, kw_only=True, tag="conversation:list"):
-    """One's own conversations, by id; `after` is the last id of the page before.
+    """One's own conversations, by their last activity; `after` is what the page before ended with.
 
-    `archived` asks for those that one has put away, or for the others; left out, for all.
+    `archived` asks for those that one has put away, or for the others; left out, for all. `present` false asks for
+    those that one was in and is no more, by id. `totals` asks for numbers of all of them as well.
     """
 
-    after: Uuid | None = None
+    after: Annotated[str, Meta(min_length=1, max_length=400)] | None = None
     archived: bool | None = None
+    present: bool = True
+    totals: bool = False
     limit: Page = 100
 
 

@@ -102,7 +102,7 @@ class TypingView(msgspec.Struct, frozen=True, kw_only=True):
 
 class ConversationView(msgspec.Struct, frozen=True, kw_only=True):
     """One conversation; `seq` is its last message's. `avatar` is a media id, `pins` are message ids, the oldest pin
-    first.
+    first. Of a direct one `other` is whom one talks to, oneself in a conversation with oneself.
 
     `metadata`, `pins` and `participants` are there only where one conversation was asked for, with `more` where there
     are more participants than these. Of one that was left there is nothing that may have changed since, and of its
@@ -111,7 +111,7 @@ class ConversationView(msgspec.Struct, frozen=True, kw_only=True):
 
     `inbox`, `unread`, `mentions` and `last_message` are the asking user's own: `unread` counts what came after all
     that they read or said, `mentions` the messages among these that name them, up to 100. Of one that was left there
-    is none of it.
+    is none of it. `active_at` is there in a list alone: when something was said last, or when it was opened.
     """
 
     conversation_id: str
@@ -133,6 +133,8 @@ class ConversationView(msgspec.Struct, frozen=True, kw_only=True):
     last_message: MessageView | None = None
     history: str | None = None
     history_from: int | None = None
+    other: str | None = None
+    active_at: str | None = None
 
 
 class ChangeView(msgspec.Struct, frozen=True, kw_only=True):

@@ -213,7 +213,13 @@ CASES: Final[tuple[Case, ...]] = (
     Case("conversation:archive", lambda s: {**s.here, "client_key": s.key()}, becoming.kept(archived=True)),
     Case("conversation:unarchive", lambda s: {**s.here, "client_key": s.key()}, becoming.kept(archived=False)),
     Case("conversation:get", lambda s: s.here, becoming.answers(participants=2, seq=3)),
-    Case("conversation:list", lambda _: {"limit": 1}, becoming.answers(conversations=1, after=None), ()),
+    Case(
+        "conversation:list",
+        lambda _: {"limit": 1},
+        becoming.answers(conversations=1, after=None),
+        (),
+        {"validation_failed": nos.asks(after="here")},
+    ),
     Case(
         "search:messages",
         lambda s: {**s.here, "text": "theirs"},

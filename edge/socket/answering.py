@@ -1,8 +1,12 @@
 """Which question is answered by whom."""
 
-from typing import assert_never
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final, assert_never
 
 from edge.auth.tokens import Identity
+from edge.socket.channel import Channel
+from edge.socket.conversation_list import ConversationList
 from edge.socket.history import History
 from edge.socket.own_writes import NOTHING, OwnWrites, OwnWritesRead
 from edge.socket.people import People
@@ -14,6 +18,7 @@ from schemas.queries import GetConversation, GetMessage, GetPresence, ListConver
 
 Question = GetMessage | queries.History | Thread | GetConversation | ListConversations | GetPresence | SearchMessages
 """Every query but `sync`, which is answered by more than an answer."""
+NO_CHANNELS: Final[Mapping[str, Channel]] = MappingProxyType({})
 
 
 class Answering:
@@ -22,16 +27,27 @@ class Answering:
     """
 
     def __init__(
-        self, queries: Queries, history: History, searching: Searching, people: People, own: OwnWritesRead
+        self,
+        queries: Queries,
+        listed: ConversationList,
+        history: History,
+        searching: Searching,
+        people: People,
+        own: OwnWritesRead,
     ) -> None:
         self._queries = queries
+        self._list = listed
         self._history = history
         self._searching = searching
         self._people = people
         self._own = own
 
-    async def answer(self, who: Identity, asked: Question, writes: OwnWrites = NOTHING) -> Answer:
-        """What is told to this user, with all that their session had acknowledged before (`writes`)."""
+    async def answer(
+        self, who: Identity, asked: Question, writes: OwnWrites = NOTHING, channels: Mapping[str, Channel] = NO_CHANNELS
+    ) -> Answer:
+        """What is told to this user, with all that their session had acknowledged before (`writes`); `channels` are
+        those of the session.
+        """
         found: Answer
         await self._own.wait(writes, asked)
         match asked:
@@ -44,7 +60,7 @@ class Answering:
             case GetConversation():
                 found = await self._queries.get(who, asked)
             case ListConversations():
-                found = await self._queries.page(who, asked)
+                found = await self._list.page(who, asked, channels, writes)
             case GetPresence():
                 found = Presences(presences=await self._people.find(who, asked.users))
             case SearchMessages():

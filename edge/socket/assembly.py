@@ -6,10 +6,12 @@ from typing import Final
 
 from core.handle import Handler
 from core.pace import Pace
+from edge.socket.activity import Activity
 from edge.socket.allowances import Allowances
 from edge.socket.answering import Answering
 from edge.socket.attendance import Attendance
 from edge.socket.commands import Commands
+from edge.socket.conversation_list import ConversationList
 from edge.socket.delivering import Delivering
 from edge.socket.history import History
 from edge.socket.inboxes import Inboxes
@@ -63,7 +65,8 @@ def node_of(
     allowances = allowances or Allowances(ports.health)
     progress = Progress(ports.documents, ports.generations, ports.log)
     trust = StoreTrust(ports.documents, ports.generations, progress, ports.health)
-    memberships, lanes = ports.memberships, Lanes(ports.documents, ports.generations, trust)
+    activity = Activity(ports.documents, ports.generations)
+    memberships, lanes = ports.memberships, Lanes(ports.documents, ports.generations, trust, activity)
     reader = MessageReader(ports.documents, ports.generations, ports.log)
     waiting = Waiting(memberships, Reached(ports.documents, ports.generations))
     commands = _commands(name, ports, reader, waiting, allowances.members)
@@ -73,7 +76,7 @@ def node_of(
         name,
         commands=commands,
         waiting=waiting,
-        answering=_answering(ports, lanes, reader, people, progress),
+        answering=_answering(ports, lanes, reader, people, progress, activity=activity),
         signals=_signals(ports, people, delivering, commands),
         memberships=memberships,
         lanes=lanes,
@@ -102,7 +105,9 @@ def _delivering(name: str, ports: Ports, reader: MessageReader, commands: Comman
     )
 
 
-def _answering(ports: Ports, lanes: Lanes, reader: MessageReader, people: People, progress: Progress) -> Answering:
+def _answering(
+    ports: Ports, lanes: Lanes, reader: MessageReader, people: People, progress: Progress, *, activity: Activity
+) -> Answering:
     inboxes = Inboxes(ports.documents, ports.generations, ports.memberships)
     queries = Queries(
         memberships=ports.memberships,
@@ -111,6 +116,7 @@ def _answering(ports: Ports, lanes: Lanes, reader: MessageReader, people: People
         inboxes=inboxes,
     )
     history = History(queries.entered, ports.memberships, reader, lanes, inboxes)
+    listed = ConversationList(ports.memberships, inboxes, activity, queries.past)
     searching = Searching(
         entered=queries.entered,
         memberships=ports.memberships,
@@ -120,7 +126,7 @@ def _answering(ports: Ports, lanes: Lanes, reader: MessageReader, people: People
         generations=ports.generations,
         index=ports.index,
     )
-    return Answering(queries, history, searching, people, OwnWritesRead(ports.memberships, progress))
+    return Answering(queries, listed, history, searching, people, OwnWritesRead(ports.memberships, progress))
 
 
 def _people(name: str, ports: Ports, heartbeat_s: float, new_id: Callable[[], str]) -> People:

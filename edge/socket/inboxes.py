@@ -78,6 +78,24 @@ class Inboxes:
                 found[key] = one.head, _own(who, view, one, said, message)
         return found
 
+    async def unread(
+        self, who: Identity, views: Mapping[str, Conversation], archived: bool | None
+    ) -> list[tuple[int, int]]:
+        """How much is unread, and how much of it names the user, in each of these conversations, or in those of them
+        that are put away, or are not.
+        """
+        found: list[tuple[int, int]] = []
+        for some in _parts(views):
+            heads = await self._get(messages.HEADS, some)
+            ours = await self._ours(who, some, heads)
+            asked = [one for one in ours.values() if archived is None or one.inbox.archived == archived]
+            rows = await self._get(messages.ROWS, {each for one in asked for each in one.named})
+            shown = {row["_id"]: row for row in await self.shown(who, list(rows.values()))}
+            for one in asked:
+                named = [shown[each] for each in one.named if each in shown]
+                found.append((one.unread, unread.mentions(one, who.user_id, named)))
+        return found
+
     async def _ours(
         self, who: Identity, views: Mapping[str, Conversation], heads: Mapping[str, Row]
     ) -> dict[str, Ours]:
@@ -130,6 +148,12 @@ class Inboxes:
 
     def _place(self, table: Table) -> Place:
         return Place(table, self._generations.live(table.model))
+
+
+def _parts(views: Mapping[str, Conversation]) -> Iterable[Mapping[str, Conversation]]:
+    """The same, as many at one time as rows are read."""
+    items = list(views.items())
+    return (dict(items[start : start + AT_ONCE]) for start in range(0, len(items), AT_ONCE))
 
 
 def _own(who: Identity, view: Conversation, ours: Ours, named: Sequence[Row], message: Row | None) -> Own:

@@ -8,6 +8,7 @@ from typing import Final
 
 from core.ports.documents import Documents, Place, Row, Table
 from core.ports.event_log import Unavailable
+from edge.socket.activity import Activity
 from edge.socket.store_trust import StoreTrust
 from projections import acts, changes, conversations, inbox, messages, reactions
 from projections.generations import Generations
@@ -50,10 +51,13 @@ class Lanes:
     be seen. A store that may not be believed is `Unavailable`.
     """
 
-    def __init__(self, documents: Documents, generations: Generations, trust: StoreTrust) -> None:
+    def __init__(
+        self, documents: Documents, generations: Generations, trust: StoreTrust, activity: Activity | None = None
+    ) -> None:
         self._documents = documents
         self._generations = generations
         self.trust = trust
+        self._activity = activity or Activity(documents, generations)
 
     @property
     def life(self) -> int:
@@ -88,7 +92,10 @@ class Lanes:
         for start in range(0, len(ids), HEADS_AT_ONCE):
             some = ids[start : start + HEADS_AT_ONCE]
             for table in (messages.HEADS, conversations.HEADS):
-                for key, row in (await self._documents.get(self._place(table), some)).items():
+                rows = await self._documents.get(self._place(table), some)
+                if table is messages.HEADS:
+                    self._activity.saw(some, rows)
+                for key, row in rows.items():
                     found[key] |= {lane: row[lane]["n"] for lane in LANES if lane in row}
         self._require(life)
         return found

@@ -270,7 +270,7 @@ class Node:
             synced = await self._syncing.sync(visit, query)
             remember(visit.seat, self._memberships, synced["positions"])
             return frames.synced(asked.frame_id, synced, asked.correlation_id)
-        found = await self._answering.answer(visit.identity, query, visit.writes)
+        found = await self._answering.answer(visit.identity, query, visit.writes, visit.seat.channels)
         return frames.ack(asked.frame_id, found, asked.correlation_id)
 
     # Staying in step

@@ -5,7 +5,7 @@ asks twice waits once, and who wrote nothing waits for nothing.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final, get_args
 
 from core.ports.memberships import Memberships, NotReady
@@ -15,7 +15,7 @@ from schemas import queries
 from schemas.commands import Command, ConversationCommand, InboxCommand, MessageCommand
 from schemas.envelope import Record
 from schemas.queries import GetConversation, GetMessage, ListConversations, Query, SearchMessages, Thread
-from schemas.topics import partition_of
+from schemas.topics import MESSAGE_SENT, partition_of
 
 VIEW: Final = "view"
 """The node's own view of who is in what."""
@@ -47,19 +47,27 @@ Written = dict[tuple[str, bytes], int]
 class OwnWrites:
     """What one session had acknowledged and is not known to have been read, by what reads it."""
 
-    __slots__ = ("_written",)
+    __slots__ = ("_said", "_written")
 
     def __init__(self) -> None:
         self._written: dict[str, Written] = {}
+        self._said: dict[str, None] = {}
 
     def add(self, command: Command, record: Record, position: int) -> None:
         """A command of this session is in the log, as this record."""
         at = record.topic, record.key or b""
+        if record.topic == MESSAGE_SENT and len(self._said) < KEPT:
+            self._said[at[1].decode()] = None
         for reader in WRITTEN.get(type(command), ()):
             written = self._written.setdefault(reader, {})
             written[at] = max(position, written.get(at, position))
             if len(written) > KEPT:
                 self._written[reader] = _last_of_each_partition(written)
+
+    def take_said(self) -> Collection[str]:
+        """The conversations in which it said something since this was asked last: their pushes may be on the way."""
+        said, self._said = self._said, {}
+        return said
 
     def of(self, reader: str) -> Written:
         """What this reader is not known to have read."""

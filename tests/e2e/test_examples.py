@@ -104,14 +104,16 @@ async def test_the_echo_says_back_what_others_say_in_their_order(up: Up, tmp_pat
 
 async def test_the_export_has_every_message_once_in_order_over_all_pages(up: Up, tmp_path: Path) -> None:
     async with Client(up.socket_url, up.token("clerk")) as clerk:
-        rooms = [(await clerk.create(external_id=f"export {number}")).conversation_id for number in range(2)]
+        rooms = [(await clerk.create(external_id=f"export {number}")).conversation_id for number in range(3)]
+        await clerk.send(rooms[2], "before leaving")
+        await clerk.leave(conversation_id=rooms[2])
         texts = [str(number) for number in range(450)]
         for sending in [clerk.send(rooms[0], text) for text in texts]:
             await sending
         await clerk.send(rooms[1], "alone")
         left = {rooms[0]: len(texts), rooms[1]: 1}
         async for event in clerk.events():
-            if isinstance(event, MessageNew):
+            if isinstance(event, MessageNew) and event.conversation_id in left:
                 left[event.conversation_id] -= 1
                 if not any(left.values()):
                     break
@@ -122,7 +124,8 @@ async def test_the_export_has_every_message_once_in_order_over_all_pages(up: Up,
     assert [line["text"] for line in lines if line["conversation_id"] == rooms[0]] == texts
     assert [line["seq"] for line in lines if line["conversation_id"] == rooms[0]] == list(range(1, 451))
     assert [line["text"] for line in lines if line["conversation_id"] == rooms[1]] == ["alone"]
-    assert len(lines) == 451
+    assert [line["text"] for line in lines if line["conversation_id"] == rooms[2]] == ["before leaving"]
+    assert len(lines) == 452
 
 
 def test_an_example_whose_token_is_wrong_says_so_and_ends(up: Up, tmp_path: Path) -> None:

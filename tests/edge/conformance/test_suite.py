@@ -317,6 +317,27 @@ def large(frame: Frame) -> list[Frame]:
     return changed(frame, "data.participants", people * 5_000) if people else [frame]
 
 
+def by_id(frame: Frame) -> list[Frame]:
+    """A node whose lists are by id."""
+    listed = (frame["data"] or {}).get("conversations")
+    by_ids = sorted(listed or (), key=lambda one: str(one["conversation_id"]))
+    return changed(frame, "data.conversations", by_ids) if listed else [frame]
+
+
+def without_others(frame: Frame) -> list[Frame]:
+    """A node whose lists leave out whom a direct conversation is with."""
+    found = copy.deepcopy(frame)
+    for one in (found["data"] or {}).get("conversations") or ():
+        one["other"] = None
+    return [found]
+
+
+def always_present(frame: Frame) -> list[Frame]:
+    """A node that lists nothing that was left."""
+    is_list = frame.get("type") == "conversation:list"
+    return changed(frame, "data.present", True) if is_list else [frame]
+
+
 LIES: dict[str, tuple[str, Callable[[], Between]]] = {
     "says something before hello": (
         "greets_first",
@@ -407,6 +428,9 @@ LIES: dict[str, tuple[str, Callable[[], Between]]] = {
     ),
     "tells who is in it all at once": ("pages_who_is_in_it", lambda: Asking(told_at_once)),
     "tells more than an answer has": ("pages_who_is_in_it", only("ack", large)),
+    "lists by id": ("lists_by_activity", only("ack", by_id)),
+    "lists nobody's name": ("lists_what_a_list_shows", only("ack", without_others)),
+    "lists nothing that was left": ("lists_what_a_list_shows", lambda: Asking(always_present)),
     "names another reader": ("tells_who_got_and_read_it", only("receipt", told_of_others)),
     "does not wait": ("waits_for_a_level", only("ack", accepted)),
     "shows who left as typing": ("shows_who_types", only("typing", still_typing)),

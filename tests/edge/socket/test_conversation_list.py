@@ -1,0 +1,129 @@
+"""The list of one's conversations: by last activity, with all that a list shows, also of those one was in."""
+
+from typing import Any
+
+from edge.socket.node import Node
+from tests.edge.socket.asking import come, do, said, told
+from tests.edge.socket.test_conversations import opened_directly
+from tests.edge.socket.world import Person, World, room, send
+from tests.eventually import eventually
+
+
+async def page(who: Person, **asked: Any) -> dict[str, Any]:
+    answer = await who.ask("conversation:list", **asked)
+    assert answer["type"] == "ack", answer
+    data: dict[str, Any] = answer["data"]
+    return data
+
+
+async def ids(who: Person, **asked: Any) -> list[str]:
+    return [one["conversation_id"] for one in (await page(who, **asked))["conversations"]]
+
+
+async def opened(who: Person, *others: str, key: str) -> str:
+    answer = await who.ask("conversation:create", participants=list(others), client_key=key)
+    here: str = answer["data"]["conversation_id"]
+    await told(who, here, 1)
+    return here
+
+
+async def test_who_has_just_said_something_finds_it_first(running: tuple[World, Node]) -> None:
+    (ann,) = await come(running[1], "ann")
+    rooms = [await opened(ann, "ben", key=str(n)) for n in range(4)]
+    assert sorted(await ids(ann)) == sorted(rooms)
+    for n, here in enumerate((rooms[2], rooms[0], rooms[3], rooms[2])):
+        await send(ann, here, f"text {n}")
+        assert (await ids(ann))[0] == here
+    assert (await ids(ann))[:3] == [rooms[2], rooms[3], rooms[0]]
+
+
+async def test_what_others_say_moves_a_conversation_up(running: tuple[World, Node]) -> None:
+    ann, ben = await come(running[1], "ann", "ben")
+    rooms = [await opened(ann, "ben", key=str(n)) for n in range(3)]
+    for n, here in enumerate(rooms):
+        await said(ann, here, f"first {n}")
+    assert await ids(ben) == rooms[::-1]
+    await said(ann, rooms[0], "again")
+    await eventually(lambda: "again" in ben.texts())
+    found = (await page(ben))["conversations"]
+    assert [one["conversation_id"] for one in found] == [rooms[0], rooms[2], rooms[1]]
+    assert [one["active_at"] for one in found] == [one["last_message"]["at"] for one in found]
+
+
+async def test_an_edit_moves_nothing(running: tuple[World, Node]) -> None:
+    (ann,) = await come(running[1], "ann")
+    rooms = [await opened(ann, "ben", key=str(n)) for n in range(2)]
+    messages = [await said(ann, here, "text") for here in rooms]
+    await do(ann, "message:edit", rooms[0], message_id=messages[0], text="other")
+    await eventually(lambda: ann.lane("edited", rooms[0]) == [1])
+    assert await ids(ann) == rooms[::-1]
+
+
+async def test_nobody_is_missed_who_moves_while_one_pages(running: tuple[World, Node]) -> None:
+    (ann,) = await come(running[1], "ann")
+    rooms = [await opened(ann, "ben", key=str(n)) for n in range(7)]
+    for n, here in enumerate(rooms):
+        await said(ann, here, f"first {n}")
+    first = await page(ann, limit=3)
+    await said(ann, rooms[0], "moves from the last place to the first")
+    told_so_far, after = [one["conversation_id"] for one in first["conversations"]], first["after"]
+    assert told_so_far == rooms[:3:-1]
+    while after is not None:
+        one = await page(ann, limit=3, after=after)
+        told_so_far += [each["conversation_id"] for each in one["conversations"]]
+        after = one["after"]
+    assert told_so_far == [*rooms[:3:-1], rooms[0], *rooms[3:0:-1]]
+
+
+async def test_a_direct_conversation_names_the_other(running: tuple[World, Node]) -> None:
+    ann, ben = await come(running[1], "ann", "ben")
+    pair = await opened_directly(ann, "ben")
+    await told(ben, pair, 1)
+    group = await room(ann, "ben")
+    for who, other in ((ann, "ben"), (ben, "ann")):
+        found = {one["conversation_id"]: one["other"] for one in (await page(who))["conversations"]}
+        assert found == {pair: other, group: None}
+        assert (await who.ask("conversation:get", conversation_id=pair))["data"]["other"] == other
+
+
+async def test_totals_are_of_all_that_was_asked_for_whatever_page(running: tuple[World, Node]) -> None:
+    ann, ben = await come(running[1], "ann", "ben")
+    rooms = [await opened(ann, "ben", key=str(n)) for n in range(4)]
+    for here in rooms[:3]:
+        await said(ann, here, "plain")
+        await said(ann, here, "to @ben")
+    await eventually(lambda: len(ben.of("message:new")) == 6)
+    await do(ben, "message:read", rooms[0], seq=2)
+    await do(ben, "conversation:archive", rooms[1])
+    assert (await page(ben))["totals"] is None
+    every = {"conversations": 4, "unread": 4, "unread_conversations": 2, "mentions": 2}
+    assert (await page(ben, totals=True, limit=1))["totals"] == every
+    away = {"conversations": 1, "unread": 2, "unread_conversations": 1, "mentions": 1}
+    assert (await page(ben, totals=True, archived=True))["totals"] == away
+    here = {"conversations": 3, "unread": 2, "unread_conversations": 1, "mentions": 1}
+    assert (await page(ben, totals=True, archived=False))["totals"] == here
+
+
+async def test_those_one_was_in_are_listed_when_asked_for(running: tuple[World, Node]) -> None:
+    ann, ben = await come(running[1], "ann", "ben")
+    rooms = [await opened(ann, "ben", key=str(n)) for n in range(3)]
+    for here in rooms[:2]:
+        await said(ann, here, "while he was in it")
+        await do(ben, "conversation:leave", here)
+        await told(ben, here, 2)
+        await said(ann, here, "when he was gone")
+    assert await ids(ben) == rooms[2:]
+    first = await page(ben, present=False, limit=1, totals=True)
+    assert first["totals"]["conversations"] == 2
+    rest = await page(ben, present=False, limit=1, after=first["after"])
+    found = first["conversations"] + rest["conversations"]
+    assert rest["after"] is None
+    assert sorted(one["conversation_id"] for one in found) == sorted(rooms[:2])
+    assert [(one["seq"], one["n"], one["active_at"], one["last_message"]) for one in found] == [(1, 2, None, None)] * 2
+    assert await ids(ann, present=False) == []
+
+
+async def test_a_cursor_that_nobody_gave_is_refused(running: tuple[World, Node]) -> None:
+    (ann,) = await come(running[1], "ann")
+    answer = await ann.ask("conversation:list", after="6f1d1f8a-0000-5000-8000-000000000001")
+    assert answer["error"]["errors"] == [{"pointer": "/data/after", "code": "value"}]
