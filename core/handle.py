@@ -7,7 +7,7 @@ message on, or up to which, somebody reads: all that is acknowledged by then lie
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from msgspec import structs
 
@@ -24,7 +24,6 @@ from schemas import envelope, ids
 from schemas.bounds import CONVERSATION_MEMBERS
 from schemas.commands import (
     NAME_OF,
-    AddParticipants,
     AddReaction,
     ConversationCommand,
     CreateConversation,
@@ -50,9 +49,6 @@ from schemas.events import (
     MessageRejected,
     ParticipantsAdded,
 )
-
-LETS_IN: Final = (CreateConversation, AddParticipants)
-"""Commands that may let somebody in."""
 
 
 async def nothing_before() -> None:
@@ -249,8 +245,7 @@ class Handler:
             deleted = await self._messages.deleted(state.pins) if state is not None and state.pins else deleted
         head = await self._messages.head(key) if state is not None and isinstance(command, NEEDS_THE_HEAD) else 0
         decided = conversing.decide(state, command, context, head, about, deleted=deleted)
-        if isinstance(command, LETS_IN):
-            member_limit.check(state, decided, self._members)
+        member_limit.check(state, decided, self._members)
         if state is not None and decided and isinstance(decided[0], ParticipantsAdded) and decided[0].reopened:
             return self._brings_back(state, decided[0], context)
         return self._conversed(command, decided, context)

@@ -4,15 +4,20 @@ It is decided and never folded: nodes may be set differently, and the log must m
 let people in at the same moment may exceed it together, by what the second of them adds.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
+from typing import Final
 
 from core.domain.conversation import Conversation, State, evolve
 from core.domain.decision import Rejected
-from schemas.events import ConversationEvent
+from schemas.events import ConversationCreated, ConversationEvent, ParticipantsAdded
+
+LETS_IN: Final = (ConversationCreated, ParticipantsAdded)
 
 
-def check(before: State, decided: Iterable[ConversationEvent], limit: int) -> None:
+def check(before: State, decided: Sequence[ConversationEvent], limit: int) -> None:
     """Raises `Rejected` where these events let somebody into a group that then has more members than `limit`."""
+    if not any(isinstance(event, LETS_IN) for event in decided):
+        return
     was, state = present(before), before
     for event in decided:
         state = evolve(state, event)

@@ -33,6 +33,7 @@ class Answering:
         history: History,
         searching: Searching,
         people: People,
+        *,
         own: OwnWritesRead,
     ) -> None:
         self._queries = queries

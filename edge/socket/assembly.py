@@ -126,7 +126,7 @@ def _answering(
         generations=ports.generations,
         index=ports.index,
     )
-    return Answering(queries, listed, history, searching, people, OwnWritesRead(ports.memberships, progress))
+    return Answering(queries, listed, history, searching, people, own=OwnWritesRead(ports.memberships, progress))
 
 
 def _people(name: str, ports: Ports, heartbeat_s: float, new_id: Callable[[], str]) -> People:
