@@ -45,6 +45,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     token_secret: str = ""
     token_ttl_s: Positive = 900
     heartbeat_ms: Positive = 20_000
+    login_ms: Positive = 10_000
     commands_per_s: Positive = COMMANDS_PER_S
     commands_burst: Positive = COMMANDS_BURST
     user_commands_per_s: OrNone = USER_COMMANDS_PER_S
@@ -53,6 +54,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     user_connections: OrNone = 100
     conversation_members: Positive = CONVERSATION_MEMBERS
     node_connections: OrNone = 20_000
+    unauthenticated_connections: OrNone = 2_000
+    unauthenticated_per_address: OrNone = 200
     handshakes_per_s: OrNone = 100
     handshakes_burst: Positive = 1_000
     origins: Origins = ""

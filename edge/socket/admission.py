@@ -20,6 +20,25 @@ from schemas.errors import problem
 FULL_MS: Final = 1_000
 
 
+class Guest:
+    """A connection whose user is not known yet; `leave` gives its place back, once."""
+
+    __slots__ = ("_address", "_guests")
+
+    def __init__(self, guests: Counter[str], address: str) -> None:
+        self._guests: Counter[str] | None = guests
+        self._address = address
+        guests[address] += 1
+
+    def leave(self) -> None:
+        """Its user is known, or it is over."""
+        if self._guests is not None:
+            self._guests[self._address] -= 1
+            if not self._guests[self._address]:
+                del self._guests[self._address]
+            self._guests = None
+
+
 class Admission:
     """The doors of one node. A limit of 0 is none."""
 
@@ -31,17 +50,29 @@ class Admission:
         self._handshakes = Rate(per_s, settings.handshakes_burst) if per_s else None
         self._at_node = settings.node_connections or math.inf
         self._of_user = settings.user_connections or math.inf
+        self._guests_of_address = settings.unauthenticated_per_address or math.inf
+        self._guests_at_node = settings.unauthenticated_connections or math.inf
+        self._guests: Counter[str] = Counter()
         self._buckets = Buckets()
         self._seated: Counter[tuple[str, str]] = Counter()
 
-    def check(self, request: web.Request, sockets: int) -> None:
-        """Before the handshake, at a node that has so many `sockets`. Raises `HttpProblem`."""
+    def enter(self, request: web.Request, sockets: int) -> Guest:
+        """Before the handshake, at a node that has so many `sockets`: a place for one whose user is not known yet.
+
+        Raises `HttpProblem`.
+        """
         self._check_origin(request)
-        self._check_pace(request)
+        client = client_of(request.remote, request.headers.get("X-Forwarded-For", ""), self._proxies)
+        self._check_pace(client)
         if sockets >= self._at_node:
             self._health.count("node_full")
             detail = "this node has as many connections as it takes: ask the next one"
             raise HttpProblem(problem("unavailable", detail, retry_after_ms=FULL_MS))
+        if self._guests[client] >= self._guests_of_address or self._guests.total() >= self._guests_at_node:
+            self._health.count("unauthenticated_refused")
+            detail = "too many connections wait for their login"
+            raise HttpProblem(problem("rate_limited", detail, retry_after_ms=FULL_MS))
+        return Guest(self._guests, client)
 
     def seat(self, who: Identity) -> bool:
         """One more connection of this user, who gives it back by `leave`; False where they have as many as one may."""
@@ -65,10 +96,9 @@ class Admission:
             self._health.count("origins_refused")
             raise HttpProblem(problem("forbidden_origin", "CAAS_ORIGINS names the pages that may connect"))
 
-    def _check_pace(self, request: web.Request) -> None:
+    def _check_pace(self, client: str) -> None:
         if self._handshakes is None:
             return
-        client = client_of(request.remote, request.headers.get("X-Forwarded-For", ""), self._proxies)
         wait_s = self._buckets.take(client, self._handshakes, 1, asyncio.get_running_loop().time())
         if wait_s:
             self._health.count("handshakes_refused")

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from typing import Final
 
 from aiohttp import WSMsgType, web
@@ -13,6 +14,7 @@ from core.ports.memberships import NotReady
 from core.settings import Settings
 from edge.auth.tokens import Identity, NotAuthorized, Tokens
 from edge.socket.admission import Admission
+from edge.socket.incoming import ControlFlood, Incoming
 from edge.socket.jobs import NodeEnded
 from edge.socket.node import Node
 from edge.socket.outbox import LOW_BYTES, Outbox, TooSlow
@@ -24,7 +26,6 @@ from schemas.errors import CLOSES
 from schemas.request import FrameId
 
 logger: Final = logging.getLogger("caas.socket")
-LOGIN_S: Final = 10.0
 CLOSE_S: Final = 1.0
 
 
@@ -41,7 +42,10 @@ class Connection:
         ws: web.WebSocketResponse[bool],
         transport: asyncio.Transport,
         session: Session,
+        login_by: float,
+        identified: Callable[[], None],
     ) -> None:
+        """`login_by` is the time of the loop by which its user must be known; `identified` is called when they are."""
         self.visit: Visit | None = None
         self.over = asyncio.Event()
         self._node = node
@@ -52,6 +56,9 @@ class Connection:
         self._transport = transport
         self._session = session
         self._outbox = Outbox(transport, settings.outbox_bytes, self._overflows)
+        self._incoming = Incoming(ws, self._outbox)
+        self._login_by = login_by
+        self._identified = identified
         self._closing: asyncio.Task[None] | None = None
         self._expiry: asyncio.TimerHandle | None = None
         self._login: Login | None = None
@@ -61,7 +68,11 @@ class Connection:
         try:
             identity = await self._identity(bearer)
             if identity is not None:
+                self._identified()
                 await self._enter(identity)
+        except ControlFlood:
+            self._node.health.count("control_floods")
+            self._hang_up("rate_limited")
         except NotReady as error:
             logger.warning("a session cannot come in: %s", error, extra=REPEATS)
             self.close("internal")
@@ -113,9 +124,10 @@ class Connection:
         if bearer is not None:
             return self._verified(bearer)
         try:
-            message = await self._ws.receive(timeout=LOGIN_S)
+            async with asyncio.timeout_at(self._login_by):  # pings do not put it off
+                message = await self._incoming.next()
         except TimeoutError:
-            self._act(self._session.refused("unauthorized", f"no auth within {LOGIN_S:.0f} s"))
+            self._act(self._session.refused("unauthorized", f"no auth within {self._settings.login_ms} ms"))
             return None
         if message.type is WSMsgType.BINARY:
             self._act(self._session.binary())
@@ -184,7 +196,7 @@ class Connection:
         loop = asyncio.get_running_loop()
         bucket = Bucket(self._node.pace, loop.time())
         while self._session.state is not State.CLOSED:
-            message = await self._ws.receive()
+            message = await self._incoming.next()
             if message.type is WSMsgType.TEXT:
                 if pause := bucket.take(loop.time()):
                     await asyncio.sleep(pause)
@@ -209,6 +221,17 @@ class Connection:
     def _overflows(self) -> None:
         self._node.health.count("slow_consumers")
         self.close("slow_consumer")
+
+    def _hang_up(self, name: str) -> None:
+        """Close without a wait for the peer's close: nothing more is read of a peer that floods."""
+        close = CLOSES[name]
+        self._session.closed()
+        self._outbox.flush()
+        self._outbox.shut()
+        if self._closing is None and not self._transport.is_closing():
+            payload = close.code.to_bytes(2, "big") + close.name.encode()
+            self._transport.write(bytes((0x88, len(payload))) + payload)
+            self._transport.close()
 
     async def _close(self, name: str) -> None:
         close = CLOSES[name]

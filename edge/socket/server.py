@@ -15,7 +15,7 @@ from edge.auth.tokens import Tokens
 from edge.gateway.front_page import SOCKET, add_front_page
 from edge.gateway.health import add_health_routes
 from edge.gateway.problems import HttpProblem, problems
-from edge.socket.admission import Admission
+from edge.socket.admission import Admission, Guest
 from edge.socket.connection import CLOSE_S, Connection
 from edge.socket.node import Node
 from edge.socket.session import Session
@@ -57,20 +57,19 @@ class Sockets:
         if self._draining:
             detail = "this node goes away: ask the next one"
             raise HttpProblem(problem("unavailable", detail, retry_after_ms=RETRY_MS))
-        self._admission.check(request, self.open)
-        ws = web.WebSocketResponse(
-            timeout=CLOSE_S,
-            heartbeat=self._settings.heartbeat_ms / 1000,
-            protocols=(frames.SUBPROTOCOL,),
-            compress=False,
-            max_msg_size=FRAME_BYTES + 1,
-            decode_text=False,
-        )
+        guest = self._admission.enter(request, self.open)
+        try:
+            return await self._opened(request, guest)
+        finally:
+            guest.leave()
+
+    async def _opened(self, request: web.Request, guest: Guest) -> web.StreamResponse:
+        login_by = asyncio.get_running_loop().time() + self._settings.login_ms / 1000
+        ws = self._websocket()
         await ws.prepare(request)
         transport = request.transport
         if transport is None:
             return ws
-        session = Session(self._new_id)
         connection = Connection(
             self._node,
             self._tokens,
@@ -78,7 +77,9 @@ class Sockets:
             self._admission,
             ws=ws,
             transport=transport,
-            session=session,
+            session=Session(self._new_id),
+            login_by=login_by,
+            identified=guest.leave,
         )
         self._connections.add(connection)
         try:
@@ -91,6 +92,17 @@ class Sockets:
         finally:
             self._connections.discard(connection)
         return ws
+
+    def _websocket(self) -> web.WebSocketResponse[bool]:
+        return web.WebSocketResponse(
+            timeout=CLOSE_S,
+            heartbeat=self._settings.heartbeat_ms / 1000,
+            protocols=(frames.SUBPROTOCOL,),
+            autoping=False,
+            compress=False,
+            max_msg_size=FRAME_BYTES + 1,
+            decode_text=False,
+        )
 
     async def drain(self) -> None:
         """Not ready; no new sockets; say going-away; serve each client until it left or its time is over; close.

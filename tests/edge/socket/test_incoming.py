@@ -1,0 +1,105 @@
+"""What a connection sends beside its commands costs other sockets nothing: pings have a pace, the login an end."""
+
+import asyncio
+import time
+from typing import Any
+
+import aiohttp
+import pytest
+
+from edge.socket.incoming import CONTROL_PACE
+from tests.edge.socket.test_limits import Serving, hears, serving  # noqa: F401 - a fixture
+from tests.edge.socket.test_server import Served, close_code
+from tests.eventually import eventually
+
+PING = b"\x89\x80" + bytes(4)
+BURST = PING * 100_000
+
+
+async def raw(served: Served, token: str | None = None) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A WebSocket without a client library, which would not flood."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", served.runner.addresses[0][1])
+    key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
+    bearer = f"Authorization: Bearer {token}\r\n" if token else ""
+    upgrade = (
+        f"GET /socket HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n{key}{bearer}\r\n"
+    )
+    writer.write(upgrade.encode())
+    await reader.readuntil(b"\r\n\r\n")
+    return reader, writer
+
+
+async def ended(reader: asyncio.StreamReader) -> None:
+    try:
+        async with asyncio.timeout(5):
+            await reader.read()
+    except ConnectionError:
+        return
+
+
+@pytest.mark.parametrize("known", [False, True])
+async def test_a_flood_of_pings_closes_its_connection_and_others_are_served(
+    serving: Serving,  # noqa: F811
+    known: bool,
+) -> None:
+    async with serving() as served:
+        ann = await served.open("ann")
+        await hears(ann)
+        reader, writer = await raw(served, served.token("mal") if known else None)
+        writer.write(BURST)
+        await ended(reader)
+        writer.close()
+        assert served.world.health.counted["control_floods"] == 1
+        await ann.send_json({"id": 1, "type": "conversation:list", "data": {}})
+        assert (await hears(ann))["id"] == 1
+
+
+async def test_pings_at_the_allowed_pace_are_answered(serving: Serving) -> None:  # noqa: F811
+    async with serving() as served:
+        reader, writer = await raw(served)
+        writer.write(PING * CONTROL_PACE.burst)
+        async with asyncio.timeout(5):
+            assert await reader.readexactly(2 * CONTROL_PACE.burst) == b"\x8a\x00" * CONTROL_PACE.burst
+        writer.close()
+        await eventually(lambda: served.sockets.open == 0)
+
+
+async def test_pings_do_not_put_off_the_end_of_the_login(serving: Serving) -> None:  # noqa: F811
+    async with serving(login_ms=300) as served:
+        reader, writer = await raw(served)
+        began = time.monotonic()
+        refused = asyncio.create_task(reader.readuntil(b"no auth within"))
+        async with asyncio.timeout(5):
+            while not refused.done():
+                writer.write(PING)
+                await asyncio.wait([refused], timeout=0.05)
+        await refused
+        assert time.monotonic() - began < 3
+        writer.close()
+
+
+async def late(served: Served, **headers: str) -> Any:
+    return await served.open(None, headers=headers)
+
+
+async def test_an_address_has_so_many_connections_without_a_user(serving: Serving) -> None:  # noqa: F811
+    async with serving(unauthenticated_per_address=2, trusted_proxies="127.0.0.1") as served:
+        first, _ = await late(served), await late(served)
+        with pytest.raises(aiohttp.WSServerHandshakeError, match="429"):
+            await late(served)
+        assert served.world.health.counted["unauthenticated_refused"] == 1
+        assert await late(served, **{"X-Forwarded-For": "192.0.2.7"})
+        await first.send_json({"id": 1, "type": "auth", "data": {"token": served.token("ann")}})
+        assert (await hears(first))["type"] == "hello"
+        assert await late(served)
+
+
+async def test_a_node_has_so_many_connections_without_a_user(serving: Serving) -> None:  # noqa: F811
+    async with serving(unauthenticated_connections=1) as served:
+        first = await late(served)
+        with pytest.raises(aiohttp.WSServerHandshakeError, match="429"):
+            await late(served)
+        await first.send_json({"id": 1, "type": "auth", "data": {"token": "rubbish"}})
+        assert await close_code(first) == 4501
+        await eventually(lambda: served.sockets.open == 0)
+        assert await late(served)
