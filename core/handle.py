@@ -228,8 +228,7 @@ class Handler:
         state, key = self._memberships.get(command.conversation_id), command.conversation_id
         where = conversation.visited(state, key, context.tenant, context.actor)
         head = await head_for(self._messages, key, command.seq) if isinstance(command, ReadMessages) else 0
-        named = named_by(command)
-        about = None if named is None else await self._messages.state(named)
+        about = await self._messages.state(named) if (named := named_by(command)) is not None else None
         decided = inbox.decide(command, where, context, head=head, about=about)
         if not decided:
             return Unchanged({"conversation_id": command.conversation_id, "level": "persisted"})
