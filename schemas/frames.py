@@ -60,10 +60,11 @@ _encode: Final = msgspec.json.Encoder().encode
 
 
 class Hello(msgspec.Struct, kw_only=True, frozen=True):
-    """The first frame of a node: who you are and what you may do."""
+    """The first frame of a node: who you are, for how many seconds your token is good, and what you may do."""
 
     session: str
     user_id: str
+    expires_in: int
     heartbeat_ms: int
     protocol: str = PROTOCOL
     limits: dict[str, int] = msgspec.field(default_factory=LIMITS.copy)

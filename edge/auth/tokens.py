@@ -14,6 +14,8 @@ from schemas.bounds import UserId
 ALGORITHM: Final = "HS256"
 AUDIENCE: Final = "caas"
 SECRET_BYTES: Final = 32
+SKEW_S: Final = 30.0
+"""So far the clocks of gateways and nodes may be apart."""
 _CLAIMS: Final = ["sub", "tenant", "aud", "exp", "iat", "jti"]
 
 
@@ -24,6 +26,10 @@ class Identity:
     tenant: str
     user_id: str
     expires_at: float
+
+    def expires_in(self, now: float | None = None) -> int:
+        """For how many seconds it is still good; `now` in Unix seconds."""
+        return int(max(0.0, self.expires_at - (time.time() if now is None else now)))
 
 
 class NotAuthorized(Exception):
@@ -58,8 +64,8 @@ class Tokens:
         }
         return jwt.encode(claims, self._secret, ALGORITHM), self._ttl_s
 
-    def verify(self, token: str) -> Identity:
-        """Whose token this is. Raises `NotAuthorized`."""
+    def verify(self, token: str, held: Identity | None = None) -> Identity:
+        """Whose token this is; where there is one `held` already, of the same user. Raises `NotAuthorized`."""
         claims = self._claims(token)
         try:
             identity = Identity(
@@ -71,9 +77,22 @@ class Tokens:
             raise NotAuthorized("unauthorized", "the token names no user") from None
         if not identity.tenant:
             raise NotAuthorized("unauthorized", "the token names no tenant")
-        if identity.expires_at <= self._now():
-            raise NotAuthorized("token_expired")
+        if held is not None and (identity.tenant, identity.user_id) != (held.tenant, held.user_id):
+            raise NotAuthorized("unauthorized", "the token is of another user than this line")
+        self._check_times(claims, identity.expires_at)
         return identity
+
+    def _check_times(self, claims: dict[str, Any], expires_at: float) -> None:
+        """Raises `NotAuthorized` for a token that is good no more, or not yet."""
+        now = self._now()
+        if expires_at <= now:
+            raise NotAuthorized("token_expired")
+        try:
+            begins = [msgspec.convert(claims[name], float) for name in ("iat", "nbf") if name in claims]
+        except msgspec.ValidationError:
+            raise NotAuthorized("unauthorized", "the times of the token are no numbers") from None
+        if max(begins) > now + SKEW_S:
+            raise NotAuthorized("unauthorized", "the token is not good yet: its iat or nbf lies in the future")
 
     def _claims(self, token: str) -> dict[str, Any]:
         """What a rightly signed token says; its times are compared with our own clock."""

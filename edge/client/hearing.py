@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from edge.client.asking import Asking
 from edge.client.healing import Healing
+from edge.client.renewing import Renewing
 from edge.client.session import Session
 from edge.client.wire import Event, Frame
 
@@ -11,10 +12,11 @@ from edge.client.wire import Event, Frame
 class Hearing:
     """Brings a client's frames to whom they concern."""
 
-    def __init__(self, asking: Asking, healing: Healing, session: Session) -> None:
+    def __init__(self, asking: Asking, healing: Healing, session: Session, renewing: Renewing) -> None:
         self._asking = asking
         self._healing = healing
         self._session = session
+        self._renewing = renewing
 
     def heard(self, frame: Frame) -> Iterable[Event]:
         """What the application may be shown now that this frame has come."""
@@ -32,7 +34,7 @@ class Hearing:
         return self._asking.late(before) or self._healing.late(before)
 
     def _answered(self, frame: Frame) -> Iterable[Event]:
-        for asker in (self._healing, self._session):
+        for asker in (self._healing, self._session, self._renewing):
             if (events := asker.answered(frame)) is not None:
                 return events
         self._asking.answered(frame)

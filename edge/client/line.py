@@ -6,7 +6,6 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from functools import partial
-from types import TracebackType
 from typing import Any, Final, Self
 
 import aiohttp
@@ -23,6 +22,7 @@ from edge.client.lateness import watch
 from edge.client.nodes import Nodes
 from edge.client.pipeline import WAITING
 from edge.client.positions import Positions, Vector
+from edge.client.renewing import Renewing
 from edge.client.session import Session
 from edge.client.tokens import TokenSource
 from edge.client.wire import Closed, Event, Refused
@@ -77,7 +77,8 @@ class Line:
         self._asking = Asking(self._wake.set, patience=patience, most=waiting)
         self._healing = Healing(self._positions, self._send_soon, beginning=positions is None)
         self._standing = Session(self._send_soon)
-        self._hearing = Hearing(self._asking, self._healing, self._standing)
+        self._renewing = Renewing(self._nodes, self._send_soon)
+        self._hearing = Hearing(self._asking, self._healing, self._standing, self._renewing)
         self._delivering = None if device is None else Delivering(self.ask, device)
         self._inbox = Inbox()
         self._hello: dict[str, Any] | None = None
@@ -92,9 +93,7 @@ class Line:
         await self.connect()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *error: object) -> None:
         await self.close()
 
     @property
@@ -204,14 +203,15 @@ class Line:
         self._current, following = connection, None
         events, line = self._opened(connection)
         reading = asyncio.create_task(self._read(connection, handover, events), name="caas client reads")
-        writing = asyncio.create_task(self._write(connection), name="caas client writes")
-        watching = asyncio.create_task(watch(connection, self._hearing.late, lambda: self._inbox.full))
+        watching = watch(connection, self._hearing.late, lambda: self._inbox.full)
+        working = (self._write(connection), watching, self._renewing.keep(connection.hello))
+        beside = [asyncio.create_task(work, name="caas client writes, watches, renews") for work in working]
         try:
             following = await handover.next(reading)
         finally:
-            writing.cancel()
-            watching.cancel()
-            await asyncio.gather(writing, watching, handover.end(), return_exceptions=True)
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, handover.end(), return_exceptions=True)
             self._urgent.clear()
             self._healing.broke()
             self._standing.broke()

@@ -25,12 +25,21 @@ class Nodes:
         self._tries = 0
         self._down: dict[str, str] = {}
 
+    @property
+    def renews(self) -> bool:
+        """Whether there may be another token than the first."""
+        return not isinstance(self._token, str)
+
+    async def token(self) -> str:
+        """A token that is good now. Raises as its source does."""
+        return self._token if isinstance(self._token, str) else await self._token()
+
     async def open(self, session: aiohttp.ClientSession) -> Connection:
         """A line to the next node. Raises `Closed` and `Refused`."""
         url = self._urls[self._tries % len(self._urls)]
         self._tries += 1
         try:
-            token = self._token if isinstance(self._token, str) else await self._token()
+            token = await self.token()
         except TokenRefused as no:
             if no.status < 500:
                 raise Refused(no.status, str(no)) from no
@@ -60,4 +69,4 @@ class Nodes:
             raise Refused(closed.code or 0, wire.meaning(closed.code or 0))
 
     def _comes_back(self, code: int | None) -> bool:
-        return wire.comes_back(code) and not (code == EXPIRED and isinstance(self._token, str))
+        return wire.comes_back(code) and (code != EXPIRED or self.renews)

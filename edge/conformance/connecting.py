@@ -47,6 +47,17 @@ async def answers_auth(world: World) -> None:
                 raise Failed(f"auth with a token that opens nothing is answered by {answer}")
 
 
+async def renews_tokens(world: World) -> None:
+    """`auth` on an open line takes another token of its user; one that is none, or another user's, changes nothing."""
+    async with await world.line("ann") as ann:
+        answer = await ann.done("auth", {"token": await world.token("ann")})
+        if answer["user_id"] != world.user("ann") or answer["expires_in"] <= 0:
+            raise Failed(f"another token of the user is answered by {answer}")
+        for token in ("rubbish", await world.token("bob")):
+            await ann.refused("auth", {"token": token}, "unauthorized")
+        await ann.done("conversation:list", {})
+
+
 async def refuses_bad_tokens(world: World) -> None:
     """A token that opens nothing is told `unauthorized`, then the line is closed with 4501."""
     good = await world.token("ann")
@@ -103,6 +114,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     greets_first,
     takes_a_header,
     answers_auth,
+    renews_tokens,
     refuses_bad_tokens,
     asks_who_it_is,
     knows_its_protocol,

@@ -22,7 +22,7 @@ from edge.socket.session import Close, Login, Say, Session, State
 from edge.socket.visit import Visit
 from schemas import frames
 from schemas.answers import Authenticated
-from schemas.errors import CLOSES
+from schemas.errors import CLOSES, problem
 from schemas.request import FrameId
 
 logger: Final = logging.getLogger("caas.socket")
@@ -62,6 +62,7 @@ class Connection:
         self._closing: asyncio.Task[None] | None = None
         self._expiry: asyncio.TimerHandle | None = None
         self._login: Login | None = None
+        self._held: Identity | None = None
 
     async def run(self, bearer: str | None) -> None:
         """From the credentials to the close; `bearer` is the token of its `Authorization` header, if it has one."""
@@ -183,14 +184,32 @@ class Connection:
             push=self._outbox.push,
             ready=self._ready,
             close=self.close,
+            renew=self._renew,
             session=self._session,
         )
-        remains = max(0.0, identity.expires_at - time.time())
-        if self._login is not None:
-            entered = Authenticated(user_id=identity.user_id, expires_in=int(remains))
-            self._outbox.send(frames.ack(self._login.frame_id, entered, self._login.correlation_id))
-        self._expiry = asyncio.get_running_loop().call_later(remains, self.close, "token_expired")
+        self._held = identity
+        self._expires(identity, self._login)
         await self._read(self.visit)
+
+    def _renew(self, login: Login) -> None:
+        """Take another token of the same user in the place of the one at hand, which stays where that is refused."""
+        try:
+            identity = self._tokens.verify(login.token, self._held)
+        except NotAuthorized as no:
+            self._node.health.count("renewals_refused")
+            self._outbox.send(frames.error(login.frame_id, problem(no.code, no.detail), login.correlation_id))
+        else:
+            self._expires(identity, login)
+
+    def _expires(self, identity: Identity, login: Login | None) -> None:
+        """Close when this token has expired, and answer the frame that brought it, where one did."""
+        if login is not None:
+            entered = Authenticated(user_id=identity.user_id, expires_in=identity.expires_in())
+            self._outbox.send(frames.ack(login.frame_id, entered, login.correlation_id))
+        if self._expiry is not None:
+            self._expiry.cancel()
+        remains = max(0.0, identity.expires_at - time.time())
+        self._expiry = asyncio.get_running_loop().call_later(remains, self.close, "token_expired")
 
     async def _read(self, visit: Visit) -> None:
         loop = asyncio.get_running_loop()

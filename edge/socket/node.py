@@ -24,7 +24,7 @@ from edge.socket.session import Asked, Close, Login, Say, Session
 from edge.socket.signals import Signals
 from edge.socket.standing import Standing
 from edge.socket.syncing import Syncing
-from edge.socket.visit import Send, Visit, at_once, not_closed
+from edge.socket.visit import Send, Visit, at_once, not_closed, not_renewed
 from edge.socket.waiting import Waiting
 from schemas import frames
 from schemas.bounds import IN_FLIGHT
@@ -158,6 +158,7 @@ class Node:
         push: Send | None = None,
         ready: Callable[[], Awaitable[None]] = at_once,
         close: Callable[[str], None] = not_closed,
+        renew: Callable[[Login], None] = not_renewed,
         session: Session | None = None,
     ) -> Visit:
         """A session for this user: hello is sent once everything appended from then on will be delivered.
@@ -167,10 +168,12 @@ class Node:
         """
         self._require_running()
         await self._followed()
-        visit = Visit(session or Session(self._new_id), identity, send, push=push, ready=ready, close=close)
+        session = session or Session(self._new_id)
+        visit = Visit(session, identity, send, push=push, ready=ready, close=close, renew=renew)
         hello = Hello(
             session=visit.session.id,
             user_id=identity.user_id,
+            expires_in=identity.expires_in(),
             heartbeat_ms=self._heartbeat_ms,
             limits=LIMITS | self.pace.told | self.allowances.told,
         )
@@ -225,7 +228,7 @@ class Node:
                 case Close():
                     visit.close(action.name)
                 case Login():
-                    raise RuntimeError("a session that is connected logs in again")
+                    visit.renew(action)
                 case _:
                     assert_never(action)
 

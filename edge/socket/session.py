@@ -1,6 +1,7 @@
 """The rules of one session without any I/O: what a frame received in a state asks its owner to do.
 
-CONNECTING (only an `auth` frame counts) → READY (commands) → DRAINING (commands are put off) → CLOSED.
+CONNECTING (only an `auth` frame counts) → READY (commands) → DRAINING (commands are put off) → CLOSED. An `auth` frame
+of a session that is READY or DRAINING renews its token.
 """
 
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from schemas.commands import Command
 from schemas.errors import problem
 from schemas.request import Frame, FrameId, Invalid, decode_command, decode_frame
 
+AUTH: Final = "auth"
 STRIKES: Final = 20
 """So many frames in a row that are no command close a session."""
 
@@ -28,7 +30,7 @@ class State(Enum):
 
 
 class Login(NamedTuple):
-    """Check this token; then `entered` or `refused`."""
+    """Check this token; then `entered` or `refused`. A session that has entered goes on whatever comes of it."""
 
     token: str
     frame_id: FrameId
@@ -97,7 +99,7 @@ class Session:
             return ()
         try:
             frame = decode_frame(text)
-            if self.state is State.CONNECTING:
+            if self.state is State.CONNECTING or frame.type == AUTH:
                 return (self._login(frame),)
             command = decode_command(frame)
         except Invalid as invalid:
@@ -125,7 +127,7 @@ class Session:
         return Say(frame), Close("token_expired" if code == "token_expired" else "bad_token")
 
     def _login(self, frame: Frame) -> Login:
-        if frame.type != "auth":
+        if frame.type != AUTH:
             raise Invalid(problem("unauthorized", "the first frame is auth with a token"), frame.id)
         try:
             credentials = _credentials.decode(frame.data)

@@ -7,7 +7,7 @@ from typing import Final
 from edge.auth.tokens import Identity
 from edge.socket.channel import Seat
 from edge.socket.own_writes import OwnWrites
-from edge.socket.session import Session
+from edge.socket.session import Login, Session
 
 Send = Callable[[bytes], None]
 
@@ -20,10 +20,14 @@ def not_closed(name: str) -> None:
     """Nobody to tell."""
 
 
+def not_renewed(login: Login) -> None:
+    """A session whose token is nobody's concern."""
+
+
 class Visit:
     """`send` takes replies and `push` pushes, whole frames, and neither raises; `ready` returns when there is room
-    for more of what the client asked for; `close` is told a name of `schemas.errors.CLOSES`; `writes` has what was
-    acknowledged to it.
+    for more of what the client asked for; `close` is told a name of `schemas.errors.CLOSES`; `renew` takes another
+    token and answers it; `writes` has what was acknowledged to it.
     """
 
     __slots__ = (
@@ -32,6 +36,7 @@ class Visit:
         "identity",
         "in_flight",
         "ready",
+        "renew",
         "seat",
         "send",
         "session",
@@ -49,6 +54,7 @@ class Visit:
         push: Send | None = None,
         ready: Callable[[], Awaitable[None]] = at_once,
         close: Callable[[str], None] = not_closed,
+        renew: Callable[[Login], None] = not_renewed,
     ) -> None:
         self.session: Final = session
         self.identity: Final = identity
@@ -56,6 +62,7 @@ class Visit:
         self.send: Final = send
         self.ready: Final = ready
         self.close: Final = close
+        self.renew: Final = renew
         self.writes: Final = OwnWrites()
         self.in_flight = 0
         self.waiting = 0

@@ -53,6 +53,7 @@ class FakeNode:
         self.heartbeat_s: float | None = None
         self.doubles = False
         self.in_flight = 64
+        self.expires_in: int | None = None
         self.holds_answers: asyncio.Event | None = None
         self.refuses_with: int | None = None
         self.connected: list[str] = []
@@ -82,6 +83,7 @@ class FakeNode:
             return socket
         self.connected.append(str(request.rel_url))
         hello = {"protocol": "caas.v1", "session": "s", "user_id": user, "heartbeat_ms": 20000}
+        hello |= {} if self.expires_in is None else {"expires_in": self.expires_in}
         limits = {"frame": 65536, "in_flight": self.in_flight}
         await socket.send_json({"type": "hello", "data": {**hello, "limits": limits}})
         self.sockets.setdefault(user, []).append(socket)

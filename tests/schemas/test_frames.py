@@ -63,7 +63,7 @@ def test_a_frame_is(frame: bytes, meaning: Any) -> None:
 
 
 def test_hello_tells_every_limit() -> None:
-    said = json.loads(frames.hello(Hello(session="s", user_id="ann", heartbeat_ms=20_000)))
+    said = json.loads(frames.hello(Hello(session="s", user_id="ann", expires_in=900, heartbeat_ms=20_000)))
     assert said["type"] == "hello"
     assert said["data"]["limits"] == {
         "frame": bounds.FRAME_BYTES,

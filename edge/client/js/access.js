@@ -46,6 +46,12 @@ export class Access {
     return { url: urls[this.#tries++ % urls.length], token };
   }
 
+  /** A token for the line at hand: another one where the last has lived most of its time. Rejects as `tokens` does. */
+  async token() {
+    if (Date.now() >= this.#until) this.#granted = null;
+    return (this.#granted ??= await this.#ask()).token;
+  }
+
   /** The last address answered. */
   worked() {
     this.#failures = 0;

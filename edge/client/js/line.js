@@ -7,6 +7,9 @@
 const SUBPROTOCOL = "caas.v1.json";
 const HELLO_MS = 10_000;
 const PROBE_MS = 5_000;
+/** The part of its token's time after which a line is shown another, and the shortest pause before that. */
+const FRESH = 0.8;
+const RENEW_MS = 1_000;
 const PROBE = JSON.stringify({ id: "probe", type: "conversation:list", data: { limit: 1 } });
 
 /** A WebSocket from its first frame to its close. */
@@ -19,21 +22,25 @@ export class Line {
   #heardAt = 0;
   #quiet = 0;
   #deadline = 0;
+  #renewal = 0;
+  #expiresAt = 0;
+  #renew;
   /** @type {(code: number | null) => void} */
   #end = () => {};
 
   /**
    * @param {string} url
    * @param {string} token
-   * @param {(frame: any) => void} heard called for every frame from hello on
+   * @param {(frame: any) => void} heard called for every frame from hello on, but the answers to `auth`
+   * @param {() => Promise<string>} renew another token, in time before this one expires
    */
-  constructor(url, token, heard) {
+  constructor(url, token, heard, renew) {
     this.#heard = heard;
+    this.#renew = renew;
     /** The close code, null where the line broke or none came about. @type {Promise<number | null>} */
     this.ended = new Promise((resolve) => (this.#end = resolve));
     this.#socket = new WebSocket(url, SUBPROTOCOL);
-    const login = JSON.stringify({ id: "auth", type: "auth", data: { token } });
-    this.#socket.addEventListener("open", () => this.send(login));
+    this.#socket.addEventListener("open", () => this.#login(token));
     this.#socket.addEventListener("message", ({ data }) => this.#read(data));
     this.#socket.addEventListener("close", ({ code }) => this.#finish(code));
     this.#deadline = setTimeout(() => this.drop(), HELLO_MS);
@@ -42,6 +49,21 @@ export class Line {
   /** @param {string} frame */
   send(frame) {
     if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(frame);
+  }
+
+  /** @param {string} token */
+  #login(token) {
+    this.send(JSON.stringify({ id: "auth", type: "auth", data: { token } }));
+  }
+
+  /** Show the node another token in time. One that it refuses, or that is not to be had, is asked for again. */
+  #keep() {
+    const pause = Math.max(RENEW_MS, (this.#expiresAt - Date.now()) * FRESH);
+    clearTimeout(this.#renewal);
+    this.#renewal = setTimeout(() => {
+      this.#keep();
+      this.#renew().then((token) => this.#login(token), (error) => console.info("caas: no token to keep the line with", error));
+    }, pause);
   }
 
   /** Ask whether anybody is there; a line that then says nothing is dropped. */
@@ -67,7 +89,10 @@ export class Line {
     this.#heardAt = Date.now();
     if (!this.open) this.#watch(frame.data.heartbeat_ms);
     this.open = true;
-    this.#heard(frame);
+    if (frame.id !== "auth") return this.#heard(frame);
+    if (frame.error) return console.info("caas: another token is refused", frame.error);
+    this.#expiresAt = Date.now() + frame.data.expires_in * 1000;
+    this.#keep();
   }
 
   /** @param {number} heartbeat milliseconds */
@@ -84,6 +109,7 @@ export class Line {
     this.open = false;
     clearTimeout(this.#deadline);
     clearInterval(this.#quiet);
+    clearTimeout(this.#renewal);
     this.#end(code);
   }
 }

@@ -146,7 +146,7 @@ export class Lines {
       const { url, token } = await this.#access.next();
       if (this.#over) return null;
       /** @type {Line} */
-      const line = new Line(url, token, (frame) => this.#heard(frame, line));
+      const line = new Line(url, token, (frame) => this.#heard(frame, line), () => this.#access.token());
       return line;
     } catch (error) {
       if (error instanceof Refused) throw error;

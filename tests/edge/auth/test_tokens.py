@@ -6,7 +6,7 @@ import jwt
 import msgspec
 import pytest
 
-from edge.auth.tokens import NotAuthorized, Tokens
+from edge.auth.tokens import SKEW_S, NotAuthorized, Tokens
 
 SECRET = "s" * 32
 
@@ -39,10 +39,25 @@ def test_another_algorithm_opens_nothing(algorithm: str) -> None:
     assert code_of(Tokens(SECRET * 2, 900), jwt.encode(claims, key, algorithm)) == "unauthorized"
 
 
-@pytest.mark.parametrize("changed", [{"aud": "else"}, {"sub": "a b"}, {"tenant": ""}, {"tenant": None}, {"exp": "x"}])
+@pytest.mark.parametrize(
+    "changed",
+    [{"aud": "else"}, {"sub": "a b"}, {"tenant": ""}, {"tenant": None}, {"exp": "x"}, {"iat": "x"}, {"nbf": "x"}],
+)
 def test_wrong_claims_open_nothing(changed: dict[str, object]) -> None:
     claims = {"sub": "ann", "tenant": "acme", "aud": "caas", "iat": 1, "exp": 9_000_000_000, "jti": "1"} | changed
     assert code_of(Tokens(SECRET, 900), jwt.encode(claims, SECRET, "HS256")) == "unauthorized"
+
+
+@pytest.mark.parametrize("claim", ["iat", "nbf"])
+@pytest.mark.parametrize(("ahead", "opens"), [(0, True), (SKEW_S, True), (SKEW_S + 1, False), (1e300, False)])
+def test_a_token_of_the_future_opens_nothing_but_clocks_may_differ(claim: str, ahead: float, opens: bool) -> None:
+    claims = {"sub": "ann", "tenant": "acme", "aud": "caas", "iat": 1, "exp": 9e9, "jti": "1", claim: 1000 + ahead}
+    tokens = Tokens(SECRET, 900, now=lambda: 1000.0)
+    token = jwt.encode(claims, SECRET, "HS256")
+    if opens:
+        assert tokens.verify(token).user_id == "ann"
+    else:
+        assert code_of(tokens, token) == "unauthorized"
 
 
 @pytest.mark.parametrize("missing", ["sub", "tenant", "aud", "iat", "exp", "jti"])

@@ -247,6 +247,51 @@ async def test_a_token_source_is_asked_again_for_each_line(node: FakeNode) -> No
     assert len(asked) == 2
 
 
+async def test_a_line_is_shown_another_token_before_the_one_at_hand_expires(
+    node: FakeNode, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "caas.client")
+    node.expires_in = 1
+    node.answers |= {"auth": {"user_id": "ada", "expires_in": 900}, "conversation:list": {}}
+    shown: list[str] = []
+
+    async def source() -> str:
+        shown.append("ada")
+        if len(shown) == 2:
+            raise ConnectionError("nobody there")
+        return "ada"
+
+    async with Line(node.urls, source) as ada:
+        await eventually(lambda: [frame["type"] for _, frame in node.frames] == ["auth"])
+        assert node.frames[0][1]["data"] == {"token": "ada"}
+        await ada.command("conversation:list", {})
+        assert (ada.connections, len(shown)) == (1, 3)
+    assert "no token to keep the line with: nobody there" in caplog.text
+
+
+async def test_a_token_that_is_refused_on_an_open_line_leaves_the_line_as_it_is(
+    node: FakeNode, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "caas.client")
+    node.expires_in, node.fails = 1, lambda _, frame: "unauthorized" if frame["type"] == "auth" else None
+    node.answers["conversation:list"] = {}
+
+    async def source() -> str:
+        return "ada"
+
+    async with Line(node.urls, source) as ada:
+        await eventually(lambda: "another token is refused" in caplog.text)
+        await ada.command("conversation:list", {})
+        assert ada.connections == 1
+
+
+async def test_a_client_whose_token_is_a_text_renews_nothing(node: FakeNode) -> None:
+    node.expires_in, node.answers["conversation:list"] = 0, {}
+    async with Line(node.urls, "ada") as ada:
+        await ada.command("conversation:list", {})
+        assert [task.get_name() for task in asyncio.all_tasks() if "Renewing.keep" in repr(task.get_coro())] == []
+
+
 async def test_a_client_that_is_not_wanted_stops_and_everyone_waiting_is_told(node: FakeNode) -> None:
     ada = Line(node.urls, "ada")
     await ada.connect()

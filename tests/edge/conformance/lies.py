@@ -41,6 +41,19 @@ class Deaf(Straight):
         return [] if "nonsense" in text else [text]
 
 
+class Once(Straight):
+    """Passes on the first `auth` of a line alone."""
+
+    def __init__(self) -> None:
+        self._came = False
+
+    def from_client(self, text: str) -> list[str]:
+        if '"auth"' not in text:
+            return [text]
+        first, self._came = not self._came, True
+        return [text if first else text.replace('"auth"', '"auth:renew"', 1)]
+
+
 class Narrow(Straight):
     """Takes frames of 65,536 bytes, and of less than a text may have."""
 

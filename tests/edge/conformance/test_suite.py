@@ -14,7 +14,7 @@ from edge.conformance.proxy import Between, proxied
 from edge.conformance.stage import NOWHERE
 from edge.conformance.suite import Result, run
 from tests.e2e.up import Up, running
-from tests.edge.conformance.lies import Asking, Deaf, Frame, Lying, Narrow, closing_with
+from tests.edge.conformance.lies import Asking, Deaf, Frame, Lying, Narrow, Once, closing_with
 
 CHECK = {check.__name__: check for check in CHECKS}
 
@@ -354,6 +354,12 @@ LIES: dict[str, tuple[str, Callable[[], Between]]] = {
     ),
     "answers auth before hello": ("answers_auth", hurried),
     "refuses auth without its id": ("answers_auth", only("error", lambda frame: changed(frame, "id", None))),
+    "knows auth as the first frame alone": ("renews_tokens", Once),
+    "takes anybody's token": (
+        "renews_tokens",
+        only("error", lambda frame: [{"id": frame["id"], "type": "ack", "data": {}, "correlation_id": "x"}]),
+    ),
+    "closes where a token renews nothing": ("renews_tokens", closing_with(4501)),
     "closes a bad token with a code to come back": ("refuses_bad_tokens", closing_with(4401)),
     "closes who says nothing of himself with 1000": ("asks_who_it_is", closing_with(1000)),
     "bears nonsense for ever": ("bears_rubbish_for_a_while", Deaf),

@@ -136,6 +136,36 @@ async def test_a_living_connection_ends_with_its_token(served: Served) -> None:
     assert await close_code(ws) == 4401
 
 
+async def test_another_token_of_the_same_user_keeps_a_line_open(served: Served) -> None:
+    short = Tokens(SECRET, 1).issue("acme", "ann")[0]
+    ws = await served.open(None, headers={"Authorization": f"Bearer {short}"})
+    assert (await ws.receive_json())["data"]["expires_in"] <= 1
+    renewed = await ask(ws, "auth", token=served.token("ann"))
+    assert (renewed["type"], renewed["data"]["user_id"]) == ("ack", "ann")
+    assert renewed["data"]["expires_in"] >= TTL_S - 1
+    with pytest.raises(TimeoutError):
+        await ws.receive(timeout=1.2)
+    assert (await ask(ws, "conversation:list"))["type"] == "ack"
+    last = await ask(ws, "auth", token=Tokens(SECRET, 1).issue("acme", "ann")[0])
+    assert last["data"]["expires_in"] <= 1
+    assert await close_code(ws) == 4401
+
+
+async def test_a_token_that_renews_nothing_is_answered_and_the_line_goes_on_with_the_one_it_has(served: Served) -> None:
+    ws = await served.open()
+    await ws.receive_json()
+    old = Tokens(SECRET, 1, now=lambda: time.time() - 100).issue("acme", "ann")[0]
+    for token, code in (
+        (served.token("ben"), "unauthorized"),
+        (served.tokens.issue("else", "ann")[0], "unauthorized"),
+        ("rubbish", "unauthorized"),
+        (old, "token_expired"),
+    ):
+        assert (await ask(ws, "auth", token=token))["error"]["code"] == code
+    assert served.world.health.counted["renewals_refused"] == 4
+    assert (await ask(ws, "conversation:list"))["type"] == "ack"
+
+
 async def test_who_asks_faster_than_the_pace_waits_and_is_refused_nothing(served: Served) -> None:
     served.node.pace = Pace(per_s=50, burst=10)
     ws = await served.open()

@@ -48,6 +48,17 @@ def test_an_expired_token_is_told_apart_from_a_wrong_one() -> None:
     assert session(ready=False).refused("unauthorized", "")[1] == Close("bad_token")
 
 
+def test_another_token_renews_a_session_that_has_entered_also_one_that_drains() -> None:
+    found = session()
+    for _ in range(2):
+        (action,) = found.received(frame("auth", data={"token": "t"}, correlation_id=CORRELATION))
+        assert action == Login("t", 7, CORRELATION)
+        (said,) = found.received(frame("auth", data={}))
+        assert code(said) == "unauthorized"
+        found.drains()
+    assert found.state is State.DRAINING
+
+
 def test_a_command_keeps_its_correlation_id_or_gets_one() -> None:
     found = session()
     (given,) = found.received(frame("conversation:list", correlation_id=CORRELATION, retry=True))
