@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from typing import Final, TextIO
 from weakref import WeakSet
 
+from aiohttp.http_exceptions import HttpProcessingError
+
 from core.logfmt import value
 from core.outages import Outage
 
@@ -23,6 +25,8 @@ EVERY_S: Final = 60.0
 """What repeats itself is let through once in this time."""
 KEPT: Final = 1_000
 """Maximum number of different repeating lines that are remembered."""
+STRANGE_CHARACTERS: Final = 200
+"""So much of what a stranger sent is logged."""
 _NUMBERS: Final = re.compile(r"0x[0-9a-fA-F]+|\d+")
 
 
@@ -30,6 +34,7 @@ def set_up(stream: TextIO | None = None) -> logging.Handler:
     """Log to this stream, or to stderr, from now on, at `info`; the handler."""
     handler = logging.StreamHandler(stream)
     handler.setFormatter(Lines())
+    handler.addFilter(Strangers())
     handler.addFilter(Outages())
     handler.addFilter(Repeats())
     logging.basicConfig(handlers=[handler], force=True)
@@ -103,6 +108,20 @@ class Outages(logging.Filter):
         del self._down[server]
         words = "%s is back after %.1f s" if outage.server else "%s goes on after %.1f s"
         record.msg, record.args = words, (server, self._clock() - down.since)
+        return True
+
+
+class Strangers(logging.Filter):
+    """What a stranger sent that is no HTTP or WebSocket is one short line without a traceback: it may come often."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Always true; the record is given its words."""
+        cause = record.exc_info[1] if record.exc_info else None
+        malformed = record.name == "aiohttp.server" and isinstance(cause, HttpProcessingError)
+        if malformed or record.name == "aiohttp.websocket":
+            words = " ".join(f"{record.getMessage()} {cause or ''}".split())
+            record.msg, record.args = "a request was malformed: %s", (words[:STRANGE_CHARACTERS],)
+            record.exc_info, record.exc_text = None, None
         return True
 
 

@@ -86,6 +86,7 @@ class Sockets:
             if self._draining:  # since the handshake began
                 await connection.close_and_wait("draining")
             elif ws.ws_protocol is None and "Sec-WebSocket-Protocol" in request.headers:
+                self._health.count("subprotocols_refused")
                 await connection.close_and_wait("bad_protocol")
             else:
                 await connection.run(_bearer(request))

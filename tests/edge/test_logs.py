@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterator
 
 import pytest
+from aiohttp.http_exceptions import BadHttpMessage
 
 from core.health import Health
 from core.outages import REPEATS, Outage
 from core.patience import patiently
 from core.ports.event_log import Unavailable
-from edge.logs import EVERY_S, Lines, Outages, Repeats, set_level, set_up
+from edge.logs import EVERY_S, Lines, Outages, Repeats, Strangers, set_level, set_up
 
 ours = logging.getLogger("caas.test")
 theirs = logging.getLogger("somelib.client")
@@ -35,6 +36,7 @@ class Log:
         self.handler = set_up(self.stream)
         for old in list(self.handler.filters):
             self.handler.removeFilter(old)
+        self.handler.addFilter(Strangers())
         self.handler.addFilter(Outages(self.clock))
         self.handler.addFilter(Repeats(clock=self.clock))
 
@@ -184,6 +186,25 @@ def test_what_a_library_repeats_is_let_through_once_a_minute_with_its_number(log
         "ERROR somelib.client Unable connect to node with id 0: refused",
         "ERROR somelib.client Unable connect to node with id 7: refused (and 5741 more like it before)",
     ]
+
+
+def test_what_strangers_send_is_one_short_line_a_minute_without_a_traceback(log: Log) -> None:
+    for n in range(50):
+        try:
+            raise BadHttpMessage(f"header {n}" * 1_000)
+        except BadHttpMessage:
+            logging.getLogger("aiohttp.server").exception("Error handling request from %s", "192.0.2.7")
+        logging.getLogger("aiohttp.websocket").warning("%s: protocols %r", "192.0.2.7", [f"{n}" * 6_000])
+    assert len(log.lines) == 2
+    assert all(len(line) < 300 for line in log.lines)
+
+
+def test_a_failure_of_our_own_keeps_its_traceback(log: Log) -> None:
+    try:
+        raise LookupError("ours")
+    except LookupError:
+        logging.getLogger("aiohttp.server").exception("Unhandled exception")
+    assert "Traceback" in log.stream.getvalue()
 
 
 def test_lines_of_a_library_that_say_different_things_all_come(log: Log) -> None:

@@ -103,3 +103,9 @@ async def test_a_node_has_so_many_connections_without_a_user(serving: Serving) -
         assert await close_code(first) == 4501
         await eventually(lambda: served.sockets.open == 0)
         assert await late(served)
+
+
+async def test_another_subprotocol_is_counted(serving: Serving) -> None:  # noqa: F811
+    async with serving() as served:
+        assert await close_code(await served.open(None, protocols=["else.v9"])) == 4506
+        assert served.world.health.counted["subprotocols_refused"] == 1
