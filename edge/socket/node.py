@@ -184,18 +184,13 @@ class Node:
         return visit
 
     async def _followed(self) -> None:
-        """Wait for the view to have caught up once: before that, old news would be told as new.
-
-        Raises `NotReady` after ten seconds.
-        """
+        """Wait until the view has caught up once: old news would be told as new. Raises `NotReady` after ten seconds."""
         ends = asyncio.get_running_loop().time() + FOLLOWED_S
-        while not self._caught_up:
-            self._caught_up = self._memberships.fresh
-            if self._caught_up:
-                return
+        while not (self._caught_up or self._memberships.fresh):
             if asyncio.get_running_loop().time() > ends:
                 raise NotReady("the view of conversations has not caught up yet")
             await asyncio.sleep(FOLLOWED_S / 200)
+        self._caught_up = True
 
     def disconnect(self, visit: Visit) -> None:
         """A session is over: what it still asked for is let go, what it appended stands."""
