@@ -184,7 +184,7 @@ class Node:
         return visit
 
     async def _followed(self) -> None:
-        """Wait until the view has caught up once: old news would be told as new. Raises `NotReady` after ten seconds."""
+        """Wait until the view has caught up once: old news would be told as new. Raises `NotReady` after 10 seconds."""
         ends = asyncio.get_running_loop().time() + FOLLOWED_S
         while not (self._caught_up or self._memberships.fresh):
             if asyncio.get_running_loop().time() > ends:

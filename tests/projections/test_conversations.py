@@ -234,7 +234,8 @@ def test_a_group_tells_what_it_shows_to_those_who_come_later() -> None:
     assert [one.get("history") for one in told] == ["all", "joined", "all", None]
     assert [one.get("from_seq") for one in told] == [None, None, 1, 1]
     assert (told[2]["changed"], told[3]["at_seq"]) == (["history"], 5)
-    shown = conversations.view(conversations.state_of(store.tables["rows"][ROOM]), 5)
+    state = conversations.state_of(store.tables["rows"][ROOM])
+    shown = conversations.view(state, 5, people=conversations.people_of(state, 0, 10))
     assert (shown.history, shown.history_from) == ("all", 1)
     assert [one.intervals for one in shown.participants or ()] == [[(1, None)]] * 3
 
