@@ -176,7 +176,7 @@ async def test_another_subprotocol_is_closed_for_good(up: Up) -> None:
     ("frame", "code", "pointer", "frame_id"),
     [
         (b'{"id":7,"type":"message:shout","data":{}}', "unknown_command", None, 7),
-        (b'{"id":7,"type":"auth","data":{"token":"t"}}', "unknown_command", None, 7),
+        (b'{"id":7,"type":"auth","data":{"token":"t"}}', "unauthorized", None, 7),
         (b'{"id":7,"type":"conversation:list","data":{}', "invalid_json", None, 7),
         (b"", "invalid_json", None, None),
         (b"[]", "invalid_json", None, None),

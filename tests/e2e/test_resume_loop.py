@@ -132,6 +132,7 @@ async def test_whatever_a_line_loses_each_push_is_shown_once_and_in_order(up: Up
         living = asyncio.create_task(simple.live(up.socket_url, up.token(user)))
         async with opened(up.socket_url, up.token(user)) as other_device:
             await _talk(ann, other_device, rooms)
+        await simple.break_off()
         wanted = {(room, lane): list(range(1, n + 1)) for room in rooms for lane, n in _told(SAYS).items()}
         wanted["user", "user"] = list(range(1, SAYS + 1))
         try:

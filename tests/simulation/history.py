@@ -23,6 +23,7 @@ class History:
         self.seqs: dict[str, int] = {}
         self.says: dict[str, list[int]] = {}
         self.named: dict[str, set[Any]] = {}
+        self.returns: dict[str, list[int]] = {}
         numbers: dict[str, int] = {}
         for moment, record in enumerate(world.ledger.order, start=1):
             event = fold.told(record)
@@ -34,6 +35,8 @@ class History:
                 self.says.setdefault(event.key, []).append(moment)
             if record.topic == topics.CONVERSATION_UPDATED:
                 self.named[event.id] = _named(event.body or {})
+                if (event.body or {}).get("reopened"):
+                    self.returns.setdefault(event.key, []).append(moment)
                 known = self.rooms.setdefault(event.key, [(0, None)])
                 known.append((moment, after(known[-1][1], event.type, event.body, len(known))))
             elif record.topic == topics.MESSAGE_SENT and event.body is not None:

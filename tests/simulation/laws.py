@@ -12,6 +12,7 @@ from schemas.commands import CreateConversation, ForwardMessage, ReadMessages, S
 from schemas.views import MessageView
 from tests.simulation import fold
 from tests.simulation.boxes import boxes
+from tests.simulation.edges import Asked
 from tests.simulation.fold import Told, Whole
 from tests.simulation.history import History
 from tests.simulation.leaves import leaves
@@ -69,8 +70,7 @@ def acknowledged(world: World, history: History) -> Broken:
     ids: dict[str, str] = {}
     for asked in world.asked:
         cut = isinstance(asked.command, ReadMessages)  # up to what there is: that is what its id is made of
-        # what brings people back has an id of its own
-        back = isinstance(asked.command, CreateConversation) and asked.event_id in history.first
+        back = isinstance(asked.command, CreateConversation) and _brought_back(asked, history)
         there = history.first.get(asked.event_id, 1 << 60) <= asked.answered
         if asked.outcome == "accepted" and not (cut or back or there):
             yield f"law 1: {asked.command} was accepted as {asked.event_id}, which is not in the log"
@@ -80,6 +80,12 @@ def acknowledged(world: World, history: History) -> Broken:
                 yield f"law 1: {asked.command} was acknowledged under two ids"
             if asked.reply["message_id"] not in history.sent:
                 yield f"law 1: {asked.command} was acknowledged, and its message is not in the log"
+
+
+def _brought_back(asked: Asked, history: History) -> bool:
+    """Whether somebody had been brought back by then: that has an id of its own, also where another one opened it."""
+    returns = history.returns.get(asked.reply.get("conversation_id", ""), ())
+    return any(moment <= asked.answered for moment in returns)
 
 
 def numbered(world: World, whole: Whole) -> Broken:
