@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -17,15 +18,21 @@ from typing import Any
 
 from deploy.local.stack import Stack
 
+PORTS = range(20_000, 27_000)
+"""Below what the system gives to those who ask for any port (from 32,768 on Linux)."""
 CAAS = Path(sys.executable).parent / "caas"
 
 
 def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port that nobody has now, and that nobody gets who asks for any: while a process that was killed is away, no
+    connection of somebody else takes its port, and no other server answers on it.
+    """
+    while True:
+        port = secrets.choice(PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def within(seconds: float, what: str, check: Callable[[], Any], pause: float = 0.1) -> Any:
@@ -124,6 +131,7 @@ class System:
     directory: Path
     environment: dict[str, str]
     processes: dict[str, Process] = field(default_factory=dict)
+    plays: int = 0
 
     def spawn(self, name: str, *arguments: str, port: int | None) -> Process:
         url = None if port is None else f"http://127.0.0.1:{port}/readyz"
@@ -154,7 +162,8 @@ class System:
 
     @property
     def play_log(self) -> Path:
-        return self.directory / "play.log"
+        """What the newest play says; each has a log of its own."""
+        return self.directory / f"play-{self.plays}.log"
 
     @property
     def url(self) -> str:
@@ -167,6 +176,7 @@ class System:
     def play(self, recording: Path, *more: str) -> subprocess.Popen[str]:
         """`caas play` in the background."""
         arguments = [str(CAAS), "play", str(recording), "--url", self.url, "--json", *more]
+        self.plays += 1
         with self.play_log.open("wb") as log:
             return subprocess.Popen(
                 arguments,
@@ -201,10 +211,11 @@ def run(*arguments: str, environment: Mapping[str, str] | None = None, seconds: 
     return done.stdout
 
 
-def summary_of(playing: subprocess.Popen[str], seconds: float = 600) -> dict[str, Any]:
-    """What a `caas play` in the background says at its end."""
+def summary_of(playing: subprocess.Popen[str], log: Path, seconds: float = 600) -> dict[str, Any]:
+    """What a `caas play` in the background says at its end; one that failed says why in its log."""
     out, _ = playing.communicate(timeout=seconds)
-    assert playing.returncode == 0, f"caas play ended with {playing.returncode}: {out[-2000:]}"
+    said = f"{out[-2000:]}\n{log.read_text(errors='replace')[-4000:]}"
+    assert playing.returncode == 0, f"caas play ended with {playing.returncode}: {said}"
     summary: dict[str, Any] = json.loads(out)
     return summary
 

@@ -30,7 +30,7 @@ def test_every_view_is_right_after_chaos_and_a_kill_in_the_middle(tmp_path: Path
         assert playing.poll() is None
         up.kill()
         up.start()
-        summary = summary_of(playing, 200)
+        summary = summary_of(playing, system.play_log, 200)
     finally:
         up.stop()
     print(json.dumps(summary))

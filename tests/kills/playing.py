@@ -26,7 +26,7 @@ def played(
         within(120, "the play is in the middle", lambda: "play: " in system.play_log.read_text())
         assert playing.poll() is None, "the play was over before anybody was disturbed"
         disturb()
-    summary = summary_of(playing)
+    summary = summary_of(playing, system.play_log)
     print(json.dumps(summary))
     check(system, summary, rows)
     return summary

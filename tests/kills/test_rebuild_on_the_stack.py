@@ -108,7 +108,7 @@ async def test_rebuilds_while_people_chat(one_broker: tuple[Stack, System]) -> N
             within, 60, "the play is in the middle", lambda: "play: " in system.play_log.read_text()
         )
         reports = [await rebuilt(system, name) for name in ("messages", "messages", "conversations")]
-        summary = await asyncio.to_thread(summary_of, playing)
+        summary = await asyncio.to_thread(summary_of, playing, system.play_log)
     assert [(report["old"], report["new"]) for report in reports] == [(1, 2), (2, 3), (1, 2)]
     assert reports[1]["records"] > len(room.written) > 0
     print(json.dumps(summary), {"written": len(room.written), "reads": room.reads})
