@@ -22,7 +22,7 @@ from projections.changes import change_of, differs, users_of
 from projections.facts import Fact, Heads, Inconsistent
 from schemas.bounds import STAYS_SHOWN
 from schemas.events import ConversationEvent
-from schemas.views import ConversationView, InboxView, MessageView, ParticipantView
+from schemas.views import ConversationView, CursorView, InboxView, MessageView, ParticipantView
 
 MODEL: Final = "conversations"
 LANE: Final = "conversation"
@@ -273,11 +273,23 @@ def past_view(state: Conversation, n: int, seq: int, user_id: str) -> Conversati
     )
 
 
-def people_of(state: Conversation, after: int, limit: int) -> list[ParticipantView]:
+def page_of(state: Conversation, after: int, limit: int) -> list[str]:
     """Everyone who was ever in it, in the order in which they came for the first time; without the first `after`."""
-    return [_person(user, member) for user, member in islice(state.members.items(), after, after + limit)]
+    return list(islice(state.members, after, after + limit))
 
 
-def _person(user: str, member: Member) -> ParticipantView:
-    stays = [(stay.first, stay.until_seq) for stay in member.intervals[-STAYS_SHOWN:]]
-    return ParticipantView(user_id=user, role=member.role, present=member.present, intervals=stays)
+def people_of(state: Conversation, cursors: Mapping[str, CursorView]) -> list[ParticipantView]:
+    """Those whose cursors these are; the cursors of who is not in it now are left out."""
+    return [_person(user, state.members[user], cursor) for user, cursor in cursors.items()]
+
+
+def _person(user: str, member: Member, cursor: CursorView | None = None) -> ParticipantView:
+    shown = cursor if member.present else None
+    return ParticipantView(
+        user_id=user,
+        role=member.role,
+        present=member.present,
+        intervals=[(stay.first, stay.until_seq) for stay in member.intervals[-STAYS_SHOWN:]],
+        read_seq=None if shown is None else shown.read_seq,
+        delivered_seq=None if shown is None else shown.delivered_seq,
+    )

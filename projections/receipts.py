@@ -12,7 +12,7 @@ from typing import Any, Final, cast
 from core.ports.documents import Facet, Index, Row, Table, Write
 from projections.facts import Fact
 from schemas.events import MessageDelivered
-from schemas.views import ReceiptView
+from schemas.views import CursorsView, CursorView, ReceiptView
 
 MODEL: Final = "receipts"
 REACHED: Final = ("delivered", "read")
@@ -28,21 +28,11 @@ ROWS: Final = Table(
 
 
 @dataclass(frozen=True, slots=True)
-class Covered:
-    """The messages after `beyond` up to `upto` that a member newly says to have got, or read, by this fact."""
-
-    fact: Fact
-    event: MessageDelivered
-    beyond: int
-    upto: int
-
-
-@dataclass(frozen=True, slots=True)
 class Folded:
-    """What a batch comes to: the facets to save, and what is newly covered."""
+    """What a batch comes to: the facets to save, and by conversation the users whose cursors moved, as they now are."""
 
     writes: Sequence[Write]
-    covered: Sequence[Covered]
+    moved: Mapping[str, Mapping[str, CursorView]]
 
 
 def row_id(conversation_id: str, user_id: str, device: str = "") -> str:
@@ -66,12 +56,12 @@ def user_of(event: MessageDelivered) -> str:
 
 
 def fold(facts: Sequence[Fact], rows: Mapping[str, Row]) -> Folded:
-    """The facets after these facts; an older one changes nothing. The newest of a facet covers the same when it comes
-    again.
+    """The facets after these facts; an older one changes nothing. The newest of a facet moves the cursor as far when it
+    comes again.
     """
     found: dict[str, dict[str, Any]] = {key: dict(row) for key, row in rows.items()}
     writes: dict[str, Write] = {}
-    covered: list[Covered] = []
+    moved: dict[str, dict[str, CursorView]] = {}
     for fact in facts:
         for at, key in enumerate(row_ids(fact)):
             event = cast("MessageDelivered", fact.event)
@@ -80,9 +70,9 @@ def fold(facts: Sequence[Fact], rows: Mapping[str, Row]) -> Folded:
             if fact.position > before["pos"]:
                 row[event.stage] = {"pos": fact.position, "seq": max(before["seq"], event.seq), "was": before["seq"]}
                 writes[key] = _write(key, event, row, writes.get(key), exists=key in rows)
-            if at == 0 and event.stage in REACHED and fact.position >= before["pos"]:
-                covered += _covered(fact, event, row[event.stage])
-    return Folded(list(writes.values()), covered)
+            if at == 0 and event.stage in REACHED and fact.position >= before["pos"] and _grew(row[event.stage]):
+                moved.setdefault(event.conversation_id, {})[event.by] = cursor_of(event.by, row)
+    return Folded(list(writes.values()), moved)
 
 
 def _write(key: str, event: MessageDelivered, row: Row, before: Write | None, *, exists: bool) -> Write:
@@ -91,9 +81,25 @@ def _write(key: str, event: MessageDelivered, row: Row, before: Write | None, *,
     return Write(key, fixed, {**facets, event.stage: row[event.stage]}, exists=exists)
 
 
-def _covered(fact: Fact, event: MessageDelivered, facet: Facet) -> list[Covered]:
-    grew = facet["seq"] > facet.get("was", facet["seq"])
-    return [Covered(fact, event, facet["was"], facet["seq"])] if grew else []
+def _grew(facet: Facet) -> bool:
+    """Whether its last record moved it."""
+    return bool(facet["seq"] > facet.get("was", facet["seq"]))
+
+
+def cursor_of(user_id: str, row: Row) -> CursorView:
+    """How far a user has come by their row, the one without a device; who has read a message has got it."""
+    delivered, read = (row.get(stage, {"seq": 0})["seq"] for stage in REACHED)
+    return CursorView(user_id=user_id, read_seq=read, delivered_seq=max(delivered, read))
+
+
+def views_of(moved: Mapping[str, Mapping[str, CursorView]], most: int) -> list[CursorsView]:
+    """What nodes are sent of the cursors that moved, at most so many in one view."""
+    return [
+        CursorsView(conversation_id=key, cursors=cursors[start : start + most])
+        for key, of_users in moved.items()
+        for cursors in [list(of_users.values())]
+        for start in range(0, len(cursors), most)
+    ]
 
 
 def view(event: MessageDelivered) -> ReceiptView:
@@ -105,17 +111,4 @@ def view(event: MessageDelivered) -> ReceiptView:
         stage=event.stage,
         lane=event.lane,
         applied=event.applied,
-    )
-
-
-def view_of(covered: Covered, message_id: str, seq: int) -> ReceiptView:
-    """What the sender of this message is told of somebody whom it reached."""
-    return ReceiptView(
-        conversation_id=covered.event.conversation_id,
-        message_id=message_id,
-        seq=seq,
-        stage=covered.event.stage,
-        lane=covered.event.lane,
-        applied=True,
-        by=covered.event.by,
     )

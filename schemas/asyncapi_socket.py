@@ -9,11 +9,12 @@ from schemas.asyncapi_log import ASYNCAPI, VERSION
 from schemas.bounds import Uuid
 from schemas.commands import COMMANDS, NAME_OF, Command
 from schemas.errors import CLOSES, ERRORS, CloseCode, Problem
-from schemas.frames import PUSH_OF_LANE, PUSH_OF_USER, SUBPROTOCOL, USER, Hello
+from schemas.frames import CURSORS, PUSH_OF_LANE, PUSH_OF_USER, SUBPROTOCOL, USER, Hello
 from schemas.json_schema import Schema
 from schemas.request import FrameId
 from schemas.views import (
     ChangeView,
+    CursorsView,
     InboxView,
     MessageView,
     PresenceView,
@@ -34,6 +35,7 @@ PUSHES: Final[dict[str, type]] = {
     "presence": PresenceView,
     "typing": TypingView,
     "receipt": ReceiptView,
+    CURSORS: CursorsView,
 }
 """What a node sends unasked, with a struct as its data; `going-away` and `error` have shapes of their own."""
 

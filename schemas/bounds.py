@@ -26,6 +26,8 @@ SYNC_CONVERSATIONS: Final = 1_000
 """Maximum of conversations that one sync gives positions of: its answer has the new positions of all of them."""
 CONVERSATION_MEMBERS: Final = 10_000
 """Maximum of members of a group, unless a node is set otherwise."""
+CURSOR_MEMBERS: Final = 200
+"""Maximum of members of a conversation whose cursors are pushed; those of a larger one are asked for."""
 STAYS_SHOWN: Final = 100
 """Maximum of stays that are shown of one participant, the newest."""
 METADATA_BYTES: Final = 4_096

@@ -24,7 +24,9 @@ USER: Final = "user"
 PUSH_OF_USER: Final = "inbox:changed"
 TYPING: Final = "typing"
 PRESENCE: Final = "presence"
-"""What stands as the lane of a `Push` that says how people are, between nodes alone: neither has numbers."""
+CURSORS: Final = "cursors:moved"
+"""What stands as the lane of a `Push` that says how people are, or how far they have read: none of these has numbers.
+"""
 LIMITS: Final = {
     "frame": bounds.FRAME_BYTES,
     "answer": bounds.ANSWER_BYTES,
@@ -32,6 +34,7 @@ LIMITS: Final = {
     "in_flight": bounds.IN_FLIGHT,
     "members_per_command": bounds.MEMBERS_PER_COMMAND,
     "members": bounds.CONVERSATION_MEMBERS,
+    "cursor_members": bounds.CURSOR_MEMBERS,
     "sync_rows": bounds.SYNC_ROWS,
     "commands_per_s": bounds.COMMANDS_PER_S,
     "commands_burst": bounds.COMMANDS_BURST,
@@ -50,7 +53,7 @@ FEATURES: Final = [
     "pins",
     "inbox",
     "thread-reads",
-    "read-receipts",
+    "read-cursors",
     "wait-for",
     "presence",
     "typing",
@@ -147,7 +150,7 @@ class Push(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     `model` and `generation` name the read model it was made from; `lane` and `n` its number there, empty and 0 for
     receipts and errors, which go to the user `to` alone; `conversation_n` is how new a node's view must be; `seq` is
     the message's, which a member's stays are asked about. Typing goes to everyone but the typist, who is `by`; of
-    presence `conversation_id` says whose it is, and there is no frame.
+    presence `conversation_id` says whose it is, and there is no frame. Cursors that moved go to everyone, gathered.
     """
 
     model: str

@@ -59,12 +59,32 @@ class VersionView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
 
 class ParticipantView(msgspec.Struct, frozen=True, kw_only=True):
-    """One participant: role, whether in it now, and the stays `[from_seq, until_seq or null]`, the newest 100."""
+    """One participant: role, whether in it now, and the stays `[from_seq, until_seq or null]`, the newest 100.
+
+    `read_seq` and `delivered_seq` are their public cursors, null of whoever is not in it now.
+    """
 
     user_id: str
     role: str
     present: bool
     intervals: list[tuple[int, int | None]]
+    read_seq: int | None = None
+    delivered_seq: int | None = None
+
+
+class CursorView(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a member has read, and has got, what is theirs to read; 0 where they said nothing of it."""
+
+    user_id: str
+    read_seq: int
+    delivered_seq: int
+
+
+class CursorsView(msgspec.Struct, frozen=True, kw_only=True):
+    """The cursors of one conversation that moved, each as it now is."""
+
+    conversation_id: str
+    cursors: list[CursorView]
 
 
 class InboxView(msgspec.Struct, frozen=True, kw_only=True):
@@ -170,10 +190,9 @@ class ChangeView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReceiptView(msgspec.Struct, frozen=True, kw_only=True):
-    """A stage that what you did has reached; `applied` is false where the log had decided otherwise by then.
+    """What you did is in the read model; `applied` is false where the log had decided otherwise by then.
 
     `seq` is the message's, whatever the lane; in lane `conversation` there is none (`message_id` empty, `seq` 0).
-    `delivered` and `read` say of the member `by` that this message and all before it reached them.
     """
 
     conversation_id: str
@@ -182,4 +201,3 @@ class ReceiptView(msgspec.Struct, frozen=True, kw_only=True):
     stage: str
     lane: str
     applied: bool
-    by: str | None = None

@@ -34,6 +34,7 @@ from edge.socket.search_scope import SearchScope
 from edge.socket.searching import Searching
 from edge.socket.store_trust import StoreTrust
 from projections import messages, search_docs
+from projections.cursors import CursorReader
 from projections.generations import Generations
 from projections.progress import Progress
 from projections.reader import MessageReader
@@ -160,7 +161,8 @@ async def searching(found: Adapters, generation: int) -> tuple[Searching, Member
     lanes = Lanes(found.documents, generations, StoreTrust(found.documents, generations, progress, health))
     reader = MessageReader(found.documents, generations, found.log)
     inboxes = Inboxes(found.documents, generations, memberships)
-    queries = Queries(memberships=memberships, lanes=lanes, reader=reader, inboxes=inboxes)
+    cursors = CursorReader(found.documents, generations)
+    queries = Queries(memberships=memberships, lanes=lanes, reader=reader, inboxes=inboxes, cursors=cursors)
     made = Searching(
         entered=queries.entered,
         memberships=memberships,

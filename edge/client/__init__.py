@@ -5,6 +5,7 @@ from edge.client.client import Client
 from edge.client.events import (
     CommandFailed,
     ConversationUpdated,
+    CursorsMoved,
     Event,
     InboxChanged,
     MessageDeleted,
@@ -28,6 +29,7 @@ __all__ = [
     "CommandError",
     "CommandFailed",
     "ConversationUpdated",
+    "CursorsMoved",
     "Event",
     "InboxChanged",
     "MessageDeleted",

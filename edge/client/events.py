@@ -6,9 +6,10 @@ import msgspec
 
 from edge.client import wire
 from schemas.errors import Problem
-from schemas.frames import PUSH_OF_USER
+from schemas.frames import CURSORS, PUSH_OF_USER
 from schemas.views import (
     ChangeView,
+    CursorsView,
     InboxView,
     MessageView,
     PresenceView,
@@ -80,14 +81,20 @@ class Typing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
-    """What one did has come so far; a receipt has no number, and may be lost or come twice.
-
-    Where `receipt.by` names a member, it reached them, and so did all that one said before it.
-    """
+    """What one did can be fetched from now on; a receipt has no number, and may be lost or come twice."""
 
     conversation_id: str
     receipt: ReceiptView
     correlation_id: str | None = None
+
+
+class CursorsMoved(msgspec.Struct, frozen=True, kw_only=True):
+    """Members have read further, or have got more; each cursor as it now is. It has no number, and may be lost: what
+    is so is in `get_conversation`.
+    """
+
+    conversation_id: str
+    moved: CursorsView
 
 
 class CommandFailed(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,7 +128,7 @@ class Unknown(msgspec.Struct, frozen=True, kw_only=True):
 
 
 LaneEvent = MessageNew | MessageEdited | MessageDeleted | ReactionChanged | ConversationUpdated | InboxChanged
-Event = LaneEvent | Receipt | Presence | Typing | CommandFailed | Reset | Unknown
+Event = LaneEvent | Receipt | CursorsMoved | Presence | Typing | CommandFailed | Reset | Unknown
 
 LANE_EVENTS: Final[dict[str, type[LaneEvent]]] = {
     "message:new": MessageNew,
@@ -132,8 +139,9 @@ LANE_EVENTS: Final[dict[str, type[LaneEvent]]] = {
     PUSH_OF_USER: InboxChanged,
 }
 
-NOW_EVENTS: Final[dict[str, type[Receipt | Presence | Typing]]] = {
+NOW_EVENTS: Final[dict[str, type[Receipt | CursorsMoved | Presence | Typing]]] = {
     "receipt": Receipt,
+    CURSORS: CursorsMoved,
     "presence": Presence,
     "typing": Typing,
 }
@@ -155,8 +163,8 @@ def _known(event: wire.Event) -> Event:
         about = {"correlation_id": event.correlation_id, "healed": event.healed}
         return msgspec.convert({**view, **place, **about}, kind)
     if (now := NOW_EVENTS.get(event.type)) is not None:
-        about = {**event.data, "correlation_id": event.correlation_id, event.type: event.data}
-        return msgspec.convert(about, now)
+        view = dict.fromkeys(("receipt", "moved", "presence", "typing"), event.data)
+        return msgspec.convert({**event.data, "correlation_id": event.correlation_id, **view}, now)
     match event.type:
         case "error" if event.error is not None:
             failed = {**(event.data or {}), "problem": event.error, "correlation_id": event.correlation_id}

@@ -10,7 +10,7 @@ from edge.client.wire import Closed, Refused
 
 LEAVE_S: Final = 5.0
 """Maximum time that a line is kept open after the next one, for answers that are still due on it."""
-NOW: Final = frozenset({"presence", "typing", "receipt"})
+NOW: Final = frozenset({"presence", "typing", "receipt", "cursors:moved"})
 """Pushes that say what is so now: of two lines the newer one tells them."""
 
 

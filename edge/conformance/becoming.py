@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from edge.conformance.line import Failed
-from edge.conformance.stage import Stage, becomes
+from edge.conformance.stage import Stage, becomes, pushed_cursor
 
 After = Callable[[Stage, Any], Awaitable[None]]
 """Given what was asked and answered, in one; raises `Failed` where it is not so."""
@@ -50,8 +50,8 @@ async def hidden(stage: Stage, found: Any) -> None:
 
 
 async def got(stage: Stage, _found: Any) -> None:
-    """Who said what is new is told that it was delivered."""
-    await stage.bob.push("receipt", stage="delivered", by=stage.ann.user)
+    """The others in the conversation are pushed how far it was delivered."""
+    await pushed_cursor(stage.bob, stage.here, user_id=stage.ann.user)
 
 
 async def opened(stage: Stage, found: Any) -> None:

@@ -6,6 +6,7 @@ from edge.conformance.commanding import say
 from edge.conformance.line import Failed, Line
 from edge.conformance.suite import Check
 from edge.conformance.world import World
+from schemas.frames import CURSORS
 
 
 async def _shown(line: Line, room: str) -> dict[str, Any]:
@@ -76,7 +77,7 @@ async def reads_threads_apart(world: World) -> None:
         found = await bob.done("message:thread", root)
         if (found["read"], found["unread"]) != (3, 0):
             raise Failed(f"all is read, and of the thread {found['unread']} after {found['read']} are not")
-        await ann.quiet("receipt", stage="read")
+        await ann.quiet(CURSORS)
 
 
 async def keeps_a_lane_for_each(world: World) -> None:
@@ -122,23 +123,6 @@ async def hides_for_one_alone(world: World) -> None:
         if texts != {ann.user: ["keep"], bob.user: ["keep", "hide"]}:
             raise Failed(f"the histories have {texts}")
         await ann.refused("message:get", second, "message_not_found")
-
-
-async def tells_who_got_and_read_it(world: World) -> None:
-    """A sender is told how far others got and read what they said; of what is read privately nobody is told."""
-    async with await world.line("ann") as ann, await world.line("bob") as bob:
-        room = await world.room(ann, "bob")
-        here = {"conversation_id": room}
-        for text in ("one", "two", "three"):
-            await bob.push("message:new", **await say(ann, room, text))
-        await bob.done("message:delivered", {**here, "seq": 3, "device": "phone"})
-        await ann.push("receipt", **here, stage="delivered", by=bob.user, seq=3)
-        await bob.done("message:read", {**here, "seq": 2})
-        await ann.push("receipt", **here, stage="read", by=bob.user, seq=2)
-        await bob.done("message:read", {**here, "seq": 3, "private": True})
-        await bob.push("inbox:changed", **here, read=3)
-        await ann.quiet("receipt", stage="read", seq=3)
-        await bob.quiet("receipt", stage="read")
 
 
 async def waits_for_a_level(world: World) -> None:
@@ -207,7 +191,6 @@ CHECKS: Final[tuple[Check, ...]] = (
     reads_threads_apart,
     keeps_a_lane_for_each,
     hides_for_one_alone,
-    tells_who_got_and_read_it,
     waits_for_a_level,
     shows_who_types,
     shows_who_is_there,

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from edge.conformance.line import WITHIN_S, Failed, Frame, Line
 from edge.conformance.world import World
+from schemas.frames import CURSORS
 
 NOWHERE: Final = "00000000-0000-5000-8000-000000000000"
 
@@ -82,6 +83,16 @@ async def becomes(look: Callable[[], Awaitable[Any]], wanted: Any, what: str) ->
         if asyncio.get_running_loop().time() > ends:
             raise Failed(f"{what} is {found!r}, not {wanted!r}")
         await asyncio.sleep(0.05)
+
+
+async def pushed_cursor(line: Line, here: Frame, **wanted: Any) -> None:
+    """Return when a cursor like this was pushed of this conversation. Raises `Failed`."""
+
+    def pushed() -> bool:
+        cursors = [one for push in line.pushes(CURSORS, **here) for one in push["data"]["cursors"]]
+        return any(all(one[name] == value for name, value in wanted.items()) for one in cursors)
+
+    await line.until(lambda: pushed() or None, f"no cursor with {wanted} is pushed")
 
 
 async def conflicts(line: Line, kind: str, data: Frame) -> None:

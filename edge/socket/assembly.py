@@ -12,6 +12,7 @@ from edge.socket.answering import Answering
 from edge.socket.attendance import Attendance
 from edge.socket.commands import Commands
 from edge.socket.conversation_list import ConversationList
+from edge.socket.cursors import MovedCursors
 from edge.socket.delivering import Delivering
 from edge.socket.history import History
 from edge.socket.inboxes import Inboxes
@@ -29,6 +30,7 @@ from edge.socket.store_trust import StoreTrust
 from edge.socket.typists import Typists
 from edge.socket.waiting import Waiting
 from edge.socket.watching import Watching
+from projections.cursors import CursorReader
 from projections.progress import Progress
 from projections.reached import Reached
 from projections.reader import MessageReader
@@ -114,6 +116,7 @@ def _answering(
         lanes=lanes,
         reader=reader,
         inboxes=inboxes,
+        cursors=CursorReader(ports.documents, ports.generations),
     )
     history = History(queries.entered, ports.memberships, reader, lanes, inboxes)
     listed = ConversationList(ports.memberships, inboxes, activity, queries.past)
@@ -148,6 +151,7 @@ def _signals(ports: Ports, people: People, delivering: Delivering, commands: Com
     return Signals(
         people=people,
         typists=Typists(ports.people, _emitter(ports), ports.health),
+        cursors=MovedCursors(ports.health),
         delivering=delivering,
         commands=commands,
         memberships=ports.memberships,

@@ -123,13 +123,11 @@ class Hub:
             self._part(channel)
 
     def _hand(self, push: Push) -> None:
-        """What is for one user alone. What others got or read (`seq`) is told to nobody who has left."""
+        """What is for one user alone."""
         if push.lane == USER:
             self.users.deliver(push)
             return
         view = self._memberships.get(push.conversation_id)
-        if push.seq and view is not None and not view.holds(push.to):
-            return
         self.users.hand(push, None if view is None else view.tenant)
 
     # Sessions

@@ -26,6 +26,7 @@ from edge.socket.standing import Standing
 from edge.socket.syncing import Syncing
 from edge.socket.visit import Send, Visit, at_once, not_closed, not_renewed
 from edge.socket.waiting import Waiting
+from projections.receipts import MODEL as RECEIPTS
 from schemas import frames
 from schemas.bounds import IN_FLIGHT
 from schemas.frames import LIMITS, Hello
@@ -278,7 +279,7 @@ class Node:
         gathered = 0
         async for payload in self._bus.subscribe(channel_of(self.name)):
             for push in self.hub.unpack(payload):
-                if push.to:
+                if push.model == RECEIPTS:
                     self._waiting.heard(push)
                 if not self._signals.hears(push, self.hub.channel):
                     self.hub.deliver(push)

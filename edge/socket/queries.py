@@ -10,6 +10,7 @@ from edge.socket.lanes import Lanes
 from edge.socket.leaving import left_at
 from edge.socket.seeing import proved
 from projections import conversations
+from projections.cursors import CursorReader
 from projections.reader import MessageReader
 from schemas.queries import GetConversation
 from schemas.views import ConversationView
@@ -25,11 +26,13 @@ class Queries:
         lanes: Lanes,
         reader: MessageReader,
         inboxes: Inboxes,
+        cursors: CursorReader,
     ) -> None:
         self._memberships = memberships
         self._lanes = lanes
         self._reader = reader
         self._inboxes = inboxes
+        self._cursors = cursors
 
     async def get(self, who: Identity, asked: GetConversation) -> ConversationView:
         """One conversation with a page of its participants, for whoever was ever in it; who left is told what they
@@ -39,7 +42,8 @@ class Queries:
         key = view.conversation_id
         if view.holds(who.user_id) and (own := (await self._inboxes.own(who, {key: view})).get(key)):
             deleted = await self._reader.deleted(view.pins) if view.pins else ()
-            people = conversations.people_of(view, asked.after, asked.limit)
+            page = conversations.page_of(view, asked.after, asked.limit)
+            people = conversations.people_of(view, await self._cursors.of(key, page))
             people = people[: fitting(people, 0).stop]
             more = asked.after + len(people) < len(view.members)
             return conversations.view(

@@ -13,6 +13,7 @@ from core.domain.decision import Context, Rejected
 from core.ports.memberships import Memberships, NotReady
 from edge.socket.channel import Channel
 from edge.socket.commands import Commands
+from edge.socket.cursors import MovedCursors
 from edge.socket.delivering import Delivering
 from edge.socket.people import People
 from edge.socket.seeing import proved
@@ -23,12 +24,12 @@ from projections.changes import users_of
 from schemas import frames
 from schemas.answers import Answer, ConversationAccepted, Presences
 from schemas.events import ConversationEvent
-from schemas.frames import PRESENCE, TYPING, Push
+from schemas.frames import CURSORS, PRESENCE, TYPING, Push
 from schemas.signals import DeliveredMessages, SetPresence, Signal, StartTyping, StopTyping, SubscribePresence
 from streams.memberships import OnChange
 
-HEARD: Final = frozenset({TYPING, PRESENCE})
-"""The lanes of what nodes say to each other of people."""
+HEARD: Final = frozenset({TYPING, PRESENCE, CURSORS})
+"""The lanes of what has no numbers, and is pushed to those whom it is for as it is now."""
 
 
 class Signals:
@@ -39,6 +40,7 @@ class Signals:
         *,
         people: People,
         typists: Typists,
+        cursors: MovedCursors,
         delivering: Delivering,
         commands: Commands,
         memberships: Memberships,
@@ -46,6 +48,7 @@ class Signals:
     ) -> None:
         self._people = people
         self._typists = typists
+        self._cursors = cursors
         self._delivering = delivering
         self._commands = commands
         self._memberships = memberships
@@ -54,7 +57,7 @@ class Signals:
     @property
     def tasks(self) -> Iterable[tuple[str, Callable[[], Coroutine[Any, Any, None]]]]:
         """What runs as long as the node."""
-        return chain(self._people.tasks, [("typing", self._typists.turns)])
+        return chain(self._people.tasks, [("typing", self._typists.turns), ("cursors", self._cursors.turns)])
 
     @property
     def places(self) -> Iterable[str]:
@@ -138,11 +141,13 @@ class Signals:
         return follow
 
     def hears(self, push: Push, channel: Callable[[str], Channel | None]) -> bool:
-        """Whether a push says how people are; then it is told to those here whom it is for."""
+        """Whether a push says how people are, or how far they have come; then it goes to those here whom it is for."""
         if push.lane not in HEARD:
             return False
         if push.lane == TYPING:
             self._typists.deliver(push, channel(push.conversation_id))
+        elif push.lane == CURSORS:
+            self._cursors.deliver(push, channel(push.conversation_id))
         else:
             self._people.heard(push)
         return True

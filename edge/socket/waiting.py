@@ -1,12 +1,12 @@
-"""Sends whose answer waits for a stage: the receipt that comes to this node settles it, whenever it comes.
+"""Sends whose answer waits for a stage: the receipt or cursor that comes to this node settles it, whenever it comes.
 
-It waits some seconds, no longer; then it looks once at what the read models say. So a receipt that was lost makes an
-answer late and never untrue.
+It waits some seconds, no longer; then it looks once at what the read models say. So one that was lost makes an answer
+late and never untrue.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -16,19 +16,19 @@ from core.domain import content
 from core.outages import REPEATS
 from core.ports.event_log import Unavailable
 from core.ports.memberships import Memberships
+from edge.socket.cursors import cursors_in
 from edge.socket.visit import Visit
-from projections import receipts
 from projections.reached import Reached
 from schemas.asking import Level
 from schemas.commands import SendMessage
-from schemas.frames import Push
-from schemas.views import ReceiptView
+from schemas.frames import CURSORS, Push
+from schemas.views import CursorView, ReceiptView
 
 logger: Final = logging.getLogger("caas.waiting")
 WAIT_S: Final = 5.0
 LEVELS: Final[tuple[Level, ...]] = ("accepted", "persisted", "delivered", "read")
 HEARD: Final = 100
-"""So many receipts are kept for a message whose number is not known yet."""
+"""Maximum of members whose cursors are kept for a message whose number is not known yet."""
 
 
 class _Receipt(msgspec.Struct, frozen=True):
@@ -51,7 +51,7 @@ class Wait:
     known: bool
     correlation_id: str
     seq: int = 0
-    heard: list[ReceiptView] = field(default_factory=list)
+    heard: dict[str, CursorView] = field(default_factory=dict)
     over: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -72,7 +72,7 @@ class Waiting:
     def __init__(self, memberships: Memberships, reached: Reached) -> None:
         self._memberships = memberships
         self._reached = reached
-        self._waits: dict[tuple[str, str], list[Wait]] = {}
+        self._waits: dict[str, list[Wait]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def stop(self) -> None:
@@ -126,32 +126,32 @@ class Waiting:
                     wait.over.set()
 
     def heard(self, push: Push) -> None:
-        """A receipt came to this node. Never raises."""
-        waits = self._waits.get((push.to, push.conversation_id))
-        if not waits or push.model != receipts.MODEL:
+        """A receipt came to this node, or cursors that moved. Never raises."""
+        waits = self._waits.get(push.conversation_id)
+        if not waits:
             return
-        try:
-            receipt = _decode(push.frame).data
-        except msgspec.DecodeError as error:
-            logger.warning("a receipt that cannot be read: %s", error)
-            return
+        cursors = cursors_in(push) if push.lane == CURSORS else []
+        receipt = None if push.lane == CURSORS else _receipt_in(push)
         for wait in waits:
-            self._hears(wait, receipt)
+            self._hears(wait, receipt, cursors)
 
-    def _hears(self, wait: Wait, receipt: ReceiptView) -> None:
-        if receipt.lane != "sent":
-            return
-        if receipt.message_id == wait.message_id:
+    def _hears(self, wait: Wait, receipt: ReceiptView | None, cursors: Sequence[CursorView]) -> None:
+        if receipt is not None and receipt.lane == "sent" and receipt.message_id == wait.message_id:
             wait.seq = receipt.seq
             wait.reaches(receipt.stage)
-        if receipt.stage != "persisted":
-            wait.heard.append(receipt)
+        for cursor in cursors:
+            if cursor.user_id != wait.visit.identity.user_id and (wait.seq or len(wait.heard) < HEARD):
+                wait.heard[cursor.user_id] = cursor
         if wait.seq:
-            for one in wait.heard:
-                if one.seq >= wait.seq and self._reads(wait, one.by or "", wait.seq):
-                    wait.reaches(one.stage)
+            for one in wait.heard.values():
+                self._reached_by(wait, one)
             wait.heard.clear()
-        del wait.heard[:-HEARD]
+
+    def _reached_by(self, wait: Wait, cursor: CursorView) -> None:
+        """How far the message came with this member, if it is theirs to read."""
+        for stage, seq in (("delivered", cursor.delivered_seq), ("read", cursor.read_seq)):
+            if seq >= wait.seq and self._reads(wait, cursor.user_id, wait.seq):
+                wait.reaches(stage)
 
     def _reads(self, wait: Wait, user_id: str, seq: int) -> bool:
         """Whether a message of that conversation is somebody's to read, as far as this node knows."""
@@ -190,5 +190,13 @@ class Waiting:
             wait.reaches(stage)
 
 
-def _key(wait: Wait) -> tuple[str, str]:
-    return wait.visit.identity.user_id, wait.command.conversation_id
+def _receipt_in(push: Push) -> ReceiptView | None:
+    try:
+        return _decode(push.frame).data
+    except msgspec.DecodeError as error:
+        logger.warning("a receipt that cannot be read: %s", error)
+        return None
+
+
+def _key(wait: Wait) -> str:
+    return wait.command.conversation_id

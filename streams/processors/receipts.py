@@ -1,4 +1,6 @@
-"""The `receipts` processor: keeps how far each sender's messages came, and each member's cursors; tells the senders."""
+"""The `receipts` processor: keeps how far each sender's messages came, and each member's cursors; what is persisted is
+pushed to its sender, a cursor that moved to everyone in the conversation.
+"""
 
 from typing import Final
 
@@ -6,11 +8,12 @@ from core.ports.documents import Changes, Documents, Place
 from core.ports.effects import Effects
 from projections import receipts
 from projections.facts import Fact
+from projections.receipts import Folded
 from schemas import frames, topics
+from schemas.bounds import CURSOR_MEMBERS
 from schemas.events import MessageDelivered
-from schemas.frames import Push
+from schemas.frames import CURSORS, Push
 from streams.processor import Batch, everything
-from streams.processors.covering import Covering
 
 
 class Receipts:
@@ -24,20 +27,19 @@ class Receipts:
 
     def __init__(self, documents: Documents) -> None:
         self._documents = documents
-        self._covering = Covering(documents)
 
     async def prepare(self, generation: int) -> None:
         """Make this generation's table."""
         await self._documents.prepare([Place(table, generation) for table in self.tables])
 
     async def apply(self, batch: Batch) -> Effects:
-        """Look up, fold, find out whom to tell, save, tell: an outage in between is one before the save."""
+        """Look up, fold, save, push."""
         at = batch.place(receipts.ROWS)
         keys = {key for fact in batch.facts for key in receipts.row_ids(fact)}
         folded = receipts.fold(batch.facts, await self._documents.get(at, keys))
-        reached = await self._covering.pushes(folded.covered, batch.generation)
         await self._documents.save(Changes([(at, folded.writes)], [], batch.checkpoint, batch.base))
-        return Effects(hints=[*(push for fact in batch.facts for push in _pushes(fact, batch.generation)), *reached])
+        persisted = (push for fact in batch.facts for push in _pushes(fact, batch.generation))
+        return Effects(hints=[*persisted, *_moved(folded, batch.generation)])
 
 
 def _pushes(fact: Fact, generation: int) -> list[Push]:
@@ -53,4 +55,18 @@ def _pushes(fact: Fact, generation: int) -> list[Push]:
             frame=frames.push("receipt", receipts.view(event), correlation_id=fact.envelope.correlation_id),
             to=event.sender,
         )
+    ]
+
+
+def _moved(folded: Folded, generation: int) -> list[Push]:
+    """What a node is sent for each conversation, however many cursors moved there: it gathers them once more."""
+    return [
+        Push(
+            model=receipts.MODEL,
+            generation=generation,
+            conversation_id=view.conversation_id,
+            frame=frames.push(CURSORS, view),
+            lane=CURSORS,
+        )
+        for view in receipts.views_of(folded.moved, CURSOR_MEMBERS)
     ]

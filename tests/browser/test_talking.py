@@ -149,7 +149,7 @@ async def test_pages_are_told_who_has_and_read_a_message_who_writes_and_who_is_t
         room = await ann.room(bob_)
         await bob.until_heard("conversation:updated")
         await ann.send(room, "here?")
-        await eventually(lambda: reached(ann, [("persisted", None), ("delivered", bob_)]), 20)
+        await eventually(lambda: reached(ann, [(bob_, 0, 1)]), 20)
         await ann.ask("presence:subscribe", users=[bob_])
         await bob.ask("presence:set", status="busy")
         (busy,) = await ann.until_heard("presence")
@@ -158,16 +158,17 @@ async def test_pages_are_told_who_has_and_read_a_message_who_writes_and_who_is_t
         (typing,) = await ann.until_heard("typing")
         assert (typing["data"]["user_id"], typing["data"]["typing"]) == (bob_, True)
         await bob.ask("message:read", conversation_id=room, seq=1)
-        await eventually(lambda: reached(ann, [("persisted", None), ("delivered", bob_), ("read", bob_)]), 20)
+        await eventually(lambda: reached(ann, [(bob_, 0, 1), (bob_, 1, 1)]), 20)
         (read,) = await desk.until_heard("inbox:changed")
         assert (read["lane"], read["n"], read["data"]["read"]) == ("user", 1, 1)
         assert (await desk.do("() => client.positions()"))["user"] == {"user": 1}
 
 
-async def reached(screen: Screen, stages: list[tuple[str, str | None]]) -> bool:
-    """Whether the page was told that its messages came so far, and to whom, in this order."""
-    found = [(event["data"]["stage"], event["data"].get("by")) for event in await screen.heard("receipt")]
-    return list(dict.fromkeys(found)) == stages
+async def reached(screen: Screen, cursors: list[tuple[str, int, int]]) -> bool:
+    """Whether the page was sent these cursors, in this order: `(user, read_seq, delivered_seq)`."""
+    every = [one for event in await screen.heard("cursors:moved") for one in event["data"]["cursors"]]
+    found = [(one["user_id"], one["read_seq"], one["delivered_seq"]) for one in every]
+    return list(dict.fromkeys(found)) == cursors
 
 
 async def test_a_no_rejects_and_is_told(browser: Browser, application: Application) -> None:

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import pytest
 
-from edge.client import Client, Event, InboxChanged, MessageNew, Presence, Receipt, Typing
+from edge.client import Client, CursorsMoved, Event, InboxChanged, MessageNew, Presence, Typing
 from tests.e2e.processes import Process, free_port
 from tests.e2e.up import Up, ready_line, running
 from tests.eventually import eventually
@@ -75,20 +75,22 @@ async def test_what_one_keeps_for_oneself_is_told_to_all_of_ones_devices_and_to_
         assert bob.told(InboxChanged) == []
 
 
-async def test_a_sender_is_told_on_whose_device_it_is_and_who_read_it(up: Up) -> None:
+async def test_a_sender_is_sent_how_far_others_have_got_and_read_it(up: Up) -> None:
     async with device(up, "ann") as ann, device(up, "bob", name="phone") as bob:
         room = (await ann.client.create(external_id="room", participants=["bob"])).conversation_id
-        said = await ann.client.send(room, "here?")
-        await eventually(lambda: stages(ann, said.message_id) == [("persisted", None), ("delivered", "bob")], within=20)
+        await ann.client.send(room, "here?")
+        await eventually(lambda: moved(ann) == [("bob", 0, 1)], within=20)
         await bob.client.read(conversation_id=room, seq=1)
-        await eventually(lambda: stages(ann, said.message_id)[2:] == [("read", "bob")], within=20)
-        assert bob.told(Receipt) == []
+        await eventually(lambda: moved(ann) == [("bob", 0, 1), ("bob", 1, 1)], within=20)
+        assert bob.told(CursorsMoved) == []
+        people = (await ann.client.get_conversation(conversation_id=room)).participants or []
+        assert {(one.user_id, one.read_seq, one.delivered_seq) for one in people} == {("ann", 0, 0), ("bob", 1, 1)}
 
 
-def stages(who: Device, message_id: str) -> list[tuple[str, str | None]]:
-    """What was told of a message; one that came twice, once."""
-    found = (event.receipt for event in who.told(Receipt) if event.receipt.message_id == message_id)
-    return list(dict.fromkeys((receipt.stage, receipt.by) for receipt in found))
+def moved(who: Device) -> list[tuple[str, int, int]]:
+    """The cursors that were pushed; one that came twice, once."""
+    found = (cursor for event in who.told(CursorsMoved) for cursor in event.moved.cursors)
+    return list(dict.fromkeys((one.user_id, one.read_seq, one.delivered_seq) for one in found))
 
 
 async def test_a_send_that_waits_to_be_read_holds_back_no_other_and_says_when_it_was(up: Up) -> None:

@@ -1,4 +1,4 @@
-"""Receipts only grow, and what newly reached somebody is known from them, also when it comes again."""
+"""Receipts only grow, and which cursors moved is known from them, also when a record comes again."""
 
 from core.positions import position
 from projections import receipts
@@ -46,8 +46,10 @@ def rows(*folded: Folded) -> dict[str, dict[str, object]]:
     return found
 
 
-def news(folded: Folded) -> list[tuple[str, str, int, int]]:
-    return [(one.event.by, one.event.stage, one.beyond, one.upto) for one in folded.covered]
+def moved(folded: Folded) -> list[tuple[str, int, int]]:
+    """The cursors that moved: `(user, read_seq, delivered_seq)`."""
+    cursors = folded.moved.get(ROOM, {}).values()
+    return [(one.user_id, one.read_seq, one.delivered_seq) for one in cursors]
 
 
 def test_a_late_lower_receipt_does_not_take_one_back() -> None:
@@ -58,7 +60,7 @@ def test_a_late_lower_receipt_does_not_take_one_back() -> None:
 
 def test_what_was_told_before_changes_nothing() -> None:
     before = receipts.fold([persisted(0, 3)], {})
-    assert receipts.fold([persisted(0, 3)], rows(before)) == Folded([], [])
+    assert receipts.fold([persisted(0, 3)], rows(before)) == Folded([], {})
 
 
 def test_each_device_has_its_cursor_and_the_user_the_furthest_of_them() -> None:
@@ -70,26 +72,30 @@ def test_each_device_has_its_cursor_and_the_user_the_furthest_of_them() -> None:
     }
 
 
-def test_only_what_no_device_had_is_new() -> None:
+def test_a_cursor_moves_only_beyond_all_devices() -> None:
     first = receipts.fold([reached(0, "delivered", 5, device="phone")], {})
     second = receipts.fold(
         [reached(1, "delivered", 4, device="desk"), reached(2, "delivered", 7, device="desk")], rows(first)
     )
-    assert news(first) == [("ann", "delivered", 0, 5)]
-    assert news(second) == [("ann", "delivered", 5, 7)]
+    behind = receipts.fold([reached(3, "delivered", 6, device="watch")], rows(first, second))
+    assert [moved(one) for one in (first, second, behind)] == [[("ann", 0, 5)], [("ann", 0, 7)], []]
 
 
 def test_delivered_and_read_grow_beside_each_other() -> None:
-    folded = receipts.fold([reached(0, "delivered", 5), reached(1, "read", 2), reached(2, "read", 5)], {})
-    assert news(folded) == [("ann", "delivered", 0, 5), ("ann", "read", 0, 2), ("ann", "read", 2, 5)]
+    folded = receipts.fold([reached(0, "delivered", 5), reached(1, "read", 2), reached(2, "read", 4)], {})
+    assert moved(folded) == [("ann", 4, 5)]
     assert set(rows(folded)[f"{ROOM}:ann:"]) >= {"delivered", "read"}
 
 
-def test_the_newest_covers_the_same_when_it_comes_again() -> None:
+def test_what_is_read_has_been_delivered() -> None:
+    assert moved(receipts.fold([reached(0, "delivered", 3), reached(1, "read", 5)], {})) == [("ann", 5, 5)]
+
+
+def test_the_newest_moves_the_cursor_as_far_when_it_comes_again() -> None:
     facts = [reached(0, "read", 2), reached(1, "read", 5)]
     again = receipts.fold(facts, rows(receipts.fold(facts, {})))
     assert again.writes == []
-    assert news(again) == [("ann", "read", 2, 5)]
+    assert moved(again) == [("ann", 5, 5)]
 
 
 def test_rows_are_the_same_however_the_records_came_in_batches() -> None:
@@ -104,4 +110,4 @@ def test_rows_are_the_same_however_the_records_came_in_batches() -> None:
 
 def test_what_nobody_says_or_cannot_be_read_is_about_no_row() -> None:
     unreadable = Fact(MESSAGE_DELIVERED, position(1, 0), persisted(0, 1).envelope, None)
-    assert receipts.fold([unreadable, reached(1, "read", 5, by="")], {}) == Folded([], [])
+    assert receipts.fold([unreadable, reached(1, "read", 5, by="")], {}) == Folded([], {})

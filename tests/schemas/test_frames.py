@@ -72,6 +72,7 @@ def test_hello_tells_every_limit() -> None:
         "in_flight": bounds.IN_FLIGHT,
         "members_per_command": bounds.MEMBERS_PER_COMMAND,
         "members": bounds.CONVERSATION_MEMBERS,
+        "cursor_members": bounds.CURSOR_MEMBERS,
         "sync_rows": bounds.SYNC_ROWS,
         "commands_per_s": bounds.COMMANDS_PER_S,
         "commands_burst": bounds.COMMANDS_BURST,

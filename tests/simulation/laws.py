@@ -12,6 +12,7 @@ from schemas.commands import CreateConversation, ForwardMessage, ReadMessages, S
 from schemas.views import MessageView
 from tests.simulation import fold
 from tests.simulation.boxes import boxes
+from tests.simulation.cursors import cursors
 from tests.simulation.edges import Asked
 from tests.simulation.fold import Told, Whole
 from tests.simulation.history import History
@@ -50,6 +51,7 @@ def broken(world: World) -> list[str]:
         confined(world, whole),
         leaves(world, whole),
         boxes(world, whole),
+        cursors(world, whole),
         replays(world),
         edges(world, history),
         named(world, whole),

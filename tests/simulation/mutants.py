@@ -13,10 +13,11 @@ from edge.socket.stays import readable
 from projections import marks, messages
 from projections.facts import Fact, Heads
 from projections.messages import Numbered
-from schemas.events import MessagePinned
+from schemas.events import CursorMoved, MessagePinned
 from streams.processor import Batch, Processor
 from streams.processors import messages as processing
 from streams.processors.conversations import Conversations
+from streams.processors.inbox import Inbox
 from streams.processors.messages import Messages
 from tests.simulation.indexes import Unchecked
 from tests.simulation.world import Parts, processor
@@ -242,6 +243,22 @@ def _clinging(name: str, documents: Any, index: Any, _: Emitter) -> Processor:
     return Clinging(documents) if name == "conversations" else processor(name, documents, index)
 
 
+class Indiscreet(Inbox):
+    """Tells others of what was read in private."""
+
+    async def apply(self, batch: Batch) -> Effects:
+        return await super().apply(replace(batch, facts=[replace(fact, event=_public(fact)) for fact in batch.facts]))
+
+
+def _public(fact: Fact) -> Any:
+    moved = isinstance(fact.event, CursorMoved)
+    return msgspec.structs.replace(fact.event, private=False) if moved else fact.event
+
+
+def _indiscreet(name: str, documents: Any, index: Any, _: Emitter) -> Processor:
+    return Indiscreet(documents) if name == "inbox" else processor(name, documents, index)
+
+
 MUTANTS: Mapping[str, tuple[Parts, str]] = MappingProxyType(
     {
         "numbering by max plus one": (_messages(MaxPlusOne), "law 2"),
@@ -257,6 +274,7 @@ MUTANTS: Mapping[str, tuple[Parts, str]] = MappingProxyType(
         "saves on a store that went back": (Parts(documents=SavedOnAnything), "law 2"),
         "an index that is believed": (Parts(processor=_unchecked), "law 3"),
         "pins that stay": (Parts(processor=_clinging), "law 3"),
+        "cursors that say what was private": (Parts(processor=_indiscreet), "law 19"),
     }
 )
 """Each mutant, and the law that finds it."""

@@ -13,7 +13,7 @@ import msgspec
 from core.ports.memberships import NotReady
 from edge.auth.tokens import Identity
 from edge.socket.visit import Visit
-from schemas.frames import PUSH_OF_LANE, PUSH_OF_USER, USER
+from schemas.frames import CURSORS, PUSH_OF_LANE, PUSH_OF_USER, USER
 from tests.simulation.edges import Node
 from tests.simulation.fold import place_of
 from tests.simulation.users import TENANT
@@ -51,6 +51,8 @@ class Screen:
     own: int = 0
     boxes: dict[str, dict[str, Any]] = field(default_factory=dict)
     hidden: set[str] = field(default_factory=set)
+    cursors: dict[tuple[str, str], int] = field(default_factory=dict)
+    """By room and user, how far that user was shown to have read."""
     visits: int = 0
     node: Node | None = None
     visit: Visit | None = None
@@ -109,6 +111,10 @@ class Screen:
             self.show(number, said, live=live)
         elif said["type"] == PUSH_OF_USER:
             self.keep(number, said, live=live)
+        elif said["type"] == CURSORS:
+            for cursor in said["data"]["cursors"]:
+                place = said["data"]["conversation_id"], cursor["user_id"]
+                self.cursors[place] = max(cursor["read_seq"], self.cursors.get(place, 0))
         elif said["type"] == "synced":
             self.syncing = False
             self.reach(said["data"]["positions"])

@@ -12,7 +12,7 @@ from core.ports.effects import Effects, Emitter
 from projections.stores.memory import MemoryDocuments
 from schemas import topics
 from schemas.envelope import Record
-from schemas.frames import Push
+from schemas.frames import CURSORS, Push
 from schemas.topics import Partition
 from tests.simulation import fold
 from tests.simulation.weather import Ledger, Process
@@ -119,6 +119,8 @@ class Watch:
         if push.lane == "user":
             row = self._box(push.conversation_id.removeprefix("user:"), data)
             return row is not None and row["inbox"]["n"] >= push.n  # it is told as it now is
+        if push.lane == CURSORS:
+            return all(self._stands(push.conversation_id, cursor) for cursor in data["cursors"])
         if push.lane == "conversation":
             changes = self.rows("conversations", "changes").values()
             return any(
@@ -130,6 +132,12 @@ class Watch:
         if push.lane == "reaction":
             return any(push.n == n for _, _, n, *_ in facet["told"])
         return push.n in ({facet["n"]} if push.lane == "sent" else {version["n"] for version in facet["versions"]})
+
+    def _stands(self, room: str, cursor: Mapping[str, Any]) -> bool:
+        """Whether a member's row has come as far as this cursor."""
+        row = self.rows("receipts", "receipts").get(f"{room}:{cursor['user_id']}:", {})
+        delivered, read = (row.get(stage, {"seq": 0})["seq"] for stage in ("delivered", "read"))
+        return bool(read >= cursor["read_seq"] and max(delivered, read) >= cursor["delivered_seq"])
 
 
 class Watched:

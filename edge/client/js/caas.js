@@ -18,7 +18,7 @@ import { Session } from "./session.js";
 export { CommandError, Refused };
 
 /** Pushes that say what is so now: of two lines the newer one tells them. */
-const NOW = new Set(["receipt", "presence", "typing"]);
+const NOW = new Set(["receipt", "cursors:moved", "presence", "typing"]);
 
 /**
  * What happens, as `events()` tells it.

@@ -104,7 +104,8 @@ PUSHED = {
     "reaction:changed": views.ReactionsView(**THIS, seq=1, reactions=[]),
     "conversation:updated": CHANGE,
     "inbox:changed": views.InboxView(**HERE, read=3, muted=True, muted_until=None, archived=False, hidden=SAID),
-    "receipt": views.ReceiptView(**THIS, seq=1, stage="read", lane="sent", applied=True, by="bo"),
+    "receipt": views.ReceiptView(**THIS, seq=1, stage="persisted", lane="sent", applied=True),
+    "cursors:moved": views.CursorsView(**HERE, cursors=[views.CursorView(user_id="bo", read_seq=1, delivered_seq=2)]),
     "presence": BUSY,
     "typing": views.TypingView(**HERE, user_id="bo", typing=True, ttl_ms=6_000),
 }

@@ -13,6 +13,7 @@ from edge.conformance import line
 from edge.conformance.proxy import Between, proxied
 from edge.conformance.stage import NOWHERE
 from edge.conformance.suite import Result, run
+from schemas.frames import CURSORS
 from tests.e2e.up import Up, running
 from tests.edge.conformance.lies import Asking, Deaf, Frame, Lying, Narrow, Once, closing_with
 
@@ -137,8 +138,26 @@ def accepted(frame: Frame) -> list[Frame]:
 
 
 def told_of_others(frame: Frame) -> list[Frame]:
-    """A node whose receipts name another reader."""
-    return changed(frame, "data.by", "somebody") if frame["data"]["by"] else [frame]
+    """A node whose cursors name another reader."""
+    return changed(frame, "data.cursors", [{**one, "user_id": "somebody"} for one in frame["data"]["cursors"]])
+
+
+def told_of_the_last_hundred(frame: Frame) -> list[Frame]:
+    """A node that tells nothing where much was said."""
+    return [] if any(one["read_seq"] > 100 for one in frame["data"]["cursors"]) else [frame]
+
+
+def asked_for_nothing(frame: Frame) -> list[Frame]:
+    """A node that pushes cursors, and keeps none."""
+    found = copy.deepcopy(frame)
+    for one in (found["data"] or {}).get("participants") or ():
+        one["read_seq"] = one["delivered_seq"] = 0
+    return [found]
+
+
+def indiscreet(frame: Frame) -> list[Frame]:
+    """A node to which nothing that is read is private."""
+    return changed(frame, "data.private", False) if reads(frame) else [frame]
 
 
 def shown_to_newcomers(frame: Frame) -> list[Frame]:
@@ -437,7 +456,14 @@ LIES: dict[str, tuple[str, Callable[[], Between]]] = {
     "lists by id": ("lists_by_activity", only("ack", by_id)),
     "lists nobody's name": ("lists_what_a_list_shows", only("ack", without_others)),
     "lists nothing that was left": ("lists_what_a_list_shows", lambda: Asking(always_present)),
-    "names another reader": ("tells_who_got_and_read_it", only("receipt", told_of_others)),
+    "names another reader": ("tells_who_got_and_read_it", only(CURSORS, told_of_others)),
+    "tells what is read in private": ("tells_who_got_and_read_it", lambda: Asking(indiscreet)),
+    "tells of the last hundred messages alone": (
+        "tells_it_however_much_was_said_since",
+        only(CURSORS, told_of_the_last_hundred),
+    ),
+    "keeps no cursors": ("tells_it_however_much_was_said_since", only("ack", asked_for_nothing)),
+    "shows how far those who left have read": ("conceals_how_far_those_who_left_read", only("ack", asked_for_nothing)),
     "does not wait": ("waits_for_a_level", only("ack", accepted)),
     "shows who left as typing": ("shows_who_types", only("typing", still_typing)),
     "keeps quiet about who types": ("shows_who_types", only("typing", lambda frame: [])),

@@ -1,4 +1,4 @@
-"""What devices say they have got: one record a second each, told to the senders, and lost by nothing but a crash."""
+"""What devices say they have got: one record a second each, and lost by nothing but a crash."""
 
 import asyncio
 from pathlib import Path
@@ -37,12 +37,6 @@ def records(found: World) -> list[tuple[str, str, int]]:
     return [(one["by"], one.get("device", ""), one["seq"]) for one in every if one["stage"] == "delivered"]
 
 
-def receipts(who: Person, stage: str) -> list[tuple[str, int]]:
-    """What they were told of others: `(by, seq)`."""
-    told = [frame["data"] for frame in who.of("receipt")]
-    return [(one["by"], one["seq"]) for one in told if one["stage"] == stage]
-
-
 async def talk(found: World, who: Person, here: str, most: int) -> None:
     for n in range(1, most + 1):
         await said(who, here, str(n))
@@ -51,38 +45,6 @@ async def talk(found: World, who: Person, here: str, most: int) -> None:
 
 async def got(who: Person, here: str, seq: int, **more: Any) -> str:
     return await do(who, "message:delivered", here, seq=seq, **more)
-
-
-async def test_who_has_left_is_told_no_more_who_reads_what_they_said(running: tuple[World, Node]) -> None:
-    found, node = running
-    ann, ben, cy = await come(node, "ann", "ben", "cy")
-    here = await room(ann, "ben", "cy")
-    await said(ben, here, "1")
-    await said(ann, here, "2")
-    await eventually(lambda: sent_head(found, here) == 2)
-    assert await do(ben, "conversation:leave", here) == "accepted"
-    await eventually(lambda: ann.lane("conversation", here) == [1, 2])
-    assert await do(cy, "message:read", here, seq=2) == "accepted"
-    await eventually(lambda: receipts(ann, "read") == [("cy", 2)])
-    assert receipts(ben, "read") == []
-
-
-async def test_the_senders_are_told_who_has_got_and_who_has_read_what(running: tuple[World, Node]) -> None:
-    found, node = running
-    ann, ben, cy = await come(node, "ann", "ben", "cy")
-    here = await room(ann, "ben", "cy")
-    await talk(found, ann, here, 2)
-    await said(cy, here, "3")
-    assert await got(ben, here, 3) == "accepted"
-    await eventually(lambda: receipts(ann, "delivered") == [("ben", 2)])
-    await eventually(lambda: receipts(cy, "delivered") == [("ben", 3)])
-    assert await do(ben, "message:read", here, seq=3) == "accepted"
-    await eventually(lambda: receipts(ann, "read") == [("ben", 2)])
-    await eventually(lambda: receipts(cy, "read") == [("ben", 3)])
-    assert receipts(ben, "delivered") == receipts(ben, "read") == []
-    told = next(one["data"] for one in ann.of("receipt") if one["data"]["stage"] == "read")
-    sent = [one["data"]["message_id"] for one in ann.of("message:new")]
-    assert told["message_id"] == sent[1]
 
 
 async def test_within_a_second_the_furthest_alone_is_appended(running: tuple[World, Node], endless: None) -> None:

@@ -67,7 +67,10 @@ async def test_who_comes_later_reads_it_in_every_way_where_the_group_shows_it(ru
     assert (await shown(cem, here))["unread"] == 1
     await do(cem, "message:read", here, seq=3)
     await eventually(
-        lambda: [one["data"]["by"] for one in ann.of("receipt") if one["data"]["stage"] == "read"] == ["cem"]
+        lambda: (
+            [one["data"]["cursors"] for one in ann.of("cursors:moved")]
+            == [[{"user_id": "cem", "read_seq": 3, "delivered_seq": 3}]]
+        )
     )
 
 

@@ -9,6 +9,7 @@ from edge.socket import conversation_list, fitting
 from edge.socket.node import Node
 from projections import messages
 from tests.edge.socket.asking import come, said, shown
+from tests.edge.socket.test_cursors import heard
 from tests.edge.socket.world import Person, World, room, send, sent_head
 from tests.eventually import eventually
 
@@ -247,7 +248,7 @@ async def test_a_thread_is_read_by_itself(running: tuple[World, Node]) -> None:
     assert await thread() == (4, 0)
     assert await counts(ben, here) == (1, 0, "4")
     assert [one["data"]["thread"] for one in ben.of("inbox:changed")] == [root, root, None, root]
-    assert ann.of("receipt")[-1]["data"]["seq"] == 3
+    await eventually(lambda: heard(ann, "ben") == [(3, 3)])
     await said(ann, here, "5", reply_to=root)
     await said(ben, here, "6")
     assert await thread() == (4, 0)

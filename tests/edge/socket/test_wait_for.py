@@ -12,6 +12,7 @@ from schemas.envelope import Record
 from schemas.topics import MESSAGE_SENT
 from streams.log.memory import MemoryLog
 from tests.edge.socket.asking import come, do, said
+from tests.edge.socket.test_cursors import heard
 from tests.edge.socket.world import Person, World, room, sent_head
 from tests.eventually import eventually
 
@@ -57,8 +58,13 @@ async def over(who: Person, number: int) -> str:
     return await level(who, number)
 
 
-async def receipt(who: Person, stage: str) -> None:
-    await eventually(lambda: stage in [one["data"]["stage"] for one in who.of("receipt")])
+async def receipt(who: Person) -> None:
+    await eventually(lambda: who.of("receipt"))
+
+
+async def moved(who: Person, user: str, seq: int) -> None:
+    """They were pushed that a user has got it up to there."""
+    await eventually(lambda: seq in [delivered for _, delivered in heard(who, user)])
 
 
 async def test_it_waits_for_every_stage(running: tuple[World, Node], patient: None) -> None:
@@ -69,14 +75,14 @@ async def test_it_waits_for_every_stage(running: tuple[World, Node], patient: No
     assert await level(ann, await begin(ann, here, "persisted", "2")) == "persisted"
     third = await begin(ann, here, "delivered", "3")
     await kept(found, here, 3)
-    await receipt(ann, "persisted")
+    await receipt(ann)
     assert ann.reply(third) is None
     await do(ben, "message:delivered", here, seq=3)
     assert await level(ann, third) == "delivered"
     fourth = await begin(ann, here, "read", "4")
     await kept(found, here, 4)
     await do(ben, "message:delivered", here, seq=4, device="phone")
-    await eventually(lambda: [one["data"]["seq"] for one in ann.of("receipt")].count(4) == 2)
+    await moved(ann, "ben", 4)
     assert ann.reply(fourth) is None
     await do(ben, "message:read", here, seq=4)
     assert await level(ann, fourth) == "read"
@@ -93,7 +99,7 @@ async def test_what_is_read_has_been_delivered(running: tuple[World, Node], pati
     assert await level(ann, number) == "read"
 
 
-async def test_a_receipt_of_a_later_message_covers_it(running: tuple[World, Node], patient: None) -> None:
+async def test_a_cursor_beyond_it_covers_it(running: tuple[World, Node], patient: None) -> None:
     found, node = running
     ann, ben = await come(node, "ann", "ben")
     here = await room(ann, "ben")
@@ -157,7 +163,7 @@ async def test_who_came_later_has_not_got_it(running: tuple[World, Node], patien
     await eventually(lambda: eve.lane("conversation", here) == [2])
     await said(ann, here, "2")
     await do(eve, "message:delivered", here, seq=2)
-    await receipt(ann, "delivered")
+    await moved(ann, "eve", 2)
     assert await over(ann, number) == "persisted"
 
 
@@ -167,7 +173,7 @@ async def test_a_repeat_is_answered_by_what_is_known(running: tuple[World, Node]
     here = await room(ann, "ben")
     assert await level(ann, await begin(ann, here, "persisted")) == "persisted"
     await do(ben, "message:delivered", here, seq=1)
-    await receipt(ann, "delivered")
+    await moved(ann, "ben", 1)
     assert await level(ann, await begin(ann, here, "delivered", retry=True)) == "delivered"
     assert await level(ann, await begin(ann, here, "delivered")) == "delivered"
     assert await level(ann, await begin(ann, here, "accepted", retry=True)) == "persisted"
@@ -204,7 +210,7 @@ async def test_receipts_may_come_before_the_log_has_answered(
     number = await begin(ann, here, "read")
     await kept(found, here)
     await do(ben, "message:read", here, seq=1)
-    await receipt(ann, "read")
+    await moved(ann, "ben", 1)
     assert ann.reply(number) is None
     slow.release()
     assert await level(ann, number) == "read"
