@@ -10,29 +10,31 @@ from schemas.commands import (
     NAME_OF,
     AddParticipants,
     AddReaction,
-    ArchiveConversation,
     ConversationCommand,
     CreateConversation,
     DeleteMessage,
     EditMessage,
     ForwardMessage,
-    HideMessage,
-    InboxCommand,
     LeaveConversation,
     MessageCommand,
-    MuteConversation,
     PinMessage,
-    ReadMessages,
     RemoveParticipants,
     RemoveReaction,
     SendMessage,
     SetRole,
-    UnarchiveConversation,
-    UnmuteConversation,
     UnpinMessage,
     UpdateConversation,
 )
 from schemas.events import ParticipantsAdded
+from schemas.inbox_commands import (
+    ArchiveConversation,
+    HideMessage,
+    InboxCommand,
+    MuteConversation,
+    ReadMessages,
+    UnarchiveConversation,
+    UnmuteConversation,
+)
 from schemas.signals import DeliveredMessages, StartTyping, StopTyping
 
 Acting = MessageCommand | ConversationCommand | InboxCommand

@@ -13,7 +13,6 @@ from schemas.commands import (
     DeleteMessage,
     EditMessage,
     ForwardMessage,
-    InboxCommand,
     LeaveConversation,
     MessageCommand,
     PinMessage,
@@ -22,6 +21,7 @@ from schemas.commands import (
     SendMessage,
 )
 from schemas.events import Event, ParticipantsAdded, ParticipantsRemoved
+from schemas.inbox_commands import InboxCommand
 
 MEMBERSHIP: Final = "membership"
 MESSAGES: Final = "messages"

@@ -30,25 +30,15 @@ from schemas.commands import (
     DeleteMessage,
     EditMessage,
     ForwardMessage,
-    HideMessage,
-    InboxCommand,
     MessageCommand,
-    MuteConversation,
     PinMessage,
-    ReadMessages,
     RemoveReaction,
     SendMessage,
 )
 from schemas.envelope import Record
-from schemas.events import (
-    ConversationEvent,
-    CursorMoved,
-    Event,
-    InboxEvent,
-    MessageEvent,
-    MessageRejected,
-    ParticipantsAdded,
-)
+from schemas.events import ConversationEvent, Event, MessageEvent, MessageRejected, ParticipantsAdded
+from schemas.inbox_commands import HideMessage, InboxCommand, MuteConversation, ReadMessages
+from schemas.inbox_events import CursorMoved, InboxEvent
 
 
 async def nothing_before() -> None:

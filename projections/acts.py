@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final, assert_never
 
 from core.ports.documents import Facet, Row
-from schemas.events import ConversationArchived, ConversationMuted, CursorMoved, InboxEvent, MessageHidden
+from schemas.inbox_events import ConversationArchived, ConversationMuted, CursorMoved, InboxEvent, MessageHidden
 
 FACET: Final = "act"
 MUTED: Final = "muted"

@@ -21,8 +21,9 @@ from core.ports.documents import Facet, Index, Row, Table, Write
 from projections import acts
 from projections.facts import Fact, Heads, Inconsistent
 from schemas import events, frames, ids
-from schemas.commands import NAME_OF, HideMessage
-from schemas.events import ConversationArchived, ConversationMuted, CursorMoved, InboxEvent, MessageHidden
+from schemas.commands import NAME_OF
+from schemas.inbox_commands import HideMessage
+from schemas.inbox_events import ConversationArchived, ConversationMuted, CursorMoved, InboxEvent, MessageHidden
 from schemas.views import InboxView
 
 MODEL: Final = "inbox"

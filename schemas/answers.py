@@ -4,7 +4,7 @@ from typing import Final
 
 import msgspec
 
-from schemas import commands, queries, signals
+from schemas import commands, inbox_commands, queries, signals
 from schemas.asking import Level
 from schemas.commands import Command
 from schemas.frames import Lane
@@ -135,13 +135,13 @@ ANSWER_OF: Final[dict[type[Command], type[Answer]]] = {
     commands.ForwardMessage: MessageAccepted,
     commands.AddReaction: MessageAccepted,
     commands.RemoveReaction: MessageAccepted,
-    commands.HideMessage: MessageAccepted,
-    commands.ReadMessages: ConversationAccepted,
+    inbox_commands.HideMessage: MessageAccepted,
+    inbox_commands.ReadMessages: ConversationAccepted,
     signals.DeliveredMessages: ConversationAccepted,
-    commands.MuteConversation: ConversationAccepted,
-    commands.UnmuteConversation: ConversationAccepted,
-    commands.ArchiveConversation: ConversationAccepted,
-    commands.UnarchiveConversation: ConversationAccepted,
+    inbox_commands.MuteConversation: ConversationAccepted,
+    inbox_commands.UnmuteConversation: ConversationAccepted,
+    inbox_commands.ArchiveConversation: ConversationAccepted,
+    inbox_commands.UnarchiveConversation: ConversationAccepted,
     signals.StartTyping: ConversationAccepted,
     signals.StopTyping: ConversationAccepted,
     signals.SetPresence: PresenceView,

@@ -16,13 +16,21 @@ from schemas.bounds import (
     Members,
     Number,
     Text,
-    Time,
     Title,
     UserId,
     Uuid,
 )
 from schemas.events import History as Past
 from schemas.events import Kind, Role
+from schemas.inbox_commands import (
+    ArchiveConversation,
+    HideMessage,
+    InboxCommand,
+    MuteConversation,
+    ReadMessages,
+    UnarchiveConversation,
+    UnmuteConversation,
+)
 from schemas.queries import (
     GetConversation,
     GetMessage,
@@ -89,25 +97,6 @@ class DeleteMessage(Ask, frozen=True, kw_only=True, tag="message:delete"):
 
     conversation_id: Uuid
     message_id: Uuid
-
-
-class HideMessage(Ask, frozen=True, kw_only=True, tag="message:hide"):
-    """Delete a message for oneself alone."""
-
-    conversation_id: Uuid
-    message_id: Uuid
-
-
-class ReadMessages(Ask, frozen=True, kw_only=True, tag="message:read"):
-    """Say that one has read a conversation up to message `seq`; where it is `private` nobody is told.
-
-    With `thread`, any message of one, only what answers in it is read up to there, of which nobody is told.
-    """
-
-    conversation_id: Uuid
-    seq: Number
-    private: bool = False
-    thread: Uuid | None = None
 
 
 class AddReaction(Ask, frozen=True, kw_only=True, tag="reaction:add"):
@@ -189,35 +178,6 @@ class SetRole(Ask, frozen=True, kw_only=True, tag="conversation:set-role"):
     client_key: Key | None = None
 
 
-class MuteConversation(Ask, frozen=True, kw_only=True, tag="conversation:mute"):
-    """Want to hear no more of a conversation, until a time or for good."""
-
-    conversation_id: Uuid
-    until: Time | None = None
-    client_key: Key | None = None
-
-
-class UnmuteConversation(Ask, frozen=True, kw_only=True, tag="conversation:unmute"):
-    """Want to hear of it again."""
-
-    conversation_id: Uuid
-    client_key: Key | None = None
-
-
-class ArchiveConversation(Ask, frozen=True, kw_only=True, tag="conversation:archive"):
-    """Put a conversation away."""
-
-    conversation_id: Uuid
-    client_key: Key | None = None
-
-
-class UnarchiveConversation(Ask, frozen=True, kw_only=True, tag="conversation:unarchive"):
-    """Put it back."""
-
-    conversation_id: Uuid
-    client_key: Key | None = None
-
-
 class PinMessage(Ask, frozen=True, kw_only=True, tag="message:pin"):
     """Keep a message in sight for everyone."""
 
@@ -244,9 +204,6 @@ ConversationCommand = (
     | LeaveConversation
     | PinMessage
     | UnpinMessage
-)
-InboxCommand = (
-    ReadMessages | HideMessage | MuteConversation | UnmuteConversation | ArchiveConversation | UnarchiveConversation
 )
 Command = MessageCommand | ConversationCommand | InboxCommand | Signal | Query
 

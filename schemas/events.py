@@ -1,24 +1,18 @@
 """What happened, as it lies in the log: frozen structs with a tag and a version, one topic and one key each."""
 
-from typing import Annotated, Any, Final, Literal
+from typing import Any, Final, Literal
 
 import msgspec
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, UnsetType
 
 from schemas import topics
+from schemas.body import Body, Count
+from schemas.inbox_events import ConversationArchived, ConversationMuted, CursorMoved, InboxEvent, MessageHidden
 
 Kind = Literal["direct", "group"]
 Role = Literal["owner", "admin", "member"]
 History = Literal["joined", "all"]  # what whoever is let in later reads
 Stage = Literal["persisted", "delivered", "read"]
-Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
-
-
-class Body(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", omit_defaults=True):
-    """What all events say: whose they are and when, by the clock of the node that decided (UTC, milliseconds)."""
-
-    tenant: str
-    at: str
 
 
 class Attachment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -197,44 +191,6 @@ class Reacted(Body, frozen=True, kw_only=True, tag="caas.user.reacted.v1"):
     per_member: bool = False
 
 
-class CursorMoved(Body, frozen=True, kw_only=True, tag="caas.user.cursor-moved.v1"):
-    """A user has read a conversation up to message `seq`; nobody is told of it where it is `private`.
-
-    Of a thread, named by the message that began it, only the answers in it are read up to there, always privately.
-    """
-
-    user_id: str
-    conversation_id: str
-    seq: Count
-    private: bool = False
-    thread: str | None = None
-
-
-class ConversationMuted(Body, frozen=True, kw_only=True, tag="caas.user.conversation-muted.v1"):
-    """A user wants to hear no more of a conversation until then, or for good; or again (`on` is false)."""
-
-    user_id: str
-    conversation_id: str
-    on: bool
-    until: str | None = None
-
-
-class ConversationArchived(Body, frozen=True, kw_only=True, tag="caas.user.conversation-archived.v1"):
-    """A user put a conversation away, or back (`on` is false)."""
-
-    user_id: str
-    conversation_id: str
-    on: bool
-
-
-class MessageHidden(Body, frozen=True, kw_only=True, tag="caas.user.message-hidden.v1"):
-    """A user deleted a message for themselves alone."""
-
-    user_id: str
-    conversation_id: str
-    message_id: str
-
-
 class UserActed(Body, frozen=True, kw_only=True, tag="caas.user.action.v1"):
     """Something one user did to their own view of things; `subject` names what it was done to."""
 
@@ -264,7 +220,6 @@ ConversationEvent = (
     | MessageUnpinned
 )
 MessageEvent = MessageSent | MessageEdited | MessageDeleted | Reacted
-InboxEvent = CursorMoved | ConversationMuted | ConversationArchived | MessageHidden
 Event = MessageEvent | MessageDelivered | MessageRejected | ConversationEvent | InboxEvent | UserActed | AuditRecorded
 
 TOPIC_OF: Final[dict[type[Event], str]] = {

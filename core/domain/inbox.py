@@ -11,7 +11,7 @@ from typing import assert_never
 from core.domain import message
 from core.domain.conversation import Conversation
 from core.domain.decision import Context, misfit
-from schemas.commands import (
+from schemas.inbox_commands import (
     ArchiveConversation,
     HideMessage,
     InboxCommand,
@@ -20,7 +20,7 @@ from schemas.commands import (
     UnarchiveConversation,
     UnmuteConversation,
 )
-from schemas.events import ConversationArchived, ConversationMuted, CursorMoved, InboxEvent, MessageHidden
+from schemas.inbox_events import ConversationArchived, ConversationMuted, CursorMoved, InboxEvent, MessageHidden
 
 # State
 

@@ -14,7 +14,7 @@ from edge.client.outgoing import Outgoing
 from edge.client.pipeline import WAITING
 from edge.client.positions import Vector
 from edge.client.tokens import TokenSource
-from schemas import commands, queries, signals
+from schemas import commands, inbox_commands, queries, signals
 from schemas.answers import (
     ConversationAccepted,
     Conversations,
@@ -182,8 +182,8 @@ class Client:
 
     edit = _asks(commands.EditMessage, MessageAccepted)
     delete = _asks(commands.DeleteMessage, MessageAccepted)
-    hide = _asks(commands.HideMessage, MessageAccepted)
-    read = _asks(commands.ReadMessages, ConversationAccepted)
+    hide = _asks(inbox_commands.HideMessage, MessageAccepted)
+    read = _asks(inbox_commands.ReadMessages, ConversationAccepted)
     delivered = _asks(signals.DeliveredMessages, ConversationAccepted)
     react = _asks(commands.AddReaction, MessageAccepted)
     unreact = _asks(commands.RemoveReaction, MessageAccepted)
@@ -199,10 +199,10 @@ class Client:
     leave = _asks(commands.LeaveConversation, ConversationAccepted)
     pin = _asks(commands.PinMessage, ConversationAccepted)
     unpin = _asks(commands.UnpinMessage, ConversationAccepted)
-    mute = _asks(commands.MuteConversation, ConversationAccepted)
-    unmute = _asks(commands.UnmuteConversation, ConversationAccepted)
-    archive = _asks(commands.ArchiveConversation, ConversationAccepted)
-    unarchive = _asks(commands.UnarchiveConversation, ConversationAccepted)
+    mute = _asks(inbox_commands.MuteConversation, ConversationAccepted)
+    unmute = _asks(inbox_commands.UnmuteConversation, ConversationAccepted)
+    archive = _asks(inbox_commands.ArchiveConversation, ConversationAccepted)
+    unarchive = _asks(inbox_commands.UnarchiveConversation, ConversationAccepted)
     start_typing = _asks(signals.StartTyping, ConversationAccepted)
     stop_typing = _asks(signals.StopTyping, ConversationAccepted)
     set_presence = _asks(signals.SetPresence, PresenceView)

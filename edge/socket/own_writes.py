@@ -12,8 +12,9 @@ from core.ports.memberships import Memberships, NotReady
 from projections import conversations, inbox, messages, progress
 from projections.progress import Progress
 from schemas import queries
-from schemas.commands import Command, ConversationCommand, InboxCommand, MessageCommand
+from schemas.commands import Command, ConversationCommand, MessageCommand
 from schemas.envelope import Record
+from schemas.inbox_commands import InboxCommand
 from schemas.queries import GetConversation, GetMessage, ListConversations, Query, SearchMessages, Thread
 from schemas.topics import MESSAGE_SENT, partition_of
 

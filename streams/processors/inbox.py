@@ -9,17 +9,18 @@ from projections import inbox
 from projections.facts import Fact, Heads
 from projections.inbox import Told
 from schemas import frames, topics
-from schemas.commands import (
-    NAME_OF,
+from schemas.commands import NAME_OF
+from schemas.envelope import Record
+from schemas.events import MessageDelivered
+from schemas.frames import Push
+from schemas.inbox_commands import (
     ArchiveConversation,
     HideMessage,
     MuteConversation,
     UnarchiveConversation,
     UnmuteConversation,
 )
-from schemas.envelope import Record
-from schemas.events import ConversationArchived, ConversationMuted, CursorMoved, MessageDelivered, MessageHidden
-from schemas.frames import Push
+from schemas.inbox_events import ConversationArchived, ConversationMuted, CursorMoved, MessageHidden
 from streams.processor import Batch
 from streams.processors.derived import conflict_push, conflict_record, record_of
 

@@ -16,7 +16,8 @@ from projections.facts import Fact, Heads, Inconsistent
 from projections.inbox import Told
 from schemas import ids
 from schemas.envelope import Envelope
-from schemas.events import TYPE_OF, CursorMoved, InboxEvent, MessageHidden
+from schemas.events import TYPE_OF
+from schemas.inbox_events import CursorMoved, InboxEvent, MessageHidden
 from schemas.topics import USER_ACTION
 from tests.core.domain.test_inbox import EVENTS, HELLO, LATER, archived, hidden, moved, muted
 from tests.given import AT, CORRELATION, ROOM, TENANT

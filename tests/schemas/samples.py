@@ -4,16 +4,12 @@ from schemas import envelope, ids
 from schemas.envelope import Record
 from schemas.events import (
     AuditRecorded,
-    ConversationArchived,
     ConversationChanged,
     ConversationCreated,
-    ConversationMuted,
-    CursorMoved,
     Event,
     MessageDeleted,
     MessageDelivered,
     MessageEdited,
-    MessageHidden,
     MessagePinned,
     MessageRejected,
     MessageSent,
@@ -24,6 +20,7 @@ from schemas.events import (
     RolesChanged,
     UserActed,
 )
+from schemas.inbox_events import ConversationArchived, ConversationMuted, CursorMoved, MessageHidden
 from tests.given import AT, CORRELATION, ROOM, TENANT
 
 MESSAGE = ids.message_id(TENANT, ROOM, "bob", "k1")

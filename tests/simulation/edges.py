@@ -20,8 +20,9 @@ from edge.socket.ports import Ports
 from edge.socket.visit import Visit
 from projections.cache.in_process_people import InProcessPeople
 from projections.generations import Generations
-from schemas.commands import NAME_OF, ConversationCommand, InboxCommand, MessageCommand
+from schemas.commands import NAME_OF, ConversationCommand, MessageCommand
 from schemas.envelope import Record
+from schemas.inbox_commands import InboxCommand
 from schemas.topics import CONVERSATION_UPDATED, partition_of
 from streams.memberships import MembershipTail
 from tests.simulation.servers import FlakyDocuments, FlakyLog

@@ -8,7 +8,8 @@ import msgspec
 
 from core.domain.conversation import Conversation
 from projections import conversations, messages
-from schemas.commands import CreateConversation, ForwardMessage, ReadMessages, SendMessage
+from schemas.commands import CreateConversation, ForwardMessage, SendMessage
+from schemas.inbox_commands import ReadMessages
 from schemas.views import MessageView
 from tests.simulation import fold
 from tests.simulation.boxes import boxes

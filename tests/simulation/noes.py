@@ -13,11 +13,8 @@ from schemas.commands import (
     DeleteMessage,
     EditMessage,
     ForwardMessage,
-    HideMessage,
     LeaveConversation,
-    MuteConversation,
     PinMessage,
-    ReadMessages,
     RemoveParticipants,
     RemoveReaction,
     SendMessage,
@@ -25,6 +22,7 @@ from schemas.commands import (
     UnpinMessage,
     UpdateConversation,
 )
+from schemas.inbox_commands import HideMessage, MuteConversation, ReadMessages
 from tests.simulation.edges import Asked
 from tests.simulation.history import History
 from tests.simulation.rooms import SHOWN, Room

@@ -15,16 +15,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from core.domain.decision import Context
-from schemas.commands import (
-    AddParticipants,
-    AddReaction,
-    DeleteMessage,
-    EditMessage,
-    HideMessage,
-    ReadMessages,
-    RemoveParticipants,
-    SendMessage,
-)
+from schemas.commands import AddParticipants, AddReaction, DeleteMessage, EditMessage, RemoveParticipants, SendMessage
+from schemas.inbox_commands import HideMessage, ReadMessages
 from tests.simulation import users
 from tests.simulation.edges import Asked, Command
 from tests.simulation.laws import broken

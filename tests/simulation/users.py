@@ -14,27 +14,29 @@ from schemas import envelope, ids
 from schemas.commands import (
     AddParticipants,
     AddReaction,
-    ArchiveConversation,
     CreateConversation,
     DeleteMessage,
     EditMessage,
     ForwardMessage,
-    HideMessage,
     LeaveConversation,
-    MuteConversation,
     PinMessage,
-    ReadMessages,
     RemoveParticipants,
     RemoveReaction,
     SendMessage,
     SetRole,
-    UnarchiveConversation,
-    UnmuteConversation,
     UnpinMessage,
     UpdateConversation,
 )
 from schemas.envelope import Record
 from schemas.events import ConversationCreated, Role
+from schemas.inbox_commands import (
+    ArchiveConversation,
+    HideMessage,
+    MuteConversation,
+    ReadMessages,
+    UnarchiveConversation,
+    UnmuteConversation,
+)
 from tests.simulation import words
 from tests.simulation.edges import AGAIN, Asked, Command
 

@@ -12,7 +12,7 @@ from core.domain.conversation import Conversation, visited
 from core.domain.decision import Rejected
 from core.domain.inbox import Inbox, decide, evolve
 from core.domain.member import Interval, Member
-from schemas.commands import (
+from schemas.inbox_commands import (
     ArchiveConversation,
     HideMessage,
     InboxCommand,
@@ -21,7 +21,7 @@ from schemas.commands import (
     UnarchiveConversation,
     UnmuteConversation,
 )
-from schemas.events import ConversationArchived, ConversationMuted, CursorMoved, InboxEvent, MessageHidden
+from schemas.inbox_events import ConversationArchived, ConversationMuted, CursorMoved, InboxEvent, MessageHidden
 from tests.given import AT, ROOM, TENANT, by, deleted, sent
 
 HELLO = sent("k1", "hello")

@@ -4,7 +4,7 @@ from typing import Any
 
 from projections import inbox
 from schemas import envelope, ids
-from schemas.events import ConversationMuted, CursorMoved, InboxEvent, MessageHidden
+from schemas.inbox_events import ConversationMuted, CursorMoved, InboxEvent, MessageHidden
 from tests.edge.socket.world import TENANT, Person, World
 from tests.eventually import eventually
 

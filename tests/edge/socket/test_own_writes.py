@@ -10,8 +10,9 @@ from edge.socket.node import Node
 from edge.socket.own_writes import KEPT, VIEW, OwnWrites
 from projections import progress
 from schemas import topics
-from schemas.commands import ArchiveConversation, SendMessage, UpdateConversation
+from schemas.commands import SendMessage, UpdateConversation
 from schemas.envelope import Record
+from schemas.inbox_commands import ArchiveConversation
 from schemas.topics import partition_of
 from tests.edge.socket.delayed import Delayed, HeldTail, without
 from tests.edge.socket.world import Person, room, send

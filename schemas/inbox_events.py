@@ -1,0 +1,44 @@
+"""What happened to what one user keeps for themselves: topic `user.action`, keyed by the user."""
+
+from schemas.body import Body, Count
+
+
+class CursorMoved(Body, frozen=True, kw_only=True, tag="caas.user.cursor-moved.v1"):
+    """A user has read a conversation up to message `seq`; nobody is told of it where it is `private`.
+
+    Of a thread, named by the message that began it, only the answers in it are read up to there, always privately.
+    """
+
+    user_id: str
+    conversation_id: str
+    seq: Count
+    private: bool = False
+    thread: str | None = None
+
+
+class ConversationMuted(Body, frozen=True, kw_only=True, tag="caas.user.conversation-muted.v1"):
+    """A user wants to hear no more of a conversation until then, or for good; or again (`on` is false)."""
+
+    user_id: str
+    conversation_id: str
+    on: bool
+    until: str | None = None
+
+
+class ConversationArchived(Body, frozen=True, kw_only=True, tag="caas.user.conversation-archived.v1"):
+    """A user put a conversation away, or back (`on` is false)."""
+
+    user_id: str
+    conversation_id: str
+    on: bool
+
+
+class MessageHidden(Body, frozen=True, kw_only=True, tag="caas.user.message-hidden.v1"):
+    """A user deleted a message for themselves alone."""
+
+    user_id: str
+    conversation_id: str
+    message_id: str
+
+
+InboxEvent = CursorMoved | ConversationMuted | ConversationArchived | MessageHidden
