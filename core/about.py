@@ -1,10 +1,13 @@
-"""What a command is about, and the id of the event that it appends: the same for every retry, on any node, for ever."""
+"""What a command is about, and the id of the event that it appends: the same for every retry, on any node, for ever;
+and what a retry must say alike.
+"""
 
 from typing import assert_never
 
-from core.domain import conversing, message
+from core.domain import content, conversing, message
 from core.domain.conversation import Conversation
 from core.domain.decision import Context
+from core.domain.emoji import look
 from schemas import ids
 from schemas.commands import (
     NAME_OF,
@@ -120,3 +123,22 @@ def event_id_of(command: Acting, context: Context) -> str:
             assert_never(command)
     key = context.correlation_id if key is None else key
     return ids.derive(context.tenant, aggregate, context.actor, NAME_OF[type(command)], key)
+
+
+def hash_of(command: Acting) -> int:
+    """Of what a retry must say alike."""
+    said: object = None
+    match command:
+        case SendMessage() | ForwardMessage():
+            return content.hash_of(command)
+        case EditMessage():
+            said = command.text, command.ciphertext
+        case AddReaction() | RemoveReaction():
+            said = look(command.emoji)
+        case MuteConversation():
+            said = command.until
+        case ArchiveConversation():
+            said = command.keep_archived
+        case _ if isinstance(command, ConversationCommand) and not isinstance(command, CreateConversation):
+            said = str(command)
+    return hash(said)

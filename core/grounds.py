@@ -22,6 +22,7 @@ from schemas.commands import (
 )
 from schemas.events import Event, ParticipantsAdded, ParticipantsRemoved
 from schemas.inbox_commands import InboxCommand
+from schemas.inbox_events import ConversationArchived
 
 MEMBERSHIP: Final = "membership"
 MESSAGES: Final = "messages"
@@ -77,9 +78,11 @@ def _views(command: Acting, code: str) -> tuple[str, ...]:
 
 def of_append(event: Event) -> list[Ground]:
     """What a yes rests on: the number of the last message where the event says from which message on, or up to which,
-    somebody reads.
+    somebody reads, or behind which they put a conversation away.
     """
-    return [Ground(NUMBERS, event.conversation_id)] if isinstance(event, SETS_AN_EDGE) else []
+    if isinstance(event, SETS_AN_EDGE) or (isinstance(event, ConversationArchived) and event.on):
+        return [Ground(NUMBERS, event.conversation_id)]
+    return []
 
 
 def of_unchanged(command: Acting, context: Context) -> list[Ground]:

@@ -12,7 +12,7 @@ from typing import Any
 from msgspec import structs
 
 from core import grounds
-from core.about import Acting, Hinting, conversation_of, event_id_of, message_of, named_by, return_id_of
+from core.about import Acting, Hinting, conversation_of, event_id_of, hash_of, message_of, named_by, return_id_of
 from core.domain import content, conversation, conversing, inbox, member_limit, message, reaction
 from core.domain.conversation import Conversation
 from core.domain.decision import Context, Rejected
@@ -26,7 +26,6 @@ from schemas.commands import (
     NAME_OF,
     AddReaction,
     ConversationCommand,
-    CreateConversation,
     DeleteMessage,
     EditMessage,
     ForwardMessage,
@@ -37,7 +36,7 @@ from schemas.commands import (
 )
 from schemas.envelope import Record
 from schemas.events import ConversationEvent, Event, MessageEvent, MessageRejected, ParticipantsAdded
-from schemas.inbox_commands import HideMessage, InboxCommand, MuteConversation, ReadMessages
+from schemas.inbox_commands import ArchiveConversation, HideMessage, InboxCommand, ReadMessages
 from schemas.inbox_events import CursorMoved, InboxEvent
 
 
@@ -212,12 +211,16 @@ class Handler:
             return Unchanged({"message_id": command.message_id, "level": "persisted"})
         reply = {"message_id": command.message_id, "level": "accepted"}
         record = self._record(decided[0], event_id, context)
-        return Append(record, decided[0], event_id, hash(look(command.emoji)), reply)
+        return Append(record, decided[0], event_id, hash_of(command), reply)
 
     async def _inbox(self, command: InboxCommand, context: Context) -> Decision:
         state, key = self._memberships.get(command.conversation_id), command.conversation_id
         where = conversation.visited(state, key, context.tenant, context.actor)
-        head = await head_for(self._messages, key, command.seq) if isinstance(command, ReadMessages) else 0
+        head = 0
+        if isinstance(command, ReadMessages):
+            head = await head_for(self._messages, key, command.seq)
+        elif isinstance(command, ArchiveConversation):
+            head = await self._messages.head(key)
         about = await self._messages.state(named) if (named := named_by(command)) is not None else None
         decided = inbox.decide(command, where, context, head=head, about=about)
         if not decided:
@@ -242,7 +245,7 @@ class Handler:
     def _said(self, command: message.Command, event: message.Event, context: Context) -> Append:
         event_id = event.message_id if isinstance(command, SendMessage) else event_id_of(command, context)
         reply = {"message_id": event.message_id, "level": "accepted"}
-        return Append(self._record(event, event_id, context), event, event_id, _hash(command), reply)
+        return Append(self._record(event, event_id, context), event, event_id, hash_of(command), reply)
 
     def _brings_back(
         self, where: Conversation, event: ParticipantsAdded, context: Context, *, first: bool = False
@@ -257,19 +260,16 @@ class Handler:
             return Unchanged({"conversation_id": conversation_id, "level": "persisted"})
         event_id = event_id_of(command, context)
         reply = {"conversation_id": conversation_id, "level": "accepted"}
-        said = 0 if isinstance(command, CreateConversation) else hash(str(command))  # to open is to open
-        return Append(self._record(decided[0], event_id, context), decided[0], event_id, said, reply)
+        return Append(self._record(decided[0], event_id, context), decided[0], event_id, hash_of(command), reply)
 
     def _kept(self, command: InboxCommand, event: InboxEvent, context: Context) -> Append:
         if isinstance(command, ReadMessages) and isinstance(event, CursorMoved):
             command = structs.replace(command, seq=event.seq, thread=event.thread)
-        event_id, said = event_id_of(command, context), 0
+        event_id = event_id_of(command, context)
         reply = {"conversation_id": command.conversation_id, "level": "accepted"}
         if isinstance(command, HideMessage):
             reply = {"message_id": command.message_id, "level": "accepted"}
-        elif isinstance(command, MuteConversation):
-            said = hash(command.until)
-        return Append(self._record(event, event_id, context), event, event_id, said, reply)
+        return Append(self._record(event, event_id, context), event, event_id, hash_of(command), reply)
 
     def _record(
         self, event: MessageEvent | ConversationEvent | InboxEvent | MessageRejected, key: str, context: Context
@@ -277,14 +277,3 @@ class Handler:
         return envelope.encode(
             event, event_id=key, source=self._source, correlation_id=context.correlation_id, actor=context.actor
         )
-
-
-def _hash(command: message.Command) -> int:
-    """Of what must not differ in a retry."""
-    match command:
-        case SendMessage() | ForwardMessage():
-            return content.hash_of(command)
-        case EditMessage():
-            return hash((command.text, command.ciphertext))
-        case DeleteMessage():
-            return 0

@@ -1,7 +1,8 @@
 """Acts: what a user did to their inbox that is no cursor, one row per event, known again for ever by its id.
 
-Facet `act` `{pos, n, act, applied, on?, until?, message_id?}`: `act` is muted, archived, hidden or unreadable;
-`applied` says whether it changed anything. The row's `conversation_id` is empty where the event cannot be read.
+Facet `act` `{pos, n, act, applied, on?, until?, keep_archived?, message_id?}`: `act` is muted, archived, hidden or
+unreadable; `applied` says whether it changed anything. The row's `conversation_id` is empty where the event cannot be
+read.
 """
 
 from collections.abc import Mapping
@@ -23,8 +24,12 @@ def facet_of(position: int, n: int, event: InboxEvent | None, *, applied: bool) 
 
 
 def differs(told: Mapping[str, Any], event: InboxEvent | None) -> bool:
-    """Whether a repeat says something else than the first did; one that cannot be read says nothing."""
-    return event is not None and any(told.get(name) != value for name, value in _said(event).items())
+    """Whether a repeat says something else than the first did; one that cannot be read says nothing.
+
+    What is left out and what is off are the same: older acts do not have all that may be said today.
+    """
+    said = {} if event is None else _said(event)
+    return any((told.get(name) or None) != (value or None) for name, value in said.items())
 
 
 def hides(row: Row) -> str | None:
@@ -40,7 +45,7 @@ def _said(event: InboxEvent | None) -> dict[str, Any]:
         case ConversationMuted():
             return {"act": MUTED, "on": event.on, "until": event.until}
         case ConversationArchived():
-            return {"act": ARCHIVED, "on": event.on}
+            return {"act": ARCHIVED, "on": event.on, "keep_archived": event.keep_archived}
         case MessageHidden():
             return {"act": HIDDEN, "message_id": event.message_id}
         case _:

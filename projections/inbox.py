@@ -1,9 +1,9 @@
 """Inbox: what each user keeps for themselves, one row per (user, conversation), all of it numbered in the user's lane.
 
 - table `inbox`, id `{tenant}:{user_id}:{conversation_id}`, facet `inbox` `{pos, n, read, read_at, muted, muted_until,
-  archived, hidden}`: the folded state whole (core.domain.inbox); `pos` and `n` are those of the newest event about
-  this conversation. A thread that was read by itself has a row of its own, its id followed by `:{thread}`, and says
-  `thread` beside its conversation
+  archived, archived_seq, keep_archived, hidden}`: the folded state whole (core.domain.inbox); `pos` and `n` are those
+  of the newest event about this conversation. A thread that was read by itself has a row of its own, its id followed
+  by `:{thread}`, and says `thread` beside its conversation
 - table `acts`, one row per event that is no cursor, id = event id, facet `act` (projections.acts): what tells a
   repeat. It is saved first, so a row that covers a position proves that its act can be seen.
 - table `heads`, id `{tenant}:{user_id}`, facet `user` `{pos, n}`
@@ -200,8 +200,8 @@ def _fixed(fact: Fact, event: InboxEvent | None) -> dict[str, str]:
 
 
 def state_of(facet: Facet | None) -> Inbox:
-    """The facet as a state."""
-    return Inbox() if facet is None else Inbox(**{name: facet[name] for name in Inbox.__slots__})
+    """The facet as a state; one of an older version has less in it."""
+    return Inbox() if facet is None else Inbox(**{name: facet[name] for name in Inbox.__slots__ if name in facet})
 
 
 def _said(state: Inbox) -> dict[str, Any]:
@@ -221,6 +221,8 @@ def view_of(conversation_id: str, state: Inbox, hidden: str | None = None, threa
         muted=state.muted,
         muted_until=state.muted_until,
         archived=state.archived,
+        archived_seq=state.archived_seq,
+        keep_archived=state.keep_archived,
         hidden=hidden,
         thread=thread,
     )

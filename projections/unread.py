@@ -4,9 +4,9 @@ Nothing is counted per member: a message that is sent changes no row of those wh
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from core.domain.inbox import Inbox
+from core.domain.inbox import Inbox, as_it_is
 from core.domain.member import Member
 from core.ports.documents import Row
 from projections import marks, messages
@@ -25,6 +25,18 @@ class Ours:
     def floor(self) -> int:
         """Up to here everything is read: by their cursor, or because they said something since or came later."""
         return max(self.inbox.read, marks.spoke(self.marked), self.member.intervals[-1].from_seq - 1)
+
+    @property
+    def newest(self) -> int:
+        """The number of the last message that is theirs to read in their present stay; 0 where there is none."""
+        stay = self.member.intervals[-1]
+        last = self.head if stay.until_seq is None else min(self.head, stay.until_seq)
+        return last if last >= stay.from_seq else 0
+
+    def at(self, now: str) -> "Ours":
+        """The same at this time: an archiving that is over is none."""
+        inbox = as_it_is(self.inbox, newest=self.newest, spoke=marks.spoke(self.marked), at=now)
+        return replace(self, inbox=inbox)
 
     @property
     def unread(self) -> int:

@@ -39,9 +39,10 @@ class UnmuteConversation(Ask, frozen=True, kw_only=True, tag="conversation:unmut
 
 
 class ArchiveConversation(Ask, frozen=True, kw_only=True, tag="conversation:archive"):
-    """Put a conversation away."""
+    """Put a conversation away, until something is said in it; with `keep_archived` until one says something oneself."""
 
     conversation_id: Uuid
+    keep_archived: bool = False
     client_key: Key | None = None
 
 

@@ -26,11 +26,17 @@ class ConversationMuted(Body, frozen=True, kw_only=True, tag="caas.user.conversa
 
 
 class ConversationArchived(Body, frozen=True, kw_only=True, tag="caas.user.conversation-archived.v1"):
-    """A user put a conversation away, or back (`on` is false)."""
+    """A user put a conversation away, or back (`on` is false).
+
+    `seq` is the last message of it by then, and what is said later brings it back: what the user says, and unless they
+    `keep_archived`, what others say while it is not muted. Without `seq` it stays until it is put back.
+    """
 
     user_id: str
     conversation_id: str
     on: bool
+    seq: Count | None = None
+    keep_archived: bool = False
 
 
 class MessageHidden(Body, frozen=True, kw_only=True, tag="caas.user.message-hidden.v1"):

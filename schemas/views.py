@@ -90,8 +90,10 @@ class CursorsView(msgspec.Struct, frozen=True, kw_only=True):
 class InboxView(msgspec.Struct, frozen=True, kw_only=True):
     """How one user has a conversation: read up to message `read`, muted for good or until a time, put away.
 
-    `hidden` is there in the push alone of a message that was deleted for this user. With a `thread`, named by the
-    message that began it, it is how far that one is read, and nothing else of it is anything.
+    Put away with message `archived_seq` as the last, what is said later brings it back: what others say not while it
+    is muted, nor where the user wants to `keep_archived`. `hidden` is there in the push alone of a message that was
+    deleted for this user. With a `thread`, named by the message that began it, it is how far that one is read, and
+    nothing else of it is anything.
     """
 
     conversation_id: str
@@ -99,6 +101,8 @@ class InboxView(msgspec.Struct, frozen=True, kw_only=True):
     muted: bool
     muted_until: str | None
     archived: bool
+    archived_seq: int | None = None
+    keep_archived: bool = False
     hidden: str | None = None
     thread: str | None = None
 

@@ -32,6 +32,8 @@ class Inbox:
 
     `read` is the seq they have read up to, since `read_at`. Muted without `muted_until` is muted for good; when that
     time has come it is over, which whoever looks at it decides by their clock. `hidden` counts messages.
+    Archived with message `archived_seq` as the last, it is over once more is said, which whoever looks at it decides
+    by what they know of that (`put_away`); without it nothing ends it but the user.
     """
 
     read: int = 0
@@ -39,6 +41,8 @@ class Inbox:
     muted: bool = False
     muted_until: str | None = None
     archived: bool = False
+    archived_seq: int | None = None
+    keep_archived: bool = False
     hidden: int = 0
 
 
@@ -53,11 +57,39 @@ def evolve(state: Inbox, event: InboxEvent) -> Inbox:
         case ConversationMuted():
             return replace(state, muted=event.on, muted_until=event.until if event.on else None)
         case ConversationArchived():
-            return replace(state, archived=event.on)
+            return replace(
+                state,
+                archived=event.on,
+                archived_seq=event.seq if event.on else None,
+                keep_archived=event.on and event.keep_archived,
+            )
         case MessageHidden():
             return replace(state, hidden=state.hidden + 1)
         case _:
             assert_never(event)
+
+
+def is_muted(state: Inbox, at: str) -> bool:
+    """Whether it is muted at this time. Times are written alike, so their texts stand in their order."""
+    return state.muted and (state.muted_until is None or at < state.muted_until)
+
+
+def put_away(state: Inbox, *, newest: int, spoke: int, at: str) -> bool:
+    """Whether it is archived still, at this time, where the `newest` message is one that is theirs to read in their
+    present stay, 0 where none is, and `spoke` the last one that they said.
+    """
+    if not state.archived or state.archived_seq is None:
+        return state.archived
+    if spoke > state.archived_seq:
+        return False
+    return newest <= state.archived_seq or state.keep_archived or is_muted(state, at)
+
+
+def as_it_is(state: Inbox, *, newest: int, spoke: int, at: str) -> Inbox:
+    """The state without an archiving that is over, as of `put_away`."""
+    if put_away(state, newest=newest, spoke=spoke, at=at):
+        return state
+    return replace(state, archived=False, archived_seq=None, keep_archived=False)
 
 
 # Decide
@@ -73,8 +105,8 @@ def decide(
 ) -> Sequence[InboxEvent]:
     """What a command of somebody who is or was in the conversation `where` makes happen. Raises `Rejected`.
 
-    `head` is the number of its last message, which a cursor goes up to at most; `about` the message that is hidden, or
-    one of the thread that is read.
+    `head` is the number of its last message, which a cursor goes up to at most and behind which it is put away; `about`
+    the message that is hidden, or one of the thread that is read.
     What is so already is appended all the same: only the log knows what is so by then, and the fold ignores it.
     """
     match command:
@@ -85,7 +117,7 @@ def decide(
         case MuteConversation() | UnmuteConversation():
             return [_muted(command, context)]
         case ArchiveConversation() | UnarchiveConversation():
-            return [_archived(command, context)]
+            return [_archived(command, where, context, head)]
         case _:
             assert_never(command)
 
@@ -100,8 +132,7 @@ def _read(
     thread = None
     if command.thread is not None:
         thread = message.readable(about, command.thread, where, context).sent.thread_root or command.thread
-    until = where.members[context.actor].intervals[-1].until_seq
-    seq = min(command.seq, head if until is None else min(head, until))
+    seq = min(command.seq, _last(where, context, head))
     if seq == 0:
         return []
     return [
@@ -115,6 +146,12 @@ def _read(
             thread=thread,
         )
     ]
+
+
+def _last(where: Conversation, context: Context, head: int) -> int:
+    """The last message up to which the actor may know how many there are."""
+    until = where.members[context.actor].intervals[-1].until_seq
+    return head if until is None else min(head, until)
 
 
 def _hidden(command: HideMessage, about: message.State, where: Conversation, context: Context) -> MessageHidden:
@@ -153,11 +190,16 @@ def _check(until: str, context: Context) -> None:
         raise misfit("until", "value", f"{until} is past: it is {context.at}")
 
 
-def _archived(command: ArchiveConversation | UnarchiveConversation, context: Context) -> ConversationArchived:
+def _archived(
+    command: ArchiveConversation | UnarchiveConversation, where: Conversation, context: Context, head: int
+) -> ConversationArchived:
+    away = isinstance(command, ArchiveConversation)
     return ConversationArchived(
         tenant=context.tenant,
         at=context.at,
         user_id=context.actor,
         conversation_id=command.conversation_id,
-        on=isinstance(command, ArchiveConversation),
+        on=away,
+        seq=_last(where, context, head) if away else None,
+        keep_archived=isinstance(command, ArchiveConversation) and command.keep_archived,
     )

@@ -16,6 +16,7 @@ import msgspec
 import uvloop
 
 from core import settings
+from core.clock import SystemClock
 from core.health import Health
 from core.ports.documents import Changes, Place, Write
 from core.ports.search_index import Entry, SearchTimeout
@@ -160,7 +161,7 @@ async def searching(found: Adapters, generation: int) -> tuple[Searching, Member
     progress = Progress(found.documents, generations, found.log)
     lanes = Lanes(found.documents, generations, StoreTrust(found.documents, generations, progress, health))
     reader = MessageReader(found.documents, generations, found.log)
-    inboxes = Inboxes(found.documents, generations, memberships)
+    inboxes = Inboxes(found.documents, generations, memberships, SystemClock())
     cursors = CursorReader(found.documents, generations)
     queries = Queries(memberships=memberships, lanes=lanes, reader=reader, inboxes=inboxes, cursors=cursors)
     made = Searching(

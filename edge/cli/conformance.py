@@ -15,6 +15,7 @@ from edge.cli.play import settings_of
 from edge.cli.up import reached
 from edge.client.tokens import TokenRefused
 from edge.conformance import (
+    arranging,
     belonging,
     commanding,
     connecting,
@@ -39,6 +40,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     *keeping.CHECKS,
     *cursors.CHECKS,
     *listing.CHECKS,
+    *arranging.CHECKS,
     *minding.CHECKS,
     *finding.CHECKS,
     *standing.CHECKS,

@@ -210,7 +210,13 @@ CASES: Final[tuple[Case, ...]] = (
         },
     ),
     Case("conversation:unmute", lambda s: {**s.here, "client_key": s.key()}, becoming.kept(muted=False)),
-    Case("conversation:archive", lambda s: {**s.here, "client_key": s.key()}, becoming.kept(archived=True)),
+    Case(
+        "conversation:archive",
+        lambda s: {**s.here, "client_key": s.key()},
+        becoming.kept(archived=True, archived_seq=3),
+        ROOM,
+        {"idempotency_conflict": nos.otherwise("keep_archived", True, then=False)},
+    ),
     Case("conversation:unarchive", lambda s: {**s.here, "client_key": s.key()}, becoming.kept(archived=False)),
     Case("conversation:get", lambda s: s.here, becoming.answers(participants=2, seq=3)),
     Case(

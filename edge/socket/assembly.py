@@ -110,7 +110,7 @@ def _delivering(name: str, ports: Ports, reader: MessageReader, commands: Comman
 def _answering(
     ports: Ports, lanes: Lanes, reader: MessageReader, people: People, progress: Progress, *, activity: Activity
 ) -> Answering:
-    inboxes = Inboxes(ports.documents, ports.generations, ports.memberships)
+    inboxes = Inboxes(ports.documents, ports.generations, ports.memberships, ports.clock)
     queries = Queries(
         memberships=ports.memberships,
         lanes=lanes,

@@ -49,7 +49,7 @@ class ConversationList:
         active = await self._activity.of(views, channels, said)
         keys = {Key(active[key][1] or view.created_at, key): view for key, view in views.items()}
         ordered = list_order.ordered(keys, cursor)
-        chosen = [keys[key] for key in await self._chosen(who, asked, ordered)]
+        chosen = [keys[key] for key in await self._chosen(who, asked, ordered, views, active)]
         own = await self._inboxes.own(who, {view.conversation_id: view for view in chosen[: asked.limit]})
         shown = {
             view.conversation_id: conversations.view(
@@ -80,7 +80,14 @@ class ConversationList:
             if (view := self._memberships.get(key)) is not None and view.holds(who.user_id) == present
         }
 
-    async def _chosen(self, who: Identity, asked: ListConversations, ordered: Sequence[Key]) -> list[Key]:
+    async def _chosen(
+        self,
+        who: Identity,
+        asked: ListConversations,
+        ordered: Sequence[Key],
+        views: Mapping[str, Conversation],
+        active: Mapping[str, tuple[int, str]],
+    ) -> list[Key]:
         """The first of these that are asked for, one more than the limit where there are so many."""
         most = asked.limit + 1
         if asked.archived is None:
@@ -90,8 +97,9 @@ class ConversationList:
         while start < len(ordered) and len(found) < most:
             part = ordered[start : start + min(AT_ONCE, most * 3 // 2 + start)]
             start += len(part)
-            states = await self._inboxes.states(who, [key.id for key in part])
-            found += [key for key in part if states[key.id].archived == asked.archived]
+            some = {key.id: views[key.id] for key in part}
+            away = await self._inboxes.archived(who, some, {key: active[key][0] for key in some})
+            found += [key for key in part if (key.id in away) == asked.archived]
         return found[:most]
 
     async def _totals(self, who: Identity, asked: ListConversations, views: Mapping[str, Conversation]) -> Totals:

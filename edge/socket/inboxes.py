@@ -6,6 +6,7 @@ Heads are read before all that rests on them. Nothing of a message is told that 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
+from core.clock import Clock
 from core.domain.conversation import Conversation
 from core.domain.inbox import Inbox
 from core.ports.documents import Documents, Place, Row, Table
@@ -28,16 +29,28 @@ LAST_PAGE: Final = 50
 class Inboxes:
     """Reads the live generations. Raises `Unavailable`."""
 
-    def __init__(self, documents: Documents, generations: Generations, memberships: Memberships) -> None:
+    def __init__(self, documents: Documents, generations: Generations, memberships: Memberships, clock: Clock) -> None:
         self._documents = documents
         self._generations = generations
         self._memberships = memberships
+        self._clock = clock
 
     async def states(self, who: Identity, conversation_ids: Iterable[str]) -> dict[str, Inbox]:
         """How the user has each of these conversations."""
         ids = {key: inbox.row_id(who.tenant, who.user_id, key) for key in conversation_ids}
         rows = await self._get(inbox.ROWS, ids.values())
         return {key: inbox.state_of(facet_of(rows.get(row_id), inbox.FACET)) for key, row_id in ids.items()}
+
+    async def archived(
+        self, who: Identity, views: Mapping[str, Conversation], heads: Mapping[str, int]
+    ) -> frozenset[str]:
+        """Which of these conversations are put away, where their last messages have these numbers."""
+        states = await self.states(who, views)
+        away = {key: view for key, view in views.items() if states[key].archived}
+        doubtful = [key for key in away if not _stays_away(states[key], heads[key])]
+        marked = await self._get(marks.ROWS, (marks.row_id(key, who.user_id) for key in doubtful)) if doubtful else {}
+        ours = self._as_now(who, away, states, marked, heads)
+        return frozenset(key for key, one in ours.items() if one.inbox.archived)
 
     async def thread(self, who: Identity, view: Conversation, root: str) -> tuple[int, int]:
         """Up to where the user's cursors say that a thread is read, and from where on there may be unread answers."""
@@ -101,13 +114,24 @@ class Inboxes:
     ) -> dict[str, Ours]:
         states = await self.states(who, views)
         marked = await self._get(marks.ROWS, (marks.row_id(key, who.user_id) for key in views))
+        return self._as_now(who, views, states, marked, {key: row["sent"]["n"] for key, row in heads.items()})
+
+    def _as_now(
+        self,
+        who: Identity,
+        views: Mapping[str, Conversation],
+        states: Mapping[str, Inbox],
+        marked: Mapping[str, Row],
+        heads: Mapping[str, int],
+    ) -> dict[str, Ours]:
+        now = self._clock.now()
         return {
             key: Ours(
                 view.members[who.user_id],
                 states[key],
                 marked.get(marks.row_id(key, who.user_id)),
-                heads.get(key, {}).get("sent", {"n": 0})["n"],
-            )
+                heads.get(key, 0),
+            ).at(now)
             for key, view in views.items()
         }
 
@@ -148,6 +172,11 @@ class Inboxes:
 
     def _place(self, table: Table) -> Place:
         return Place(table, self._generations.live(table.model))
+
+
+def _stays_away(state: Inbox, head: int) -> bool:
+    """Whether it is put away whatever its user said, since nothing was."""
+    return state.archived_seq is None or head <= state.archived_seq
 
 
 def _parts(views: Mapping[str, Conversation]) -> Iterable[Mapping[str, Conversation]]:

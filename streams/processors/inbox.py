@@ -29,7 +29,7 @@ class Inbox:
     """Writes the tables of the read model `inbox`; of `user.action` it takes what users keep for themselves."""
 
     name: Final = inbox.MODEL
-    version: Final = 1
+    version: Final = 2
     topics: Final = (topics.USER_ACTION,)
     takes: Final = staticmethod(inbox.takes)
     tables: Final = (inbox.ROWS, inbox.ACTS, inbox.HEADS)

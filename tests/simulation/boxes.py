@@ -8,6 +8,8 @@ from tests.simulation.users import TENANT
 from tests.simulation.world import World
 
 Broken = Iterator[str]
+SAID = ("n", "read", "muted", "muted_until", "archived", "archived_seq", "keep_archived")
+"""What a row of somebody's own, and a push of it, says."""
 
 
 def boxes(world: World, whole: Whole) -> Broken:
@@ -43,8 +45,7 @@ def _kept(world: World, whole: Whole) -> Broken:
         yield f"law 16: there is a row {unknown} of no record"
     for key, (user, box) in expected.items():
         facet = rows.get(key, {}).get("inbox", {})
-        names = ("n", "read", "muted", "muted_until", "archived", "hidden")
-        if tuple(facet.get(name) for name in names) != (*_said(box), len(box.hidden)):
+        if tuple(facet.get(name) for name in (*SAID, "hidden")) != (*_said(box), len(box.hidden)):
             yield f"law 16: {key} is {facet}, the log says {box}"
         if ("inbox", f"user:{TENANT}:{user}", "user", box.n) not in world.watch.pushed:
             yield f"law 16: {key} was never pushed as {box}"
@@ -59,11 +60,12 @@ def _seen(screen: Screen, whole: Whole) -> Broken:
         if user != screen.user:
             continue
         told = screen.boxes.get(room, {})
-        if tuple(told.get(name) for name in ("n", "read", "muted", "muted_until", "archived")) != _said(box):
+        if tuple(told.get(name) for name in SAID) != _said(box):
             yield f"{law}: {user} sees {told} of {room}, not {box}"
         if not set(box.hidden) <= screen.hidden:
             yield f"{law}: {user} was never told that {set(box.hidden) - screen.hidden} are hidden"
 
 
-def _said(box: Box) -> tuple[int, int, bool, str | None, bool]:
-    return box.n, box.read, box.muted, box.until, box.archived
+def _said(box: Box) -> tuple[object, ...]:
+    """The values of `SAID`."""
+    return box.n, box.read, box.muted, box.until, box.archived, box.archived_seq, box.keep_archived

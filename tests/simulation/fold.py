@@ -178,6 +178,8 @@ class Box:
     muted: bool = False
     until: str | None = None
     archived: bool = False
+    archived_seq: int | None = None
+    keep_archived: bool = False
     hidden: list[str] = field(default_factory=list)
 
     def after(self, event: Told, n: int) -> None:
@@ -191,6 +193,8 @@ class Box:
                 self.muted, self.until = body["on"], body.get("until") if body["on"] else None
             case "caas.user.conversation-archived":
                 self.archived = body["on"]
+                self.archived_seq = body.get("seq") if body["on"] else None
+                self.keep_archived = body["on"] and body.get("keep_archived", False)
             case _:
                 self.hidden.append(body["message_id"])
 

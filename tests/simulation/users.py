@@ -209,7 +209,9 @@ def keep(room: str, talk: Talk, key: str, chance: random.Random) -> Command:
     if roll < 0.75:
         until = chance.choice((None, "2026-11-21T09:30:00.000Z"))
         return MuteConversation(conversation_id=room, until=until, client_key=key)
-    kinds = (UnmuteConversation, ArchiveConversation, UnarchiveConversation)
+    if roll < 0.85:
+        return ArchiveConversation(conversation_id=room, keep_archived=chance.random() < 0.3, client_key=key)
+    kinds = (UnmuteConversation, UnarchiveConversation)
     return chance.choice(kinds)(conversation_id=room, client_key=key)
 
 

@@ -6,11 +6,12 @@ from typing import get_args
 import pytest
 from hypothesis import given as for_all
 from hypothesis import strategies as st
+from msgspec import structs
 
 from core.domain import message
 from core.domain.conversation import Conversation, visited
 from core.domain.decision import Rejected
-from core.domain.inbox import Inbox, decide, evolve
+from core.domain.inbox import Inbox, as_it_is, decide, evolve, put_away
 from core.domain.member import Interval, Member
 from schemas.inbox_commands import (
     ArchiveConversation,
@@ -52,8 +53,14 @@ def muted(until: str | None = None, *, on: bool = True) -> ConversationMuted:
     return ConversationMuted(tenant=TENANT, at=AT, user_id="bob", conversation_id=ROOM, on=on, until=until)
 
 
-def archived(*, on: bool = True) -> ConversationArchived:
-    return ConversationArchived(tenant=TENANT, at=AT, user_id="bob", conversation_id=ROOM, on=on)
+def archived(seq: int | None = None, *, on: bool = True, keep: bool = False) -> ConversationArchived:
+    return ConversationArchived(
+        tenant=TENANT, at=AT, user_id="bob", conversation_id=ROOM, on=on, seq=seq, keep_archived=keep
+    )
+
+
+def replace_user(event: ConversationArchived, user: str) -> ConversationArchived:
+    return structs.replace(event, user_id=user)
 
 
 def hidden(message_id: str = HELLO.message_id) -> MessageHidden:
@@ -64,7 +71,7 @@ EVENTS: st.SearchStrategy[InboxEvent] = st.one_of(
     st.builds(moved, st.integers(0, 9), private=st.booleans(), at=st.sampled_from([AT, LATER])),
     st.builds(moved, st.integers(0, 9), private=st.just(True), thread=st.sampled_from([HELLO.message_id, "other"])),
     st.builds(muted, st.sampled_from([None, LATER]), on=st.booleans()),
-    st.builds(archived, on=st.booleans()),
+    st.builds(archived, st.sampled_from([None, 3]), on=st.booleans(), keep=st.booleans()),
     st.builds(hidden),
 )
 
@@ -114,7 +121,8 @@ def test_an_event_changes_only_what_it_is_about(event: InboxEvent, before: list[
         case ConversationMuted():
             assert replace(after, muted=state.muted, muted_until=state.muted_until) == state
         case ConversationArchived():
-            assert replace(after, archived=state.archived) == state
+            before_it = {name: getattr(state, name) for name in ("archived", "archived_seq", "keep_archived")}
+            assert replace(after, **before_it) == state
         case MessageHidden():
             assert replace(after, hidden=state.hidden) == state
 
@@ -124,6 +132,35 @@ def test_whoever_wants_to_hear_of_it_again_has_no_time_left_over() -> None:
     assert (state.muted, state.muted_until) == (True, LATER)
     assert evolve(state, muted(LATER, on=False)) == Inbox()
     assert evolve(state, muted()).muted_until is None
+
+
+def test_nothing_is_left_of_an_archiving_that_was_taken_back() -> None:
+    assert evolve(evolve(Inbox(), archived(7, keep=True)), archived(on=False)) == Inbox()
+    assert evolve(evolve(Inbox(), archived(7, keep=True)), archived()) == Inbox(archived=True)
+
+
+QUIET = Inbox(archived=True, archived_seq=7)
+
+
+@pytest.mark.parametrize(
+    ("state", "newest", "spoke", "away"),
+    [
+        (Inbox(), 9, 9, False),
+        (QUIET, 7, 7, True),
+        (QUIET, 8, 0, False),
+        (QUIET, 8, 8, False),
+        (replace(QUIET, muted=True), 8, 7, True),
+        (replace(QUIET, muted=True), 9, 8, False),
+        (replace(QUIET, muted=True, muted_until=LATER), 8, 0, True),
+        (replace(QUIET, muted=True, muted_until=AT), 8, 0, False),
+        (replace(QUIET, keep_archived=True), 8, 7, True),
+        (replace(QUIET, keep_archived=True), 9, 8, False),
+        (replace(QUIET, archived_seq=None), 9, 9, True),
+    ],
+)
+def test_what_is_said_later_brings_back_what_was_put_away(state: Inbox, newest: int, spoke: int, away: bool) -> None:
+    assert put_away(state, newest=newest, spoke=spoke, at=AT) == away
+    assert as_it_is(state, newest=newest, spoke=spoke, at=AT).archived == away
 
 
 # Decide
@@ -152,6 +189,10 @@ def test_a_private_cursor_is_private() -> None:
     assert decided(ReadMessages(conversation_id=ROOM, seq=5, private=True)) == moved(5, private=True)
 
 
+def test_who_has_left_puts_it_away_behind_the_last_message_that_they_read() -> None:
+    assert decided(ArchiveConversation(conversation_id=ROOM), "gone") == replace_user(archived(5), "gone")
+
+
 @pytest.mark.parametrize("private", [False, True])
 def test_a_thread_is_read_by_the_name_of_what_began_it_and_nobody_is_told(private: bool) -> None:
     answer = sent("k2", "yes", reply_to=HELLO.message_id, thread_root=HELLO.message_id)
@@ -177,7 +218,8 @@ def test_a_conversation_is_muted_until_a_time_or_for_good_and_put_away_and_back(
     assert decided(MuteConversation(conversation_id=ROOM, until=LATER)) == muted(LATER)
     assert decided(MuteConversation(conversation_id=ROOM)) == muted()
     assert decided(UnmuteConversation(conversation_id=ROOM)) == muted(on=False)
-    assert decided(ArchiveConversation(conversation_id=ROOM)) == archived()
+    assert decided(ArchiveConversation(conversation_id=ROOM)) == archived(20)
+    assert decided(ArchiveConversation(conversation_id=ROOM, keep_archived=True)) == archived(20, keep=True)
     assert decided(UnarchiveConversation(conversation_id=ROOM)) == archived(on=False)
 
 

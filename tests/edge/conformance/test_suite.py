@@ -357,6 +357,18 @@ def always_present(frame: Frame) -> list[Frame]:
     return changed(frame, "data.present", True) if is_list else [frame]
 
 
+def keeping_archived(frame: Frame) -> list[Frame]:
+    """A node where archived is archived."""
+    archives = frame.get("type") == "conversation:archive"
+    return changed(frame, "data.keep_archived", True) if archives else [frame]
+
+
+def keeping_nothing(frame: Frame) -> list[Frame]:
+    """A node that knows no wish to keep something archived."""
+    archives = frame.get("type") == "conversation:archive"
+    return changed(frame, "data.keep_archived", False) if archives else [frame]
+
+
 LIES: dict[str, tuple[str, Callable[[], Between]]] = {
     "says something before hello": (
         "greets_first",
@@ -455,6 +467,8 @@ LIES: dict[str, tuple[str, Callable[[], Between]]] = {
     "tells more than an answer has": ("pages_who_is_in_it", only("ack", large)),
     "lists by id": ("lists_by_activity", only("ack", by_id)),
     "lists nobody's name": ("lists_what_a_list_shows", only("ack", without_others)),
+    "leaves archived what others speak in": ("brings_back_what_was_put_away", lambda: Asking(keeping_archived)),
+    "brings back whatever is archived": ("brings_back_what_was_put_away", lambda: Asking(keeping_nothing)),
     "lists nothing that was left": ("lists_what_a_list_shows", lambda: Asking(always_present)),
     "names another reader": ("tells_who_got_and_read_it", only(CURSORS, told_of_others)),
     "tells what is read in private": ("tells_who_got_and_read_it", lambda: Asking(indiscreet)),

@@ -3,9 +3,11 @@
 from typing import Any
 
 from edge.socket.node import Node
-from tests.edge.socket.asking import come, do, said, told
+from schemas.inbox_events import ConversationArchived
+from tests.edge.socket.asking import come, do, said, shown, told
+from tests.edge.socket.own import AT, act
 from tests.edge.socket.test_conversations import opened_directly
-from tests.edge.socket.world import Person, World, room, send
+from tests.edge.socket.world import TENANT, Person, World, room, send
 from tests.eventually import eventually
 
 
@@ -127,3 +129,93 @@ async def test_a_cursor_that_nobody_gave_is_refused(running: tuple[World, Node])
     (ann,) = await come(running[1], "ann")
     answer = await ann.ask("conversation:list", after="6f1d1f8a-0000-5000-8000-000000000001")
     assert answer["error"]["errors"] == [{"pointer": "/data/after", "code": "value"}]
+
+
+async def put_away(who: Person, here: str, *, keep: bool = False) -> None:
+    assert await do(who, "conversation:archive", here, keep_archived=keep) == "accepted"
+    assert await ids(who, archived=True) == [here]
+    assert await ids(who, archived=False) == []
+
+
+async def is_back(who: Person, here: str) -> None:
+    assert await ids(who, archived=True) == []
+    (one,) = (await page(who, archived=False))["conversations"]
+    assert (one["conversation_id"], one["inbox"]["archived"], one["inbox"]["archived_seq"]) == (here, False, None)
+    assert (await shown(who, here))["inbox"] == one["inbox"]
+    for archived, count in ((True, 0), (False, 1)):
+        assert (await page(who, archived=archived, totals=True))["totals"]["conversations"] == count
+
+
+async def is_away(who: Person, here: str) -> None:
+    assert await ids(who, archived=False) == []
+    (one,) = (await page(who, archived=True))["conversations"]
+    assert (one["conversation_id"], one["inbox"]["archived"]) == (here, True)
+    assert (await shown(who, here))["inbox"] == one["inbox"]
+    for archived, count in ((True, 1), (False, 0)):
+        assert (await page(who, archived=archived, totals=True))["totals"]["conversations"] == count
+
+
+async def test_what_one_says_oneself_brings_back_what_one_put_away(running: tuple[World, Node]) -> None:
+    (ann,) = await come(running[1], "ann")
+    here = await opened(ann, "ben", key="1")
+    for n, more in enumerate(({}, {"keep": True}, {"muted": True})):
+        await send(ann, here, f"before {n}")
+        if more.pop("muted", False):
+            await do(ann, "conversation:mute", here)
+        await put_away(ann, here, **more)
+        await send(ann, here, f"after {n}")
+        await is_back(ann, here)
+
+
+async def test_what_others_say_brings_it_back_unless_it_is_muted_or_kept(running: tuple[World, Node]) -> None:
+    ann, ben = await come(running[1], "ann", "ben")
+    here = await opened(ann, "ben", key="1")
+    await told(ben, here, 1)
+    await said(ann, here, "before")
+    for n, (command, keep) in enumerate((("unmute", False), ("mute", False), ("unmute", True))):
+        await do(ben, f"conversation:{command}", here)
+        await put_away(ben, here, keep=keep)
+        await said(ann, here, f"after {n}")
+        await eventually(lambda n=n: f"after {n}" in ben.texts())
+        await (is_away if n else is_back)(ben, here)
+
+
+async def test_once_it_is_muted_no_more_what_was_said_meanwhile_brings_it_back(running: tuple[World, Node]) -> None:
+    ann, ben = await come(running[1], "ann", "ben")
+    here = await opened(ann, "ben", key="1")
+    await told(ben, here, 1)
+    await do(ben, "conversation:mute", here)
+    await put_away(ben, here)
+    await said(ann, here, "meanwhile")
+    await eventually(lambda: ben.texts() == ["meanwhile"])
+    await is_away(ben, here)
+    await do(ben, "conversation:unmute", here)
+    await is_back(ben, here)
+
+
+async def test_an_archiving_that_names_no_message_stays_whatever_is_said(running: tuple[World, Node]) -> None:
+    found, node = running
+    ann, ben = await come(node, "ann", "ben")
+    here = await opened(ann, "ben", key="1")
+    await told(ben, here, 1)
+    await act(found, ConversationArchived(tenant=TENANT, at=AT, user_id="ben", conversation_id=here, on=True))
+    await eventually(lambda: ben.of("inbox:changed"))
+    for who in (ann, ben):
+        await said(who, here, f"by {who.user}")
+    await eventually(lambda: len(ben.texts()) == 2)
+    await is_away(ben, here)
+
+
+async def test_what_was_said_while_one_was_out_brings_nothing_back(running: tuple[World, Node]) -> None:
+    ann, ben = await come(running[1], "ann", "ben")
+    here = await opened(ann, "ben", key="1")
+    await told(ben, here, 1)
+    await put_away(ben, here)
+    await do(ann, "conversation:remove-participants", here, participants=["ben"])
+    await said(ann, here, "without ben")
+    await do(ann, "conversation:add-participants", here, participants=["ben"])
+    await told(ben, here, 3)
+    await is_away(ben, here)
+    await said(ann, here, "with ben")
+    await eventually(lambda: "with ben" in ben.texts())
+    await is_back(ben, here)

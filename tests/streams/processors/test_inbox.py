@@ -73,7 +73,16 @@ async def test_a_user_is_told_in_a_lane_of_their_own_what_their_row_now_says(wor
     await work(worker, read_up_to(3), muted(until=LATER), archived(), hidden())
     assert [push.to for push in world.kept.pushes] == ["bob"] * 4
     assert {(push.lane, push.conversation_id) for push in world.kept.pushes} == {("user", f"user:{TENANT}:bob")}
-    whole = {"conversation_id": ROOM, "read": 3, "muted": True, "muted_until": LATER, "archived": True, "thread": None}
+    whole = {
+        "conversation_id": ROOM,
+        "read": 3,
+        "muted": True,
+        "muted_until": LATER,
+        "archived": True,
+        "archived_seq": None,
+        "keep_archived": False,
+        "thread": None,
+    }
     assert told(world) == [
         (1, {**whole, "hidden": None}),
         (2, {**whole, "hidden": None}),
