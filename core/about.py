@@ -34,9 +34,11 @@ from schemas.inbox_commands import (
     HideMessage,
     InboxCommand,
     MuteConversation,
+    PinConversation,
     ReadMessages,
     UnarchiveConversation,
     UnmuteConversation,
+    UnpinConversation,
 )
 from schemas.signals import DeliveredMessages, StartTyping, StopTyping
 
@@ -117,6 +119,8 @@ def event_id_of(command: Acting, context: Context) -> str:
             | UnmuteConversation()
             | ArchiveConversation()
             | UnarchiveConversation()
+            | PinConversation()
+            | UnpinConversation()
         ):
             aggregate, key = command.conversation_id, command.client_key
         case _:

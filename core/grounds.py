@@ -21,13 +21,14 @@ from schemas.commands import (
     SendMessage,
 )
 from schemas.events import Event, ParticipantsAdded, ParticipantsRemoved
-from schemas.inbox_commands import InboxCommand
+from schemas.inbox_commands import InboxCommand, PinConversation
 from schemas.inbox_events import ConversationArchived
 
 MEMBERSHIP: Final = "membership"
 MESSAGES: Final = "messages"
 REACTIONS: Final = "reactions"
 NUMBERS: Final = "numbers"
+INBOX: Final = "inbox"
 NEEDS_THE_HEAD: Final = (CreateConversation, AddParticipants, RemoveParticipants, LeaveConversation)
 """Commands whose event may set an edge."""
 SETS_AN_EDGE: Final = (ParticipantsAdded, ParticipantsRemoved)
@@ -45,15 +46,17 @@ RESTS_ON_MEMBERSHIP: Final = frozenset(
 
 
 class Ground(NamedTuple):
-    """A view of one conversation."""
+    """A view of one conversation; of `INBOX`, of one user."""
 
     view: str
-    conversation_id: str
+    key: str
 
 
 def of_no(command: Acting, no: Rejected, context: Context) -> list[Ground]:
     """What a no rests on; nothing where it rests on what is known and cannot change."""
     where = conversation_of(command, context)
+    if no.code == "pin_limit" and isinstance(command, PinConversation):
+        return [Ground(INBOX, context.actor), Ground(MEMBERSHIP, where)]
     if no.code == "message_not_found" and isinstance(command, ForwardMessage):
         where = command.from_conversation_id
     return [Ground(view, where) for view in _views(command, no.code)]

@@ -17,7 +17,8 @@ from core.domain import content, conversation, conversing, inbox, member_limit, 
 from core.domain.conversation import Conversation
 from core.domain.decision import Context, Rejected
 from core.domain.emoji import look
-from core.grounds import MEMBERSHIP, NEEDS_THE_HEAD, NUMBERS, REACTIONS, Ground
+from core.grounds import INBOX, MEMBERSHIP, NEEDS_THE_HEAD, NUMBERS, REACTIONS, Ground
+from core.ports.inboxes import Inboxes
 from core.ports.memberships import Memberships, NotReady
 from core.ports.messages import Messages, head_for
 from schemas import envelope, ids
@@ -36,7 +37,7 @@ from schemas.commands import (
 )
 from schemas.envelope import Record
 from schemas.events import ConversationEvent, Event, MessageEvent, MessageRejected, ParticipantsAdded
-from schemas.inbox_commands import ArchiveConversation, HideMessage, InboxCommand, ReadMessages
+from schemas.inbox_commands import ArchiveConversation, HideMessage, InboxCommand, PinConversation, ReadMessages
 from schemas.inbox_events import CursorMoved, InboxEvent
 
 
@@ -74,10 +75,17 @@ class Handler:
     """Decides the commands of one node; `source` is the node's name in the log, `members` the maximum in a group."""
 
     def __init__(
-        self, memberships: Memberships, messages: Messages, source: str, *, members: int = CONVERSATION_MEMBERS
+        self,
+        memberships: Memberships,
+        messages: Messages,
+        inboxes: Inboxes,
+        source: str,
+        *,
+        members: int = CONVERSATION_MEMBERS,
     ) -> None:
         self._memberships = memberships
         self._messages = messages
+        self._inboxes = inboxes
         self._source = source
         self._members = members
 
@@ -132,13 +140,15 @@ class Handler:
         await self._memberships.pass_by(first.reply["conversation_id"], position)
 
     async def _prove(self, needed: Iterable[Ground]) -> None:
-        for view, conversation_id in needed:
+        for view, key in needed:
             if view == MEMBERSHIP:
-                await self._memberships.prove(conversation_id)
+                await self._memberships.prove(key)
             elif view == NUMBERS:
-                await self._messages.prove_head(conversation_id)
+                await self._messages.prove_head(key)
+            elif view == INBOX:
+                await self._inboxes.prove(key)
             else:
-                await self._messages.prove(conversation_id, with_reactions=view == REACTIONS)
+                await self._messages.prove(key, with_reactions=view == REACTIONS)
 
     def rejection(self, command: Acting | Hinting, no: Rejected, context: Context) -> Record:
         """The record that keeps a no: who asked what and why not, no content."""
@@ -215,17 +225,28 @@ class Handler:
 
     async def _inbox(self, command: InboxCommand, context: Context) -> Decision:
         state, key = self._memberships.get(command.conversation_id), command.conversation_id
-        where = conversation.visited(state, key, context.tenant, context.actor)
-        head = 0
+        if isinstance(command, PinConversation):
+            where = conversation.entered(state, key, context)
+        else:
+            where = conversation.visited(state, key, context.tenant, context.actor)
+        head, pinned = 0, list[str]()
         if isinstance(command, ReadMessages):
             head = await head_for(self._messages, key, command.seq)
         elif isinstance(command, ArchiveConversation):
             head = await self._messages.head(key)
+        elif isinstance(command, PinConversation):
+            pinned = await self._pinned(context)
         about = await self._messages.state(named) if (named := named_by(command)) is not None else None
-        decided = inbox.decide(command, where, context, head=head, about=about)
+        decided = inbox.decide(command, where, context, head=head, about=about, pinned=pinned)
         if not decided:
             return Unchanged({"conversation_id": command.conversation_id, "level": "persisted"})
         return self._kept(command, decided[0], context)
+
+    async def _pinned(self, context: Context) -> list[str]:
+        """The conversations that the actor pinned and is in: what was left takes nobody's place."""
+        pinned = await self._inboxes.pinned(context.tenant, context.actor)
+        states = {key: self._memberships.get(key) for key in pinned}
+        return [key for key, state in states.items() if state is not None and state.holds(context.actor)]
 
     async def _conversation(self, command: ConversationCommand, context: Context) -> Decision:
         key = conversation_of(command, context)

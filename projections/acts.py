@@ -1,19 +1,27 @@
 """Acts: what a user did to their inbox that is no cursor, one row per event, known again for ever by its id.
 
-Facet `act` `{pos, n, act, applied, on?, until?, keep_archived?, message_id?}`: `act` is muted, archived, hidden or
-unreadable; `applied` says whether it changed anything. The row's `conversation_id` is empty where the event cannot be
-read.
+Facet `act` `{pos, n, act, applied, on?, until?, keep_archived?, message_id?}`: `act` is muted, archived, pinned, hidden
+or unreadable; `applied` says whether it changed anything. The row's `conversation_id` is empty where the event cannot
+be read.
 """
 
 from collections.abc import Mapping
 from typing import Any, Final, assert_never
 
 from core.ports.documents import Facet, Row
-from schemas.inbox_events import ConversationArchived, ConversationMuted, CursorMoved, InboxEvent, MessageHidden
+from schemas.inbox_events import (
+    ConversationArchived,
+    ConversationMuted,
+    ConversationPinned,
+    CursorMoved,
+    InboxEvent,
+    MessageHidden,
+)
 
 FACET: Final = "act"
 MUTED: Final = "muted"
 ARCHIVED: Final = "archived"
+PINNED: Final = "pinned"
 HIDDEN: Final = "hidden"
 UNREADABLE: Final = "unreadable"
 
@@ -46,6 +54,8 @@ def _said(event: InboxEvent | None) -> dict[str, Any]:
             return {"act": MUTED, "on": event.on, "until": event.until}
         case ConversationArchived():
             return {"act": ARCHIVED, "on": event.on, "keep_archived": event.keep_archived}
+        case ConversationPinned():
+            return {"act": PINNED, "on": event.on}
         case MessageHidden():
             return {"act": HIDDEN, "message_id": event.message_id}
         case _:

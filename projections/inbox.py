@@ -1,9 +1,9 @@
 """Inbox: what each user keeps for themselves, one row per (user, conversation), all of it numbered in the user's lane.
 
 - table `inbox`, id `{tenant}:{user_id}:{conversation_id}`, facet `inbox` `{pos, n, read, read_at, muted, muted_until,
-  archived, archived_seq, keep_archived, hidden}`: the folded state whole (core.domain.inbox); `pos` and `n` are those
-  of the newest event about this conversation. A thread that was read by itself has a row of its own, its id followed
-  by `:{thread}`, and says `thread` beside its conversation
+  archived, archived_seq, keep_archived, pinned, hidden}`: the folded state whole (core.domain.inbox); `pos` and `n` are
+  those of the newest event about this conversation. A thread that was read by itself has a row of its own, its id
+  followed by `:{thread}`, and says `thread` beside its conversation
 - table `acts`, one row per event that is no cursor, id = event id, facet `act` (projections.acts): what tells a
   repeat. It is saved first, so a row that covers a position proves that its act can be seen.
 - table `heads`, id `{tenant}:{user_id}`, facet `user` `{pos, n}`
@@ -23,18 +23,26 @@ from projections.facts import Fact, Heads, Inconsistent
 from schemas import events, frames, ids
 from schemas.commands import NAME_OF
 from schemas.inbox_commands import HideMessage
-from schemas.inbox_events import ConversationArchived, ConversationMuted, CursorMoved, InboxEvent, MessageHidden
+from schemas.inbox_events import (
+    ConversationArchived,
+    ConversationMuted,
+    ConversationPinned,
+    CursorMoved,
+    InboxEvent,
+    MessageHidden,
+)
 from schemas.views import InboxView
 
 MODEL: Final = "inbox"
 LANE: Final = frames.USER
 FACET: Final = "inbox"
-ROWS: Final = Table(MODEL, "inbox", (Index("user", ("owner",), "inbox.n"),))
+PINNED: Final = Index("pinned", ("owner",), "inbox.pinned")
+ROWS: Final = Table(MODEL, "inbox", (Index("user", ("owner",), "inbox.n"), PINNED))
 ACTS: Final = Table(MODEL, "acts", (Index("user", ("owner",), "act.n"),))
 HEADS: Final = Table(MODEL, "heads")
 FAMILIES: Final = frozenset(
     events.TYPE_OF[event].rpartition(".")[0]
-    for event in (CursorMoved, ConversationMuted, ConversationArchived, MessageHidden)
+    for event in (CursorMoved, ConversationMuted, ConversationArchived, ConversationPinned, MessageHidden)
 )
 
 
@@ -163,7 +171,7 @@ class _Folding:
                 raise Inconsistent(f"the row {key} covers {fact.position}, which has no act")
             return False
         state = Inbox() if before is None else state_of(before)
-        after = evolve(state, event)
+        after = evolve(state, event, n)
         self.facets[key] = facet = {"pos": fact.position, "n": n, **_said(after)}
         self.written[key] = Write(key, _fixed(fact, event), {FACET: facet}, exists=key in self.there)
         return after != state
@@ -223,6 +231,7 @@ def view_of(conversation_id: str, state: Inbox, hidden: str | None = None, threa
         archived=state.archived,
         archived_seq=state.archived_seq,
         keep_archived=state.keep_archived,
+        pinned=state.pinned or None,
         hidden=hidden,
         thread=thread,
     )

@@ -142,6 +142,8 @@ ANSWER_OF: Final[dict[type[Command], type[Answer]]] = {
     inbox_commands.UnmuteConversation: ConversationAccepted,
     inbox_commands.ArchiveConversation: ConversationAccepted,
     inbox_commands.UnarchiveConversation: ConversationAccepted,
+    inbox_commands.PinConversation: ConversationAccepted,
+    inbox_commands.UnpinConversation: ConversationAccepted,
     signals.StartTyping: ConversationAccepted,
     signals.StopTyping: ConversationAccepted,
     signals.SetPresence: PresenceView,

@@ -27,9 +27,11 @@ from schemas.inbox_commands import (
     HideMessage,
     InboxCommand,
     MuteConversation,
+    PinConversation,
     ReadMessages,
     UnarchiveConversation,
     UnmuteConversation,
+    UnpinConversation,
 )
 from schemas.queries import (
     GetConversation,
@@ -234,6 +236,8 @@ COMMANDS: Final[dict[str, type[Command]]] = {
         UnmuteConversation,
         ArchiveConversation,
         UnarchiveConversation,
+        PinConversation,
+        UnpinConversation,
         GetConversation,
         ListConversations,
         StartTyping,

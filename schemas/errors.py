@@ -37,7 +37,7 @@ ERRORS: Final = {
         ErrorCode("idempotency_conflict", "This client key was used before with another body", 409),
         ErrorCode("edit_limit", "The message was edited too often", 409),
         ErrorCode("reaction_limit", "The message has as many reactions as it takes", 409),
-        ErrorCode("pin_limit", "The conversation has as many pins as it takes", 409),
+        ErrorCode("pin_limit", "There are as many pins as there may be", 409),
         ErrorCode("member_limit", "The group has as many members as it takes", 409),
         ErrorCode("last_owner", "A group keeps an owner: give the role to somebody first", 409),
         ErrorCode("too_large", "The request is larger than the limit", 413),

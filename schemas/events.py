@@ -7,7 +7,14 @@ from msgspec import UNSET, UnsetType
 
 from schemas import topics
 from schemas.body import Body, Count
-from schemas.inbox_events import ConversationArchived, ConversationMuted, CursorMoved, InboxEvent, MessageHidden
+from schemas.inbox_events import (
+    ConversationArchived,
+    ConversationMuted,
+    ConversationPinned,
+    CursorMoved,
+    InboxEvent,
+    MessageHidden,
+)
 
 Kind = Literal["direct", "group"]
 Role = Literal["owner", "admin", "member"]
@@ -239,6 +246,7 @@ TOPIC_OF: Final[dict[type[Event], str]] = {
     CursorMoved: topics.USER_ACTION,
     ConversationMuted: topics.USER_ACTION,
     ConversationArchived: topics.USER_ACTION,
+    ConversationPinned: topics.USER_ACTION,
     MessageHidden: topics.USER_ACTION,
     UserActed: topics.USER_ACTION,
     AuditRecorded: topics.AUDIT_LOG,

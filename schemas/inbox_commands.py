@@ -53,6 +53,27 @@ class UnarchiveConversation(Ask, frozen=True, kw_only=True, tag="conversation:un
     client_key: Key | None = None
 
 
+class PinConversation(Ask, frozen=True, kw_only=True, tag="conversation:pin"):
+    """Have a conversation at the top of one's list."""
+
+    conversation_id: Uuid
+    client_key: Key | None = None
+
+
+class UnpinConversation(Ask, frozen=True, kw_only=True, tag="conversation:unpin"):
+    """Have it in its place again."""
+
+    conversation_id: Uuid
+    client_key: Key | None = None
+
+
 InboxCommand = (
-    ReadMessages | HideMessage | MuteConversation | UnmuteConversation | ArchiveConversation | UnarchiveConversation
+    ReadMessages
+    | HideMessage
+    | MuteConversation
+    | UnmuteConversation
+    | ArchiveConversation
+    | UnarchiveConversation
+    | PinConversation
+    | UnpinConversation
 )

@@ -39,6 +39,14 @@ class ConversationArchived(Body, frozen=True, kw_only=True, tag="caas.user.conve
     keep_archived: bool = False
 
 
+class ConversationPinned(Body, frozen=True, kw_only=True, tag="caas.user.conversation-pinned.v1"):
+    """A user wants a conversation at the top of their list, or no longer (`on` is false)."""
+
+    user_id: str
+    conversation_id: str
+    on: bool
+
+
 class MessageHidden(Body, frozen=True, kw_only=True, tag="caas.user.message-hidden.v1"):
     """A user deleted a message for themselves alone."""
 
@@ -47,4 +55,4 @@ class MessageHidden(Body, frozen=True, kw_only=True, tag="caas.user.message-hidd
     message_id: str
 
 
-InboxEvent = CursorMoved | ConversationMuted | ConversationArchived | MessageHidden
+InboxEvent = CursorMoved | ConversationMuted | ConversationArchived | ConversationPinned | MessageHidden

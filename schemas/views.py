@@ -90,10 +90,11 @@ class CursorsView(msgspec.Struct, frozen=True, kw_only=True):
 class InboxView(msgspec.Struct, frozen=True, kw_only=True):
     """How one user has a conversation: read up to message `read`, muted for good or until a time, put away.
 
-    Put away with message `archived_seq` as the last, what is said later brings it back: what others say not while it
-    is muted, nor where the user wants to `keep_archived`. `hidden` is there in the push alone of a message that was
-    deleted for this user. With a `thread`, named by the message that began it, it is how far that one is read, and
-    nothing else of it is anything.
+    Put away with message `archived_seq` as the last, what is said later brings it back: what others say not while it is
+    muted, nor where the user wants to `keep_archived`. `pinned` is the number of the pin in the user's lane: those with
+    greater ones stand before others in their list, and before those without. `hidden` is there in the push alone of a
+    message that was deleted for this user. With a `thread`, named by the message that began it, it is how far that one
+    is read, and nothing else of it is anything.
     """
 
     conversation_id: str
@@ -103,6 +104,7 @@ class InboxView(msgspec.Struct, frozen=True, kw_only=True):
     archived: bool
     archived_seq: int | None = None
     keep_archived: bool = False
+    pinned: int | None = None
     hidden: str | None = None
     thread: str | None = None
 

@@ -3,24 +3,36 @@
 Only the user knows it and only they change it: everyone who is or was in the conversation, within their stays.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import assert_never
+from typing import Final, assert_never
 
 from core.domain import message
 from core.domain.conversation import Conversation
-from core.domain.decision import Context, misfit
+from core.domain.decision import Context, Rejected, misfit
 from schemas.inbox_commands import (
     ArchiveConversation,
     HideMessage,
     InboxCommand,
     MuteConversation,
+    PinConversation,
     ReadMessages,
     UnarchiveConversation,
     UnmuteConversation,
+    UnpinConversation,
 )
-from schemas.inbox_events import ConversationArchived, ConversationMuted, CursorMoved, InboxEvent, MessageHidden
+from schemas.inbox_events import (
+    ConversationArchived,
+    ConversationMuted,
+    ConversationPinned,
+    CursorMoved,
+    InboxEvent,
+    MessageHidden,
+)
+
+PINS: Final = 100
+"""Maximum of conversations that one user has pinned and is in."""
 
 # State
 
@@ -33,7 +45,8 @@ class Inbox:
     `read` is the seq they have read up to, since `read_at`. Muted without `muted_until` is muted for good; when that
     time has come it is over, which whoever looks at it decides by their clock. `hidden` counts messages.
     Archived with message `archived_seq` as the last, it is over once more is said, which whoever looks at it decides
-    by what they know of that (`put_away`); without it nothing ends it but the user.
+    by what they know of that (`put_away`); without it nothing ends it but the user. `pinned` is the number in their
+    lane by which they pinned it, 0 where it is not.
     """
 
     read: int = 0
@@ -43,14 +56,17 @@ class Inbox:
     archived: bool = False
     archived_seq: int | None = None
     keep_archived: bool = False
+    pinned: int = 0
     hidden: int = 0
 
 
 # Evolve
 
 
-def evolve(state: Inbox, event: InboxEvent) -> Inbox:
-    """The state after an event. Total: what is so already changes nothing, and a cursor never goes back."""
+def evolve(state: Inbox, event: InboxEvent, n: int) -> Inbox:
+    """The state after an event, the `n`-th of its user. Total: what is so already changes nothing, and a cursor never
+    goes back.
+    """
     match event:
         case CursorMoved():
             return replace(state, read=event.seq, read_at=event.at) if event.seq > state.read else state
@@ -63,6 +79,8 @@ def evolve(state: Inbox, event: InboxEvent) -> Inbox:
                 archived_seq=event.seq if event.on else None,
                 keep_archived=event.on and event.keep_archived,
             )
+        case ConversationPinned():
+            return replace(state, pinned=(state.pinned or n) if event.on else 0)
         case MessageHidden():
             return replace(state, hidden=state.hidden + 1)
         case _:
@@ -102,11 +120,13 @@ def decide(
     *,
     head: int = 0,
     about: message.State | None = None,
+    pinned: Collection[str] = (),
 ) -> Sequence[InboxEvent]:
     """What a command of somebody who is or was in the conversation `where` makes happen. Raises `Rejected`.
 
     `head` is the number of its last message, which a cursor goes up to at most and behind which it is put away; `about`
-    the message that is hidden, or one of the thread that is read.
+    the message that is hidden, or one of the thread that is read; `pinned` has the conversations that they pinned and
+    are in.
     What is so already is appended all the same: only the log knows what is so by then, and the fold ignores it.
     """
     match command:
@@ -118,6 +138,8 @@ def decide(
             return [_muted(command, context)]
         case ArchiveConversation() | UnarchiveConversation():
             return [_archived(command, where, context, head)]
+        case PinConversation() | UnpinConversation():
+            return [_pinned(command, context, pinned)]
         case _:
             assert_never(command)
 
@@ -202,4 +224,19 @@ def _archived(
         on=away,
         seq=_last(where, context, head) if away else None,
         keep_archived=isinstance(command, ArchiveConversation) and command.keep_archived,
+    )
+
+
+def _pinned(
+    command: PinConversation | UnpinConversation, context: Context, pinned: Collection[str]
+) -> ConversationPinned:
+    on = isinstance(command, PinConversation)
+    if on and command.conversation_id not in pinned and len(pinned) >= PINS:
+        raise Rejected("pin_limit", f"one has at most {PINS} conversations pinned")
+    return ConversationPinned(
+        tenant=context.tenant,
+        at=context.at,
+        user_id=context.actor,
+        conversation_id=command.conversation_id,
+        on=on,
     )

@@ -203,6 +203,8 @@ class Client:
     unmute = _asks(inbox_commands.UnmuteConversation, ConversationAccepted)
     archive = _asks(inbox_commands.ArchiveConversation, ConversationAccepted)
     unarchive = _asks(inbox_commands.UnarchiveConversation, ConversationAccepted)
+    pin_conversation = _asks(inbox_commands.PinConversation, ConversationAccepted)
+    unpin_conversation = _asks(inbox_commands.UnpinConversation, ConversationAccepted)
     start_typing = _asks(signals.StartTyping, ConversationAccepted)
     stop_typing = _asks(signals.StopTyping, ConversationAccepted)
     set_presence = _asks(signals.SetPresence, PresenceView)

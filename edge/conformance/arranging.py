@@ -1,4 +1,5 @@
-"""How somebody arranges their list: what they put away in it, and what brings that back."""
+"""How somebody arranges their list: what they put away in it, what brings that back, and what
+stands first."""
 
 from typing import Any, Final
 
@@ -53,4 +54,33 @@ async def brings_back_what_was_put_away(world: World) -> None:
         await _away(bob, room, wanted=False, when="muted no more, after others spoke")
 
 
-CHECKS: Final[tuple[Check, ...]] = (brings_back_what_was_put_away,)
+async def lists_what_is_pinned_first(world: World) -> None:
+    """`conversation:list` begins with what one pinned, the one pinned last before the others, whatever is said where;
+    all of one's sessions are told of it.
+    """
+    async with await world.line("ann") as ann, await world.line("ann", 1) as other:
+        rooms = [await world.room(ann) for _ in range(4)]
+        for room in rooms:
+            await say(ann, room, "hello")
+
+        async def listed() -> Any:
+            found, after = list[str](), None
+            while True:
+                page: Any = await ann.done("conversation:list", {"limit": 1, "after": after})
+                found += [one["conversation_id"] for one in page["conversations"]]
+                if (after := page["after"]) is None:
+                    return found
+
+        for room in (rooms[1], rooms[0], rooms[1]):
+            await ann.done("conversation:pin", {"conversation_id": room})
+        await becomes(listed, [rooms[0], rooms[1], rooms[3], rooms[2]], "the list where two are pinned")
+        for room, pin in ((rooms[1], 1), (rooms[0], 2)):
+            await other.push("inbox:changed", conversation_id=room, pinned=pin)
+        await say(ann, rooms[1], "again")
+        await say(ann, rooms[2], "again")
+        await becomes(listed, [rooms[0], rooms[1], rooms[2], rooms[3]], "the list where something was said")
+        await ann.done("conversation:unpin", {"conversation_id": rooms[0]})
+        await becomes(listed, [rooms[1], rooms[2], rooms[3], rooms[0]], "the list where one is pinned no more")
+
+
+CHECKS: Final[tuple[Check, ...]] = (brings_back_what_was_put_away, lists_what_is_pinned_first)

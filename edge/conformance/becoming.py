@@ -105,6 +105,15 @@ def kept(**wanted: Any) -> After:
     return after
 
 
+async def kept_pinned(stage: Stage, _found: Any) -> None:
+    """The owner's list says that it is pinned."""
+
+    async def now() -> Any:
+        return (await stage.listed())["inbox"]["pinned"] is not None
+
+    await becomes(now, True, "whether it is pinned")
+
+
 def answers(**wanted: Any) -> After:
     """The answer says so."""
 

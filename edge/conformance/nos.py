@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from core.domain.conversation import PINS
+from core.domain.inbox import PINS as CONVERSATION_PINS
 from core.domain.message import VERSIONS_KEPT
 from core.domain.reaction import OWN_AT_ONCE
 from edge.conformance.line import Frame
@@ -185,3 +186,16 @@ async def leaves_alone(stage: Stage, command: str, code: str) -> None:
     await stage.ann.refused(command, stage.here, code)
     role = {**stage.here, "participants": [stage.bob.user], "role": "owner"}
     await stage.ann.done("conversation:set-role", role)
+
+
+async def pins_too_many_conversations(stage: Stage, command: str, code: str) -> None:
+    """Somebody has so many at the top of their list and no more; one that is unpinned makes room for another."""
+    rooms = [await stage.world.room(stage.ann) for _ in range(CONVERSATION_PINS)]
+    for room in rooms:
+        await stage.ann.done(command, {"conversation_id": room})
+    await stage.ann.push("inbox:changed", conversation_id=rooms[-1])
+    await stage.ann.refused(command, stage.here, code)
+    await stage.ann.done("conversation:unpin", {"conversation_id": rooms[0]})
+    await stage.ann.done(command, {"conversation_id": rooms[0]})
+    for room in rooms:
+        await stage.ann.done("conversation:unpin", {"conversation_id": room})

@@ -218,6 +218,14 @@ CASES: Final[tuple[Case, ...]] = (
         {"idempotency_conflict": nos.otherwise("keep_archived", True, then=False)},
     ),
     Case("conversation:unarchive", lambda s: {**s.here, "client_key": s.key()}, becoming.kept(archived=False)),
+    Case(
+        "conversation:pin",
+        lambda s: {**s.here, "client_key": s.key()},
+        becoming.kept_pinned,
+        ROOM,
+        {"pin_limit": nos.pins_too_many_conversations},
+    ),
+    Case("conversation:unpin", lambda s: {**s.here, "client_key": s.key()}, becoming.kept(pinned=None)),
     Case("conversation:get", lambda s: s.here, becoming.answers(participants=2, seq=3)),
     Case(
         "conversation:list",

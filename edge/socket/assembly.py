@@ -31,6 +31,7 @@ from edge.socket.typists import Typists
 from edge.socket.waiting import Waiting
 from edge.socket.watching import Watching
 from projections.cursors import CursorReader
+from projections.pinned import InboxReader
 from projections.progress import Progress
 from projections.reached import Reached
 from projections.reader import MessageReader
@@ -93,7 +94,8 @@ def node_of(
 
 
 def _commands(name: str, ports: Ports, reader: MessageReader, waiting: Waiting, members: int) -> Commands:
-    handler = Handler(ports.memberships, reader, source_of(name), members=members)
+    inboxes = InboxReader(ports.documents, ports.generations, ports.log)
+    handler = Handler(ports.memberships, reader, inboxes, source_of(name), members=members)
     return Commands(handler=handler, log=ports.log, clock=ports.clock, health=ports.health, waiting=waiting)
 
 

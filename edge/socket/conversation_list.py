@@ -1,4 +1,6 @@
-"""The list of one user's conversations: those they are in by last activity, and those they were in; and its totals."""
+"""The list of one user's conversations: those they are in, the pinned ones first and then by last activity, and those
+they were in; and its totals.
+"""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -41,13 +43,14 @@ class ConversationList:
 
         `channels` and `writes` are those of the session that asks.
         """
-        cursor = None if asked.after is None else list_order.unpacked(asked.after)
+        cursor = Cursor() if asked.after is None else list_order.unpacked(asked.after)
         views = self._views(who, present=asked.present)
         if not asked.present:
             return await self._past_page(who, asked, cursor, views)
         said = writes.take_said()
         active = await self._activity.of(views, channels, said)
-        keys = {Key(active[key][1] or view.created_at, key): view for key, view in views.items()}
+        pins = await self._inboxes.pins(who)
+        keys = {_key(pins.get(key, 0), active[key][1] or view.created_at, key): view for key, view in views.items()}
         ordered = list_order.ordered(keys, cursor)
         chosen = [keys[key] for key in await self._chosen(who, asked, ordered, views, active)]
         own = await self._inboxes.own(who, {view.conversation_id: view for view in chosen[: asked.limit]})
@@ -63,10 +66,10 @@ class ConversationList:
         return page.answer(totals)
 
     async def _past_page(
-        self, who: Identity, asked: ListConversations, cursor: Cursor | None, views: Mapping[str, Conversation]
+        self, who: Identity, asked: ListConversations, cursor: Cursor, views: Mapping[str, Conversation]
     ) -> Conversations:
         """By id, since what happened there later is not theirs to know."""
-        ordered = list_order.ordered((Key("", key) for key in views), cursor)
+        ordered = list_order.ordered((Key(0, "", key) for key in views), cursor)
         chosen = [key.id for key in ordered[: asked.limit + 1]]
         shown = {key: await self._past(who, views[key]) for key in chosen[: asked.limit]}
         totals = Totals(conversations=len(views)) if asked.totals else None
@@ -113,6 +116,11 @@ class ConversationList:
         )
 
 
+def _key(pin: int, at: str, conversation_id: str) -> Key:
+    """What is said in one that is pinned moves it nowhere."""
+    return Key(pin, "" if pin else at, conversation_id)
+
+
 @dataclass(frozen=True, slots=True)
 class _Page:
     """What is still to be told, in its order; of that the ids that were `chosen`, one more than `limit` where there are
@@ -120,7 +128,7 @@ class _Page:
     """
 
     limit: int
-    cursor: Cursor | None
+    cursor: Cursor
     ordered: Sequence[Key]
     chosen: Sequence[str]
     views: Sequence[ConversationView]

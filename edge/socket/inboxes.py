@@ -18,6 +18,7 @@ from projections import acts, inbox, marks, messages, unread
 from projections.conversations import Own
 from projections.facts import facet_of
 from projections.generations import Generations
+from projections.pinned import pins_of
 from projections.unread import Ours
 
 AT_ONCE: Final = 1_000
@@ -51,6 +52,10 @@ class Inboxes:
         marked = await self._get(marks.ROWS, (marks.row_id(key, who.user_id) for key in doubtful)) if doubtful else {}
         ours = self._as_now(who, away, states, marked, heads)
         return frozenset(key for key, one in ours.items() if one.inbox.archived)
+
+    async def pins(self, who: Identity) -> dict[str, int]:
+        """The conversations that the user has pinned, and the numbers of these pins."""
+        return await pins_of(self._documents, self._generations, who.tenant, who.user_id)
 
     async def thread(self, who: Identity, view: Conversation, root: str) -> tuple[int, int]:
         """Up to where the user's cursors say that a thread is read, and from where on there may be unread answers."""

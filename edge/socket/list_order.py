@@ -1,7 +1,9 @@
-"""The order of a conversation list, and the cursor that goes through it: by last activity, the newest first.
+"""The order of a conversation list, and the cursor that goes through it: what was pinned last first, then by last
+activity, the newest first.
 
-A key is the time of the last activity and the conversation's id, so no two are alike. What moves to the top while
-somebody pages is told with the next page, before what follows: so nobody is missed, and who moved is told again.
+A key is the number of the pin, or the time of the last activity, and the conversation's id, so no two are alike. What
+moves to the top while somebody pages is told with the next page, before what follows: so nobody is missed, and who
+moved is told again. What is pinned and what is not are told apart, since both have a top.
 """
 
 import base64
@@ -16,52 +18,75 @@ from core.domain.decision import misfit
 
 
 class Key(NamedTuple):
-    """Where a conversation stands in the list."""
+    """Where a conversation stands in the list; `pin` is 0 where it is not pinned, `at` says nothing where it is."""
 
+    pin: int
     at: str
     id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Cursor:
+class Told(NamedTuple):
     """Told are the keys from `last` up to `top`; beyond `top` there is what moved since."""
 
     top: Key
     last: Key
 
 
-def ordered(keys: Iterable[Key], cursor: Cursor | None) -> list[Key]:
-    """What is still to be told: what moved since, the one that moved first before the others, and then the rest."""
-    if cursor is None:
-        return sorted(keys, reverse=True)
-    moved, rest = list[Key](), list[Key]()
-    for key in keys:
-        if key > cursor.top:
-            moved.append(key)
-        elif key < cursor.last:
-            rest.append(key)
-    return [*sorted(moved), *sorted(rest, reverse=True)]
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """What was told of those that are pinned, and of the others; None where nothing was."""
+
+    pinned: Told | None = None
+    rest: Told | None = None
 
 
-def after(cursor: Cursor | None, told: Sequence[Key]) -> Cursor:
+def ordered(keys: Iterable[Key], cursor: Cursor) -> list[Key]:
+    """What is still to be told: of those that are pinned what moved since, the one that moved first before the others,
+    and then the rest of them; and of the others in the same way.
+    """
+    pinned, rest = _apart(keys)
+    return [*_left(pinned, cursor.pinned), *_left(rest, cursor.rest)]
+
+
+def after(cursor: Cursor, told: Iterable[Key]) -> Cursor:
     """The cursor once these were told, the first ones of what `ordered` answered."""
-    if cursor is None:
-        return Cursor(told[0], told[-1])
-    moved = [key for key in told if key > cursor.top]
+    pinned, rest = _apart(told)
+    return Cursor(_after(cursor.pinned, pinned), _after(cursor.rest, rest))
+
+
+def _apart(keys: Iterable[Key]) -> tuple[list[Key], list[Key]]:
+    found: tuple[list[Key], list[Key]] = ([], [])
+    for key in keys:
+        found[0 if key.pin else 1].append(key)
+    return found
+
+
+def _left(keys: Sequence[Key], told: Told | None) -> list[Key]:
+    if told is None:
+        return sorted(keys, reverse=True)
+    moved = sorted(key for key in keys if key > told.top)
+    return [*moved, *sorted((key for key in keys if key < told.last), reverse=True)]
+
+
+def _after(before: Told | None, told: Sequence[Key]) -> Told | None:
+    if not told:
+        return before
+    if before is None:
+        return Told(told[0], told[-1])
+    moved = [key for key in told if key > before.top]
     rest = told[len(moved) :]
-    return Cursor(moved[-1] if moved else cursor.top, rest[-1] if rest else cursor.last)
+    return Told(moved[-1] if moved else before.top, rest[-1] if rest else before.last)
 
 
 def packed(cursor: Cursor) -> str:
     """The cursor as a client keeps it."""
-    return base64.urlsafe_b64encode(msgspec.msgpack.encode((*cursor.top, *cursor.last))).decode().rstrip("=")
+    return base64.urlsafe_b64encode(msgspec.msgpack.encode((cursor.pinned, cursor.rest))).decode().rstrip("=")
 
 
 def unpacked(text: str) -> Cursor:
     """A cursor that a client gives back. Raises `Rejected` where it is none."""
     try:
         data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-        top_at, top, last_at, last = msgspec.msgpack.decode(data, type=tuple[str, str, str, str])
+        return Cursor(*msgspec.msgpack.decode(data, type=tuple[Told | None, Told | None]))
     except (binascii.Error, ValueError, msgspec.DecodeError):
         raise misfit("after", "value", "this is no cursor that a page of this list ended with") from None
-    return Cursor(Key(top_at, top), Key(last_at, last))

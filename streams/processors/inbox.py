@@ -17,10 +17,12 @@ from schemas.inbox_commands import (
     ArchiveConversation,
     HideMessage,
     MuteConversation,
+    PinConversation,
     UnarchiveConversation,
     UnmuteConversation,
+    UnpinConversation,
 )
-from schemas.inbox_events import ConversationArchived, ConversationMuted, CursorMoved, MessageHidden
+from schemas.inbox_events import ConversationArchived, ConversationMuted, ConversationPinned, CursorMoved, MessageHidden
 from streams.processor import Batch
 from streams.processors.derived import conflict_push, conflict_record, record_of
 
@@ -104,6 +106,8 @@ def command_of(fact: Fact) -> str:
             return NAME_OF[MuteConversation if event.on else UnmuteConversation]
         case ConversationArchived() as event:
             return NAME_OF[ArchiveConversation if event.on else UnarchiveConversation]
+        case ConversationPinned() as event:
+            return NAME_OF[PinConversation if event.on else UnpinConversation]
         case _:
             return NAME_OF[HideMessage]
 

@@ -126,11 +126,11 @@ async def say_more(ann: Speaker, ben: Speaker, here: str, root: str) -> None:
 
 async def keep(ann: Speaker, ben: Speaker, here: str, root: str) -> None:
     """What one keeps for oneself, and what the others are told of it."""
-    for kind in ("conversation:mute", "conversation:unmute", "conversation:archive", "conversation:unarchive"):
-        await ann.ask(kind, conversation_id=here)
+    for kind in ("mute", "unmute", "archive", "unarchive", "pin", "unpin"):
+        await ann.ask(f"conversation:{kind}", conversation_id=here)
     await ann.ask("message:hide", conversation_id=here, message_id=root)
     await ann.ask("message:read", conversation_id=here, seq=1)
-    await eventually(lambda: len(ann.of("inbox:changed")) == 6)
+    await eventually(lambda: len(ann.of("inbox:changed")) == 8)
     await ben.ask("message:delivered", conversation_id=here, seq=2)
     await ben.ask("typing:start", conversation_id=here)
     await eventually(lambda: len(ann.of("typing")) == 1)

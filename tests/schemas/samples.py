@@ -20,7 +20,7 @@ from schemas.events import (
     RolesChanged,
     UserActed,
 )
-from schemas.inbox_events import ConversationArchived, ConversationMuted, CursorMoved, MessageHidden
+from schemas.inbox_events import ConversationArchived, ConversationMuted, ConversationPinned, CursorMoved, MessageHidden
 from tests.given import AT, CORRELATION, ROOM, TENANT
 
 MESSAGE = ids.message_id(TENANT, ROOM, "bob", "k1")
@@ -71,6 +71,7 @@ SAMPLES: tuple[Event, ...] = (
         tenant=TENANT, at=AT, user_id="bob", conversation_id=ROOM, on=True, until="2026-11-21T09:30:00.000Z"
     ),
     ConversationArchived(tenant=TENANT, at=AT, user_id="bob", conversation_id=ROOM, on=True),
+    ConversationPinned(tenant=TENANT, at=AT, user_id="bob", conversation_id=ROOM, on=True),
     MessageHidden(tenant=TENANT, at=AT, user_id="bob", conversation_id=ROOM, message_id=MESSAGE),
     UserActed(tenant=TENANT, at=AT, user_id="bob", action="archived", subject=ROOM),
     AuditRecorded(

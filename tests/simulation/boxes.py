@@ -8,7 +8,7 @@ from tests.simulation.users import TENANT
 from tests.simulation.world import World
 
 Broken = Iterator[str]
-SAID = ("n", "read", "muted", "muted_until", "archived", "archived_seq", "keep_archived")
+SAID = ("n", "read", "muted", "muted_until", "archived", "archived_seq", "keep_archived", "pinned")
 """What a row of somebody's own, and a push of it, says."""
 
 
@@ -60,6 +60,7 @@ def _seen(screen: Screen, whole: Whole) -> Broken:
         if user != screen.user:
             continue
         told = screen.boxes.get(room, {})
+        told = {**told, "pinned": told.get("pinned") or 0}
         if tuple(told.get(name) for name in SAID) != _said(box):
             yield f"{law}: {user} sees {told} of {room}, not {box}"
         if not set(box.hidden) <= screen.hidden:
@@ -68,4 +69,4 @@ def _seen(screen: Screen, whole: Whole) -> Broken:
 
 def _said(box: Box) -> tuple[object, ...]:
     """The values of `SAID`."""
-    return box.n, box.read, box.muted, box.until, box.archived, box.archived_seq, box.keep_archived
+    return box.n, box.read, box.muted, box.until, box.archived, box.archived_seq, box.keep_archived, box.pinned

@@ -25,6 +25,7 @@ FAMILY = {
     "caas.user.cursor-moved": "user.action",
     "caas.user.conversation-muted": "user.action",
     "caas.user.conversation-archived": "user.action",
+    "caas.user.conversation-pinned": "user.action",
     "caas.user.message-hidden": "user.action",
     "caas.conversation.created": "conversation.updated",
     "caas.conversation.changed": "conversation.updated",
@@ -35,7 +36,8 @@ FAMILY = {
     "caas.conversation.message-unpinned": "conversation.updated",
 }
 CURSOR = "caas.user.cursor-moved"
-OWN = frozenset({CURSOR, "caas.user.conversation-muted", "caas.user.conversation-archived", "caas.user.message-hidden"})
+KEPT = ("conversation-muted", "conversation-archived", "conversation-pinned", "message-hidden")
+OWN = frozenset({CURSOR, *(f"caas.user.{name}" for name in KEPT)})
 """What is in a user's own lane, and in no conversation's."""
 NEEDED = ("ce_id", "ce_source", "ce_type", "ce_time", "ce_subject", "ce_tenantid", "correlation_id")
 
@@ -180,6 +182,7 @@ class Box:
     archived: bool = False
     archived_seq: int | None = None
     keep_archived: bool = False
+    pinned: int = 0
     hidden: list[str] = field(default_factory=list)
 
     def after(self, event: Told, n: int) -> None:
@@ -195,6 +198,8 @@ class Box:
                 self.archived = body["on"]
                 self.archived_seq = body.get("seq") if body["on"] else None
                 self.keep_archived = body["on"] and body.get("keep_archived", False)
+            case "caas.user.conversation-pinned":
+                self.pinned = (self.pinned or n) if body["on"] else 0
             case _:
                 self.hidden.append(body["message_id"])
 

@@ -33,9 +33,11 @@ from schemas.inbox_commands import (
     ArchiveConversation,
     HideMessage,
     MuteConversation,
+    PinConversation,
     ReadMessages,
     UnarchiveConversation,
     UnmuteConversation,
+    UnpinConversation,
 )
 from tests.simulation import words
 from tests.simulation.edges import AGAIN, Asked, Command
@@ -211,7 +213,7 @@ def keep(room: str, talk: Talk, key: str, chance: random.Random) -> Command:
         return MuteConversation(conversation_id=room, until=until, client_key=key)
     if roll < 0.85:
         return ArchiveConversation(conversation_id=room, keep_archived=chance.random() < 0.3, client_key=key)
-    kinds = (UnmuteConversation, UnarchiveConversation)
+    kinds = (UnmuteConversation, UnarchiveConversation, PinConversation, PinConversation, UnpinConversation)
     return chance.choice(kinds)(conversation_id=room, client_key=key)
 
 

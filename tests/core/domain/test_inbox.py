@@ -11,18 +11,27 @@ from msgspec import structs
 from core.domain import message
 from core.domain.conversation import Conversation, visited
 from core.domain.decision import Rejected
-from core.domain.inbox import Inbox, as_it_is, decide, evolve, put_away
+from core.domain.inbox import PINS, Inbox, as_it_is, decide, evolve, put_away
 from core.domain.member import Interval, Member
 from schemas.inbox_commands import (
     ArchiveConversation,
     HideMessage,
     InboxCommand,
     MuteConversation,
+    PinConversation,
     ReadMessages,
     UnarchiveConversation,
     UnmuteConversation,
+    UnpinConversation,
 )
-from schemas.inbox_events import ConversationArchived, ConversationMuted, CursorMoved, InboxEvent, MessageHidden
+from schemas.inbox_events import (
+    ConversationArchived,
+    ConversationMuted,
+    ConversationPinned,
+    CursorMoved,
+    InboxEvent,
+    MessageHidden,
+)
 from tests.given import AT, ROOM, TENANT, by, deleted, sent
 
 HELLO = sent("k1", "hello")
@@ -59,6 +68,10 @@ def archived(seq: int | None = None, *, on: bool = True, keep: bool = False) -> 
     )
 
 
+def pinned(*, on: bool = True) -> ConversationPinned:
+    return ConversationPinned(tenant=TENANT, at=AT, user_id="bob", conversation_id=ROOM, on=on)
+
+
 def replace_user(event: ConversationArchived, user: str) -> ConversationArchived:
     return structs.replace(event, user_id=user)
 
@@ -72,6 +85,7 @@ EVENTS: st.SearchStrategy[InboxEvent] = st.one_of(
     st.builds(moved, st.integers(0, 9), private=st.just(True), thread=st.sampled_from([HELLO.message_id, "other"])),
     st.builds(muted, st.sampled_from([None, LATER]), on=st.booleans()),
     st.builds(archived, st.sampled_from([None, 3]), on=st.booleans(), keep=st.booleans()),
+    st.builds(pinned, on=st.booleans()),
     st.builds(hidden),
 )
 
@@ -100,7 +114,7 @@ def live(seq: int) -> message.State:
 def test_a_cursor_only_grows_and_is_read_when_it_last_did(events: list[InboxEvent]) -> None:
     state, highest = Inbox(), 0
     for event in events:
-        before, state = state, evolve(state, event)
+        before, state = state, evolve(state, event, 1)
         highest = max(highest, event.seq if isinstance(event, CursorMoved) else 0)
         assert state.read == highest
         if state.read == before.read:
@@ -113,8 +127,8 @@ def test_a_cursor_only_grows_and_is_read_when_it_last_did(events: list[InboxEven
 def test_an_event_changes_only_what_it_is_about(event: InboxEvent, before: list[InboxEvent]) -> None:
     state = Inbox()
     for one in before:
-        state = evolve(state, one)
-    after = evolve(state, event)
+        state = evolve(state, one, 1)
+    after = evolve(state, event, 1)
     match event:
         case CursorMoved():
             assert replace(after, read=state.read, read_at=state.read_at) == state
@@ -123,20 +137,30 @@ def test_an_event_changes_only_what_it_is_about(event: InboxEvent, before: list[
         case ConversationArchived():
             before_it = {name: getattr(state, name) for name in ("archived", "archived_seq", "keep_archived")}
             assert replace(after, **before_it) == state
+        case ConversationPinned():
+            assert replace(after, pinned=state.pinned) == state
         case MessageHidden():
             assert replace(after, hidden=state.hidden) == state
 
 
 def test_whoever_wants_to_hear_of_it_again_has_no_time_left_over() -> None:
-    state = evolve(Inbox(), muted(LATER))
+    state = evolve(Inbox(), muted(LATER), 1)
     assert (state.muted, state.muted_until) == (True, LATER)
-    assert evolve(state, muted(LATER, on=False)) == Inbox()
-    assert evolve(state, muted()).muted_until is None
+    assert evolve(state, muted(LATER, on=False), 2) == Inbox()
+    assert evolve(state, muted(), 2).muted_until is None
 
 
 def test_nothing_is_left_of_an_archiving_that_was_taken_back() -> None:
-    assert evolve(evolve(Inbox(), archived(7, keep=True)), archived(on=False)) == Inbox()
-    assert evolve(evolve(Inbox(), archived(7, keep=True)), archived()) == Inbox(archived=True)
+    assert evolve(evolve(Inbox(), archived(7, keep=True), 1), archived(on=False), 2) == Inbox()
+    assert evolve(evolve(Inbox(), archived(7, keep=True), 1), archived(), 2) == Inbox(archived=True)
+
+
+def test_a_pin_has_the_number_by_which_it_came_until_it_is_taken() -> None:
+    state = evolve(Inbox(), pinned(), 7)
+    assert state == Inbox(pinned=7)
+    assert evolve(state, pinned(), 9) == state
+    assert evolve(state, pinned(on=False), 10) == Inbox()
+    assert evolve(evolve(state, pinned(on=False), 10), pinned(), 11) == Inbox(pinned=11)
 
 
 QUIET = Inbox(archived=True, archived_seq=7)
@@ -223,6 +247,17 @@ def test_a_conversation_is_muted_until_a_time_or_for_good_and_put_away_and_back(
     assert decided(UnarchiveConversation(conversation_id=ROOM)) == archived(on=False)
 
 
+def test_one_has_so_many_conversations_pinned_and_no_more() -> None:
+    command, others = PinConversation(conversation_id=ROOM), [f"room {n}" for n in range(PINS - 1)]
+    where = visited(SEATED, ROOM, TENANT, "bob")
+    for before in ([], others, [*others, ROOM]):
+        assert decide(command, where, by("bob"), pinned=before) == [pinned()]
+    with pytest.raises(Rejected) as no:
+        decide(command, where, by("bob"), pinned=[*others, "one more"])
+    assert no.value.code == "pin_limit"
+    assert decide(UnpinConversation(conversation_id=ROOM), where, by("bob")) == [pinned(on=False)]
+
+
 @pytest.mark.parametrize(
     "until", [AT, "2020-01-01T00:00:00.000Z", "2027-02-30T00:00:00.000Z", "9999-99-99T99:99:99.999Z"]
 )
@@ -255,6 +290,8 @@ COMMANDS: list[InboxCommand] = [
     UnmuteConversation(conversation_id=ROOM),
     ArchiveConversation(conversation_id=ROOM),
     UnarchiveConversation(conversation_id=ROOM),
+    UnpinConversation(conversation_id=ROOM),
+    PinConversation(conversation_id=ROOM),
 ]
 
 
@@ -273,4 +310,4 @@ def test_another_tenants_conversation_does_not_exist() -> None:
 
 def test_there_is_a_case_for_every_command_and_event() -> None:
     assert {type(command) for command in COMMANDS} == set(get_args(InboxCommand))
-    assert {type(event) for event in (moved(1), muted(), archived(), hidden())} == set(get_args(InboxEvent))
+    assert {type(event) for event in (moved(1), muted(), archived(), pinned(), hidden())} == set(get_args(InboxEvent))

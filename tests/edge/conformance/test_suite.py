@@ -369,6 +369,18 @@ def keeping_nothing(frame: Frame) -> list[Frame]:
     return changed(frame, "data.keep_archived", False) if archives else [frame]
 
 
+def pins(frame: Frame) -> bool:
+    return frame.get("type") == "conversation:pin"
+
+
+def by_activity(frame: Frame) -> list[Frame]:
+    """A node whose pinned conversations move like the others."""
+    found = copy.deepcopy(frame)
+    for one in (found["data"] or {}).get("conversations") or ():
+        one["conversation_id"] = one["conversation_id"] if one["inbox"]["pinned"] is None else "moved"
+    return [found]
+
+
 LIES: dict[str, tuple[str, Callable[[], Between]]] = {
     "says something before hello": (
         "greets_first",
@@ -469,6 +481,11 @@ LIES: dict[str, tuple[str, Callable[[], Between]]] = {
     "lists nobody's name": ("lists_what_a_list_shows", only("ack", without_others)),
     "leaves archived what others speak in": ("brings_back_what_was_put_away", lambda: Asking(keeping_archived)),
     "brings back whatever is archived": ("brings_back_what_was_put_away", lambda: Asking(keeping_nothing)),
+    "pins nothing": (
+        "lists_what_is_pinned_first",
+        lambda: Asking(lambda frame: changed(frame, "type", "conversation:unmute") if pins(frame) else [frame]),
+    ),
+    "moves what is pinned by what is said": ("lists_what_is_pinned_first", only("ack", by_activity)),
     "lists nothing that was left": ("lists_what_a_list_shows", lambda: Asking(always_present)),
     "names another reader": ("tells_who_got_and_read_it", only(CURSORS, told_of_others)),
     "tells what is read in private": ("tells_who_got_and_read_it", lambda: Asking(indiscreet)),

@@ -2,6 +2,9 @@
 
 from typing import Any
 
+import pytest
+
+from core.domain import inbox
 from edge.socket.node import Node
 from schemas.inbox_events import ConversationArchived
 from tests.edge.socket.asking import come, do, said, shown, told
@@ -219,3 +222,49 @@ async def test_what_was_said_while_one_was_out_brings_nothing_back(running: tupl
     await said(ann, here, "with ben")
     await eventually(lambda: "with ben" in ben.texts())
     await is_back(ben, here)
+
+
+async def test_what_one_pinned_last_comes_first_on_all_of_ones_devices(running: tuple[World, Node]) -> None:
+    ann, other = await come(running[1], "ann", "ann")
+    rooms = [await opened(ann, "ben", key=str(n)) for n in range(4)]
+    for n, here in enumerate(rooms):
+        await said(ann, here, f"first {n}")
+    for here in (rooms[1], rooms[0], rooms[1]):
+        assert await do(ann, "conversation:pin", here) == "accepted"
+    wanted = [rooms[0], rooms[1], rooms[3], rooms[2]]
+    assert await ids(ann) == await ids(ann, archived=False) == wanted
+    await said(ann, rooms[1], "said in a pinned one")
+    await said(ann, rooms[2], "said in another")
+    wanted = [rooms[0], rooms[1], rooms[2], rooms[3]]
+    assert await ids(ann) == wanted
+    await eventually(lambda: len(other.of("inbox:changed")) == 3)
+    pins = {frame["data"]["conversation_id"]: frame["data"]["pinned"] for frame in other.of("inbox:changed")}
+    assert pins == {rooms[1]: 1, rooms[0]: 2}
+    found = (await page(ann))["conversations"]
+    assert [one["inbox"]["pinned"] for one in found] == [2, 1, None, None]
+    paged, after = list[str](), None
+    for _ in rooms:
+        one = await page(ann, limit=1, after=after)
+        paged += [each["conversation_id"] for each in one["conversations"]]
+        after = one["after"]
+    assert (paged, after) == (wanted, None)
+    await do(ann, "conversation:unpin", rooms[0])
+    assert await ids(ann) == [rooms[1], rooms[2], rooms[3], rooms[0]]
+
+
+async def test_one_pins_a_hundred_conversations_and_what_one_left_takes_no_place(
+    running: tuple[World, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inbox, "PINS", 2)
+    (ann,) = await come(running[1], "ann")
+    rooms = [await opened(ann, "ben", key=str(n)) for n in range(4)]
+    levels = [await do(ann, "conversation:pin", here) for here in (rooms[0], rooms[1], rooms[1], rooms[2])]
+    assert levels == ["accepted", "accepted", "accepted", "pin_limit"]
+    await do(ann, "conversation:unpin", rooms[0])
+    assert await do(ann, "conversation:pin", rooms[2]) == "accepted"
+    await do(ann, "conversation:set-role", rooms[2], participants=["ben"], role="owner")
+    assert await do(ann, "conversation:leave", rooms[2]) == "accepted"
+    await told(ann, rooms[2], 3)
+    assert await do(ann, "conversation:pin", rooms[3]) == "accepted"
+    assert await do(ann, "conversation:pin", rooms[2]) == "not_a_participant"
+    assert (await ids(ann))[:2] == [rooms[3], rooms[1]]

@@ -5,54 +5,70 @@ import random
 import pytest
 
 from core.domain.decision import Rejected
-from edge.socket.list_order import Cursor, Key, after, ordered, packed, unpacked
+from edge.socket.list_order import Cursor, Key, Told, after, ordered, packed, unpacked
 
-ONE, TWO, THREE, FOUR = (Key(f"2026-11-2{n}T09:30:00.000Z", f"c{n}") for n in range(1, 5))
-LATER = Key("2026-11-29T09:30:00.000Z", "c1")
+ONE, TWO, THREE, FOUR = (Key(0, f"2026-11-2{n}T09:30:00.000Z", f"c{n}") for n in range(1, 5))
+LATER = Key(0, "2026-11-29T09:30:00.000Z", "c1")
+FULL = Cursor(Told(Key(9, "", "p9"), Key(2, "", "p2")), Told(FOUR, ONE))
 
 
 def test_a_list_begins_with_the_newest() -> None:
-    assert ordered([TWO, ONE, THREE], None) == [THREE, TWO, ONE]
+    assert ordered([TWO, ONE, THREE], Cursor()) == [THREE, TWO, ONE]
 
 
 def test_a_page_goes_on_where_the_one_before_ended() -> None:
-    cursor = after(None, [THREE, TWO])
-    assert cursor == Cursor(THREE, TWO)
+    cursor = after(Cursor(), [THREE, TWO])
+    assert cursor == Cursor(rest=Told(THREE, TWO))
     assert ordered([ONE, TWO, THREE], cursor) == [ONE]
 
 
 def test_what_moved_to_the_top_meanwhile_comes_before_the_rest() -> None:
-    cursor = after(None, [FOUR, THREE])
+    cursor = after(Cursor(), [FOUR, THREE])
     assert ordered([LATER, TWO, THREE, FOUR], cursor) == [LATER, TWO]
-    assert after(cursor, [LATER]) == Cursor(LATER, THREE)
-    assert after(cursor, [LATER, TWO]) == Cursor(LATER, TWO)
+    assert after(cursor, [LATER]) == Cursor(rest=Told(LATER, THREE))
+    assert after(cursor, [LATER, TWO]) == Cursor(rest=Told(LATER, TWO))
 
 
 def test_those_of_one_time_stand_apart_by_their_ids() -> None:
-    same = [Key(ONE.at, name) for name in "abc"]
-    assert ordered(same, after(None, [same[2], same[1]])) == [same[0]]
+    same = [Key(0, ONE.at, name) for name in "abc"]
+    assert ordered(same, after(Cursor(), [same[2], same[1]])) == [same[0]]
+
+
+def test_those_pinned_last_come_first_whatever_is_said_in_others() -> None:
+    pinned = [Key(n, "", f"p{n}") for n in (1, 2)]
+    assert ordered([*pinned, FOUR, ONE], Cursor()) == [*pinned[::-1], FOUR, ONE]
+    cursor = after(Cursor(), [*pinned[::-1], TWO])
+    assert ordered([*pinned, TWO, ONE, LATER], cursor) == [LATER, ONE]
+    assert ordered([*pinned, Key(3, "", TWO.id), ONE], cursor) == [Key(3, "", TWO.id), ONE]
 
 
 def test_whatever_moves_nobody_is_missed() -> None:
     for seed in range(300):
         chance = random.Random(seed)
-        times = {f"c{n}": n for n in range(12)}
-        clock, cursor, told = 100, None, set[str]()
-        while left := ordered([Key(f"{at:04}", name) for name, at in times.items()], cursor):
+        names = [f"c{n}" for n in range(12)]
+        times, pins = {name: n for n, name in enumerate(names)}, dict.fromkeys(chance.sample(names, 3), 1)
+        pins = {name: n for n, name in enumerate(pins, start=1)}
+        clock, cursor, told = 100, Cursor(), set[str]()
+        while left := ordered(
+            [Key(pins.get(name, 0), "" if pins.get(name) else f"{at:04}", name) for name, at in times.items()], cursor
+        ):
             page = left[: chance.randint(1, 4)]
             told |= {key.id for key in page}
-            cursor = after(cursor, page)
+            cursor = unpacked(packed(after(cursor, page)))
             for _ in range(chance.randint(0, 2) if clock < 120 else 0):
-                clock += 1
-                times[f"c{chance.randrange(12)}"] = clock
+                clock, name = clock + 1, chance.choice(names)
+                if chance.random() < 0.5:
+                    times[name] = clock
+                elif pins.pop(name, None) is None:
+                    pins[name] = clock
         assert told == times.keys()
 
 
 def test_a_cursor_comes_back_as_it_was_given() -> None:
-    assert unpacked(packed(Cursor(FOUR, ONE))) == Cursor(FOUR, ONE)
+    assert unpacked(packed(FULL)) == FULL
 
 
-@pytest.mark.parametrize("text", ["", "x", "é", "c1", "AAAA", packed(Cursor(FOUR, ONE))[:-3]])
+@pytest.mark.parametrize("text", ["", "x", "é", "c1", "AAAA", packed(FULL)[:-3]])
 def test_what_is_no_cursor_is_refused(text: str) -> None:
     with pytest.raises(Rejected) as no:
         unpacked(text)

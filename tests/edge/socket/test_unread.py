@@ -207,10 +207,10 @@ async def test_a_list_takes_as_many_reads_however_long_it_is(
     monkeypatch.setattr(found.documents, "get", counted_get)
     monkeypatch.setattr(found.documents, "find", counted_find)
     assert [(one["unread"], one["mentions"]) for one in await listed(ben)] == [(1, 1)] * 12
-    assert sorted(calls) == ["acts", "heads", "heads", "inbox", "marks", "messages"]
+    assert sorted(calls) == ["acts", "heads", "heads", "inbox", "inbox found", "marks", "messages"]
     calls.clear()
     await listed(ben)  # where nothing was said since, the order needs no read
-    assert sorted(calls) == ["acts", "heads", "inbox", "marks", "messages"]
+    assert sorted(calls) == ["acts", "heads", "inbox", "inbox found", "marks", "messages"]
 
 
 async def test_the_last_message_is_found_where_its_head_does_not_name_it(running: tuple[World, Node]) -> None:

@@ -81,6 +81,7 @@ async def test_a_user_is_told_in_a_lane_of_their_own_what_their_row_now_says(wor
         "archived": True,
         "archived_seq": None,
         "keep_archived": False,
+        "pinned": None,
         "thread": None,
     }
     assert told(world) == [
