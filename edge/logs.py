@@ -14,8 +14,6 @@ from datetime import UTC, datetime
 from typing import Final, TextIO
 from weakref import WeakSet
 
-from aiohttp.http_exceptions import HttpProcessingError
-
 from core.logfmt import value
 from core.outages import Outage
 
@@ -112,16 +110,13 @@ class Outages(logging.Filter):
 
 
 class Strangers(logging.Filter):
-    """What a stranger sent that is no HTTP or WebSocket is one short line without a traceback: it may come often."""
+    """What the library says of a handshake is one short line, however much a stranger sent in it: it may come often."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Always true; the record is given its words."""
-        cause = record.exc_info[1] if record.exc_info else None
-        malformed = record.name == "aiohttp.server" and isinstance(cause, HttpProcessingError)
-        if malformed or record.name == "aiohttp.websocket":
-            words = " ".join(f"{record.getMessage()} {cause or ''}".split())
-            record.msg, record.args = "a request was malformed: %s", (words[:STRANGE_CHARACTERS],)
-            record.exc_info, record.exc_text = None, None
+        if record.name == "aiohttp.websocket":
+            words = " ".join(record.getMessage().split())
+            record.msg, record.args = "a handshake was strange: %s", (words[:STRANGE_CHARACTERS],)
         return True
 
 

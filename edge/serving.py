@@ -1,12 +1,14 @@
 """A socket node and a gateway over one set of adapters, and how they are served."""
 
 import asyncio
+import functools
 import secrets
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Final
 
+import msgspec
 from aiohttp import web
 
 from core.clock import SystemClock
@@ -17,7 +19,10 @@ from edge.auth.tokens import Tokens
 from edge.background import background
 from edge.compose import PROCESSORS, Adapters
 from edge.gateway.app import Gateway
+from edge.gateway.health import add_health_routes
 from edge.gateway.living import LivingSockets
+from edge.gateway.problems import problems
+from edge.http_connection import Door, HttpConnection, begins
 from edge.listening import PORT, named
 from edge.socket.allowances import allowances_of
 from edge.socket.assembly import node_of, random_id
@@ -102,23 +107,48 @@ def bound(host: str, port: int, setting: str = PORT) -> Iterator[socket.socket]:
 
 
 @asynccontextmanager
-async def served(app: web.Application, at: socket.socket) -> AsyncIterator[None]:
-    """The application served there. At the end its sockets are drained."""
+async def served(app: web.Application, at: socket.socket, door: Door) -> AsyncIterator[None]:
+    """The application served there, its connections with deadlines. At the end its sockets are drained."""
+    app.middlewares.insert(0, begins)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
+    if runner.server is None:
+        raise RuntimeError("a runner that was set up has a server")
     try:
-        await web.SockSite(runner, at, backlog=BACKLOG).start()
-        yield
+        connections = functools.partial(HttpConnection, runner.server, door)
+        accepting = await asyncio.get_running_loop().create_server(connections, sock=at, backlog=BACKLOG)
+        try:
+            yield
+        finally:
+            accepting.close()
     finally:
         await runner.cleanup()
 
 
 @asynccontextmanager
-async def listening(app: web.Application, host: str, port: int, setting: str = PORT) -> AsyncIterator[int]:
-    """The application served on this port, 0 for any free one; the port. Raises `CannotListen`."""
-    with bound(host, port, setting) as at:
-        async with served(app, at):
+async def listening(
+    app: web.Application, settings: Settings, health: Health, setting: str = PORT
+) -> AsyncIterator[int]:
+    """The application served at the host and port of the settings, 0 for any free one; the port. Raises
+    `CannotListen`.
+    """
+    with bound(settings.host, settings.port, setting) as at:
+        async with served(app, at, Door(settings, health)):
             yield port_of(at)
+
+
+@asynccontextmanager
+async def health_site(settings: Settings, health: Health, port: int | None) -> AsyncIterator[None]:
+    """The health of a process that serves nothing else, on a port of its own; None: it is not served. Raises
+    `CannotListen`.
+    """
+    if port is None:
+        yield
+        return
+    app = web.Application(middlewares=[problems])
+    add_health_routes(app, health)
+    async with listening(app, msgspec.structs.replace(settings, port=port), health, "--health-port"):
+        yield
 
 
 def port_of(at: socket.socket) -> int:

@@ -20,11 +20,11 @@ from edge.stopping import on_signals
 async def serve() -> None:
     """Serve until asked to stop."""
     asked, health = on_signals(), Health()
-    found = filled(settings.load())
+    found = filled(settings.load(port=0))
     async with AsyncExitStack() as stack:
         ports = await stack.enter_async_context(compose.opened(compose.embedded(found)))
         entrance = Entrance(health)
-        port = await stack.enter_async_context(listening(socket_app(entrance, health), found.host, 0))
+        port = await stack.enter_async_context(listening(socket_app(entrance, health), found, health))
         await stack.enter_async_context(sockets_open(ports, found, health, entrance))
         await ready(health)
         spec.say({"port": port})

@@ -56,7 +56,7 @@ async def serve_gateway(settings: Settings) -> None:
     asked, health = on_signals(), Health()
     async with (
         sockets_of(settings) as (urls, living),
-        listening(gateway_app(gateway(settings, urls, living), health), settings.host, settings.port) as port,
+        listening(gateway_app(gateway(settings, urls, living), health), settings, health) as port,
         announced(health, f"http://{settings.host}:{port}"),
     ):
         await until(asked)
@@ -80,7 +80,7 @@ async def serve_socket(settings: Settings) -> None:
     asked, health = on_signals(), Health()
     settings = msgspec.structs.replace(settings, node=node_name(settings))
     entrance = Entrance(health)
-    async with listening(socket_app(entrance, health), settings.host, settings.port, SOCKET_PORT) as port:
+    async with listening(socket_app(entrance, health), settings, health, SOCKET_PORT) as port:
         await until(asked, ("socket", _run_node(settings, health, entrance, public_url(settings, port))))
 
 

@@ -23,6 +23,7 @@ from edge.gateway.app import add_routes as add_gateway_routes
 from edge.gateway.front_page import GATEWAY, SOCKET, add_front_page
 from edge.gateway.health import add_health_routes
 from edge.gateway.problems import problems
+from edge.http_connection import Door
 from edge.running import working
 from edge.secrets_file import existing, filled
 from edge.serving import bound, gateway, port_of, ready, served, sockets_open
@@ -96,7 +97,7 @@ async def system(settings: Settings) -> AsyncIterator[Address]:
         at = stack.enter_context(bound(settings.host, settings.port))
         address = _address(settings, port_of(at))
         add_gateway_routes(app, gateway(settings, address.socket_urls))
-        await stack.enter_async_context(served(app, at))
+        await stack.enter_async_context(served(app, at, Door(settings, health)))
         found = await stack.enter_async_context(compose.opened(compose.embedded(settings), health))
         await report_versions(found.documents, compose.processors(found), health)
         await stack.enter_async_context(working(found, settings, health))

@@ -15,10 +15,10 @@ from edge.announce import announced
 from edge.background import background
 from edge.cli import asking
 from edge.compose import Adapters
-from edge.gateway.health import health_site
 from edge.listening import CannotListen
 from edge.probes import probes_of, probing
 from edge.running import live_generation, one_plain
+from edge.serving import health_site
 from edge.stopping import on_signals, until
 from schemas.topics import partitions
 from streams.faust_app import faust_app, run_faust
@@ -66,7 +66,7 @@ async def work(settings: Settings, args: argparse.Namespace) -> None:
     """Run the named processors until asked to stop. Health is served from the first second on."""
     health, asked, names = Health(), on_signals(), tuple(args.names or compose.PROCESSORS)
     health.expects(*names)
-    async with health_site(health, settings.host, args.health_port):
+    async with health_site(settings, health, args.health_port):
         await until(asked, ("worker", _run_processors(settings, args, names, health)))
 
 

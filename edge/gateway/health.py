@@ -1,15 +1,11 @@
 """Health over HTTP: alive says only that the loop turns, ready that nothing waits."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import msgspec
 from aiohttp import web
 
 from core.health import Health
-from edge.gateway.problems import problems
-from edge.listening import named
 
 MEDIA_TYPE: Final = "application/health+json"
 
@@ -43,23 +39,3 @@ def _answer(body: dict[str, Any]) -> web.Response:
     status = 503 if body["status"] == "fail" else 200
     headers = {"Cache-Control": "no-store"}
     return web.Response(status=status, body=msgspec.json.encode(body), content_type=MEDIA_TYPE, headers=headers)
-
-
-@asynccontextmanager
-async def health_site(health: Health, host: str, port: int | None) -> AsyncIterator[None]:
-    """The health of a process that serves nothing else, on a port of its own; None: it is not served. Raises
-    `CannotListen`.
-    """
-    if port is None:
-        yield
-        return
-    app = web.Application(middlewares=[problems])
-    add_health_routes(app, health)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    try:
-        with named(host, port, "--health-port"):
-            await web.TCPSite(runner, host, port).start()
-        yield
-    finally:
-        await runner.cleanup()

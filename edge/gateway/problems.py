@@ -50,6 +50,10 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         if error.status < 400:
             raise
         response = _refused(request, error)
+    except (ConnectionError, web.RequestPayloadError) as error:  # the peer's doing, and it hears of it no more
+        logger.debug("%s %s broke off: %s", request.method, request.path, error)
+        response = answer(request, problem("invalid_json", "the body did not come whole"))
+        response.force_close()
     except Exception:
         logger.exception("%s %s failed", request.method, request.path, extra={"correlation_id": correlation_id})
         response = answer(request, problem("internal"))

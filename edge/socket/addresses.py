@@ -21,6 +21,12 @@ def client_of(peer: str | None, forwarded: str, proxies: Sequence[Network]) -> s
     return str(client or "unknown")
 
 
+def is_proxy(peer: str | None, proxies: Sequence[Network]) -> bool:
+    """Whether a peer is one of these."""
+    client = _address(peer or "")
+    return client is not None and any(client in network for network in proxies)
+
+
 def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
         found = ipaddress.ip_address(text.partition("%")[0])

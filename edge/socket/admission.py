@@ -13,30 +13,12 @@ from core.ports.limits import Rate
 from core.settings import Settings, networks
 from edge.auth.tokens import Identity
 from edge.gateway.problems import HttpProblem
+from edge.guests import Guest, Guests
 from edge.socket.addresses import client_of
 from edge.socket.origins import Origins
 from schemas.errors import problem
 
 FULL_MS: Final = 1_000
-
-
-class Guest:
-    """A connection whose user is not known yet; `leave` gives its place back, once."""
-
-    __slots__ = ("_address", "_guests")
-
-    def __init__(self, guests: Counter[str], address: str) -> None:
-        self._guests: Counter[str] | None = guests
-        self._address = address
-        guests[address] += 1
-
-    def leave(self) -> None:
-        """Its user is known, or it is over."""
-        if self._guests is not None:
-            self._guests[self._address] -= 1
-            if not self._guests[self._address]:
-                del self._guests[self._address]
-            self._guests = None
 
 
 class Admission:
@@ -50,9 +32,7 @@ class Admission:
         self._handshakes = Rate(per_s, settings.handshakes_burst) if per_s else None
         self._at_node = settings.node_connections or math.inf
         self._of_user = settings.user_connections or math.inf
-        self._guests_of_address = settings.unauthenticated_per_address or math.inf
-        self._guests_at_node = settings.unauthenticated_connections or math.inf
-        self._guests: Counter[str] = Counter()
+        self._guests = Guests(settings.unauthenticated_per_address, settings.unauthenticated_connections)
         self._buckets = Buckets()
         self._seated: Counter[tuple[str, str]] = Counter()
 
@@ -68,11 +48,12 @@ class Admission:
             self._health.count("node_full")
             detail = "this node has as many connections as it takes: ask the next one"
             raise HttpProblem(problem("unavailable", detail, retry_after_ms=FULL_MS))
-        if self._guests[client] >= self._guests_of_address or self._guests.total() >= self._guests_at_node:
+        guest = self._guests.enter(client)
+        if guest is None:
             self._health.count("unauthenticated_refused")
             detail = "too many connections wait for their login"
             raise HttpProblem(problem("rate_limited", detail, retry_after_ms=FULL_MS))
-        return Guest(self._guests, client)
+        return guest
 
     def seat(self, who: Identity) -> bool:
         """One more connection of this user, who gives it back by `leave`; False where they have as many as one may."""

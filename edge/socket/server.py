@@ -15,7 +15,9 @@ from edge.auth.tokens import Tokens
 from edge.gateway.front_page import SOCKET, add_front_page
 from edge.gateway.health import add_health_routes
 from edge.gateway.problems import HttpProblem, problems
-from edge.socket.admission import Admission, Guest
+from edge.guests import Guest
+from edge.http_connection import connection_of
+from edge.socket.admission import Admission
 from edge.socket.connection import CLOSE_S, Connection
 from edge.socket.node import Node
 from edge.socket.session import Session
@@ -64,7 +66,7 @@ class Sockets:
             guest.leave()
 
     async def _opened(self, request: web.Request, guest: Guest) -> web.StreamResponse:
-        login_by = asyncio.get_running_loop().time() + self._settings.login_ms / 1000
+        login_by = connection_of(request).request_by
         ws = self._websocket()
         await ws.prepare(request)
         transport = request.transport

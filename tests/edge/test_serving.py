@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import aiohttp
+import msgspec
 import pytest
 from aiohttp import web
 
@@ -11,12 +12,16 @@ from core.settings import Settings
 from edge import compose
 from edge.conformance.proxy import Straight, proxied
 from edge.gateway.app import gateway_app
-from edge.gateway.health import health_site
+from edge.http_connection import Door
 from edge.listening import PORT, SOCKET_PORT, CannotListen
-from edge.serving import bound, gateway, listening, node_name, port_of, ready, served, sockets_open
+from edge.serving import bound, gateway, health_site, listening, node_name, port_of, ready, served, sockets_open
 from edge.socket.server import Entrance, socket_app
 
-SETTINGS = Settings(token_secret="t" * 32, app_key="k", app_secret="s", drain_ms=100)
+SETTINGS = Settings(token_secret="t" * 32, app_key="k", app_secret="s", drain_ms=100, port=0)
+
+
+def at_port(port: int) -> Settings:
+    return msgspec.structs.replace(SETTINGS, port=port)
 
 
 def test_a_node_has_a_name_of_its_own_unless_it_is_given_one() -> None:
@@ -25,11 +30,11 @@ def test_a_node_has_a_name_of_its_own_unless_it_is_given_one() -> None:
 
 
 async def test_a_port_that_is_taken_is_an_error_and_one_that_was_left_is_free() -> None:
-    async with listening(web.Application(), "127.0.0.1", 0) as port:
+    async with listening(web.Application(), SETTINGS, Health()) as port:
         with pytest.raises(OSError, match="in use"):
-            async with listening(web.Application(), "127.0.0.1", port):
+            async with listening(web.Application(), at_port(port), Health()):
                 pytest.fail("two listen")
-    async with listening(web.Application(), "127.0.0.1", port) as again:
+    async with listening(web.Application(), at_port(port), Health()) as again:
         assert again == port
 
 
@@ -49,7 +54,7 @@ async def test_health_and_the_proxy_name_their_own_options() -> None:
         port = port_of(at)
         said = f"cannot listen on 127.0.0.1:{port}: Address already in use: {{}} names another port"
         with pytest.raises(CannotListen, match=said.format("--health-port")):
-            async with health_site(Health(), "127.0.0.1", port):
+            async with health_site(SETTINGS, Health(), port):
                 pytest.fail("two listen")
         with pytest.raises(CannotListen, match=said.format("--listen")):
             async with proxied("http://127.0.0.1:1", "ws://127.0.0.1:1", Straight, port=port):
@@ -62,7 +67,7 @@ async def test_a_port_is_held_from_before_it_is_served() -> None:
             pytest.fail("two hold it")
         app = gateway_app(gateway(SETTINGS, []), Health())
         async with (
-            served(app, at),
+            served(app, at, Door(SETTINGS, Health())),
             aiohttp.ClientSession() as session,
             session.get(f"http://127.0.0.1:{port_of(at)}/livez") as answer,
         ):
@@ -71,7 +76,7 @@ async def test_a_port_is_held_from_before_it_is_served() -> None:
 
 async def test_the_gateway_names_the_sockets_it_was_given() -> None:
     app = gateway_app(gateway(SETTINGS, ["ws://one/socket", "ws://two/socket"]), Health())
-    async with listening(app, "127.0.0.1", 0) as port, aiohttp.ClientSession() as session:
+    async with listening(app, SETTINGS, Health()) as port, aiohttp.ClientSession() as session:
         url, shown = f"http://127.0.0.1:{port}/api/v1/auth/sdk/token", {"X-App-Key": "k", "X-App-Secret": "s"}
         async with session.post(url, headers=shown, json={"user_id": "ann"}) as answer:
             assert (await answer.json())["socket_urls"] == ["ws://one/socket", "ws://two/socket"]
@@ -80,9 +85,9 @@ async def test_the_gateway_names_the_sockets_it_was_given() -> None:
 async def test_a_node_is_ready_once_it_follows_and_ends_with_the_block(tmp_path: Path) -> None:
     health = Health()
     entrance = Entrance(health)
-    settings = Settings(token_secret="t" * 32, data=str(tmp_path), drain_ms=100)
+    settings = Settings(token_secret="t" * 32, data=str(tmp_path), drain_ms=100, port=0)
     async with (
-        listening(socket_app(entrance, health), "127.0.0.1", 0) as port,
+        listening(socket_app(entrance, health), settings, health) as port,
         compose.opened(compose.embedded(settings), health) as found,
         sockets_open(found, settings, health, entrance) as sockets,
         aiohttp.ClientSession() as session,

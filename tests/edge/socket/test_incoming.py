@@ -16,9 +16,12 @@ PING = b"\x89\x80" + bytes(4)
 BURST = PING * 100_000
 
 
-async def raw(served: Served, token: str | None = None) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """A WebSocket without a client library, which would not flood."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", served.runner.addresses[0][1])
+async def raw(
+    served: Served, token: str | None = None, after_s: float = 0
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A WebSocket without a client library, which would not flood; its handshake comes so late."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+    await asyncio.sleep(after_s)
     key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
     bearer = f"Authorization: Bearer {token}\r\n" if token else ""
     upgrade = (
@@ -75,6 +78,16 @@ async def test_pings_do_not_put_off_the_end_of_the_login(serving: Serving) -> No
                 await asyncio.wait([refused], timeout=0.05)
         await refused
         assert time.monotonic() - began < 3
+        writer.close()
+
+
+async def test_the_time_of_the_login_begins_with_the_connection(serving: Serving) -> None:  # noqa: F811
+    async with serving(login_ms=1_500) as served:
+        began = time.monotonic()
+        reader, writer = await raw(served, after_s=1)
+        async with asyncio.timeout(5):
+            await reader.readuntil(b"no auth within")
+        assert time.monotonic() - began < 2.4
         writer.close()
 
 

@@ -4,16 +4,19 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+import msgspec
 import pytest
-from aiohttp import WSMsgType, web
+from aiohttp import WSMsgType
 
 from core.pace import Pace
 from core.settings import Settings
 from edge.auth.tokens import Tokens
+from edge.serving import listening
 from edge.socket.assembly import random_id
 from edge.socket.node import Node
 from edge.socket.server import APART_MS, Entrance, Sockets, socket_app
@@ -36,18 +39,19 @@ class Served:
         self.sockets = Sockets(node, self.tokens, self.settings, found.health, random_id)
         self.session = aiohttp.ClientSession()
         self.entrance = Entrance(found.health)
-        self.runner = web.AppRunner(socket_app(self.entrance, found.health), access_log=None)
+        self.app = socket_app(self.entrance, found.health)
+        self.stack = AsyncExitStack()
+        self.port = 0
         self.url = ""
 
     async def start(self) -> None:
-        await self.runner.setup()
-        site = web.TCPSite(self.runner, "127.0.0.1", 0)
-        await site.start()
-        self.url = f"http://127.0.0.1:{self.runner.addresses[0][1]}"
+        settings = msgspec.structs.replace(self.settings, port=0)
+        self.port = await self.stack.enter_async_context(listening(self.app, settings, self.world.health))
+        self.url = f"http://127.0.0.1:{self.port}"
 
     async def stop(self) -> None:
         await self.session.close()
-        await self.runner.cleanup()
+        await self.stack.aclose()
 
     async def open(self, user: str | None = "ann", **more: Any) -> Ws:
         headers = {"Authorization": f"Bearer {self.token(user)}"} if user else {}

@@ -1,0 +1,45 @@
+"""Counts the connections that cost something before it is known whose they are, per client address and in all."""
+
+import math
+from collections import Counter
+
+
+class Guests:
+    """Maximum numbers of one client address and in all; 0 is no limit."""
+
+    def __init__(self, per_address: int, in_all: int) -> None:
+        self._per_address = per_address or math.inf
+        self._in_all = in_all or math.inf
+        self._of_address: Counter[str] = Counter()
+        self._total = 0
+
+    def enter(self, address: str) -> "Guest | None":
+        """A place for one more connection of this address; None where there is none."""
+        if self._of_address.get(address, 0) >= self._per_address or self._total >= self._in_all:
+            return None
+        self._of_address[address] += 1
+        self._total += 1
+        return Guest(self, address)
+
+    def gives_back(self, address: str) -> None:
+        """A place of this address is free again."""
+        self._total -= 1
+        self._of_address[address] -= 1
+        if not self._of_address[address]:
+            del self._of_address[address]
+
+
+class Guest:
+    """A connection that is counted; `leave` gives its place back, once."""
+
+    __slots__ = ("_address", "_guests")
+
+    def __init__(self, guests: Guests, address: str) -> None:
+        self._guests: Guests | None = guests
+        self._address = address
+
+    def leave(self) -> None:
+        """It is known whose it is, or it is over."""
+        if self._guests is not None:
+            self._guests.gives_back(self._address)
+            self._guests = None
