@@ -94,7 +94,7 @@ class HttpConnection(web.RequestHandler):
         self.request_by = 0.0
         """The time of the loop by which the request at hand must have come."""
         self.received: Callable[[int], None] | None = None
-        """Called with the size of all that comes on a WebSocket, before it is read."""
+        """Called with the size of all that comes on a WebSocket."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """It may wait for its request where its address has not too many that do."""
@@ -112,20 +112,20 @@ class HttpConnection(web.RequestHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         """It is over."""
         self._forget()
-        self._peer = None
+        self._peer = self.received = None
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """What comes of a body puts the deadline off, nothing else does."""
-        if self.received is not None:
-            self.received(len(data))
-        elif data and self._idle:
+        if data and self._idle:
             self._idle = False
             self._within(self._door.request_s, "slow_requests")
         elif self._body is not None:
             self._by += len(data) / BYTES_PER_S
         super().data_received(data)
-        if self._body is not None and self._body.is_eof():
+        if self.received is not None:
+            self.received(len(data))
+        elif self._body is not None and self._body.is_eof():
             self._is_whole()
 
     def pause_writing(self) -> None:

@@ -56,7 +56,7 @@ class Connection:
         self._transport = transport
         self._session = session
         self._outbox = Outbox(transport, settings.outbox_bytes, self._overflows)
-        self._incoming = Incoming(ws, self._outbox)
+        self.incoming = Incoming(ws, self._outbox, self._sends_fragments)
         self._login_by = login_by
         self._identified = identified
         self._closing: asyncio.Task[None] | None = None
@@ -126,7 +126,7 @@ class Connection:
             return self._verified(bearer)
         try:
             async with asyncio.timeout_at(self._login_by):  # pings do not put it off
-                message = await self._incoming.next()
+                message = await self.incoming.next()
         except TimeoutError:
             self._act(self._session.refused("unauthorized", f"no auth within {self._settings.login_ms} ms"))
             return None
@@ -215,7 +215,7 @@ class Connection:
         loop = asyncio.get_running_loop()
         bucket = Bucket(self._node.pace, loop.time())
         while self._session.state is not State.CLOSED:
-            message = await self._incoming.next()
+            message = await self.incoming.next()
             if message.type is WSMsgType.TEXT:
                 if pause := bucket.take(loop.time()):
                     await asyncio.sleep(pause)
@@ -240,6 +240,10 @@ class Connection:
     def _overflows(self) -> None:
         self._node.health.count("slow_consumers")
         self.close("slow_consumer")
+
+    def _sends_fragments(self) -> None:
+        self._node.health.count("fragment_floods")
+        self._hang_up("rate_limited")
 
     def _hang_up(self, name: str) -> None:
         """Close without a wait for the peer's close: nothing more is read of a peer that floods."""

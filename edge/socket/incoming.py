@@ -1,6 +1,7 @@
-"""Reads the data messages of one socket: control frames have a pace, and other sockets get their turn in between."""
+"""Reads the messages of one socket: control frames and fragments have a pace, and other sockets get their turn."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Final
 
 from aiohttp import WSMsgType, web
@@ -8,11 +9,21 @@ from aiohttp.http import WSMessageDecodeText, WSMessageNoDecodeText
 
 from core.pace import Bucket, Pace
 from edge.socket.outbox import LOW_BYTES, Outbox
+from schemas.bounds import FRAME_BYTES
 
 CONTROL_PACE: Final = Pace(per_s=10, burst=100)
 """Pings and pongs that one socket may send: a client pings every few seconds."""
 TURN: Final = 16
 """Maximum number of messages that are read before other sockets get their turn."""
+UNREAD_BYTES: Final = FRAME_BYTES + 65_536
+"""Maximum size of what has come and is no message yet: one message, and the headers of its fragments."""
+UNREAD_BYTES_PER_S: Final = 16_384
+"""Pace of the headers of fragments, beside one header of each message."""
+QUEUED_BYTES: Final = 2_097_152
+"""As above while no message is waited for: the library queues 512 kB and a message before it stops reading."""
+HEADER_BYTES: Final = 14
+"""Maximum size of a frame's header."""
+SIZED: Final = frozenset({WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.PING, WSMsgType.PONG})
 
 
 class ControlFlood(Exception):
@@ -20,21 +31,42 @@ class ControlFlood(Exception):
 
 
 class Incoming:
-    """The messages of a socket that was opened with `autoping=False`: pings are answered here."""
+    """The messages of a socket that was opened with `autoping=False`: pings are answered here.
 
-    __slots__ = ("_bucket", "_loop", "_outbox", "_read", "_ws")
+    `floods` is called when much more has come than was read of it as messages: the library joins fragments by itself,
+    however many and however empty they are.
+    """
 
-    def __init__(self, ws: web.WebSocketResponse[bool], outbox: Outbox) -> None:
+    __slots__ = ("_at", "_bucket", "_floods", "_loop", "_outbox", "_read", "_unread", "_waits", "_ws")
+
+    def __init__(self, ws: web.WebSocketResponse[bool], outbox: Outbox, floods: Callable[[], None]) -> None:
         self._ws = ws
         self._outbox = outbox
+        self._floods = floods
         self._loop = asyncio.get_running_loop()
-        self._bucket = Bucket(CONTROL_PACE, self._loop.time())
+        self._at = self._loop.time()
+        self._bucket = Bucket(CONTROL_PACE, self._at)
         self._read = 0
+        self._unread = 0.0
+        self._waits = False
+
+    def received(self, size: int) -> None:
+        """So many bytes have come, and the library has made messages of what it can."""
+        now = self._loop.time()
+        self._unread = max(0.0, self._unread - (now - self._at) * UNREAD_BYTES_PER_S) + size
+        self._at = now
+        if self._unread > UNREAD_BYTES:
+            self._loop.call_soon(self._judge)  # behind whoever waits for a message that has come
+
+    def _judge(self) -> None:
+        if self._unread > (UNREAD_BYTES if self._waits else QUEUED_BYTES):
+            self._unread = 0.0
+            self._floods()
 
     async def next(self) -> WSMessageDecodeText | WSMessageNoDecodeText:
         """The next message that is neither a ping nor a pong. Raises `ControlFlood`."""
         while True:
-            message = await self._ws.receive()
+            message = await self._receive()
             self._read += 1
             if self._read % TURN == 0:  # what is in the buffer is read without a wait
                 await asyncio.sleep(0)
@@ -44,3 +76,13 @@ class Incoming:
                 raise ControlFlood
             if message.type is WSMsgType.PING and self._outbox.waiting <= LOW_BYTES:
                 await self._ws.pong(message.data)
+
+    async def _receive(self) -> WSMessageDecodeText | WSMessageNoDecodeText:
+        self._waits = True
+        try:
+            message = await self._ws.receive()
+        finally:
+            self._waits = False
+        if message.type in SIZED:
+            self._unread = max(0.0, self._unread - len(message.data) - HEADER_BYTES)
+        return message

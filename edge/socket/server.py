@@ -66,10 +66,7 @@ class Sockets:
             guest.leave()
 
     async def _opened(self, request: web.Request, guest: Guest) -> web.StreamResponse:
-        login_by = connection_of(request).request_by
-        ws = self._websocket()
-        await ws.prepare(request)
-        transport = request.transport
+        ws, arriving, transport = self._websocket(), connection_of(request), request.transport
         if transport is None:
             return ws
         connection = Connection(
@@ -80,9 +77,17 @@ class Sockets:
             ws=ws,
             transport=transport,
             session=Session(self._new_id),
-            login_by=login_by,
+            login_by=arriving.request_by,
             identified=guest.leave,
         )
+        arriving.received = connection.incoming.received
+        try:
+            await ws.prepare(request)
+        except web.HTTPBadRequest:
+            self._health.count("upgrades_refused")
+            raise
+        if request.transport is None:
+            return ws
         self._connections.add(connection)
         try:
             if self._draining:  # since the handshake began

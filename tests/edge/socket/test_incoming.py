@@ -8,6 +8,7 @@ import aiohttp
 import pytest
 
 from edge.socket.incoming import CONTROL_PACE
+from schemas.bounds import FRAME_BYTES
 from tests.edge.socket.test_limits import Serving, hears, serving  # noqa: F401 - a fixture
 from tests.edge.socket.test_server import Served, close_code
 from tests.eventually import eventually
@@ -55,6 +56,66 @@ async def test_a_flood_of_pings_closes_its_connection_and_others_are_served(
         assert served.world.health.counted["control_floods"] == 1
         await ann.send_json({"id": 1, "type": "conversation:list", "data": {}})
         assert (await hears(ann))["id"] == 1
+
+
+def fragmented(text: str, size: int) -> bytes:
+    """A text message in fragments of this size, masked with zeros."""
+    parts = [text[at : at + size].encode() for at in range(0, len(text), size)]
+    found = bytearray()
+    for n, part in enumerate(parts):
+        first = (0x80 if n == len(parts) - 1 else 0) | (0 if n else 1)
+        sized = bytes((0x80 | len(part),)) if len(part) < 126 else b"\xfe" + len(part).to_bytes(2, "big")
+        found += bytes((first,)) + sized + bytes(4) + part
+    return bytes(found)
+
+
+EMPTY = b"\x00\x80" + bytes(4)
+BEGINS, ENDS = b"\x01\x80" + bytes(4), b"\x80\x80" + bytes(4)
+
+
+MANY = b"".join(BEGINS + EMPTY * 10_000 + b"\x80\x82" + bytes(4) + b"{}" for _ in range(20))
+
+
+@pytest.mark.parametrize("user", [None, "mal"])
+@pytest.mark.parametrize("flood", [BEGINS + EMPTY * 150_000 + ENDS, BEGINS + EMPTY * 90_000], ids=["one", "no end"])
+async def test_a_flood_of_fragments_closes_its_connection_and_others_are_served(
+    serving: Serving,  # noqa: F811
+    user: str | None,
+    flood: bytes,
+) -> None:
+    async with serving() as served:
+        await survives(served, user, flood)
+
+
+async def test_fragments_of_many_messages_have_a_pace_too(serving: Serving) -> None:  # noqa: F811
+    async with serving() as served:
+        await survives(served, "mal", MANY)
+
+
+async def survives(served: Served, user: str | None, flood: bytes) -> None:
+    ann = await served.open("ann")
+    await hears(ann)
+    reader, writer = await raw(served, served.token(user) if user else None)
+    writer.write(flood)
+    await ended(reader)
+    writer.close()
+    assert served.world.health.counted["fragment_floods"] == 1
+    await ann.send_json({"id": 1, "type": "conversation:list", "data": {}})
+    assert (await hears(ann))["id"] == 1
+
+
+async def test_messages_in_fragments_are_read_at_the_pace_of_commands(serving: Serving) -> None:  # noqa: F811
+    """As large as a message may be, in pieces as small as a program makes them, many at once."""
+    async with serving() as served:
+        reader, writer = await raw(served, served.token("ann"))
+        for n in range(20):
+            text = f'{{"id":{n},"type":"conversation:list","data":{{}},"padding":"'
+            writer.write(fragmented(text.ljust(FRAME_BYTES - 2, "x") + '"}', 1_024))
+        async with asyncio.timeout(20):
+            for n in range(20):
+                await reader.readuntil(f'"id":{n},'.encode())
+        writer.close()
+        assert served.world.health.counted["fragment_floods"] == 0
 
 
 async def test_pings_at_the_allowed_pace_are_answered(serving: Serving) -> None:  # noqa: F811
@@ -116,6 +177,23 @@ async def test_a_node_has_so_many_connections_without_a_user(serving: Serving) -
         assert await close_code(first) == 4501
         await eventually(lambda: served.sockets.open == 0)
         assert await late(served)
+
+
+@pytest.mark.parametrize("spoilt", ["Sec-WebSocket-Key: short\r\n", "Sec-WebSocket-Version: 7\r\n", ""])
+async def test_a_bad_upgrade_is_refused_counted_and_not_logged(
+    serving: Serving,  # noqa: F811
+    spoilt: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with serving() as served:
+        upgrade = "Upgrade: websocket\r\nConnection: Upgrade\r\n" if spoilt else ""
+        reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+        writer.write(f"GET /socket HTTP/1.1\r\nHost: localhost\r\n{upgrade}{spoilt}\r\n".encode())
+        async with asyncio.timeout(5):
+            assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 400")
+        writer.close()
+        assert served.world.health.counted["upgrades_refused"] == 1
+        assert [line for line in caplog.records if line.levelname != "DEBUG"] == []
 
 
 async def test_another_subprotocol_is_counted(serving: Serving) -> None:  # noqa: F811
