@@ -27,6 +27,11 @@ class Identity:
     user_id: str
     expires_at: float
 
+    @property
+    def key(self) -> str:
+        """Names this user among those of all tenants."""
+        return f"{self.tenant}:{self.user_id}"
+
     def expires_in(self, now: float | None = None) -> int:
         """For how many seconds it is still good; `now` in Unix seconds."""
         return int(max(0.0, self.expires_at - (time.time() if now is None else now)))

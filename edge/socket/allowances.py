@@ -60,7 +60,7 @@ class Allowances:
     async def _spent(self, portions: Portions | None, who: Identity, what: str) -> Problem | None:
         if portions is None:
             return None
-        wait_s = await portions.spend(f"{who.tenant}:{who.user_id}")
+        wait_s = await portions.spend(who.key)
         if not wait_s:
             return None
         self._health.count("rate_limited")

@@ -43,14 +43,15 @@ class Answering:
         self._people = people
         self._own = own
 
+    async def wait(self, writes: OwnWrites, asked: Question) -> None:
+        """Return when the answer will have all that the session had acknowledged before (`writes`)."""
+        await self._own.wait(writes, asked)
+
     async def answer(
         self, who: Identity, asked: Question, writes: OwnWrites = NOTHING, channels: Mapping[str, Channel] = NO_CHANNELS
     ) -> Answer:
-        """What is told to this user, with all that their session had acknowledged before (`writes`); `channels` are
-        those of the session.
-        """
+        """What is told to this user; `writes` and `channels` are those of the session."""
         found: Answer
-        await self._own.wait(writes, asked)
         match asked:
             case GetMessage():
                 found = await self._history.get(who, asked)

@@ -46,11 +46,7 @@ class FairTurns:
 
     def _give(self) -> None:
         """Give what is free to those who have waited longest and have none."""
-        for user in list(self._waiting):
-            if not self._free:
-                return
-            if user in self._busy:
-                continue
+        while self._free and (user := next((one for one in self._waiting if one not in self._busy), None)) is not None:
             mine = self._waiting[user].popleft()
             self._free -= 1
             self._busy.add(user)

@@ -18,19 +18,18 @@ from edge.socket.current_heads import CurrentHeads
 from edge.socket.hub import Hub
 from edge.socket.jobs import NodeEnded
 from edge.socket.lanes import Lanes
-from edge.socket.leaving import remember
 from edge.socket.looking import Looking
+from edge.socket.reads import Reads
 from edge.socket.session import Asked, Close, Login, Say, Session
 from edge.socket.signals import Signals
 from edge.socket.standing import Standing
-from edge.socket.syncing import Syncing
 from edge.socket.visit import Send, Visit, at_once, not_closed, not_renewed
 from edge.socket.waiting import Waiting
 from projections.receipts import MODEL as RECEIPTS
 from schemas import frames
 from schemas.bounds import IN_FLIGHT
 from schemas.frames import LIMITS, Hello
-from schemas.queries import Query, Sync
+from schemas.queries import Query
 from schemas.signals import Signal
 from streams.effects import channel_of
 
@@ -71,10 +70,10 @@ class Node:
         self._memberships = memberships
         self._commands = commands
         self._waiting = waiting
-        self._answering = answering
         self._signals = signals
         self.current = CurrentHeads(lanes, self.hub)
-        self._syncing = Syncing(memberships, lanes, self.current)
+        reading = memberships, lanes, self.hub, self.current, answering
+        self._reads = Reads(*reading, health=health, spawn=self._spawn, failed=commands.failed)
         self._lanes = lanes
         self._bus = bus
         self._standing = standing
@@ -240,37 +239,7 @@ class Node:
         if not isinstance(asked.command, Query):
             await self._commands.carry_out(visit, asked, asked.command)
             return
-        task = self._spawn(f"query {asked.correlation_id}", self._answer(visit, asked, asked.command))
-        visit.tasks.add(task)
-        task.add_done_callback(visit.tasks.discard)
-
-    async def _answer(self, visit: Visit, asked: Asked, query: Query) -> None:
-        try:
-            frame = await self._found(visit, asked, query)
-        except Exception as error:  # noqa: BLE001 - whatever went wrong, the client is answered
-            frame = self._commands.failed(error, asked)
-        visit.answer(frame)
-
-    async def _found(self, visit: Visit, asked: Asked, query: Query) -> bytes:
-        if not self._memberships.fresh:
-            raise NotReady("the view of who may read what is behind")
-        await visit.ready()
-        await self._lanes.trust.settled()
-        life = self._lanes.trust.life
-        frame = await self._read(visit, asked, query)
-        if self._lanes.trust.life != life:
-            raise NotReady("the store was started anew while it was read")
-        return frame
-
-    async def _read(self, visit: Visit, asked: Asked, query: Query) -> bytes:
-        if isinstance(query, Sync):
-            await self.hub.see_heads(visit.seat)
-            remember(visit.seat, self._memberships, query.positions)
-            synced = await self._syncing.sync(visit, query)
-            remember(visit.seat, self._memberships, synced["positions"])
-            return frames.synced(asked.frame_id, synced, asked.correlation_id)
-        found = await self._answering.answer(visit.identity, query, visit.writes, visit.seat.channels)
-        return frames.ack(asked.frame_id, found, asked.correlation_id)
+        await self._reads.begin(visit, asked, asked.command)
 
     # Staying in step
 

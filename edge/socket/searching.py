@@ -78,7 +78,7 @@ class Searching:
         async with AsyncExitStack() as turn:
             try:
                 async with asyncio.timeout(TURN_S):
-                    await turn.enter_async_context(self._turns.turn(f"{who.tenant}:{who.user_id}"))
+                    await turn.enter_async_context(self._turns.turn(who.key))
             except TimeoutError:
                 raise SearchTimeout(f"it was not the turn of this search within {TURN_S:g} s") from None
             return await self._search(who, asked, wanted, before)

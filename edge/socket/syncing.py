@@ -10,6 +10,7 @@ from typing import Any, Final
 from core.domain.conversation import Conversation
 from core.ports.memberships import Memberships
 from edge.socket.current_heads import CurrentHeads
+from edge.socket.fair_turns import FairTurns
 from edge.socket.lanes import HEADS_AT_ONCE, Heads, Lanes
 from edge.socket.telling import Telling
 from edge.socket.visit import Visit
@@ -26,19 +27,24 @@ Positions = dict[str, Heads]
 
 
 class Syncing:
-    """Answers syncs. Raises `NotReady` and `Unavailable`, perhaps after some rows: those are then told again."""
+    """Answers syncs, each page in a turn of its user. Raises `NotReady` and `Unavailable`, perhaps after some rows:
+    those are then told again.
+    """
 
     def __init__(
         self,
         memberships: Memberships,
         lanes: Lanes,
         current: CurrentHeads,
+        turns: FairTurns,
         rows: int = SYNC_ROWS,
+        *,
         positions: int = POSITIONS,
     ) -> None:
         self._memberships = memberships
         self._lanes = lanes
         self._current = current
+        self._turns = turns
         self._rows = rows
         self._positions = positions
 
@@ -49,7 +55,7 @@ class Syncing:
         positions say more than there is they are named in `reset`, and nothing is told. Where it is not to tell, it
         only says where all of it stands.
         """
-        telling, reset = Telling(visit, self._memberships, self._lanes, self._rows), list[str]()
+        telling, reset = Telling(visit, self._memberships, self._lanes, self._turns, self._rows), list[str]()
         user = None if asked.user is None else await self._own(telling, asked.user, reset, tell=asked.tell)
         given = {key: lanes for key, lanes in asked.positions.items() if _within(key, asked)}
         views = await self._known(visit, asked, given)
@@ -104,7 +110,8 @@ class Syncing:
                 reached |= {key: given[key]} if key in given else {}
                 continue
             if key not in heads:
-                heads = await self._current.of([*views][at : at + HEADS_AT_ONCE], given)
+                async with self._turns.turn(telling.visit.identity.key):
+                    heads = await self._current.of([*views][at : at + HEADS_AT_ONCE], given)
             if _beyond(given.get(key, {}), heads[key]):
                 reset.append(key)
             else:
@@ -115,7 +122,8 @@ class Syncing:
         """Where the conversations stand, the first of them where there are many; nothing is reset that begins."""
         telling.short = len(views) > self._positions
         some = [*views][: self._positions]
-        heads = await self._current.of(some, given)
+        async with self._turns.turn(telling.visit.identity.key):
+            heads = await self._current.of(some, given)
         return {key: await telling.goals(views[key], heads[key]) for key in some}
 
 

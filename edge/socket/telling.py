@@ -1,33 +1,41 @@
 """One sync under way: what lies beyond a position is told to one session, lane by lane, as long as the rows last."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from core.domain.conversation import Conversation
 from core.ports.memberships import Memberships
 from edge.socket.ends import as_read
-from edge.socket.lanes import Heads, Lanes
+from edge.socket.fair_turns import FairTurns
+from edge.socket.lanes import Heads, Lanes, Told
 from edge.socket.leaving import left_at
 from edge.socket.seeing import as_new_as
 from edge.socket.visit import Visit
 from projections.conversations import LANE as CHANGES
 
 PAGE: Final = 100
+FIRST_PAGE: Final = 25
+PAGE_BYTES: Final = 262_144
+"""Maximum of bytes that are sent of one page, unless its first row has more: what is left of it is read again."""
 TELLING: Final = (CHANGES, "sent", "edited", "deleted", "reaction")
 """First who is in it, then what was said, then what became of it."""
 
 
 class Telling:
-    """Tells `visit`; `rows` may still be read, and it is `short` once they did not suffice.
+    """Tells `visit`; `rows` may still be told, and it is `short` once they did not suffice. Each page is read in a turn
+    of the user's, once the client has read most of what was written to it.
 
     Raises `NotReady` and `Unavailable`, perhaps after some rows: those are then told again.
     """
 
-    def __init__(self, visit: Visit, memberships: Memberships, lanes: Lanes, rows: int) -> None:
+    def __init__(self, visit: Visit, memberships: Memberships, lanes: Lanes, turns: FairTurns, rows: int) -> None:
         self.visit: Final = visit
         self.rows = rows
         self.short = False
         self._memberships = memberships
         self._lanes = lanes
+        self._turns = turns
+        self._page = FIRST_PAGE
 
     @property
     def goes_on(self) -> bool:
@@ -40,7 +48,8 @@ class Telling:
         at = start
         while at < head and self.goes_on:
             await self.visit.ready()
-            own = await self._lanes.own_told(key, at, head, max(1, min(PAGE, self.rows) // 2))
+            async with self._turns.turn(self.visit.identity.key):
+                own = await self._lanes.own_told(key, at, head, max(1, min(PAGE, self.rows) // 2))
             for _, frame in own.told:
                 self.visit.send(frame)
             self.rows -= max(1, own.rows)
@@ -70,8 +79,10 @@ class Telling:
         at = start
         while at < goal and self.goes_on:
             await self.visit.ready()
-            limit = min(PAGE, self.rows)
-            told = await self._lanes.told(view.conversation_id, lane, at, goal, limit)
+            limit = min(self._page, self.rows)
+            async with self._turns.turn(self.visit.identity.key):
+                told = await self._lanes.told(view.conversation_id, lane, at, goal, limit)
+            whole, told = len(told), self._fitting(told)
             newest = max((one.conversation_n for one in told), default=0)
             view = await as_new_as(self._memberships, view, newest)
             member = view.members[self.visit.identity.user_id]
@@ -79,5 +90,17 @@ class Telling:
                 if one.frame and (lane == CHANGES or member.reads(one.seq, one.conversation_n)):
                     self.visit.send(one.frame)
             self.rows -= max(1, len(told))
-            at = told[-1].n if len(told) == limit else goal
+            at = told[-1].n if len(told) < whole or whole == limit else goal
         return at
+
+    def _fitting(self, told: Sequence[Told]) -> Sequence[Told]:
+        """The first rows of a page, as many as are sent together; of the next page about as many are read as fit."""
+        count, size = 0, 0
+        for one in told:
+            size += len(one.frame)
+            if count and size > PAGE_BYTES:
+                break
+            count += 1
+        if told:
+            self._page = max(1, min(PAGE, 2 * self._page, PAGE_BYTES * count // max(1, size)))
+        return told[:count]

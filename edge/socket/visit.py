@@ -10,6 +10,8 @@ from edge.socket.own_writes import OwnWrites
 from edge.socket.session import Login, Session
 
 Send = Callable[[bytes], None]
+ANSWERS: Final = 4
+"""Maximum of answers to queries that are made for one connection at a time; the others wait in memory unmade."""
 
 
 async def at_once() -> None:
@@ -27,11 +29,13 @@ def not_renewed(login: Login) -> None:
 class Visit:
     """`send` takes replies and `push` pushes, whole frames, and neither raises; `ready` returns when there is room
     for more of what the client asked for; `close` is told a name of `schemas.errors.CLOSES`; `renew` takes another
-    token and answers it; `writes` has what was acknowledged to it.
+    token and answers it; `writes` has what was acknowledged to it; `answers` are the places of those that are made,
+    and `syncing` is the last `sync` that was begun.
     """
 
     __slots__ = (
         "_moved",
+        "answers",
         "close",
         "identity",
         "in_flight",
@@ -40,6 +44,7 @@ class Visit:
         "seat",
         "send",
         "session",
+        "syncing",
         "tasks",
         "waiting",
         "writes",
@@ -67,6 +72,8 @@ class Visit:
         self.in_flight = 0
         self.waiting = 0
         self.tasks: set[asyncio.Task[None]] = set()
+        self.answers: Final = asyncio.Semaphore(ANSWERS)
+        self.syncing: asyncio.Task[None] | None = None
         self._moved: asyncio.Event | None = None
 
     def asked(self) -> None:

@@ -29,7 +29,7 @@ async def leafed(node: Node, users: list[str], rooms: list[str], chance: random.
 
 async def _leaf(node: Node, user: str, room: str, limit: int) -> tuple[list[MessageView], list[MessageView]]:
     async def page(asked: History) -> Messages:
-        answer = await node.node._answering.answer(Identity(TENANT, user, 1e12), asked)
+        answer = await node.node._reads._answering.answer(Identity(TENANT, user, 1e12), asked)
         assert isinstance(answer, Messages)
         return answer
 

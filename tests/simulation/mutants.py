@@ -213,7 +213,7 @@ def _strict(node: Any) -> None:
     async def mine(who: Any, here: Any, head: int) -> Any:
         return readable(here.members[who.user_id], head)
 
-    node._answering._history._mine = mine
+    node._reads._answering._history._mine = mine
 
 
 def _messages(mutant: type[_Another]) -> Parts:

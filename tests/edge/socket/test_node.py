@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from edge.socket.fair_turns import FairTurns
 from edge.socket.node import Node
 from edge.socket.syncing import Syncing
 from schemas import frames
@@ -380,7 +381,7 @@ async def test_a_sync_that_is_too_long_goes_on_where_it_stopped(running: tuple[W
     await send(ann, here, *map(str, range(30)))
     await eventually(lambda: len(ann.texts()) == 30)
     ben = await Person(running[1], "ben").come()
-    running[1]._syncing._rows = 7
+    running[1]._reads._syncing._rows = 7
     positions: dict[str, dict[str, int]] = {}
     for _ in range(20):
         data = (await ben.ask("sync", positions=positions))["data"]
@@ -416,7 +417,7 @@ async def test_a_sync_at_a_node_that_is_behind_tells_of_a_conversation_that_it_h
     here = await room(ann, "ben")
     await send(ann, here, "1", "2")
     await eventually(lambda: sent_head(found, here) == 2)
-    node._syncing = Syncing(Behind(found.memberships, here), node._lanes, node.current)
+    node._reads._syncing = Syncing(Behind(found.memberships, here), node._lanes, node.current, FairTurns(1))
     data = (await ben.ask("sync", positions={here: {"sent": 1, "conversation": 1}}))["data"]
     assert (data["complete"], data["positions"][here]["sent"]) == (True, 2)
 

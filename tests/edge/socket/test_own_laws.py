@@ -104,7 +104,7 @@ async def test_a_users_lane_is_told_in_order_each_once_and_whole(tmp_path: Path,
         documents = Distant(found.documents)
         node = found.node("two", documents=documents)
         await node.start()
-        node._syncing._rows = 5
+        node._reads._syncing._rows = 5
         try:
             gone, here = await busy(chance, found, node, documents)
             documents.cut = documents.cut_for_own = found.bus.lose = found.bus.hold = False

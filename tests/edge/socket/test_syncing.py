@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from edge.socket import syncing
+from edge.socket.fair_turns import FairTurns
 from edge.socket.node import Node
 from edge.socket.syncing import Syncing
 from tests.edge.socket.own import OTHER, acted, hid, muted, numbers, read, views
@@ -76,7 +77,7 @@ async def test_an_own_lane_that_is_too_long_goes_on_where_it_stopped(running: tu
     done = [hid(f"m{n}") if n % 2 else muted(f"6f1d1f8a-0000-5000-8000-{n:012}") for n in range(24)]
     await acted(found, *done, read(1))
     ann = await Person(node, "ann").come()
-    node._syncing = Syncing(found.memberships, node._lanes, node.current, rows)
+    node._reads._syncing = Syncing(found.memberships, node._lanes, node.current, FairTurns(1), rows)
     at, rounds = 0, 0
     complete = False
     while not complete:
@@ -96,7 +97,7 @@ async def test_own_rows_and_others_share_what_may_be_read(running: tuple[World, 
     await send(ann, here, "1", "2", "3")
     await eventually(lambda: ann.texts() == ["1", "2", "3"])
     await acted(found, hid("m1"), hid("m2"))
-    node._syncing = Syncing(found.memberships, node._lanes, node.current, 5)
+    node._reads._syncing = Syncing(found.memberships, node._lanes, node.current, FairTurns(1), 5)
     again = await Person(node, "ann").come()
     first = await synced(again, user=0)
     assert (first["complete"], first["user"], first["positions"][here]["sent"]) == (False, 2, 1)
@@ -123,7 +124,7 @@ async def test_where_many_stand_is_said_in_parts(running: tuple[World, Node]) ->
     found, node = running
     owner = await Person(node, "ann").come()
     keys = await rooms(owner, 5)
-    node._syncing = Syncing(found.memberships, node._lanes, node.current, positions=2)
+    node._reads._syncing = Syncing(found.memberships, node._lanes, node.current, FairTurns(1), positions=2)
     ann = await Person(node, "ann").come()
     said: list[str] = []
     for complete in (False, False, True):
@@ -141,7 +142,7 @@ async def test_heads_are_read_only_as_far_as_the_rows_last(
     owner = await Person(node, "ann").come()
     keys = await rooms(owner, 6)
     monkeypatch.setattr(syncing, "HEADS_AT_ONCE", 2)
-    node._syncing = Syncing(found.memberships, node._lanes, node.current, 2)
+    node._reads._syncing = Syncing(found.memberships, node._lanes, node.current, FairTurns(1), 2)
     read_of: list[str] = []
     heads = node._lanes.heads
 
