@@ -1,8 +1,8 @@
 """Acts: what a user did to their inbox that is no cursor, one row per event, known again for ever by its id.
 
-Facet `act` `{pos, n, act, applied, on?, until?, keep_archived?, message_id?}`: `act` is muted, archived, pinned, hidden
-or unreadable; `applied` says whether it changed anything. The row's `conversation_id` is empty where the event cannot
-be read.
+Facet `act` `{pos, n, act, applied, on?, until?, keep_archived?, message_id?, seq?}`: `act` is muted, archived, pinned,
+hidden or unreadable; `applied` says whether it changed anything; `seq` is the number of the message that is hidden,
+where the event tells it. The row's `conversation_id` is empty where the event cannot be read.
 """
 
 from collections.abc import Mapping
@@ -28,7 +28,8 @@ UNREADABLE: Final = "unreadable"
 
 def facet_of(position: int, n: int, event: InboxEvent | None, *, applied: bool) -> Facet:
     """The facet of an event, the `n`-th of its user."""
-    return {"pos": position, "n": n, "applied": applied, **_said(event)}
+    numbered = {"seq": event.seq} if isinstance(event, MessageHidden) and event.seq else {}
+    return {"pos": position, "n": n, "applied": applied, **_said(event), **numbered}
 
 
 def differs(told: Mapping[str, Any], event: InboxEvent | None) -> bool:

@@ -1,9 +1,9 @@
 """Inbox: what each user keeps for themselves, one row per (user, conversation), all of it numbered in the user's lane.
 
 - table `inbox`, id `{tenant}:{user_id}:{conversation_id}`, facet `inbox` `{pos, n, read, read_at, muted, muted_until,
-  archived, archived_seq, keep_archived, pinned, hidden}`: the folded state whole (core.domain.inbox); `pos` and `n` are
-  those of the newest event about this conversation. A thread that was read by itself has a row of its own, its id
-  followed by `:{thread}`, and says `thread` beside its conversation
+  archived, archived_seq, keep_archived, pinned, hidden, numbered}`: the folded state whole (core.domain.inbox); `pos`
+  and `n` are those of the newest event about this conversation. A thread that was read by itself has a row of its own,
+  its id followed by `:{thread}`, and says `thread` beside its conversation
 - table `acts`, one row per event that is no cursor, id = event id, facet `act` (projections.acts): what tells a
   repeat. It is saved first, so a row that covers a position proves that its act can be seen.
 - table `heads`, id `{tenant}:{user_id}`, facet `user` `{pos, n}`
@@ -37,8 +37,9 @@ MODEL: Final = "inbox"
 LANE: Final = frames.USER
 FACET: Final = "inbox"
 PINNED: Final = Index("pinned", ("owner",), "inbox.pinned")
+HIDDEN: Final = Index("hidden", ("owner", "conversation_id"), "act.seq")
 ROWS: Final = Table(MODEL, "inbox", (Index("user", ("owner",), "inbox.n"), PINNED))
-ACTS: Final = Table(MODEL, "acts", (Index("user", ("owner",), "act.n"),))
+ACTS: Final = Table(MODEL, "acts", (Index("user", ("owner",), "act.n"), HIDDEN))
 HEADS: Final = Table(MODEL, "heads")
 FAMILIES: Final = frozenset(
     events.TYPE_OF[event].rpartition(".")[0]
@@ -208,7 +209,7 @@ def _fixed(fact: Fact, event: InboxEvent | None) -> dict[str, str]:
 
 
 def state_of(facet: Facet | None) -> Inbox:
-    """The facet as a state; one of an older version has less in it."""
+    """The facet as a state; one that an older version made lacks fields."""
     return Inbox() if facet is None else Inbox(**{name: facet[name] for name in Inbox.__slots__ if name in facet})
 
 

@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 from schemas import events, upcast
-from schemas.events import Event
+from schemas.events import AuditRecorded, Event, InboxEvent, MessageRejected, UserActed
 
 Headers = tuple[tuple[str, bytes], ...]
 
@@ -78,11 +78,18 @@ class Foreign(msgspec.Struct, frozen=True):
 Reading = Known | Unreadable | Foreign
 
 
+def key_of(event: Event) -> str:
+    """What the event's record is keyed by."""
+    if isinstance(event, InboxEvent | MessageRejected | UserActed):
+        return event.user_id
+    return event.tenant if isinstance(event, AuditRecorded) else event.conversation_id
+
+
 def encode(
     event: Event, *, event_id: str, source: str, correlation_id: str, actor: str, causation_id: str = ""
 ) -> Record:
     """The record of an event, ready to append."""
-    key = events.key_of(event)
+    key = key_of(event)
     envelope = Envelope(
         id=event_id,
         type=events.TYPE_OF[type(event)],
@@ -136,7 +143,7 @@ def read(topic: str, key: bytes | None, value: bytes | None, headers: Headers) -
         event = upcast.decode(envelope.type, value or b"")
     except upcast.Undecodable as error:
         return Unreadable(envelope, str(error))
-    if events.key_of(event) != envelope.subject:
+    if key_of(event) != envelope.subject:
         return Unreadable(envelope, "the body names another key than the record has")
     if len(getattr(event, "message_id", None) or "") > LONGEST_ID:
         return Unreadable(envelope, f"the body has a message id of more than {LONGEST_ID} characters")

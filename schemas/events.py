@@ -254,10 +254,3 @@ TOPIC_OF: Final[dict[type[Event], str]] = {
 
 TYPE_OF: Final[dict[type[Event], str]] = {event: str(event.__struct_config__.tag) for event in TOPIC_OF}
 EVENT_OF: Final[dict[str, type[Event]]] = {tag: event for event, tag in TYPE_OF.items()}
-
-
-def key_of(event: Event) -> str:
-    """What the event's record is keyed by."""
-    if isinstance(event, InboxEvent | MessageRejected | UserActed):
-        return event.user_id
-    return event.tenant if isinstance(event, AuditRecorded) else event.conversation_id

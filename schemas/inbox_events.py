@@ -48,11 +48,12 @@ class ConversationPinned(Body, frozen=True, kw_only=True, tag="caas.user.convers
 
 
 class MessageHidden(Body, frozen=True, kw_only=True, tag="caas.user.message-hidden.v1"):
-    """A user deleted a message for themselves alone."""
+    """A user deleted a message for themselves alone; `seq` is its number, 0 in events that do not tell it."""
 
     user_id: str
     conversation_id: str
     message_id: str
+    seq: Count = 0
 
 
 InboxEvent = CursorMoved | ConversationMuted | ConversationArchived | ConversationPinned | MessageHidden

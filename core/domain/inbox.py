@@ -43,7 +43,8 @@ class Inbox:
     they did anything to it.
 
     `read` is the seq they have read up to, since `read_at`. Muted without `muted_until` is muted for good; when that
-    time has come it is over, which whoever looks at it decides by their clock. `hidden` counts messages.
+    time has come it is over, which whoever looks at it decides by their clock. `hidden` counts messages, and
+    `numbered` those of them whose numbers their events tell.
     Archived with message `archived_seq` as the last, it is over once more is said, which whoever looks at it decides
     by what they know of that (`put_away`); without it nothing ends it but the user. `pinned` is the number in their
     lane by which they pinned it, 0 where it is not.
@@ -58,6 +59,7 @@ class Inbox:
     keep_archived: bool = False
     pinned: int = 0
     hidden: int = 0
+    numbered: int = 0
 
 
 # Evolve
@@ -82,7 +84,7 @@ def evolve(state: Inbox, event: InboxEvent, n: int) -> Inbox:
         case ConversationPinned():
             return replace(state, pinned=(state.pinned or n) if event.on else 0)
         case MessageHidden():
-            return replace(state, hidden=state.hidden + 1)
+            return replace(state, hidden=state.hidden + 1, numbered=state.numbered + (event.seq > 0))
         case _:
             assert_never(event)
 
@@ -178,13 +180,14 @@ def _last(where: Conversation, context: Context, head: int) -> int:
 
 def _hidden(command: HideMessage, about: message.State, where: Conversation, context: Context) -> MessageHidden:
     """Any message that is theirs to read, also one that was deleted for everyone."""
-    message.readable(about, command.message_id, where, context)
+    found = message.readable(about, command.message_id, where, context)
     return MessageHidden(
         tenant=context.tenant,
         at=context.at,
         user_id=context.actor,
         conversation_id=command.conversation_id,
         message_id=command.message_id,
+        seq=found.seq,
     )
 
 

@@ -33,7 +33,7 @@ from schemas.queries import GetMessage, Thread
 from schemas.views import MessageView
 
 ENDS: Final = ("before", "after", "around")
-NOTHING: Final = Leaf((), more_before=False, more_after=False)
+NOTHING: Final[Leaf[Row]] = Leaf((), more_before=False, more_after=False)
 
 Entered = Callable[[Identity, str], Awaitable[Conversation]]
 
@@ -85,16 +85,23 @@ class History:
             more_after=leaf.more_after or fits.stop < len(shown),
         )
 
-    async def _leaf(self, who: Identity, mine: Ranges, asked: queries.History) -> Leaf:
+    async def _leaf(self, who: Identity, mine: Ranges, asked: queries.History) -> Leaf[Row]:
         """The page that was asked for, of what these stays have and the reader has not hidden."""
 
-        async def read(ranges: Ranges) -> list[Row]:
-            return [row for part in ranges for row in await self._reader.part(asked.conversation_id, part)]
+        key = asked.conversation_id
 
-        state = (await self._inboxes.states(who, [asked.conversation_id]))[asked.conversation_id]
+        async def read(ranges: Ranges) -> list[Row]:
+            return [row for part in ranges for row in await self._reader.part(key, part)]
+
+        async def shown(ranges: Ranges) -> list[Row]:
+            return await self._inboxes.shown(who, await read(ranges))
+
+        state = (await self._inboxes.states(who, [key]))[key]
         if not state.hidden:
             return await leafing.plain(mine, asked, read)
-        return await leafing.passing(mine, asked, read, partial(self._inboxes.shown, who))
+        if state.hidden == state.numbered:
+            return await leafing.numbered(mine, asked, read, partial(self._inboxes.shown_numbers, who, key))
+        return await leafing.passing(mine, asked, shown, leafing.AT_ONCE)
 
     async def thread(self, who: Identity, asked: Thread) -> ThreadFound:
         """The message that began the thread of the one named, and the answers, as far as they are the reader's."""
@@ -129,15 +136,18 @@ class History:
         return list(await self._reader.answers(root.conversation_id, root.message_id, seqs, UNREAD_COUNTED))
 
     async def _answers(self, who: Identity, root: MessageView, mine: Ranges, asked: Thread) -> list[Row]:
-        """One more than was asked for, where there are so many; whole stays are passed over, not read through."""
-        found, start = list[Row](), stays.next_after(mine, asked.after)
+        """One more than was asked for, where there are so many; whole stays are passed over, not read through, and
+        where much is hidden more is looked through at one time.
+        """
+        found, start, most = list[Row](), stays.next_after(mine, asked.after), asked.limit + 1
         while start is not None and len(found) <= asked.limit:
             seqs = range(start, mine[-1].stop)
-            rows = await self._reader.answers(asked.conversation_id, root.message_id, seqs, asked.limit + 1)
+            rows = await self._reader.answers(asked.conversation_id, root.message_id, seqs, most)
             theirs = [row for row in rows if any(row["sent"]["n"] in stay for stay in mine)]
             found += await self._inboxes.shown(who, theirs)
-            start = stays.next_after(mine, rows[-1]["sent"]["n"]) if len(rows) > asked.limit else None
-        return found
+            start = stays.next_after(mine, rows[-1]["sent"]["n"]) if len(rows) == most else None
+            most = max(most, min(2 * most, leafing.AT_ONCE))
+        return found[: asked.limit + 1]
 
     async def _one(
         self, who: Identity, conversation_id: str, message_id: str, *, beyond: bool = False

@@ -4,6 +4,7 @@ Heads are read before all that rests on them. Nothing of a message is told that 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Final
 
 from core.clock import Clock
@@ -12,8 +13,9 @@ from core.domain.inbox import Inbox
 from core.ports.documents import Documents, Place, Row, Table
 from core.ports.memberships import Memberships
 from edge.auth.tokens import Identity
-from edge.socket import stays
+from edge.socket import leafing, stays
 from edge.socket.seeing import as_new_as
+from edge.socket.stays import Ranges
 from projections import acts, inbox, marks, messages, unread
 from projections.conversations import Own
 from projections.facts import facet_of
@@ -76,6 +78,23 @@ class Inboxes:
         """Those of these messages that the user has not hidden."""
         hidden = await self.hidden(who, [row["_id"] for row in rows])
         return [row for row in rows if row["_id"] not in hidden]
+
+    async def shown_numbers(self, who: Identity, conversation_id: str, ranges: Ranges) -> list[int]:
+        """Those of these numbers that no hidden message has, where the numbers of all these are known."""
+        found = list[int]()
+        owner = inbox.key_of(who.tenant, who.user_id)
+        for part in ranges:
+            rows = await self._documents.find(
+                self._place(inbox.ACTS),
+                inbox.HIDDEN.name,
+                [owner, conversation_id],
+                low=part.start,
+                high=part.stop,
+                limit=len(part),
+            )
+            hidden = {row[acts.FACET]["seq"] for row in rows}
+            found += [n for n in part if n not in hidden]
+        return found
 
     async def own(self, who: Identity, views: Mapping[str, Conversation]) -> dict[str, tuple[int, Own]]:
         """The number of the last message, and what is the user's own, of each of these conversations that they are in,
@@ -145,22 +164,26 @@ class Inboxes:
         mine = stays.readable(ours.member, ours.head)
         if newest is not None and mine and newest["sent"]["n"] in mine[-1]:
             return newest
+        if ours.inbox.hidden and ours.inbox.hidden == ours.inbox.numbered:
+            look = partial(self.shown_numbers, who, conversation_id)
+            numbers = await leafing.last_before(mine, None, 1, look, leafing.NUMBERS_AT_ONCE)
+            rows = await self._numbered(conversation_id, range(numbers[0], numbers[0] + 1)) if numbers else []
+            return rows[0] if rows else None
         for stay in reversed(mine):
             high = stay.stop
             while high > stay.start:
-                part = await self._documents.find(
-                    self._place(messages.ROWS),
-                    "sent",
-                    [conversation_id],
-                    low=stay.start,
-                    high=high,
-                    limit=LAST_PAGE,
-                    reverse=True,
-                )
+                part = await self._numbered(conversation_id, range(stay.start, high))
                 if shown := await self.shown(who, part):
                     return shown[0]
                 high = part[-1]["sent"]["n"] if part else stay.start
         return None
+
+    async def _numbered(self, conversation_id: str, seqs: range) -> Sequence[Row]:
+        """The last messages with these numbers, the newest first."""
+        low, high = seqs.start, seqs.stop
+        return await self._documents.find(
+            self._place(messages.ROWS), "sent", [conversation_id], low=low, high=high, limit=LAST_PAGE, reverse=True
+        )
 
     async def _seeing(self, view: Conversation, message: Row | None) -> Conversation:
         """A view that knows who may read this message."""

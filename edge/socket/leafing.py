@@ -7,7 +7,7 @@ pages, and what is read for one page is bounded by what its reader has hidden ar
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 from core.ports.documents import Row
 from edge.socket import stays
@@ -15,23 +15,29 @@ from edge.socket.stays import Cut, Ranges
 from schemas.queries import History
 
 AT_ONCE: Final = 200
+"""Number of rows that are looked through at one time."""
+NUMBERS_AT_ONCE: Final = 1_000
+"""Number of messages of which is looked at one time, without their rows, which of them are hidden."""
+CLOSE: Final = 8
+"""Messages that lie no further apart are read together, with those in between."""
 
+T = TypeVar("T")
 Read = Callable[[Ranges], Awaitable[list[Row]]]
 """The rows with these numbers, in their order."""
-Shown = Callable[[Sequence[Row]], Awaitable[list[Row]]]
-"""Those of these rows that are not hidden."""
+Shown = Callable[[Ranges], Awaitable[list[T]]]
+"""Those of these that are not hidden, in their order."""
 
 
 @dataclass(frozen=True, slots=True)
-class Leaf:
+class Leaf(Generic[T]):
     """A page, and whether there is more before and after it."""
 
-    rows: Sequence[Row]
+    rows: Sequence[T]
     more_before: bool
     more_after: bool
 
 
-async def plain(mine: Ranges, asked: History, read: Read) -> Leaf:
+async def plain(mine: Ranges, asked: History, read: Read) -> Leaf[Row]:
     """The page that was asked for, of somebody who has hidden nothing there."""
     cut = _cut(mine, asked)
     return Leaf(await read(cut.ranges), cut.more_before, cut.more_after)
@@ -45,42 +51,60 @@ def _cut(mine: Ranges, asked: History) -> Cut:
     return stays.before(mine, asked.before, asked.limit)
 
 
-async def passing(mine: Ranges, asked: History, read: Read, shown: Shown) -> Leaf:
-    """The page that was asked for, of what is shown."""
+async def numbered(mine: Ranges, asked: History, read: Read, shown: Shown[int]) -> Leaf[Row]:
+    """The page that was asked for, of what is shown: only its own rows are read, and few between them."""
+    leaf = await passing(mine, asked, shown, NUMBERS_AT_ONCE)
+    wanted = frozenset(leaf.rows)
+    rows = [row for row in await read(_spans(leaf.rows)) if row["sent"]["n"] in wanted]
+    return Leaf(rows, leaf.more_before, leaf.more_after)
+
+
+def _spans(numbers: Sequence[int]) -> Ranges:
+    spans: list[range] = []
+    for n in numbers:
+        if spans and n - spans[-1].stop < CLOSE:
+            spans[-1] = range(spans[-1].start, n + 1)
+        else:
+            spans.append(range(n, n + 1))
+    return spans
+
+
+async def passing(mine: Ranges, asked: History, shown: Shown[T], at_once: int) -> Leaf[T]:
+    """The page that was asked for, of what is shown; `at_once` are looked at at one time."""
     limit = asked.limit
     if asked.after is not None:
-        before = await _before(mine, asked.after + 1, 1, read, shown)
-        after = await _after(mine, asked.after, limit + 1, read, shown)
+        before = await last_before(mine, asked.after + 1, 1, shown, at_once)
+        after = await _after(mine, asked.after, limit + 1, shown, at_once)
         return Leaf(after[:limit], bool(before), len(after) > limit)
     if asked.around is None:
-        before = await _before(mine, asked.before, limit + 1, read, shown)
-        after = [] if asked.before is None else await _after(mine, asked.before - 1, 1, read, shown)
+        before = await last_before(mine, asked.before, limit + 1, shown, at_once)
+        after = [] if asked.before is None else await _after(mine, asked.before - 1, 1, shown, at_once)
         return Leaf(before[-limit:], len(before) > limit, bool(after))
-    before = await _before(mine, asked.around, limit + 1, read, shown)
-    after = await _after(mine, asked.around - 1, limit + 1, read, shown)
+    before = await last_before(mine, asked.around, limit + 1, shown, at_once)
+    after = await _after(mine, asked.around - 1, limit + 1, shown, at_once)
     left = min(len(before), max(limit // 2, limit - len(after)))
     right = min(len(after), limit - left)
     return Leaf([*before[len(before) - left :], *after[:right]], len(before) > left, len(after) > right)
 
 
-async def _after(mine: Ranges, seq: int, most: int, read: Read, shown: Shown) -> list[Row]:
+async def _after(mine: Ranges, seq: int, most: int, shown: Shown[T], at_once: int) -> list[T]:
     """The first ones after `seq` that are shown."""
-    found: list[Row] = []
+    found: list[T] = []
     while len(found) < most:
-        cut = stays.after(mine, seq, AT_ONCE)
-        found += await shown(await read(cut.ranges))
+        cut = stays.after(mine, seq, at_once)
+        found += await shown(cut.ranges)
         if not cut.more_after:
             break
         seq = cut.ranges[-1][-1]
     return list(islice(found, most))
 
 
-async def _before(mine: Ranges, seq: int | None, most: int, read: Read, shown: Shown) -> list[Row]:
+async def last_before(mine: Ranges, seq: int | None, most: int, shown: Shown[T], at_once: int) -> list[T]:
     """The last ones before `seq`, or of all, that are shown."""
-    found: list[Row] = []
+    found: list[T] = []
     while len(found) < most:
-        cut = stays.before(mine, seq, AT_ONCE)
-        found = [*await shown(await read(cut.ranges)), *found]
+        cut = stays.before(mine, seq, at_once)
+        found = [*await shown(cut.ranges), *found]
         if not cut.more_before:
             break
         seq = cut.ranges[0][0]

@@ -281,6 +281,20 @@ def test_a_row_shows_what_its_user_sees() -> None:
     assert (plain.read, plain.muted, plain.archived, plain.hidden) == (0, False, False, None)
 
 
+def test_a_row_that_an_older_version_made_has_no_numbers_of_what_is_hidden() -> None:
+    facet = {"pos": 1, "n": 1, "read": 3, "read_at": AT, "muted": False, "muted_until": None, "archived": False}
+    assert inbox.state_of(facet | {"hidden": 2}) == Inbox(read=3, read_at=AT, hidden=2, numbered=0)
+
+
+def test_what_is_hidden_is_found_by_its_number_where_the_event_tells_it() -> None:
+    store = Store()
+    store.fold(at(0, hidden("m1", seq=7), "one"), at(1, hidden("m2"), "two"))
+    assert {key: row["act"].get("seq") for key, row in store.tables["acts"].items()} == {"one": 7, "two": None}
+    told = store.fold(at(2, hidden("m2", seq=8), "two"))
+    assert (told[0].repeat, told[0].conflict) == (True, False)
+    assert (store.state().hidden, store.state().numbered) == (2, 1)
+
+
 def test_of_user_action_only_these_families_count_in_whatever_version() -> None:
     assert inbox.takes("caas.user.cursor-moved.v1")
     assert inbox.takes("caas.user.message-hidden.v9")

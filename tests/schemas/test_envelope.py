@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas import envelope, events
-from schemas.envelope import Foreign, Headers, Known, Reading, Record, Unreadable
+from schemas.envelope import Foreign, Headers, Known, Reading, Record, Unreadable, key_of
 from schemas.events import Event
 from tests.given import AT, CORRELATION, ROOM, TENANT
 from tests.schemas.samples import MESSAGE, SAMPLES, record_of
@@ -36,7 +36,7 @@ def test_what_is_written_is_read(event: Event) -> None:
     reading = read(record_of(event))
     assert isinstance(reading, Known)
     assert reading.event == event
-    assert reading.envelope.subject == events.key_of(event)
+    assert reading.envelope.subject == key_of(event)
     assert (reading.envelope.tenant, reading.envelope.time) == (TENANT, AT)
     assert (reading.envelope.correlation_id, reading.envelope.actor) == (CORRELATION, "bob")
 
@@ -60,7 +60,7 @@ def test_any_cloudevents_library_reads_our_records(event: Event) -> None:
     assert found.get_source() == "/caas/edge/node-1"
     assert found.get_type() == events.TYPE_OF[type(event)]
     assert found.get_specversion() == "1.0"
-    assert found.get_subject() == found.get_extension("partitionkey") == events.key_of(event)
+    assert found.get_subject() == found.get_extension("partitionkey") == key_of(event)
     time = found.get_time()
     assert time is not None
     assert time.isoformat(timespec="milliseconds").replace("+00:00", "Z") == AT

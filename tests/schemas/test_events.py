@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from schemas import envelope, events, topics, upcast
-from schemas.envelope import Known
+from schemas.envelope import Known, key_of
 from schemas.events import Event, Reacted
 from tests.schemas.released import released
 from tests.schemas.samples import SAMPLES, record_of
@@ -47,4 +47,4 @@ def test_every_event_has_a_topic_of_the_table_and_a_type_of_its_own() -> None:
 def test_the_key_is_what_the_table_says(event: Event) -> None:
     said = topics.TOPICS[events.TOPIC_OF[type(event)]].key
     per_event = "conversation_id" if isinstance(event, Reacted) else "user_id"
-    assert events.key_of(event) == getattr(event, per_event if said == "per event" else said)
+    assert key_of(event) == getattr(event, per_event if said == "per event" else said)

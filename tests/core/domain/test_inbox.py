@@ -76,8 +76,8 @@ def replace_user(event: ConversationArchived, user: str) -> ConversationArchived
     return structs.replace(event, user_id=user)
 
 
-def hidden(message_id: str = HELLO.message_id) -> MessageHidden:
-    return MessageHidden(tenant=TENANT, at=AT, user_id="bob", conversation_id=ROOM, message_id=message_id)
+def hidden(message_id: str = HELLO.message_id, seq: int = 0) -> MessageHidden:
+    return MessageHidden(tenant=TENANT, at=AT, user_id="bob", conversation_id=ROOM, message_id=message_id, seq=seq)
 
 
 EVENTS: st.SearchStrategy[InboxEvent] = st.one_of(
@@ -140,7 +140,12 @@ def test_an_event_changes_only_what_it_is_about(event: InboxEvent, before: list[
         case ConversationPinned():
             assert replace(after, pinned=state.pinned) == state
         case MessageHidden():
-            assert replace(after, hidden=state.hidden) == state
+            assert replace(after, hidden=state.hidden, numbered=state.numbered) == state
+
+
+def test_of_what_is_hidden_those_are_counted_whose_numbers_are_told() -> None:
+    state = evolve(evolve(Inbox(), hidden()), hidden(seq=7))
+    assert (state.hidden, state.numbered) == (2, 1)
 
 
 def test_whoever_wants_to_hear_of_it_again_has_no_time_left_over() -> None:

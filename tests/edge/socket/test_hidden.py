@@ -6,6 +6,9 @@ import pytest
 
 from edge.socket import inboxes, leafing
 from edge.socket.node import Node
+from projections import inbox
+from schemas import envelope
+from schemas.events import MessageHidden
 from tests.contracts.search_index import ids as found_in
 from tests.contracts.search_index import query
 from tests.edge.socket.asking import come, said, shown
@@ -14,11 +17,13 @@ from tests.edge.socket.test_messages import refused
 from tests.edge.socket.test_unread import act
 from tests.edge.socket.world import TENANT, Person, World, room, sent_head
 from tests.eventually import eventually
+from tests.given import AT
 
 
 @pytest.fixture(autouse=True, params=[200, 2], ids=["many at once", "two at once"])
 def at_once(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(leafing, "AT_ONCE", request.param)
+    monkeypatch.setattr(leafing, "NUMBERS_AT_ONCE", request.param)
     monkeypatch.setattr(inboxes, "LAST_PAGE", request.param)
 
 
@@ -53,6 +58,51 @@ async def test_pages_are_full_and_true_without_it(running: tuple[World, Node]) -
     assert await page(ben, here, limit=3, around=10) == ([4, 8, 9], True, False)
     assert await page(ben, here, limit=3, around=1) == ([3, 4, 8], False, True)
     assert await page(ann, here) == (list(range(1, 11)), False, False)
+
+
+async def hidden_of_old(found: World, user: str, here: str, message_id: str) -> None:
+    """An event that does not tell the number of the message that it hides."""
+    event = MessageHidden(tenant=TENANT, at=AT, user_id=user, conversation_id=here, message_id=message_id)
+    event_id = inbox.hidden_id(TENANT, user, message_id)
+    await found.log.append(
+        envelope.encode(event, event_id=event_id, source="/test", correlation_id=event_id, actor=user)
+    )
+    await eventually(lambda: event_id in found.documents._rows.get(("inbox", "acts", 1), {}))
+
+
+async def test_pages_are_the_same_where_an_event_of_old_does_not_tell_the_number(running: tuple[World, Node]) -> None:
+    found, node = running
+    ann, ben = await come(node, "ann", "ben")
+    here = await room(ann, "ben")
+    ids = await talk(found, ann, here, 8)
+    await hide(ben, here, ids, 1, 4)
+    for seq in (2, 5, 8):
+        await hidden_of_old(found, "ben", here, ids[seq - 1])
+    assert await page(ben, here) == ([3, 6, 7], False, False)
+    assert await page(ben, here, limit=1, before=6) == ([3], False, True)
+    assert await page(ben, here, limit=1, after=3) == ([6], True, True)
+    assert (await shown(ben, here))["last_message"]["seq"] == 7
+    again = await ben.ask("message:hide", conversation_id=here, message_id=ids[4])
+    assert again["type"] == "ack"  # known by its event's id, whatever number that told
+    await hide(ben, here, ids, 6)
+    assert await page(ben, here) == ([3, 7], False, False)
+    assert not [one for one in ben.heard if one["type"] == "error"]
+
+
+async def test_a_page_reads_no_more_rows_than_it_has_however_much_is_hidden(running: tuple[World, Node]) -> None:
+    found, node = running
+    ann, ben = await come(node, "ann", "ben")
+    here = await room(ann, "ben")
+    ids = await talk(found, ann, here, 40)
+    await hide(ben, here, ids, *range(3, 39))
+    found.documents.found.clear()
+    assert await page(ben, here, limit=1, before=39) == ([2], True, True)
+    assert await page(ben, here, limit=2, before=40) == ([2, 39], True, True)
+    assert await page(ben, here, limit=1, after=2) == ([39], True, True)
+    assert (await shown(ben, here))["last_message"]["seq"] == 40
+    await hide(ben, here, ids, 40, 39)
+    assert (await shown(ben, here))["last_message"]["seq"] == 2
+    assert found.documents.found["messages"] <= 1 + 2 + 1 + 1
 
 
 async def test_leafing_tells_each_of_the_others_once(running: tuple[World, Node]) -> None:

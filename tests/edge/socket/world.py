@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import json
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -58,16 +59,22 @@ class LossyBus(InProcessBus):
 
 
 class FragileDocuments(MemoryDocuments):
-    """A store that can be down for a node."""
+    """A store that can be down for a node, and counts how many rows of each table were found by an index."""
 
     def __init__(self) -> None:
         super().__init__()
         self.down = False
+        self.found: Counter[str] = Counter()
 
     async def get(self, place: Any, ids: Any) -> Any:
         if self.down:
             raise Unavailable("the store is down")
         return await super().get(place, ids)
+
+    async def find(self, place: Any, index: str, equals: Any, **more: Any) -> Any:
+        rows = await super().find(place, index, equals, **more)
+        self.found[place.table.name] += len(rows)
+        return rows
 
 
 class Person:
