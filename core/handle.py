@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec import structs
 
-from core import grounds
+from core import grounds, names
 from core.about import Acting, Hinting, conversation_of, event_id_of, hash_of, message_of, named_by, return_id_of
 from core.domain import content, conversation, conversing, inbox, member_limit, message, reaction
 from core.domain.conversation import Conversation
@@ -99,6 +99,10 @@ class Handler:
         if found is None or found.tenant != context.tenant or not found.holds(context.actor) or found.deserted:
             return None
         return self._said(command, message.send(message.Absent(), command, found, context), context)
+
+    async def named(self, command: CreateConversation, context: Context) -> CreateConversation:
+        """The command with its name in full, to be decided then. Raises `Rejected`, `NotReady`, `Unavailable`."""
+        return await names.named(command, context, self._memberships)
 
     async def decide(
         self,

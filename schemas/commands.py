@@ -33,6 +33,7 @@ from schemas.inbox_commands import (
     UnmuteConversation,
     UnpinConversation,
 )
+from schemas.names import ExternalId
 from schemas.queries import (
     GetConversation,
     GetMessage,
@@ -127,7 +128,7 @@ class CreateConversation(Ask, frozen=True, kw_only=True, tag="conversation:creat
     """
 
     kind: Kind = "group"
-    external_id: Key | None = None
+    external_id: ExternalId | None = None
     title: Title | None = None
     participants: Annotated[list[UserId], Meta(max_length=MEMBERS_PER_COMMAND)] = []
     history: Past = "joined"

@@ -5,6 +5,7 @@ from typing import Final
 import msgspec
 
 from schemas.bounds import UserId
+from schemas.names import Names
 
 TOKEN_PATH: Final = "/api/v1/auth/sdk/token"  # noqa: S105 - a path
 APP_KEY: Final = "X-App-Key"
@@ -13,9 +14,10 @@ PROBLEM_JSON: Final = "application/problem+json"
 
 
 class TokenRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """An application asks for a token of one of its users."""
+    """An application asks for a token of one of its users, with which they may open its conversations so named."""
 
     user_id: UserId
+    names: Names = []
 
 
 class TokenAnswer(msgspec.Struct, frozen=True, kw_only=True):

@@ -35,6 +35,7 @@ from schemas.events import (
     Role,
     RolesChanged,
 )
+from schemas.names import user_of
 
 NO_MESSAGE: Final = Absent()
 
@@ -85,6 +86,8 @@ def create(state: State, command: CreateConversation, context: Context, head: in
     check_seen("title", command.title)
     if state is not None:
         return reopen(state, context, head)
+    if command.external_id is not None and user_of(command.external_id) not in (None, context.actor):
+        raise Rejected("not_a_participant", "it is another user's name")
     roles: dict[str, Role] = dict.fromkeys(command.participants, "member")
     roles[context.actor] = "owner" if command.kind == "group" else "member"
     return [

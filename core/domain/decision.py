@@ -8,12 +8,20 @@ from schemas.invalid import Code
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Who asks, when (RFC 3339), and under which correlation id: time and ids come in from outside."""
+    """Who asks, when (RFC 3339), and under which correlation id: time and ids come in from outside.
+
+    `names` says how the names begin that the actor may open for an application: whoever has any acts for one.
+    """
 
     tenant: str
     actor: str
     at: str
     correlation_id: str
+    names: tuple[str, ...] = ()
+
+    def may_name(self, name: str) -> bool:
+        """Whether the actor may open this name of an application."""
+        return name.startswith(self.names)
 
 
 class Rejected(Exception):

@@ -1,7 +1,7 @@
 """Who may open a socket: short-lived tokens, signed by the gateway and checked by every node without asking anyone."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import uuid4
@@ -10,6 +10,7 @@ import jwt
 import msgspec
 
 from schemas.bounds import UserId
+from schemas.names import Names
 
 ALGORITHM: Final = "HS256"
 AUDIENCE: Final = "caas"
@@ -21,11 +22,14 @@ _CLAIMS: Final = ["sub", "tenant", "aud", "exp", "iat", "jti"]
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who somebody is, proved until `expires_at` (Unix seconds)."""
+    """Who somebody is, proved until `expires_at` (Unix seconds), and how the names begin that they may open for an
+    application.
+    """
 
     tenant: str
     user_id: str
     expires_at: float
+    names: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
@@ -56,8 +60,10 @@ class Tokens:
         self._ttl_s = ttl_s
         self._now = now
 
-    def issue(self, tenant: str, user_id: str) -> tuple[str, int]:
-        """A token and the seconds it is good for. Raises `msgspec.ValidationError` for what is no user id."""
+    def issue(self, tenant: str, user_id: str, names: Sequence[str] = ()) -> tuple[str, int]:
+        """A token and the seconds it is good for. Raises `msgspec.ValidationError` for what is no user id, and for what
+        no name begins with.
+        """
         issued = int(self._now())
         claims = {
             "sub": msgspec.convert(user_id, UserId),
@@ -67,6 +73,8 @@ class Tokens:
             "exp": issued + self._ttl_s,
             "jti": str(uuid4()),
         }
+        if names:
+            claims["names"] = msgspec.convert(names, Names)
         return jwt.encode(claims, self._secret, ALGORITHM), self._ttl_s
 
     def verify(self, token: str, held: Identity | None = None) -> Identity:
@@ -77,9 +85,10 @@ class Tokens:
                 tenant=msgspec.convert(claims["tenant"], str),
                 user_id=msgspec.convert(claims["sub"], UserId),
                 expires_at=msgspec.convert(claims["exp"], float),
+                names=tuple(msgspec.convert(claims.get("names", []), Names)),
             )
         except msgspec.ValidationError:
-            raise NotAuthorized("unauthorized", "the token names no user") from None
+            raise NotAuthorized("unauthorized", "a claim of the token is not what it must be") from None
         if not identity.tenant:
             raise NotAuthorized("unauthorized", "the token names no tenant")
         if held is not None and (identity.tenant, identity.user_id) != (held.tenant, held.user_id):

@@ -16,16 +16,24 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     parser = verbs.add_parser("token", help=about, description=about, epilog="example: caas token ann --data ./chat")
     parser.add_argument("user", metavar="USER", help="the user id")
     parser.add_argument("--ttl", type=int, metavar="SECONDS", help="how long it lives (default: CAAS_TOKEN_TTL_S)")
+    parser.add_argument(
+        "--names",
+        action="append",
+        metavar="PREFIX",
+        default=[],
+        help="lets the user open conversations whose external id begins so, as an application does; '' is all of them",
+    )
     asking.add_data(parser)
     asking.add_json(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """0: printed; 1: no such user id can be."""
+    """0: printed; 1: no such user id or name can be."""
     found = existing(asking.settings_of(args), "token_secret")
     try:
-        token, expires_in = Tokens(found.token_secret, args.ttl or found.token_ttl_s).issue(found.tenant, args.user)
+        tokens = Tokens(found.token_secret, args.ttl or found.token_ttl_s)
+        token, expires_in = tokens.issue(found.tenant, args.user, args.names)
     except ValueError as error:
         return asking.fail("token", error)
     answer = {"token": token, "token_type": "Bearer", "expires_in": expires_in}

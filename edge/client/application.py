@@ -1,5 +1,6 @@
 """An application at its gateway: the clients of its users, whose tokens are fetched and renewed."""
 
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
@@ -39,12 +40,15 @@ class Application:
         waiting: int = WAITING,
         hears: bool = True,
         device: str | None = None,
+        names: Sequence[str] = (),
     ) -> Client:
-        """A user's client, not connected yet. Raises `TokenRefused`, and aiohttp's errors of a gateway that is down."""
-        first = await self._tokens.issue(user_id)
+        """A user's client, not connected yet, that may open the application's conversations whose external ids begin
+        with one of `names`. Raises `TokenRefused`, and aiohttp's errors of a gateway that is down.
+        """
+        first = await self._tokens.issue(user_id, names)
         return Client(
             first.socket_urls,
-            self._tokens.source(user_id, first),
+            self._tokens.source(user_id, first, names),
             session=self._session,
             positions=positions,
             patience=patience,

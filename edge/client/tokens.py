@@ -3,8 +3,8 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
-from typing import Final
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final
 
 import aiohttp
 import msgspec
@@ -46,12 +46,15 @@ class GatewayTokens:
         self._url = f"{url.rstrip('/')}/api/v1/auth/sdk/token"
         self._headers = {"X-App-Key": app_key, "X-App-Secret": app_secret}
 
-    async def issue(self, user_id: str) -> Issued:
-        """A new token for this user. A gateway that is down is tried again some times. Raises `TokenRefused`."""
+    async def issue(self, user_id: str, names: Sequence[str] = ()) -> Issued:
+        """A new token for this user, who may open the application's conversations whose names begin with one of
+        `names`. A gateway that is down is tried again some times. Raises `TokenRefused`.
+        """
+        asked = {"user_id": user_id, "names": list(names)} if names else {"user_id": user_id}
         backoff = Backoff()
         while True:
             try:
-                return await self._issue(user_id)
+                return await self._issue(asked)
             except (aiohttp.ClientConnectionError, TimeoutError) as error:
                 if backoff.failures >= TRIES:
                     raise
@@ -62,28 +65,29 @@ class GatewayTokens:
                     raise
             await asyncio.sleep(backoff.next())
 
-    async def _issue(self, user_id: str) -> Issued:
-        async with self._session.post(self._url, json={"user_id": user_id}, headers=self._headers) as answer:
+    async def _issue(self, asked: dict[str, Any]) -> Issued:
+        async with self._session.post(self._url, json=asked, headers=self._headers) as answer:
             body = await answer.read()
             if answer.status >= 300:
                 raise TokenRefused(answer.status, _problem(body))
             return msgspec.json.decode(body, type=Issued)
 
-    def source(self, user_id: str, first: Issued | None = None) -> TokenSource:
+    def source(self, user_id: str, first: Issued | None = None, names: Sequence[str] = ()) -> TokenSource:
         """This user's tokens, each used until it has lived most of its time; `first` is one just issued."""
-        return _Source(self, user_id, first).__call__
+        return _Source(self, user_id, first, names).__call__
 
 
 class _Source:
-    def __init__(self, tokens: GatewayTokens, user_id: str, first: Issued | None) -> None:
+    def __init__(self, tokens: GatewayTokens, user_id: str, first: Issued | None, names: Sequence[str]) -> None:
         self._tokens = tokens
         self._user_id = user_id
+        self._names = names
         self._issued = first
         self._until = 0.0 if first is None else time.monotonic() + first.expires_in * FRESH
 
     async def __call__(self) -> str:
         if self._issued is None or time.monotonic() >= self._until:
-            self._issued = await self._tokens.issue(self._user_id)
+            self._issued = await self._tokens.issue(self._user_id, self._names)
             self._until = time.monotonic() + self._issued.expires_in * FRESH
         return self._issued.token
 

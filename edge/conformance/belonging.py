@@ -64,7 +64,7 @@ async def opens_what_everybody_left(world: World) -> None:
     """
     async with AsyncExitStack() as stack:
         ann, bob, cy, eve = [await stack.enter_async_context(await world.line(name)) for name in "abce"]
-        named = {"external_id": f"left {world.run}"}
+        named = {"external_id": f"@{ann.user}/left {world.run}"}
         room: str = (await ann.done("conversation:create", {**named, "participants": [bob.user, cy.user]}))[
             "conversation_id"
         ]

@@ -138,11 +138,12 @@ async def talks_to_nobody(stage: Stage, command: str, code: str) -> None:
 
 
 async def opens_anothers(stage: Stage, command: str, code: str) -> None:
-    """Who is not in the conversation of that name does not open it."""
+    """Who is not in the conversation of that name does not open it, nor one that another's name would begin."""
     name = stage.key()
     there: str = (await stage.ann.done(command, {"external_id": name}))["conversation_id"]
     await stage.ann.push("conversation:updated", conversation_id=there)
-    await stage.eve.refused(command, {"external_id": name}, code)
+    for own in (name, stage.key()):
+        await stage.eve.refused(command, {"external_id": f"@{stage.ann.user}/{own}"}, code)
 
 
 def of(name: str) -> No:

@@ -42,10 +42,10 @@ class Gateway:
         self._living = living
 
     async def token(self, request: web.Request) -> web.Response:
-        """`POST {"user_id"}` with `X-App-Key` and `X-App-Secret`."""
+        """`POST {"user_id", "names"}` with `X-App-Key` and `X-App-Secret`."""
         self._admit(request)
         asked = await _asked(request)
-        token, expires_in = self._tokens.issue(self._settings.tenant, asked.user_id)
+        token, expires_in = self._tokens.issue(self._settings.tenant, asked.user_id, asked.names)
         urls = await self._urls(request)
         body = msgspec.json.encode(TokenAnswer(token=token, expires_in=expires_in, socket_urls=urls))
         return web.Response(body=body, content_type="application/json", headers={"Cache-Control": "no-store"})

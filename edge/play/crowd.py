@@ -13,6 +13,8 @@ from edge.client.tokens import GatewayTokens
 from edge.client.wire import Event
 
 AT_ONCE: Final = 16
+EVERY_NAME: Final = ("",)
+"""The channels of a recording have the names that it says, whoever opens them."""
 
 Hears = Callable[[str, Event], None]
 Sessions = Callable[[str], aiohttp.ClientSession]
@@ -33,9 +35,10 @@ async def crowd(
 
     async def enter(number: int, user: str) -> None:
         async with gate:
-            issued = await tokens.issue(user)
+            issued = await tokens.issue(user, EVERY_NAME)
             urls = _turned(socket_urls or issued.socket_urls, number)
-            line = Line(urls, tokens.source(user, issued), session=sessions(user), listener=partial(hears, user))
+            source = tokens.source(user, issued, EVERY_NAME)
+            line = Line(urls, source, session=sessions(user), listener=partial(hears, user))
             await line.connect()
             lines[user] = line
 

@@ -25,7 +25,7 @@ from edge.socket.visit import Visit
 from edge.socket.waiting import Wait, Waiting
 from schemas import frames
 from schemas.asking import Level
-from schemas.commands import SendMessage
+from schemas.commands import CreateConversation, SendMessage
 from schemas.envelope import Record
 from schemas.errors import Problem, problem
 
@@ -56,8 +56,10 @@ class Commands:
     async def carry_out(self, visit: Visit, asked: Asked, command: Acting) -> None:
         """Decide, in the order received; it returns when the append has begun, the answer comes when it is durable."""
         identity = visit.identity
-        context = Context(identity.tenant, identity.user_id, self._clock.now(), asked.correlation_id)
+        context = Context(identity.tenant, identity.user_id, self._clock.now(), asked.correlation_id, identity.names)
         try:
+            if isinstance(command, CreateConversation):
+                command = await self._handler.named(command, context)
             await self._decide(visit, asked, command, context)
         except Rejected as no:
             self.refuse(visit, asked, command, no, context)

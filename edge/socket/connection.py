@@ -199,6 +199,8 @@ class Connection:
             self._node.health.count("renewals_refused")
             self._outbox.send(frames.error(login.frame_id, problem(no.code, no.detail), login.correlation_id))
         else:
+            if self.visit is not None:
+                self.visit.identity = identity
             self._expires(identity, login)
 
     def _expires(self, identity: Identity, login: Login | None) -> None:

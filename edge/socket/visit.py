@@ -62,7 +62,7 @@ class Visit:
         renew: Callable[[Login], None] = not_renewed,
     ) -> None:
         self.session: Final = session
-        self.identity: Final = identity
+        self.identity = identity
         self.seat: Final = Seat(identity.tenant, identity.user_id, push or send)
         self.send: Final = send
         self.ready: Final = ready

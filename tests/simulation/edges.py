@@ -200,7 +200,7 @@ class Node:
         """The one visit on which this person's commands come here."""
         async with self._comes.setdefault(user, asyncio.Lock()):
             if user not in self._visits:
-                visit = await self.node.connect(Identity("acme", user, 1e12), self._heard, push=lambda _: None)
+                visit = await self.node.connect(Identity("acme", user, 1e12, ("",)), self._heard, push=lambda _: None)
                 self._visits[user] = visit, asyncio.Lock()
             return self._visits[user]
 

@@ -66,7 +66,7 @@ class Screen:
         self.leave()
         self.visits += 1
         self.node, number = node, self.visits
-        identity = Identity(TENANT, self.user, 1e12)
+        identity = Identity(TENANT, self.user, 1e12, ("",))
         await node.ready.wait()
         try:
             visit = await node.node.connect(

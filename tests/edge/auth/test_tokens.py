@@ -24,6 +24,15 @@ def test_a_token_says_who_it_was_issued_for() -> None:
     assert (identity.tenant, identity.user_id, identity.expires_at, expires_in) == ("acme", "ann", 1900.0, 900)
 
 
+def test_a_token_says_how_the_names_begin_that_its_user_may_open_for_an_application() -> None:
+    tokens = Tokens(SECRET, 900)
+    for names in ((), ("order-",), ("order-", ""), ("x" * 128,) * 20):
+        assert tokens.verify(tokens.issue("acme", "ann", names)[0]).names == names
+    for wrong in (("x" * 129,), ("x",) * 21):
+        with pytest.raises(msgspec.ValidationError):
+            tokens.issue("acme", "ann", wrong)
+
+
 def test_a_token_ends() -> None:
     now = 1000.0
     tokens = Tokens(SECRET, 900, now=lambda: now)
@@ -41,7 +50,16 @@ def test_another_algorithm_opens_nothing(algorithm: str) -> None:
 
 @pytest.mark.parametrize(
     "changed",
-    [{"aud": "else"}, {"sub": "a b"}, {"tenant": ""}, {"tenant": None}, {"exp": "x"}, {"iat": "x"}, {"nbf": "x"}],
+    [
+        {"aud": "else"},
+        {"sub": "a b"},
+        {"tenant": ""},
+        {"tenant": None},
+        {"exp": "x"},
+        {"iat": "x"},
+        {"nbf": "x"},
+        {"names": "order-"},
+    ],
 )
 def test_wrong_claims_open_nothing(changed: dict[str, object]) -> None:
     claims = {"sub": "ann", "tenant": "acme", "aud": "caas", "iat": 1, "exp": 9_000_000_000, "jti": "1"} | changed

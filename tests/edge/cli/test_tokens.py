@@ -18,6 +18,12 @@ def test_a_token_is_printed_without_a_running_system(caas: Caas, tmp_path: Path)
     assert (identity.tenant, identity.user_id) == ("default", "ann")
 
 
+def test_a_token_may_open_names_of_applications(caas: Caas, tmp_path: Path) -> None:
+    known = kept(tmp_path)
+    said = caas("token", "app", "--names", "order-", "--names", "", "--data", str(tmp_path))
+    assert Tokens(known.token_secret, 1).verify(said.out.strip()).names == ("order-", "")
+
+
 def test_programs_get_what_the_gateway_would_answer(caas: Caas, tmp_path: Path) -> None:
     kept(tmp_path)
     said = json.loads(caas("token", "ann", "--ttl", "60", "--data", str(tmp_path), "--json").out)

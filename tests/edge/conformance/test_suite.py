@@ -266,6 +266,17 @@ def open_to_all() -> Between:
     return Asking(lambda frame: changed(frame, "data.external_id", f"{id(frame)}") if opens(frame) else [frame])
 
 
+def shared(frame: Frame) -> list[Frame]:
+    """A node that takes the same conversation for everybody's of a name: what one may not open it does not tell."""
+    return changed(frame, "data.external_id", "@app/all") if opens(frame) else [frame]
+
+
+def without_users(frame: Frame) -> list[Frame]:
+    """A node that shows a user's name without the user."""
+    name = (frame["data"] or {}).get("external_id")
+    return changed(frame, "data.external_id", name.rpartition("/")[2]) if name else [frame]
+
+
 def without_ranks(frame: Frame) -> list[Frame]:
     """A node that takes who is to be shown out, or what is to be deleted, for nobody's business."""
     acts = {"conversation:remove-participants", "conversation:set-role", "message:delete"}
@@ -458,6 +469,8 @@ LIES: dict[str, tuple[str, Callable[[], Between]]] = {
     "keeps pins of deleted messages": ("lets_go_of_what_is_deleted", clinging),
     "loses who comes back": ("brings_back_who_left", only("conversation:updated", dead)),
     "opens another group in the place of one that was left": ("opens_what_everybody_left", open_to_all),
+    "has one space for all names": ("keeps_names_apart", lambda: Asking(shared)),
+    "shows a user's name as an application's": ("keeps_names_apart", only("ack", without_users)),
     "knows no ranks": ("keeps_ranks", lambda: Asking(without_ranks)),
     "lets in again whoever left": ("lets_people_stay_out", lambda: Asking(dragging)),
     "opens what was said before without a word": (

@@ -54,6 +54,14 @@ async def test_the_app_gets_a_token_for_its_user(client: Client) -> None:
     assert (identity.tenant, identity.user_id) == ("acme", "ann")
 
 
+async def test_an_application_says_which_names_its_user_may_open(client: Client) -> None:
+    answer = await client.post(TOKEN_PATH, headers=APP, json={"user_id": "ann", "names": ["order-"]})
+    assert TOKENS.verify((await answer.json())["token"]).names == ("order-",)
+    for wrong in ("order-", ["x" * 129], ["x"] * 21, [1]):
+        answer = await client.post(TOKEN_PATH, headers=APP, json={"user_id": "ann", "names": wrong})
+        assert (answer.status, (await problem(answer))["code"]) == (422, "validation_failed")
+
+
 class Away(InProcessPresence):
     """Is never there."""
 

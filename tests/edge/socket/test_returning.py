@@ -105,7 +105,8 @@ async def test_both_open_at_once_and_are_back_once(running: tuple[World, Node]) 
 async def test_a_group_that_everybody_left_is_opened_by_who_left_it_and_by_nobody_else(
     running: tuple[World, Node],
 ) -> None:
-    ann, ben, cem, eve = await come(running[1], "ann", "ben", "cem", "eve")
+    ben, cem = await come(running[1], "ben", "cem")
+    ann, eve = [await Person(running[1], user, ("order",)).come() for user in ("ann", "eve")]
     await opens(ann, external_id="order", participants=["ben", "cem"])
     here = ids.external_conversation_id(TENANT, "order")
     await told(ben, here, 1)
@@ -154,7 +155,7 @@ async def test_notes_to_oneself_are_a_direct_conversation(running: tuple[World, 
 async def test_a_group_with_oneself_is_one_like_others(running: tuple[World, Node]) -> None:
     (ann,) = await come(running[1], "ann")
     assert await opens(ann, external_id="alone", participants=["ann"]) == "accepted"
-    here = ids.external_conversation_id(TENANT, "alone")
+    here = ids.external_conversation_id(TENANT, "@ann/alone")
     await told(ann, here, 1)
     await said(ann, here, "1")
     assert await present(ann, here) == {"ann": "owner"}

@@ -20,6 +20,7 @@ from edge.serving import listening
 from edge.socket.assembly import random_id
 from edge.socket.node import Node
 from edge.socket.server import APART_MS, Entrance, Sockets, socket_app
+from schemas import ids
 from schemas.bounds import FRAME_BYTES
 from tests.edge.socket.world import Person, World, room, send, world
 from tests.eventually import eventually
@@ -153,6 +154,15 @@ async def test_another_token_of_the_same_user_keeps_a_line_open(served: Served) 
     last = await ask(ws, "auth", token=Tokens(SECRET, 1).issue("acme", "ann")[0])
     assert last["data"]["expires_in"] <= 1
     assert await close_code(ws) == 4401
+
+
+async def test_another_token_brings_its_own_names(served: Served) -> None:
+    ws = await served.open()
+    await ws.receive_json()
+    for names, asked, name in (((), "o-1", "@ann/o-1"), (("o-",), "o-2", "o-2"), ((), "o-3", "@ann/o-3")):
+        await ask(ws, "auth", token=served.tokens.issue("acme", "ann", names)[0])
+        opened = await ask(ws, "conversation:create", external_id=asked)
+        assert opened["data"]["conversation_id"] == ids.external_conversation_id("acme", name)
 
 
 async def test_a_token_that_renews_nothing_is_answered_and_the_line_goes_on_with_the_one_it_has(served: Served) -> None:

@@ -80,8 +80,9 @@ class FragileDocuments(MemoryDocuments):
 class Person:
     """Someone at a node, who keeps what they are told."""
 
-    def __init__(self, node: Node, user: str) -> None:
+    def __init__(self, node: Node, user: str, names: tuple[str, ...] = ()) -> None:
         self.node = node
+        self.names = names
         self.user = user
         self.heard: list[dict[str, Any]] = []
         self.closed: list[str] = []
@@ -89,7 +90,7 @@ class Person:
         self._ids = itertools.count(1)
 
     async def come(self) -> "Person":
-        identity = Identity(TENANT, self.user, 4e9)
+        identity = Identity(TENANT, self.user, 4e9, self.names)
         self.visit = await self.node.connect(identity, self._hear, close=self.closed.append)
         return self
 
