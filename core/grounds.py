@@ -5,6 +5,7 @@ from which message on somebody reads.
 from typing import Final, NamedTuple
 
 from core.about import Acting, conversation_of
+from core.domain.add_policy import Strangers
 from core.domain.decision import Context, Rejected
 from schemas.commands import (
     AddParticipants,
@@ -46,14 +47,16 @@ RESTS_ON_MEMBERSHIP: Final = frozenset(
 
 
 class Ground(NamedTuple):
-    """A view of one conversation; of `INBOX`, of one user."""
+    """A view of one conversation, or of all; of `INBOX`, of one user."""
 
     view: str
-    key: str
+    key: str | None
 
 
 def of_no(command: Acting, no: Rejected, context: Context) -> list[Ground]:
     """What a no rests on; nothing where it rests on what is known and cannot change."""
+    if isinstance(no, Strangers):
+        return [Ground(MEMBERSHIP, None)]
     where = conversation_of(command, context)
     if no.code == "pin_limit" and isinstance(command, PinConversation):
         return [Ground(INBOX, context.actor), Ground(MEMBERSHIP, where)]

@@ -13,16 +13,16 @@ from msgspec import structs
 
 from core import grounds, names
 from core.about import Acting, Hinting, conversation_of, event_id_of, hash_of, message_of, named_by, return_id_of
-from core.domain import content, conversation, conversing, inbox, member_limit, message, reaction
+from core.domain import content, conversation, conversing, inbox, message, reaction
 from core.domain.conversation import Conversation
 from core.domain.decision import Context, Rejected
 from core.domain.emoji import look
 from core.grounds import INBOX, MEMBERSHIP, NEEDS_THE_HEAD, NUMBERS, REACTIONS, Ground
+from core.letting_in import ANYBODY, LettingIn
 from core.ports.inboxes import Inboxes
 from core.ports.memberships import Memberships, NotReady
 from core.ports.messages import Messages, head_for
 from schemas import envelope, ids
-from schemas.bounds import CONVERSATION_MEMBERS
 from schemas.commands import (
     NAME_OF,
     AddReaction,
@@ -72,7 +72,7 @@ Decision = Append | Unchanged
 
 
 class Handler:
-    """Decides the commands of one node; `source` is the node's name in the log, `members` the maximum in a group."""
+    """Decides the commands of one node; `source` is the node's name in the log."""
 
     def __init__(
         self,
@@ -80,14 +80,13 @@ class Handler:
         messages: Messages,
         inboxes: Inboxes,
         source: str,
-        *,
-        members: int = CONVERSATION_MEMBERS,
+        letting_in: LettingIn = ANYBODY,
     ) -> None:
         self._memberships = memberships
         self._messages = messages
         self._inboxes = inboxes
         self._source = source
-        self._members = members
+        self._letting_in = letting_in
 
     def at_once(self, command: Acting, context: Context) -> Append | None:
         """The hot path: a send that answers none, by a known member, decided without waiting; None where more must be
@@ -145,7 +144,7 @@ class Handler:
 
     async def _prove(self, needed: Iterable[Ground]) -> None:
         for view, key in needed:
-            if view == MEMBERSHIP:
+            if view == MEMBERSHIP or key is None:
                 await self._memberships.prove(key)
             elif view == NUMBERS:
                 await self._messages.prove_head(key)
@@ -201,7 +200,9 @@ class Handler:
             return Unchanged({"message_id": message_of(command, context), "level": "persisted"})
         if where.deserted and isinstance(command, SendMessage | ForwardMessage):
             head = await self._messages.head(where.conversation_id)
-            return self._brings_back(where, conversing.back(where, where.absent(), context, head), context, first=True)
+            back = conversing.back(where, where.absent(), context, head)
+            self._letting_in.check(where, [back], context, self._memberships)
+            return self._brings_back(where, back, context, first=True)
         return self._said(command, decided[0], context)
 
     async def _repeated(self, command: SendMessage | ForwardMessage, context: Context) -> Unchanged | None:
@@ -262,7 +263,7 @@ class Handler:
             deleted = await self._messages.deleted(state.pins) if state is not None and state.pins else deleted
         head = await self._messages.head(key) if state is not None and isinstance(command, NEEDS_THE_HEAD) else 0
         decided = conversing.decide(state, command, context, head, about, deleted=deleted)
-        member_limit.check(state, decided, self._members)
+        self._letting_in.check(state, decided, context, self._memberships)
         if state is not None and decided and isinstance(decided[0], ParticipantsAdded) and decided[0].reopened:
             return self._brings_back(state, decided[0], context)
         return self._conversed(command, decided, context)

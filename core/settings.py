@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, Literal, get_args, get_origin
 import msgspec
 from msgspec import Meta
 
+from core.domain.add_policy import AddPolicy
 from schemas.bounds import (
     COMMANDS_BURST,
     COMMANDS_PER_S,
@@ -53,6 +54,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     user_searches_per_min: OrNone = 30
     user_connections: OrNone = 100
     conversation_members: Positive = CONVERSATION_MEMBERS
+    add_policy: AddPolicy = "anyone"
     node_connections: OrNone = 20_000
     unauthenticated_connections: OrNone = 2_000
     unauthenticated_per_address: OrNone = 200

@@ -54,10 +54,14 @@ class MembershipTail:
         """Every conversation the user was ever in."""
         return self._fold.of_user(tenant, user_id)
 
-    async def prove(self, conversation_id: str) -> None:
-        """Take the end of the conversation's partition and wait until it has been folded."""
-        at = partition_of(CONVERSATION_UPDATED, conversation_id.encode())
-        await self._pass_by(at, (await self._log.ends([at]))[at])
+    async def prove(self, conversation_id: str | None) -> None:
+        """Take the end of the conversation's partition, or of all, and wait until it has been folded."""
+        if conversation_id is None:
+            places = partitions(CONVERSATION_UPDATED)
+        else:
+            places = (partition_of(CONVERSATION_UPDATED, conversation_id.encode()),)
+        for at, end in (await self._log.ends(places)).items():
+            await self._pass_by(at, end)
 
     async def pass_by(self, conversation_id: str, position: int) -> None:
         """Wait until the record at this position of the conversation's partition has been folded."""

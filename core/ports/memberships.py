@@ -11,10 +11,10 @@ class Memberships(Protocol):
     """Who is in what, as far as this process has read.
 
     `fresh` is false while the view is known to be more than 5 s behind: it must not be decided on then. `get` answers
-    at once. `prove` returns when everything that was in the log at the time of the call about this
-    conversation has been read, `pass_by` when the record at a position of its partition has been; they raise
-    `NotReady` after 2 s, `prove` raises `Unavailable` when the log is down. `on_change` is
-    called after each event from the log was folded, before anything else runs.
+    at once. `prove` returns when everything that was in the log at the time of the call about this conversation, or
+    where none is named about any, has been read, `pass_by` when the record at a position of its partition has been;
+    they raise `NotReady` after 2 s, `prove` raises `Unavailable` when the log is down. `on_change` is called after each
+    event from the log was folded, before anything else runs.
     """
 
     on_change: Callable[[ConversationEvent, Conversation], None] | None
@@ -32,7 +32,7 @@ class Memberships(Protocol):
         """The conversations this user has ever been in."""
         ...
 
-    async def prove(self, conversation_id: str) -> None:
+    async def prove(self, conversation_id: str | None) -> None:
         """Catch up with the log as it is now."""
         ...
 

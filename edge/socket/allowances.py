@@ -1,20 +1,20 @@
 """What one user may ask for, on however many connections and nodes: so many commands, and of those so many searches.
 
 Beyond it a command is answered `rate_limited` and not carried out; that is counted, and is no record. How many members
-a group may have is told beside it, and decided by the handler.
+a group may have, and whom one may let in, lies beside it, and is decided by the handler.
 """
 
 import math
 from typing import Final
 
 from core.health import Health
+from core.letting_in import ANYBODY, LettingIn
 from core.ports.limits import Limits, Rate
 from core.settings import Settings
 from edge.auth.tokens import Identity
 from edge.socket.portions import Portions
 from edge.socket.session import Asked
 from schemas import frames
-from schemas.bounds import CONVERSATION_MEMBERS
 from schemas.errors import Problem, problem
 from schemas.queries import SearchMessages
 
@@ -22,26 +22,26 @@ MINUTE_S: Final = 60
 
 
 class Allowances:
-    """The allowances of one node's users; None is no limit. `members` is the maximum in a group."""
+    """The allowances of one node's users; None is no limit."""
 
     def __init__(
         self,
         health: Health,
         commands: Portions | None = None,
         searches: Portions | None = None,
-        members: int = CONVERSATION_MEMBERS,
+        letting_in: LettingIn = ANYBODY,
     ) -> None:
         self._health = health
         self._commands = commands
         self._searches = searches
-        self.members = members
+        self.letting_in = letting_in
 
     @property
     def told(self) -> dict[str, int]:
         """What `hello.limits` says of them: 0 where there is no limit."""
         rate = self._commands.rate if self._commands else Rate(0, 0)
         return {
-            "members": self.members,
+            "members": self.letting_in.members,
             "user_commands_per_s": round(rate.per_s),
             "user_commands_burst": rate.burst,
         }
@@ -80,5 +80,5 @@ def allowances_of(settings: Settings, limits: Limits, health: Health) -> Allowan
         health,
         Portions("commands", Rate(per_s, settings.user_commands_burst), limits) if per_s else None,
         Portions("searches", Rate(searches / MINUTE_S, searches), limits, portion=1) if searches else None,
-        settings.conversation_members,
+        LettingIn(settings.conversation_members, settings.add_policy),
     )

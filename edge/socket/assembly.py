@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Final
 
 from core.handle import Handler
+from core.letting_in import LettingIn
 from core.pace import Pace
 from edge.socket.activity import Activity
 from edge.socket.allowances import Allowances
@@ -72,7 +73,7 @@ def node_of(
     memberships, lanes = ports.memberships, Lanes(ports.documents, ports.generations, trust, activity)
     reader = MessageReader(ports.documents, ports.generations, ports.log)
     waiting = Waiting(memberships, Reached(ports.documents, ports.generations))
-    commands = _commands(name, ports, reader, waiting, allowances.members)
+    commands = _commands(name, ports, reader, waiting, allowances.letting_in)
     delivering = _delivering(name, ports, reader, commands)
     people = _people(name, ports, heartbeat_ms / 1000, new_id)
     return Node(
@@ -93,9 +94,9 @@ def node_of(
     )
 
 
-def _commands(name: str, ports: Ports, reader: MessageReader, waiting: Waiting, members: int) -> Commands:
+def _commands(name: str, ports: Ports, reader: MessageReader, waiting: Waiting, letting_in: LettingIn) -> Commands:
     inboxes = InboxReader(ports.documents, ports.generations, ports.log)
-    handler = Handler(ports.memberships, reader, inboxes, source_of(name), members=members)
+    handler = Handler(ports.memberships, reader, inboxes, source_of(name), letting_in)
     return Commands(handler=handler, log=ports.log, clock=ports.clock, health=ports.health, waiting=waiting)
 
 

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
+from core.circle import Circle
 from core.clock import Clock
 from core.domain.presence import OFFLINE, combined
 from core.health import Health
@@ -19,7 +20,6 @@ from core.ports.memberships import Memberships
 from edge.auth.tokens import Identity
 from edge.socket.alarms import Alarms
 from edge.socket.attendance import APART_S
-from edge.socket.circle import Circle
 from edge.socket.session import State
 from edge.socket.visit import Visit
 from edge.socket.watches import NOTHING, Watch, Watches

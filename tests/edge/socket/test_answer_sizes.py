@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from core.letting_in import LettingIn
 from edge.socket import fitting, history
 from edge.socket.fitting import ROOM as ROOM_IN_AN_ANSWER
 from edge.socket.fitting import size
@@ -146,7 +147,7 @@ async def test_a_sync_that_names_too_many_conversations_is_refused(running: tupl
 
 async def test_a_group_takes_no_more_members_than_its_node_is_set_to(running: tuple[World, Node]) -> None:
     world, _ = running
-    node = world.node("two", members=3)
+    node = world.node("two", letting_in=LettingIn(members=3))
     await node.start()
     (ann,) = await come(node, "ann")
     assert ann.of("hello")[0]["data"]["limits"]["members"] == 3

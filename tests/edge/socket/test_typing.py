@@ -148,10 +148,10 @@ async def test_who_typed_no_longer_is_not_said_to_end_when_they_leave(running: N
 async def test_a_no_is_proved_and_recorded(running: Nodes, monkeypatch: pytest.MonkeyPatch) -> None:
     ann, eve = await come(running.all[0], "ann", "eve")
     here = await room(ann, "ben")
-    view, proved = running.all[0]._memberships, list[str]()
+    view, proved = running.all[0]._memberships, list[str | None]()
     prove = view.prove
 
-    async def proves(conversation_id: str) -> None:
+    async def proves(conversation_id: str | None) -> None:
         proved.append(conversation_id)
         await prove(conversation_id)
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from core.clock import SystemClock
 from core.health import Health
+from core.letting_in import ANYBODY, LettingIn
 from core.ports.event_log import Unavailable
 from edge.auth.tokens import Identity
 from edge.socket.allowances import Allowances
@@ -23,7 +24,6 @@ from projections.cache.in_process_people import InProcessPeople
 from projections.generations import Generations
 from projections.search.fts import FtsIndex
 from projections.stores.memory import MemoryDocuments
-from schemas.bounds import CONVERSATION_MEMBERS
 from streams.effects import LiveEmitter
 from streams.log.memory import MemoryLog
 from streams.memberships import MembershipTail
@@ -184,7 +184,7 @@ class World:
         heartbeat_ms: int = 60_000,
         documents: Any = None,
         memberships: Any = None,
-        members: int = CONVERSATION_MEMBERS,
+        letting_in: LettingIn = ANYBODY,
     ) -> Node:
         return node_of(
             name,
@@ -201,7 +201,7 @@ class World:
                 health=self.health,
             ),
             heartbeat_ms=heartbeat_ms,
-            allowances=Allowances(self.health, members=members),
+            allowances=Allowances(self.health, letting_in=letting_in),
         )
 
 

@@ -1,4 +1,4 @@
-"""Who may see somebody's presence: whoever is in a conversation with them now, and they themselves."""
+"""Who is around somebody: whoever is in a conversation with them now, and they themselves."""
 
 from typing import Final
 

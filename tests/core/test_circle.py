@@ -2,10 +2,10 @@
 
 import pytest
 
+from core import circle
+from core.circle import Circle
 from core.domain.conversation import Conversation
 from core.domain.member import Interval, Member
-from edge.socket import circle
-from edge.socket.circle import Circle
 
 T = "acme"
 
@@ -26,7 +26,7 @@ class Views:
         mine = (view for view in self._views.values() if view.tenant == tenant and user_id in view.members)
         return frozenset(view.conversation_id for view in mine)
 
-    async def prove(self, conversation_id: str) -> None:
+    async def prove(self, conversation_id: str | None) -> None:
         """It is as new as can be."""
 
     async def wait_for(self, conversation_id: str, n: int, timeout_s: float = 1.0) -> bool:
