@@ -95,6 +95,7 @@ CLOSES: Final = {
     for close in (
         CloseCode(1000, "normal", "Closed as asked"),
         CloseCode(1001, "going_away", "The node goes away: reconnect"),
+        CloseCode(1002, "protocol_error", "A frame that no WebSocket client sends, such as one without a mask"),
         CloseCode(1009, "frame_too_large", "A frame was larger than hello.limits.frame"),
         CloseCode(1011, "internal", "Something went wrong on our side: reconnect with backoff"),
         CloseCode(4101, "draining", "The node drains: reconnect after reconnect_after_ms"),

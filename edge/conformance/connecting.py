@@ -90,6 +90,16 @@ async def takes_text_alone(world: World) -> None:
         await ann.closed(4510)
 
 
+async def takes_masked_frames_alone(world: World) -> None:
+    """A frame without a mask closes the line with 1002, and what it asks is not done."""
+    async with await world.line("ann") as ann, await world.line("bob") as bob:
+        room = await world.room(ann, "bob")
+        sends = {"id": 1, "type": "message:send", "data": {"conversation_id": room, "client_msg_id": "k", "text": "x"}}
+        await ann.send_unmasked(msgspec.json.encode(sends).decode())
+        await ann.closed(1002)
+        await bob.quiet("message:new", conversation_id=room)
+
+
 async def bounds_frames(world: World) -> None:
     """A frame beyond `hello.limits.frame` closes the line with 1009."""
     async with await world.line("ann") as ann:
@@ -119,6 +129,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     asks_who_it_is,
     knows_its_protocol,
     takes_text_alone,
+    takes_masked_frames_alone,
     bounds_frames,
     bears_rubbish_for_a_while,
 )

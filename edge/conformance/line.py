@@ -78,6 +78,12 @@ class Line:
         """Send a binary frame."""
         await self._socket.send_bytes(data)
 
+    async def send_unmasked(self, text: str) -> None:
+        """Send a text frame without a mask, as no client may."""
+        writer = self._socket._writer
+        writer.use_mask = False
+        await self.send(text)
+
     async def begin(
         self, kind: str, data: Frame, *, encode: Callable[[Frame], bytes] = msgspec.json.encode, **around: Any
     ) -> int | str:

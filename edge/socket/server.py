@@ -19,6 +19,7 @@ from edge.guests import Guest
 from edge.http_connection import connection_of
 from edge.socket.admission import Admission
 from edge.socket.connection import CLOSE_S, Connection
+from edge.socket.masks import MaskedWebSocket
 from edge.socket.node import Node
 from edge.socket.session import Session
 from schemas import frames
@@ -101,8 +102,8 @@ class Sockets:
             self._connections.discard(connection)
         return ws
 
-    def _websocket(self) -> web.WebSocketResponse[bool]:
-        return web.WebSocketResponse(
+    def _websocket(self) -> MaskedWebSocket:
+        return MaskedWebSocket(
             timeout=CLOSE_S,
             heartbeat=self._settings.heartbeat_ms / 1000,
             protocols=(frames.SUBPROTOCOL,),

@@ -10,7 +10,7 @@ import pytest
 
 from edge.cli.conformance import CHECKS
 from edge.conformance import line
-from edge.conformance.proxy import Between, proxied
+from edge.conformance.proxy import Between, Straight, proxied
 from edge.conformance.stage import NOWHERE
 from edge.conformance.suite import Result, run
 from schemas.frames import CURSORS
@@ -416,6 +416,7 @@ LIES: dict[str, tuple[str, Callable[[], Between]]] = {
     "closes where a token renews nothing": ("renews_tokens", closing_with(4501)),
     "closes a bad token with a code to come back": ("refuses_bad_tokens", closing_with(4401)),
     "closes who says nothing of himself with 1000": ("asks_who_it_is", closing_with(1000)),
+    "takes frames without a mask": ("takes_masked_frames_alone", Straight),
     "bears nonsense for ever": ("bears_rubbish_for_a_while", Deaf),
     "forgets correlation ids": (
         "answers_by_id",
@@ -559,8 +560,6 @@ async def test_a_node_that_breaks_a_rule_is_found(up: Up, lie: str, monkeypatch:
 
 
 async def test_a_proxy_that_changes_nothing_breaks_nothing(up: Up) -> None:
-    from edge.conformance.proxy import Straight
-
     async with proxied(up.url, up.socket_url, Straight) as proxy:
         results = await held(up, ["tells_everyone", "brings_what_was_missed", "bounds_frames"], proxy.socket_url)
     assert [(result.name, result.why) for result in results if not result.holds] == []

@@ -141,6 +141,30 @@ async def test_a_living_connection_ends_with_its_token(served: Served) -> None:
     assert await close_code(ws) == 4401
 
 
+async def test_a_frame_without_a_mask_is_closed_for_good_and_not_read(served: Served) -> None:
+    ws = await served.open()
+    await ws.receive_json()
+    await ws.send_json({"id": 1, "type": "conversation:create", "data": {"client_key": "k"}})
+    ws._writer.use_mask = False
+    await ws.send_json({"id": 2, "type": "conversation:create", "data": {"client_key": "l"}})
+    told = [message.json() async for message in ws if message.type is WSMsgType.TEXT]
+    assert [frame["id"] for frame in told if "id" in frame] in ([1], [])
+    assert ws.close_code == 1002
+
+
+async def test_a_frame_without_a_mask_that_comes_with_the_handshake_is_none_either(served: Served) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(served.url.rpartition(":")[2]))
+    handshake = f"GET /socket HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {served.token('ann')}\r\n"
+    handshake += "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+    handshake += f"Sec-WebSocket-Key: {'a' * 22}==\r\n\r\n"
+    writer.write(handshake.encode() + b"\x81\x02{}")
+    assert b" 101 " in await reader.readuntil(b"\r\n\r\n")
+    async with asyncio.timeout(10):
+        said = await reader.read()
+    assert b"\x88\x02" + (1002).to_bytes(2, "big") in said
+    writer.close()
+
+
 async def test_another_token_of_the_same_user_keeps_a_line_open(served: Served) -> None:
     short = Tokens(SECRET, 1).issue("acme", "ann")[0]
     ws = await served.open(None, headers={"Authorization": f"Bearer {short}"})
