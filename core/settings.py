@@ -83,7 +83,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 NAMES: Final = tuple(PREFIX + field.upper() for field in Settings.__struct_fields__)
-OTHERS: Final = frozenset({"CAAS_RECORDING", "CAAS_SEEDS", "CAAS_STACK_DIR", "CAAS_CACHE", "CAAS_TEST_MONGO"})
+OTHERS: Final = frozenset(
+    PREFIX + name for name in ("RECORDING", "SEEDS", "STACK_DIR", "CACHE", "TEST_MONGO", "TEST_SERVERS")
+)
 """Variables of the launcher and the tests."""
 HOW_GIVEN: Final = "the stack needs it, the same for all processes; `openssl rand -hex 32` makes one"
 

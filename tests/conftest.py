@@ -6,13 +6,16 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from streams.log.memory import MemoryLog
+from tests.stack.servers import deselect_what_needs_local
 
 settings.register_profile("caas", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("caas")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """What waits longest begins first, so that nothing long is left when all the rest is done."""
+    deselect_what_needs_local(config, items)
     items.sort(key=lambda item: "tests/e2e/" not in item.nodeid)
 
 

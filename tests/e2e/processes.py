@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from deploy.local.stack import Stack
+from tests.stack.servers import Servers
 
 PORTS = range(20_000, 27_000)
 """Below what the system gives to those who ask for any port (from 32,768 on Linux)."""
@@ -221,7 +221,7 @@ def summary_of(playing: subprocess.Popen[str], log: Path, seconds: float = 600) 
 
 
 @contextlib.contextmanager
-def on_stack(stack: Stack, directory: Path, environment: Mapping[str, str]) -> Iterator[System]:
+def on_stack(stack: Servers, directory: Path, environment: Mapping[str, str]) -> Iterator[System]:
     """The system on this stack, which is begun for it, with its topics and nobody at work; both are gone at the end."""
     system = System(directory, {"CAAS_DATA": str(directory / "data"), **environment})
     try:

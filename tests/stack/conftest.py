@@ -1,7 +1,7 @@
-"""The real servers: brought up once for the session and left as they were found.
+"""The real servers: brought up once for the session and left as they were found, or in containers of the session.
 
-`CAAS_STACK_DIR` names the directory of the stack (default `.caas/stack`). Nothing here skips: who selects these tests
-gets servers or a failure.
+`CAAS_TEST_SERVERS` chooses (tests/stack/servers.py); `CAAS_STACK_DIR` names the directory of the local stack (default
+`.caas/stack`). Nothing here skips: who selects these tests gets servers or a failure.
 """
 
 import asyncio
@@ -15,15 +15,17 @@ from deploy.local.server import StackError
 from deploy.local.stack import Stack
 from streams.log.kafka_topics import create_topics
 from tests.stack.live import live
+from tests.stack.servers import chosen, servers_in
 
 __all__ = ["live"]
 
 SHIFT = 5_000
+CONTAINERS_SHIFT = 6_000
 
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
-    """The running stack, to take servers away from; whoever does brings them back."""
+    """The running local stack, to take servers away from; whoever does brings them back, and is marked `local`."""
     stack = Stack(Path(os.environ.get("CAAS_STACK_DIR", ".caas/stack")))
     ran_before = _runs(stack)
     stack.up()
@@ -35,9 +37,17 @@ def stack() -> Iterator[Stack]:
 
 
 @pytest.fixture(scope="session")
-def servers(stack: Stack) -> dict[str, str]:
+def servers(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """The settings that point at the servers."""
-    return stack.env()
+    if chosen(os.environ) == "local":
+        yield request.getfixturevalue("stack").env()
+        return
+    found = servers_in(tmp_path_factory.mktemp("containers"), CONTAINERS_SHIFT)
+    try:
+        found.up()
+        yield found.env()
+    finally:
+        found.clean()
 
 
 @pytest.fixture(scope="session")

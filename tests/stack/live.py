@@ -16,7 +16,6 @@ from core import settings
 from core.ports.documents import Place, Row
 from core.ports.event_log import Received
 from core.positions import offset_in
-from deploy.local.stack import Stack
 from edge import compose
 from edge.compose import Adapters
 from projections import messages
@@ -25,6 +24,7 @@ from schemas.envelope import Record
 from schemas.topics import MESSAGE_SENT, Partition, partition_of, partitions
 from tests.e2e.processes import Process, System, body_of, free_port, on_stack
 from tests.eventually import eventually
+from tests.stack.servers import servers_in
 
 SHIFT = 4000
 """Beside a stack that a developer runs, and beside those that other tests bring up."""
@@ -103,7 +103,7 @@ def partition_of_room(room: str) -> int:
 @contextmanager
 def live_on(directory: Path) -> Iterator[Live]:
     """A fresh stack with its topics, and nobody at work; all is gone at the end."""
-    with on_stack(Stack(directory / "stack", shift=SHIFT), directory, {"CAAS_SESSION_TIMEOUT_MS": "6000"}) as system:
+    with on_stack(servers_in(directory / "stack", SHIFT), directory, {"CAAS_SESSION_TIMEOUT_MS": "6000"}) as system:
         yield Live(system)
 
 

@@ -11,7 +11,7 @@ from deploy.local.stack import Stack
 from schemas.tokens import TOKEN_PATH
 from tests.e2e.processes import System, free_port, status_of, within
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.stack, pytest.mark.local, pytest.mark.timeout(300)]
 PLAYED = '{"at":"2026-01-01T00:00:%02dZ","kind":"send","channel":"c","user":"%s","text":"said %d"}\n'
 
 
