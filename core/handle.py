@@ -6,8 +6,6 @@ message on, or up to which, somebody reads: all that is acknowledged by then lie
 """
 
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
-from typing import Any
 
 from msgspec import structs
 
@@ -19,6 +17,7 @@ from core.domain.decision import Context, Rejected
 from core.domain.emoji import look
 from core.grounds import INBOX, MEMBERSHIP, NEEDS_THE_HEAD, NUMBERS, REACTIONS, Ground
 from core.letting_in import ANYBODY, LettingIn
+from core.outcome import Append, Decision, Unchanged
 from core.ports.inboxes import Inboxes
 from core.ports.memberships import Memberships, NotReady
 from core.ports.messages import Messages, head_for
@@ -27,6 +26,7 @@ from schemas.commands import (
     NAME_OF,
     AddReaction,
     ConversationCommand,
+    CreateConversation,
     DeleteMessage,
     EditMessage,
     ForwardMessage,
@@ -36,39 +36,13 @@ from schemas.commands import (
     SendMessage,
 )
 from schemas.envelope import Record
-from schemas.events import ConversationEvent, Event, MessageEvent, MessageRejected, ParticipantsAdded
+from schemas.events import ConversationEvent, MessageEvent, MessageRejected, ParticipantsAdded
 from schemas.inbox_commands import ArchiveConversation, HideMessage, InboxCommand, PinConversation, ReadMessages
 from schemas.inbox_events import CursorMoved, InboxEvent
 
 
 async def nothing_before() -> None:
     """Nothing is under way."""
-
-
-@dataclass(frozen=True, slots=True)
-class Append:
-    """A yes: append `record`, and when it is durable answer `reply`. `content` is what must not differ in a retry.
-
-    `event` is what the record holds. Where it is `first` it only makes way for the command: once it is durable and the
-    view has passed it, the command is decided again.
-    """
-
-    record: Record
-    event: Event
-    event_id: str
-    content: int
-    reply: dict[str, Any]
-    first: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Unchanged:
-    """A yes that changes nothing: answer `reply`."""
-
-    reply: dict[str, Any]
-
-
-Decision = Append | Unchanged
 
 
 class Handler:

@@ -6,7 +6,8 @@ from typing import Final
 import msgspec
 
 from schemas import events, upcast
-from schemas.events import AuditRecorded, Event, InboxEvent, MessageRejected, UserActed
+from schemas.events import AuditRecorded, Event, MessageRejected, UserActed
+from schemas.inbox_events import InboxEvent
 
 Headers = tuple[tuple[str, bytes], ...]
 

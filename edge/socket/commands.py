@@ -13,8 +13,9 @@ from typing import Any, Final
 from core.about import Acting, Hinting
 from core.clock import Clock
 from core.domain.decision import Context, Rejected
-from core.handle import Append, Handler, Unchanged
+from core.handle import Handler
 from core.health import Health
+from core.outcome import Append, Unchanged
 from core.ports.documents import StoreBroken
 from core.ports.event_log import DataDamaged, EventLog, OutcomeUnknown, Unavailable
 from core.ports.memberships import NotReady
