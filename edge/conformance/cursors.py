@@ -38,7 +38,10 @@ async def tells_who_got_and_read_it(world: World) -> None:
         await pushed_cursor(ann, here, user_id=bob.user, read_seq=2, delivered_seq=3)
         await bob.done("message:read", {**here, "seq": 3, "private": True})
         await bob.push("inbox:changed", **here, read=3)
-        await becomes(_asked(ann, room, bob.user), (2, 3), "how far bob has read and got it")
+        await bob.push("message:new", **await say(ann, room, "four"))
+        await bob.done("message:delivered", {**here, "seq": 4, "device": "phone"})
+        await pushed_cursor(ann, here, user_id=bob.user, read_seq=2, delivered_seq=4)
+        await becomes(_asked(ann, room, bob.user), (2, 4), "how far bob has read and got it")
         await bob.quiet(CURSORS)
         for push in ann.pushes(CURSORS, **here):
             if [one for one in push["data"]["cursors"] if one["read_seq"] > 2]:

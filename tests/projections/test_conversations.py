@@ -9,6 +9,7 @@ from hypothesis import given as for_all
 from hypothesis import strategies as st
 from msgspec import json, structs
 
+from core.domain.conversation import Conversation
 from core.positions import position
 from projections import conversations
 from projections.changes import change_view, view_of
@@ -17,7 +18,7 @@ from projections.facts import Fact, Heads
 from schemas.envelope import Envelope
 from schemas.events import TYPE_OF, ConversationEvent
 from schemas.topics import CONVERSATION_UPDATED
-from schemas.views import ChangeView
+from schemas.views import ChangeView, CursorView, ParticipantView
 from tests.core.domain.test_conversation import EVENTS, added, cast, changed, created, pinned, removed, unpinned
 from tests.given import AT, CORRELATION, ROOM, TENANT
 from tests.projections.given import keep
@@ -227,6 +228,11 @@ def test_a_row_of_an_older_version_is_read() -> None:
     assert conversations.state_of({**row, "updated": older}) == conversations.state_of(row)
 
 
+def everyone(state: Conversation) -> list[ParticipantView]:
+    cursors = {user: CursorView(user_id=user, read_seq=0, delivered_seq=0) for user in state.members}
+    return conversations.people_of(state, cursors)
+
+
 def test_a_group_tells_what_it_shows_to_those_who_come_later() -> None:
     store = Store()
     events = [created(history="all"), changed(history="joined"), changed(history="all"), added("cid", at_seq=5)]
@@ -235,7 +241,7 @@ def test_a_group_tells_what_it_shows_to_those_who_come_later() -> None:
     assert [one.get("from_seq") for one in told] == [None, None, 1, 1]
     assert (told[2]["changed"], told[3]["at_seq"]) == (["history"], 5)
     state = conversations.state_of(store.tables["rows"][ROOM])
-    shown = conversations.view(state, 5, people=conversations.people_of(state, 0, 10))
+    shown = conversations.view(state, 5, people=everyone(state))
     assert (shown.history, shown.history_from) == ("all", 1)
     assert [one.intervals for one in shown.participants or ()] == [[(1, None)]] * 3
 
@@ -264,7 +270,7 @@ def test_who_left_sees_nothing_of_what_it_is_today() -> None:
     past = conversations.past_view(state, 2, 3, "bob")
     assert (past.title, past.avatar, past.metadata, past.pins) == (None, None, None, None)
     assert [one.user_id for one in past.participants or ()] == ["bob"]
-    people = conversations.people_of(state, 0, 9)
+    people = everyone(state)
     whole = conversations.view(state, 9, people=people)
     assert (whole.title, whole.avatar, whole.metadata, whole.pins) == ("b", "x", {"k": 1}, ["m"])
     assert conversations.view(state, 9, people=people, deleted={"m"}).pins == []

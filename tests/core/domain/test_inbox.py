@@ -144,7 +144,7 @@ def test_an_event_changes_only_what_it_is_about(event: InboxEvent, before: list[
 
 
 def test_of_what_is_hidden_those_are_counted_whose_numbers_are_told() -> None:
-    state = evolve(evolve(Inbox(), hidden()), hidden(seq=7))
+    state = evolve(evolve(Inbox(), hidden(), 1), hidden(seq=7), 2)
     assert (state.hidden, state.numbered) == (2, 1)
 
 
