@@ -1,4 +1,5 @@
-"""What holds for one session alone, a presence and whose one listens to, is asked again on each line that follows.
+"""What holds for one session alone, a presence and whose one listens to, is asked again on each line that follows; so
+are the cursors of the conversation that was asked about last, since what moved meanwhile is pushed to nobody.
 
 It goes out before any other command, so one that was on its way already has the last word.
 """
@@ -14,7 +15,7 @@ from edge.client.backoff import pause_after
 from edge.client.sendable import sendable
 from edge.client.wire import Event, Frame
 
-KINDS: Final = ("presence:set", "presence:subscribe")
+KINDS: Final = ("presence:set", "presence:subscribe", "conversation:get")
 LONGEST_S: Final = 5.0
 PREFIX: Final = "session-"
 
@@ -50,12 +51,14 @@ class Session:
         self._timers.clear()
 
     def answered(self, frame: Frame) -> Iterable[Event] | None:
-        """How those are whom one listens to, as events; None where this frame answers something else."""
+        """How those are whom one listens to, and how far others have read, as events; None where this frame answers
+        something else.
+        """
         kind = self._asked.pop(frame.id, None) if isinstance(frame.id, str) else None
         if kind is None:
             return None
         if frame.error is None:
-            return [Event("presence", one) for one in frame.data.get("presences", ())]
+            return _events(frame.data)
         if frame.error.retry:
             pause = max(pause_after(self._failures, longest=LONGEST_S), (frame.error.retry_after_ms or 0) / 1000)
             self._failures += 1
@@ -73,3 +76,12 @@ class Session:
         frame_id = f"{PREFIX}{self._asks}"
         self._asked[frame_id] = kind
         self._send(wire.ask(frame_id, kind, self._said[kind]))
+
+
+def _events(data: dict[str, Any]) -> list[Event]:
+    """What an answer says is so now."""
+    people = [one for one in data.get("participants") or () if one.get("read_seq") is not None]
+    cursors = [{name: one[name] for name in ("user_id", "read_seq", "delivered_seq")} for one in people]
+    moved = {"conversation_id": data.get("conversation_id"), "cursors": cursors}
+    told = [Event("presence", one) for one in data.get("presences") or ()]
+    return [*told, Event("cursors:moved", moved)] if cursors else told

@@ -531,6 +531,23 @@ export const units = {
     session.broke();
   },
 
+  async cursors_of_the_conversation_asked_about_last_are_asked_again_on_each_line() {
+    const frames = [];
+    const told = [];
+    const session = new Session((frame) => frames.push(JSON.parse(frame)), (event) => told.push(event));
+    session.remember("conversation:get", { conversation_id: "y" }, Promise.resolve({}));
+    session.remember("conversation:get", { conversation_id: "x" }, Promise.resolve({}));
+    await Promise.resolve();
+    session.cameBack();
+    same(frames.map(({ type, data }) => [type, data]), [["conversation:get", { conversation_id: "x" }]]);
+    const cursor = { user_id: "bob", read_seq: 2, delivered_seq: 3 };
+    const out = { user_id: "cy", present: false, read_seq: null, delivered_seq: null };
+    const participants = [{ ...cursor, role: "member", present: true }, out];
+    same(session.answered({ id: frames[0].id, data: { conversation_id: "x", participants } }), true);
+    same(told, [{ type: "cursors:moved", data: { conversation_id: "x", cursors: [cursor] } }]);
+    session.broke();
+  },
+
   async what_arrived_is_said_the_newest_and_of_others_alone() {
     const said = [];
     const delivering = new Delivering(async (type, data) => said.push([type, data.seq, data.device]), "phone");

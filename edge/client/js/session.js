@@ -1,14 +1,16 @@
 /**
- * What holds for one session alone, a presence and whose one listens to, is asked again on each line that follows.
+ * What holds for one session alone, a presence and whose one listens to, is asked again on each line that follows; so
+ * are the cursors of the conversation that was asked about last, since what moved meanwhile is pushed to nobody.
  *
  * It goes out before any other command, so one that was on its way already has the last word.
  */
 
 import { pauseAfter } from "./backoff.js";
 
-const KINDS = new Set(["presence:set", "presence:subscribe"]);
+const KINDS = new Set(["presence:set", "presence:subscribe", "conversation:get"]);
 const LONGEST_MS = 5_000;
-const PUSH = "presence";
+const PRESENCE = "presence";
+const CURSORS = "cursors:moved";
 
 /** What a node accepted last of each kind. */
 export class Session {
@@ -57,7 +59,8 @@ export class Session {
   }
 
   /**
-   * Whether this frame answers what was asked here; how those are whom one listens to is told.
+   * Whether this frame answers what was asked here; how those are whom one listens to, and how far others have read,
+   * is told.
    *
    * @param {any} frame
    * @returns {boolean}
@@ -68,8 +71,17 @@ export class Session {
     this.#asked.delete(id);
     if (error?.retry) this.#later(type, error.retry_after_ms ?? 0);
     else if (error) this.#said.delete(type);
-    else for (const one of data.presences ?? []) this.#tell({ type: PUSH, data: one });
+    else this.#say(data);
     return true;
+  }
+
+  /** What an answer says is so now. @param {any} data */
+  #say({ conversation_id, participants, presences }) {
+    for (const one of presences ?? []) this.#tell({ type: PRESENCE, data: one });
+    const cursors = (participants ?? [])
+      .filter(({ read_seq }) => typeof read_seq === "number")
+      .map(({ user_id, read_seq, delivered_seq }) => ({ user_id, read_seq, delivered_seq }));
+    if (cursors.length > 0) this.#tell({ type: CURSORS, data: { conversation_id, cursors } });
   }
 
   /** @param {string} type @param {number} atLeast milliseconds */

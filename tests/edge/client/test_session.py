@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 
-from edge.client import Client, CommandError, InboxChanged, MessageNew, Presence
+from edge.client import Client, CommandError, CursorsMoved, InboxChanged, MessageNew, Presence
+from schemas.views import CursorView
 from tests.edge.fake_node import FakeNode, fake_node
 from tests.eventually import eventually
 
+ROOMS = ["6f1d1f8a-0000-5000-8000-000000000001", "6f1d1f8a-0000-5000-8000-000000000002"]
 BUSY = {"user_id": "bo", "status": "busy", "last_seen": None}
 
 
@@ -40,6 +42,33 @@ async def test_presence_is_said_and_listened_to_again_on_a_new_line_and_what_cha
         event = await anext(ada.events())
         assert isinstance(event, Presence)
         assert event.presence.status == "busy"
+
+
+async def test_the_cursors_of_the_conversation_asked_about_last_come_again_on_a_new_line(node: FakeNode) -> None:
+    bo = {"user_id": "bo", "role": "member", "present": True, "intervals": [], "read_seq": 2, "delivered_seq": 3}
+    out = {**bo, "user_id": "cy", "present": False, "read_seq": None, "delivered_seq": None}
+    fixed = {
+        "kind": "group",
+        "external_id": None,
+        "title": None,
+        "created_by": "bo",
+        "created_at": "",
+        "n": 1,
+        "seq": 3,
+    }
+    node.answers["conversation:get"] = {"conversation_id": ROOMS[1], **fixed, "participants": [bo, out]}
+    async with Client(node.urls, "ada") as ada:
+        for room in ROOMS:
+            await ada.get_conversation(conversation_id=room)
+        await node.cut("ada")
+        event = await anext(ada.events())
+    assert isinstance(event, CursorsMoved)
+    assert (event.conversation_id, event.moved.cursors) == (
+        ROOMS[1],
+        [CursorView(user_id="bo", read_seq=2, delivered_seq=3)],
+    )
+    again = [data["conversation_id"] for data in asked(node, "conversation:get")]
+    assert again == [*ROOMS, ROOMS[1]]
 
 
 async def test_a_new_line_that_is_not_ready_for_it_is_asked_again_and_what_was_refused_is_not(node: FakeNode) -> None:
