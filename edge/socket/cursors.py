@@ -60,9 +60,12 @@ class MovedCursors:
 
     def deliver(self, push: Push, channel: Channel | None) -> None:
         """Push these to the sessions here, within a second. Never raises."""
-        if channel is None or not shows(channel.view):
+        if channel is None:
             self._health.count("push_unwanted")
-            return
+        elif shows(channel.view):
+            self._gather(push, channel)
+
+    def _gather(self, push: Push, channel: Channel) -> None:
         gathered = self._gathered.setdefault(channel.id, _Gathered(channel))
         gathered.channel = channel
         for cursor in cursors_in(push):
@@ -79,14 +82,15 @@ class MovedCursors:
 
     def _turn(self, key: str) -> None:
         """The second of a conversation is over; one in which nothing moved is forgotten."""
-        gathered = self._gathered[key]
-        if not gathered.moved:
-            del self._gathered[key]
-            return
-        moved, gathered.moved = gathered.moved, {}
-        gathered.at = asyncio.get_running_loop().time()
+        gathered, now = self._gathered[key], asyncio.get_running_loop().time()
+        if now >= gathered.at + EVERY_S:
+            if not gathered.moved:
+                del self._gathered[key]
+                return
+            moved, gathered.moved = gathered.moved, {}
+            gathered.at = now
+            self._show(gathered.channel, list(moved.values()))
         self._alarms.at(key, gathered.at + EVERY_S)
-        self._show(gathered.channel, list(moved.values()))
 
     def _show(self, channel: Channel, moved: list[CursorView]) -> None:
         """One frame for all who are in it by now, without the cursors of those who are not; nobody is sent a frame that

@@ -157,20 +157,38 @@ async def test_who_comes_back_asks_for_what_moved_meanwhile(running: Nodes) -> N
 # How much
 
 
-async def test_a_room_that_reads_at_once_is_pushed_a_frame_or_two(
-    running: Nodes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(cursors, "EVERY_S", 1.0)
+async def test_a_room_that_reads_at_once_is_pushed_two_frames(running: Nodes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cursors, "EVERY_S", 3_600.0)
     users = [f"u{n}" for n in range(60)]
     (ann,) = await come(running.all[0], "ann")
     here = await room(ann, *users)
-    people = await come(running.all[1], *users)
+    first, *others = await come(running.all[1], *users)
     await talk(running, ann, here, 1)
-    for who in people:
+    await reads(first, here, 1)
+    await eventually(lambda: heard(ann, first.user) == [(1, 1)])
+    for who in others:
         await reads(who, here, 1)
-    await eventually(lambda: {user for user in users if heard(ann, user)} == set(users))
+    moved = running.all[0]._signals._cursors
+    await eventually(lambda: len(moved._gathered[here].moved) == len(others))
+    assert len(ann.of(CURSORS)) == 1
+    monkeypatch.setattr(cursors, "EVERY_S", 0.0)
+    moved._turn(here)
     assert all(heard(ann, user) == [(1, 1)] for user in users)
-    assert len(ann.of(CURSORS)) <= 3
+    assert len(ann.of(CURSORS)) == 2
+
+
+async def test_a_second_that_is_not_over_yet_is_waited_for(running: Nodes, monkeypatch: pytest.MonkeyPatch) -> None:
+    ann, bob = await come(running.all[0], "ann", "bob")
+    here = await room(ann, "bob")
+    await talk(running, ann, here, 2)
+    monkeypatch.setattr(cursors, "EVERY_S", 3_600.0)
+    await reads(bob, here, 1)
+    await eventually(lambda: heard(ann, "bob") == [(1, 1)])
+    await reads(bob, here, 2)
+    moved = running.all[0]._signals._cursors
+    await eventually(lambda: moved._gathered[here].moved)
+    moved._turn(here)
+    assert heard(ann, "bob") == [(1, 1)]
 
 
 async def test_in_a_large_room_cursors_are_asked_for(running: Nodes, monkeypatch: pytest.MonkeyPatch) -> None:
