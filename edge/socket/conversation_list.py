@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from core.domain.conversation import Conversation
+from core.domain.inbox import Inbox
 from core.ports.memberships import Memberships
 from edge.auth.tokens import Identity
 from edge.socket import list_order
@@ -52,8 +53,9 @@ class ConversationList:
         pins = await self._inboxes.pins(who)
         keys = {_key(pins.get(key, 0), active[key][1] or view.created_at, key): view for key, view in views.items()}
         ordered = list_order.ordered(keys, cursor)
-        chosen = [keys[key] for key in await self._chosen(who, asked, ordered, views, active)]
-        own = await self._inboxes.own(who, {view.conversation_id: view for view in chosen[: asked.limit]})
+        found, known = await self._chosen(who, asked, ordered, views, active)
+        chosen = [keys[key] for key in found]
+        own = await self._inboxes.own(who, {view.conversation_id: view for view in chosen[: asked.limit]}, known)
         shown = {
             view.conversation_id: conversations.view(
                 view, own[key][0], own=own[key][1], me=who.user_id, active_at=active[key][1] or view.created_at
@@ -90,20 +92,23 @@ class ConversationList:
         ordered: Sequence[Key],
         views: Mapping[str, Conversation],
         active: Mapping[str, tuple[int, str]],
-    ) -> list[Key]:
-        """The first of these that are asked for, one more than the limit where there are so many."""
+    ) -> tuple[list[Key], dict[str, Inbox]]:
+        """The first of these that are asked for, one more than the limit where there are so many; and how the user has
+        those that were looked at.
+        """
         most = asked.limit + 1
         if asked.archived is None:
-            return list(ordered[:most])
-        found: list[Key] = []
+            return list(ordered[:most]), {}
+        found, known = list[Key](), dict[str, Inbox]()
         start = 0
         while start < len(ordered) and len(found) < most:
             part = ordered[start : start + min(AT_ONCE, most * 3 // 2 + start)]
             start += len(part)
             some = {key.id: views[key.id] for key in part}
-            away = await self._inboxes.archived(who, some, {key: active[key][0] for key in some})
+            known |= await self._inboxes.states(who, some)
+            away = await self._inboxes.archived(who, some, {key: active[key][0] for key in some}, known)
             found += [key for key in part if (key.id in away) == asked.archived]
-        return found[:most]
+        return found[:most], known
 
     async def _totals(self, who: Identity, asked: ListConversations, views: Mapping[str, Conversation]) -> Totals:
         """Of all those that are asked for, whatever page."""

@@ -3,8 +3,10 @@
 Heads are read before all that rests on them. Nothing of a message is told that the user has hidden.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import asyncio
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 from typing import Final
 
 from core.clock import Clock
@@ -28,6 +30,8 @@ AT_ONCE: Final = 1_000
 LAST_PAGE: Final = 50
 """So many messages are looked through at one time for the last one that is not hidden."""
 
+NOTHING_KNOWN: Final[Mapping[str, Inbox]] = MappingProxyType({})
+
 
 class Inboxes:
     """Reads the live generations. Raises `Unavailable`."""
@@ -45,10 +49,11 @@ class Inboxes:
         return {key: inbox.state_of(facet_of(rows.get(row_id), inbox.FACET)) for key, row_id in ids.items()}
 
     async def archived(
-        self, who: Identity, views: Mapping[str, Conversation], heads: Mapping[str, int]
+        self, who: Identity, views: Mapping[str, Conversation], heads: Mapping[str, int], states: Mapping[str, Inbox]
     ) -> frozenset[str]:
-        """Which of these conversations are put away, where their last messages have these numbers."""
-        states = await self.states(who, views)
+        """Which of these conversations are put away, which the user has so, and whose last messages have these
+        numbers.
+        """
         away = {key: view for key, view in views.items() if states[key].archived}
         doubtful = [key for key in away if not _stays_away(states[key], heads[key])]
         marked = await self._get(marks.ROWS, (marks.row_id(key, who.user_id) for key in doubtful)) if doubtful else {}
@@ -96,16 +101,18 @@ class Inboxes:
             found += [n for n in part if n not in hidden]
         return found
 
-    async def own(self, who: Identity, views: Mapping[str, Conversation]) -> dict[str, tuple[int, Own]]:
+    async def own(
+        self, who: Identity, views: Mapping[str, Conversation], known: Mapping[str, Inbox] = NOTHING_KNOWN
+    ) -> dict[str, tuple[int, Own]]:
         """The number of the last message, and what is the user's own, of each of these conversations that they are in,
-        and still are once its last message may be shown. Raises `NotReady`.
+        and still are once its last message may be shown. `known` is how they have those of which it was just read.
+        Raises `NotReady`.
         """
         heads = await self._get(messages.HEADS, views)
-        ours = await self._ours(who, views, heads)
+        ours = await self._ours(who, views, heads, known)
         last = {key: heads[key]["sent"].get("id", "") for key, one in ours.items() if one.head}
         named = {each for one in ours.values() for each in one.named}
-        rows = await self._get(messages.ROWS, named.union(filter(None, last.values())))
-        shown = {row["_id"]: row for row in await self.shown(who, list(rows.values()))}
+        shown = await self._shown(who, named.union(filter(None, last.values())))
         found: dict[str, tuple[int, Own]] = {}
         for key, one in ours.items():
             message = await self._last(who, key, one, shown.get(last.get(key, "")))
@@ -126,19 +133,31 @@ class Inboxes:
             heads = await self._get(messages.HEADS, some)
             ours = await self._ours(who, some, heads)
             asked = [one for one in ours.values() if archived is None or one.inbox.archived == archived]
-            rows = await self._get(messages.ROWS, {each for one in asked for each in one.named})
-            shown = {row["_id"]: row for row in await self.shown(who, list(rows.values()))}
+            shown = await self._shown(who, {each for one in asked for each in one.named})
             for one in asked:
                 named = [shown[each] for each in one.named if each in shown]
                 found.append((one.unread, unread.mentions(one, who.user_id, named)))
         return found
 
+    async def _shown(self, who: Identity, message_ids: Collection[str]) -> dict[str, Row]:
+        """Those of these messages that the user has not hidden; both are read at the same time."""
+        rows, hidden = await asyncio.gather(self._get(messages.ROWS, message_ids), self.hidden(who, message_ids))
+        return {key: row for key, row in rows.items() if key not in hidden}
+
     async def _ours(
-        self, who: Identity, views: Mapping[str, Conversation], heads: Mapping[str, Row]
+        self,
+        who: Identity,
+        views: Mapping[str, Conversation],
+        heads: Mapping[str, Row],
+        known: Mapping[str, Inbox] = NOTHING_KNOWN,
     ) -> dict[str, Ours]:
-        states = await self.states(who, views)
-        marked = await self._get(marks.ROWS, (marks.row_id(key, who.user_id) for key in views))
-        return self._as_now(who, views, states, marked, {key: row["sent"]["n"] for key, row in heads.items()})
+        states, marked = await asyncio.gather(
+            self.states(who, [key for key in views if key not in known]),
+            self._get(marks.ROWS, (marks.row_id(key, who.user_id) for key in views)),
+        )
+        return self._as_now(
+            who, views, {**known, **states}, marked, {key: row["sent"]["n"] for key, row in heads.items()}
+        )
 
     def _as_now(
         self,
