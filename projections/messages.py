@@ -1,10 +1,11 @@
-"""Messages: four facets from four topics, numbered in four lanes, merged into what a reader sees.
+"""Messages: facets from four topics, numbered in four lanes, merged into what a reader sees.
 
 - `sent`    `{pos, n, id, sender, client_msg_id, text, reply_to, conversation_n, at, correlation_id, unreadable}`, and
   what it carries beside its text (projections.contents)
 - `edited`  `{pos, n, versions: [{pos, n, id, by, at, text}]}`, each with what it carries
 - `deleted` `{pos, n, versions: [{pos, n, id, by, at}]}`
 - `reaction` see projections/reactions.py; of its topic reactions alone count
+- `thread` see projections/threads.py; without a lane of its own
 
 The head of lane `sent` has the `id` of the last message beside `pos` and `n`, its `at` and its `conversation_n`. Of a
 message that is the newest view on which it, or one before it in its conversation, was decided: so it never falls from
@@ -19,7 +20,7 @@ from typing import Any, Final
 
 from core.domain import content, message
 from core.ports.documents import Facet, Index, Row, Table, Write
-from projections import contents, reactions
+from projections import contents, reactions, threads
 from projections.facts import Fact, Heads, facet_of
 from schemas import topics
 from schemas.events import MessageDeleted, MessageEdited, MessageSent, Reacted
@@ -65,11 +66,9 @@ class Folded:
 
 def row_id(fact: Fact) -> str:
     """The id of the row that a fact is about."""
-    match fact.event:
-        case MessageSent() | MessageEdited() | MessageDeleted() | Reacted():
-            return fact.event.message_id
-        case _:
-            return fact.envelope.id
+    if isinstance(fact.event, MessageSent | MessageEdited | MessageDeleted | Reacted):
+        return fact.event.message_id
+    return fact.envelope.id
 
 
 def fold(facts: Sequence[Fact], rows: Mapping[str, Row], heads: Heads) -> Folded:
@@ -83,6 +82,8 @@ def fold(facts: Sequence[Fact], rows: Mapping[str, Row], heads: Heads) -> Folded
     for one in numbered:
         if not one.repeat:
             changed.setdefault(one.row_id, set()).add(one.lane)
+    for key in threads.fold(((one.fact, one.n) for one in numbered if not one.repeat), found):
+        changed.setdefault(key, set()).add(threads.FACET)
     writes = [
         Write(key, _fixed(found[key]), {lane: found[key][lane] for lane in sorted(lanes)}, exists=key in rows)
         for key, lanes in changed.items()

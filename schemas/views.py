@@ -14,9 +14,17 @@ class ReactionView(msgspec.Struct, frozen=True, kw_only=True):
     users: list[str]
 
 
+class ThreadView(msgspec.Struct, frozen=True, kw_only=True):
+    """How many messages answer one, or an answer to it, deleted ones too; `last_seq` is the number of the newest."""
+
+    count: int
+    last_seq: int
+
+
 class MessageView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One message as it now is. `text` is null when there is none: it was deleted, cannot be read, has attachments
-    alone, or is a `ciphertext`. From `thread_root` on a field is there only where it says something.
+    alone, or is a `ciphertext`. From `thread_root` on a field is there only where it says something. `thread` is there
+    in answers alone, of a message that began one.
     """
 
     conversation_id: str
@@ -37,6 +45,7 @@ class MessageView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     metadata: dict[str, Any] | None = None
     forwarded_from: list[Origin] = []
     reactions: list[ReactionView] = []
+    thread: ThreadView | None = None
 
 
 class ReactionsView(msgspec.Struct, frozen=True, kw_only=True):

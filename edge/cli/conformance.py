@@ -28,6 +28,7 @@ from edge.conformance import (
     naming,
     standing,
     tables,
+    threads,
     wording,
 )
 from edge.conformance.clients import watching
@@ -47,6 +48,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     *finding.CHECKS,
     *standing.CHECKS,
     *wording.CHECKS,
+    *threads.CHECKS,
     *tables.CHECKS,
 )
 

@@ -24,7 +24,7 @@ from edge.socket.lanes import Lanes
 from edge.socket.leafing import Leaf
 from edge.socket.seeing import as_new_as
 from edge.socket.stays import Ranges
-from projections import messages
+from projections import messages, threads
 from projections.reader import MessageReader
 from schemas import queries
 from schemas.answers import MessageFound, Messages, ThreadFound
@@ -77,7 +77,7 @@ class History:
         while n < here.n:  # what was read may show that the view was old
             n, leaf = here.n, await self._leaf(who, await self._mine(who, here, head), asked)
             here = await self._seeing(here, leaf.rows)
-            shown = [view for row in leaf.rows if (view := messages.view(row)) is not None]
+            shown = _shown(who, here, leaf.rows)
         fits = fitting(shown, _anchor(shown, asked))
         return Messages(
             messages=shown[fits.start : fits.stop],
@@ -117,7 +117,7 @@ class History:
             read, first = await self._inboxes.thread(who, here, root.message_id)
             unread = await self._unread(root, range(first, mine[-1].stop if mine else 0))
             here = await self._seeing(here, [*rows, *unread])
-        shown = [view for row in rows[: asked.limit] if (view := messages.view(row)) is not None]
+        shown = _shown(who, here, rows[: asked.limit])
         reads = _reads(who, here, row) and bool(await self._inboxes.shown(who, [row]))
         if not (reads or shown or await self._answers(who, root, mine, structs.replace(asked, after=0, limit=1))):
             raise _missing(asked.message_id)  # whatever they ask for `after`: it is not there for them
@@ -160,7 +160,7 @@ class History:
             if row is not None and view is not None and view.conversation_id == conversation_id:
                 here = await self._seeing(here, [row])
                 if beyond or _reads(who, here, row):
-                    return row, view, here
+                    return row, threads.counted(view, row, here.members[who.user_id]), here
             if not proved:
                 await self._reader.prove(conversation_id)
                 await self._memberships.prove(conversation_id)
@@ -178,6 +178,12 @@ class History:
         """A view that knows who may read these rows. Raises `NotReady`."""
         newest = max((row["sent"].get("conversation_n", 0) for row in rows), default=0)
         return await as_new_as(self._memberships, here, newest)
+
+
+def _shown(who: Identity, here: Conversation, rows: Sequence[Row]) -> list[MessageView]:
+    """What the reader sees of these messages."""
+    reader = here.members[who.user_id]
+    return [threads.counted(view, row, reader) for row in rows if (view := messages.view(row)) is not None]
 
 
 def _reads(who: Identity, here: Conversation, row: Row) -> bool:

@@ -18,7 +18,7 @@ from edge.auth.tokens import Identity
 from edge.socket import leafing, stays
 from edge.socket.seeing import as_new_as
 from edge.socket.stays import Ranges
-from projections import acts, inbox, marks, messages, unread
+from projections import acts, inbox, marks, messages, threads, unread
 from projections.conversations import Own
 from projections.facts import facet_of
 from projections.generations import Generations
@@ -233,7 +233,8 @@ def _parts(views: Mapping[str, Conversation]) -> Iterable[Mapping[str, Conversat
 
 
 def _own(who: Identity, view: Conversation, ours: Ours, named: Sequence[Row], message: Row | None) -> Own:
-    last = None if message is None else messages.view(message)
+    seen = None if message is None else messages.view(message)
+    last = None if seen is None or message is None else threads.counted(seen, message, view.members[who.user_id])
     n = 0 if message is None else message["sent"].get("conversation_n", 0)
     return Own(
         inbox=inbox.view_of(view.conversation_id, ours.inbox),

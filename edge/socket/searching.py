@@ -19,7 +19,7 @@ from edge.socket.inboxes import Inboxes
 from edge.socket.search_cursor import cursor, place_of
 from edge.socket.search_scope import SearchScope
 from edge.socket.seeing import as_new_as
-from projections import messages, search_docs
+from projections import messages, search_docs, threads
 from projections.generations import Generations
 from projections.reader import MessageReader
 from schemas.answers import Found
@@ -130,7 +130,8 @@ class Searching:
             if row is None or view is None or view.text is None or not await self._reads(who, row):
                 continue
             if wanted.is_in(view.text):
-                found.append((hit, view))
+                reader = self._memberships.get(view.conversation_id)
+                found.append((hit, view if reader is None else threads.counted(view, row, reader.members[who.user_id])))
             read += len(view.text)
             if read > YIELD_CHARS:
                 read = await asyncio.sleep(0, 0)

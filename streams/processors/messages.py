@@ -5,7 +5,7 @@ from typing import Final
 
 from core.ports.documents import Changes, Documents, Place, Row, StoreBroken
 from core.ports.effects import Effects
-from projections import marks, messages, reactions
+from projections import marks, messages, reactions, threads
 from projections.facts import Heads
 from projections.messages import Numbered
 from schemas import frames
@@ -42,7 +42,8 @@ class Messages:
         """Heads before rows, then fold, save, read back what was not new, tell."""
         rows_at, marks_at, heads_at = (batch.place(table) for table in self.tables)
         heads = Heads(await self._documents.get(heads_at, {fact.envelope.subject for fact in batch.facts}))
-        rows = await self._documents.get(rows_at, {messages.row_id(fact) for fact in batch.facts})
+        about = {messages.row_id(fact) for fact in batch.facts}
+        rows = await self._documents.get(rows_at, about | threads.needed(batch.facts))
         named = marks.needed(batch.facts)
         marked = await self._documents.get(marks_at, named) if named else {}
         folded = messages.fold(batch.facts, rows, heads)
@@ -55,10 +56,10 @@ class Messages:
             )
         )
         now = {write.id: {"_id": write.id, **write.fixed, **write.facets} for write in folded.rows if write.id in made}
-        others = {one.row_id for one in folded.numbered} - now.keys()
+        others = about - now.keys()
         if others:
             now |= await self._documents.get(rows_at, others)
-        if unread := {write.id for write in folded.rows} - now.keys():
+        if unread := about.intersection(write.id for write in folded.rows) - now.keys():
             raise StoreBroken(f"{len(unread)} rows of messages were saved and cannot be read, such as {min(unread)}")
         return effects(folded.numbered, now, batch.generation)
 

@@ -142,6 +142,16 @@ class Said:
         return self.deleted and self.sent is not None and self.sent[1].body is not None
 
     @property
+    def seq(self) -> int:
+        """Its number, 0 where it was not sent."""
+        return 0 if self.sent is None else self.sent[0]
+
+    @property
+    def root(self) -> str | None:
+        """What began the thread that it answers in."""
+        return None if self.sent is None or self.sent[1].body is None else self.sent[1].body.get("thread_root")
+
+    @property
     def deleted(self) -> bool:
         return any(told.body is not None for _, told in self.deletions)
 

@@ -133,6 +133,10 @@ def texts(world: World, whole: Whole) -> Broken:
             yield f"law 3: {message_id} carries {_carried(view)}, the log says {said.carried}"
         elif view is not None and [(one.emoji, one.users) for one in view.reactions] != said.on:
             yield f"law 3: {message_id} has {view.reactions}, the log says {said.on}"
+        answers = [said.seq for said in whole.said.values() if said.root == message_id]
+        facet = rows.get(message_id, {}).get("thread", {"n": 0, "last": 0})
+        if (facet["n"], facet["last"]) != (len(answers), max(answers, default=0)):
+            yield f"law 3: the thread of {message_id} is {facet}, the log has {answers}"
         entry = index.get(message_id)
         if said.sent is not None and (entry is None or entry.text != said.text):
             yield f"law 3: the index has {entry} for {message_id}, the log says {said.text!r}"

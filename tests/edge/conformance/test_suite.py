@@ -380,6 +380,26 @@ def keeping_nothing(frame: Frame) -> list[Frame]:
     return changed(frame, "data.keep_archived", False) if archives else [frame]
 
 
+def without_threads(frame: Frame) -> list[Frame]:
+    """A node whose messages say nothing of their threads."""
+    found = copy.deepcopy(frame)
+    for one in (found["data"] or {}).get("messages") or ():
+        one.pop("thread", None)
+    return [found]
+
+
+def remembering_threads() -> Between:
+    """A node that counts answers whoever asks."""
+    held: list[Any] = []
+
+    def lie(frame: Frame) -> list[Frame]:
+        root = (frame["data"] or {}).get("root") if frame["type"] == "ack" else None
+        held.extend([root["thread"]] if root and "thread" in root else [])
+        return changed(frame, "data.root.thread", held[-1]) if root and held else [frame]
+
+    return Lying(lie)
+
+
 def pins(frame: Frame) -> bool:
     return frame.get("type") == "conversation:pin"
 
@@ -500,6 +520,8 @@ LIES: dict[str, tuple[str, Callable[[], Between]]] = {
         lambda: Asking(lambda frame: changed(frame, "type", "conversation:unmute") if pins(frame) else [frame]),
     ),
     "moves what is pinned by what is said": ("lists_what_is_pinned_first", only("ack", by_activity)),
+    "counts no answers": ("counts_answers", only("ack", without_threads)),
+    "counts answers for who left": ("counts_answers", remembering_threads),
     "lists nothing that was left": ("lists_what_a_list_shows", lambda: Asking(always_present)),
     "names another reader": ("tells_who_got_and_read_it", only(CURSORS, told_of_others)),
     "tells what is read in private": ("tells_who_got_and_read_it", lambda: Asking(indiscreet)),
