@@ -28,6 +28,8 @@ IDLE_S: Final = 75.0
 """Maximum time from an answer to the next request: longer than proxies keep a connection for another use."""
 CLOSING_S: Final = 10.0
 """Maximum time that a peer has to take the rest of what was written before the close."""
+HANG_UP_S: Final = 1.0
+"""Maximum time that a peer that was hung up on has to close too."""
 SHOWN: Final = 200
 """Maximum number of characters of a malformed request that are logged."""
 FULL: Final = b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
@@ -69,6 +71,7 @@ class HttpConnection(web.RequestHandler):
     __slots__ = (
         "_body",
         "_by",
+        "_discards",
         "_door",
         "_guest",
         "_idle",
@@ -87,6 +90,7 @@ class HttpConnection(web.RequestHandler):
         self._peer: asyncio.Transport | None = None
         self._body: StreamReader | None = None
         self._idle = False
+        self._discards = False
         self._late = ""
         self._by = 0.0
         self._unsent = 0
@@ -117,6 +121,8 @@ class HttpConnection(web.RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         """What comes of a body puts the deadline off, nothing else does."""
+        if self._discards:
+            return
         if data and self._idle:
             self._idle = False
             self._within(self._door.request_s, "slow_requests")
@@ -127,6 +133,18 @@ class HttpConnection(web.RequestHandler):
             self.received(len(data))
         elif self._body is not None and self._body.is_eof():
             self._is_whole()
+
+    def hang_up(self) -> None:
+        """Write nothing more, and let what comes fall until the peer has closed too, or its time is over.
+
+        A close with bytes that nobody read is a reset, by which the peer may lose what was written to it last.
+        """
+        self._discards = True
+        if self._peer is not None:
+            self._within(HANG_UP_S, "")
+            if self._peer.can_write_eof():
+                self._peer.write_eof()
+            self._peer.resume_reading()
 
     def pause_writing(self) -> None:
         """More was written than the peer has taken."""

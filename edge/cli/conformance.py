@@ -22,6 +22,7 @@ from edge.conformance import (
     cursors,
     enduring,
     finding,
+    flooding,
     keeping,
     listing,
     minding,
@@ -36,6 +37,7 @@ from edge.conformance.suite import Check, Result, nodes_of, run
 
 CHECKS: Final[tuple[Check, ...]] = (
     *connecting.CHECKS,
+    *flooding.CHECKS,
     *commanding.CHECKS,
     *belonging.CHECKS,
     *enduring.CHECKS,

@@ -84,6 +84,11 @@ class Line:
         writer.use_mask = False
         await self.send(text)
 
+    async def ping(self) -> None:
+        """Send a ping; on a line that is closed it is none."""
+        with contextlib.suppress(aiohttp.ClientError, OSError):
+            await self._socket.ping()
+
     async def begin(
         self, kind: str, data: Frame, *, encode: Callable[[Frame], bytes] = msgspec.json.encode, **around: Any
     ) -> int | str:

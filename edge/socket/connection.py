@@ -13,8 +13,9 @@ from core.pace import Bucket
 from core.ports.memberships import NotReady
 from core.settings import Settings
 from edge.auth.tokens import Identity, NotAuthorized, Tokens
+from edge.http_connection import HttpConnection
 from edge.socket.admission import Admission
-from edge.socket.incoming import ControlFlood, Incoming
+from edge.socket.incoming import Incoming
 from edge.socket.jobs import NodeEnded
 from edge.socket.node import Node
 from edge.socket.outbox import LOW_BYTES, Outbox, TooSlow
@@ -42,10 +43,10 @@ class Connection:
         ws: web.WebSocketResponse[bool],
         transport: asyncio.Transport,
         session: Session,
-        login_by: float,
+        arriving: HttpConnection,
         identified: Callable[[], None],
     ) -> None:
-        """`login_by` is the time of the loop by which its user must be known; `identified` is called when they are."""
+        """`arriving` is what it came on, with the time by which its user must be known; `identified` is called then."""
         self.visit: Visit | None = None
         self.over = asyncio.Event()
         self._node = node
@@ -56,8 +57,8 @@ class Connection:
         self._transport = transport
         self._session = session
         self._outbox = Outbox(transport, settings.outbox_bytes, self._overflows)
-        self.incoming = Incoming(ws, self._outbox, self._sends_fragments)
-        self._login_by = login_by
+        self.incoming = Incoming(ws, self._outbox, self._hang_up)
+        self._arriving = arriving
         self._identified = identified
         self._closing: asyncio.Task[None] | None = None
         self._expiry: asyncio.TimerHandle | None = None
@@ -71,9 +72,6 @@ class Connection:
             if identity is not None:
                 self._identified()
                 await self._enter(identity)
-        except ControlFlood:
-            self._node.health.count("control_floods")
-            self._hang_up("rate_limited")
         except NotReady as error:
             logger.warning("a session cannot come in: %s", error, extra=REPEATS)
             self.close("internal")
@@ -125,7 +123,7 @@ class Connection:
         if bearer is not None:
             return self._verified(bearer)
         try:
-            async with asyncio.timeout_at(self._login_by):  # pings do not put it off
+            async with asyncio.timeout_at(self._arriving.request_by):  # pings do not put it off
                 message = await self.incoming.next()
         except TimeoutError:
             self._act(self._session.refused("unauthorized", f"no auth within {self._settings.login_ms} ms"))
@@ -243,20 +241,17 @@ class Connection:
         self._node.health.count("slow_consumers")
         self.close("slow_consumer")
 
-    def _sends_fragments(self) -> None:
-        self._node.health.count("fragment_floods")
-        self._hang_up("rate_limited")
-
-    def _hang_up(self, name: str) -> None:
-        """Close without a wait for the peer's close: nothing more is read of a peer that floods."""
-        close = CLOSES[name]
+    def _hang_up(self, counted: str) -> None:
+        """Close, and read nothing more of a peer that floods."""
+        self._node.health.count(counted)
+        close = CLOSES["rate_limited"]
         self._session.closed()
         self._outbox.flush()
         self._outbox.shut()
         if self._closing is None and not self._transport.is_closing():
             payload = close.code.to_bytes(2, "big") + close.name.encode()
             self._transport.write(bytes((0x88, len(payload))) + payload)
-            self._transport.close()
+            self._arriving.hang_up()
 
     async def _close(self, name: str) -> None:
         close = CLOSES[name]

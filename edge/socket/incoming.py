@@ -26,20 +26,16 @@ HEADER_BYTES: Final = 14
 SIZED: Final = frozenset({WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.PING, WSMsgType.PONG})
 
 
-class ControlFlood(Exception):
-    """The peer sent more pings and pongs than `CONTROL_PACE` allows."""
-
-
 class Incoming:
     """The messages of a socket that was opened with `autoping=False`: pings are answered here.
 
-    `floods` is called when much more has come than was read of it as messages: the library joins fragments by itself,
-    however many and however empty they are.
+    `floods` is called, once, with what is counted: more control frames came than `CONTROL_PACE` allows, or much more
+    than was read of it as messages, for the library joins fragments by itself, however many and empty they are.
     """
 
-    __slots__ = ("_at", "_bucket", "_floods", "_loop", "_outbox", "_read", "_unread", "_waits", "_ws")
+    __slots__ = ("_at", "_bucket", "_flooded", "_floods", "_loop", "_outbox", "_read", "_unread", "_waits", "_ws")
 
-    def __init__(self, ws: web.WebSocketResponse[bool], outbox: Outbox, floods: Callable[[], None]) -> None:
+    def __init__(self, ws: web.WebSocketResponse[bool], outbox: Outbox, floods: Callable[[str], None]) -> None:
         self._ws = ws
         self._outbox = outbox
         self._floods = floods
@@ -48,6 +44,7 @@ class Incoming:
         self._bucket = Bucket(CONTROL_PACE, self._at)
         self._read = 0
         self._unread = 0.0
+        self._flooded = False
         self._waits = False
 
     def received(self, size: int) -> None:
@@ -60,11 +57,15 @@ class Incoming:
 
     def _judge(self) -> None:
         if self._unread > (UNREAD_BYTES if self._waits else QUEUED_BYTES):
-            self._unread = 0.0
-            self._floods()
+            self._floods_once("fragment_floods")
+
+    def _floods_once(self, what: str) -> None:
+        if not self._flooded:
+            self._flooded = True
+            self._floods(what)
 
     async def next(self) -> WSMessageDecodeText | WSMessageNoDecodeText:
-        """The next message that is neither a ping nor a pong. Raises `ControlFlood`."""
+        """The next message that is neither a ping nor a pong."""
         while True:
             message = await self._receive()
             self._read += 1
@@ -73,8 +74,8 @@ class Incoming:
             if message.type not in {WSMsgType.PING, WSMsgType.PONG}:
                 return message
             if self._bucket.take(self._loop.time()):
-                raise ControlFlood
-            if message.type is WSMsgType.PING and self._outbox.waiting <= LOW_BYTES:
+                self._floods_once("control_floods")
+            elif message.type is WSMsgType.PING and self._outbox.waiting <= LOW_BYTES:
                 await self._ws.pong(message.data)
 
     async def _receive(self) -> WSMessageDecodeText | WSMessageNoDecodeText:

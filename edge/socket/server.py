@@ -78,7 +78,7 @@ class Sockets:
             ws=ws,
             transport=transport,
             session=Session(self._new_id),
-            login_by=arriving.request_by,
+            arriving=arriving,
             identified=guest.leave,
         )
         arriving.received = connection.incoming.received

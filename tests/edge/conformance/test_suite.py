@@ -22,7 +22,7 @@ CHECK = {check.__name__: check for check in CHECKS}
 
 @pytest.fixture(scope="module")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
-    with running(tmp_path_factory.mktemp("conformance")) as found:
+    with running(tmp_path_factory.mktemp("conformance"), {"CAAS_LOGIN_MS": "3000"}) as found:
         yield found
 
 
@@ -437,6 +437,9 @@ LIES: dict[str, tuple[str, Callable[[], Between]]] = {
     "closes a bad token with a code to come back": ("refuses_bad_tokens", closing_with(4401)),
     "closes who says nothing of himself with 1000": ("asks_who_it_is", closing_with(1000)),
     "takes frames without a mask": ("takes_masked_frames_alone", Straight),
+    "lets who logs in late come back": ("ends_a_late_login", closing_with(4401)),
+    "closes who logs in late without a word": ("ends_a_late_login", only("error", lambda frame: [])),
+    "bears pings without end": ("paces_control_frames", Straight),
     "bears nonsense for ever": ("bears_rubbish_for_a_while", Deaf),
     "forgets correlation ids": (
         "answers_by_id",
