@@ -101,7 +101,7 @@ CLOSES: Final = {
         CloseCode(4101, "draining", "The node drains: reconnect after reconnect_after_ms"),
         CloseCode(4401, "token_expired", "Fetch a new token, then reconnect"),
         CloseCode(4408, "slow_consumer", "You did not read fast enough: reconnect and sync"),
-        CloseCode(4429, "rate_limited", "Too many connections were opened in a short time: reconnect with backoff"),
+        CloseCode(4429, "rate_limited", "Too many connections, pings or fragments: reconnect after a second or more"),
         CloseCode(4501, "bad_token", "The token is missing, wrong or came too late"),
         CloseCode(4506, "bad_protocol", "No subprotocol in common"),
         CloseCode(4507, "connection_limit", "This user has as many connections as one may have"),

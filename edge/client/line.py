@@ -28,10 +28,8 @@ from edge.client.tokens import TokenSource
 from edge.client.wire import Closed, Event, Refused
 
 PATIENCE_S: Final = 60.0
-STEADY_S: Final = 5.0
 LOOK_S: Final = 0.02
 """Interval at which it is looked whether something is still due on a line that was followed."""
-DRAINING: Final = 4101
 CLOSED_BY_US: Final = 1000
 
 logger: Final = logging.getLogger("caas.client")
@@ -179,10 +177,7 @@ class Line:
                     backoff = Backoff()
                 except Closed as closed:
                     self._nodes.come_back(closed)
-                    if time.monotonic() - began > STEADY_S:
-                        backoff = Backoff()
-                    if closed.code == DRAINING:
-                        backoff.comes_back_soon()
+                    backoff.ended(closed.code, time.monotonic() - began)
                     await asyncio.sleep(handover.wait_s + backoff.next())
         except Refused as no:
             self._end(no)

@@ -8,7 +8,7 @@ const { Kept } = await load("kept.js");
 const { Sending } = await load("sending.js");
 const { Inbox } = await load("inbox.js");
 const { Access } = await load("access.js");
-const { pauseAfter } = await load("backoff.js");
+const { pauseAfter, pauseAfterClose } = await load("backoff.js");
 const { CommandError, comesBack } = await load("errors.js");
 const { Healing } = await load("healing.js");
 const { uuid } = await load("ids.js");
@@ -618,6 +618,13 @@ export const units = {
     const longest = [0, 1, 2, 10, 50].map((failures) => pauseAfter(failures, 5_000, () => 1));
     same(longest, [100, 200, 400, 5_000, 5_000]);
     same(pauseAfter(50, 5_000, () => 0), 0);
+  },
+
+  a_line_that_was_closed_for_too_much_comes_back_after_a_second_or_more() {
+    same(pauseAfterClose(4429, 0, 800, () => 0), 1_000);
+    same(pauseAfterClose(4429, 0, 800, () => 1), 2_000);
+    same(pauseAfterClose(4429, 50, 800, () => 1), 10_000);
+    same(pauseAfterClose(1006, 0, 800, () => 0), 0);
   },
 
   a_client_comes_back_as_the_close_codes_say() {

@@ -3,7 +3,7 @@
  * next line is open before the old one is left.
  */
 
-import { LONGEST_MS, pauseAfter } from "./backoff.js";
+import { LONGEST_MS, RATE_LIMITED, pauseAfter, pauseAfterClose } from "./backoff.js";
 import { Refused, comesBack } from "./errors.js";
 import { Line } from "./line.js";
 
@@ -104,9 +104,9 @@ export class Lines {
       if (this.#over) return;
       if (!comesBack(code)) throw new Refused(code ?? 0);
       if (code === EXPIRED) this.#access.expired();
-      if (Date.now() - began > STEADY_MS) failures = 0;
+      if (Date.now() - began > STEADY_MS && code !== RATE_LIMITED) failures = 0; // whoever floods goes on with its pauses
       if (code === DRAINING) soon = SOON_TRIES;
-      const pause = pauseAfter(failures, soon > 0 ? SOON_MS : LONGEST_MS);
+      const pause = pauseAfterClose(code, failures, soon > 0 ? SOON_MS : LONGEST_MS);
       await this.#rest(Math.max(0, this.#notBefore - Date.now()) + pause);
     }
   }

@@ -387,9 +387,27 @@ def test_pauses_double_up_to_a_longest_and_are_never_the_whole_truth() -> None:
 
 def test_a_client_of_a_node_that_went_away_as_planned_comes_back_soon_for_a_while() -> None:
     back = backoff.Backoff()
-    back.comes_back_soon()
+    back.ended(backoff.DRAINING, 0)
     assert max(back.next() for _ in range(backoff.SOON_TRIES)) <= backoff.SOON_S
     assert back.next() > backoff.SOON_S
+
+
+def test_a_client_that_asked_for_too_much_comes_back_later_however_long_its_line_lasted() -> None:
+    back = backoff.Backoff(failures=7)
+    back.ended(backoff.RATE_LIMITED, backoff.STEADY_S + 1)
+    assert backoff.LONGEST_S / 2 <= back.next() <= backoff.LONGEST_S
+    back = backoff.Backoff()
+    back.ended(backoff.RATE_LIMITED, 0)
+    assert backoff.LATER_S <= back.next() <= 2 * backoff.LATER_S
+    assert back.next() < backoff.LATER_S
+
+
+async def test_a_line_that_was_closed_for_too_much_comes_back_after_a_second(node: FakeNode) -> None:
+    async with Line(node.urls, "ada") as ada:
+        began = time.monotonic()
+        await node.cut("ada", backoff.RATE_LIMITED)
+        await eventually(lambda: ada.connections == 2)
+        assert time.monotonic() - began >= backoff.LATER_S
 
 
 # What no node could read, and what no node answers
