@@ -30,9 +30,9 @@ class MessageReader:
         return messages.state_of((await self.rows([message_id])).get(message_id))
 
     async def deleted(self, message_ids: Iterable[str]) -> frozenset[str]:
-        """Those whose rows have a deletion."""
-        rows = await self.rows(message_ids)
-        return frozenset(key for key, row in rows.items() if messages.is_deleted(row))
+        """Those whose rows have a deletion. However much else these hold, it is not read."""
+        found = await self._documents.facets(self._place(), message_ids, "deleted")
+        return frozenset(key for key, facet in found.items() if messages.is_deleted({"deleted": facet}))
 
     async def target(self, message_id: str) -> reaction.Target:
         """The merge of the message's row, and its facet `reaction`."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from core.ports.documents import Changes, Documents, Fingerprint, Place, Row, Table
+from core.ports.documents import Changes, Documents, Facet, Fingerprint, Place, Row, Table
 
 Key = tuple[str, str]
 """A table's name and a row's id."""
@@ -43,6 +43,10 @@ class NotedDocuments:
     async def get(self, place: Place, ids: Iterable[str]) -> dict[str, Row]:
         """Passed on."""
         return await self._documents.get(place, ids)
+
+    async def facets(self, place: Place, ids: Iterable[str], index: str) -> dict[str, Facet]:
+        """Passed on."""
+        return await self._documents.facets(place, ids, index)
 
     async def find(
         self,

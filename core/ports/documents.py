@@ -27,6 +27,14 @@ class Index:
     order: str | None = None
 
     @property
+    def facet(self) -> str:
+        """The facet that it orders by. Raises `ValueError` where it orders by none."""
+        name, dot, _ = (self.order or "").partition(".")
+        if not dot:
+            raise ValueError(f"the index {self.name} orders by no facet")
+        return name
+
+    @property
     def sparse(self) -> tuple[str, ...]:
         """Those of `equals` that lie within a facet: few rows may have them, and others need not be in the index."""
         return tuple(field for field in self.equals if "." in field)
@@ -145,11 +153,11 @@ class Documents(Protocol):
       is there is what some prefix of these would have left. A checkpoint's position never goes back. It answers the
       ids of the rows (not heads) that it found absent and made. When it returns, all of it survives a crash of the
       store, or comes back with the checkpoint that belongs to it.
-    - `get`, `find`, `checkpoints` and `pointer` see every save that returned before they were called.
+    - `get`, `facets`, `find`, `checkpoints` and `pointer` see every save that returned before they were called.
     - `find` answers rows of a declared index, `low` <= order < `high`, ascending or `reverse`.
-    - `get`, `find`, `scan` and `save` raise `DataLost` where the table was prepared, not dropped by `drop`, and is gone
-      or empty all the same: `find` and `scan` only where they find nothing. `prepare` raises it too, where the model
-      (`Table.model`) has a checkpoint in this generation; without one everything is made again.
+    - `get`, `facets`, `find`, `scan` and `save` raise `DataLost` where the table was prepared, not dropped by `drop`,
+      and is gone or empty all the same: all but `get` and `save` only where they find nothing. `prepare` raises it too,
+      where the model (`Table.model`) has a checkpoint in this generation; without one everything is made again.
     - `scan` answers rows in the order of `_id` (by code point), for whole passes: `after` is the last id seen.
     - `pointer` and `point` keep one small document per name; `point` replaces it only if it still equals `expected`.
     - `save` raises `RowTooLarge` where the store bounds its rows (MongoDB: 16 MiB).
@@ -171,6 +179,12 @@ class Documents(Protocol):
 
     async def get(self, place: Place, ids: Iterable[str]) -> dict[str, Row]:
         """The rows with these ids that exist."""
+        ...
+
+    async def facets(self, place: Place, ids: Iterable[str], index: str) -> dict[str, Facet]:
+        """The facet that this declared index orders by, of those of these rows that have the field of its order: what
+        else they hold is not brought here.
+        """
         ...
 
     async def save(self, changes: Changes) -> frozenset[str]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from core.ports.documents import Changes, Checkpoint, DataLost, Fingerprint, Index, Place, Row, Table, Write
+from core.ports.documents import Changes, Checkpoint, DataLost, Facet, Fingerprint, Index, Place, Row, Table, Write
 from projections.stores.facets import at_path, merged, require_base, require_life
 from schemas.topics import Partition
 
@@ -48,6 +48,14 @@ class MemoryDocuments:
         await asyncio.sleep(0)
         rows = self._at(place)
         return {row: _own(rows[row]) for row in ids if row in rows}
+
+    async def facets(self, place: Place, ids: Iterable[str], index: str) -> dict[str, Facet]:
+        """The facet that a declared index orders by, of those of these rows that have it."""
+        declared = next(one for one in place.table.indexes if one.name == index)
+        name, order = declared.facet, declared.order or ""
+        await asyncio.sleep(0)
+        rows = self._at(place)
+        return {key: _own(rows[key])[name] for key in ids if key in rows and at_path(rows[key], order) is not None}
 
     async def save(self, changes: Changes) -> frozenset[str]:
         """Save a batch, one thing a turn; the ids of rows newly made."""

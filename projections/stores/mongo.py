@@ -13,7 +13,18 @@ from pymongo.errors import DuplicateKeyError
 
 from core.health import Health
 from core.patience import patiently
-from core.ports.documents import Base, Changes, Checkpoint, DataLost, Fingerprint, Place, Row, StoreWentBack, Table
+from core.ports.documents import (
+    Base,
+    Changes,
+    Checkpoint,
+    DataLost,
+    Facet,
+    Fingerprint,
+    Place,
+    Row,
+    StoreWentBack,
+    Table,
+)
 from core.ports.event_log import Unavailable
 from projections.stores.facets import MARKER, registration_of, require_base, require_life
 from projections.stores.mongo_lives import Connections, Lives
@@ -23,6 +34,7 @@ from projections.stores.mongo_rows import (
     checkpoint_filter,
     checkpoint_id,
     collection_of,
+    field_of,
     filter_of,
     fingerprints_of,
     index_of,
@@ -136,6 +148,18 @@ class MongoDocuments:
             if rows.pop(MARKER, None) is None:
                 await self._check_not_lost(place)
         return rows
+
+    async def facets(self, place: Place, ids: Iterable[str], index: str) -> dict[str, Facet]:
+        """The facet that a declared index orders by, of those of these rows that have it."""
+        wanted, declared = list(dict.fromkeys(ids)), index_of(place, index)
+        if not wanted:
+            return {}
+        query, field = {"_id": {"$in": wanted}, declared.order: {"$exists": True}}, field_of(declared.facet)
+        async with self._asked():
+            found = await self._collection(collection_of(place)).find(query, {field: 1}).to_list(None)
+            if not found:
+                await self._check_not_lost(place)
+        return {document["_id"]: document[field] for document in found}
 
     async def _check_not_lost(self, place: Place) -> None:
         """The marker was not found: raises `DataLost` unless nobody has prepared this table yet."""

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from core.damage import Damage
-from core.ports.documents import Changes, Checkpoint, Fingerprint, Place, Row, Table
+from core.ports.documents import Changes, Checkpoint, Facet, Fingerprint, Place, Row, Table
 from core.ports.event_log import Unavailable
 from projections.stores.facets import require_base, require_life
 from projections.stores.sqlite_table import SqliteTable
@@ -87,6 +87,11 @@ class SqliteDocuments:
         table, wanted = self._table(place), list(ids)
         found = await self._reader.run(lambda connection: table.get(connection, wanted))
         return {row["_id"]: row for row in found}
+
+    async def facets(self, place: Place, ids: Iterable[str], index: str) -> dict[str, Facet]:
+        """The facet that a declared index orders by, of those of these rows that have it."""
+        table, wanted = self._table(place), list(ids)
+        return await self._reader.run(lambda connection: table.facets(connection, wanted, index))
 
     async def find(
         self,

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
-from core.ports.documents import DataLost, Index, Place, Row, Write
+from core.ports.documents import DataLost, Facet, Index, Place, Row, Write
 from projections.stores.facets import MARKER, at_path, merged, registration_of
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -109,6 +109,21 @@ class SqliteTable:
         if len(rows) == len(found):
             self.check_not_lost(connection)
         return rows
+
+    def facets(self, connection: sqlite3.Connection, ids: Iterable[str], name: str) -> dict[str, Facet]:
+        """The facet that an index orders by; other rows are told by its column, and their texts are not looked at.
+
+        Raises `DataLost`.
+        """
+        index = next(one for one in self._table.indexes if one.name == name)
+        sql = (
+            f"SELECT json_object('id', id, 'facet', json_extract(doc, ?)) AS doc FROM {self.name}"
+            f" WHERE id IN (SELECT value FROM json_each(?)) AND {quoted(index.order or '')} IS NOT NULL"
+        )
+        found = self._read(connection, sql, [f"$.{quoted(index.facet)}", _encode(list(ids)).decode()])
+        if not found:
+            self._check_empty(connection)
+        return {row["id"]: row["facet"] for row in found}
 
     def scan(self, connection: sqlite3.Connection, after: str, limit: int) -> list[Row]:
         """The next rows by id. Raises `DataLost`."""

@@ -88,6 +88,8 @@ class DocumentLossesContract:
         with pytest.raises(DataLost):
             await documents.get(place, ["nobody"])
         with pytest.raises(DataLost):
+            await documents.facets(place, ["a"], "by_n")
+        with pytest.raises(DataLost):
             await documents.find(place, "by_n", ["c"])
         with pytest.raises(DataLost):
             await documents.scan(place)
@@ -120,6 +122,7 @@ class DocumentLossesContract:
     ) -> None:
         never = Place(ROWS, place.generation + 1_000_000)
         assert await documents.get(never, ["a"]) == {}
+        assert await documents.facets(never, ["a"], "by_n") == {}
         assert await documents.scan(never) == []
         assert await documents.find(never, "by_n", ["c"]) == []
         await lose(place)

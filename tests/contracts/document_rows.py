@@ -37,6 +37,16 @@ class DocumentRowsContract:
         assert await documents.get(place, []) == {}
         assert set(await documents.get(place, iter(["r2"]))) == {"r2"}
 
+    async def test_a_facet_is_answered_of_those_rows_that_an_index_orders_by_it(
+        self, documents: Documents, place: Place
+    ) -> None:
+        edited = {"pos": BIG, "n": 7, "versions": [{"text": 'say "so" 😀'}]}
+        await documents.save(rows(place, sent("a", 1), sent("b", 2), write("c", {"edited": {"pos": 1}})))
+        await documents.save(rows(place, write("b", {"edited": edited}), write("d", {"edited": edited})))
+        assert await documents.facets(place, ["a", "b", "c", "nobody", "b"], "by_edit") == {"b": edited}
+        assert await documents.facets(place, ["a", "nobody"], "by_edit") == {}
+        assert await documents.facets(place, [], "by_edit") == {}
+
     @pytest.mark.parametrize(
         "content",
         [

@@ -6,7 +6,7 @@ from asyncio import Future
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from core.ports.documents import Changes, Fingerprint, Place, Row, Table, Write
+from core.ports.documents import Changes, Facet, Fingerprint, Place, Row, Table, Write
 from core.ports.event_log import OutcomeUnknown, Received, Unavailable
 from projections.cache.in_process import InProcessBus, InProcessPresence
 from schemas.envelope import Record
@@ -121,6 +121,10 @@ class FlakyDocuments:
     async def get(self, place: Place, ids: Iterable[str]) -> dict[str, Row]:
         await self._weather.pass_by(self._process, "documents")
         return await self._inner.get(place, ids)
+
+    async def facets(self, place: Place, ids: Iterable[str], index: str) -> dict[str, Facet]:
+        await self._weather.pass_by(self._process, "documents")
+        return await self._inner.facets(place, ids, index)
 
     async def save(self, changes: Changes) -> frozenset[str]:
         await self._weather.pass_by(self._process, "documents")

@@ -29,6 +29,19 @@ async def test_a_pin_is_told_to_all_and_taken_by_any(running: tuple[World, Node]
     assert await do(ann, "message:unpin", here, message_id=second, client_key="again") == "persisted"
 
 
+async def test_a_conversation_is_shown_without_reading_what_is_pinned(running: tuple[World, Node]) -> None:
+    found, node = running
+    (ann,) = await come(node, "ann")
+    here = await room(ann, "ben")
+    ids = [await said(ann, here, f"{n}") for n in range(10)]
+    for n, message_id in enumerate(ids, start=2):
+        await do(ann, "message:pin", here, message_id=message_id)
+        await told(ann, here, n)
+    found.documents.got.clear()
+    assert (await shown(ann, here))["pins"] == ids
+    assert found.documents.got["messages"] <= 1  # the last message
+
+
 async def test_a_message_that_is_deleted_is_no_pin_from_its_acknowledgment_on(running: tuple[World, Node]) -> None:
     (ann,) = await come(running[1], "ann")
     here = await room(ann, "ben")

@@ -59,17 +59,27 @@ class LossyBus(InProcessBus):
 
 
 class FragileDocuments(MemoryDocuments):
-    """A store that can be down for a node, and counts how many rows of each table were found by an index."""
+    """A store that can be down for a node, and counts the rows of each table that were read: `got` by their ids,
+    `found` by an index.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.down = False
         self.found: Counter[str] = Counter()
+        self.got: Counter[str] = Counter()
 
     async def get(self, place: Any, ids: Any) -> Any:
         if self.down:
             raise Unavailable("the store is down")
-        return await super().get(place, ids)
+        rows = await super().get(place, ids)
+        self.got[place.table.name] += len(rows)
+        return rows
+
+    async def facets(self, place: Any, ids: Any, index: str) -> Any:
+        if self.down:
+            raise Unavailable("the store is down")
+        return await super().facets(place, ids, index)
 
     async def find(self, place: Any, index: str, equals: Any, **more: Any) -> Any:
         rows = await super().find(place, index, equals, **more)
