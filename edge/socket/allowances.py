@@ -1,4 +1,5 @@
-"""What one user may ask for, on however many connections and nodes: so many commands, and of those so many searches.
+"""What one user may ask for, on however many connections and nodes: so many commands, each by what it costs, and of
+those so many searches.
 
 Beyond it a command is answered `rate_limited` and not carried out; that is counted, and is no record. How many members
 a group may have, and whom one may let in, lies beside it, and is decided by the handler.
@@ -15,6 +16,7 @@ from edge.auth.tokens import Identity
 from edge.socket.portions import Portions
 from edge.socket.session import Asked
 from schemas import frames
+from schemas.costs import cost_of
 from schemas.errors import Problem, problem
 from schemas.queries import SearchMessages
 
@@ -48,23 +50,24 @@ class Allowances:
 
     async def refusal(self, who: Identity, asked: Asked) -> bytes | None:
         """The answer to a command that is one too many; None for one that may be carried out."""
-        no = await self.entry(who)
+        no = await self._spent(self._commands, who, "commands", cost_of(asked.command))
         if no is None and isinstance(asked.command, SearchMessages):
             no = await self._spent(self._searches, who, "searches")
         return None if no is None else frames.error(asked.frame_id, no, asked.correlation_id)
 
     async def entry(self, who: Identity) -> Problem | None:
-        """Why this user may not come in now; coming in counts as a command."""
+        """Why this user may not come in now; coming in costs what a send does."""
         return await self._spent(self._commands, who, "commands")
 
-    async def _spent(self, portions: Portions | None, who: Identity, what: str) -> Problem | None:
+    async def _spent(self, portions: Portions | None, who: Identity, what: str, cost: int = 1) -> Problem | None:
         if portions is None:
             return None
-        wait_s = await portions.spend(who.key)
+        wait_s = await portions.spend(who.key, cost)
         if not wait_s:
             return None
         self._health.count("rate_limited")
-        detail = f"{what} of this user came too fast, over all connections: {_words(portions.rate)}"
+        counts = f", of which this one counts as {cost}" if cost > 1 else ""
+        detail = f"{what} of this user came too fast, over all connections: {_words(portions.rate)}{counts}"
         return problem("rate_limited", detail, retry_after_ms=math.ceil(wait_s * 1000))
 
 

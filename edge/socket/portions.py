@@ -1,7 +1,8 @@
 """A limit that all nodes share, and that is not asked at each step: a node takes portions and spends them by itself.
 
 So a key never gets more than its rate, and of what a node has taken and not spent other nodes have less: at most one
-portion each. What was taken may be spent later: then each node lets at most one portion more through at once.
+portion each, and what is saved for a dear command. What was taken may be spent later: then each node lets as much more
+through at once.
 """
 
 import asyncio
@@ -37,21 +38,22 @@ class Portions:
         self._limits = limits
         self._purses: OrderedDict[str, _Purse] = OrderedDict()
 
-    async def spend(self, key: str) -> float:
-        """Spend a token: 0, or the seconds until the next portion.
+    async def spend(self, key: str, tokens: int = 1) -> float:
+        """Spend so many tokens, all of them or none, and at most the burst: 0, or the seconds until they will be there,
+        as far as this node knows. Fewer may be spent meanwhile.
 
         It asks the limits once a portion, and while there is none not before there should be one. Callers of one
         connection, who wait for it one after another, keep their order.
         """
-        purse = self._purse(key)
+        purse, tokens = self._purse(key), min(tokens, self.rate.burst)
         loop = asyncio.get_running_loop()
-        while not purse.left:
+        while purse.left < tokens:
             if (wait_s := purse.shut_until - loop.time()) > 0:
-                return wait_s
+                return wait_s + max(0, tokens - purse.left - self.portion) / self.rate.per_s
             async with purse.lock:
-                if not purse.left and purse.shut_until <= loop.time():
+                if purse.left < tokens and purse.shut_until <= loop.time():
                     await self._fill(key, purse)
-        purse.left -= 1
+        purse.left -= tokens
         return 0.0
 
     async def _fill(self, key: str, purse: _Purse) -> None:
@@ -59,7 +61,7 @@ class Portions:
         if wait_s:
             purse.shut_until = asyncio.get_running_loop().time() + wait_s
         else:
-            purse.left = self.portion
+            purse.left += self.portion
 
     def _purse(self, key: str) -> _Purse:
         purse = self._purses.get(key)

@@ -8,6 +8,7 @@ import pytest
 from schemas import answers, commands, frames, request, tokens
 from schemas.asyncapi_socket import PUSHES
 from schemas.commands import COMMANDS
+from schemas.costs import COST_OF
 from schemas.errors import CLOSES, ERRORS, Problem
 from schemas.frames import PUSH_OF_LANE, PUSH_OF_USER, USER
 from schemas.invalid import CODES
@@ -125,6 +126,12 @@ def test_the_limits_are_todays() -> None:
     assert told >= frames.LIMITS.keys()
     numbers = page(PAGE).replace(",", "")
     assert all(str(limit) in numbers for limit in frames.LIMITS.values())
+
+
+def test_what_each_command_costs_is_todays() -> None:
+    told = {name: cells for name, cells in rows(PAGE).items() if name in COMMANDS and len(cells) == 1}
+    assert told == {commands.NAME_OF[command]: [str(cost)] for command, cost in COST_OF.items()}
+    assert rows(PAGE)["every other command, and coming in"] == ["1"]
 
 
 def test_the_token_route_is_shown_as_it_is() -> None:

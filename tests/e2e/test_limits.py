@@ -45,7 +45,7 @@ async def asks_until(line: Line, ends: float) -> Counter[str]:
     """Asks one thing after another, and counts what is answered."""
     said: Counter[str] = Counter()
     while time.monotonic() < ends:
-        frame = await line.ask("conversation:list", {})
+        frame = await line.ask("presence:get", {"users": ["mal"]})
         said[frame["error"]["code"] if frame["type"] == "error" else frame["type"]] += 1
         assert frame["type"] != "error" or frame["error"]["retry_after_ms"] > 0
     return said

@@ -50,7 +50,7 @@ def limited(found: World, node: Node, commands: int, limits: InProcessLimits | N
 
 async def answers(who: Person, times: int) -> list[str]:
     """What so many questions one after another are answered: ack or the error's code."""
-    frames = [await who.ask("conversation:list") for _ in range(times)]
+    frames = [await who.ask("presence:get", users=[who.user]) for _ in range(times)]
     return [frame["error"]["code"] if frame["type"] == "error" else frame["type"] for frame in frames]
 
 
@@ -108,7 +108,7 @@ async def test_who_waited_goes_on(running: tuple[World, Node]) -> None:
     assert await answers(ann, 2) == ["ack", "ack"]
 
     async def asks_again() -> bool:
-        frame = await ann.ask("conversation:list")
+        frame = await ann.ask("presence:get", users=["ann"])
         await asyncio.sleep((frame.get("error") or {"retry_after_ms": 0})["retry_after_ms"] / 1000)
         return frame["type"] == "ack"
 
@@ -126,6 +126,31 @@ async def test_commands_of_a_connection_stay_in_order_while_it_waits_for_its_por
     for n in range(30):
         await ann.say("message:send", conversation_id=here, client_msg_id=f"{n}", text=f"{n}")
     await eventually(lambda: ann.texts() == [f"{n}" for n in range(30)])
+
+
+async def test_a_dear_command_counts_as_several_and_a_send_as_one(running: tuple[World, Node]) -> None:
+    found, node = running
+    ann = await Person(node, "ann").come()
+    here = await room(ann, "ben")
+    limited(found, node, 10)
+    assert (await ann.ask("sync", positions={}))["type"] == "synced"
+    assert (await ann.ask("conversation:list"))["type"] == "ack"
+    refused = await ann.ask("sync", positions={})
+    assert (refused["error"]["code"], refused["error"]["retry"]) == ("rate_limited", True)
+    assert "this one counts as 5" in refused["error"]["detail"]
+    assert 3 * HOUR * 1000 < refused["error"]["retry_after_ms"] <= 4 * HOUR * 1000
+    said = [await ann.ask("message:send", conversation_id=here, client_msg_id=f"{n}", text=f"{n}") for n in range(2)]
+    assert [frame["type"] for frame in said] == ["ack", "error"]
+
+
+async def test_what_costs_more_than_the_burst_is_carried_out_where_nothing_else_was(
+    running: tuple[World, Node],
+) -> None:
+    found, node = running
+    ann = await Person(node, "ann").come()
+    limited(found, node, 3)
+    assert (await ann.ask("sync", positions={}))["type"] == "synced"
+    assert await answers(ann, 1) == ["rate_limited"]
 
 
 async def test_searches_have_a_limit_of_their_own(running: tuple[World, Node]) -> None:

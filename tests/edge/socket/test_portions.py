@@ -41,6 +41,13 @@ async def test_who_has_spent_it_is_told_when_the_next_portion_is_there() -> None
     assert await node.spend("ann") == pytest.approx(node.portion * 3600, rel=0.01)
 
 
+async def test_what_costs_several_is_spent_whole_or_not_at_all_and_what_costs_one_goes_on() -> None:
+    node = Portions("commands", Rate(per_s=1 / 3600, burst=30), InProcessLimits())  # in portions of three
+    assert [await node.spend("ann", 7) for _ in range(4)] == [0.0] * 4
+    assert await node.spend("ann", 7) == pytest.approx(5 * 3600, rel=0.01)
+    assert await spent(node, 5) == 2
+
+
 async def test_two_nodes_let_through_together_what_one_would() -> None:
     limits = InProcessLimits()
     one, other = Portions("commands", SLOW, limits), Portions("commands", SLOW, limits)
