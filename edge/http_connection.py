@@ -159,6 +159,9 @@ class HttpConnection(web.RequestHandler):
 
     def begins(self, body: StreamReader) -> None:
         """The header of a request has come, and with it a part of its body or all."""
+        if self._idle:  # it came with the one before
+            self._idle = False
+            self._within(self._door.request_s, "slow_requests")
         self.request_by, self._body = self._by, body
         if body.is_eof():
             self._is_whole()
@@ -170,6 +173,7 @@ class HttpConnection(web.RequestHandler):
 
     def log_access(self, request: web.BaseRequest, response: web.StreamResponse, time: float | None) -> None:  # noqa: ARG002 - aiohttp's hook
         """An answer was written: another request may come, where there is a place for it."""
+        self._body = None
         if not response.keep_alive:
             self._within(CLOSING_S, "slow_answers")
             return

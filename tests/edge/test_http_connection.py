@@ -140,6 +140,12 @@ async def test_a_later_request_of_a_connection_has_the_deadline_of_the_first() -
         assert found.health.counted["slow_requests"] == 1
 
 
+async def test_a_request_that_came_with_the_one_before_has_the_same_deadline() -> None:
+    async with site() as found:
+        assert 0.2 < await found.lasts(GET + POST + b"Content-Length: 9000\r\n\r\n", b" ") < 4
+        assert found.health.counted["slow_requests"] == 1
+
+
 async def test_an_answer_that_nobody_takes_ends_its_connection() -> None:
     async with site(answer_s=0.5) as found:
         _, writer = await found.open(b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n")
