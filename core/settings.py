@@ -2,7 +2,7 @@
 
 import ipaddress
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final, Literal, get_args, get_origin
 
 import msgspec
@@ -22,6 +22,7 @@ Port = Annotated[int, Meta(ge=0, le=65535)]
 Positive = Annotated[int, Meta(ge=1)]
 OrNone = Annotated[int, Meta(ge=0)]
 """0: no limit."""
+TENANT: Final = "default"
 Filled = Annotated[str, Meta(min_length=1)]
 _ORIGIN: Final = r"\s*(\*|null|[A-Za-z][A-Za-z0-9+.-]*://[^/,\s]+)\s*"
 Origins = Annotated[str, Meta(pattern=rf"^({_ORIGIN}(,{_ORIGIN})*)?\Z")]
@@ -40,7 +41,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     socket_urls: str = ""
     socket_public_url: str = ""
     node: str = ""
-    tenant: Filled = "default"
+    tenant: Filled = TENANT
+    tenants: str = ""
     app_key: str = ""
     app_secret: str = ""
     token_secret: str = ""
@@ -62,6 +64,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     handshakes_burst: Positive = 1_000
     origins: Origins = ""
     trusted_proxies: str = ""
+    health_networks: str = "127.0.0.0/8,::1"
     outbox_bytes: Positive = 1_048_576
     slow_consumer_ms: Positive = 10_000
     drain_ms: Positive = 5_000
@@ -107,10 +110,14 @@ def load(environment: Mapping[str, str] = os.environ, **overrides: Any) -> Setti
             except msgspec.ValidationError as error:
                 wrong.append(f"{PREFIX}{field.name.upper()}={values[field.name]!r}: {_told(error, field.type)}")
     found |= {name: value for name, value in overrides.items() if value is not None}
-    try:
-        networks(found.get("trusted_proxies", ""))
-    except ValueError as error:
-        wrong.append(f"{PREFIX}TRUSTED_PROXIES={found['trusted_proxies']!r}: {error}")
+    for name in ("trusted_proxies", "health_networks"):
+        try:
+            networks(found.get(name, ""))
+        except ValueError as error:
+            wrong.append(f"{PREFIX}{name.upper()}={found[name]!r}: {error}")
+    served = listed(found.get("tenants", ""))
+    if served and found.get("tenant", TENANT) not in served:
+        wrong.append(f"{PREFIX}TENANTS={found['tenants']!r}: {PREFIX}TENANT is none of these")
     if wrong:
         raise InvalidSettings("\n".join(sorted(wrong)))
     return Settings(**found)
@@ -122,9 +129,24 @@ def _told(error: msgspec.ValidationError, kind: Any) -> str:
     return "one of " + ", ".join(map(str, known)) if known else str(error)
 
 
+def listed(text: str) -> frozenset[str]:
+    """What is named, separated by commas."""
+    return frozenset(filled for part in text.split(",") if (filled := part.strip()))
+
+
 def networks(text: str) -> tuple[Network, ...]:
     """The addresses and networks that are named, separated by commas. Raises `ValueError`."""
     return tuple(ipaddress.ip_network(part.strip(), strict=False) for part in text.split(",") if part.strip())
+
+
+def is_within(peer: str | None, where: Sequence[Network]) -> bool:
+    """Whether this address lies in one of these networks; text that is no address lies in none."""
+    try:
+        found = ipaddress.ip_address((peer or "").partition("%")[0])
+    except ValueError:
+        return False
+    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
+    return any((mapped or found) in network for network in where)
 
 
 def only_on_the_stack(settings: Settings) -> None:

@@ -14,7 +14,7 @@ from aiohttp import web
 from core.clock import SystemClock
 from core.health import Health
 from core.pace import Pace
-from core.settings import Settings
+from core.settings import Settings, listed
 from edge.auth.tokens import Tokens
 from edge.background import background
 from edge.compose import PROCESSORS, Adapters
@@ -67,7 +67,7 @@ async def node_running(found: Adapters, settings: Settings, health: Health) -> A
         allowances=allowances_of(settings, FallbackLimits(found.limits, health), health),
         new_id=random_id,
     )
-    tokens = Tokens(settings.token_secret, settings.token_ttl_s)
+    tokens = Tokens(settings.token_secret, settings.token_ttl_s, tenants=listed(settings.tenants))
     async with background(("memberships", memberships.run()), ("generations", generations.follow())):
         await node.start()
         try:

@@ -1,7 +1,7 @@
 """Who may open a socket: short-lived tokens, signed by the gateway and checked by every node without asking anyone."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import uuid4
@@ -51,14 +51,20 @@ class NotAuthorized(Exception):
 
 
 class Tokens:
-    """Issues and checks tokens: JWT, HS256 and nothing else. `secret` has at least 32 bytes; raises `ValueError`."""
+    """Issues and checks tokens: JWT, HS256 and nothing else. `secret` has at least 32 bytes; raises `ValueError`.
 
-    def __init__(self, secret: str, ttl_s: int, now: Callable[[], float] = time.time) -> None:
+    Those of other tenants than `tenants` open nothing; where none is named, all are served.
+    """
+
+    def __init__(
+        self, secret: str, ttl_s: int, now: Callable[[], float] = time.time, tenants: Collection[str] = ()
+    ) -> None:
         if len(secret.encode()) < SECRET_BYTES:
             raise ValueError(f"the token secret needs at least {SECRET_BYTES} bytes")
         self._secret = secret
         self._ttl_s = ttl_s
         self._now = now
+        self._tenants = tenants
 
     def issue(self, tenant: str, user_id: str, names: Sequence[str] = ()) -> tuple[str, int]:
         """A token and the seconds it is good for. Raises `msgspec.ValidationError` for what is no user id, and for what
@@ -91,6 +97,8 @@ class Tokens:
             raise NotAuthorized("unauthorized", "a claim of the token is not what it must be") from None
         if not identity.tenant:
             raise NotAuthorized("unauthorized", "the token names no tenant")
+        if self._tenants and identity.tenant not in self._tenants:
+            raise NotAuthorized("unauthorized", "the token is of a tenant that is not served here")
         if held is not None and (identity.tenant, identity.user_id) != (held.tenant, held.user_id):
             raise NotAuthorized("unauthorized", "the token is of another user than this line")
         self._check_times(claims, identity.expires_at)

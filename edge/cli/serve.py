@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from core.health import Health
-from core.settings import Settings, only_on_the_stack
+from core.settings import Settings, networks, only_on_the_stack
 from edge import compose
 from edge.announce import announced
 from edge.cli import asking
@@ -80,7 +80,8 @@ async def serve_socket(settings: Settings) -> None:
     asked, health = on_signals(), Health()
     settings = msgspec.structs.replace(settings, node=node_name(settings))
     entrance = Entrance(health)
-    async with listening(socket_app(entrance, health), settings, health, SOCKET_PORT) as port:
+    app = socket_app(entrance, health, networks(settings.health_networks))
+    async with listening(app, settings, health, SOCKET_PORT) as port:
         await until(asked, ("socket", _run_node(settings, health, entrance, public_url(settings, port))))
 
 

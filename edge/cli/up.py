@@ -15,7 +15,7 @@ from aiohttp import web
 
 from core import private_files
 from core.health import Health
-from core.settings import Settings
+from core.settings import Settings, networks
 from edge import compose
 from edge.cli import asking
 from edge.data_directory import READY
@@ -91,7 +91,7 @@ async def system(settings: Settings) -> AsyncIterator[Address]:
     entrance = Entrance(health)
     app = web.Application(middlewares=[problems])
     add_front_page(app, "a whole system", (*SOCKET, *GATEWAY))
-    add_health_routes(app, health)
+    add_health_routes(app, health, networks(settings.health_networks))
     add_socket_routes(app, entrance)
     async with AsyncExitStack() as stack:
         at = stack.enter_context(bound(settings.host, settings.port))

@@ -8,7 +8,7 @@ import msgspec
 from aiohttp import web
 
 from core.health import Health
-from core.settings import Settings
+from core.settings import Network, Settings, networks
 from edge.auth.tokens import Tokens
 from edge.gateway.client_files import add_client_routes
 from edge.gateway.front_page import GATEWAY, add_front_page
@@ -40,6 +40,11 @@ class Gateway:
         self._tokens = tokens
         self._socket_urls = socket_urls
         self._living = living
+
+    @property
+    def insiders(self) -> Sequence[Network]:
+        """Who is told why something is not healthy."""
+        return networks(self._settings.health_networks)
 
     async def token(self, request: web.Request) -> web.Response:
         """`POST {"user_id", "names"}` with `X-App-Key` and `X-App-Secret`."""
@@ -92,5 +97,5 @@ def gateway_app(gateway: Gateway, health: Health) -> web.Application:
     app = web.Application(middlewares=[problems])
     add_routes(app, gateway)
     add_front_page(app, "a gateway", GATEWAY)
-    add_health_routes(app, health)
+    add_health_routes(app, health, gateway.insiders)
     return app

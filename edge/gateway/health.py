@@ -1,30 +1,53 @@
-"""Health over HTTP: alive says only that the loop turns, ready that nothing waits."""
+"""Health over HTTP: alive says only that the loop turns, ready that nothing waits.
 
+Reasons name addresses and paths, and counts say who is refused: strangers are told neither.
+"""
+
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
 from aiohttp import web
 
 from core.health import Health
+from core.settings import Network, is_within
 
 MEDIA_TYPE: Final = "application/health+json"
+PROXIED: Final = ("X-Forwarded-For", "X-Real-IP", "Forwarded", "Via")
+"""What proxies add to a request."""
 
 
-def add_health_routes(app: web.Application, health: Health) -> None:
-    """Serve `/livez`, `/readyz` (every check, 503 while one fails) and `/health` (the same, and counts)."""
+def add_health_routes(app: web.Application, health: Health, insiders: Sequence[Network] | None = None) -> None:
+    """Serve `/livez`, `/readyz` (every check, 503 while one fails) and `/health` (the same, and counts).
+
+    Where there are `insiders`, everybody else is told the status alone.
+    """
 
     async def livez(_: web.Request) -> web.Response:
         return _answer({"status": "pass"})
 
-    async def readyz(_: web.Request) -> web.Response:
-        return _answer(_state(health))
+    async def readyz(request: web.Request) -> web.Response:
+        return _answer(_state(health) if is_told(request) else _short(health))
 
-    async def whole(_: web.Request) -> web.Response:
-        return _answer(_state(health) | {"counted": dict(health.counted)})
+    async def whole(request: web.Request) -> web.Response:
+        told = is_told(request)
+        return _answer(_state(health) | {"counted": dict(health.counted)} if told else _short(health))
+
+    def is_told(request: web.Request) -> bool:
+        return insiders is None or is_insider(request, insiders)
 
     app.router.add_get("/livez", livez)
     app.router.add_get("/readyz", readyz)
     app.router.add_get("/health", whole)
+
+
+def is_insider(request: web.BaseRequest, insiders: Sequence[Network]) -> bool:
+    """Whether it comes from there itself: for whom a proxy speaks there is not to be known."""
+    return not any(name in request.headers for name in PROXIED) and is_within(request.remote, insiders)
+
+
+def _short(health: Health) -> dict[str, Any]:
+    return {"status": _state(health)["status"]}
 
 
 def _state(health: Health) -> dict[str, Any]:

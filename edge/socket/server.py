@@ -4,13 +4,13 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from aiohttp import web
 
 from core.health import Health
-from core.settings import Settings
+from core.settings import Network, Settings
 from edge.auth.tokens import Tokens
 from edge.gateway.front_page import SOCKET, add_front_page
 from edge.gateway.health import add_health_routes
@@ -165,8 +165,8 @@ class Entrance:
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """One socket. Raises `HttpProblem` for one that may not be opened now."""
         if self._sockets is None:
-            waiting = "; ".join(f"{what}: {why}" for what, why in self._health.waiting.items())
-            raise HttpProblem(problem("not_ready", f"this node starts: {waiting}", retry_after_ms=RETRY_MS))
+            waiting = ", ".join(self._health.waiting)
+            raise HttpProblem(problem("not_ready", f"this node starts and waits: {waiting}", retry_after_ms=RETRY_MS))
         return await self._sockets.handle(request)
 
     async def drain(self) -> None:
@@ -190,10 +190,10 @@ def add_routes(app: web.Application, entrance: Entrance) -> None:
     app.on_shutdown.append(drain)
 
 
-def socket_app(entrance: Entrance, health: Health) -> web.Application:
-    """The socket service alone, with its health."""
+def socket_app(entrance: Entrance, health: Health, insiders: Sequence[Network] | None = None) -> web.Application:
+    """The socket service alone, with its health; `insiders` are told why it is not healthy (None: everybody is)."""
     app = web.Application(middlewares=[problems])
     add_routes(app, entrance)
     add_front_page(app, "a socket node", SOCKET)
-    add_health_routes(app, health)
+    add_health_routes(app, health, insiders)
     return app

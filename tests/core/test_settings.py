@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.settings import InvalidSettings, Settings, load, networks, only_given, only_on_the_stack
+from core.settings import InvalidSettings, Settings, is_within, listed, load, networks, only_given, only_on_the_stack
 
 STACK = Settings(adapters="stack", app_key="k")
 
@@ -56,6 +56,32 @@ def test_proxies_are_addresses_and_networks() -> None:
     assert networks(load({}).trusted_proxies) == ()
     with pytest.raises(InvalidSettings, match=r"CAAS_TRUSTED_PROXIES=.*'proxy.example' does not"):
         load({"CAAS_TRUSTED_PROXIES": "127.0.0.1,proxy.example", "CAAS_ORIGINS": "*"})
+
+
+def test_the_own_tenant_is_among_those_that_are_served() -> None:
+    assert listed(load({"CAAS_TENANTS": "acme, umbra,", "CAAS_TENANT": "acme"}).tenants) == {"acme", "umbra"}
+    assert listed(load({"CAAS_TENANTS": "default"}).tenants) == {"default"}
+    for tenant in ({}, {"CAAS_TENANT": "acm"}):
+        with pytest.raises(InvalidSettings, match="CAAS_TENANTS='acme': CAAS_TENANT is none of these"):
+            load({"CAAS_TENANTS": "acme", **tenant})
+
+
+@pytest.mark.parametrize(
+    ("peer", "within"),
+    [
+        ("127.0.0.1", True),
+        ("127.9.9.9", True),
+        ("::1", True),
+        ("::ffff:127.0.0.1", True),
+        ("10.0.0.1", False),
+        ("fe80::1%eth0", False),
+        ("unix", False),
+        ("", False),
+        (None, False),
+    ],
+)
+def test_who_comes_from_this_machine_is_told_what_health_rests_on(peer: str | None, within: bool) -> None:
+    assert is_within(peer, networks(load({}).health_networks)) is within
 
 
 @pytest.mark.parametrize("name", ["CAAS_USER_COMMANDS_PER_S", "CAAS_USER_CONNECTIONS", "CAAS_HANDSHAKES_PER_S"])

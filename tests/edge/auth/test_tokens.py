@@ -33,6 +33,14 @@ def test_a_token_says_how_the_names_begin_that_its_user_may_open_for_an_applicat
             tokens.issue("acme", "ann", wrong)
 
 
+def test_a_token_of_a_tenant_that_is_not_served_opens_nothing() -> None:
+    issues = Tokens(SECRET, 900)
+    served = Tokens(SECRET, 900, tenants=("acme", "umbra"))
+    assert served.verify(issues.issue("umbra", "ann")[0]).tenant == "umbra"
+    assert code_of(served, issues.issue("acm", "ann")[0]) == "unauthorized"
+    assert issues.verify(issues.issue("acm", "ann")[0]).tenant == "acm"
+
+
 def test_a_token_ends() -> None:
     now = 1000.0
     tokens = Tokens(SECRET, 900, now=lambda: now)

@@ -157,3 +157,28 @@ async def test_readiness_says_what_it_waits_for(client: Client, health: Health) 
     assert (answer.status, answer.content_type) == (503, "application/health+json")
     assert body["checks"]["log"][0]["output"] == "it is down"
     assert (await client.get("/livez")).status == 200
+
+
+PATHS = ("/readyz", "/health")
+
+
+@pytest.mark.parametrize("header", [None, "X-Forwarded-For", "X-Real-IP", "Forwarded", "Via"])
+async def test_strangers_are_told_the_status_alone(client: Client, health: Health, header: str | None) -> None:
+    health.count("logins_refused")
+    for status, cause in ((200, ""), (503, "no file /srv/caas/log.sqlite at mongodb://10.0.0.7")):
+        if cause:
+            health.waits("log", cause)
+        for path in PATHS:
+            answer = await client.get(path, headers={header: "127.0.0.1"} if header else {})
+            body = json.loads(await answer.read())
+            assert answer.status == status
+            assert (body == {"status": "fail" if cause else "pass"}) is (header is not None)
+
+
+async def test_who_is_outside_the_networks_of_health_is_a_stranger(health: Health) -> None:
+    health.waits("log", "it is down")
+    settings = Settings(app_key="key", app_secret="secret", health_networks="10.0.0.0/8")
+    async with TestClient(TestServer(gateway_app(Gateway(settings, TOKENS), health))) as client:
+        for path in PATHS:
+            assert json.loads(await (await client.get(path)).read()) == {"status": "fail"}
+        assert (await client.get("/livez")).status == 200
