@@ -144,13 +144,21 @@ def read(topic: str, key: bytes | None, value: bytes | None, headers: Headers) -
         event = upcast.decode(envelope.type, value or b"")
     except upcast.Undecodable as error:
         return Unreadable(envelope, str(error))
+    wrong = _disagrees(event, envelope)
+    return Unreadable(envelope, wrong) if wrong else Known(envelope, event)
+
+
+def _disagrees(event: Event, envelope: Envelope) -> str:
+    """Why this body cannot be what these headers say, if it cannot."""
     if key_of(event) != envelope.subject:
-        return Unreadable(envelope, "the body names another key than the record has")
+        return "the body names another key than the record has"
+    if event.tenant != envelope.tenant:
+        return "the body names another tenant than the record has"
     if len(getattr(event, "message_id", None) or "") > LONGEST_ID:
-        return Unreadable(envelope, f"the body has a message id of more than {LONGEST_ID} characters")
+        return f"the body has a message id of more than {LONGEST_ID} characters"
     if len(getattr(event, "conversation_id", None) or "") > LONGEST_HEADER:
-        return Unreadable(envelope, f"the body has a conversation id of more than {LONGEST_HEADER} characters")
-    return Known(envelope, event)
+        return f"the body has a conversation id of more than {LONGEST_HEADER} characters"
+    return ""
 
 
 def _envelope(topic: str, key: bytes | None, headers: Headers) -> Envelope | str:

@@ -117,6 +117,7 @@ UNREADABLE = {
     "a field of another type": (SENT.value or b"").replace(b'"bob"', b"3"),
     "another event's body": EDITED.value,
     "another key's body": (SENT.value or b"").replace(ROOM.encode(), MESSAGE.encode()),
+    "another tenant's body": (SENT.value or b"").replace(b'"acme"', b'"else"'),
     "a number that no store takes": (SENT.value or b"").replace(b'_n":1', b'_n":' + b"9" * 30),
     "a number that nothing takes": (SENT.value or b"").replace(b'_n":1', b'_n":' + b"9" * 5000),
     "nested without end": b'{"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
