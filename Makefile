@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 MARKER := .venv/.installed
-EMBEDDED := not stack and not browser
+EMBEDDED := not stack and not browser and not soak
 # Half of a test is waiting for a process or a clock, so more of them than cores.
 WORKERS := $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) * 2 )))
 # Tests start many processes, and each would compile all of us again.

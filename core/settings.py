@@ -87,7 +87,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 NAMES: Final = tuple(PREFIX + field.upper() for field in Settings.__struct_fields__)
 OTHERS: Final = frozenset(
-    PREFIX + name for name in ("RECORDING", "SEEDS", "STACK_DIR", "CACHE", "TEST_MONGO", "TEST_SERVERS")
+    PREFIX + name for name in ("RECORDING", "SEEDS", "SOAK_MINUTES", "STACK_DIR", "CACHE", "TEST_MONGO", "TEST_SERVERS")
 )
 """Variables of the launcher and the tests."""
 HOW_GIVEN: Final = "the stack needs it, the same for all processes; `openssl rand -hex 32` makes one"

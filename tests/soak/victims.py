@@ -1,0 +1,142 @@
+"""Those who only want to talk, beside whatever goes on: one says, one hears, one comes anew every second."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+from websockets.typing import Subprotocol
+
+from tests.e2e.line import opened
+from tests.eventually import eventually
+
+SAYS_EVERY_S = 0.05
+PATIENCE_S = 30.0
+COMES_EVERY_S = 1.0
+
+
+@dataclass
+class Phase:
+    """How long things took in a phase, in ms."""
+
+    acks: list[float] = field(default_factory=list)
+    deliveries: list[float] = field(default_factory=list)
+    visits: list[float] = field(default_factory=list)
+
+    def summary(self) -> dict[str, float]:
+        """Counts and percentiles."""
+        return {
+            "acks": len(self.acks),
+            "ack_p50_ms": at(self.acks, 0.5),
+            "ack_p99_ms": at(self.acks, 0.99),
+            "ack_max_ms": at(self.acks, 1),
+            "delivered_p99_ms": at(self.deliveries, 0.99),
+            "visits": len(self.visits),
+            "visit_p50_ms": at(self.visits, 0.5),
+            "visit_p99_ms": at(self.visits, 0.99),
+        }
+
+
+def at(times: list[float], part: float) -> float:
+    """A percentile; 0 of nothing."""
+    return round(sorted(times)[min(len(times) - 1, int(len(times) * part))], 2) if times else 0.0
+
+
+@dataclass
+class Victims:
+    """What they saw: times by phase, and everything that must not have been."""
+
+    url: str
+    tokens: dict[str, str]
+    room: str
+    phase: Phase = field(default_factory=Phase)
+    faults: list[str] = field(default_factory=list)
+    said: int = 0
+    acked: int = 0
+    heard: int = 0
+    silent: bool = False
+    _due: dict[int, float] = field(default_factory=dict)
+    _begun: dict[str, float] = field(default_factory=dict)
+
+    async def say(self) -> None:
+        """A message at each beat until `silent`, whatever became of the ones before; times count from the beat.
+
+        Returns when all have been answered, or none has been for `PATIENCE_S`.
+        """
+        async with _line(self.url, self.tokens["says"]) as line:
+            answers = asyncio.create_task(self._answers(line), name="hears answers")
+            beat = time.perf_counter()
+            try:
+                while not self.silent:
+                    beat += SAYS_EVERY_S
+                    await asyncio.sleep(beat - time.perf_counter())
+                    self.said += 1
+                    self._due[self.said] = self._begun[str(self.said)] = beat
+                    data = {"conversation_id": self.room, "client_msg_id": str(self.said), "text": f"said {self.said}"}
+                    await line.send(json.dumps({"id": self.said, "type": "message:send", "data": data}))
+                await eventually(lambda: not self._due, within=PATIENCE_S)
+            except (ConnectionClosed, AssertionError) as error:
+                self.faults.append(f"who says, with {len(self._due)} unanswered: {error}")
+            finally:
+                answers.cancel()
+                await asyncio.gather(answers, return_exceptions=True)
+
+    async def _answers(self, line: ClientConnection) -> None:
+        async for text in line:
+            frame = json.loads(text)
+            if frame["type"] == "ack" and frame["id"] in self._due:
+                self.phase.acks.append((time.perf_counter() - self._due.pop(frame["id"])) * 1000)
+                self.acked += 1
+            elif frame["type"] == "error":
+                self.faults.append(f"refused: {frame}")
+
+    async def hear(self) -> None:
+        """Every message once, in order, none missing."""
+        async with _line(self.url, self.tokens["hears"]) as line:
+            try:
+                async for text in line:
+                    self._heard(json.loads(text))
+            except ConnectionClosed as closed:
+                self.faults.append(f"who hears was closed: {closed}")
+
+    def _heard(self, frame: dict[str, Any]) -> None:
+        if frame["type"] != "message:new":
+            return
+        key = frame["data"]["client_msg_id"]
+        if (frame["n"], key) != (self.heard + 1, str(self.heard + 1)):
+            self.faults.append(f"heard {key} as {frame['n']} after {self.heard}")
+        self.heard = frame["n"]
+        if (begun := self._begun.pop(key, None)) is not None:
+            self.phase.deliveries.append((time.perf_counter() - begun) * 1000)
+
+    async def visit(self) -> None:
+        """Come anew every second, look at the list, the history and a search now and then, and go."""
+        while True:
+            began = time.perf_counter()
+            try:
+                async with asyncio.timeout(15), opened(self.url, self.tokens["visits"]) as line:
+                    await line.done("conversation:list", {})
+                    await line.done("message:history", {"conversation_id": self.room})
+                    if int(began) % 5 == 0:
+                        await line.done("search:messages", {"text": "said"})
+            except (OSError, TimeoutError, AssertionError, ConnectionClosed) as error:
+                self.faults.append(f"who visits: {error!r}"[:300])
+            else:
+                self.phase.visits.append((time.perf_counter() - began) * 1000)
+            await asyncio.sleep(max(0.0, COMES_EVERY_S - (time.perf_counter() - began)))
+
+
+@asynccontextmanager
+async def _line(url: str, token: str) -> AsyncIterator[ClientConnection]:
+    async with connect(
+        url, subprotocols=[Subprotocol("caas.v1.json")], compression=None, proxy=None, ping_interval=None, max_size=None
+    ) as line:
+        await line.send(json.dumps({"id": "auth", "type": "auth", "data": {"token": token}}))
+        hello = json.loads(await line.recv())
+        assert hello["type"] == "hello", hello
+        yield line
