@@ -28,9 +28,10 @@ class FairTurns:
         self._waiting.setdefault(user, deque()).append(mine)
         self._give()
         try:
-            await mine
+            # Shielded: whoever is cancelled runs only later, and until then its turn can be given, and is given on.
+            await asyncio.shield(mine)
         except asyncio.CancelledError:
-            if mine.done() and not mine.cancelled():  # it was given, and nobody takes it
+            if mine.done():  # it was given, and nobody takes it
                 self._over(user)
             else:
                 self._left(user, mine)

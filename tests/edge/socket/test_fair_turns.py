@@ -71,3 +71,18 @@ async def test_a_turn_that_was_given_and_not_taken_is_given_on() -> None:
     await work.begins("a1", "c1")
     work.ends["c1"].set()
     await third
+
+
+async def test_a_turn_that_ends_while_the_next_one_gives_up_is_given_on() -> None:
+    """Both in one turn of the loop: who gives up has not run yet when the turn is given."""
+    work = Work(at_once=1)
+    first, second, third = (work.ask(name) for name in ("a1", "b1", "c1"))
+    await work.begins("a1")
+    work.ends["a1"].set()
+    second.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await second
+    await first
+    await work.begins("a1", "c1")
+    work.ends["c1"].set()
+    await third
