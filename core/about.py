@@ -28,7 +28,6 @@ from schemas.commands import (
     UnpinMessage,
     UpdateConversation,
 )
-from schemas.events import ParticipantsAdded
 from schemas.inbox_commands import (
     ArchiveConversation,
     HideMessage,
@@ -82,11 +81,11 @@ def named_by(command: Acting | Hinting) -> str | None:
             return None
 
 
-def return_id_of(conversation: Conversation, event: ParticipantsAdded, context: Context) -> str:
+def return_id_of(conversation: Conversation, context: Context) -> str:
     """The id of the event by which the actor brings people back into a conversation that they are not in: one for each
-    time that they went.
+    time that somebody went. So one that changed nothing, since others were back before it, stands for no later one.
     """
-    ended = max(conversation.members[user].intervals[-1].ended_n for user in event.participants)
+    ended = max(conversation.members[user].intervals[-1].ended_n for user in conversation.absent())
     where, name = conversation.conversation_id, NAME_OF[CreateConversation]
     return ids.derive(context.tenant, where, context.actor, name, f"again {ended}")
 

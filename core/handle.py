@@ -250,7 +250,7 @@ class Handler:
     def _brings_back(
         self, where: Conversation, event: ParticipantsAdded, context: Context, *, first: bool = False
     ) -> Append:
-        event_id = return_id_of(where, event, context)
+        event_id = return_id_of(where, context)
         reply = {"conversation_id": where.conversation_id, "level": "accepted"}
         return Append(self._record(event, event_id, context), event, event_id, 0, reply, first)
 
