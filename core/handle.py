@@ -173,6 +173,8 @@ class Handler:
         if not decided:
             return Unchanged({"message_id": message_of(command, context), "level": "persisted"})
         if where.deserted and isinstance(command, SendMessage | ForwardMessage):
+            if (known := await self._repeated(command, context)) is not None:
+                return known
             head = await self._messages.head(where.conversation_id)
             back = conversing.back(where, where.absent(), context, head)
             self._letting_in.check(where, [back], context, self._memberships)

@@ -70,6 +70,18 @@ async def test_a_forward_brings_them_back_as_well_and_what_is_refused_does_not(r
     assert await texts(ben, here) == ["1", "1"]
 
 
+async def test_what_was_said_before_they_left_brings_nobody_back(running: tuple[World, Node]) -> None:
+    ann, ben = await come(running[1], "ann", "ben")
+    here = await opened_directly(ann, "ben")
+    assert await do(ann, "message:send", here, client_msg_id="k", text="1") == "accepted"
+    await eventually(lambda: ben.texts() == ["1"])
+    await do(ben, "conversation:leave", here)
+    await told(ann, here, 2)
+    assert await do(ann, "message:send", here, client_msg_id="k", text="1") == "persisted"
+    assert await do(ann, "message:send", here, client_msg_id="k", text="2") == "idempotency_conflict"
+    assert await present(ann, here) == {"ann": "member"}
+
+
 async def test_who_left_does_not_write_and_opens_it_again(running: tuple[World, Node]) -> None:
     ann, ben = await come(running[1], "ann", "ben")
     here = await opened_directly(ann, "ben")
