@@ -2,7 +2,7 @@
 the node was told of a newer message. So an order by activity costs no write for anybody, and no read for those at rest.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 from core.ports.documents import Documents, Place, Row
@@ -29,26 +29,27 @@ class Activity:
         self._of: tuple[int, int] = (0, 0)
 
     async def of(
-        self, keys: Iterable[str], channels: Mapping[str, Channel], said: Iterable[str] = ()
+        self, keys: Collection[str], channels: Mapping[str, Channel], said: Iterable[str] = ()
     ) -> Mapping[str, tuple[int, str]]:
-        """Of at least these conversations. `channels` say how far somebody was told of them; where somebody has `said`
+        """Of these conversations. `channels` say how far somebody was told of them; where somebody has `said`
         something that may not have been pushed yet, it is read again. Raises `Unavailable`.
         """
         self._forget_others()
         known, again = self._known, frozenset(said)
-        behind = [key for key in keys if key in again or _behind(known.get(key), channels.get(key))]
+        found = {key: known[key] for key in keys if key in known}
+        behind = [key for key in keys if key in again or _behind(found.get(key), channels.get(key))]
         place = Place(messages.HEADS, self._generations.live(messages.MODEL))
         for start in range(0, len(behind), AT_ONCE):
             some = behind[start : start + AT_ONCE]
-            self.saw(some, await self._documents.get(place, some))
-        return self._known
+            rows = await self._documents.get(place, some)
+            self.saw(some, rows)
+            found |= _last_of(some, rows)  # what is kept may be forgotten meanwhile
+        return found
 
     def saw(self, keys: Iterable[str], rows: Mapping[str, Row]) -> None:
         """The heads of these conversations were read: of those without a row nothing was said."""
         self._forget_others()
-        for key in keys:
-            sent = rows.get(key, {}).get("sent", {"n": 0})
-            self._known[key] = sent["n"], sent.get("at", "")
+        self._known |= _last_of(keys, rows)
 
     def _forget_others(self) -> None:
         """What was read in another life of the store, or of another generation, may be more than there is."""
@@ -62,3 +63,9 @@ class Activity:
 def _behind(known: tuple[int, str] | None, channel: Channel | None) -> bool:
     """Whether it must be read: nothing is known, or nobody would say if there were more, or there is more."""
     return known is None or channel is None or not channel.last or channel.last["sent"] > known[0]
+
+
+def _last_of(keys: Iterable[str], rows: Mapping[str, Row]) -> dict[str, tuple[int, str]]:
+    """Number and time of the last message of these, as their heads say it."""
+    heads = {key: rows.get(key, {}).get("sent", {"n": 0}) for key in keys}
+    return {key: (sent["n"], sent.get("at", "")) for key, sent in heads.items()}
