@@ -8,7 +8,7 @@ import aiohttp
 
 from edge.client import wire
 from edge.client.connection import Connection, opened
-from edge.client.tokens import TokenRefused, TokenSource
+from edge.client.tokens import NO_ANSWER, TokenRefused, TokenSource
 from edge.client.wire import Closed, Refused
 
 EXPIRED: Final = 4401
@@ -44,7 +44,7 @@ class Nodes:
             if no.status < 500:
                 raise Refused(no.status, str(no)) from no
             raise Closed(None) from no
-        except (aiohttp.ClientConnectionError, TimeoutError) as error:
+        except NO_ANSWER as error:
             logger.info("no token: %s", error)
             raise Closed(None) from error
         try:

@@ -20,6 +20,13 @@ TokenSource = Callable[[], Awaitable[str]]
 logger: Final = logging.getLogger("caas.client")
 FRESH: Final = 0.8
 TRIES: Final = 6
+NO_ANSWER: Final = (
+    aiohttp.ClientConnectionError,
+    aiohttp.ClientPayloadError,
+    aiohttp.ClientResponseError,
+    TimeoutError,
+)
+"""What is raised where nobody answers, or something that is no answer, or a part of one."""
 
 
 class Issued(msgspec.Struct, frozen=True):
@@ -55,7 +62,7 @@ class GatewayTokens:
         while True:
             try:
                 return await self._issue(asked)
-            except (aiohttp.ClientConnectionError, TimeoutError) as error:
+            except NO_ANSWER as error:
                 if backoff.failures >= TRIES:
                     raise
                 if backoff.failures == 0:
