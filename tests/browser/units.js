@@ -3,6 +3,7 @@
 const at = new URLSearchParams(location.search).get("client").replace(/caas\.js$/, "");
 const load = (name) => import(at + name);
 const { Lanes } = await load("lanes.js");
+const { Line } = await load("line.js");
 const { Command, Queue } = await load("queue.js");
 const { Kept } = await load("kept.js");
 const { Sending } = await load("sending.js");
@@ -636,6 +637,33 @@ export const units = {
     const errors = [{ pointer: "/data/text", code: "type" }];
     const said = [{ code: "validation_failed", detail: "no text", errors }, { code: "not_found", detail: "gone", errors: null }];
     same(said.map((problem) => new CommandError(problem).message), ["validation_failed: no text (/data/text)", "not_found: gone"]);
+  },
+
+  async a_token_that_is_good_for_a_year_is_not_renewed_at_once() {
+    const { WebSocket: real } = globalThis;
+    const sent = [];
+    class Socket extends EventTarget {
+      static OPEN = 1;
+      readyState = 1;
+      send = (frame) => sent.push(frame);
+      close() {}
+      says = (frame) => this.dispatchEvent(new MessageEvent("message", { data: JSON.stringify(frame) }));
+    }
+    let socket;
+    globalThis.WebSocket = function () {
+      return (socket = new Socket());
+    };
+    globalThis.WebSocket.OPEN = Socket.OPEN;
+    try {
+      const line = new Line("ws://nowhere", "t", () => {}, async () => "t");
+      socket.says({ type: "hello", data: { heartbeat_ms: 60_000 } });
+      socket.says({ type: "ack", id: "auth", data: { expires_in: 365 * 86_400 } });
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      line.drop();
+    } finally {
+      globalThis.WebSocket = real;
+    }
+    same(sent, []);
   },
 
   ids_are_uuids_and_differ() {

@@ -10,6 +10,8 @@ const PROBE_MS = 5_000;
 /** The part of its token's time after which a line is shown another, and the shortest pause before that. */
 const FRESH = 0.8;
 const RENEW_MS = 1_000;
+/** A browser's timers take no longer pause: beyond it they are due at once. */
+const LONGEST_PAUSE_MS = 2 ** 31 - 1;
 const PROBE = JSON.stringify({ id: "probe", type: "conversation:list", data: { limit: 1 } });
 
 /** A WebSocket from its first frame to its close. */
@@ -58,7 +60,7 @@ export class Line {
 
   /** Show the node another token in time. One that it refuses, or that is not to be had, is asked for again. */
   #keep() {
-    const pause = Math.max(RENEW_MS, (this.#expiresAt - Date.now()) * FRESH);
+    const pause = Math.min(LONGEST_PAUSE_MS, Math.max(RENEW_MS, (this.#expiresAt - Date.now()) * FRESH));
     clearTimeout(this.#renewal);
     this.#renewal = setTimeout(() => {
       this.#keep();
