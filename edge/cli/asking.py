@@ -53,6 +53,13 @@ def add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
+def port(text: str) -> int:
+    """A port as a person types it, 0 for any free one. Raises `ArgumentTypeError`."""
+    if not text.isascii() or not text.isdecimal() or int(text) > 65_535:
+        raise argparse.ArgumentTypeError(f"a port is a number from 0 to 65535, and {text!r} is none")
+    return int(text)
+
+
 def settings_of(args: argparse.Namespace) -> Settings:
     """The environment's settings, and above them what was given; `--data` means embedded. Raises `InvalidSettings`."""
     data = getattr(args, "data", None)

@@ -67,7 +67,9 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     parser.add_argument("--node", action="append", default=[], metavar="WS_URL", help="these instead of the gateway's")
     parser.add_argument("--only", action="append", default=[], metavar="CHECK", help="only this check; may be repeated")
     parser.add_argument("--client", action="store_true", help="stand between a client and a node, and watch the client")
-    parser.add_argument("--listen", type=int, default=0, metavar="PORT", help="where the client under test connects to")
+    parser.add_argument(
+        "--listen", type=asking.port, default=0, metavar="PORT", help="where the client under test connects to"
+    )
     parser.add_argument("--seconds", type=float, default=60.0, help="how long the client is watched (default: 60)")
     parser.add_argument("--seed", type=int, default=1, help="what the faults are made from (default: 1)")
     asking.add_data(parser)

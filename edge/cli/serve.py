@@ -35,7 +35,9 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     about = "run one service of the platform on the real servers"
     parser = verbs.add_parser("serve", help=about, description=about, epilog="example: caas serve socket --port 3002")
     parser.add_argument("name", metavar="NAME", choices=("gateway", "socket"), help="gateway or socket")
-    parser.add_argument("--port", type=int, metavar="N", help="default: CAAS_PORT (gateway), CAAS_SOCKET_PORT (socket)")
+    parser.add_argument(
+        "--port", type=asking.port, metavar="N", help="default: CAAS_PORT (gateway), CAAS_SOCKET_PORT (socket)"
+    )
     parser.set_defaults(run=run)
 
 

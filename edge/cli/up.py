@@ -48,7 +48,9 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     """Adds `up`."""
     about = "run the whole system in one process, durable in a directory"
     parser = verbs.add_parser("up", help=about, description=about, epilog="example: caas up --data ./chat --port 3000")
-    parser.add_argument("--port", type=int, metavar="N", help="the port (default: CAAS_PORT or 3000; 0: any free one)")
+    parser.add_argument(
+        "--port", type=asking.port, metavar="N", help="the port (default: CAAS_PORT or 3000; 0: any free one)"
+    )
     asking.add_data(parser)
     asking.add_json(parser)
     parser.add_argument("--secrets", action="store_true", help="with --json: print the app secret too")

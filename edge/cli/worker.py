@@ -46,7 +46,9 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
         help="names this worker among those of its processor on all hosts: a restart takes its place at once "
         "(default: the lowest free one of this host and CAAS_DATA)",
     )
-    parser.add_argument("--health-port", type=int, metavar="N", help="serve /livez, /readyz and /health on this port")
+    parser.add_argument(
+        "--health-port", type=asking.port, metavar="N", help="serve /livez, /readyz and /health on this port"
+    )
     parser.set_defaults(run=run)
 
 

@@ -38,6 +38,18 @@ def test_an_unknown_verb_and_missing_words_are_usage(caas: Caas) -> None:
         assert (said.status, "usage: caas" in said.err) == (2, True)
 
 
+@pytest.mark.parametrize("port", ["-1", "65536", "٣", "1.5", ""])
+@pytest.mark.parametrize(
+    "verb", [("up", "--port"), ("serve", "socket", "--port"), ("worker", "messages", "--health-port")]
+)
+def test_what_is_no_port_is_usage(caas: Caas, verb: tuple[str, ...], port: str) -> None:
+    said = caas(*verb, port)
+    assert (said.status, said.err.splitlines()[-1].endswith(f"is a number from 0 to 65535, and {port!r} is none")) == (
+        2,
+        True,
+    )
+
+
 def test_caas_alone_prints_the_help_with_every_verb(caas: Caas) -> None:
     said, asked = caas(), caas("--help")
     assert (said.status, said.out, asked.status, asked.err) == (2, "", 0, "")
