@@ -44,7 +44,7 @@ class ConversationList:
 
         `channels` and `writes` are those of the session that asks.
         """
-        cursor = Cursor() if asked.after is None else list_order.unpacked(asked.after)
+        cursor = Cursor() if asked.after is None else list_order.unpacked(asked.after, present=asked.present)
         views = self._views(who, present=asked.present)
         if not asked.present:
             return await self._past_page(who, asked, cursor, views)

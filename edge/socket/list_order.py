@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from core.domain.decision import misfit
+from core.domain.decision import Rejected, misfit
 
 
 class Key(NamedTuple):
@@ -83,10 +83,20 @@ def packed(cursor: Cursor) -> str:
     return base64.urlsafe_b64encode(msgspec.msgpack.encode((cursor.pinned, cursor.rest))).decode().rstrip("=")
 
 
-def unpacked(text: str) -> Cursor:
-    """A cursor that a client gives back. Raises `Rejected` where it is none."""
+def unpacked(text: str, *, present: bool) -> Cursor:
+    """A cursor that a client gives back. Raises `Rejected` where it is none, or one of the other list: those that
+    somebody was in have no time.
+    """
     try:
         data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-        return Cursor(*msgspec.msgpack.decode(data, type=tuple[Told | None, Told | None]))
+        cursor = Cursor(*msgspec.msgpack.decode(data, type=tuple[Told | None, Told | None]))
     except (binascii.Error, ValueError, msgspec.DecodeError):
-        raise misfit("after", "value", "this is no cursor that a page of this list ended with") from None
+        raise _no_cursor() from None
+    keys = (*(cursor.pinned or ()), *(cursor.rest or ()))
+    if any(bool(key.pin or key.at) != present for key in keys):
+        raise _no_cursor()
+    return cursor
+
+
+def _no_cursor() -> Rejected:
+    return misfit("after", "value", "this is no cursor that a page of this list ended with")

@@ -9,6 +9,7 @@ from edge.socket.list_order import Cursor, Key, Told, after, ordered, packed, un
 
 ONE, TWO, THREE, FOUR = (Key(0, f"2026-11-2{n}T09:30:00.000Z", f"c{n}") for n in range(1, 5))
 LATER = Key(0, "2026-11-29T09:30:00.000Z", "c1")
+PAST = Cursor(rest=Told(Key(0, "", "c2"), Key(0, "", "c1")))
 FULL = Cursor(Told(Key(9, "", "p9"), Key(2, "", "p2")), Told(FOUR, ONE))
 
 
@@ -54,7 +55,7 @@ def test_whatever_moves_nobody_is_missed() -> None:
         ):
             page = left[: chance.randint(1, 4)]
             told |= {key.id for key in page}
-            cursor = unpacked(packed(after(cursor, page)))
+            cursor = unpacked(packed(after(cursor, page)), present=True)
             for _ in range(chance.randint(0, 2) if clock < 120 else 0):
                 clock, name = clock + 1, chance.choice(names)
                 if chance.random() < 0.5:
@@ -65,11 +66,20 @@ def test_whatever_moves_nobody_is_missed() -> None:
 
 
 def test_a_cursor_comes_back_as_it_was_given() -> None:
-    assert unpacked(packed(FULL)) == FULL
+    assert unpacked(packed(FULL), present=True) == FULL
+    assert unpacked(packed(PAST), present=False) == PAST
 
 
 @pytest.mark.parametrize("text", ["", "x", "é", "c1", "AAAA", packed(FULL)[:-3]])
 def test_what_is_no_cursor_is_refused(text: str) -> None:
     with pytest.raises(Rejected) as no:
-        unpacked(text)
+        unpacked(text, present=True)
+    assert (no.value.code, no.value.errors) == ("validation_failed", (("/data/after", "value"),))
+
+
+@pytest.mark.parametrize("present", [True, False])
+def test_a_cursor_of_the_other_list_is_refused(present: bool) -> None:
+    other = PAST if present else FULL
+    with pytest.raises(Rejected) as no:
+        unpacked(packed(other), present=present)
     assert (no.value.code, no.value.errors) == ("validation_failed", (("/data/after", "value"),))
