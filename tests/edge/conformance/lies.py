@@ -54,6 +54,19 @@ class Once(Straight):
         return [text if first else text.replace('"auth"', '"auth:renew"', 1)]
 
 
+class Forgetful(Straight):
+    """Answers the first `sync` of a line alone."""
+
+    def __init__(self) -> None:
+        self._told = False
+
+    def from_node(self, text: str) -> list[str]:
+        if json.loads(text).get("type") != "synced":
+            return [text]
+        first, self._told = not self._told, True
+        return [text] if first else []
+
+
 class Narrow(Straight):
     """Takes frames of 65,536 bytes, and of less than a text may have."""
 

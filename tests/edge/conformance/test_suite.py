@@ -15,7 +15,7 @@ from edge.conformance.stage import NOWHERE
 from edge.conformance.suite import Result, run
 from schemas.frames import CURSORS
 from tests.e2e.up import Up, running
-from tests.edge.conformance.lies import Asking, Deaf, Frame, Lying, Narrow, Once, closing_with
+from tests.edge.conformance.lies import Asking, Deaf, Forgetful, Frame, Lying, Narrow, Once, closing_with
 
 CHECK = {check.__name__: check for check in CHECKS}
 
@@ -514,6 +514,7 @@ LIES: dict[str, tuple[str, Callable[[], Between]]] = {
     ),
     "tells who is in it all at once": ("pages_who_is_in_it", lambda: Asking(told_at_once)),
     "tells more than an answer has": ("pages_who_is_in_it", only("ack", large)),
+    "answers one sync": ("answers_reads_asked_together", Forgetful),
     "lists by id": ("lists_by_activity", only("ack", by_id)),
     "lists nobody's name": ("lists_what_a_list_shows", only("ack", without_others)),
     "leaves archived what others speak in": ("brings_back_what_was_put_away", lambda: Asking(keeping_archived)),
