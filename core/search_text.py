@@ -20,11 +20,16 @@ from itertools import pairwise
 from typing import Final, Literal
 
 from core.domain.characters import APART, EMPTY, FORMAT
+from schemas.bounds import TEXT_CHARS
 
 TOKEN_CHARS: Final = 64
 """Of a longer word an index keeps this much."""
 PREFIX_CHARS: Final = 2
 """So long a beginning is looked for as one; a shorter one is a word."""
+LONGEST: Final = 3 * TEXT_CHARS
+"""Of a text that is longer when its characters are taken apart, this much is looked at: a text of Hangul is as long,
+and one letter stands for eighteen.
+"""
 TOKENS: Final = 32
 """So many tokens a query has at most; what it costs grows with them."""
 
@@ -53,7 +58,7 @@ def normalised(text: str) -> str:
     """The text as it looks to somebody who searches."""
     if text.isascii():
         return text.lower()
-    apart = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
+    apart = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text)[:LONGEST].casefold())
     bare = _ACCENTED.sub("", _STRESSED.sub(r"\1\2", _UNSEEN.sub("", apart)))
     return unicodedata.normalize("NFKC", bare.translate(_LETTERS))
 

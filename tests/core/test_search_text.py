@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.search_text import TOKEN_CHARS, normalised, tokens, wanted
+from core.search_text import LONGEST, TOKEN_CHARS, normalised, tokens, wanted
+from schemas.bounds import TEXT_CHARS
 from tests.contracts.search_texts import TEXTS, Case
 
 
@@ -62,6 +63,11 @@ def test_every_text_is_found_by_itself(text: str) -> None:
 @given(st.text(max_size=20), st.text(max_size=20))
 def test_a_text_is_found_by_what_stands_in_it_between_spaces(before: str, text: str) -> None:
     assert wanted(text).is_in(f"{before} {text} {before}") or wanted(text).empty
+
+
+def test_a_letter_that_stands_for_many_costs_no_more_than_a_text_of_hangul() -> None:
+    assert len(normalised("\ufdfa" * TEXT_CHARS)) <= LONGEST
+    assert wanted("각나").is_in("\ud55c" * (TEXT_CHARS - 2) + "각나")
 
 
 @given(st.text(max_size=40))
