@@ -34,8 +34,10 @@ LOOK_S: Final = 0.5
 """After this long a search answers what it has found, and where it goes on."""
 PAGE: Final = 200
 """So many messages are asked of the index, and then of the rows, at most."""
-YIELD_CHARS: Final = 50_000
-"""After so much text others get their turn on the event loop."""
+LONG_CHARS: Final = 500
+"""A text of more than that is looked through beside the event loop."""
+TURN: Final = 10
+"""After so many messages others get their turn on the event loop."""
 
 Entered = Callable[[Identity, str], Awaitable[Conversation]]
 
@@ -112,30 +114,37 @@ class Searching:
                 if place == before:
                     raise
                 return found, place
-            found += await self._views(who, wanted, hits.found)
+            views, looked = await self._views(who, wanted, hits.found, ends)
+            found += views
             if len(found) > limit:
                 return found[:limit], found[limit - 1][0]
-            if len(found) == limit or hits.rest is None or asyncio.get_running_loop().time() > ends:
-                return found, hits.rest
-            place, size = hits.rest, PAGE
+            rest = hits.rest if looked == len(hits.found) else hits.found[looked - 1]
+            if len(found) == limit or rest is None or asyncio.get_running_loop().time() > ends:
+                return found, rest
+            place, size = rest, PAGE
 
-    async def _views(self, who: Identity, wanted: Wanted, hits: Sequence[Hit]) -> list[tuple[Hit, MessageView]]:
-        """Those of these messages that are the user's to see and have what is wanted now."""
+    async def _views(
+        self, who: Identity, wanted: Wanted, hits: Sequence[Hit], ends: float
+    ) -> tuple[list[tuple[Hit, MessageView]], int]:
+        """Those of these messages that are the user's to see and have what is wanted now; and how many were looked at
+        until this time, one at least.
+        """
         ids = [hit.message_id for hit in hits]
         rows, hidden = await self._reader.rows(ids), await self._inboxes.hidden(who, ids)
-        found, read = list[tuple[Hit, MessageView]](), 0
-        for hit in hits:
+        found, loop = list[tuple[Hit, MessageView]](), asyncio.get_running_loop()
+        for looked, hit in enumerate(hits):
+            if looked and loop.time() > ends:
+                return found, looked
+            if looked % TURN == TURN - 1:
+                await asyncio.sleep(0)
             row = rows.get(hit.message_id)
             view = None if row is None or hit.message_id in hidden else messages.view(row)
             if row is None or view is None or view.text is None or not await self._reads(who, row):
                 continue
-            if wanted.is_in(view.text):
+            if await _is_in(wanted, view.text):
                 reader = self._memberships.get(view.conversation_id)
                 found.append((hit, view if reader is None else threads.counted(view, row, reader.members[who.user_id])))
-            read += len(view.text)
-            if read > YIELD_CHARS:
-                read = await asyncio.sleep(0, 0)
-        return found
+        return found, len(hits)
 
     async def _reads(self, who: Identity, row: Row) -> bool:
         view = self._memberships.get(row["conversation_id"])
@@ -144,6 +153,10 @@ class Searching:
         n = row["sent"].get("conversation_n", 0)
         view = await as_new_as(self._memberships, view, n)
         return view.members[who.user_id].reads(row["sent"]["n"], n)
+
+
+async def _is_in(wanted: Wanted, text: str) -> bool:
+    return wanted.is_in(text) if len(text) <= LONG_CHARS else await asyncio.to_thread(wanted.is_in, text)
 
 
 def _wanted(asked: SearchMessages) -> Wanted:

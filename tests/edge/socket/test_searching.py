@@ -196,3 +196,17 @@ async def test_an_answer_has_no_more_than_fits_and_goes_on(running: tuple[World,
     first = (await ann.ask("search:messages", text="zebra", limit=200))["data"]
     assert 0 < len(first["messages"]) < 15
     assert [text.split()[0] for text in await found(ann, "zebra", limit=200)] == [f"{n}" for n in range(14, -1, -1)]
+
+
+async def test_a_page_whose_time_is_over_ends_behind_what_was_looked_at(
+    running: tuple[World, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(searching, "LOOK_S", -1.0)
+    world, node = running
+    (ann,) = await come(node, "ann")
+    here = await room(ann, "ben")
+    texts = [f"zebra {n} {'한국어 ' * 200}" for n in range(7)]
+    await send(ann, here, *texts)
+    await indexed(world, here, "zebra", 7)
+    assert len((await ann.ask("search:messages", text="zebra"))["data"]["messages"]) == 1
+    assert await found(ann, "zebra") == texts[::-1]
