@@ -26,7 +26,7 @@ class Messages:
     """
 
     name: Final = messages.MODEL
-    version: Final = 5
+    version: Final = 6
     topics: Final = tuple(messages.LANE_OF)
     takes: Final = staticmethod(reactions.takes)
     tables: Final = (messages.ROWS, marks.ROWS, messages.HEADS)
