@@ -25,13 +25,14 @@ from tests.soak.victims import Phase, Victims
 
 MINUTES = float(os.environ.get("CAAS_SOAK_MINUTES") or 60)
 QUIET_S = 30.0
+PREPARE_S = 600.0
 ATTACKERS = 3
 ACK_MS = 50.0
 ACK_RATIO = 3.0
 MEMORY_MB = 768.0
 LOG_BYTES_PER_MIN = 1_000_000
 
-pytestmark = [pytest.mark.soak, pytest.mark.alone, pytest.mark.timeout(MINUTES * 60 + 600)]
+pytestmark = [pytest.mark.soak, pytest.mark.alone, pytest.mark.timeout(MINUTES * 60 + PREPARE_S + 300)]
 
 
 def resident_mb(pid: int) -> float:
@@ -64,7 +65,7 @@ async def attacking(up: Up) -> AsyncIterator[list[asyncio.subprocess.Process]]:
             tell(attacker, json.dumps({**front, "address": f"127.0.0.{number + 2}"}))
         for attacker in attackers:
             assert attacker.stdout is not None
-            async with asyncio.timeout(240):
+            async with asyncio.timeout(PREPARE_S):
                 assert await attacker.stdout.readline() == b"ready\n"
         yield attackers
     finally:
