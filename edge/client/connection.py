@@ -12,6 +12,7 @@ from schemas.frames import SUBPROTOCOL
 
 HEARTBEAT_S: Final = 20.0
 NEVER: Final = frozenset({400, 401, 403, 404})
+"""HTTP statuses of a handshake after which no line comes from there."""
 
 
 class Connection:

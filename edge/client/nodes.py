@@ -7,7 +7,7 @@ from typing import Final
 import aiohttp
 
 from edge.client import wire
-from edge.client.connection import Connection, opened
+from edge.client.connection import NEVER, Connection, opened
 from edge.client.tokens import NO_ANSWER, TokenRefused, TokenSource
 from edge.client.wire import Closed, Refused
 
@@ -24,6 +24,7 @@ class Nodes:
         self._token = token
         self._tries = 0
         self._down: dict[str, str] = {}
+        self._met = False
 
     @property
     def renews(self) -> bool:
@@ -48,13 +49,26 @@ class Nodes:
             logger.info("no token: %s", error)
             raise Closed(None) from error
         try:
-            connection = await opened(session, url, token)
+            connection = await self._opened(session, url, token)
         except Closed as closed:
             if self._comes_back(closed.code):
                 self._failed(url, str(closed.__cause__ or closed))
             raise
         if self._down.pop(url, None) is not None:
             logger.info("there is a line to %s again", url)
+        return connection
+
+    async def _opened(self, session: aiohttp.ClientSession, url: str, token: str) -> Connection:
+        """A line to this node. Once a node has said hello, an HTTP status is from somebody in a node's place, a proxy
+        or another server, and the node is to come back.
+        """
+        try:
+            connection = await opened(session, url, token)
+        except Refused as no:
+            if self._met and no.close_code in NEVER:
+                raise Closed(None) from no
+            raise
+        self._met = True
         return connection
 
     def _failed(self, url: str, why: str) -> None:

@@ -1,6 +1,7 @@
 """Reads the messages of one socket: control frames and fragments have a pace, and other sockets get their turn."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import Final
 
@@ -24,6 +25,8 @@ QUEUED_BYTES: Final = 2_097_152
 HEADER_BYTES: Final = 14
 """Maximum size of a frame's header."""
 SIZED: Final = frozenset({WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.PING, WSMsgType.PONG})
+
+logger: Final = logging.getLogger("caas.socket")
 
 
 class Incoming:
@@ -76,7 +79,13 @@ class Incoming:
             if self._bucket.take(self._loop.time()):
                 self._floods_once("control_floods")
             elif message.type is WSMsgType.PING and self._outbox.waiting <= LOW_BYTES:
-                await self._ws.pong(message.data)
+                await self._pong(message.data)
+
+    async def _pong(self, data: bytes) -> None:
+        try:
+            await self._ws.pong(data)
+        except (ConnectionError, RuntimeError) as error:  # it is gone, which the next message says
+            logger.debug("a socket was gone before its ping was answered: %s", error)
 
     async def _receive(self) -> WSMessageDecodeText | WSMessageNoDecodeText:
         self._waits = True

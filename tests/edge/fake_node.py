@@ -31,7 +31,7 @@ class FakeNode:
     heartbeat, if there is one; `fails(user, frame)` answers a code instead of obeying; `cuts(user, frame)` closes with
     a code once the command was carried out, unanswered; `answers` has what it says to commands that it does not know;
     `kept` is each user's own lane. `nameless(user, frame)` refuses a frame without its id, `silent(user, frame)` obeys
-    and says nothing.
+    and says nothing. With a `status` there is no node at its address, but a stranger who answers so.
     """
 
     def __init__(self) -> None:
@@ -56,6 +56,8 @@ class FakeNode:
         self.expires_in: int | None = None
         self.holds_answers: asyncio.Event | None = None
         self.refuses_with: int | None = None
+        self.status: int | None = None
+        self.strangers_asked = 0
         self.connected: list[str] = []
 
     # HTTP
@@ -72,7 +74,10 @@ class FakeNode:
         self.tokens.append(user)
         return web.json_response({"token": user, "expires_in": 900, "socket_urls": self.urls})
 
-    async def socket(self, request: web.Request) -> web.WebSocketResponse:
+    async def socket(self, request: web.Request) -> web.StreamResponse:
+        if self.status is not None:
+            self.strangers_asked += 1
+            return web.Response(status=self.status)
         socket = web.WebSocketResponse(protocols=("caas.v1.json",))
         await socket.prepare(request)
         self.headers.append({"protocol": socket.ws_protocol, **request.headers})

@@ -317,6 +317,24 @@ async def test_a_bad_token_is_refused_at_the_first_line(node: FakeNode) -> None:
     assert refused.value.close_code == 4501
 
 
+@pytest.mark.parametrize("status", [400, 401, 403, 404])
+async def test_a_stranger_in_the_place_of_a_node_ends_no_line_that_was_open(node: FakeNode, status: int) -> None:
+    async with Line(node.urls, "ada") as ada:
+        node.status = status
+        await node.cut("ada", 1011)
+        waiting = ada.ask("conversation:create", {"external_id": "room"})
+        await eventually(lambda: node.strangers_asked >= len(node.urls))
+        node.status = None
+        assert (await waiting)["level"] == "accepted"
+
+
+async def test_where_no_node_was_ever_a_stranger_is_the_end(node: FakeNode) -> None:
+    node.status = 404
+    with pytest.raises(Refused) as refused:
+        await Line(node.urls, "ada").connect()
+    assert refused.value.close_code == 404
+
+
 async def test_events_can_be_taken_one_by_one_and_end_with_close(node: FakeNode) -> None:
     ada = Line(node.urls, "ada")
     await ada.connect()
