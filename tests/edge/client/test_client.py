@@ -57,6 +57,8 @@ CALLS: dict[str, Callable[[Client], Outgoing[Any]]] = {
     "conversation:unmute": lambda client: client.unmute(**HERE),
     "conversation:archive": lambda client: client.archive(**HERE),
     "conversation:unarchive": lambda client: client.unarchive(**HERE),
+    "conversation:pin": lambda client: client.pin_conversation(**HERE),
+    "conversation:unpin": lambda client: client.unpin_conversation(**HERE),
     "typing:start": lambda client: client.start_typing(**HERE),
     "typing:stop": lambda client: client.stop_typing(**HERE),
     "presence:set": lambda client: client.set_presence(status="busy"),
