@@ -15,6 +15,7 @@ from projections.generations import read_pointer
 from schemas import events
 from schemas.envelope import Record
 from schemas.topics import CONVERSATION_UPDATED, partitions
+from schemas.views import CursorView
 from tests.eventually import eventually
 from tests.stack.live import LONG_S, Live, a_room, append
 from tests.streams.world import AT, TENANT, encoded, joined, opened
@@ -66,7 +67,8 @@ async def test_all_changes_are_numbered_kept_and_found_and_equal_a_replay(live: 
         rows = await found.documents.get(Place(conversations.ROWS, generation), rooms)
         for room in rooms:
             state = conversations.state_of(rows[room])
-            view = conversations.view(state, 3, people=conversations.people_of(state, 0, 9))
+            cursors = {user: CursorView(user_id=user, read_seq=0, delivered_seq=0) for user in state.members}
+            view = conversations.view(state, 3, people=conversations.people_of(state, cursors))
             assert (view.title, view.metadata, view.pins, view.n) == (None, METADATA, ["m2"], 10)
             roles = {one.user_id: one.role for one in view.participants or () if one.present}
             assert roles == {"bob": "admin", DOTTED: "owner"}
