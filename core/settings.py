@@ -27,6 +27,7 @@ Filled = Annotated[str, Meta(min_length=1)]
 _ORIGIN: Final = r"\s*(\*|null|[A-Za-z][A-Za-z0-9+.-]*://[^/,\s]+)\s*"
 Origins = Annotated[str, Meta(pattern=rf"^({_ORIGIN}(,{_ORIGIN})*)?\Z")]
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -139,14 +140,20 @@ def networks(text: str) -> tuple[Network, ...]:
     return tuple(ipaddress.ip_network(part.strip(), strict=False) for part in text.split(",") if part.strip())
 
 
-def is_within(peer: str | None, where: Sequence[Network]) -> bool:
-    """Whether this address lies in one of these networks; text that is no address lies in none."""
+def address_of(peer: str | None) -> Address | None:
+    """The address that this text says, an IPv4 one where it is one within IPv6; None of text that is none."""
     try:
         found = ipaddress.ip_address((peer or "").partition("%")[0])
     except ValueError:
-        return False
+        return None
     mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
-    return any((mapped or found) in network for network in where)
+    return mapped or found
+
+
+def is_within(peer: str | None, where: Sequence[Network]) -> bool:
+    """Whether this address lies in one of these networks; text that is no address lies in none."""
+    found = address_of(peer)
+    return found is not None and any(found in network for network in where)
 
 
 def only_on_the_stack(settings: Settings) -> None:

@@ -15,9 +15,9 @@ from aiohttp.http import WebSocketReader
 
 from core.health import Health
 from core.outages import REPEATS
-from core.settings import Settings, networks
+from core.settings import Settings, is_within, networks
 from edge.guests import Guest, Guests
-from edge.socket.addresses import client_of, is_proxy
+from edge.socket.addresses import client_of
 
 logger: Final = logging.getLogger("caas.http")
 BYTES_PER_S: Final = 500
@@ -53,7 +53,7 @@ class Door:
     def enters(self, transport: asyncio.BaseTransport) -> tuple[bool, Guest | None]:
         """Whether this connection may wait for a request, and the place that it takes: a proxy of ours takes none."""
         peer = (transport.get_extra_info("peername") or ("",))[0]
-        if is_proxy(peer, self._proxies):
+        if is_within(peer, self._proxies):
             return True, None
         guest = self._guests.enter(client_of(peer, "", ()))
         return guest is not None, guest

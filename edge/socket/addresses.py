@@ -3,7 +3,7 @@
 import ipaddress
 from collections.abc import Sequence
 
-from core.settings import Network
+from core.settings import Network, address_of, is_within
 
 
 def client_of(peer: str | None, forwarded: str, proxies: Sequence[Network]) -> str:
@@ -12,25 +12,10 @@ def client_of(peer: str | None, forwarded: str, proxies: Sequence[Network]) -> s
     `forwarded` is the `X-Forwarded-For` header. Only what our own proxies added to it is believed: from its end, the
     first address that is none of theirs. A peer without an address is counted as one client, and so is rubbish.
     """
-    client = _address(peer or "")
-    hops = [hop.strip() for hop in forwarded.split(",") if hop.strip()]
-    while client is not None and hops and any(client in network for network in proxies):
-        client = _address(hops.pop())
+    at, hops = peer, [hop.strip() for hop in forwarded.split(",") if hop.strip()]
+    while hops and is_within(at, proxies):
+        at = hops.pop()
+    client = address_of(at)
     if isinstance(client, ipaddress.IPv6Address):
         return str(ipaddress.ip_network((client, 64), strict=False))
     return str(client or "unknown")
-
-
-def is_proxy(peer: str | None, proxies: Sequence[Network]) -> bool:
-    """Whether a peer is one of these."""
-    client = _address(peer or "")
-    return client is not None and any(client in network for network in proxies)
-
-
-def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        found = ipaddress.ip_address(text.partition("%")[0])
-    except ValueError:
-        return None
-    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
-    return mapped or found
