@@ -48,6 +48,13 @@ class Table:
     name: str
     indexes: tuple[Index, ...] = ()
 
+    def index(self, name: str) -> Index:
+        """The declared index of this name. Raises `KeyError`."""
+        for index in self.indexes:
+            if index.name == name:
+                return index
+        raise KeyError(f"table {self.name} declares no index {name!r}")
+
 
 class Place(NamedTuple):
     """A table in one generation of its read model."""

@@ -51,7 +51,7 @@ class MemoryDocuments:
 
     async def facets(self, place: Place, ids: Iterable[str], index: str) -> dict[str, Facet]:
         """The facet that a declared index orders by, of those of these rows that have it."""
-        declared = next(one for one in place.table.indexes if one.name == index)
+        declared = place.table.index(index)
         name, order = declared.facet, declared.order or ""
         await asyncio.sleep(0)
         rows = self._at(place)
@@ -111,7 +111,7 @@ class MemoryDocuments:
     ) -> list[Row]:
         """Rows by a declared index. Looks at every row of the table."""
         await asyncio.sleep(0)
-        declared = next(one for one in place.table.indexes if one.name == index)
+        declared = place.table.index(index)
         wanted = dict(zip(declared.equals, equals, strict=True))
         found = [row for row in self._at(place).values() if all(at_path(row, f) == v for f, v in wanted.items())]
         if declared.order is None:

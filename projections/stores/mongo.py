@@ -37,7 +37,6 @@ from projections.stores.mongo_rows import (
     field_of,
     filter_of,
     fingerprints_of,
-    index_of,
     keys_of,
     options_of,
     order_of,
@@ -151,7 +150,7 @@ class MongoDocuments:
 
     async def facets(self, place: Place, ids: Iterable[str], index: str) -> dict[str, Facet]:
         """The facet that a declared index orders by, of those of these rows that have it."""
-        wanted, declared = list(dict.fromkeys(ids)), index_of(place, index)
+        wanted, declared = list(dict.fromkeys(ids)), place.table.index(index)
         if not wanted:
             return {}
         query, field = {"_id": {"$in": wanted}, declared.order: {"$exists": True}}, field_of(declared.facet)
@@ -213,7 +212,7 @@ class MongoDocuments:
         reverse: bool = False,
     ) -> list[Row]:
         """Rows by a declared index."""
-        declared = index_of(place, index)
+        declared = place.table.index(index)
         if limit <= 0:
             return []
         query = filter_of(declared, equals, low, high, after)

@@ -66,14 +66,6 @@ def rows_of(documents: Iterable[Mapping[str, Any]]) -> list[Row]:
     return [row_of(document) for document in documents]
 
 
-def index_of(place: Place, name: str) -> Index:
-    """The declared index of this name. Raises KeyError."""
-    for index in place.table.indexes:
-        if index.name == name:
-            return index
-    raise KeyError(f"table {place.table.name} declares no index {name!r}")
-
-
 def keys_of(index: Index) -> list[tuple[str, int]]:
     """What MongoDB indexes."""
     return [(field, 1) for field in (*index.equals, index.order or "_id")]

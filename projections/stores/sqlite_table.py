@@ -115,7 +115,7 @@ class SqliteTable:
 
         Raises `DataLost`.
         """
-        index = next(one for one in self._table.indexes if one.name == name)
+        index = self._table.index(name)
         sql = (
             f"SELECT json_object('id', id, 'facet', json_extract(doc, ?)) AS doc FROM {self.name}"
             f" WHERE id IN (SELECT value FROM json_each(?)) AND {quoted(index.order or '')} IS NOT NULL"
@@ -157,7 +157,7 @@ class SqliteTable:
 
         Raises `DataLost`.
         """
-        index = next(one for one in self._table.indexes if one.name == name)
+        index = self._table.index(name)
         bounds: list[tuple[str, Any]] = [
             (f"{quoted(field)} = ?", value) for field, value in zip(index.equals, equals, strict=True)
         ]
