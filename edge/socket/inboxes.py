@@ -183,26 +183,25 @@ class Inboxes:
         mine = stays.readable(ours.member, ours.head)
         if newest is not None and mine and newest["sent"]["n"] in mine[-1]:
             return newest
+
+        async def shown(ranges: Ranges) -> list[Row]:
+            return await self.shown(who, await self._numbered(conversation_id, ranges))
+
         if ours.inbox.hidden and ours.inbox.hidden == ours.inbox.numbered:
             look = partial(self.shown_numbers, who, conversation_id)
             numbers = await leafing.last_before(mine, None, 1, look, leafing.NUMBERS_AT_ONCE)
-            rows = await self._numbered(conversation_id, range(numbers[0], numbers[0] + 1)) if numbers else []
-            return rows[0] if rows else None
-        for stay in reversed(mine):
-            high = stay.stop
-            while high > stay.start:
-                part = await self._numbered(conversation_id, range(stay.start, high))
-                if shown := await self.shown(who, part):
-                    return shown[0]
-                high = part[-1]["sent"]["n"] if part else stay.start
-        return None
+            rows = await self._numbered(conversation_id, [range(n, n + 1) for n in numbers])
+        else:
+            rows = await leafing.last_before(mine, None, 1, shown, LAST_PAGE)
+        return rows[0] if rows else None
 
-    async def _numbered(self, conversation_id: str, seqs: range) -> Sequence[Row]:
-        """The last messages with these numbers, the newest first."""
-        low, high = seqs.start, seqs.stop
-        return await self._documents.find(
-            self._place(messages.ROWS), "sent", [conversation_id], low=low, high=high, limit=LAST_PAGE, reverse=True
-        )
+    async def _numbered(self, conversation_id: str, ranges: Ranges) -> list[Row]:
+        """The messages with these numbers, in their order."""
+        found, place = list[Row](), self._place(messages.ROWS)
+        for part in ranges:
+            low, high = part.start, part.stop
+            found += await self._documents.find(place, "sent", [conversation_id], low=low, high=high, limit=len(part))
+        return found
 
     async def _seeing(self, view: Conversation, message: Row | None) -> Conversation:
         """A view that knows who may read this message."""
