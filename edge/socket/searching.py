@@ -8,6 +8,7 @@ from typing import Final
 from core import search_text
 from core.domain.conversation import Conversation
 from core.domain.decision import misfit
+from core.domain.member import Member
 from core.ports.documents import Row
 from core.ports.memberships import Memberships
 from core.ports.search_index import WITHIN_S, Hit, Query, SearchIndex, SearchTimeout
@@ -139,20 +140,20 @@ class Searching:
                 await asyncio.sleep(0)
             row = rows.get(hit.message_id)
             view = None if row is None or hit.message_id in hidden else messages.view(row)
-            if row is None or view is None or view.text is None or not await self._reads(who, row):
+            if row is None or view is None or view.text is None or (reader := await self._reader_of(who, row)) is None:
                 continue
             if await _is_in(wanted, view.text):
-                reader = self._memberships.get(view.conversation_id)
-                found.append((hit, view if reader is None else threads.counted(view, row, reader.members[who.user_id])))
+                found.append((hit, threads.counted(view, row, reader)))
         return found, len(hits)
 
-    async def _reads(self, who: Identity, row: Row) -> bool:
+    async def _reader_of(self, who: Identity, row: Row) -> Member | None:
+        """The user as a member of this message's conversation, if it is theirs to read."""
         view = self._memberships.get(row["conversation_id"])
         if view is None or view.tenant != who.tenant or who.user_id not in view.members or "sent" not in row:
-            return False
+            return None
         n = row["sent"].get("conversation_n", 0)
-        view = await as_new_as(self._memberships, view, n)
-        return view.members[who.user_id].reads(row["sent"]["n"], n)
+        member = (await as_new_as(self._memberships, view, n)).members[who.user_id]
+        return member if member.reads(row["sent"]["n"], n) else None
 
 
 async def _is_in(wanted: Wanted, text: str) -> bool:
