@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 
 from core.circle import Circle
 from core.domain import add_policy, member_limit
@@ -25,9 +26,10 @@ class LettingIn:
     ) -> None:
         """Raises `Rejected` where these events let somebody in who may not be."""
         member_limit.check(before, decided, self.members)
+        circle = cache(partial(Circle, memberships, context.tenant, context.actor))
 
         def shares(user_id: str) -> bool:
-            return user_id in Circle(memberships, context.tenant, context.actor)
+            return user_id in circle()
 
         add_policy.check(before, decided, context, self.policy, shares)
 

@@ -9,7 +9,8 @@ from typing import Literal
 
 from core.domain.conversation import State
 from core.domain.decision import Context, Rejected
-from schemas.events import ConversationCreated, ConversationEvent, ParticipantsAdded
+from core.domain.member_limit import LETS_IN
+from schemas.events import ConversationEvent
 
 AddPolicy = Literal["anyone", "shared", "applications"]
 """`anyone`: everybody; `shared`: those who are in a conversation with the actor now; `applications`: nobody. Whoever
@@ -45,10 +46,5 @@ def check(
 
 def _let_in(before: State, decided: Sequence[ConversationEvent], actor: str) -> list[str]:
     """Who is let in by somebody else."""
-    named = [
-        user
-        for event in decided
-        if isinstance(event, ConversationCreated | ParticipantsAdded)
-        for user in event.participants
-    ]
+    named = [user for event in decided if isinstance(event, LETS_IN) for user in event.participants]
     return [user for user in named if user != actor and not (before is not None and before.holds(user))]
