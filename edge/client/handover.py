@@ -6,11 +6,12 @@ from typing import Final
 
 from edge.client.backoff import Backoff
 from edge.client.connection import Connection
+from edge.client.events import NOW_EVENTS
 from edge.client.wire import Closed, Refused
 
 LEAVE_S: Final = 5.0
 """Maximum time that a line is kept open after the next one, for answers that are still due on it."""
-NOW: Final = frozenset({"presence", "typing", "receipt", "cursors:moved"})
+NOW: Final = frozenset(NOW_EVENTS)
 """Pushes that say what is so now: of two lines the newer one tells them."""
 
 

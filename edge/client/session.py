@@ -14,6 +14,7 @@ from edge.client.asking import Answer
 from edge.client.backoff import pause_after
 from edge.client.sendable import sendable
 from edge.client.wire import Event, Frame
+from schemas.frames import CURSORS
 
 KINDS: Final = ("presence:set", "presence:subscribe", "conversation:get")
 LONGEST_S: Final = 5.0
@@ -84,4 +85,4 @@ def _events(data: dict[str, Any]) -> list[Event]:
     cursors = [{name: one[name] for name in ("user_id", "read_seq", "delivered_seq")} for one in people]
     moved = {"conversation_id": data.get("conversation_id"), "cursors": cursors}
     told = [Event("presence", one) for one in data.get("presences") or ()]
-    return [*told, Event("cursors:moved", moved)] if cursors else told
+    return [*told, Event(CURSORS, moved)] if cursors else told
