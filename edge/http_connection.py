@@ -18,6 +18,7 @@ from core.outages import REPEATS
 from core.settings import Settings, is_within, networks
 from edge.guests import Guest, Guests
 from edge.socket.addresses import client_of
+from edge.socket.framing import Framing, Refused
 
 logger: Final = logging.getLogger("caas.http")
 BYTES_PER_S: Final = 500
@@ -30,6 +31,8 @@ CLOSING_S: Final = 10.0
 """Maximum time that a peer has to take the rest of what was written before the close."""
 HANG_UP_S: Final = 1.0
 """Maximum time that a peer that was hung up on has to close too."""
+DISCARDED_BYTES: Final = 1_048_576
+"""Maximum size of what is read of such a peer and falls."""
 SHOWN: Final = 200
 """Maximum number of characters of a malformed request that are logged."""
 FULL: Final = b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
@@ -71,15 +74,16 @@ class HttpConnection(web.RequestHandler):
     __slots__ = (
         "_body",
         "_by",
-        "_discards",
+        "_discarded",
         "_door",
         "_guest",
+        "_hung_up",
         "_idle",
         "_late",
         "_peer",
         "_timer",
         "_unsent",
-        "received",
+        "refuses",
         "request_by",
     )
 
@@ -90,15 +94,16 @@ class HttpConnection(web.RequestHandler):
         self._peer: asyncio.Transport | None = None
         self._body: StreamReader | None = None
         self._idle = False
-        self._discards = False
+        self._hung_up = False
+        self._discarded = 0
         self._late = ""
         self._by = 0.0
         self._unsent = 0
         self._timer: asyncio.TimerHandle | None = None
         self.request_by = 0.0
         """The time of the loop by which the request at hand must have come."""
-        self.received: Callable[[int], None] | None = None
-        """Called with the size of all that comes on a WebSocket."""
+        self.refuses: Callable[[Refused], None] | None = None
+        """Called, once, where a WebSocket sends what is not read."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """It may wait for its request where its address has not too many that do."""
@@ -116,12 +121,13 @@ class HttpConnection(web.RequestHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         """It is over."""
         self._forget()
-        self._peer = self.received = None
+        self._peer = self.refuses = None
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """What comes of a body puts the deadline off, nothing else does."""
-        if self._discards:
+        if self._hung_up:
+            self._discards(len(data))
             return
         if data and self._idle:
             self._idle = False
@@ -129,22 +135,26 @@ class HttpConnection(web.RequestHandler):
         elif self._body is not None:
             self._by += len(data) / BYTES_PER_S
         super().data_received(data)
-        if self.received is not None:
-            self.received(len(data))
-        elif self._body is not None and self._body.is_eof():
+        if self._body is not None and self._body.is_eof():
             self._is_whole()
 
     def hang_up(self) -> None:
         """Write nothing more, and let what comes fall until the peer has closed too, or its time is over.
 
-        A close with bytes that nobody read is a reset, by which the peer may lose what was written to it last.
+        A close with bytes that nobody read is a reset, by which the peer may lose what was written to it last. Who goes
+        on to flood is not read to the end.
         """
-        self._discards = True
+        self._hung_up = True
         if self._peer is not None:
             self._within(HANG_UP_S, "")
             if self._peer.can_write_eof():
                 self._peer.write_eof()
             self._peer.resume_reading()
+
+    def _discards(self, size: int) -> None:
+        self._discarded += size
+        if self._discarded > DISCARDED_BYTES and self._peer is not None:
+            self._peer.pause_reading()
 
     def pause_writing(self) -> None:
         """More was written than the peer has taken."""
@@ -169,7 +179,8 @@ class HttpConnection(web.RequestHandler):
     def set_parser(self, parser: WebSocketReader, data_received_cb: Callable[[], None] | None = None) -> None:
         """It is a WebSocket from now on."""
         self._forget()
-        super().set_parser(parser, data_received_cb)
+        guarded = parser if self.refuses is None else Framing(parser, self.refuses)
+        super().set_parser(guarded, data_received_cb)  # type: ignore[arg-type]  # it is fed, and no more
 
     def log_access(self, request: web.BaseRequest, response: web.StreamResponse, time: float | None) -> None:  # noqa: ARG002 - aiohttp's hook
         """An answer was written: another request may come, where there is a place for it."""

@@ -15,6 +15,7 @@ from core.settings import Settings
 from edge.auth.tokens import Identity, NotAuthorized, Tokens
 from edge.http_connection import HttpConnection
 from edge.socket.admission import Admission
+from edge.socket.framing import Refused
 from edge.socket.incoming import Incoming
 from edge.socket.jobs import NodeEnded
 from edge.socket.node import Node
@@ -57,7 +58,7 @@ class Connection:
         self._transport = transport
         self._session = session
         self._outbox = Outbox(transport, settings.outbox_bytes, self._overflows)
-        self.incoming = Incoming(ws, self._outbox, self._hang_up)
+        self._incoming = Incoming(ws, self._outbox)
         self._arriving = arriving
         self._identified = identified
         self._closing: asyncio.Task[None] | None = None
@@ -124,7 +125,7 @@ class Connection:
             return self._verified(bearer)
         try:
             async with asyncio.timeout_at(self._arriving.request_by):  # pings do not put it off
-                message = await self.incoming.next()
+                message = await self._incoming.next()
         except TimeoutError:
             self._act(self._session.refused("unauthorized", f"no auth within {self._settings.login_ms} ms"))
             return None
@@ -215,7 +216,7 @@ class Connection:
         loop = asyncio.get_running_loop()
         bucket = Bucket(self._node.pace, loop.time())
         while self._session.state is not State.CLOSED:
-            message = await self.incoming.next()
+            message = await self._incoming.next()
             if message.type is WSMsgType.TEXT:
                 if pause := bucket.take(loop.time()):
                     await asyncio.sleep(pause)
@@ -241,15 +242,14 @@ class Connection:
         self._node.health.count("slow_consumers")
         self.close("slow_consumer")
 
-    def _hang_up(self, counted: str) -> None:
-        """Close, and read nothing more of a peer that floods."""
-        self._node.health.count(counted)
-        close = CLOSES["rate_limited"]
+    def hang_up(self, refused: Refused) -> None:
+        """Close, and read nothing more of a peer that floods or is no WebSocket client."""
+        self._node.health.count(refused.counted)
         self._session.closed()
         self._outbox.flush()
         self._outbox.shut()
         if self._closing is None and not self._transport.is_closing():
-            payload = close.code.to_bytes(2, "big") + close.name.encode()
+            payload = refused.code.to_bytes(2, "big") + refused.reason.encode()
             self._transport.write(bytes((0x88, len(payload))) + payload)
             self._arriving.hang_up()
 

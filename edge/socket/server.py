@@ -19,7 +19,6 @@ from edge.guests import Guest
 from edge.http_connection import connection_of
 from edge.socket.admission import Admission
 from edge.socket.connection import CLOSE_S, Connection
-from edge.socket.masks import MaskedWebSocket
 from edge.socket.node import Node
 from edge.socket.session import Session
 from schemas import frames
@@ -81,7 +80,7 @@ class Sockets:
             arriving=arriving,
             identified=guest.leave,
         )
-        arriving.received = connection.incoming.received
+        arriving.refuses = connection.hang_up
         try:
             await ws.prepare(request)
         except web.HTTPBadRequest:
@@ -102,8 +101,8 @@ class Sockets:
             self._connections.discard(connection)
         return ws
 
-    def _websocket(self) -> MaskedWebSocket:
-        return MaskedWebSocket(
+    def _websocket(self) -> web.WebSocketResponse[bool]:
+        return web.WebSocketResponse(
             timeout=CLOSE_S,
             heartbeat=self._settings.heartbeat_ms / 1000,
             protocols=(frames.SUBPROTOCOL,),

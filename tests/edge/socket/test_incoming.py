@@ -7,7 +7,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from edge.socket.incoming import CONTROL_PACE
+from edge.socket.framing import CONTROL_PACE
 from schemas.bounds import FRAME_BYTES
 from tests.edge.socket.test_limits import Serving, hears, serving  # noqa: F401 - a fixture
 from tests.edge.socket.test_server import Served, close_code

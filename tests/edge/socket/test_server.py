@@ -18,6 +18,7 @@ from core.settings import Settings
 from edge.auth.tokens import Tokens
 from edge.serving import listening
 from edge.socket.assembly import random_id
+from edge.socket.framing import UNMASKED
 from edge.socket.node import Node
 from edge.socket.server import APART_MS, Entrance, Sockets, socket_app
 from schemas import ids
@@ -161,7 +162,7 @@ async def test_a_frame_without_a_mask_that_comes_with_the_handshake_is_none_eith
     assert b" 101 " in await reader.readuntil(b"\r\n\r\n")
     async with asyncio.timeout(10):
         said = await reader.read()
-    assert b"\x88\x02" + (1002).to_bytes(2, "big") in said
+    assert said.endswith((1002).to_bytes(2, "big") + UNMASKED.reason.encode())
     writer.close()
 
 

@@ -1,0 +1,123 @@
+"""Looks at the header of each frame of a WebSocket before it is parsed: whether it has a mask, and how often a peer
+sends frames that are cheap to send and dear to read. Nothing is parsed from the first one on that may not be.
+
+RFC 6455 (5.1) wants masks: one keeps a page from writing what a proxy on the way takes for a request. Every client
+masks, so one that does not is no WebSocket client. aiohttp takes others as well, and reads control frames and fragments
+however many there are.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+from core.pace import Bucket, Pace
+from schemas.errors import CLOSES
+
+FIELDS: Final = 10
+"""Maximum size of what comes before the mask of a frame: two bytes, and up to eight of a length."""
+MASK: Final = 4
+MASKED: Final = 0x80
+FINAL: Final = 0x80
+OPCODE: Final = 0x0F
+CONTROL: Final = 0x08
+"""Close, ping and pong have this bit in their opcode; a continuation has the opcode 0."""
+CONTROL_PACE: Final = Pace(per_s=10, burst=100)
+"""Pings, pongs and closes that one socket may send: a client pings every few seconds."""
+SMALL: Final = 256
+"""A fragment of a message that has at least so many bytes pays for itself."""
+FRAGMENT_PACE: Final = Pace(per_s=100, burst=1_000)
+"""Smaller fragments that one socket may send."""
+PROTOCOL_ERROR: Final = 1002
+
+
+class Refused(NamedTuple):
+    """Why nothing more of a socket is read: what is counted, and its close code and reason."""
+
+    counted: str
+    code: int
+    reason: str
+
+
+UNMASKED: Final = Refused("unmasked_frames", PROTOCOL_ERROR, "a frame of a client has no mask")
+CONTROL_FLOOD: Final = Refused("control_floods", CLOSES["rate_limited"].code, CLOSES["rate_limited"].name)
+FRAGMENT_FLOOD: Final = Refused("fragment_floods", CLOSES["rate_limited"].code, CLOSES["rate_limited"].name)
+
+
+class Framing:
+    """Gives bytes to `parser` up to the first frame that may not be; then `refuses` is called, once."""
+
+    __slots__ = ("_control", "_fields", "_fragments", "_loop", "_parser", "_refused", "_refuses", "_rest")
+
+    def __init__(self, parser: Any, refuses: Callable[[Refused], None]) -> None:
+        self._parser = parser
+        self._refuses = refuses
+        self._loop = asyncio.get_running_loop()
+        self._control = Bucket(CONTROL_PACE, self._loop.time())
+        self._fragments = Bucket(FRAGMENT_PACE, self._loop.time())
+        self._rest = 0
+        self._fields = b""
+        self._refused: Refused | None = None
+
+    def feed_data(self, data: bytes) -> tuple[bool, bytes]:
+        """As the parser does: whether nothing more is read, and what was left over."""
+        if self._refused is None:
+            good = self._good(data)
+            if good == len(data):
+                answer: tuple[bool, bytes] = self._parser.feed_data(data)
+                return answer
+            self._parser.feed_data(data[:good])
+            if self._refused is not None:
+                self._refuses(self._refused)
+        return True, b""
+
+    def feed_eof(self) -> None:
+        """Nothing more comes."""
+        self._parser.feed_eof()
+
+    def _good(self, data: bytes) -> int:
+        """How many of these bytes lie before the first frame that is refused; `_refused` says why."""
+        size, at = len(data), self._rest
+        while at < size:
+            start, fields = at, self._fields
+            if fields or at + FIELDS > size:
+                fields += data[at : at + FIELDS - len(fields)]
+                needed = _size_of(fields)
+                if len(fields) < needed and not (len(fields) > 1 and fields[1] < MASKED):
+                    self._fields = fields
+                    at = size
+                    break
+                first, length = fields[0], fields[1] - MASKED
+                at -= len(self._fields)
+                self._fields = b""
+            else:
+                first, length = data[at], data[at + 1] - MASKED
+                fields = data[at : at + FIELDS] if length > 125 else b""
+            if length == 126:
+                length = int.from_bytes(fields[2:4], "big")
+                at += 4 + MASK + length
+            elif length == 127:
+                length = int.from_bytes(fields[2:FIELDS], "big")
+                at += FIELDS + MASK + length
+            else:
+                at += 2 + MASK + length
+            if self._refuses_frame(first, length):
+                return start
+        self._rest = at - size
+        return size
+
+    def _refuses_frame(self, first: int, length: int) -> bool:
+        """Whether nothing is read from this frame on: by its first byte and its length, negative without a mask."""
+        if length < 0:
+            self._refused = UNMASKED
+        elif first & CONTROL:
+            if self._control.take(self._loop.time()):
+                self._refused = CONTROL_FLOOD
+        elif length < SMALL and (not first & FINAL or not first & OPCODE) and self._fragments.take(self._loop.time()):
+            self._refused = FRAGMENT_FLOOD
+        return self._refused is not None
+
+
+def _size_of(fields: bytes) -> int:
+    """How many bytes say the length of a frame, with the two before them."""
+    length = fields[1] & ~MASKED if len(fields) > 1 else 0
+    return {126: 4, 127: FIELDS}.get(length, 2)
