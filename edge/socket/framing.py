@@ -1,5 +1,5 @@
 """Looks at the header of each frame of a WebSocket before it is parsed: whether it has a mask, and how often a peer
-sends frames that are cheap to send and dear to read. Nothing is parsed from the first one on that may not be.
+sends frames that are cheap to send and dear to read. Nothing is parsed that comes with one that may not be.
 
 RFC 6455 (5.1) wants masks: one keeps a page from writing what a proxy on the way takes for a request. Every client
 masks, so one that does not is no WebSocket client. aiohttp takes others as well, and reads control frames and fragments
@@ -25,7 +25,7 @@ CONTROL_PACE: Final = Pace(per_s=10, burst=100)
 """Pings, pongs and closes that one socket may send: a client pings every few seconds."""
 SMALL: Final = 256
 """A fragment of a message that has at least so many bytes pays for itself."""
-FRAGMENT_PACE: Final = Pace(per_s=100, burst=1_000)
+FRAGMENT_PACE: Final = Pace(per_s=20, burst=200)
 """Smaller fragments that one socket may send."""
 PROTOCOL_ERROR: Final = 1002
 
@@ -44,7 +44,7 @@ FRAGMENT_FLOOD: Final = Refused("fragment_floods", CLOSES["rate_limited"].code, 
 
 
 class Framing:
-    """Gives bytes to `parser` up to the first frame that may not be; then `refuses` is called, once."""
+    """Gives bytes to `parser` until a frame in them may not be; then `refuses` is called, once."""
 
     __slots__ = ("_control", "_fields", "_fragments", "_loop", "_parser", "_refused", "_refuses", "_rest")
 
@@ -61,24 +61,22 @@ class Framing:
     def feed_data(self, data: bytes) -> tuple[bool, bytes]:
         """As the parser does: whether nothing more is read, and what was left over."""
         if self._refused is None:
-            good = self._good(data)
-            if good == len(data):
+            self._look(data)
+            if self._refused is None:
                 answer: tuple[bool, bytes] = self._parser.feed_data(data)
                 return answer
-            self._parser.feed_data(data[:good])
-            if self._refused is not None:
-                self._refuses(self._refused)
+            self._refuses(self._refused)
         return True, b""
 
     def feed_eof(self) -> None:
         """Nothing more comes."""
         self._parser.feed_eof()
 
-    def _good(self, data: bytes) -> int:
-        """How many of these bytes lie before the first frame that is refused; `_refused` says why."""
+    def _look(self, data: bytes) -> None:
+        """At the header of each frame, up to the first that is refused; `_refused` says why."""
         size, at = len(data), self._rest
         while at < size:
-            start, fields = at, self._fields
+            fields = self._fields
             if fields or at + FIELDS > size:
                 fields += data[at : at + FIELDS - len(fields)]
                 needed = _size_of(fields)
@@ -101,9 +99,8 @@ class Framing:
             else:
                 at += 2 + MASK + length
             if self._refuses_frame(first, length):
-                return start
+                return
         self._rest = at - size
-        return size
 
     def _refuses_frame(self, first: int, length: int) -> bool:
         """Whether nothing is read from this frame on: by its first byte and its length, negative without a mask."""

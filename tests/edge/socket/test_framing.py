@@ -111,7 +111,7 @@ async def test_a_hundred_thousand_in_one_piece_are_not_walked_through() -> None:
     read = Read()
     assert read.feed(frame(0, first=0x89) * 100_000) == [(True, b"")]
     assert read.refused == [CONTROL_FLOOD]
-    assert len(read.parser.fed) == CONTROL_PACE.burst * 6
+    assert read.parser.fed == b""
 
 
 async def test_whole_messages_and_large_fragments_have_no_pace_here() -> None:
