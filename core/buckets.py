@@ -27,8 +27,16 @@ class Buckets:
         wait_s = full_at - now - room
         if wait_s >= INSTANT_S:
             return wait_s
+        self._keep(key, full_at, now)
+        return 0.0
+
+    def spill(self, key: str, rate: Rate, n: int, now: float) -> None:
+        """Take `n` tokens, or as many as there are."""
+        full_at = max(self._full_at.get(key, now), now) + n / rate.per_s
+        self._keep(key, min(full_at, now + rate.burst / rate.per_s), now)
+
+    def _keep(self, key: str, full_at: float, now: float) -> None:
         self._full_at[key] = full_at
         if len(self._full_at) > self._sweep_at:
             self._full_at = {key: full_at for key, full_at in self._full_at.items() if full_at > now}
             self._sweep_at = max(SWEPT, 2 * len(self._full_at))
-        return 0.0

@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from typing import Final
 
 
 class Guests:
@@ -36,10 +37,12 @@ class Guest:
 
     def __init__(self, guests: Guests, address: str) -> None:
         self._guests: Guests | None = guests
-        self._address = address
+        self._address: Final = address
 
-    def leave(self) -> None:
-        """It is known whose it is, or it is over."""
-        if self._guests is not None:
-            self._guests.gives_back(self._address)
-            self._guests = None
+    def leave(self) -> bool:
+        """It is known whose it is, or it is over; whether its place was not given back before."""
+        if self._guests is None:
+            return False
+        self._guests.gives_back(self._address)
+        self._guests = None
+        return True

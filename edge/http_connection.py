@@ -18,6 +18,7 @@ from core.outages import REPEATS
 from core.settings import Settings, is_within, networks
 from edge.guests import Guest, Guests
 from edge.socket.addresses import client_of
+from edge.socket.fair_share import FairShare
 from edge.socket.framing import Framing, Refused
 
 logger: Final = logging.getLogger("caas.http")
@@ -50,6 +51,7 @@ class Door:
         self.answer_s = answer_s
         self.idle_s = idle_s
         self.request_s = settings.login_ms / 1000
+        self.share = FairShare(health)
         self._proxies = networks(settings.trusted_proxies)
         self._guests = Guests(settings.unauthenticated_per_address, settings.unauthenticated_connections)
 
@@ -60,6 +62,11 @@ class Door:
             return True, None
         guest = self._guests.enter(client_of(peer, "", ()))
         return guest is not None, guest
+
+    async def turn(self, request: web.Request) -> None:
+        """Return when it is the turn of the address that this request came from."""
+        address = client_of(request.remote, request.headers.get("X-Forwarded-For", ""), self._proxies)
+        await self.share.request(f"address {address}")
 
     def malformed(self, peer: object, why: object) -> None:
         """Somebody sent what is no HTTP: it is counted, and logged in one short line without a traceback."""
@@ -104,6 +111,15 @@ class HttpConnection(web.RequestHandler):
         """The time of the loop by which the request at hand must have come."""
         self.refuses: Callable[[Refused], None] | None = None
         """Called, once, where a WebSocket sends what is not read."""
+
+    @property
+    def share(self) -> FairShare:
+        """The share in this server's loop that everybody has who is served."""
+        return self._door.share
+
+    async def turn(self, request: web.Request) -> None:
+        """Return when it is this request's turn."""
+        await self._door.turn(request)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """It may wait for its request where its address has not too many that do."""
@@ -257,6 +273,8 @@ def connection_of(request: web.Request) -> HttpConnection:
 
 @web.middleware
 async def begins(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Tell the connection that the header of a request has come."""
-    connection_of(request).begins(request.content)
+    """Tell the connection that the header of a request has come, and wait for its turn."""
+    connection = connection_of(request)
+    connection.begins(request.content)
+    await connection.turn(request)
     return await handler(request)

@@ -18,7 +18,7 @@ from core.settings import Settings
 from edge import logs
 from edge.data_directory import is_system
 
-GC_EVERY: Final = 50_000
+GC_EVERY: Final = 10_000
 
 ASTRAY: Final = (LogMismatch, LogTruncated, DataLost, DataDamaged)
 """The log and the store do not belong together, or one has lost data: nobody may go on with them."""
@@ -85,7 +85,7 @@ def existing_system(args: argparse.Namespace) -> Settings:
 
 def run(main: Callable[[], Coroutine[Any, Any, T]], *, fast: bool = True) -> T:
     """Run to the end, on uvloop unless not `fast` (Faust is not at home there)."""
-    gc.set_threshold(GC_EVERY, 20, 50)  # records make garbage but hardly cycles: a quarter less CPU per send
+    gc.set_threshold(GC_EVERY, 10, 50)  # records make garbage but hardly cycles: a quarter less CPU per send
     factory = uvloop.new_event_loop if fast else None
     with asyncio.Runner(loop_factory=factory) as runner:
         return runner.run(main())

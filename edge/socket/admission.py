@@ -19,6 +19,8 @@ from edge.socket.origins import Origins
 from schemas.errors import problem
 
 FULL_MS: Final = 1_000
+NAMELESS: Final = 10
+"""A socket that ends before its user is known counts as so many handshakes: it is all work and no use."""
 
 
 class Admission:
@@ -42,7 +44,7 @@ class Admission:
         Raises `HttpProblem`.
         """
         self._check_origin(request)
-        client = client_of(request.remote, request.headers.get("X-Forwarded-For", ""), self._proxies)
+        client = self._client(request)
         self._check_pace(client)
         if sockets >= self._at_node:
             self._health.count("node_full")
@@ -54,6 +56,12 @@ class Admission:
             detail = "too many connections wait for their login"
             raise HttpProblem(problem("rate_limited", detail, retry_after_ms=FULL_MS))
         return guest
+
+    def ends(self, request: web.Request, guest: Guest) -> None:
+        """A socket is over; one whose user never was known counts as `NAMELESS` handshakes of its address."""
+        if guest.leave() and self._handshakes is not None:
+            now = asyncio.get_running_loop().time()
+            self._buckets.spill(self._client(request), self._handshakes, NAMELESS - 1, now)
 
     def seat(self, who: Identity) -> bool:
         """One more connection of this user, who gives it back by `leave`; False where they have as many as one may."""
@@ -76,6 +84,9 @@ class Admission:
         if not self._origins.allows(origin, request.headers.get("Host", "")):
             self._health.count("origins_refused")
             raise HttpProblem(problem("forbidden_origin", "CAAS_ORIGINS names the pages that may connect"))
+
+    def _client(self, request: web.Request) -> str:
+        return client_of(request.remote, request.headers.get("X-Forwarded-For", ""), self._proxies)
 
     def _check_pace(self, client: str) -> None:
         if self._handshakes is None:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from aiohttp import WSMsgType, web
@@ -15,6 +16,7 @@ from core.settings import Settings
 from edge.auth.tokens import Identity, NotAuthorized, Tokens
 from edge.http_connection import HttpConnection
 from edge.socket.admission import Admission
+from edge.socket.fair_share import FairShare
 from edge.socket.framing import Refused
 from edge.socket.incoming import Incoming
 from edge.socket.jobs import NodeEnded
@@ -40,12 +42,13 @@ class Connection:
         tokens: Tokens,
         settings: Settings,
         admission: Admission,
+        share: FairShare,
         *,
         ws: web.WebSocketResponse[bool],
         transport: asyncio.Transport,
         session: Session,
         arriving: HttpConnection,
-        identified: Callable[[], None],
+        identified: Callable[[], object],
     ) -> None:
         """`arriving` is what it came on, with the time by which its user must be known; `identified` is called then."""
         self.visit: Visit | None = None
@@ -54,6 +57,7 @@ class Connection:
         self._tokens = tokens
         self._settings = settings
         self._admission = admission
+        self._share = share
         self._ws = ws
         self._transport = transport
         self._session = session
@@ -184,6 +188,7 @@ class Connection:
             ready=self._ready,
             close=self.close,
             renew=self._renew,
+            share=partial(self._share.take, identity.key),
             session=self._session,
         )
         self._held = identity
@@ -213,7 +218,7 @@ class Connection:
         self._expiry = asyncio.get_running_loop().call_later(remains, self.close, "token_expired")
 
     async def _read(self, visit: Visit) -> None:
-        loop = asyncio.get_running_loop()
+        loop, user = asyncio.get_running_loop(), visit.identity.key
         bucket = Bucket(self._node.pace, loop.time())
         while self._session.state is not State.CLOSED:
             message = await self._incoming.next()
@@ -222,7 +227,7 @@ class Connection:
                     await asyncio.sleep(pause)
                 if self._outbox.waiting > LOW_BYTES:
                     await self._ready()
-                await self._node.receive(visit, message.data)
+                await self._share.take(user, self._node.receive(visit, message.data))
             elif message.type is WSMsgType.BINARY:
                 self._act(self._session.binary())
             else:

@@ -23,7 +23,7 @@ from edge.socket.reads import Reads
 from edge.socket.session import Asked, Close, Login, Say, Session
 from edge.socket.signals import Signals
 from edge.socket.standing import Standing
-from edge.socket.visit import Send, Visit, at_once, not_closed, not_renewed
+from edge.socket.visit import Send, Share, Visit, at_once, not_closed, not_renewed, not_shared
 from edge.socket.waiting import Waiting
 from projections.receipts import MODEL as RECEIPTS
 from schemas import frames
@@ -159,6 +159,7 @@ class Node:
         ready: Callable[[], Awaitable[None]] = at_once,
         close: Callable[[str], None] = not_closed,
         renew: Callable[[Login], None] = not_renewed,
+        share: Share = not_shared,
         session: Session | None = None,
     ) -> Visit:
         """A session for this user: hello is sent once everything appended from then on will be delivered.
@@ -169,7 +170,7 @@ class Node:
         self._require_running()
         await self._followed()
         session = session or Session(self._new_id)
-        visit = Visit(session, identity, send, push=push, ready=ready, close=close, renew=renew)
+        visit = Visit(session, identity, send, push=push, ready=ready, close=close, renew=renew, share=share)
         hello = Hello(
             session=visit.session.id,
             user_id=identity.user_id,

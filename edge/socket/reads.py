@@ -33,6 +33,7 @@ class Reads:
 
     - Of one user one read is under way at a time, and one page of a `sync`; whoever waits comes before those who had a
       turn since. Searches have turns of their own (edge.socket.searching).
+    - A read begins once its user has their share in the loop (edge.socket.fair_share).
     - Of one connection `visit.ANSWERS` answers are made at a time, each once the client has read most of what was
       written to it; and one `sync` at a time: the next frame behind a second one is received when the first has ended.
     """
@@ -73,7 +74,8 @@ class Reads:
     async def _answer(self, visit: Visit, asked: Asked, query: Query) -> None:
         try:
             if isinstance(query, Sync):
-                frame = await self._sync(visit, asked, query)
+                await visit.ready()
+                frame = await visit.share(self._sync(visit, asked, query))
             else:
                 frame = await self._question(visit, asked, query)
         except Exception as error:  # noqa: BLE001 - whatever went wrong, the client is answered
@@ -85,16 +87,18 @@ class Reads:
             await visit.ready()
             life = await self._life()
             await self._answering.wait(visit.writes, query)
-            if isinstance(query, SearchMessages):
-                found = await self._answering.answer(visit.identity, query)
-            else:
-                async with self._turns.turn(visit.identity.key):
-                    found = await self._answering.answer(visit.identity, query, visit.writes, visit.seat.channels)
-            self._require(life)
-            return frames.ack(asked.frame_id, found, asked.correlation_id)
+            return await visit.share(self._read(visit, asked, query, life))
+
+    async def _read(self, visit: Visit, asked: Asked, query: Question, life: int) -> bytes:
+        if isinstance(query, SearchMessages):
+            found = await self._answering.answer(visit.identity, query)
+        else:
+            async with self._turns.turn(visit.identity.key):
+                found = await self._answering.answer(visit.identity, query, visit.writes, visit.seat.channels)
+        self._require(life)
+        return frames.ack(asked.frame_id, found, asked.correlation_id)
 
     async def _sync(self, visit: Visit, asked: Asked, query: Sync) -> bytes:
-        await visit.ready()
         life = await self._life()
         await self._hub.see_heads(visit.seat)
         remember(visit.seat, self._memberships, query.positions)

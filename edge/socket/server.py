@@ -63,7 +63,7 @@ class Sockets:
         try:
             return await self._opened(request, guest)
         finally:
-            guest.leave()
+            self._admission.ends(request, guest)
 
     async def _opened(self, request: web.Request, guest: Guest) -> web.StreamResponse:
         ws, arriving, transport = self._websocket(), connection_of(request), request.transport
@@ -74,6 +74,7 @@ class Sockets:
             self._tokens,
             self._settings,
             self._admission,
+            arriving.share,
             ws=ws,
             transport=transport,
             session=Session(self._new_id),

@@ -1,8 +1,8 @@
 """One session as its node has it: who it is, how it is reached, and what it still waits for."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Final
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Final
 
 from edge.auth.tokens import Identity
 from edge.socket.channel import Seat
@@ -10,6 +10,7 @@ from edge.socket.own_writes import OwnWrites
 from edge.socket.session import Login, Session
 
 Send = Callable[[bytes], None]
+Share = Callable[[Coroutine[Any, Any, bytes]], Coroutine[Any, Any, bytes]]
 ANSWERS: Final = 4
 """Maximum of answers to queries that are made for one connection at a time; the others wait in memory unmade."""
 
@@ -26,11 +27,17 @@ def not_renewed(login: Login) -> None:
     """A session whose token is nobody's concern."""
 
 
+async def not_shared(work: Coroutine[Any, Any, bytes]) -> bytes:
+    """Nobody else is there."""
+    return await work
+
+
 class Visit:
     """`send` takes replies and `push` pushes, whole frames, and neither raises; `ready` returns when there is room
     for more of what the client asked for; `close` is told a name of `schemas.errors.CLOSES`; `renew` takes another
-    token and answers it; `writes` has what was acknowledged to it; `answers` are the places of those that are made,
-    and `syncing` is the last `sync` that was begun.
+    token and answers it; `share` does work when its user has their share in the node; `writes` has what was
+    acknowledged to it; `answers` are the places of those that are made, and `syncing` is the last `sync` that was
+    begun.
     """
 
     __slots__ = (
@@ -44,6 +51,7 @@ class Visit:
         "seat",
         "send",
         "session",
+        "share",
         "syncing",
         "tasks",
         "waiting",
@@ -60,6 +68,7 @@ class Visit:
         ready: Callable[[], Awaitable[None]] = at_once,
         close: Callable[[str], None] = not_closed,
         renew: Callable[[Login], None] = not_renewed,
+        share: Share = not_shared,
     ) -> None:
         self.session: Final = session
         self.identity = identity
@@ -68,6 +77,7 @@ class Visit:
         self.ready: Final = ready
         self.close: Final = close
         self.renew: Final = renew
+        self.share: Final = share
         self.writes: Final = OwnWrites()
         self.in_flight = 0
         self.waiting = 0

@@ -41,3 +41,12 @@ def test_never_more_than_the_burst_and_what_filled_meanwhile(
             assert buckets.take("a", rate, n, now + wait_s) == 0
             now, taken = now + wait_s, taken + n
     assert taken <= burst + now * per_s + 1e-3
+
+
+def test_more_than_there_is_can_be_spilled_and_no_more_than_the_bucket_holds() -> None:
+    buckets, rate = Buckets(), Rate(1.0, 5)
+    buckets.spill("a", rate, 3, 0.0)
+    assert buckets.take("a", rate, 2, 0.0) == 0
+    buckets.spill("a", rate, 100, 0.0)
+    assert buckets.take("a", rate, 1, 0.0) == pytest.approx(1.0)
+    assert buckets.take("a", rate, 5, 5.0) == 0

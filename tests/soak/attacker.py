@@ -7,6 +7,7 @@ counted, as JSON.
 import asyncio
 import contextlib
 import json
+import os
 import sys
 from functools import partial
 
@@ -35,6 +36,7 @@ async def again_and_again(front: Front, attack: Attack) -> None:
 
 async def main() -> None:
     """From the first line to the end of stdin."""
+    os.nice(19)  # a real one has a machine of its own
     front = Front(**json.loads(await asyncio.to_thread(sys.stdin.readline)))
     await members.prepare(front)
     print("ready", flush=True)

@@ -21,7 +21,7 @@ from tests.e2e.line import opened
 from tests.e2e.up import Up, running
 from tests.eventually import eventually
 from tests.soak import members
-from tests.soak.victims import Phase, Victims
+from tests.soak.victims import SAYERS, Phase, Victims
 
 MINUTES = float(os.environ.get("CAAS_SOAK_MINUTES") or 60)
 QUIET_S = 30.0
@@ -92,14 +92,15 @@ async def watched(up: Up, seconds: float) -> list[float]:
 
 async def measured(up: Up) -> tuple[dict[str, Any], Victims]:
     """Quiet, then an attack; what came of it."""
-    tokens = {use: up.token(f"vic-{use}") for use in ("says", "hears", "visits")}
-    async with opened(up.socket_url, tokens["says"]) as line:
-        talk = {"external_id": "talk", "participants": ["vic-hears", "vic-visits"]}
+    say = [f"says-{n}" for n in range(SAYERS)]
+    tokens = {use: up.token(f"vic-{use}") for use in (*say, "hears", "visits")}
+    async with opened(up.socket_url, tokens["hears"]) as line:
+        talk = {"external_id": "talk", "participants": [f"vic-{use}" for use in tokens]}
         room = (await line.done("conversation:create", talk))["conversation_id"]
     victims = Victims(up.socket_url, tokens, room)
     async with attacking(up) as attackers:
         others = [asyncio.create_task(way(), name=way.__name__) for way in (victims.hear, victims.visit)]
-        saying = asyncio.create_task(victims.say(), name="say")
+        saying = [asyncio.create_task(victims.say(n), name="say") for n in range(SAYERS)]
         await asyncio.sleep(3)
         quiet = victims.phase = Phase()
         before = await watched(up, QUIET_S)
@@ -113,12 +114,12 @@ async def measured(up: Up) -> tuple[dict[str, Any], Victims]:
         said = await asyncio.gather(*(attacker.communicate(b"") for attacker in attackers))
         ended = [json.loads(out) for out, _ in said]
         victims.silent = True
-        await asyncio.wait([saying])
+        await asyncio.wait(saying)
         with contextlib.suppress(AssertionError):  # the test compares
             await eventually(lambda: victims.heard == victims.said, within=30)
-        for task in (saying, *others):
+        for task in (*saying, *others):
             task.cancel()
-        await asyncio.gather(saying, *others, return_exceptions=True)
+        await asyncio.gather(*saying, *others, return_exceptions=True)
     after = await asyncio.to_thread(up.counted)
     summary = {
         "minutes": MINUTES,

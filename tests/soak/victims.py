@@ -1,8 +1,9 @@
-"""Those who only want to talk, beside whatever goes on: one says, one hears, one comes anew every second."""
+"""Those who only want to talk, beside whatever goes on: some say something, one hears it, one comes every second."""
 
 import asyncio
 import json
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -15,7 +16,8 @@ from websockets.typing import Subprotocol
 from tests.e2e.line import opened
 from tests.eventually import eventually
 
-SAYS_EVERY_S = 0.05
+SAYERS = 4
+SAYS_EVERY_S = 0.2
 PATIENCE_S = 30.0
 COMES_EVERY_S = 1.0
 
@@ -60,37 +62,40 @@ class Victims:
     acked: int = 0
     heard: int = 0
     silent: bool = False
-    _due: dict[int, float] = field(default_factory=dict)
+    _heard_of: Counter[str] = field(default_factory=Counter)
     _begun: dict[str, float] = field(default_factory=dict)
 
-    async def say(self) -> None:
+    async def say(self, sayer: int) -> None:
         """A message at each beat until `silent`, whatever became of the ones before; times count from the beat.
 
         Returns when all have been answered, or none has been for `PATIENCE_S`.
         """
-        async with _line(self.url, self.tokens["says"]) as line:
-            answers = asyncio.create_task(self._answers(line), name="hears answers")
-            beat = time.perf_counter()
+        due: dict[int, float] = {}
+        async with _line(self.url, self.tokens[f"says-{sayer}"]) as line:
+            answers = asyncio.create_task(self._answers(line, due), name="hears answers")
+            beat, said = time.perf_counter() + SAYS_EVERY_S * sayer / SAYERS, 0
             try:
                 while not self.silent:
                     beat += SAYS_EVERY_S
                     await asyncio.sleep(beat - time.perf_counter())
+                    said += 1
                     self.said += 1
-                    self._due[self.said] = self._begun[str(self.said)] = beat
-                    data = {"conversation_id": self.room, "client_msg_id": str(self.said), "text": f"said {self.said}"}
-                    await line.send(json.dumps({"id": self.said, "type": "message:send", "data": data}))
-                await eventually(lambda: not self._due, within=PATIENCE_S)
+                    key = f"{sayer}-{said}"
+                    due[said] = self._begun[key] = beat
+                    data = {"conversation_id": self.room, "client_msg_id": key, "text": f"said {said}"}
+                    await line.send(json.dumps({"id": said, "type": "message:send", "data": data}))
+                await eventually(lambda: not due, within=PATIENCE_S)
             except (ConnectionClosed, AssertionError) as error:
-                self.faults.append(f"who says, with {len(self._due)} unanswered: {error}")
+                self.faults.append(f"who says, with {len(due)} unanswered: {error}")
             finally:
                 answers.cancel()
                 await asyncio.gather(answers, return_exceptions=True)
 
-    async def _answers(self, line: ClientConnection) -> None:
+    async def _answers(self, line: ClientConnection, due: dict[int, float]) -> None:
         async for text in line:
             frame = json.loads(text)
-            if frame["type"] == "ack" and frame["id"] in self._due:
-                self.phase.acks.append((time.perf_counter() - self._due.pop(frame["id"])) * 1000)
+            if frame["type"] == "ack" and frame["id"] in due:
+                self.phase.acks.append((time.perf_counter() - due.pop(frame["id"])) * 1000)
                 self.acked += 1
             elif frame["type"] == "error":
                 self.faults.append(f"refused: {frame}")
@@ -108,9 +113,10 @@ class Victims:
         if frame["type"] != "message:new":
             return
         key = frame["data"]["client_msg_id"]
-        if (frame["n"], key) != (self.heard + 1, str(self.heard + 1)):
-            self.faults.append(f"heard {key} as {frame['n']} after {self.heard}")
-        self.heard = frame["n"]
+        sayer, _, said = key.partition("-")
+        if (frame["n"], int(said)) != (self.heard + 1, self._heard_of[sayer] + 1):
+            self.faults.append(f"heard {key} as {frame['n']} after {self.heard}, {self._heard_of[sayer]} of them")
+        self.heard, self._heard_of[sayer] = frame["n"], int(said)
         if (begun := self._begun.pop(key, None)) is not None:
             self.phase.deliveries.append((time.perf_counter() - begun) * 1000)
 

@@ -11,6 +11,7 @@ import pytest
 
 from core.ports.limits import Rate
 from core.settings import Settings
+from edge.socket.admission import NAMELESS
 from edge.socket.allowances import Allowances, allowances_of
 from edge.socket.node import Node
 from edge.socket.portions import Portions
@@ -262,6 +263,15 @@ async def test_an_address_that_comes_too_often_is_told_before_the_handshake(serv
             return (await hears(await served.open("ann")))["type"] == "hello"  # type: ignore[no-any-return]
 
         await eventually(comes_in)
+
+
+async def test_sockets_that_never_say_who_they_are_use_up_what_their_address_has(serving: Serving) -> None:
+    async with serving(handshakes_per_s=1, handshakes_burst=2 * NAMELESS + 2) as served:
+        known = [await served.open("ann") for _ in range(2)]
+        for _ in range(2):
+            await (await served.open(None)).close()
+        await eventually(lambda: served.sockets.open == len(known))
+        assert (await refused(served))[0] == 429
 
 
 async def test_addresses_behind_our_proxy_are_counted_each(serving: Serving) -> None:
