@@ -148,6 +148,8 @@ class Connection:
             return self._tokens.verify(token)
         except NotAuthorized as no:
             self._node.health.count("logins_refused")
+            if no.code == "token_expired":  # whose it was is known
+                self._identified()
             self._act(self._session.refused(no.code, no.detail, *self._asked_by()))
             return None
 

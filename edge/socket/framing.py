@@ -25,8 +25,8 @@ CONTROL_PACE: Final = Pace(per_s=10, burst=100)
 """Pings, pongs and closes that one socket may send: a client pings every few seconds."""
 SMALL: Final = 256
 """A fragment of a message that has at least so many bytes pays for itself."""
-FRAGMENT_PACE: Final = Pace(per_s=20, burst=200)
-"""Smaller fragments that one socket may send."""
+FRAGMENT_PACE: Final = Pace(per_s=200, burst=400)
+"""Smaller fragments that one socket may send: some libraries end each message with an empty one."""
 PROTOCOL_ERROR: Final = 1002
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
@@ -11,13 +12,14 @@ import pytest
 
 from core.ports.limits import Rate
 from core.settings import Settings
+from edge.auth.tokens import Tokens
 from edge.socket.admission import NAMELESS
 from edge.socket.allowances import Allowances, allowances_of
 from edge.socket.node import Node
 from edge.socket.portions import Portions
 from projections.cache.limits import InProcessLimits
 from schemas.topics import partitions
-from tests.edge.socket.test_server import Served, Ws, close_code
+from tests.edge.socket.test_server import SECRET, Served, Ws, close_code
 from tests.edge.socket.world import Person, World, room
 from tests.eventually import eventually
 
@@ -266,8 +268,10 @@ async def test_an_address_that_comes_too_often_is_told_before_the_handshake(serv
 
 
 async def test_sockets_that_never_say_who_they_are_use_up_what_their_address_has(serving: Serving) -> None:
-    async with serving(handshakes_per_s=1, handshakes_burst=2 * NAMELESS + 2) as served:
+    async with serving(handshakes_per_s=1, handshakes_burst=2 * NAMELESS + 3) as served:
+        expired = Tokens(SECRET, 1, now=lambda: time.time() - 100).issue("acme", "ann")[0]
         known = [await served.open("ann") for _ in range(2)]
+        assert await close_code(await served.open(None, headers={"Authorization": f"Bearer {expired}"})) == 4401
         for _ in range(2):
             await (await served.open(None)).close()
         await eventually(lambda: served.sockets.open == len(known))
