@@ -11,7 +11,7 @@ import heapq
 import itertools
 from asyncio import Future, TimerHandle
 from collections import Counter
-from collections.abc import Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator
 from time import thread_time
 from typing import Any, Final, Generic, TypeVar
 
@@ -43,10 +43,14 @@ T = TypeVar("T")
 
 
 class FairShare:
-    """One server's; a user's name is any text, and so is that of a client address whose user is not known."""
+    """One server's; a user's name is any text, and so is that of a client address whose user is not known.
 
-    def __init__(self, health: Health) -> None:
+    `computed` says for how many seconds this thread has computed.
+    """
+
+    def __init__(self, health: Health, computed: Callable[[], float] = thread_time) -> None:
         self._health = health
+        self._computed = computed
         self._loop = asyncio.get_running_loop()
         self._time = 0.0
         self._times: dict[str, float] = {}
@@ -69,7 +73,7 @@ class FairShare:
             raise
         if self._part == MOST:
             return await work
-        meter = _Meter(work)
+        meter = _Meter(work, self._computed)
         try:
             return await meter
         finally:
@@ -137,23 +141,24 @@ class FairShare:
 class _Meter(Generic[T]):
     """Awaits work, and measures the time between its waits."""
 
-    __slots__ = ("_work", "seconds")
+    __slots__ = ("_computed", "_work", "seconds")
 
-    def __init__(self, work: Coroutine[Any, Any, T]) -> None:
+    def __init__(self, work: Coroutine[Any, Any, T], computed: Callable[[], float]) -> None:
         self._work = work
+        self._computed = computed
         self.seconds = 0.0
 
     def __await__(self) -> Generator[Any, Any, T]:
         steps, thrown = self._work.__await__(), None
         while True:
-            began = thread_time()
+            began = self._computed()
             try:
                 waits = next(steps) if thrown is None else steps.throw(thrown)
             except StopIteration as end:
                 value: T = end.value
                 return value
             finally:
-                self.seconds += min(thread_time() - began, STEP_S)
+                self.seconds += min(self._computed() - began, STEP_S)
             try:
                 thrown = None
                 yield waits

@@ -1,59 +1,58 @@
-"""While a node keeps up nobody waits; while it is late, nobody waits for those who ask for more than they do."""
+"""While a node keeps up nobody waits; while it is late, nobody waits for those who ask for more than they do.
+
+Time is virtual: it goes on by what a step computes, so that no other process makes the node late.
+"""
 
 import asyncio
 import gc
+import heapq
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from time import thread_time
+from typing import Any
 
 import pytest
 
 from core.health import Health
 from edge.socket.fair_share import MOMENT_S, FairShare
+from tests.simulation.loop import SeededLoop
 
 LATE_S = 0.01
 
 
-def compute(seconds: float) -> None:
-    ends = thread_time() + seconds
-    while thread_time() < ends:
-        pass
+class ComputingLoop(SeededLoop):
+    """What is ready runs in turn, what is due comes behind it, and time goes on while a step computes."""
 
+    def computes(self, seconds: float) -> None:
+        self._now += seconds
 
-async def work(seconds: float) -> None:
-    compute(seconds)
-
-
-@asynccontextmanager
-async def a_late_loop() -> AsyncIterator[None]:
-    """Something else computes in every turn of the loop."""
-
-    async def hog() -> None:
-        while True:
-            compute(LATE_S)
-            await asyncio.sleep(0)
-
-    task = asyncio.create_task(hog())
-    await asyncio.sleep(0)
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+    def _step(self) -> None:
+        if not self._ready:
+            self._now = max(self._now, self._timers[0][0])
+        while self._timers and self._timers[0][0] <= self._now:
+            handle = heapq.heappop(self._timers)[2]
+            self._plain.append(handle)
+            self._ready.append(None)
+        ready = self._ready.pop(0) or self._plain.popleft()
+        if not ready.cancelled():
+            ready._run()
 
 
 class Asking:
     """Users who ask again and again, each frame for so many seconds of the loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, loop: ComputingLoop) -> None:
         self.health = Health()
-        self.share = FairShare(self.health)
+        self.share = FairShare(self.health, loop.time)
         self.done: Counter[str] = Counter()
+        self._loop = loop
+
+    async def work(self, seconds: float) -> None:
+        self._loop.computes(seconds)
 
     async def asks(self, user: str, seconds: float) -> None:
         while True:
-            await self.share.take(user, work(seconds))
+            await self.share.take(user, self.work(seconds))
             self.done[user] += 1
             await asyncio.sleep(0)
 
@@ -65,92 +64,158 @@ class Asking:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    @asynccontextmanager
+    async def late(self) -> AsyncIterator[None]:
+        """Something else computes in every turn of the loop."""
+
+        async def hog() -> None:
+            while True:
+                self._loop.computes(LATE_S)
+                await asyncio.sleep(0)
+
+        task = asyncio.create_task(hog())
+        await self.share.take("first", self.work(0))  # from now on it looks whether it is late
+        await asyncio.sleep(10 * LATE_S)
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
     @property
     def waited(self) -> int:
         return self.health.counted["frames_waited"]
 
 
-async def test_nobody_waits_at_a_node_that_keeps_up() -> None:
-    asking = Asking()
-    for n in range(500):
-        await asking.share.take(f"{n % 3}", work(0.0001))
-        await asyncio.sleep(0)
-    assert asking.waited == 0
+def timed(main: Callable[[Asking], Coroutine[Any, Any, None]]) -> None:
+    """Run this in a time of its own."""
+    loop = ComputingLoop(1)  # type: ignore[abstract]
+
+    async def begins() -> None:
+        await main(Asking(loop))
+
+    try:
+        loop.run_until_complete(begins())
+    finally:
+        loop.run_until_complete(loop._end())
+    assert loop.failures == []
 
 
-async def test_whoever_asks_little_waits_for_nobody() -> None:
-    asking = Asking()
-    async with a_late_loop():
-        many = asyncio.create_task(asking.ask(1.5, a=0.002, b=0.002, c=0.002))
-        await asyncio.sleep(0.2)
-        for _ in range(10):
-            before = asking.waited, asking.done.total()
-            await asking.share.take("little", work(0.0001))
-            assert asking.waited - before[0] <= 3  # the others
-            assert asking.done.total() - before[1] <= 3
-            await asyncio.sleep(0.1)
-        await many
-    assert asking.waited > 10
+def test_nobody_waits_at_a_node_that_keeps_up() -> None:
+    async def main(asking: Asking) -> None:
+        for n in range(500):
+            await asking.share.take(f"{n % 3}", asking.work(MOMENT_S / 2))
+            await asyncio.sleep(MOMENT_S / 5 * (n % 4))
+        assert asking.waited == 0
+
+    timed(main)
 
 
-async def test_users_of_a_late_node_get_equal_parts_of_its_time_whatever_a_frame_costs() -> None:
-    asking = Asking()
-    async with a_late_loop():
-        await asking.ask(3, dear=0.004, cheap=0.001)
-    assert 2 < asking.done["cheap"] / asking.done["dear"] < 8
+def test_whoever_asks_little_waits_for_nobody() -> None:
+    async def main(asking: Asking) -> None:
+        async with asking.late():
+            many = asyncio.create_task(asking.ask(20, a=0.002, b=0.002, c=0.002))
+            await asyncio.sleep(1)
+            for _ in range(30):
+                before = asking.waited, asking.done.total()
+                await asking.share.take("little", asking.work(0.0001))
+                assert (asking.waited, asking.done.total()) == before
+                await asyncio.sleep(0.5)
+            await many
+        assert asking.waited > 100
+
+    timed(main)
 
 
-async def test_more_connections_are_not_more_time() -> None:
-    asking = Asking()
-    async with a_late_loop():
-        many = [asyncio.create_task(asking.ask(3, many=0.001)) for _ in range(8)]
-        await asking.ask(3, one=0.001)
-        await asyncio.gather(*many)
-    assert 0.5 < asking.done["many"] / asking.done["one"] < 2
+def test_users_of_a_late_node_get_equal_parts_of_its_time_whatever_a_frame_costs() -> None:
+    async def main(asking: Asking) -> None:
+        async with asking.late():
+            await asking.ask(60, dear=0.004, cheap=0.001)
+        assert 3.5 < asking.done["cheap"] / asking.done["dear"] < 4.5
+
+    timed(main)
 
 
-async def test_addresses_take_turns_as_users_do() -> None:
-    asking = Asking()
-    async with a_late_loop():
-        for _ in range(20):
-            await asking.share.request("address")
-            await asyncio.sleep(0)
-        assert asking.waited > 0
+def test_more_connections_are_not_more_time() -> None:
+    async def main(asking: Asking) -> None:
+        async with asking.late():
+            many = [asyncio.create_task(asking.ask(60, many=0.001)) for _ in range(8)]
+            await asking.ask(60, one=0.001)
+            await asyncio.gather(*many)
+        assert 0.9 < asking.done["many"] / asking.done["one"] < 1.1
+
+    timed(main)
 
 
-async def test_who_goes_while_they_wait_holds_nobody_up() -> None:
-    asking = Asking()
-    async with a_late_loop():
-        waiting = [asyncio.create_task(asking.asks("a", 0.02)) for _ in range(20)]
-        await asyncio.sleep(0.3)
-        assert asking.waited > 10
-        for task in waiting:
-            task.cancel()
-        await asyncio.gather(*waiting, return_exceptions=True)
-        async with asyncio.timeout(5):
-            for _ in range(20):
-                await asking.share.take("b", work(0.001))
-    gc.collect()  # work that nobody began would be reported now
+def test_who_is_alone_with_a_late_node_goes_on() -> None:
+    async def main(asking: Asking) -> None:
+        async with asking.late():
+            await asking.ask(60, alone=0.001)
+        assert asking.done["alone"] * 0.001 > 60 * 0.04
+
+    timed(main)
 
 
-async def test_the_time_between_waits_counts_and_the_waits_do_not() -> None:
-    asking = Asking()
-
-    async def waits(seconds: float) -> str:
-        for _ in range(10):
-            await asyncio.sleep(seconds)
-        return "done"
-
-    async with a_late_loop():
-        await asking.ask(0.2, a=0.01)
+def test_a_node_that_keeps_up_again_lets_everybody_go_on() -> None:
+    async def main(asking: Asking) -> None:
+        async with asking.late():
+            await asking.ask(10, a=0.002, b=0.002)
+        await asyncio.sleep(1)
         waited = asking.waited
-        assert await asking.share.take("b", waits(MOMENT_S)) == "done"
-        await asking.share.take("b", work(0))
+        for _ in range(50):
+            await asking.share.take("a", asking.work(MOMENT_S / 2))
+            await asyncio.sleep(0)
         assert asking.waited == waited
 
+    timed(main)
 
-async def test_work_fails_and_is_cancelled_as_it_is_without_a_share() -> None:
-    asking, ended = Asking(), []
+
+def test_addresses_take_turns_as_users_do() -> None:
+    async def main(asking: Asking) -> None:
+        async with asking.late():
+            for _ in range(20):
+                await asking.share.request("address")
+        assert asking.waited > 5
+
+    timed(main)
+
+
+def test_who_goes_while_they_wait_holds_nobody_up() -> None:
+    async def main(asking: Asking) -> None:
+        async with asking.late():
+            waiting = [asyncio.create_task(asking.asks("a", 0.02)) for _ in range(20)]
+            await asyncio.sleep(0.3)
+            assert asking.waited > 5
+            for task in waiting:
+                task.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
+            async with asyncio.timeout(5):
+                for _ in range(20):
+                    await asking.share.take("b", asking.work(0.001))
+        gc.collect()  # work that nobody began would be reported now
+
+    timed(main)
+
+
+def test_the_time_between_waits_counts_and_the_waits_do_not() -> None:
+    async def waits() -> str:
+        for _ in range(10):
+            await asyncio.sleep(MOMENT_S)
+        return "done"
+
+    async def main(asking: Asking) -> None:
+        async with asking.late():
+            await asking.ask(1, a=0.01)
+            waited = asking.waited
+            assert await asking.share.take("b", waits()) == "done"
+            await asking.share.take("b", asking.work(0))
+            assert asking.waited == waited
+
+    timed(main)
+
+
+def test_work_fails_and_is_cancelled_as_it_is_without_a_share() -> None:
+    ended = []
 
     async def fails() -> None:
         await asyncio.sleep(0)
@@ -163,15 +228,15 @@ async def test_work_fails_and_is_cancelled_as_it_is_without_a_share() -> None:
             ended.append("cancelled")
             raise
 
-    async with a_late_loop():
-        await asyncio.sleep(10 * MOMENT_S)
-        await asking.share.take("a", work(0))  # from now on it looks whether it is late
-        await asyncio.sleep(10 * MOMENT_S)
-        with pytest.raises(KeyError):
-            await asking.share.take("b", fails())
-        task = asyncio.create_task(asking.share.take("c", lasts()))
-        await asyncio.sleep(5 * LATE_S)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
+    async def main(asking: Asking) -> None:
+        async with asking.late():
+            with pytest.raises(KeyError):
+                await asking.share.take("b", fails())
+            task = asyncio.create_task(asking.share.take("c", lasts()))
+            await asyncio.sleep(5 * LATE_S)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+    timed(main)
     assert ended == ["cancelled"]
