@@ -63,10 +63,9 @@ class Door:
         guest = self._guests.enter(client_of(peer, "", ()))
         return guest is not None, guest
 
-    async def turn(self, request: web.Request) -> None:
-        """Return when it is the turn of the address that this request came from."""
-        address = client_of(request.remote, request.headers.get("X-Forwarded-For", ""), self._proxies)
-        await self.share.request(f"address {address}")
+    def client_of(self, request: web.Request) -> str:
+        """The address that this request came from, by way of our proxies."""
+        return client_of(request.remote, request.headers.get("X-Forwarded-For", ""), self._proxies)
 
     def malformed(self, peer: object, why: object) -> None:
         """Somebody sent what is no HTTP: it is counted, and logged in one short line without a traceback."""
@@ -90,6 +89,7 @@ class HttpConnection(web.RequestHandler):
         "_peer",
         "_timer",
         "_unsent",
+        "client",
         "refuses",
         "request_by",
     )
@@ -109,6 +109,8 @@ class HttpConnection(web.RequestHandler):
         self._timer: asyncio.TimerHandle | None = None
         self.request_by = 0.0
         """The time of the loop by which the request at hand must have come."""
+        self.client = ""
+        """The address that the request at hand came from, by way of our proxies."""
         self.refuses: Callable[[Refused], None] | None = None
         """Called, once, where a WebSocket sends what is not read."""
 
@@ -116,10 +118,6 @@ class HttpConnection(web.RequestHandler):
     def share(self) -> FairShare:
         """The share in this server's loop that everybody has who is served."""
         return self._door.share
-
-    async def turn(self, request: web.Request) -> None:
-        """Return when it is this request's turn."""
-        await self._door.turn(request)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """It may wait for its request where its address has not too many that do."""
@@ -183,8 +181,9 @@ class HttpConnection(web.RequestHandler):
         if self._timer is not None:
             self._by = self._loop.time() + self._door.answer_s
 
-    def begins(self, body: StreamReader) -> None:
+    def begins(self, request: web.Request) -> None:
         """The header of a request has come, and with it a part of its body or all."""
+        body, self.client = request.content, self._door.client_of(request)
         if self._idle:  # it came with the one before
             self._idle = False
             self._within(self._door.request_s, "slow_requests")
@@ -275,6 +274,6 @@ def connection_of(request: web.Request) -> HttpConnection:
 async def begins(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Tell the connection that the header of a request has come, and wait for its turn."""
     connection = connection_of(request)
-    connection.begins(request.content)
-    await connection.turn(request)
+    connection.begins(request)
+    await connection.share.request(f"address {connection.client}")
     return await handler(request)

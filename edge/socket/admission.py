@@ -10,11 +10,11 @@ from aiohttp import web
 from core.buckets import Buckets
 from core.health import Health
 from core.ports.limits import Rate
-from core.settings import Settings, networks
+from core.settings import Settings
 from edge.auth.tokens import Identity
 from edge.gateway.problems import HttpProblem
 from edge.guests import Guest, Guests
-from edge.socket.addresses import client_of
+from edge.http_connection import connection_of
 from edge.socket.origins import Origins
 from schemas.errors import problem
 
@@ -29,7 +29,6 @@ class Admission:
     def __init__(self, settings: Settings, health: Health) -> None:
         self._health = health
         self._origins = Origins(settings.origins, settings.public_url)
-        self._proxies = networks(settings.trusted_proxies)
         per_s = settings.handshakes_per_s
         self._handshakes = Rate(per_s, settings.handshakes_burst) if per_s else None
         self._at_node = settings.node_connections or math.inf
@@ -44,7 +43,7 @@ class Admission:
         Raises `HttpProblem`.
         """
         self._check_origin(request)
-        client = self._client(request)
+        client = connection_of(request).client
         self._check_pace(client)
         if sockets >= self._at_node:
             self._health.count("node_full")
@@ -61,7 +60,7 @@ class Admission:
         """A socket is over; one whose user never was known counts as `NAMELESS` handshakes of its address."""
         if guest.leave() and self._handshakes is not None:
             now = asyncio.get_running_loop().time()
-            self._buckets.spill(self._client(request), self._handshakes, NAMELESS - 1, now)
+            self._buckets.spill(connection_of(request).client, self._handshakes, NAMELESS - 1, now)
 
     def seat(self, who: Identity) -> bool:
         """One more connection of this user, who gives it back by `leave`; False where they have as many as one may."""
@@ -84,9 +83,6 @@ class Admission:
         if not self._origins.allows(origin, request.headers.get("Host", "")):
             self._health.count("origins_refused")
             raise HttpProblem(problem("forbidden_origin", "CAAS_ORIGINS names the pages that may connect"))
-
-    def _client(self, request: web.Request) -> str:
-        return client_of(request.remote, request.headers.get("X-Forwarded-For", ""), self._proxies)
 
     def _check_pace(self, client: str) -> None:
         if self._handshakes is None:

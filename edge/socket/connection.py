@@ -16,7 +16,6 @@ from core.settings import Settings
 from edge.auth.tokens import Identity, NotAuthorized, Tokens
 from edge.http_connection import HttpConnection
 from edge.socket.admission import Admission
-from edge.socket.fair_share import FairShare
 from edge.socket.framing import Refused
 from edge.socket.incoming import Incoming
 from edge.socket.jobs import NodeEnded
@@ -42,7 +41,6 @@ class Connection:
         tokens: Tokens,
         settings: Settings,
         admission: Admission,
-        share: FairShare,
         *,
         ws: web.WebSocketResponse[bool],
         transport: asyncio.Transport,
@@ -57,7 +55,7 @@ class Connection:
         self._tokens = tokens
         self._settings = settings
         self._admission = admission
-        self._share = share
+        self._share = arriving.share
         self._ws = ws
         self._transport = transport
         self._session = session

@@ -7,7 +7,8 @@ however many there are.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from core.pace import Bucket, Pace
@@ -15,6 +16,8 @@ from schemas.errors import CLOSES
 
 FIELDS: Final = 10
 """Maximum size of what comes before the mask of a frame: two bytes, and up to eight of a length."""
+LENGTH_ENDS: Final[Mapping[int, int]] = MappingProxyType({126: 4, 127: FIELDS})
+"""Where the length ends that stands behind these two in the place of a length; any other ends in the second byte."""
 MASK: Final = 4
 MASKED: Final = 0x80
 FINAL: Final = 0x80
@@ -90,14 +93,10 @@ class Framing:
             else:
                 first, length = data[at], data[at + 1] - MASKED
                 fields = data[at : at + FIELDS] if length > 125 else b""
-            if length == 126:
-                length = int.from_bytes(fields[2:4], "big")
-                at += 4 + MASK + length
-            elif length == 127:
-                length = int.from_bytes(fields[2:FIELDS], "big")
-                at += FIELDS + MASK + length
-            else:
-                at += 2 + MASK + length
+            needed = LENGTH_ENDS.get(length, 2)
+            if needed > 2:
+                length = int.from_bytes(fields[2:needed], "big")
+            at += needed + MASK + length
             if self._refuses_frame(first, length):
                 return
         self._rest = at - size
@@ -117,4 +116,4 @@ class Framing:
 def _size_of(fields: bytes) -> int:
     """How many bytes say the length of a frame, with the two before them."""
     length = fields[1] & ~MASKED if len(fields) > 1 else 0
-    return {126: 4, 127: FIELDS}.get(length, 2)
+    return LENGTH_ENDS.get(length, 2)

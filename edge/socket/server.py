@@ -74,7 +74,6 @@ class Sockets:
             self._tokens,
             self._settings,
             self._admission,
-            arriving.share,
             ws=ws,
             transport=transport,
             session=Session(self._new_id),
