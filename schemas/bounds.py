@@ -1,5 +1,7 @@
 """How much of everything a client may send, and what its ids look like."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated, Final
 
 from msgspec import Meta
@@ -40,19 +42,35 @@ UNREAD_COUNTED: Final = 100
 USERS_AT_ONCE: Final = 100
 """Of so many people at once presence is asked, or listened to."""
 
-Uuid = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z")]
+UUID_PATTERN: Final = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z"
+USER_ID_PATTERN: Final = r"^[A-Za-z0-9_.@+=~-]+\Z"
+CIPHERTEXT_PATTERN: Final = r"^[\t\n\r -~]+\Z"
+CURSOR_PATTERN: Final = r"^[A-Za-z0-9_=-]+\Z"
+TIME_PATTERN: Final = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z\Z"
+IN_WORDS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        UUID_PATTERN: "a UUID in lower case",
+        USER_ID_PATTERN: "one or more of A-Z a-z 0-9 _ . @ + = ~ -",
+        CIPHERTEXT_PATTERN: "printable ASCII, such as base64",
+        CURSOR_PATTERN: "a cursor as an answer gave it",
+        TIME_PATTERN: "a time in UTC with milliseconds, such as 2026-11-21T09:30:00.000Z",
+    }
+)
+"""What each pattern expects."""
+
+Uuid = Annotated[str, Meta(pattern=UUID_PATTERN)]
 Key = Annotated[str, Meta(min_length=1, max_length=128)]
-UserId = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9_.@+=~-]+\Z")]
+UserId = Annotated[str, Meta(min_length=1, max_length=128, pattern=USER_ID_PATTERN)]
 Text = Annotated[str, Meta(min_length=1, max_length=TEXT_CHARS)]
 Title = Annotated[str, Meta(min_length=1, max_length=200)]
 Page = Annotated[int, Meta(ge=1, le=200)]
 Number = Annotated[int, Meta(ge=0, le=2**53)]
-Ciphertext = Annotated[str, Meta(min_length=1, max_length=CIPHERTEXT_CHARS, pattern=r"^[\t\n\r -~]+\Z")]
+Ciphertext = Annotated[str, Meta(min_length=1, max_length=CIPHERTEXT_CHARS, pattern=CIPHERTEXT_PATTERN)]
 """ASCII, such as base64."""
-Cursor = Annotated[str, Meta(min_length=1, max_length=256, pattern=r"^[A-Za-z0-9_=-]+\Z")]
+Cursor = Annotated[str, Meta(min_length=1, max_length=256, pattern=CURSOR_PATTERN)]
 """Means nothing to a client."""
 Emoji = Annotated[str, Meta(min_length=1, max_length=64)]
-Time = Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z\Z")]
+Time = Annotated[str, Meta(pattern=TIME_PATTERN)]
 """UTC with milliseconds, as all times here are."""
 Users = Annotated[list[UserId], Meta(max_length=USERS_AT_ONCE)]
 Members = Annotated[list[UserId], Meta(min_length=1, max_length=MEMBERS_PER_COMMAND)]

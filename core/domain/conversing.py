@@ -87,7 +87,7 @@ def create(state: State, command: CreateConversation, context: Context, head: in
     if state is not None:
         return reopen(state, context, head)
     if command.external_id is not None and user_of(command.external_id) not in (None, context.actor):
-        raise Rejected("not_a_participant", "it is another user's name")
+        raise Rejected("not_a_participant")  # in the words of a name that is taken: whether it is stays theirs
     roles: dict[str, Role] = dict.fromkeys(command.participants, "member")
     roles[context.actor] = "owner" if command.kind == "group" else "member"
     return [

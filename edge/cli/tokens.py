@@ -15,7 +15,7 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     about = "print a development token for a user"
     parser = verbs.add_parser("token", help=about, description=about, epilog="example: caas token ann --data ./chat")
     parser.add_argument("user", metavar="USER", help="the user id")
-    parser.add_argument("--ttl", type=int, metavar="SECONDS", help="how long it lives (default: CAAS_TOKEN_TTL_S)")
+    parser.add_argument("--ttl", type=_seconds, metavar="SECONDS", help="how long it lives (default: CAAS_TOKEN_TTL_S)")
     parser.add_argument(
         "--names",
         action="append",
@@ -26,6 +26,13 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     asking.add_data(parser)
     asking.add_json(parser)
     parser.set_defaults(run=run)
+
+
+def _seconds(text: str) -> int:
+    seconds = int(text)
+    if seconds < 1:
+        raise argparse.ArgumentTypeError("a token lives for a second at least")
+    return seconds
 
 
 def run(args: argparse.Namespace) -> int:

@@ -84,7 +84,7 @@ def answer(request: web.Request, what: Problem, status: int | None = None) -> we
 def _refused(request: web.Request, error: web.HTTPException) -> web.Response:
     """What aiohttp itself refused, in our words."""
     code = _CODE_OF_STATUS.get(error.status, "internal" if error.status >= 500 else "validation_failed")
-    detail = f"{request.method} is not allowed here" if error.status == 405 else ""
+    detail = {400: error.text or "", 405: f"{request.method} is not allowed here"}.get(error.status, "")
     response = answer(request, problem(code, detail), error.status)
     if "Allow" in error.headers:
         response.headers["Allow"] = error.headers["Allow"]

@@ -83,8 +83,9 @@ class Sockets:
         arriving.refuses = connection.hang_up
         try:
             await ws.prepare(request)
-        except web.HTTPBadRequest:
+        except web.HTTPBadRequest as error:
             self._health.count("upgrades_refused")
+            error.text = "a socket begins with a WebSocket handshake (RFC 6455, version 13)"
             raise
         if request.transport is None:
             return ws

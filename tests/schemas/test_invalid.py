@@ -6,6 +6,7 @@ import msgspec
 import pytest
 from msgspec import Meta
 
+from schemas.bounds import Time, Uuid
 from schemas.invalid import CODES, misfit, validation_failed
 
 
@@ -39,3 +40,11 @@ def test_the_place_and_the_code(value: Any, pointer: str, code: str) -> None:
     told = validation_failed(wrong.value)
     assert told.errors == [{"pointer": pointer, "code": code}]
     assert "$" not in told.detail
+
+
+@pytest.mark.parametrize(("kind", "words"), [(Uuid, "a UUID in lower case"), (Time, "2026-11-21T09:30:00.000Z")])
+def test_a_form_is_said_in_words(kind: Any, words: str) -> None:
+    with pytest.raises(msgspec.ValidationError) as wrong:
+        msgspec.convert("2026-11-21", type=kind)
+    assert words in validation_failed(wrong.value).detail
+    assert "regex" not in validation_failed(wrong.value).detail

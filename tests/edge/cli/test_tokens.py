@@ -30,6 +30,13 @@ def test_programs_get_what_the_gateway_would_answer(caas: Caas, tmp_path: Path) 
     assert (said["token_type"], said["expires_in"]) == ("Bearer", 60)
 
 
+@pytest.mark.parametrize("seconds", ["0", "-5"])
+def test_a_token_lives_for_a_second_at_least(caas: Caas, tmp_path: Path, seconds: str) -> None:
+    kept(tmp_path)
+    said = caas("token", "ann", "--ttl", seconds, "--data", str(tmp_path))
+    assert (said.status, said.out, "a token lives for a second at least" in said.err) == (2, "", True)
+
+
 def test_what_is_no_user_id_is_told(caas: Caas, tmp_path: Path) -> None:
     kept(tmp_path)
     said = caas("token", "a b", "--data", str(tmp_path))

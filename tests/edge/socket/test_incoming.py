@@ -191,6 +191,7 @@ async def test_a_bad_upgrade_is_refused_counted_and_not_logged(
         writer.write(f"GET /socket HTTP/1.1\r\nHost: localhost\r\n{upgrade}{spoilt}\r\n".encode())
         async with asyncio.timeout(5):
             assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 400")
+            assert b"begins with a WebSocket handshake" in await reader.readuntil(b"}")
         writer.close()
         assert served.world.health.counted["upgrades_refused"] == 1
         assert [line for line in caplog.records if line.levelname != "DEBUG"] == []

@@ -66,7 +66,10 @@ async def test_another_user_s_name_opens_what_one_is_in_and_tells_nobody_else_wh
     await told(bob, there, 1)
     assert await opens(bob, "@ann/lunch") == there
     for stranger in (eve, every):
-        assert [await opens(stranger, f"@ann/{name}") for name in ("lunch", "none")] == ["not_a_participant"] * 2
+        names = [f"@ann/{name}" for name in ("lunch", "none")]
+        assert [await opens(stranger, name) for name in names] == ["not_a_participant"] * 2
+        details = {(await stranger.ask("conversation:create", external_id=name))["error"]["detail"] for name in names}
+        assert len(details) == 1
     assert await opens(bob, "lunch") == ids.external_conversation_id(TENANT, "@bob/lunch")
 
 
