@@ -45,6 +45,13 @@ Written = dict[tuple[str, bytes], int]
 """Topic and key → the position of the last record that was acknowledged."""
 
 
+def read_by(query: Query) -> tuple[str, ...]:
+    """What reads the records that the answer is made from; of those that one has left a list shows the change."""
+    if isinstance(query, ListConversations) and not query.present:
+        return READS[GetConversation]
+    return READS.get(type(query), ())
+
+
 class OwnWrites:
     """What one session had acknowledged and is not known to have been read, by what reads it."""
 
@@ -98,7 +105,7 @@ class OwnWritesRead:
         """Return when all that was acknowledged before is where this query reads. Raises `NotReady` after 2 s, and
         `Unavailable`.
         """
-        needed = [reader for reader in READS.get(type(query), ()) if writes.of(reader)]
+        needed = [reader for reader in read_by(query) if writes.of(reader)]
         if not needed:
             return
         try:

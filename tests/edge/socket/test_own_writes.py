@@ -93,6 +93,18 @@ async def test_a_conversation_shows_what_was_changed_in_it(tmp_path: Path) -> No
         await ann.node.stop()
 
 
+async def test_a_list_of_past_conversations_has_the_number_of_ones_leaving(tmp_path: Path) -> None:
+    async with without(tmp_path, "conversations") as found:
+        ann = await started(found.node())
+        said = await ann.ask("conversation:create", external_id="room")
+        here = said["data"]["conversation_id"]
+        assert (await ann.ask("conversation:leave", conversation_id=here))["type"] == "ack"
+        asking = asyncio.create_task(ann.ask("conversation:list", present=False))
+        (left,) = (await waits_for(found, "conversations", asking))["conversations"]
+        assert (left["conversation_id"], left["n"]) == (here, 2)
+        await ann.node.stop()
+
+
 async def test_an_answer_that_would_lack_it_is_not_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "PROOF_S", 0.05)
     async with without(tmp_path, "inbox") as found:
