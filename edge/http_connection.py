@@ -137,6 +137,7 @@ class HttpConnection(web.RequestHandler):
         self._forget()
         self._peer = self.refuses = None
         super().connection_lost(exc)
+        self._data_received_cb = None  # aiohttp leaves it, and by it a circle with the WebSocket
 
     def data_received(self, data: bytes) -> None:
         """What comes of a body puts the deadline off, nothing else does."""
@@ -217,6 +218,8 @@ class HttpConnection(web.RequestHandler):
         if status >= 500:
             return super().handle_error(request, status, exc, message)
         self._door.malformed(request.remote, exc)
+        if exc is not None:
+            exc.__traceback__ = None  # its frames hold the connection, which holds it
         response = web.Response(status=status, text="this is no HTTP/1.1 request")
         response.force_close()
         return response

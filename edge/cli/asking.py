@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import gc
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -17,9 +16,7 @@ from core.positions import LogMismatch
 from core.settings import Settings
 from edge import logs
 from edge.data_directory import is_system
-
-GC_EVERY: Final = 10_000
-"""Records make garbage but hardly cycles, so it is rarely collected; connections do, and 50,000 took 100 ms a time."""
+from edge.garbage import collect_rarely
 
 ASTRAY: Final = (LogMismatch, LogTruncated, DataLost, DataDamaged)
 """The log and the store do not belong together, or one has lost data: nobody may go on with them."""
@@ -86,7 +83,7 @@ def existing_system(args: argparse.Namespace) -> Settings:
 
 def run(main: Callable[[], Coroutine[Any, Any, T]], *, fast: bool = True) -> T:
     """Run to the end, on uvloop unless not `fast` (Faust is not at home there)."""
-    gc.set_threshold(GC_EVERY, 10, 50)
+    collect_rarely()
     factory = uvloop.new_event_loop if fast else None
     with asyncio.Runner(loop_factory=factory) as runner:
         return runner.run(main())

@@ -94,6 +94,14 @@ class Connection:
                 await asyncio.wait([self._closing])
             self.over.set()
 
+    def release(self) -> None:
+        """It has ended: let go of all that holds it in turn, so that nothing is left for the collection of garbage."""
+        self._outbox.shut()
+        self._arriving.refuses = None
+        self.visit = self._closing = self._expiry = None
+        if (error := self._ws.exception()) is not None:
+            error.__traceback__ = error.__context__ = None
+
     def close(self, name: str) -> None:
         """Close with the code of this name, once; what was sent before is written before."""
         if self._closing is None:

@@ -24,6 +24,10 @@ def header(length: int) -> bytes:
     return b"\x81\x7f" + length.to_bytes(8, "big")
 
 
+def nobody() -> None:
+    """Called where an outbox overflows that is shut, which none does."""
+
+
 class TooSlow(Exception):
     """The peer did not read in time."""
 
@@ -64,8 +68,9 @@ class Outbox:
             return
         size = self._size + len(frame)
         if size + self._buffered > self._limit and self.waiting + len(frame) > self._limit:
+            overflow = self._overflow
             self.shut()
-            self._overflow()
+            overflow()
             return
         if not self._frames:
             self._loop.call_soon(self.flush)
@@ -89,8 +94,9 @@ class Outbox:
         self._buffered = self._transport.get_write_buffer_size()
 
     def shut(self) -> None:
-        """Take nothing any more and forget what waits."""
+        """Take nothing any more, and forget what waits and whom to call."""
         self._open = False
+        self._overflow = nobody
         self._frames = []
         self._size = 0
 

@@ -67,8 +67,8 @@ class Sockets:
 
     async def _opened(self, request: web.Request, guest: Guest) -> web.StreamResponse:
         ws, arriving, transport = self._websocket(), connection_of(request), request.transport
-        if transport is None:
-            return ws
+        if transport is None:  # the client left before its turn, and nobody reads this answer
+            return web.Response()
         connection = Connection(
             self._node,
             self._tokens,
@@ -82,13 +82,20 @@ class Sockets:
         )
         arriving.refuses = connection.hang_up
         try:
+            await self._served(request, ws, connection)
+        finally:
+            connection.release()
+        return ws
+
+    async def _served(self, request: web.Request, ws: web.WebSocketResponse[bool], connection: Connection) -> None:
+        try:
             await ws.prepare(request)
         except web.HTTPBadRequest as error:
             self._health.count("upgrades_refused")
             error.text = "a socket begins with a WebSocket handshake (RFC 6455, version 13)"
             raise
         if request.transport is None:
-            return ws
+            return
         self._connections.add(connection)
         try:
             if self._draining:  # since the handshake began
@@ -100,7 +107,6 @@ class Sockets:
                 await connection.run(_bearer(request))
         finally:
             self._connections.discard(connection)
-        return ws
 
     def _websocket(self) -> web.WebSocketResponse[bool]:
         return web.WebSocketResponse(

@@ -1,9 +1,16 @@
 """Real sockets on a loopback port: how one comes in, and all the ways it ends."""
 
 import asyncio
+import base64
+import contextlib
+import gc
 import json
+import logging
+import secrets
+import socket
+import struct
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -18,6 +25,7 @@ from core.settings import Settings
 from edge.auth.tokens import Tokens
 from edge.serving import listening
 from edge.socket.assembly import random_id
+from edge.socket.fair_share import FairShare
 from edge.socket.framing import UNMASKED
 from edge.socket.node import Node
 from edge.socket.server import APART_MS, Entrance, Sockets, socket_app
@@ -28,6 +36,7 @@ from tests.eventually import eventually
 
 SECRET = "s" * 32
 TTL_S = 900
+MASKED_CLOSE = b"\x88\x82\0\0\0\0\x03\xe8"
 CORRELATION = "6f1d1f8a-0000-4000-8000-0000000000ff"
 Ws = aiohttp.ClientWebSocketResponse
 
@@ -400,3 +409,80 @@ async def test_who_asks_a_node_that_has_ended_is_sent_away(
     assert await close_code(ann) == 1001
     assert await close_code(await served.open("ann")) == 1001
     assert [record for record in caplog.records if record.exc_info] == []
+
+
+def talk(port: int, request: bytes, then: bytes = b"") -> None:
+    """One connection, by a client that makes no objects of its own, from its first byte to its last."""
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as line:
+        line.sendall(request)
+        line.recv(65_536)
+        line.sendall(then)
+        line.shutdown(socket.SHUT_WR)
+        with contextlib.suppress(ConnectionError):
+            while line.recv(65_536):
+                pass
+
+
+def handshake(token: str, version: int = 13) -> bytes:
+    lines = (
+        "GET /socket HTTP/1.1",
+        "Host: node",
+        "Connection: Upgrade",
+        "Upgrade: websocket",
+        f"Sec-WebSocket-Version: {version}",
+        f"Sec-WebSocket-Key: {base64.b64encode(secrets.token_bytes(16)).decode()}",
+        f"Authorization: Bearer {token}",
+    )
+    return "\r\n".join((*lines, "", "")).encode()
+
+
+ENDS: dict[str, Callable[[Served], None]] = {
+    "a client that closes": lambda served: talk(served.port, handshake(served.token("ann")), MASKED_CLOSE),
+    "a client that is cut off": lambda served: talk(served.port, handshake(served.token("ann"))),
+    "a wrong token": lambda served: talk(served.port, handshake("wrong"), MASKED_CLOSE),
+    "a malformed request": lambda served: talk(served.port, b"GET / HTTQ/9\r\n\r\n"),
+    "no handshake": lambda served: talk(served.port, b"GET /socket HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"),
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+async def test_an_ended_connection_leaves_nothing_to_the_garbage_collector(served: Served, end: str) -> None:
+    await asyncio.to_thread(ENDS[end], served)
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(5):
+            await asyncio.to_thread(ENDS[end], served)
+        assert await eventually(lambda: served.sockets.open == 0)
+        await asyncio.sleep(0.1)
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        gc.collect()
+        left = {f"{type(found).__module__}.{type(found).__qualname__}" for found in gc.garbage}
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
+    assert not {name for name in left if name.startswith(("edge.", "aiohttp."))}
+
+
+async def test_a_client_that_leaves_before_its_turn_is_no_fault(
+    served: Served, caplog: pytest.LogCaptureFixture
+) -> None:
+    turn = asyncio.Event()
+
+    async def later(_: str) -> None:
+        await turn.wait()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(FairShare, "request", lambda _, whose: later(whose))
+        await asyncio.to_thread(leave_at_once, served.port, handshake("wrong", version=9))
+        await asyncio.sleep(0.1)
+        turn.set()
+        await asyncio.sleep(0.1)
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+def leave_at_once(port: int, request: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as line:
+        line.sendall(request)
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
