@@ -20,6 +20,7 @@ from edge.socket.inboxes import Inboxes
 from edge.socket.search_cursor import cursor, place_of
 from edge.socket.search_scope import SearchScope
 from edge.socket.seeing import as_new_as
+from edge.socket.slices import TimeSlice
 from projections import messages, search_docs, threads
 from projections.generations import Generations
 from projections.reader import MessageReader
@@ -37,8 +38,6 @@ PAGE: Final = 200
 """So many messages are asked of the index, and then of the rows, at most."""
 LONG_CHARS: Final = 500
 """A text of more than that is looked through beside the event loop."""
-TURN: Final = 10
-"""After so many messages others get their turn on the event loop."""
 
 Entered = Callable[[Identity, str], Awaitable[Conversation]]
 
@@ -132,12 +131,11 @@ class Searching:
         """
         ids = [hit.message_id for hit in hits]
         rows, hidden = await self._reader.rows(ids), await self._inboxes.hidden(who, ids)
-        found, loop = list[tuple[Hit, MessageView]](), asyncio.get_running_loop()
+        found, loop, turn = list[tuple[Hit, MessageView]](), asyncio.get_running_loop(), TimeSlice()
         for looked, hit in enumerate(hits):
             if looked and loop.time() > ends:
                 return found, looked
-            if looked % TURN == TURN - 1:
-                await asyncio.sleep(0)
+            await turn.pause()
             row = rows.get(hit.message_id)
             view = None if row is None or hit.message_id in hidden else messages.view(row)
             if row is None or view is None or view.text is None or (reader := await self._reader_of(who, row)) is None:

@@ -7,6 +7,7 @@ import pytest
 from core.ports.search_index import Entry
 from edge.socket import searching
 from edge.socket.node import Node
+from edge.socket.slices import TimeSlice
 from tests.contracts.search_index import ids, query
 from tests.edge.socket.asking import come, said
 from tests.edge.socket.world import TENANT, Person, World, room, send, sent_head
@@ -184,6 +185,28 @@ async def test_a_search_that_takes_too_long_says_so(
     assert await code(ann, text="text") == ("search_timeout", True, None)
     monkeypatch.setattr(searching, "TURN_S", 0.0)
     assert await code(ann, text="text") == ("search_timeout", True, None)
+
+
+async def test_others_may_have_their_turn_before_every_message_that_is_looked_at(
+    running: tuple[World, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paused: list[TimeSlice] = []
+
+    class Paused(TimeSlice):
+        async def pause(self) -> None:
+            paused.append(self)
+            await super().pause()
+
+    monkeypatch.setattr(searching, "TimeSlice", Paused)
+    world, node = running
+    (ann,) = await come(node, "ann")
+    here = await room(ann, "ben")
+    await send(ann, here, *(f"zebra {n}" for n in range(7)))
+    await indexed(world, here, "zebra", 7)
+    await eventually(lambda: sent_head(world, here) == 7)
+    paused.clear()
+    assert len(await found(ann, "zebra")) == 7
+    assert (len(paused), len(set(paused))) == (7, 1)
 
 
 async def test_an_answer_has_no_more_than_fits_and_goes_on(running: tuple[World, Node]) -> None:
