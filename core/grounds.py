@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 from core.about import Acting, conversation_of
 from core.domain.add_policy import Strangers
 from core.domain.decision import Context, Rejected
+from core.domain.naming import BlankName
 from schemas.commands import (
     AddParticipants,
     AddReaction,
@@ -58,6 +59,8 @@ def of_no(command: Acting, no: Rejected, context: Context) -> list[Ground]:
     if isinstance(no, Strangers):
         return [Ground(MEMBERSHIP, None)]
     where = conversation_of(command, context)
+    if isinstance(no, BlankName):
+        return [Ground(MEMBERSHIP, where)]
     if no.code == "pin_limit" and isinstance(command, PinConversation):
         return [Ground(INBOX, context.actor), Ground(MEMBERSHIP, where)]
     if no.code == "message_not_found" and isinstance(command, ForwardMessage):

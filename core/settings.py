@@ -15,6 +15,7 @@ from schemas.bounds import (
     CONVERSATION_MEMBERS,
     USER_COMMANDS_BURST,
     USER_COMMANDS_PER_S,
+    USER_SEARCHES_PER_MIN,
 )
 
 PREFIX: Final = "CAAS_"
@@ -54,7 +55,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     commands_burst: Positive = COMMANDS_BURST
     user_commands_per_s: OrNone = USER_COMMANDS_PER_S
     user_commands_burst: Positive = USER_COMMANDS_BURST
-    user_searches_per_min: OrNone = 30
+    user_searches_per_min: OrNone = USER_SEARCHES_PER_MIN
     user_connections: OrNone = 100
     conversation_members: Positive = CONVERSATION_MEMBERS
     add_policy: AddPolicy = "anyone"

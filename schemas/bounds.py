@@ -22,6 +22,8 @@ COMMANDS_BURST: Final = 100
 USER_COMMANDS_PER_S: Final = 200
 USER_COMMANDS_BURST: Final = 400
 """How many commands of one user are carried out, over all connections and nodes, unless these are set otherwise."""
+USER_SEARCHES_PER_MIN: Final = 30
+"""How many of these may be searches, unless nodes are set otherwise."""
 MEMBERS_PER_COMMAND: Final = 500
 SYNC_ROWS: Final = 1_000
 SYNC_CONVERSATIONS: Final = 1_000

@@ -40,6 +40,7 @@ LIMITS: Final = {
     "commands_burst": bounds.COMMANDS_BURST,
     "user_commands_per_s": bounds.USER_COMMANDS_PER_S,
     "user_commands_burst": bounds.USER_COMMANDS_BURST,
+    "user_searches_per_min": bounds.USER_SEARCHES_PER_MIN,
 }
 FEATURES: Final = [
     "sync",

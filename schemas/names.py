@@ -12,7 +12,7 @@ ExternalId = Annotated[str, Meta(min_length=1, max_length=2 * NAME_CHARS + 2)]
 """A name, or one with its user before it: `@ann/lunch`."""
 Names = Annotated[list[Annotated[str, Meta(max_length=NAME_CHARS)]], Meta(max_length=NAMES_PER_TOKEN)]
 """How the names begin that an application lets somebody open; the empty text begins every name."""
-_OWN: Final = re.compile(r"@([A-Za-z0-9_.@+=~-]+)/.")
+_OWN: Final = re.compile(r"@([A-Za-z0-9_.@+=~-]+)/(.+)", re.DOTALL)
 
 
 def own_name(user_id: str, name: str) -> str:
@@ -24,3 +24,9 @@ def user_of(external_id: str) -> str | None:
     """The user whose own name this is; None where it is an application's."""
     found = _OWN.match(external_id)
     return None if found is None else found[1]
+
+
+def bare_name(external_id: str) -> str:
+    """A name without the user before it; an application's is that already."""
+    found = _OWN.match(external_id)
+    return external_id if found is None else found[2]

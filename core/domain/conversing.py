@@ -5,7 +5,7 @@ from typing import Final, assert_never
 
 from msgspec import UNSET
 
-from core.domain import pin
+from core.domain import naming, pin
 from core.domain.content import check_seen
 from core.domain.conversation import Conversation, State, entered, evolve, moved_on
 from core.domain.decision import Context, Rejected, misfit
@@ -35,7 +35,6 @@ from schemas.events import (
     Role,
     RolesChanged,
 )
-from schemas.names import user_of
 
 NO_MESSAGE: Final = Absent()
 
@@ -86,8 +85,7 @@ def create(state: State, command: CreateConversation, context: Context, head: in
     check_seen("title", command.title)
     if state is not None:
         return reopen(state, context, head)
-    if command.external_id is not None and user_of(command.external_id) not in (None, context.actor):
-        raise Rejected("not_a_participant")  # in the words of a name that is taken: whether it is stays theirs
+    naming.check(command.external_id, context)
     roles: dict[str, Role] = dict.fromkeys(command.participants, "member")
     roles[context.actor] = "owner" if command.kind == "group" else "member"
     return [

@@ -41,11 +41,12 @@ class Allowances:
     @property
     def told(self) -> dict[str, int]:
         """What `hello.limits` says of them: 0 where there is no limit."""
-        rate = self._commands.rate if self._commands else Rate(0, 0)
+        commands, searches = _rate_of(self._commands), _rate_of(self._searches)
         return {
             "members": self.letting_in.members,
-            "user_commands_per_s": round(rate.per_s),
-            "user_commands_burst": rate.burst,
+            "user_commands_per_s": round(commands.per_s),
+            "user_commands_burst": commands.burst,
+            "user_searches_per_min": round(searches.per_s * MINUTE_S),
         }
 
     async def refusal(self, who: Identity, asked: Asked) -> bytes | None:
@@ -69,6 +70,10 @@ class Allowances:
         counts = f", of which this one counts as {cost}" if cost > 1 else ""
         detail = f"{what} of this user came too fast, over all connections: {_words(portions.rate)}{counts}"
         return problem("rate_limited", detail, retry_after_ms=math.ceil(wait_s * 1000))
+
+
+def _rate_of(portions: Portions | None) -> Rate:
+    return portions.rate if portions else Rate(0, 0)
 
 
 def _words(rate: Rate) -> str:

@@ -78,6 +78,7 @@ def test_hello_tells_every_limit() -> None:
         "commands_burst": bounds.COMMANDS_BURST,
         "user_commands_per_s": bounds.USER_COMMANDS_PER_S,
         "user_commands_burst": bounds.USER_COMMANDS_BURST,
+        "user_searches_per_min": bounds.USER_SEARCHES_PER_MIN,
     }
     assert said["data"]["protocol"] == "caas.v1"
 

@@ -10,6 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from core.health import Health
 from core.ports.limits import Rate
 from core.settings import Settings
 from edge.auth.tokens import Tokens
@@ -55,6 +56,12 @@ async def answers(who: Person, times: int) -> list[str]:
     """What so many questions one after another are answered: ack or the error's code."""
     frames = [await who.ask("presence:get", users=[who.user]) for _ in range(times)]
     return [frame["error"]["code"] if frame["type"] == "error" else frame["type"] for frame in frames]
+
+
+def told_of_users(hello: dict[str, Any]) -> tuple[int, int, int]:
+    """What `hello` says that one user may ask for: commands a second, at once, and searches a minute."""
+    limits: dict[str, int] = hello["data"]["limits"]
+    return limits["user_commands_per_s"], limits["user_commands_burst"], limits["user_searches_per_min"]
 
 
 # Commands of a user
@@ -175,17 +182,23 @@ async def test_where_the_limit_is_zero_there_is_none(running: tuple[World, Node]
     node.allowances = allowances_of(settings, InProcessLimits(), found.health)
     ann = await Person(node, "ann").come()
     (hello,) = ann.of("hello")
-    assert (hello["data"]["limits"]["user_commands_per_s"], hello["data"]["limits"]["user_commands_burst"]) == (0, 0)
+    assert told_of_users(hello) == (0, 0, 0)
     assert await answers(ann, 30) == ["ack"] * 30
 
 
 async def test_hello_tells_the_limit(running: tuple[World, Node]) -> None:
     found, node = running
-    settings = Settings(user_commands_per_s=7, user_commands_burst=9)
+    settings = Settings(user_commands_per_s=7, user_commands_burst=9, user_searches_per_min=11)
     node.allowances = allowances_of(settings, InProcessLimits(), found.health)
     ann = await Person(node, "ann").come()
     (hello,) = ann.of("hello")
-    assert (hello["data"]["limits"]["user_commands_per_s"], hello["data"]["limits"]["user_commands_burst"]) == (7, 9)
+    assert told_of_users(hello) == (7, 9, 11)
+
+
+@pytest.mark.parametrize("searches", [1, 7, 30, 59, 61, 100_003])
+def test_the_limit_of_searches_is_told_as_it_is_set(searches: int) -> None:
+    allowances = allowances_of(Settings(user_searches_per_min=searches), InProcessLimits(), Health())
+    assert allowances.told["user_searches_per_min"] == searches
 
 
 # Connections

@@ -2,12 +2,19 @@
 
 import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
+import pytest
+
 from edge.socket.node import Node
-from schemas import ids
+from schemas import envelope, ids
+from schemas.events import ConversationCreated
+from schemas.names import own_name
 from tests.edge.socket.asking import come, do, shown, told
+from tests.edge.socket.test_stay_edges import one_behind
 from tests.edge.socket.world import TENANT, Person, World, room
+from tests.given import AT, CORRELATION
 
 
 async def opens(who: Person, name: str, **more: Any) -> str:
@@ -115,3 +122,76 @@ async def test_an_id_without_a_name_stays_as_it_was(running: tuple[World, Node])
     (ann,) = await come(running[1], "ann")
     here = await room(ann, "bob")
     assert here == ids.keyed_conversation_id(TENANT, "ann", "room")
+
+
+# Names in which nothing can be seen
+
+
+async def begun_before(found: World, external_id: str, owner: str) -> str:
+    """A conversation with this name, as the log has it from before names had to be seen."""
+    here = ids.external_conversation_id(TENANT, external_id)
+    event = ConversationCreated(
+        tenant=TENANT,
+        at=AT,
+        conversation_id=here,
+        actor=owner,
+        kind="group",
+        participants={owner: "owner"},
+        external_id=external_id,
+    )
+    await found.log.append(
+        envelope.encode(event, event_id=here, source="/test", correlation_id=CORRELATION, actor=owner)
+    )
+    return here
+
+
+async def code_of(who: Person, **data: Any) -> tuple[str, list[dict[str, str]] | None]:
+    error = (await who.ask("conversation:create", **data))["error"]
+    return error["code"], error["errors"]
+
+
+@pytest.mark.parametrize("name", [" ", "\n", "\u200b\u2060", "\u3164"], ids=ascii)
+async def test_nothing_begins_under_a_name_in_which_nothing_can_be_seen(running: tuple[World, Node], name: str) -> None:
+    (ann,) = await come(running[1], "ann")
+    every = await application(running[1], "")
+    no = ("validation_failed", [{"pointer": "/data/external_id", "code": "value"}])
+    assert await code_of(ann, external_id=name) == no
+    assert await code_of(ann, external_id=own_name("ann", name)) == no
+    assert await code_of(every, external_id=name) == no
+    assert (await code_of(every, external_id=own_name("ann", name)))[0] == "not_a_participant"
+    assert (await ann.ask("conversation:list"))["data"]["conversations"] == []
+
+
+@pytest.mark.parametrize("name", [" ", "\n", "\u200b\u2060"], ids=ascii)
+async def test_a_conversation_of_before_is_opened_and_read_though_nothing_can_be_seen_in_its_name(
+    running: tuple[World, Node], name: str
+) -> None:
+    found, node = running
+    (ann,) = await come(node, "ann")
+    every = await application(node, "")
+    own, common = own_name("ann", name), name
+    for who, full in ((ann, own), (every, common)):
+        here = await begun_before(found, full, who.user)
+        await told(who, here, 1)
+        for given in {name, full}:
+            assert await opens(who, given) == here
+        assert (await shown(who, here))["external_id"] == full
+        assert await do(who, "message:send", here, client_msg_id="1", text="1") == "accepted"
+
+
+async def test_such_a_name_is_refused_only_once_it_is_sure_that_nothing_has_it(tmp_path: Path) -> None:
+    async with one_behind(tmp_path) as (found, tail, _, behind):
+        ann = await Person(behind, "ann").come()
+        prove, proving = tail.prove, asyncio.Event()
+
+        async def noted(conversation_id: str | None) -> None:
+            proving.set()
+            await prove(conversation_id)
+
+        tail.prove, tail.held = noted, []  # type: ignore[method-assign]
+        here = await begun_before(found, "@ann/ ", "ann")
+        opening = asyncio.create_task(opens(ann, "@ann/ "))
+        await asyncio.wait_for(proving.wait(), 5)
+        assert not opening.done()
+        tail.let_go()
+        assert await opening == here
