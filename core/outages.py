@@ -1,7 +1,7 @@
 """An outage is logged by whoever waits for its end; the log of a process makes one line per server of it.
 
-Each waiter has an `Outage` of its own. What it logs carries the `Outage`, so that `edge/logs.py` can tell which lines
-are about the same server: the first says that it is down, the last that it is back, the others are left out.
+Each waiter has an `Outage` of its own. What it logs carries the `Outage`, so that `edge/process/logs.py` knows which
+lines are about the same server: the first says that it is down, the last that it is back, the others are left out.
 """
 
 import logging

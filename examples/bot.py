@@ -14,7 +14,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from edge.client import Application, Client, CommandError, MessageNew
+from edge.sdk.python.caas_client import Application, Client, CommandError, MessageNew
 
 
 async def answer(client: Client, me: str, event: MessageNew) -> None:

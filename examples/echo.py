@@ -10,7 +10,7 @@ import asyncio
 import logging
 from contextlib import suppress
 
-from edge.client import ChatError, Client, MessageNew
+from edge.sdk.python.caas_client import ChatError, Client, MessageNew
 
 
 async def run(args: argparse.Namespace) -> None:

@@ -15,8 +15,8 @@ from collections.abc import AsyncIterator
 
 import msgspec
 
-from edge.client import ChatError, Client
-from schemas.views import MessageView
+from edge.sdk.python.caas_client import ChatError, Client
+from schemas.wire.views import MessageView
 
 PAGE = 200
 

@@ -5,9 +5,9 @@ from typing import Final
 
 import msgspec
 
-from schemas import events, upcast
-from schemas.events import AuditRecorded, Event, MessageRejected, UserActed
-from schemas.inbox_events import InboxEvent
+from schemas import events
+from schemas.events import AuditRecorded, Event, MessageRejected, UserActed, upcast
+from schemas.events.inbox import InboxEvent
 
 Headers = tuple[tuple[str, bytes], ...]
 

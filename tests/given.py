@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from core.domain import conversation, conversing, message
+from core.domain import conversation, conversation_decisions, message
 from core.domain.decision import Context, Rejected
 from schemas import commands, ids
 from schemas.events import MessageDeleted, MessageEdited, MessageSent
@@ -78,7 +78,9 @@ class Given:
                 where = conversation.entered(self.room, command.conversation_id, context)
             return list(message.decide(self.state, command, where, context, self.source))
         assert isinstance(command, commands.ConversationCommand)
-        return list(conversing.decide(self.room, command, context, self.head, self.state, deleted=self.deleted))
+        return list(
+            conversation_decisions.decide(self.room, command, context, self.head, self.state, deleted=self.deleted)
+        )
 
     def when(self, command: commands.Command, actor: str) -> "Outcome":
         try:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from core.domain import metadata
 from core.domain.characters import blank
-from core.domain.decision import misfit
+from core.domain.decision import field_error
 from schemas.commands import Attached, EditMessage, ForwardMessage, SendMessage
 from schemas.events import Attachment, MessageSent
 
@@ -69,14 +69,14 @@ def check(command: SendMessage | EditMessage) -> None:
     be seen.
     """
     if command.ciphertext is not None and command.text is not None:
-        raise misfit("text", "value", "a message is a text or a ciphertext, not both")
+        raise field_error("text", "value", "a message is a text or a ciphertext, not both")
     check_seen("text", command.text)
 
 
 def check_seen(field: str, text: str | None) -> None:
     """Raises `Rejected` for a text of this field in which nothing can be seen."""
     if text is not None and blank(text):
-        raise misfit(field, "value", "there is nothing to be seen in it")
+        raise field_error(field, "value", "there is nothing to be seen in it")
 
 
 def check_names(attachments: Sequence[Attached]) -> None:
@@ -88,4 +88,4 @@ def check_names(attachments: Sequence[Attached]) -> None:
 def check_says(command: SendMessage | EditMessage, attachments: Sequence[object]) -> None:
     """Raises `Rejected` unless the message says something: in words, as a ciphertext, or by its `attachments` alone."""
     if command.text is None and command.ciphertext is None and not attachments:
-        raise misfit("text", "missing", "there is nothing in the message")
+        raise field_error("text", "missing", "there is nothing in the message")

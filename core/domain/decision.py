@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from schemas.invalid import Code
+from schemas.wire.field_errors import Code
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Context:
 class Rejected(Exception):
     """A no, by a code of the one table. Raised by `decide`; a no that rests on absence is proved by the caller.
 
-    `errors` names the fields that are wrong, as `(pointer, code)` of schemas.invalid.
+    `errors` names the fields that are wrong, as `(pointer, code)` of schemas.wire.field_errors.
     """
 
     def __init__(self, code: str, detail: str = "", errors: Sequence[tuple[str, Code]] = ()) -> None:
@@ -37,6 +37,6 @@ class Rejected(Exception):
         self.errors = tuple(errors)
 
 
-def misfit(field: str, code: Code, detail: str) -> Rejected:
+def field_error(field: str, code: Code, detail: str) -> Rejected:
     """The no to a command whose field, such as `text`, is in itself right and wrong beside the others."""
     return Rejected("validation_failed", detail, [(f"/data/{field}", code)])

@@ -10,8 +10,8 @@ from typing import Final, assert_never
 
 from core.domain import message
 from core.domain.conversation import Conversation
-from core.domain.decision import Context, Rejected, misfit
-from schemas.inbox_commands import (
+from core.domain.decision import Context, Rejected, field_error
+from schemas.commands.inbox import (
     ArchiveConversation,
     HideMessage,
     InboxCommand,
@@ -22,7 +22,7 @@ from schemas.inbox_commands import (
     UnmuteConversation,
     UnpinConversation,
 )
-from schemas.inbox_events import (
+from schemas.events.inbox import (
     ConversationArchived,
     ConversationMuted,
     ConversationPinned,
@@ -210,9 +210,9 @@ def _check(until: str, context: Context) -> None:
     try:
         datetime.fromisoformat(until)
     except ValueError:
-        raise misfit("until", "value", f"{until} is no time") from None
+        raise field_error("until", "value", f"{until} is no time") from None
     if until <= context.at:
-        raise misfit("until", "value", f"{until} is past: it is {context.at}")
+        raise field_error("until", "value", f"{until} is past: it is {context.at}")
 
 
 def _archived(

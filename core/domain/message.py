@@ -6,7 +6,7 @@ from typing import Final, assert_never
 
 from core.domain import content, conversation, metadata
 from core.domain.conversation import Conversation
-from core.domain.decision import Context, Rejected, misfit
+from core.domain.decision import Context, Rejected, field_error
 from core.domain.mention import mentions
 from core.domain.permission import may_delete
 from schemas import ids
@@ -206,9 +206,9 @@ def edit(state: State, command: EditMessage, where: Conversation, context: Conte
         raise Rejected("not_the_author")
     content.check_says(command, live.sent.attachments)
     if command.text is not None and live.sent.ciphertext is not None:
-        raise misfit("text", "value", "a ciphertext stays a ciphertext")
+        raise field_error("text", "value", "a ciphertext stays a ciphertext")
     if command.ciphertext is not None and live.sent.ciphertext is None:
-        raise misfit("ciphertext", "value", "a text stays a text")
+        raise field_error("ciphertext", "value", "a text stays a text")
     if live.edits >= VERSIONS_KEPT:
         raise Rejected("edit_limit", f"a message takes {VERSIONS_KEPT} edits")
     text = command.text or ""

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
-from core.domain.decision import misfit
+from core.domain.decision import field_error
 from schemas.bounds import METADATA_BYTES
 
 DEEP: Final = 32
@@ -22,7 +22,7 @@ def check(metadata: Mapping[str, Any] | None) -> None:
     if metadata is None:
         return
     if wrong := _wrong(metadata):
-        raise misfit("metadata", "bounds", f"metadata {wrong}")
+        raise field_error("metadata", "bounds", f"metadata {wrong}")
 
 
 def text_of(metadata: Mapping[str, Any] | None) -> str | None:

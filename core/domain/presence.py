@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from typing import Final
 
-from schemas.signals import Status
+from schemas.commands.signals import Status
 
 ONLINE: Final[Status] = "online"
 OFFLINE: Final = "offline"

@@ -6,7 +6,7 @@ from typing import Final
 
 from core.domain import message
 from core.domain.conversation import Conversation
-from core.domain.decision import Context, Rejected, misfit
+from core.domain.decision import Context, Rejected, field_error
 from core.domain.emoji import look, written
 from schemas.commands import AddReaction, RemoveReaction
 from schemas.events import Reacted
@@ -112,7 +112,7 @@ def decide(target: Target, command: ReactionCommand, conversation: Conversation,
     """
     adds, emoji = isinstance(command, AddReaction), written(command.emoji)
     if adds and emoji is None:
-        raise misfit("emoji", "value", "a reaction is one emoji, or the name of one, such as :party:")
+        raise field_error("emoji", "value", "a reaction is one emoji, or the name of one, such as :party:")
     message.readable(target.state, command.message_id, conversation, context)
     if isinstance(target.state, message.Deleted):
         raise Rejected("message_not_found", f"message {command.message_id} was deleted")

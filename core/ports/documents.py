@@ -56,7 +56,7 @@ class Table:
         raise KeyError(f"table {self.name} declares no index {name!r}")
 
 
-class Place(NamedTuple):
+class TableGeneration(NamedTuple):
     """A table in one generation of its read model."""
 
     table: Table
@@ -87,7 +87,7 @@ class Fingerprint(NamedTuple):
 class Checkpoint:
     """Where a processor stands: the position of the next record of each partition it has read.
 
-    `digests` are of the last record read of each (`streams.lineage`): they tell this log from another one.
+    `digests` are of the last record read of each (`streams.runtime.lineage`): they tell this log from another one.
     """
 
     processor: str
@@ -114,8 +114,8 @@ class Changes:
     must be in the store still.
     """
 
-    rows: Sequence[tuple[Place, Sequence[Write]]]
-    heads: Sequence[tuple[Place, Sequence[Write]]]
+    rows: Sequence[tuple[TableGeneration, Sequence[Write]]]
+    heads: Sequence[tuple[TableGeneration, Sequence[Write]]]
     checkpoint: Checkpoint | None = None
     base: Base | None = None
 
@@ -139,7 +139,7 @@ class DataLost(Unavailable):
     back; a rebuild does.
     """
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: TableGeneration) -> None:
         model = place.table.model
         super().__init__(
             f"the rows of table {place.table.name} of the read model {model} (generation {place.generation}) are gone "
@@ -184,11 +184,11 @@ class Documents(Protocol):
         """Let go."""
         ...
 
-    async def get(self, place: Place, ids: Iterable[str]) -> dict[str, Row]:
+    async def get(self, place: TableGeneration, ids: Iterable[str]) -> dict[str, Row]:
         """The rows with these ids that exist."""
         ...
 
-    async def facets(self, place: Place, ids: Iterable[str], index: str) -> dict[str, Facet]:
+    async def facets(self, place: TableGeneration, ids: Iterable[str], index: str) -> dict[str, Facet]:
         """The facet that this declared index orders by, of those of these rows that have the field of its order: what
         else they hold is not brought here.
         """
@@ -200,7 +200,7 @@ class Documents(Protocol):
 
     async def find(
         self,
-        place: Place,
+        place: TableGeneration,
         index: str,
         equals: Sequence[str],
         *,
@@ -213,7 +213,7 @@ class Documents(Protocol):
         """Rows by a declared index; `after` pages an index without `order` by `_id`."""
         ...
 
-    async def scan(self, place: Place, *, after: str = "", limit: int = 1000) -> list[Row]:
+    async def scan(self, place: TableGeneration, *, after: str = "", limit: int = 1000) -> list[Row]:
         """The next rows by `_id`."""
         ...
 
@@ -233,10 +233,10 @@ class Documents(Protocol):
         """Replace the document under this name if it equals `expected` (None: if there is none); whether it did."""
         ...
 
-    async def prepare(self, places: Iterable[Place]) -> None:
+    async def prepare(self, places: Iterable[TableGeneration]) -> None:
         """Make a generation's tables and indexes; harmless when they exist."""
         ...
 
-    async def drop(self, places: Iterable[Place], checkpoint: tuple[str, int] | None = None) -> None:
+    async def drop(self, places: Iterable[TableGeneration], checkpoint: tuple[str, int] | None = None) -> None:
         """Delete a generation's tables and, where `(processor, generation)` is given, its checkpoints."""
         ...

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from schemas.envelope import Record
-from schemas.frames import Push
+from schemas.wire.frames import Push
 
 
 @dataclass(frozen=True, slots=True)

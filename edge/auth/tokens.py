@@ -2,13 +2,13 @@
 
 import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 from uuid import uuid4
 
 import jwt
 import msgspec
 
+from core.identity import Identity
 from schemas.bounds import UserId
 from schemas.names import Names
 
@@ -18,27 +18,6 @@ SECRET_BYTES: Final = 32
 SKEW_S: Final = 30.0
 """So far the clocks of gateways and nodes may be apart."""
 _CLAIMS: Final = ["sub", "tenant", "aud", "exp", "iat", "jti"]
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """Who somebody is, proved until `expires_at` (Unix seconds), and how the names begin that they may open for an
-    application.
-    """
-
-    tenant: str
-    user_id: str
-    expires_at: float
-    names: tuple[str, ...] = ()
-
-    @property
-    def key(self) -> str:
-        """Names this user among those of all tenants."""
-        return f"{self.tenant}:{self.user_id}"
-
-    def expires_in(self, now: float | None = None) -> int:
-        """For how many seconds it is still good; `now` in Unix seconds."""
-        return int(max(0.0, self.expires_at - (time.time() if now is None else now)))
 
 
 class NotAuthorized(Exception):

@@ -9,14 +9,14 @@ from typing import Final
 
 from core import settings
 from core.ports.event_log import Unavailable
-from edge import logs
-from edge.cli import asking
+from edge.cli import options
+from edge.process import logs
 
 OK: Final = 0
 USAGE: Final = 2
 VERBS: Final = {
     "up": "edge.cli.up",
-    "token": "edge.cli.tokens",
+    "token": "edge.cli.token",
     "serve": "edge.cli.serve",
     "worker": "edge.cli.worker",
     "topics": "edge.cli.topics",
@@ -71,8 +71,8 @@ def _status(args: argparse.Namespace) -> int:
     try:
         status: int = args.run(args)
     except BaseException as error:
-        found = asking.first_of(error, (*asking.ASTRAY, asking.NoSystem, Unavailable, PermissionError))
+        found = options.first_of(error, (*options.ASTRAY, options.NoSystem, Unavailable, PermissionError))
         if found is None:
             raise
-        return asking.fail(args.verb, found)
+        return options.fail(args.verb, found)
     return status

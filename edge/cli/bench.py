@@ -12,12 +12,12 @@ import msgspec
 from rich.console import Console
 
 from core.settings import Settings
-from edge import logs
-from edge.bench import machine, profiled, table
-from edge.bench.children import BenchFailed
-from edge.bench.measure import Figure
-from edge.bench.run import LONG, NAMES, bench, measures, take
-from edge.cli import asking
+from edge.cli import options
+from edge.process import logs
+from edge.tools.bench import machine, profiled, table
+from edge.tools.bench.children import BenchFailed
+from edge.tools.bench.measure import Figure
+from edge.tools.bench.run import LONG, NAMES, bench, measures, take
 
 WIDTH = 110
 
@@ -34,7 +34,7 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     parser.add_argument("--pairs", type=_positive, default=5, metavar="N", help="pairs per figure (default: 5)")
     parser.add_argument("--seconds", type=float, default=3.0, metavar="S", help="seconds per measurement (default: 3)")
     parser.add_argument("--profile", metavar="NAME", choices=NAMES, help="profile the server of one figure instead")
-    asking.add_json(parser)
+    options.add_json(parser)
     parser.set_defaults(run=run)
 
 
@@ -53,7 +53,7 @@ def _positive(text: str) -> int:
 
 def run(args: argparse.Namespace) -> int:
     """0: measured, whatever came out; 1: a process of the bench failed, or it was stopped; 2: not on these adapters."""
-    settings = asking.settings_of(args)
+    settings = options.settings_of(args)
     settings = msgspec.structs.replace(settings, adapters=args.adapters or settings.adapters)
     logs.set_level("warning")
     known = measures(settings.adapters)
@@ -64,9 +64,9 @@ def run(args: argparse.Namespace) -> int:
     try:
         if args.profile:
             return _profile(settings, args.profile, args.seconds)
-        figures = asking.run(functools.partial(_take, settings, asked, args.pairs, args.seconds))
+        figures = options.run(functools.partial(_take, settings, asked, args.pairs, args.seconds))
     except BenchFailed as error:
-        return asking.fail("bench", error)
+        return options.fail("bench", error)
     if args.json:
         told = {figure.name: {**figure.told(), "adapters": settings.adapters} for figure in figures}
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(told), indent=2).decode() + "\n")
@@ -79,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
 def _profile(settings: Settings, name: str, seconds: float) -> int:
     with tempfile.TemporaryDirectory(prefix="caas-profile-") as directory:
         file = Path(directory) / "profile"
-        asking.run(functools.partial(_take, settings, [name], 1, seconds, file))
+        options.run(functools.partial(_take, settings, [name], 1, seconds, file))
         sys.stdout.write(profiled.top(file))
     return 0
 

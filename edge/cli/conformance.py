@@ -10,50 +10,50 @@ import aiohttp
 import msgspec
 
 from core.settings import Settings
-from edge.cli import asking
+from edge.cli import options
 from edge.cli.play import settings_of
 from edge.cli.up import reached
-from edge.client.tokens import TokenRefused
-from edge.conformance import (
-    arranging,
-    belonging,
-    commanding,
-    connecting,
-    cursors,
-    enduring,
-    finding,
-    flooding,
-    keeping,
-    listing,
-    minding,
-    naming,
-    reading,
-    standing,
-    tables,
-    threads,
-    wording,
+from edge.sdk.python.caas_client.tokens import TokenRefused
+from edge.tools.conformance import (
+    archive_checks,
+    command_checks,
+    command_tables,
+    connection_checks,
+    cursor_checks,
+    durability_checks,
+    flood_checks,
+    inbox_checks,
+    list_checks,
+    membership_checks,
+    name_checks,
+    reaction_checks,
+    read_checks,
+    reconnect_checks,
+    search_checks,
+    text_checks,
+    thread_checks,
 )
-from edge.conformance.clients import watching
-from edge.conformance.suite import Check, Result, nodes_of, run
+from edge.tools.conformance.clients import watching
+from edge.tools.conformance.suite import Check, Result, nodes_of, run
 
 CHECKS: Final[tuple[Check, ...]] = (
-    *connecting.CHECKS,
-    *flooding.CHECKS,
-    *commanding.CHECKS,
-    *belonging.CHECKS,
-    *enduring.CHECKS,
-    *keeping.CHECKS,
-    *cursors.CHECKS,
-    *listing.CHECKS,
-    *arranging.CHECKS,
-    *minding.CHECKS,
-    *naming.CHECKS,
-    *reading.CHECKS,
-    *finding.CHECKS,
-    *standing.CHECKS,
-    *wording.CHECKS,
-    *threads.CHECKS,
-    *tables.CHECKS,
+    *connection_checks.CHECKS,
+    *flood_checks.CHECKS,
+    *command_checks.CHECKS,
+    *membership_checks.CHECKS,
+    *reconnect_checks.CHECKS,
+    *inbox_checks.CHECKS,
+    *cursor_checks.CHECKS,
+    *list_checks.CHECKS,
+    *archive_checks.CHECKS,
+    *reaction_checks.CHECKS,
+    *name_checks.CHECKS,
+    *read_checks.CHECKS,
+    *search_checks.CHECKS,
+    *durability_checks.CHECKS,
+    *text_checks.CHECKS,
+    *thread_checks.CHECKS,
+    *command_tables.CHECKS,
 )
 
 
@@ -65,17 +65,17 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     )
     example = "example: caas conformance --data ./chat --json"
     parser = verbs.add_parser("conformance", help=about, description=about, epilog=example)
-    asking.add_gateway(parser)
+    options.add_gateway(parser)
     parser.add_argument("--node", action="append", default=[], metavar="WS_URL", help="these instead of the gateway's")
     parser.add_argument("--only", action="append", default=[], metavar="CHECK", help="only this check; may be repeated")
     parser.add_argument("--client", action="store_true", help="stand between a client and a node, and watch the client")
     parser.add_argument(
-        "--listen", type=asking.port, default=0, metavar="PORT", help="where the client under test connects to"
+        "--listen", type=options.port, default=0, metavar="PORT", help="where the client under test connects to"
     )
     parser.add_argument("--seconds", type=float, default=60.0, help="how long the client is watched (default: 60)")
     parser.add_argument("--seed", type=int, default=1, help="what the faults are made from (default: 1)")
-    asking.add_data(parser)
-    asking.add_json(parser)
+    options.add_data(parser)
+    options.add_json(parser)
     parser.set_defaults(run=run_verb)
 
 
@@ -83,12 +83,12 @@ def run_verb(args: argparse.Namespace) -> int:
     """0: every rule holds; 1: there is no such system or check; 3: a rule does not hold."""
     known = {check.__name__: check for check in CHECKS}
     if unknown := [name for name in args.only if name not in known]:
-        return asking.fail("conformance", f"no check is called {unknown[0]}; there are {', '.join(known)}")
+        return options.fail("conformance", f"no check is called {unknown[0]}; there are {', '.join(known)}")
     checks = [known[name] for name in args.only] or list(CHECKS)
     try:
-        results = asking.run(functools.partial(held_to, settings_of(args), args, checks))
+        results = options.run(functools.partial(held_to, settings_of(args), args, checks))
     except (TokenRefused, aiohttp.ClientError, OSError) as error:
-        return asking.fail("conformance", error)
+        return options.fail("conformance", error)
     broken = [result for result in results if not result.holds]
     if args.json:
         sys.stdout.write(msgspec.json.encode({"held": len(results) - len(broken), "results": results}).decode() + "\n")
@@ -100,7 +100,7 @@ def run_verb(args: argparse.Namespace) -> int:
 async def held_to(settings: Settings, args: argparse.Namespace, checks: list[Check]) -> list[Result]:
     """The results against the given gateway, or the embedded system: the one that runs, else one run here."""
     told = (lambda _: None) if args.json else show
-    async with reached(settings, asking.gateway_of(settings, args)) as system:
+    async with reached(settings, options.gateway_of(settings, args)) as system:
         app = system.url, system.app_key, system.app_secret
         if not args.client:
             return await run(*app, checks, nodes=args.node, told=told)

@@ -10,13 +10,13 @@ import msgspec
 
 from core.health import Health
 from core.settings import Settings
-from edge import compose
-from edge.cli import asking
+from edge.cli import options
 from edge.cli.progress import Bar
-from streams.adopt import Adopted, Survey, adopt, survey
-from streams.lease import Refused
-from streams.log.sqlite_file import AlreadyWriting
-from streams.replay import Told
+from edge.composition import compose
+from streams.log.sqlite.file import AlreadyWriting
+from streams.rebuild.adopt import Adopted, Survey, adopt, survey
+from streams.rebuild.lease import Refused
+from streams.rebuild.replay import Told
 
 NAMED: Final = 20
 """Conversations that are named on the terminal; `--json` names all."""
@@ -30,20 +30,20 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     parser = verbs.add_parser("log", help=about, description=about, epilog=example)
     parser.add_argument("action", choices=("adopt",), help="adopt: see above; stop every worker and node first")
     parser.add_argument("--yes", action="store_true", help="do it; without it only what would be lost is named")
-    asking.add_data(parser)
-    asking.add_json(parser)
+    options.add_data(parser)
+    options.add_json(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """0: adopted, or nothing to adopt; 1: refused, or the system is running; 3: something is lost, say `--yes`."""
     try:
-        found, done = asking.run(functools.partial(_adopted, asking.existing_system(args), sure=args.yes))
+        found, done = options.run(functools.partial(_adopted, options.existing_system(args), sure=args.yes))
     except Exception as error:
-        if (expected := asking.first_of(error, (Refused, AlreadyWriting))) is None:
+        if (expected := options.first_of(error, (Refused, AlreadyWriting))) is None:
             raise
         running = isinstance(expected, AlreadyWriting)
-        return asking.fail("log adopt", f"{expected}: stop it first" if running else expected)
+        return options.fail("log adopt", f"{expected}: stop it first" if running else expected)
     if args.json:
         sys.stdout.write(msgspec.json.encode({"survey": found, "adopted": done}).decode() + "\n")
     else:

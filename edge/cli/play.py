@@ -8,14 +8,14 @@ from pathlib import Path
 import msgspec
 
 from core.settings import Settings
-from edge.cli import asking
+from edge.cli import options
 from edge.cli.progress import Bar
 from edge.cli.up import reached
-from edge.client.tokens import TokenRefused
-from edge.client.wire import CommandError, Refused
-from edge.play.recording import Malformed, read
-from edge.play.run import Stalled, play
-from edge.play.tally import Summary
+from edge.sdk.python.caas_client.tokens import TokenRefused
+from edge.sdk.python.caas_client.wire import CommandError, Refused
+from edge.tools.playback.recording import Malformed, read
+from edge.tools.playback.run import Stalled, play
+from edge.tools.playback.tally import Summary
 
 
 def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -24,20 +24,20 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     example = "example: caas play recording.jsonl.gz --data ./chat --json"
     parser = verbs.add_parser("play", help=about, description=about, epilog=example)
     parser.add_argument("file", metavar="FILE", type=Path, help="JSON lines, plain or gzipped")
-    asking.add_gateway(parser)
+    options.add_gateway(parser)
     parser.add_argument("--limit", type=int, metavar="ROWS", help="play only the first rows")
     parser.add_argument("--chaos", type=int, metavar="SEED", help="break lines and lose pushes, then compare all views")
-    asking.add_data(parser)
-    asking.add_json(parser)
+    options.add_data(parser)
+    options.add_json(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """0: all is right; 1: the file is malformed, or could not be played; 3: something was lost, doubled or differs."""
     try:
-        summary = asking.run(functools.partial(run_play, settings_of(args), args))
+        summary = options.run(functools.partial(run_play, settings_of(args), args))
     except (Malformed, Stalled, TokenRefused, Refused, CommandError, OSError) as error:
-        return asking.fail("play", error)
+        return options.fail("play", error)
     if args.json:
         sys.stdout.write(msgspec.json.encode(summary).decode() + "\n")
     else:
@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
 
 def settings_of(args: argparse.Namespace) -> Settings:
     """The settings, and above them what was given."""
-    found = asking.settings_of(args)
+    found = options.settings_of(args)
     return msgspec.structs.replace(
         found, app_key=args.app_key or found.app_key, app_secret=args.app_secret or found.app_secret
     )
@@ -58,7 +58,7 @@ def settings_of(args: argparse.Namespace) -> Settings:
 async def run_play(settings: Settings, args: argparse.Namespace) -> Summary:
     """Play against the given gateway, or the embedded system: the one that runs in the directory, else one run here."""
     rows = read(args.file)  # before anything is started for it
-    async with reached(settings, asking.gateway_of(settings, args)) as system:
+    async with reached(settings, options.gateway_of(settings, args)) as system:
         with Bar("play", "rows") as bar:
             return await play(
                 rows,

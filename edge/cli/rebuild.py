@@ -9,15 +9,15 @@ import msgspec
 
 from core.health import Health
 from core.settings import Settings
-from edge import compose
-from edge.cli import asking
+from edge.cli import options
 from edge.cli.progress import Bar
-from edge.compose import Adapters
-from edge.running import reading
+from edge.composition import compose
+from edge.composition.compose import Adapters
+from edge.composition.running import reading
 from projections.stores.memory import MemoryDocuments
-from streams.attended import needs_a_worker
-from streams.rebuild import Refused, Report, rebuild
-from streams.replay import Fold, Told
+from streams.rebuild.attended import needs_a_worker
+from streams.rebuild.rebuild import Refused, Report, rebuild
+from streams.rebuild.replay import Fold, Told
 
 Work = Callable[[Adapters, Fold, Health, Told], Awaitable[Report]]
 """What is done to one read model."""
@@ -32,8 +32,8 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     parser.add_argument(
         "--replace", metavar="REASON", help="switch although the live rows differ from the log, or are lost; say why"
     )
-    asking.add_data(parser)
-    asking.add_json(parser)
+    options.add_data(parser)
+    options.add_json(parser)
     parser.set_defaults(run=run)
 
 
@@ -59,9 +59,9 @@ def run(args: argparse.Namespace) -> int:
 def switched(verb: str, args: argparse.Namespace, work: Work) -> int:
     """Do this to a read model of the system that the settings name, print how it ended; the exit status, as above."""
     try:
-        report = asking.run(functools.partial(_worked, verb, asking.existing_system(args), args.name, work))
+        report = options.run(functools.partial(_worked, verb, options.existing_system(args), args.name, work))
     except Refused as error:
-        return asking.fail(verb, error)
+        return options.fail(verb, error)
     sys.stdout.write((msgspec.json.encode(report).decode() if args.json else str(report)) + "\n")
     return 0 if report.outcome == "switched" else 1
 

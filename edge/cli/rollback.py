@@ -3,12 +3,12 @@
 import argparse
 
 from core.health import Health
-from edge import compose
-from edge.cli import asking
+from edge.cli import options
 from edge.cli.rebuild import switched
-from edge.compose import Adapters
-from streams.rebuild import Report, rollback
-from streams.replay import Fold, Told
+from edge.composition import compose
+from edge.composition.compose import Adapters
+from streams.rebuild.rebuild import Report, rollback
+from streams.rebuild.replay import Fold, Told
 
 
 def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -16,8 +16,8 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     about = "bring the generation before to where the live one stands, and switch back to it while people chat"
     parser = verbs.add_parser("rollback", help=about, description=about, epilog="example: caas rollback messages")
     parser.add_argument("name", metavar="NAME", choices=compose.PROCESSORS, help=", ".join(compose.PROCESSORS))
-    asking.add_data(parser)
-    asking.add_json(parser)
+    options.add_data(parser)
+    options.add_json(parser)
     parser.set_defaults(run=run)
 
 

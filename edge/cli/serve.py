@@ -10,19 +10,19 @@ import msgspec
 
 from core.health import Health
 from core.settings import Settings, networks, only_on_the_stack
-from edge import compose
-from edge.announce import announced
-from edge.cli import asking
+from edge.cli import options
+from edge.composition import compose
+from edge.composition.probes import probes_of, probing
+from edge.composition.serving import gateway, listening, node_name, sockets_open
 from edge.gateway.app import gateway_app
-from edge.gateway.living import LivingSockets
-from edge.listening import SOCKET_PORT
-from edge.probes import probes_of, probing
-from edge.secrets_file import filled
-from edge.serving import gateway, listening, node_name, sockets_open
-from edge.socket.listing import listed, public_url
-from edge.socket.server import Entrance, socket_app
-from edge.stopping import on_signals, until
-from streams.versions import report_versions
+from edge.gateway.live_sockets import LiveSockets
+from edge.process.announce import announced
+from edge.process.listening import SOCKET_PORT
+from edge.process.secrets_file import filled
+from edge.process.stopping import on_signals, until
+from edge.socket.transport.server import Entrance, socket_app
+from edge.socket.transport.url_announcement import listed, public_url
+from streams.runtime.versions import report_versions
 
 NEEDED: Final = {"gateway": ("app_key", "app_secret", "token_secret"), "socket": ("token_secret",)}
 """The secrets of each service."""
@@ -36,21 +36,21 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     parser = verbs.add_parser("serve", help=about, description=about, epilog="example: caas serve socket --port 3002")
     parser.add_argument("name", metavar="NAME", choices=("gateway", "socket"), help="gateway or socket")
     parser.add_argument(
-        "--port", type=asking.port, metavar="N", help="default: CAAS_PORT (gateway), CAAS_SOCKET_PORT (socket)"
+        "--port", type=options.port, metavar="N", help="default: CAAS_PORT (gateway), CAAS_SOCKET_PORT (socket)"
     )
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """0: stopped as asked; 1: failed, such as a port that is taken."""
-    settings = asking.settings_of(args)
+    settings = options.settings_of(args)
     if args.name == "socket" and args.port is None:
         settings = msgspec.structs.replace(settings, port=settings.socket_port)
     if args.name == "socket":
         only_on_the_stack(settings)
     serve = serve_gateway if args.name == "gateway" else serve_socket
     found = filled(settings, *NEEDED[args.name])
-    return asking.run_or_fail(f"serve {args.name}", functools.partial(serve, found), *asking.ASTRAY, OSError)
+    return options.run_or_fail(f"serve {args.name}", functools.partial(serve, found), *options.ASTRAY, OSError)
 
 
 async def serve_gateway(settings: Settings) -> None:
@@ -65,7 +65,7 @@ async def serve_gateway(settings: Settings) -> None:
 
 
 @asynccontextmanager
-async def sockets_of(settings: Settings) -> AsyncIterator[tuple[list[str], LivingSockets | None]]:
+async def sockets_of(settings: Settings) -> AsyncIterator[tuple[list[str], LiveSockets | None]]:
     """What the gateway names: the sockets that are set; else, on the stack, those that live."""
     here = [f"ws://{settings.host}:{settings.socket_port}/socket"]
     if settings.socket_urls:
@@ -74,7 +74,7 @@ async def sockets_of(settings: Settings) -> AsyncIterator[tuple[list[str], Livin
         yield here, None
     else:
         async with compose.presence(settings) as presence:
-            yield [], LivingSockets(presence, here)
+            yield [], LiveSockets(presence, here)
 
 
 async def serve_socket(settings: Settings) -> None:

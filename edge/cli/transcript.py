@@ -8,11 +8,11 @@ import msgspec
 
 from core.health import Health
 from core.settings import Settings
-from edge.cli import asking
+from edge.cli import options
 from edge.cli.progress import Waiting
-from edge.running import caught_up, live_generation, reading
-from edge.transcript import transcript
-from streams.behind import StandsStill
+from edge.composition.running import caught_up, live_generation, reading
+from edge.tools.transcript import transcript
+from streams.runtime.lag import StandsStill
 
 
 def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -20,14 +20,14 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     about = "print every message as one JSON line, ordered by conversation and seq"
     example = "example: caas transcript --data ./chat | jq .text"
     parser = verbs.add_parser("transcript", help=about, description=about, epilog=example)
-    asking.add_data(parser)
+    options.add_data(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """0: printed whole; 1: a read model is behind the log and nobody works it."""
-    main = functools.partial(print_transcript, asking.existing_system(args))
-    return asking.run_or_fail("transcript", main, StandsStill)
+    main = functools.partial(print_transcript, options.existing_system(args))
+    return options.run_or_fail("transcript", main, StandsStill)
 
 
 async def print_transcript(settings: Settings) -> None:

@@ -16,22 +16,22 @@ from aiohttp import web
 from core import private_files
 from core.health import Health
 from core.settings import Settings, networks
-from edge import compose
-from edge.cli import asking
-from edge.data_directory import READY
+from edge.cli import options
+from edge.composition import compose
+from edge.composition.running import working
+from edge.composition.serving import bound, gateway, port_of, ready, served, sockets_open
 from edge.gateway.app import add_routes as add_gateway_routes
-from edge.gateway.front_page import GATEWAY, SOCKET, add_front_page
-from edge.gateway.health import add_health_routes
-from edge.gateway.problems import problems
-from edge.http_connection import Door
-from edge.running import working
-from edge.secrets_file import existing, filled
-from edge.serving import bound, gateway, port_of, ready, served, sockets_open
-from edge.socket.server import Entrance
-from edge.socket.server import add_routes as add_socket_routes
-from edge.stopping import on_signals, until
-from streams.log.sqlite_file import AlreadyWriting
-from streams.versions import report_versions
+from edge.http.connection import ConnectionLimits
+from edge.http.front_page import GATEWAY, SOCKET, add_front_page
+from edge.http.health import add_health_routes
+from edge.http.problems import problems
+from edge.process.data_directory import READY
+from edge.process.secrets_file import existing, filled
+from edge.process.stopping import on_signals, until
+from edge.socket.transport.server import Entrance
+from edge.socket.transport.server import add_routes as add_socket_routes
+from streams.log.sqlite.file import AlreadyWriting
+from streams.runtime.versions import report_versions
 
 
 class Address(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -49,10 +49,10 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     about = "run the whole system in one process, durable in a directory"
     parser = verbs.add_parser("up", help=about, description=about, epilog="example: caas up --data ./chat --port 3000")
     parser.add_argument(
-        "--port", type=asking.port, metavar="N", help="the port (default: CAAS_PORT or 3000; 0: any free one)"
+        "--port", type=options.port, metavar="N", help="the port (default: CAAS_PORT or 3000; 0: any free one)"
     )
-    asking.add_data(parser)
-    asking.add_json(parser)
+    options.add_data(parser)
+    options.add_json(parser)
     parser.add_argument("--secrets", action="store_true", help="with --json: print the app secret too")
     parser.set_defaults(run=run)
 
@@ -60,12 +60,12 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
 def run(args: argparse.Namespace) -> int:
     """0: stopped as asked; 1: the directory is in use or the port is taken."""
     args.data = args.data or os.environ.get("CAAS_DATA", ".caas/data")
-    settings = asking.settings_of(args)
-    return asking.run_or_fail(
+    settings = options.settings_of(args)
+    return options.run_or_fail(
         "up",
         functools.partial(stay_up, settings, as_json=args.json, secrets=args.secrets),
         AlreadyWriting,
-        *asking.ASTRAY,
+        *options.ASTRAY,
         OSError,
     )
 
@@ -99,7 +99,7 @@ async def system(settings: Settings) -> AsyncIterator[Address]:
         at = stack.enter_context(bound(settings.host, settings.port))
         address = _address(settings, port_of(at))
         add_gateway_routes(app, gateway(settings, address.socket_urls))
-        await stack.enter_async_context(served(app, at, Door(settings, health)))
+        await stack.enter_async_context(served(app, at, ConnectionLimits(settings, health)))
         found = await stack.enter_async_context(compose.opened(compose.embedded(settings), health))
         await report_versions(found.documents, compose.processors(found), health)
         await stack.enter_async_context(working(found, settings, health))

@@ -10,31 +10,31 @@ from typing import Any, Final
 import msgspec
 
 from core.health import Health
-from core.patience import patiently
 from core.ports.documents import DataLost, Documents
 from core.ports.event_log import LogTruncated
+from core.retry import retry_until_available
 from core.settings import Settings
-from edge import compose
-from edge.cli import asking
+from edge.cli import options
 from edge.cli.progress import Waiting
-from edge.compose import Adapters
-from edge.running import caught_up, live_generation, reading
-from projections import search_docs
+from edge.composition import compose
+from edge.composition.compose import Adapters
+from edge.composition.running import caught_up, live_generation, reading
 from projections.generations import read_pointer
+from projections.search import search_documents
 from projections.search.memory import MemorySearchIndex
 from projections.stores.memory import MemoryDocuments
-from streams import behind
-from streams.behind import StandsStill
-from streams.gate import require_tables
-from streams.processor import Processor
 from streams.processors.search import incomplete
-from streams.verify import Beside, Verified, verify
-from streams.versions import OtherVersion, check_version
+from streams.rebuild.verify import Beside, Verified, verify
+from streams.runtime import lag
+from streams.runtime.gate import require_tables
+from streams.runtime.lag import StandsStill
+from streams.runtime.processor import Processor
+from streams.runtime.versions import OtherVersion, check_version
 
 Outcome = Verified | Exception
 """How a read model compares, or why it could not be verified."""
 
-REFUSED: Final = (StandsStill, OtherVersion, *asking.ASTRAY)
+REFUSED: Final = (StandsStill, OtherVersion, *options.ASTRAY)
 POLL_S: Final = 0.1
 
 
@@ -44,8 +44,8 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     parser = verbs.add_parser("verify", help=about, description=about, epilog="example: caas verify messages")
     names = ", ".join(compose.PROCESSORS)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"some of {names} (default: all)")
-    asking.add_data(parser)
-    asking.add_json(parser)
+    options.add_data(parser)
+    options.add_json(parser)
     parser.set_defaults(run=run)
 
 
@@ -55,16 +55,16 @@ def run(args: argparse.Namespace) -> int:
     """
     unknown = sorted(set(args.names) - set(compose.PROCESSORS))
     if unknown:
-        return asking.fail("verify", f"there is no read model {', '.join(unknown)}")
+        return options.fail("verify", f"there is no read model {', '.join(unknown)}")
     names = tuple(dict.fromkeys(args.names)) or compose.PROCESSORS
-    found = asking.run(functools.partial(run_verify, asking.existing_system(args), names))
+    found = options.run(functools.partial(run_verify, options.existing_system(args), names))
     if args.json:
         sys.stdout.write(msgspec.json.encode(as_json(found)).decode() + "\n")
     else:
         sys.stdout.writelines(f"{line}\n" for name in names for line in _lines(name, found[name]))
     refused = [outcome for outcome in found.values() if isinstance(outcome, Exception)]
     for error in refused:
-        asking.fail("verify", _cause(error))
+        options.fail("verify", _cause(error))
     if any(isinstance(outcome, Verified) and outcome.differing for outcome in found.values()):
         return 3
     return 1 if refused else 0
@@ -140,10 +140,10 @@ async def _verified(name: str, found: Adapters, health: Health, waiting: Waiting
         return compose.processor(name, documents, index)
 
     try:
-        pointer = await patiently(f"{name}: pointer", lambda: read_pointer(found.documents, name), health)
+        pointer = await retry_until_available(f"{name}: pointer", lambda: read_pointer(found.documents, name), health)
         generation = pointer.live
         check_version(pointer, fold(scratch))
-        beside = await _beside(found, generation, scratch, index, health) if name == search_docs.MODEL else None
+        beside = await _beside(found, generation, scratch, index, health) if name == search_documents.MODEL else None
         return await verify(
             fold,
             found.log,
@@ -166,12 +166,14 @@ async def _beside(
     """
     loop = asyncio.get_running_loop()
     began = loop.time()
-    while cause := await patiently("verify", lambda: incomplete(found.documents, found.index, generation), health):
-        if loop.time() - began > behind.STANDS_STILL_S:
+    while cause := await retry_until_available(
+        "verify", lambda: incomplete(found.documents, found.index, generation), health
+    ):
+        if loop.time() - began > lag.STANDS_STILL_S:
             raise StandsStill(
                 f"search: the index of generation {generation} {cause}, and has not been filled: does its worker run?"
                 " `caas worker search`"
             )
         await asyncio.sleep(POLL_S)
-    expected = search_docs.WithIndex(scratch, index)
-    return Beside(search_docs.INDEX, expected, search_docs.WithIndex(found.documents, found.index))
+    expected = search_documents.WithIndex(scratch, index)
+    return Beside(search_documents.INDEX, expected, search_documents.WithIndex(found.documents, found.index))

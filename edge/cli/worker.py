@@ -10,23 +10,23 @@ from typing import Final
 
 from core.health import Health
 from core.settings import Settings, only_on_the_stack
-from edge import compose
-from edge.announce import announced
-from edge.background import background
-from edge.cli import asking
-from edge.compose import Adapters
-from edge.listening import CannotListen
-from edge.probes import probes_of, probing
-from edge.running import live_generation, one_plain
-from edge.serving import health_site
-from edge.stopping import on_signals, until
+from edge.cli import options
+from edge.composition import compose
+from edge.composition.compose import Adapters
+from edge.composition.probes import probes_of, probing
+from edge.composition.running import live_generation, one_plain
+from edge.composition.serving import health_site
+from edge.process.announce import announced
+from edge.process.background import background
+from edge.process.listening import CannotListen
+from edge.process.stopping import on_signals, until
 from schemas.topics import partitions
-from streams.faust_app import faust_app, run_faust
-from streams.lineage import check_processor
-from streams.log.kafka_groups import group_of, hold_back
-from streams.log.kafka_slots import free_slot, leave_group
-from streams.versions import report_versions
-from streams.worker import StoreBehindLog, Worker
+from streams.log.kafka.groups import group_of, hold_back
+from streams.log.kafka.static_members import free_slot, leave_group
+from streams.runtime.faust_runner import faust_app, run_faust
+from streams.runtime.lineage import check_processor
+from streams.runtime.versions import report_versions
+from streams.runtime.worker import StoreBehindLog, Worker
 
 logger: Final = logging.getLogger("caas.worker")
 
@@ -47,7 +47,7 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
         "(default: the lowest free one of this host and CAAS_DATA)",
     )
     parser.add_argument(
-        "--health-port", type=asking.port, metavar="N", help="serve /livez, /readyz and /health on this port"
+        "--health-port", type=options.port, metavar="N", help="serve /livez, /readyz and /health on this port"
     )
     parser.set_defaults(run=run)
 
@@ -58,10 +58,10 @@ def run(args: argparse.Namespace) -> int:
     if unknown:
         sys.stderr.write(f"caas worker: there is no processor {', '.join(unknown)}\n")
         return 2
-    found = asking.settings_of(args)
+    found = options.settings_of(args)
     only_on_the_stack(found)
     main = functools.partial(work, found, args)
-    return asking.run_or_fail("worker", main, *asking.ASTRAY, CannotListen, fast=args.runner == "plain")
+    return options.run_or_fail("worker", main, *options.ASTRAY, CannotListen, fast=args.runner == "plain")
 
 
 async def work(settings: Settings, args: argparse.Namespace) -> None:

@@ -11,13 +11,13 @@ from core.health import Health
 from core.settings import Network, Settings, networks
 from edge.auth.tokens import Tokens
 from edge.gateway.client_files import add_client_routes
-from edge.gateway.front_page import GATEWAY, add_front_page
-from edge.gateway.health import add_health_routes
-from edge.gateway.living import LivingSockets
-from edge.gateway.problems import HttpProblem, problems
-from schemas.errors import problem
-from schemas.invalid import validation_failed
-from schemas.tokens import APP_KEY, APP_SECRET, TOKEN_PATH, TokenAnswer, TokenRequest
+from edge.gateway.live_sockets import LiveSockets
+from edge.http.front_page import GATEWAY, add_front_page
+from edge.http.health import add_health_routes
+from edge.http.problems import HttpProblem, problems
+from schemas.wire.errors import problem
+from schemas.wire.field_errors import validation_failed
+from schemas.wire.tokens import APP_KEY, APP_SECRET, TOKEN_PATH, TokenAnswer, TokenRequest
 
 BODY_BYTES: Final = 16_384
 _request: Final = msgspec.json.Decoder(TokenRequest)
@@ -34,7 +34,7 @@ class Gateway:
         settings: Settings,
         tokens: Tokens,
         socket_urls: Sequence[str] = (),
-        living: LivingSockets | None = None,
+        living: LiveSockets | None = None,
     ) -> None:
         self._settings = settings
         self._tokens = tokens

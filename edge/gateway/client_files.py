@@ -7,7 +7,7 @@ from typing import Final
 
 from aiohttp import web
 
-FILES: Final = Path(__file__).parents[1] / "client" / "js"
+FILES: Final = Path(__file__).parents[1] / "sdk" / "js"
 PATH: Final = "/client"
 HEADERS: Final = {
     "Access-Control-Allow-Origin": "*",

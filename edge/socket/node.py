@@ -6,32 +6,32 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final, assert_never
 
 from core.health import Health
-from core.pace import Pace
-from core.patience import LONGEST_S
-from core.ports.hints import Bus
+from core.identity import Identity
+from core.ports.bus import Bus
 from core.ports.memberships import Memberships, NotReady
-from edge.auth.tokens import Identity
-from edge.socket.allowances import Allowances
-from edge.socket.answering import Answering
-from edge.socket.commands import Commands
-from edge.socket.current_heads import CurrentHeads
-from edge.socket.hub import Hub
-from edge.socket.jobs import NodeEnded
-from edge.socket.lanes import Lanes
-from edge.socket.looking import Looking
-from edge.socket.reads import Reads
-from edge.socket.session import Asked, Close, Login, Say, Session
-from edge.socket.signals import Signals
-from edge.socket.standing import Standing
-from edge.socket.visit import Send, Share, Visit, at_once, not_closed, not_renewed, not_shared
-from edge.socket.waiting import Waiting
-from projections.receipts import MODEL as RECEIPTS
-from schemas import frames
+from core.rate_limit import TokenRate
+from core.retry import LONGEST_S
+from edge.socket.channels.jobs import NodeEnded
+from edge.socket.commands.executor import CommandExecutor
+from edge.socket.commands.query_dispatch import QueryDispatch
+from edge.socket.commands.query_executor import QueryExecutor
+from edge.socket.commands.signals import Signals
+from edge.socket.commands.user_quotas import UserQuotas
+from edge.socket.commands.wait_for import PendingWaits
+from edge.socket.delivery.current_heads import CurrentHeads
+from edge.socket.delivery.head_poller import HeadPoller
+from edge.socket.delivery.hub import Hub
+from edge.socket.delivery.node_registration import NodeRegistration
+from edge.socket.session.client_session import ClientSession, Send, Share, at_once, not_closed, not_renewed, not_shared
+from edge.socket.session.protocol import Authenticate, Close, CommandReceived, SendFrame, SessionProtocol
+from projections.queries.lanes import Lanes
+from projections.receipts.receipt_rows import MODEL as RECEIPTS
 from schemas.bounds import IN_FLIGHT
-from schemas.frames import LIMITS, Hello
-from schemas.queries import Query
-from schemas.signals import Signal
-from streams.effects import channel_of
+from schemas.commands.queries import Query
+from schemas.commands.signals import Signal
+from schemas.wire import frames
+from schemas.wire.frames import LIMITS, Hello
+from streams.runtime.effects import channel_of
 
 logger: Final = logging.getLogger("caas.node")
 FOLLOWED_S: Final = 10.0
@@ -46,26 +46,26 @@ class Node:
         self,
         name: str,
         *,
-        commands: Commands,
-        waiting: Waiting,
-        answering: Answering,
+        commands: CommandExecutor,
+        waiting: PendingWaits,
+        answering: QueryDispatch,
         signals: Signals,
         memberships: Memberships,
         lanes: Lanes,
         bus: Bus,
-        standing: Standing,
+        standing: NodeRegistration,
         health: Health,
         new_id: Callable[[], str],
         heartbeat_ms: int,
-        pace: Pace,
-        allowances: Allowances,
+        pace: TokenRate,
+        allowances: UserQuotas,
     ) -> None:
         self.name = name
         self.pace = pace
         self.allowances = allowances
         self.health = health
-        self.visits: set[Visit] = set()
-        self._looking = Looking(lanes, heartbeat_ms / 1000)
+        self.visits: set[ClientSession] = set()
+        self._looking = HeadPoller(lanes, heartbeat_ms / 1000)
         self.hub = Hub(memberships, lanes, standing, health, spawn=self._spawn, look_soon=self._looking.soon)
         self._memberships = memberships
         self._commands = commands
@@ -73,7 +73,7 @@ class Node:
         self._signals = signals
         self.current = CurrentHeads(lanes, self.hub)
         reading = memberships, lanes, self.hub, self.current, answering
-        self._reads = Reads(*reading, health=health, spawn=self._spawn, failed=commands.failed)
+        self._reads = QueryExecutor(*reading, health=health, spawn=self._spawn, failed=commands.failed)
         self._lanes = lanes
         self._bus = bus
         self._standing = standing
@@ -158,10 +158,10 @@ class Node:
         push: Send | None = None,
         ready: Callable[[], Awaitable[None]] = at_once,
         close: Callable[[str], None] = not_closed,
-        renew: Callable[[Login], None] = not_renewed,
+        renew: Callable[[Authenticate], None] = not_renewed,
         share: Share = not_shared,
-        session: Session | None = None,
-    ) -> Visit:
+        session: SessionProtocol | None = None,
+    ) -> ClientSession:
         """A session for this user: hello is sent once everything appended from then on will be delivered.
 
         `send` takes replies and, unless `push` does, pushes: JSON text as bytes. Neither may raise or call back.
@@ -169,8 +169,8 @@ class Node:
         """
         self._require_running()
         await self._followed()
-        session = session or Session(self._new_id)
-        visit = Visit(session, identity, send, push=push, ready=ready, close=close, renew=renew, share=share)
+        session = session or SessionProtocol(self._new_id)
+        visit = ClientSession(session, identity, send, push=push, ready=ready, close=close, renew=renew, share=share)
         hello = Hello(
             session=visit.session.id,
             user_id=identity.user_id,
@@ -193,7 +193,7 @@ class Node:
             await asyncio.sleep(FOLLOWED_S / 200)
         self._caught_up = True
 
-    def disconnect(self, visit: Visit) -> None:
+    def disconnect(self, visit: ClientSession) -> None:
         """A session is over: what it still asked for is let go, what it appended stands."""
         visit.session.closed()
         self.visits.discard(visit)
@@ -202,12 +202,12 @@ class Node:
         for task in visit.tasks:
             task.cancel()
 
-    def hurry(self, visit: Visit) -> None:
+    def hurry(self, visit: ClientSession) -> None:
         """Answer what waits only for others: this session is to end."""
         self._signals.hurry(visit)
         self._waiting.hurry(visit)
 
-    async def receive(self, visit: Visit, text: str | bytes) -> None:
+    async def receive(self, visit: ClientSession, text: str | bytes) -> None:
         """One text frame. It returns when the next may be received: a command has been decided and its append has
         begun; at most 64 are in flight. Raises `NodeEnded`.
         """
@@ -216,19 +216,19 @@ class Node:
             await visit.at_most(IN_FLIGHT - 1)
         for action in visit.session.received(text):
             match action:
-                case Asked():
+                case CommandReceived():
                     await self._asked(visit, action)
-                case Say():
+                case SendFrame():
                     self.health.count("frames_refused")
                     visit.send(action.frame)
                 case Close():
                     visit.close(action.name)
-                case Login():
+                case Authenticate():
                     visit.renew(action)
                 case _:
                     assert_never(action)
 
-    async def _asked(self, visit: Visit, asked: Asked) -> None:
+    async def _asked(self, visit: ClientSession, asked: CommandReceived) -> None:
         self.health.count("commands")
         visit.asked()
         if (no := await self.allowances.refusal(visit.identity, asked)) is not None:

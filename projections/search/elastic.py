@@ -10,7 +10,6 @@ from typing import Any, Final, Literal
 from elasticsearch import AsyncElasticsearch
 
 from core.health import Health
-from core.patience import patiently
 from core.ports.event_log import Unavailable
 from core.ports.search_index import (
     WITHIN_S,
@@ -27,6 +26,7 @@ from core.ports.search_index import (
     require_since,
     within,
 )
+from core.retry import retry_until_available
 from projections.search.elastic_documents import (
     MAPPINGS,
     STATE,
@@ -89,7 +89,7 @@ class ElasticIndex:
             self._url, request_timeout=self._timeout_s, max_retries=0, retry_on_timeout=False, **node
         )
         try:
-            await patiently("index", self._greet, self._health)
+            await retry_until_available("index", self._greet, self._health)
         except BaseException:
             await self.stop()
             raise

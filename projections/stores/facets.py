@@ -6,7 +6,7 @@ And the one rule of saves: a batch is saved on top of the checkpoint it was fold
 from collections.abc import Mapping
 from typing import Any, Final
 
-from core.ports.documents import Base, Place, Row, StoreWentBack, Write
+from core.ports.documents import Base, Row, StoreWentBack, TableGeneration, Write
 from core.ports.event_log import Unavailable
 from schemas.topics import Partition
 
@@ -14,7 +14,7 @@ MARKER: Final = "\x01table"
 """The id of a row that every prepared table has in a durable store: where it is missing the table was lost."""
 
 
-def registration_of(place: Place) -> str:
+def registration_of(place: TableGeneration) -> str:
     """Under which name a durable store keeps that it has prepared a table."""
     return f"table {place.table.model}/{place.table.name}/{place.generation}"
 

@@ -6,7 +6,18 @@ from typing import Any
 
 import msgspec
 
-from core.ports.documents import Changes, Checkpoint, DataLost, Facet, Fingerprint, Index, Place, Row, Table, Write
+from core.ports.documents import (
+    Changes,
+    Checkpoint,
+    DataLost,
+    Facet,
+    Fingerprint,
+    Index,
+    Row,
+    Table,
+    TableGeneration,
+    Write,
+)
 from projections.stores.facets import at_path, merged, require_base, require_life
 from schemas.topics import Partition
 
@@ -30,7 +41,7 @@ class MemoryDocuments:
         """It lives once."""
         return 0
 
-    def lose(self, place: Place) -> None:
+    def lose(self, place: TableGeneration) -> None:
         """Somebody drops a table behind our back."""
         self._rows.pop(_name(place), None)
         self._lost.add(_name(place))
@@ -43,13 +54,13 @@ class MemoryDocuments:
         """Nothing to let go of."""
         await asyncio.sleep(0)
 
-    async def get(self, place: Place, ids: Iterable[str]) -> dict[str, Row]:
+    async def get(self, place: TableGeneration, ids: Iterable[str]) -> dict[str, Row]:
         """The rows with these ids that exist."""
         await asyncio.sleep(0)
         rows = self._at(place)
         return {row: _own(rows[row]) for row in ids if row in rows}
 
-    async def facets(self, place: Place, ids: Iterable[str], index: str) -> dict[str, Facet]:
+    async def facets(self, place: TableGeneration, ids: Iterable[str], index: str) -> dict[str, Facet]:
         """The facet that a declared index orders by, of those of these rows that have it."""
         declared = place.table.index(index)
         name, order = declared.facet, declared.order or ""
@@ -78,7 +89,7 @@ class MemoryDocuments:
             await asyncio.sleep(0)
         return frozenset(made)
 
-    def _put(self, place: Place, write: Write) -> bool:
+    def _put(self, place: TableGeneration, write: Write) -> bool:
         """Merge one row; whether it is new."""
         self._require(place)
         rows = self._rows.setdefault(_name(place), {})
@@ -99,7 +110,7 @@ class MemoryDocuments:
 
     async def find(
         self,
-        place: Place,
+        place: TableGeneration,
         index: str,
         equals: Sequence[str],
         *,
@@ -121,7 +132,7 @@ class MemoryDocuments:
             found = _in_order(found, declared, low, high, reverse)
         return [_own(row) for row in found[:limit]]
 
-    async def scan(self, place: Place, *, after: str = "", limit: int = 1000) -> list[Row]:
+    async def scan(self, place: TableGeneration, *, after: str = "", limit: int = 1000) -> list[Row]:
         """The next rows by `_id`."""
         await asyncio.sleep(0)
         rows = self._at(place)
@@ -150,7 +161,7 @@ class MemoryDocuments:
         self._pointers[name] = _own(document)
         return True
 
-    async def prepare(self, places: Iterable[Place]) -> None:
+    async def prepare(self, places: Iterable[TableGeneration]) -> None:
         """Make a generation's tables."""
         await asyncio.sleep(0)
         for place in places:
@@ -159,7 +170,7 @@ class MemoryDocuments:
             self._require(place)
             self._rows.setdefault(_name(place), {})
 
-    async def drop(self, places: Iterable[Place], checkpoint: tuple[str, int] | None = None) -> None:
+    async def drop(self, places: Iterable[TableGeneration], checkpoint: tuple[str, int] | None = None) -> None:
         """Delete a generation's tables and checkpoints."""
         await asyncio.sleep(0)
         for place in places:
@@ -169,16 +180,16 @@ class MemoryDocuments:
             self._checkpoints.pop(checkpoint, None)
             self._fingerprints.pop(checkpoint, None)
 
-    def _require(self, place: Place) -> None:
+    def _require(self, place: TableGeneration) -> None:
         if _name(place) in self._lost:
             raise DataLost(place)
 
-    def _at(self, place: Place) -> dict[str, Row]:
+    def _at(self, place: TableGeneration) -> dict[str, Row]:
         self._require(place)
         return self._rows.get(_name(place), {})
 
 
-def _name(place: Place) -> tuple[str, str, int]:
+def _name(place: TableGeneration) -> tuple[str, str, int]:
     return place.table.model, place.table.name, place.generation
 
 

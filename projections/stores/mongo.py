@@ -12,7 +12,6 @@ from pymongo import ReadPreference, WriteConcern
 from pymongo.errors import DuplicateKeyError
 
 from core.health import Health
-from core.patience import patiently
 from core.ports.documents import (
     Base,
     Changes,
@@ -20,12 +19,13 @@ from core.ports.documents import (
     DataLost,
     Facet,
     Fingerprint,
-    Place,
     Row,
     StoreWentBack,
     Table,
+    TableGeneration,
 )
 from core.ports.event_log import Unavailable
+from core.retry import retry_until_available
 from projections.stores.facets import MARKER, registration_of, require_base, require_life
 from projections.stores.mongo_lives import Connections, Lives
 from projections.stores.mongo_rows import (
@@ -100,7 +100,7 @@ class MongoDocuments:
         )
         self._client = client
         try:
-            await patiently("documents", self._ping, self._health)
+            await retry_until_available("documents", self._ping, self._health)
         except BaseException:
             await self.stop()
             raise
@@ -135,7 +135,7 @@ class MongoDocuments:
             raise Unavailable("the store has not started")
         return self._database[name]
 
-    async def get(self, place: Place, ids: Iterable[str]) -> dict[str, Row]:
+    async def get(self, place: TableGeneration, ids: Iterable[str]) -> dict[str, Row]:
         """The rows with these ids that exist."""
         wanted = list(dict.fromkeys(ids))
         if not wanted:
@@ -148,7 +148,7 @@ class MongoDocuments:
                 await self._check_not_lost(place)
         return rows
 
-    async def facets(self, place: Place, ids: Iterable[str], index: str) -> dict[str, Facet]:
+    async def facets(self, place: TableGeneration, ids: Iterable[str], index: str) -> dict[str, Facet]:
         """The facet that a declared index orders by, of those of these rows that have it."""
         wanted, declared = list(dict.fromkeys(ids)), place.table.index(index)
         if not wanted:
@@ -160,7 +160,7 @@ class MongoDocuments:
                 await self._check_not_lost(place)
         return {document["_id"]: document[field] for document in found}
 
-    async def _check_not_lost(self, place: Place) -> None:
+    async def _check_not_lost(self, place: TableGeneration) -> None:
         """The marker was not found: raises `DataLost` unless nobody has prepared this table yet."""
         registered = await self._collection(POINTERS).find_one({"_id": registration_of(place)})
         if registered is not None and await self._collection(collection_of(place)).find_one({"_id": MARKER}) is None:
@@ -201,7 +201,7 @@ class MongoDocuments:
 
     async def find(
         self,
-        place: Place,
+        place: TableGeneration,
         index: str,
         equals: Sequence[str],
         *,
@@ -223,7 +223,7 @@ class MongoDocuments:
                 await self._check_not_lost(place)
         return rows
 
-    async def scan(self, place: Place, *, after: str = "", limit: int = 1000) -> list[Row]:
+    async def scan(self, place: TableGeneration, *, after: str = "", limit: int = 1000) -> list[Row]:
         """The next rows by `_id`."""
         async with self._asked():
             cursor = self._collection(collection_of(place)).find(
@@ -272,7 +272,7 @@ class MongoDocuments:
             done = await pointers.update_one({"_id": name, "rev": found["rev"]}, change)
             return bool(done.modified_count)
 
-    async def prepare(self, places: Iterable[Place]) -> None:
+    async def prepare(self, places: Iterable[TableGeneration]) -> None:
         """Make the declared indexes, mark the tables and register them; harmless when they exist."""
         for place in places:
             collection, pointers = self._collection(collection_of(place)), self._collection(POINTERS)
@@ -288,7 +288,7 @@ class MongoDocuments:
                 registration = {"_id": registration_of(place)}
                 await pointers.update_one(registration, {"$setOnInsert": {"rev": 1, "document": {}}}, upsert=True)
 
-    async def drop(self, places: Iterable[Place], checkpoint: tuple[str, int] | None = None) -> None:
+    async def drop(self, places: Iterable[TableGeneration], checkpoint: tuple[str, int] | None = None) -> None:
         """Drop collections and, where it is named, a checkpoint."""
         async with self._asked():
             for place in places:

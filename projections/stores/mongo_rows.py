@@ -8,7 +8,7 @@ from bson.codec_options import CodecOptions, TypeDecoder, TypeRegistry
 from bson.int64 import Int64
 from pymongo import UpdateOne
 
-from core.ports.documents import Base, Checkpoint, Facet, Fingerprint, Index, Place, Row, Write
+from core.ports.documents import Base, Checkpoint, Facet, Fingerprint, Index, Row, TableGeneration, Write
 from schemas.topics import Partition
 
 LOWEST: Final = Int64(-(1 << 63))
@@ -31,7 +31,7 @@ def field_of(name: str) -> str:
     return name.replace("%", "%25").replace(".", "%2E").replace("$", "%24")
 
 
-def collection_of(place: Place) -> str:
+def collection_of(place: TableGeneration) -> str:
     """The collection of a table in a generation."""
     return f"{place.table.model}.{place.table.name}.g{place.generation}"
 

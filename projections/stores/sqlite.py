@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from core.damage import Damage
-from core.ports.documents import Changes, Checkpoint, Facet, Fingerprint, Place, Row, Table
+from core.ports.documents import Changes, Checkpoint, Facet, Fingerprint, Row, Table, TableGeneration
 from core.ports.event_log import Unavailable
 from projections.stores.facets import require_base, require_life
 from projections.stores.sqlite_table import SqliteTable
@@ -82,20 +82,20 @@ class SqliteDocuments:
         await self._scanner.stop()
         await self._writer.stop()
 
-    async def get(self, place: Place, ids: Iterable[str]) -> dict[str, Row]:
+    async def get(self, place: TableGeneration, ids: Iterable[str]) -> dict[str, Row]:
         """The rows with these ids that exist."""
         table, wanted = self._table(place), list(ids)
         found = await self._reader.run(lambda connection: table.get(connection, wanted))
         return {row["_id"]: row for row in found}
 
-    async def facets(self, place: Place, ids: Iterable[str], index: str) -> dict[str, Facet]:
+    async def facets(self, place: TableGeneration, ids: Iterable[str], index: str) -> dict[str, Facet]:
         """The facet that a declared index orders by, of those of these rows that have it."""
         table, wanted = self._table(place), list(ids)
         return await self._reader.run(lambda connection: table.facets(connection, wanted, index))
 
     async def find(
         self,
-        place: Place,
+        place: TableGeneration,
         index: str,
         equals: Sequence[str],
         *,
@@ -113,7 +113,7 @@ class SqliteDocuments:
             )
         )
 
-    async def scan(self, place: Place, *, after: str = "", limit: int = 1000) -> list[Row]:
+    async def scan(self, place: TableGeneration, *, after: str = "", limit: int = 1000) -> list[Row]:
         """The next rows by `_id`."""
         table = self._table(place)
         return await self._scanner.run(lambda connection: table.scan(connection, after, limit))
@@ -159,7 +159,7 @@ class SqliteDocuments:
 
         return await self._write(replace)
 
-    async def prepare(self, places: Iterable[Place]) -> None:
+    async def prepare(self, places: Iterable[TableGeneration]) -> None:
         """Make a generation's tables and indexes. Raises `DataLost`."""
         wanted = list(places)
 
@@ -170,7 +170,7 @@ class SqliteDocuments:
 
         await self._write(prepare)
 
-    async def drop(self, places: Iterable[Place], checkpoint: tuple[str, int] | None = None) -> None:
+    async def drop(self, places: Iterable[TableGeneration], checkpoint: tuple[str, int] | None = None) -> None:
         """Delete a generation's tables and checkpoints."""
         tables = [self._table(place) for place in places]
 
@@ -196,13 +196,13 @@ class SqliteDocuments:
 
         return await self._writer.run(whole)
 
-    def _table(self, place: Place) -> SqliteTable:
+    def _table(self, place: TableGeneration) -> SqliteTable:
         key = (place.table.model, place.table.name, place.generation)
         if key not in self._tables:
             self._tables[key] = SqliteTable(place)
         return self._tables[key]
 
-    def _ready(self, connection: sqlite3.Connection, place: Place) -> SqliteTable:
+    def _ready(self, connection: sqlite3.Connection, place: TableGeneration) -> SqliteTable:
         """The table of a place, made if this process has not seen it made."""
         table = self._table(place)
         if table.name not in self._prepared:

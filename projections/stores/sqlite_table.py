@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
-from core.ports.documents import DataLost, Facet, Index, Place, Row, Write
+from core.ports.documents import DataLost, Facet, Index, Row, TableGeneration, Write
 from projections.stores.facets import MARKER, at_path, merged, registration_of
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -24,7 +24,7 @@ _MARKED: Final = _encode({"_id": MARKER}).decode()
 class SqliteTable:
     """The statements of one place. Methods run on the thread that owns the connection they are given."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: TableGeneration) -> None:
         self._place = place
         self._table = place.table
         self.name = quoted(f"{place.table.model}/{place.table.name}/{place.generation}")

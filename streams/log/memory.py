@@ -10,7 +10,7 @@ from core.ports.event_log import Received, Unavailable
 from core.positions import position
 from schemas.envelope import Record
 from schemas.topics import TOPICS, Partition, partition_of, partitions
-from streams.log.bell import Bell
+from streams.log.end_notifier import Bell
 from streams.log.progress import Progress
 
 

@@ -2,45 +2,51 @@
 
 from typing import Final
 
-from core.ports.documents import Changes, Documents, Place
+from core.ports.documents import Changes, Documents, TableGeneration
 from core.ports.effects import Effects
-from projections import conversations
-from projections.changes import view_of
-from projections.conversations import Told
+from projections.conversations import conversation_rows
+from projections.conversations.changes import view_of
+from projections.conversations.conversation_rows import Told
 from projections.facts import Fact, Heads
-from schemas import frames, topics
+from schemas import topics
 from schemas.events import MessagePinned, MessageUnpinned, ParticipantsAdded, ParticipantsRemoved, RolesChanged
-from schemas.frames import Push
-from schemas.views import ReceiptView
-from streams.processor import Batch, everything
-from streams.processors.derived import conflict_push, conflict_record
+from schemas.wire import frames
+from schemas.wire.frames import Push
+from schemas.wire.views import ReceiptView
+from streams.processors.derived_effects import conflict_push, conflict_record
+from streams.runtime.processor import Batch, everything
 
 
 class Conversations:
     """Writes the tables of the read model `conversations`."""
 
-    name: Final = conversations.MODEL
+    name: Final = conversation_rows.MODEL
     version: Final = 5
     topics: Final = (topics.CONVERSATION_UPDATED,)
     takes: Final = staticmethod(everything)
-    tables: Final = (conversations.ROWS, conversations.PARTICIPANTS, conversations.CHANGES, conversations.HEADS)
+    tables: Final = (
+        conversation_rows.ROWS,
+        conversation_rows.PARTICIPANTS,
+        conversation_rows.CHANGES,
+        conversation_rows.HEADS,
+    )
 
     def __init__(self, documents: Documents) -> None:
         self._documents = documents
 
     async def prepare(self, generation: int) -> None:
         """Make this generation's tables."""
-        await self._documents.prepare([Place(table, generation) for table in self.tables])
+        await self._documents.prepare([TableGeneration(table, generation) for table in self.tables])
 
     async def apply(self, batch: Batch) -> Effects:
         """Changes are saved before the states they lead to; both before the checkpoint, in one save."""
-        rows_at, changes_at = batch.place(conversations.ROWS), batch.place(conversations.CHANGES)
-        heads_at, people_at = batch.place(conversations.HEADS), batch.place(conversations.PARTICIPANTS)
+        rows_at, changes_at = batch.place(conversation_rows.ROWS), batch.place(conversation_rows.CHANGES)
+        heads_at, people_at = batch.place(conversation_rows.HEADS), batch.place(conversation_rows.PARTICIPANTS)
         keys = {fact.envelope.subject for fact in batch.facts}
         heads = Heads(await self._documents.get(heads_at, keys))
         rows = await self._documents.get(rows_at, keys)
         changes = await self._documents.get(changes_at, {fact.envelope.id for fact in batch.facts})
-        folded = conversations.fold(batch.facts, rows, changes, heads)
+        folded = conversation_rows.fold(batch.facts, rows, changes, heads)
         await self._documents.save(
             Changes(
                 [(changes_at, folded.changes), (rows_at, folded.rows), (people_at, folded.participants)],
@@ -85,23 +91,23 @@ def _pushes(told: Told, generation: int) -> list[Push]:
     if not told.repeat:
         pushes.append(
             Push(
-                model=conversations.MODEL,
+                model=conversation_rows.MODEL,
                 generation=generation,
                 conversation_id=fact.envelope.subject,
                 frame=frames.push(
-                    frames.PUSH_OF_LANE[conversations.LANE],
+                    frames.PUSH_OF_LANE[conversation_rows.LANE],
                     view_of(told.change),
-                    conversations.LANE,
+                    conversation_rows.LANE,
                     told.n,
                     fact.envelope.correlation_id,
                 ),
-                lane=conversations.LANE,
+                lane=conversation_rows.LANE,
                 n=told.n,
                 conversation_n=told.n,
             )
         )
     if told.conflict:
-        pushes.append(conflict_push(fact, conversations.MODEL, generation))
+        pushes.append(conflict_push(fact, conversation_rows.MODEL, generation))
     elif not told.applied:
         pushes.append(_ignored(told, generation))
     return pushes
@@ -115,11 +121,11 @@ def _ignored(told: Told, generation: int) -> Push:
         message_id="",
         seq=0,
         stage="persisted",
-        lane=conversations.LANE,
+        lane=conversation_rows.LANE,
         applied=False,
     )
     return Push(
-        model=conversations.MODEL,
+        model=conversation_rows.MODEL,
         generation=generation,
         conversation_id=fact.envelope.subject,
         frame=frames.push("receipt", receipt, correlation_id=fact.envelope.correlation_id),

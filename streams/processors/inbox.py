@@ -3,17 +3,14 @@
 from collections.abc import Iterable
 from typing import Final
 
-from core.ports.documents import Changes, Documents, Place, Row
+from core.ports.documents import Changes, Documents, Row, TableGeneration
 from core.ports.effects import Effects
-from projections import inbox
 from projections.facts import Fact, Heads
-from projections.inbox import Told
-from schemas import frames, topics
+from projections.inbox import inbox_rows
+from projections.inbox.inbox_rows import Told
+from schemas import topics
 from schemas.commands import NAME_OF
-from schemas.envelope import Record
-from schemas.events import MessageDelivered
-from schemas.frames import Push
-from schemas.inbox_commands import (
+from schemas.commands.inbox import (
     ArchiveConversation,
     HideMessage,
     MuteConversation,
@@ -22,34 +19,38 @@ from schemas.inbox_commands import (
     UnmuteConversation,
     UnpinConversation,
 )
-from schemas.inbox_events import ConversationArchived, ConversationMuted, ConversationPinned, CursorMoved, MessageHidden
-from streams.processor import Batch
-from streams.processors.derived import conflict_push, conflict_record, record_of
+from schemas.envelope import Record
+from schemas.events import MessageDelivered
+from schemas.events.inbox import ConversationArchived, ConversationMuted, ConversationPinned, CursorMoved, MessageHidden
+from schemas.wire import frames
+from schemas.wire.frames import Push
+from streams.processors.derived_effects import conflict_push, conflict_record, record_of
+from streams.runtime.processor import Batch
 
 
 class Inbox:
     """Writes the tables of the read model `inbox`; of `user.action` it takes what users keep for themselves."""
 
-    name: Final = inbox.MODEL
+    name: Final = inbox_rows.MODEL
     version: Final = 2
     topics: Final = (topics.USER_ACTION,)
-    takes: Final = staticmethod(inbox.takes)
-    tables: Final = (inbox.ROWS, inbox.ACTS, inbox.HEADS)
+    takes: Final = staticmethod(inbox_rows.takes)
+    tables: Final = (inbox_rows.ROWS, inbox_rows.ACTS, inbox_rows.HEADS)
 
     def __init__(self, documents: Documents) -> None:
         self._documents = documents
 
     async def prepare(self, generation: int) -> None:
         """Make this generation's tables."""
-        await self._documents.prepare([Place(table, generation) for table in self.tables])
+        await self._documents.prepare([TableGeneration(table, generation) for table in self.tables])
 
     async def apply(self, batch: Batch) -> Effects:
         """Acts are saved before the rows they change; both before the checkpoint, in one save."""
         rows_at, acts_at, heads_at = (batch.place(table) for table in self.tables)
-        heads = Heads(await self._get(heads_at, {inbox.owner_of(fact) for fact in batch.facts}))
-        rows = await self._get(rows_at, {key for fact in batch.facts if (key := inbox.row_of(fact)) is not None})
+        heads = Heads(await self._get(heads_at, {inbox_rows.owner_of(fact) for fact in batch.facts}))
+        rows = await self._get(rows_at, {key for fact in batch.facts if (key := inbox_rows.row_of(fact)) is not None})
         known = await self._get(acts_at, {fact.envelope.id for fact in batch.facts if acts(fact)})
-        folded = inbox.fold(batch.facts, rows, known, heads)
+        folded = inbox_rows.fold(batch.facts, rows, known, heads)
         made = await self._documents.save(
             Changes(
                 [(acts_at, folded.acts), (rows_at, folded.rows)],
@@ -63,7 +64,7 @@ class Inbox:
         now |= await self._get(rows_at, told - now.keys())
         return effects(folded.told, now, batch.generation)
 
-    async def _get(self, place: Place, ids: set[str]) -> dict[str, Row]:
+    async def _get(self, place: TableGeneration, ids: set[str]) -> dict[str, Row]:
         return await self._documents.get(place, ids) if ids else {}
 
 
@@ -77,14 +78,14 @@ def effects(told: Iterable[Told], now: dict[str, Row], generation: int) -> Effec
     logged: list[Record] = []
     hints: list[Push] = []
     for one in told:
-        event = inbox.event_of(one.fact)
+        event = inbox_rows.event_of(one.fact)
         if event is None or one.row_id is None:
             continue
         about = event.conversation_id
         if one.conflict:
             command = command_of(one.fact)
-            logged.append(conflict_record(one.fact, inbox.MODEL, command, conversation_id=about))
-            hints.append(conflict_push(one.fact, inbox.MODEL, generation, conversation_id=about))
+            logged.append(conflict_record(one.fact, inbox_rows.MODEL, command, conversation_id=about))
+            hints.append(conflict_push(one.fact, inbox_rows.MODEL, generation, conversation_id=about))
         elif not one.repeat:
             if not _passed(one, now[one.row_id]):
                 hints.append(_pushed(one, now[one.row_id], generation))
@@ -95,7 +96,7 @@ def effects(told: Iterable[Told], now: dict[str, Row], generation: int) -> Effec
 
 def _passed(one: Told, row: Row) -> bool:
     """Whether it was folded before and the row stands at another record's number, which is not its own to tell."""
-    facet = row[inbox.FACET]
+    facet = row[inbox_rows.FACET]
     return bool(one.n == facet["n"] and one.fact.position != facet["pos"])
 
 
@@ -116,11 +117,13 @@ def _pushed(one: Told, row: Row, generation: int) -> Push:
     envelope, event = one.fact.envelope, one.fact.event
     hidden = event.message_id if isinstance(event, MessageHidden) else None
     return Push(
-        model=inbox.MODEL,
+        model=inbox_rows.MODEL,
         generation=generation,
-        conversation_id=inbox.channel_of(envelope.tenant, envelope.subject),
-        frame=frames.push(frames.PUSH_OF_USER, inbox.view(row, hidden), inbox.LANE, one.n, envelope.correlation_id),
-        lane=inbox.LANE,
+        conversation_id=inbox_rows.channel_of(envelope.tenant, envelope.subject),
+        frame=frames.push(
+            frames.PUSH_OF_USER, inbox_rows.view(row, hidden), inbox_rows.LANE, one.n, envelope.correlation_id
+        ),
+        lane=inbox_rows.LANE,
         n=one.n,
         to=envelope.subject,
     )
@@ -140,4 +143,4 @@ def _read(fact: Fact, event: CursorMoved) -> Record:
         stage="read",
         by=event.user_id,
     )
-    return record_of(read, fact, inbox.MODEL, "read")
+    return record_of(read, fact, inbox_rows.MODEL, "read")

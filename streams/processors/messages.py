@@ -3,18 +3,18 @@
 from collections.abc import Sequence
 from typing import Final
 
-from core.ports.documents import Changes, Documents, Place, Row, StoreBroken
+from core.ports.documents import Changes, Documents, Row, StoreBroken, TableGeneration
 from core.ports.effects import Effects
-from projections import marks, messages, reactions, threads
 from projections.facts import Heads
-from projections.messages import Numbered
-from schemas import frames
+from projections.messages import message_rows, reactions, threads, unread_markers
+from projections.messages.message_rows import Numbered
 from schemas.envelope import Record
 from schemas.events import MessageDelivered, MessageSent, Reacted
-from schemas.frames import Push
-from schemas.views import MessageView
-from streams.processor import Batch
-from streams.processors.derived import conflict_push, conflict_record, record_of
+from schemas.wire import frames
+from schemas.wire.frames import Push
+from schemas.wire.views import MessageView
+from streams.processors.derived_effects import conflict_push, conflict_record, record_of
+from streams.runtime.processor import Batch
 
 COMMAND_OF: Final = {"sent": "message:send", "edited": "message:edit", "deleted": "message:delete"}
 REACTIONS: Final = {True: "reaction:add", False: "reaction:remove"}
@@ -25,31 +25,31 @@ class Messages:
     reactions.
     """
 
-    name: Final = messages.MODEL
+    name: Final = message_rows.MODEL
     version: Final = 6
-    topics: Final = tuple(messages.LANE_OF)
+    topics: Final = tuple(message_rows.LANE_OF)
     takes: Final = staticmethod(reactions.takes)
-    tables: Final = (messages.ROWS, marks.ROWS, messages.HEADS)
+    tables: Final = (message_rows.ROWS, unread_markers.ROWS, message_rows.HEADS)
 
     def __init__(self, documents: Documents) -> None:
         self._documents = documents
 
     async def prepare(self, generation: int) -> None:
         """Make this generation's tables."""
-        await self._documents.prepare([Place(table, generation) for table in self.tables])
+        await self._documents.prepare([TableGeneration(table, generation) for table in self.tables])
 
     async def apply(self, batch: Batch) -> Effects:
         """Heads before rows, then fold, save, read back what was not new, tell."""
         rows_at, marks_at, heads_at = (batch.place(table) for table in self.tables)
         heads = Heads(await self._documents.get(heads_at, {fact.envelope.subject for fact in batch.facts}))
-        about = {messages.row_id(fact) for fact in batch.facts}
+        about = {message_rows.row_id(fact) for fact in batch.facts}
         rows = await self._documents.get(rows_at, about | threads.needed(batch.facts))
-        named = marks.needed(batch.facts)
+        named = unread_markers.needed(batch.facts)
         marked = await self._documents.get(marks_at, named) if named else {}
-        folded = messages.fold(batch.facts, rows, heads)
+        folded = message_rows.fold(batch.facts, rows, heads)
         made = await self._documents.save(
             Changes(
-                [(rows_at, folded.rows), (marks_at, marks.fold(folded.numbered, marked))],
+                [(rows_at, folded.rows), (marks_at, unread_markers.fold(folded.numbered, marked))],
                 [(heads_at, folded.heads)],
                 batch.checkpoint,
                 batch.base,
@@ -70,10 +70,10 @@ def effects(numbered: Sequence[Numbered], now: dict[str, Row], generation: int) 
     hints: list[Push] = []
     for one in numbered:
         row = now.get(one.row_id, {})
-        view = messages.view(row) if row else None
+        view = message_rows.view(row) if row else None
         if one.conflict:
-            logged.append(conflict_record(one.fact, messages.MODEL, command_of(one), one.row_id))
-            hints.append(conflict_push(one.fact, messages.MODEL, generation, message_id=one.row_id))
+            logged.append(conflict_record(one.fact, message_rows.MODEL, command_of(one), one.row_id))
+            hints.append(conflict_push(one.fact, message_rows.MODEL, generation, message_id=one.row_id))
         elif view is not None:
             logged.append(_persisted(one, row, view))
             if not one.repeat:
@@ -96,7 +96,7 @@ def _pushed(one: Numbered, row: Row, view: MessageView, generation: int) -> Push
     n = row[one.lane]["n"] if one.lane == "sent" else one.n
     kind = frames.PUSH_OF_LANE[one.lane]
     return Push(
-        model=messages.MODEL,
+        model=message_rows.MODEL,
         generation=generation,
         conversation_id=one.fact.envelope.subject,
         frame=frames.push(kind, reactions.pushed(one.lane, view), one.lane, n, one.fact.envelope.correlation_id),
@@ -120,7 +120,7 @@ def _persisted(one: Numbered, row: Row, view: MessageView) -> Record:
         lane=one.lane,
         applied=applied(one, row, view),
     )
-    return record_of(event, fact, messages.MODEL, "persisted")
+    return record_of(event, fact, message_rows.MODEL, "persisted")
 
 
 def applied(one: Numbered, row: Row, view: MessageView) -> bool:

@@ -4,39 +4,40 @@ pushed to its sender, a cursor that moved to everyone in the conversation.
 
 from typing import Final
 
-from core.ports.documents import Changes, Documents, Place
+from core.ports.documents import Changes, Documents, TableGeneration
 from core.ports.effects import Effects
-from projections import receipts
 from projections.facts import Fact
-from projections.receipts import Folded
-from schemas import frames, topics
+from projections.receipts import receipt_rows
+from projections.receipts.receipt_rows import Folded
+from schemas import topics
 from schemas.bounds import CURSOR_MEMBERS
 from schemas.events import MessageDelivered
-from schemas.frames import CURSORS, Push
-from streams.processor import Batch, everything
+from schemas.wire import frames
+from schemas.wire.frames import CURSORS, Push
+from streams.runtime.processor import Batch, everything
 
 
 class Receipts:
     """Writes the table of the read model `receipts`."""
 
-    name: Final = receipts.MODEL
+    name: Final = receipt_rows.MODEL
     version: Final = 2
     topics: Final = (topics.MESSAGE_DELIVERED,)
     takes: Final = staticmethod(everything)
-    tables: Final = (receipts.ROWS,)
+    tables: Final = (receipt_rows.ROWS,)
 
     def __init__(self, documents: Documents) -> None:
         self._documents = documents
 
     async def prepare(self, generation: int) -> None:
         """Make this generation's table."""
-        await self._documents.prepare([Place(table, generation) for table in self.tables])
+        await self._documents.prepare([TableGeneration(table, generation) for table in self.tables])
 
     async def apply(self, batch: Batch) -> Effects:
         """Look up, fold, save, push."""
-        at = batch.place(receipts.ROWS)
-        keys = {key for fact in batch.facts for key in receipts.row_ids(fact)}
-        folded = receipts.fold(batch.facts, await self._documents.get(at, keys))
+        at = batch.place(receipt_rows.ROWS)
+        keys = {key for fact in batch.facts for key in receipt_rows.row_ids(fact)}
+        folded = receipt_rows.fold(batch.facts, await self._documents.get(at, keys))
         await self._documents.save(Changes([(at, folded.writes)], [], batch.checkpoint, batch.base))
         persisted = (push for fact in batch.facts for push in _pushes(fact, batch.generation))
         return Effects(hints=[*persisted, *_moved(folded, batch.generation)])
@@ -49,10 +50,10 @@ def _pushes(fact: Fact, generation: int) -> list[Push]:
         return []
     return [
         Push(
-            model=receipts.MODEL,
+            model=receipt_rows.MODEL,
             generation=generation,
             conversation_id=event.conversation_id,
-            frame=frames.push("receipt", receipts.view(event), correlation_id=fact.envelope.correlation_id),
+            frame=frames.push("receipt", receipt_rows.view(event), correlation_id=fact.envelope.correlation_id),
             to=event.sender,
         )
     ]
@@ -62,11 +63,11 @@ def _moved(folded: Folded, generation: int) -> list[Push]:
     """What a node is sent for each conversation, however many cursors moved there: it gathers them once more."""
     return [
         Push(
-            model=receipts.MODEL,
+            model=receipt_rows.MODEL,
             generation=generation,
             conversation_id=view.conversation_id,
             frame=frames.push(CURSORS, view),
             lane=CURSORS,
         )
-        for view in receipts.views_of(folded.moved, CURSOR_MEMBERS)
+        for view in receipt_rows.views_of(folded.moved, CURSOR_MEMBERS)
     ]

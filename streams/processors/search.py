@@ -6,13 +6,14 @@ from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
 from core.health import Health
-from core.patience import patiently
-from core.ports.documents import Changes, Documents, Place
+from core.ports.documents import Changes, Documents, TableGeneration
 from core.ports.effects import Effects
 from core.ports.search_index import Entry, IndexBehind, Positions, SearchIndex, behind
-from projections import messages, search_docs
+from core.retry import retry_until_available
+from projections.messages import message_rows
+from projections.search import search_documents
 from schemas.topics import partitions
-from streams.processor import Batch, everything
+from streams.runtime.processor import Batch, everything
 
 logger: Final = logging.getLogger("caas.search")
 PAGE: Final = 1000
@@ -29,11 +30,11 @@ class Search:
     filled: the log will not say again what it has.
     """
 
-    name: Final = search_docs.MODEL
+    name: Final = search_documents.MODEL
     version: Final = 1
-    topics: Final = tuple(messages.CONTENT_LANE_OF)
+    topics: Final = tuple(message_rows.CONTENT_LANE_OF)
     takes: Final = staticmethod(everything)
-    tables: Final = (search_docs.ROWS,)
+    tables: Final = (search_documents.ROWS,)
 
     def __init__(self, documents: Documents, index: SearchIndex, health: Health | None = None) -> None:
         self._documents = documents
@@ -43,7 +44,7 @@ class Search:
 
     async def prepare(self, generation: int) -> None:
         """Make this generation's table and index."""
-        await self._documents.prepare([Place(table, generation) for table in self.tables])
+        await self._documents.prepare([TableGeneration(table, generation) for table in self.tables])
         await self.check(generation)
 
     async def check(self, generation: int) -> None:
@@ -54,19 +55,19 @@ class Search:
 
     async def check_ends(self, generation: int, ends: Positions) -> None:
         """Drop an index that was made from records that this log does not have."""
-        held = await self._patiently(lambda: self._index.checkpoint(generation, ends))
+        held = await self._retried(lambda: self._index.checkpoint(generation, ends))
         if held is not None and behind(ends, held):
             logger.warning("search: the index of generation %d is ahead of the log, it is made again", generation)
-            await self._patiently(lambda: self._index.drop(generation))
+            await self._retried(lambda: self._index.drop(generation))
 
     async def apply(self, batch: Batch) -> Effects:
         """Save the facets, read the rows back, index them, and only then the checkpoint: the index is of the rows."""
-        at = batch.place(search_docs.ROWS)
-        keys = {messages.row_id(fact) for fact in batch.facts}
-        writes = search_docs.fold(batch.facts, await self._documents.get(at, keys))
+        at = batch.place(search_documents.ROWS)
+        keys = {message_rows.row_id(fact) for fact in batch.facts}
+        writes = search_documents.fold(batch.facts, await self._documents.get(at, keys))
         await self._documents.save(Changes([(at, writes)], [], base=batch.base))
         rows = await self._documents.get(at, keys)
-        entries = [entry for row in rows.values() if (entry := search_docs.entry(row)) is not None]
+        entries = [entry for row in rows.values() if (entry := search_documents.entry(row)) is not None]
         while not await self._indexed(batch, entries):
             await self.check(batch.generation)
             await self._documents.save(Changes([], [], base=batch.base))  # which the rows still have
@@ -86,12 +87,12 @@ class Search:
         """Empty the index and fill it from the rows, page by page. It may be lost again meanwhile."""
         self._health.waits("search: index", f"the index of generation {generation} {cause}: it is being made")
         try:
-            token = await self._patiently(lambda: self._index.begin(generation))
-            stands = await self._patiently(lambda: self._documents.checkpoints(self.name, generation))
+            token = await self._retried(lambda: self._index.begin(generation))
+            stands = await self._retried(lambda: self._documents.checkpoints(self.name, generation))
             if stands:
                 logger.warning("search: the index of generation %d %s, filling it from search_docs", generation, cause)
             done = await self._put_all(generation, cause)
-            await self._patiently(lambda: self._index.complete(generation, token, stands))
+            await self._retried(lambda: self._index.complete(generation, token, stands))
             if stands:
                 logger.warning("search: the index of generation %d is filled, %d rows", generation, done)
                 self._health.count("search_index_fills")
@@ -102,10 +103,10 @@ class Search:
 
     async def _put_all(self, generation: int, cause: str) -> int:
         """Every row as it is now; those saved meanwhile are indexed by whoever saves them."""
-        at, after, done = Place(search_docs.ROWS, generation), "", 0
-        while rows := await self._patiently(lambda: self._documents.scan(at, after=after, limit=PAGE)):  # noqa: B023
-            entries = [entry for row in rows if (entry := search_docs.entry(row)) is not None]
-            await self._patiently(lambda: self._index.put(generation, entries))  # noqa: B023
+        at, after, done = TableGeneration(search_documents.ROWS, generation), "", 0
+        while rows := await self._retried(lambda: self._documents.scan(at, after=after, limit=PAGE)):  # noqa: B023
+            entries = [entry for row in rows if (entry := search_documents.entry(row)) is not None]
+            await self._retried(lambda: self._index.put(generation, entries))  # noqa: B023
             after, done = rows[-1]["_id"], done + len(rows)
             self._health.waits(
                 "search: index",
@@ -113,9 +114,9 @@ class Search:
             )
         return done
 
-    async def _patiently(self, call: Callable[[], Awaitable[T]]) -> T:
+    async def _retried(self, call: Callable[[], Awaitable[T]]) -> T:
         """A fill goes on where an outage interrupted it."""
-        return await patiently("search: fill", call, self._health)
+        return await retry_until_available("search: fill", call, self._health)
 
 
 async def incomplete(documents: Documents, index: SearchIndex, generation: int) -> str | None:

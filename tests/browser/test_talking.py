@@ -6,7 +6,7 @@ import uuid
 import pytest
 from playwright.async_api import Browser
 
-from edge.client import Client, MessageNew
+from edge.sdk.python.caas_client import Client, MessageNew
 from tests.browser.application import Application, serving
 from tests.browser.screen import Screen, opened
 from tests.e2e.up import Up, running

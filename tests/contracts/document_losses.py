@@ -5,13 +5,22 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
-from core.ports.documents import Base, Changes, Checkpoint, DataLost, Documents, Fingerprint, Place, StoreWentBack
+from core.ports.documents import (
+    Base,
+    Changes,
+    Checkpoint,
+    DataLost,
+    Documents,
+    Fingerprint,
+    StoreWentBack,
+    TableGeneration,
+)
 from core.positions import position
 from schemas.topics import MESSAGE_EDITED, MESSAGE_SENT, Partition
 from tests.contracts.document_samples import ROWS, fresh, rows, sent, stands, write
 
 AT, OTHER = Partition(MESSAGE_SENT, 0), Partition(MESSAGE_EDITED, 2)
-Lose = Callable[[Place], Awaitable[None]]
+Lose = Callable[[TableGeneration], Awaitable[None]]
 """Drops a table as a stranger would."""
 
 
@@ -19,7 +28,7 @@ class DocumentLossesContract:
     """Give a fixture `lose`: `Lose`."""
 
     @pytest.fixture
-    async def processor(self, documents: Documents, place: Place) -> AsyncIterator[str]:
+    async def processor(self, documents: Documents, place: TableGeneration) -> AsyncIterator[str]:
         processor = fresh("processor")
         yield processor
         await documents.drop([], (processor, place.generation))
@@ -27,7 +36,7 @@ class DocumentLossesContract:
     # on top of a checkpoint
 
     async def test_a_batch_is_saved_on_top_of_its_base(
-        self, documents: Documents, place: Place, processor: str
+        self, documents: Documents, place: TableGeneration, processor: str
     ) -> None:
         await documents.save(stands(processor, place.generation, {AT: position(1, 5), OTHER: position(1, 2)}))
         for offset in (6, 7, 7):  # what is said again stands on a base that has been passed
@@ -39,7 +48,12 @@ class DocumentLossesContract:
 
     @pytest.mark.parametrize("there", [{}, {AT: position(1, 4)}, {OTHER: position(1, 9)}])
     async def test_nothing_is_saved_where_the_store_stands_before_the_base(
-        self, documents: Documents, place: Place, heads: Place, processor: str, there: dict[Partition, int]
+        self,
+        documents: Documents,
+        place: TableGeneration,
+        heads: TableGeneration,
+        processor: str,
+        there: dict[Partition, int],
     ) -> None:
         await documents.save(stands(processor, place.generation, there))
         base = Base(processor, place.generation, {AT: position(1, 5)}, documents.life)
@@ -54,7 +68,7 @@ class DocumentLossesContract:
         assert await documents.checkpoints(processor, place.generation) == there
 
     async def test_a_base_of_no_partition_stands_on_anything(
-        self, documents: Documents, place: Place, processor: str
+        self, documents: Documents, place: TableGeneration, processor: str
     ) -> None:
         new = Checkpoint(processor, place.generation, {AT: position(1, 6)})
         await documents.save(Changes([], [], new, Base(processor, place.generation, {}, documents.life)))
@@ -63,7 +77,7 @@ class DocumentLossesContract:
     # fingerprints
 
     async def test_the_digest_of_the_furthest_checkpoint_stands(
-        self, documents: Documents, place: Place, processor: str
+        self, documents: Documents, place: TableGeneration, processor: str
     ) -> None:
         def saved(offset: int, digest: str) -> Changes:
             return Changes([], [], Checkpoint(processor, place.generation, {AT: position(1, offset)}, {AT: digest}))
@@ -78,7 +92,7 @@ class DocumentLossesContract:
     # tables that are lost
 
     async def test_a_table_lost_behind_our_back_is_no_empty_table(
-        self, documents: Documents, place: Place, lose: Lose
+        self, documents: Documents, place: TableGeneration, lose: Lose
     ) -> None:
         await documents.save(rows(place, sent("a", 1)))
         await documents.save(stands("contract", place.generation, {AT: position(1, 1)}))
@@ -97,7 +111,7 @@ class DocumentLossesContract:
             await documents.prepare([place])
 
     async def test_a_lost_table_stays_lost_for_who_comes_later(
-        self, documents: Documents, place: Place, lose: Lose
+        self, documents: Documents, place: TableGeneration, lose: Lose
     ) -> None:
         await documents.save(stands("contract", place.generation, {AT: position(1, 1)}))
         await lose(place)
@@ -108,7 +122,7 @@ class DocumentLossesContract:
         await documents.drop([place], ("contract", place.generation))
 
     async def test_a_table_lost_with_its_checkpoint_is_made_again(
-        self, documents: Documents, place: Place, lose: Lose
+        self, documents: Documents, place: TableGeneration, lose: Lose
     ) -> None:
         await documents.save(rows(place, sent("a", 1)))
         await lose(place)
@@ -118,9 +132,9 @@ class DocumentLossesContract:
         assert set(await documents.get(place, ["a", "b"])) == {"b"}
 
     async def test_a_table_that_was_never_prepared_or_was_dropped_is_empty(
-        self, documents: Documents, place: Place, lose: Lose
+        self, documents: Documents, place: TableGeneration, lose: Lose
     ) -> None:
-        never = Place(ROWS, place.generation + 1_000_000)
+        never = TableGeneration(ROWS, place.generation + 1_000_000)
         assert await documents.get(never, ["a"]) == {}
         assert await documents.facets(never, ["a"], "by_n") == {}
         assert await documents.scan(never) == []
@@ -132,7 +146,7 @@ class DocumentLossesContract:
         await documents.save(rows(place, sent("a", 1)))
         assert set(await documents.get(place, ["a"])) == {"a"}
 
-    async def test_preparing_again_and_at_once_is_harmless(self, documents: Documents, place: Place) -> None:
+    async def test_preparing_again_and_at_once_is_harmless(self, documents: Documents, place: TableGeneration) -> None:
         await documents.save(rows(place, sent("a", 1)))
         await asyncio.gather(*(documents.prepare([place]) for _ in range(4)))
         assert [row["_id"] for row in await documents.scan(place)] == ["a"]

@@ -4,7 +4,7 @@ import asyncio
 import random
 from typing import Any
 
-from core.ports.documents import Documents, Place
+from core.ports.documents import Documents, TableGeneration
 from schemas.topics import MESSAGE_SENT, Partition, partitions
 from tests.contracts.document_samples import (
     BIG,
@@ -59,7 +59,7 @@ class DocumentQueriesContract:
 
     # queries
 
-    async def test_find_answers_a_range_of_the_order(self, documents: Documents, place: Place) -> None:
+    async def test_find_answers_a_range_of_the_order(self, documents: Documents, place: TableGeneration) -> None:
         await documents.save(rows(place, *(sent(f"r{n}", n) for n in range(15, 0, -1))))
         await documents.save(rows(place, *(sent(f"other{n}", n, conversation_id="d") for n in range(1, 16))))
 
@@ -80,12 +80,14 @@ class DocumentQueriesContract:
         assert await found(reverse=True, limit=3) == [15, 14, 13]
         assert await found(reverse=True, high=10, limit=2) == [9, 8]
 
-    async def test_find_answers_whole_rows(self, documents: Documents, place: Place) -> None:
+    async def test_find_answers_whole_rows(self, documents: Documents, place: TableGeneration) -> None:
         await documents.save(rows(place, sent("a", 1), write("a", {"edited": {"pos": 9, "n": 4, "text": "t"}})))
         [row] = await documents.find(place, "by_edit", ["c"])
         assert {row["_id"]: row} == await documents.get(place, ["a"])
 
-    async def test_rows_without_the_order_field_are_not_found(self, documents: Documents, place: Place) -> None:
+    async def test_rows_without_the_order_field_are_not_found(
+        self, documents: Documents, place: TableGeneration
+    ) -> None:
         await documents.save(rows(place, sent("a", 1), sent("b", 2)))
         await documents.save(
             rows(
@@ -100,7 +102,7 @@ class DocumentQueriesContract:
         assert seen(await documents.find(place, "by_edit", ["c"])) == ["b", "only edited"]
 
     async def test_find_sees_a_facet_that_came_later_and_one_that_changed(
-        self, documents: Documents, place: Place
+        self, documents: Documents, place: TableGeneration
     ) -> None:
         await documents.save(rows(place, sent("a", 1)))
         assert await documents.find(place, "by_edit", ["c"]) == []
@@ -110,7 +112,7 @@ class DocumentQueriesContract:
         assert await documents.find(place, "by_edit", ["c"], high=2) == []
         assert seen(await documents.find(place, "by_edit", ["c"], low=5)) == ["a"]
 
-    async def test_order_fields_may_lie_deep(self, documents: Documents, place: Place) -> None:
+    async def test_order_fields_may_lie_deep(self, documents: Documents, place: TableGeneration) -> None:
         for n, row in enumerate("bca"):
             deep = {"pos": 1, "deep": {"er": {"n": n}}}
             await documents.save(rows(place, write(row, {"sent": deep}, conversation_id="c")))
@@ -118,14 +120,14 @@ class DocumentQueriesContract:
         assert seen(await documents.find(place, "by_depth", ["c"])) == ["b", "c", "a"]
         assert seen(await documents.find(place, "by_depth", ["c"], low=1, high=2)) == ["c"]
 
-    async def test_ranges_of_positions_are_exact(self, documents: Documents, place: Place) -> None:
+    async def test_ranges_of_positions_are_exact(self, documents: Documents, place: TableGeneration) -> None:
         for n in range(4):
             await documents.save(rows(place, write(f"r{n}", {"sent": {"pos": BIG - n}}, conversation_id="c")))
         assert seen(await documents.find(place, "by_position", ["c"])) == ["r3", "r2", "r1", "r0"]
         found = await documents.find(place, "by_position", ["c"], low=BIG - 2, high=BIG)
         assert [row["sent"]["pos"] for row in found] == [BIG - 2, BIG - 1]
 
-    async def test_all_equals_fields_must_have_their_values(self, documents: Documents, place: Place) -> None:
+    async def test_all_equals_fields_must_have_their_values(self, documents: Documents, place: TableGeneration) -> None:
         await documents.save(
             rows(
                 place,
@@ -140,7 +142,7 @@ class DocumentQueriesContract:
         assert seen(await documents.find(place, "by_two", ["d", "ann"])) == ["d"]
         assert await documents.find(place, "by_two", ["d", "bob"]) == []
 
-    async def test_equals_fields_may_lie_within_a_facet(self, documents: Documents, place: Place) -> None:
+    async def test_equals_fields_may_lie_within_a_facet(self, documents: Documents, place: TableGeneration) -> None:
         def under(row: str, n: int, conversation_id: str = "c", **fields: str) -> Any:
             return write(row, {"sent": {"pos": n, "n": n, **fields}}, conversation_id=conversation_id)
 
@@ -162,7 +164,7 @@ class DocumentQueriesContract:
         assert seen(await documents.find(place, "by_n", ["c"])) == ["b", "d", "a", "e", "f"]
 
     async def test_an_equals_field_within_a_facet_moves_with_the_facet(
-        self, documents: Documents, place: Place
+        self, documents: Documents, place: TableGeneration
     ) -> None:
         await documents.save(rows(place, sent("a", 1), sent("b", 2)))
         assert await documents.find(place, "by_tag", ["x"]) == []
@@ -176,7 +178,7 @@ class DocumentQueriesContract:
         assert seen(await documents.find(place, "by_tag", ["y"])) == ["a"]
 
     async def test_without_an_order_rows_come_by_id_and_are_paged_by_it(
-        self, documents: Documents, place: Place
+        self, documents: Documents, place: TableGeneration
     ) -> None:
         ids = [f"r{n:02}" for n in range(25)]
         mixed = random.sample(ids, len(ids))
@@ -188,7 +190,9 @@ class DocumentQueriesContract:
         assert seen(await documents.find(place, "by_sender", ["ann"], after=ids[19], limit=10)) == ids[20:]
         assert await documents.find(place, "by_sender", ["ann"], after=ids[-1]) == []
 
-    async def test_scan_goes_through_all_rows_in_the_order_of_ids(self, documents: Documents, place: Place) -> None:
+    async def test_scan_goes_through_all_rows_in_the_order_of_ids(
+        self, documents: Documents, place: TableGeneration
+    ) -> None:
         ids = ["0", "10", "9", "A", "Z", "_", "a", "a/b", "ab", "é", "ж", "中"]
         await documents.save(rows(place, *(sent(row, 1) for row in random.sample(ids, len(ids)))))
         assert seen(await documents.scan(place)) == ids
@@ -200,7 +204,7 @@ class DocumentQueriesContract:
         assert (await documents.scan(place, limit=1))[0] == (await documents.get(place, ["0"]))["0"]
 
     async def test_ids_are_ordered_by_code_point_beyond_the_basic_plane_too(
-        self, documents: Documents, place: Place
+        self, documents: Documents, place: TableGeneration
     ) -> None:
         await documents.save(rows(place, sent("😀", 1), sent("\uff5e", 2)))
         assert seen(await documents.scan(place)) == ["\uff5e", "😀"]
@@ -233,8 +237,8 @@ class DocumentQueriesContract:
 
     # generations
 
-    async def test_generations_are_apart(self, documents: Documents, place: Place) -> None:
-        other = Place(ROWS, place.generation + 1_000_000)
+    async def test_generations_are_apart(self, documents: Documents, place: TableGeneration) -> None:
+        other = TableGeneration(ROWS, place.generation + 1_000_000)
         await documents.prepare([other])
         await documents.save(rows(place, sent("a", 1)))
         assert await documents.get(other, ["a"]) == {}
@@ -245,12 +249,14 @@ class DocumentQueriesContract:
         assert await documents.get(other, ["a"]) == {}
         assert seen(await documents.find(place, "by_n", ["c"])) == ["a"]
 
-    async def test_preparing_again_keeps_what_is_there(self, documents: Documents, place: Place) -> None:
+    async def test_preparing_again_keeps_what_is_there(self, documents: Documents, place: TableGeneration) -> None:
         await documents.save(rows(place, sent("a", 1)))
         await documents.prepare([place, place])
         assert seen(await documents.scan(place)) == ["a"]
 
-    async def test_a_dropped_generation_is_empty_and_can_be_made_anew(self, documents: Documents, place: Place) -> None:
+    async def test_a_dropped_generation_is_empty_and_can_be_made_anew(
+        self, documents: Documents, place: TableGeneration
+    ) -> None:
         await documents.save(rows(place, sent("a", 1)))
         await documents.drop([place])
         await documents.drop([place])
@@ -262,7 +268,7 @@ class DocumentQueriesContract:
         assert seen(await documents.find(place, "by_n", ["c"])) == ["a"]
 
     async def test_dropping_takes_checkpoints_only_where_it_is_told_to(
-        self, documents: Documents, place: Place
+        self, documents: Documents, place: TableGeneration
     ) -> None:
         processor, at = fresh("processor"), Partition(MESSAGE_SENT, 0)
         await documents.save(stands(processor, place.generation, {at: 1}))
@@ -272,7 +278,7 @@ class DocumentQueriesContract:
         assert await documents.checkpoints(processor, place.generation) == {}
 
     async def test_a_generation_nobody_prepared_is_empty(self, documents: Documents) -> None:
-        place = Place(ROWS, random.randrange(1, 1_000_000))
+        place = TableGeneration(ROWS, random.randrange(1, 1_000_000))
         assert await documents.get(place, ["a"]) == {}
         assert await documents.find(place, "by_n", ["c"]) == []
         assert await documents.scan(place) == []

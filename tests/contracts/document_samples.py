@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from uuid import uuid4
 
-from core.ports.documents import Changes, Checkpoint, Facet, Index, Place, Row, Table, Write
+from core.ports.documents import Changes, Checkpoint, Facet, Index, Row, Table, TableGeneration, Write
 from core.positions import position
 from schemas.topics import Partition
 
@@ -42,7 +42,7 @@ def sent(row: str, n: int, **fixed: str) -> Write:
     return write(row, {"sent": {"pos": FIRST + n, "n": n}}, **{"conversation_id": "c", **fixed})
 
 
-def rows(place: Place, *writes: Write) -> Changes:
+def rows(place: TableGeneration, *writes: Write) -> Changes:
     return Changes([(place, writes)], [])
 
 

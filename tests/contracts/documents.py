@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from core.ports.documents import Documents, Place
+from core.ports.documents import Documents, TableGeneration
 from tests.contracts.document_losses import DocumentLossesContract
 from tests.contracts.document_queries import DocumentQueriesContract
 from tests.contracts.document_rows import DocumentRowsContract
@@ -49,15 +49,15 @@ class DocumentsContract(DocumentRowsContract, DocumentQueriesContract, DocumentL
     @pytest.fixture
     async def generation(self, documents: Documents) -> AsyncIterator[int]:
         generation = random.randrange(1, 1_000_000)
-        places = [Place(table, generation) for table in TABLES]
+        places = [TableGeneration(table, generation) for table in TABLES]
         await documents.prepare(places)
         yield generation
         await documents.drop(places)
 
     @pytest.fixture
-    def place(self, generation: int) -> Place:
-        return Place(ROWS, generation)
+    def place(self, generation: int) -> TableGeneration:
+        return TableGeneration(ROWS, generation)
 
     @pytest.fixture
-    def heads(self, generation: int) -> Place:
-        return Place(HEADS, generation)
+    def heads(self, generation: int) -> TableGeneration:
+        return TableGeneration(HEADS, generation)

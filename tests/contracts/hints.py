@@ -5,7 +5,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import uuid4
 
-from core.ports.hints import Bus, Cache, Presence
+from core.ports.bus import Bus
+from core.ports.cache import Cache
+from core.ports.node_registry import NodeRegistry
 from tests.eventually import eventually
 
 LONG_S = 60.0
@@ -104,12 +106,12 @@ class BusContract:
 class PresenceContract:
     """Give a fixture `presence`, ready for use."""
 
-    async def test_a_node_is_unknown_once_and_then_known(self, presence: Presence) -> None:
+    async def test_a_node_is_unknown_once_and_then_known(self, presence: NodeRegistry) -> None:
         node = fresh("node")
         assert await presence.alive(node, LONG_S) is False
         assert await presence.alive(node, LONG_S) is True
 
-    async def test_it_tells_which_living_nodes_hold_a_conversation(self, presence: Presence) -> None:
+    async def test_it_tells_which_living_nodes_hold_a_conversation(self, presence: NodeRegistry) -> None:
         one, other = fresh("node"), fresh("node")
         shared, alone, nobodys = fresh("c"), fresh("c"), fresh("c")
         await presence.alive(one, LONG_S)
@@ -121,7 +123,7 @@ class PresenceContract:
         assert found[alone] == frozenset({one})
         assert found.get(nobodys, frozenset()) == frozenset()
 
-    async def test_entering_twice_is_entering_once(self, presence: Presence) -> None:
+    async def test_entering_twice_is_entering_once(self, presence: NodeRegistry) -> None:
         node, conversation = fresh("node"), fresh("c")
         await presence.alive(node, LONG_S)
         await presence.enter(node, [conversation])
@@ -129,7 +131,7 @@ class PresenceContract:
         await presence.leave(node, [conversation])
         assert (await presence.nodes([conversation])).get(conversation, frozenset()) == frozenset()
 
-    async def test_leaving_is_for_the_named_conversations_only(self, presence: Presence) -> None:
+    async def test_leaving_is_for_the_named_conversations_only(self, presence: NodeRegistry) -> None:
         node, left, kept = fresh("node"), fresh("c"), fresh("c")
         await presence.alive(node, LONG_S)
         await presence.enter(node, [left, kept])
@@ -138,12 +140,12 @@ class PresenceContract:
         assert found.get(left, frozenset()) == frozenset()
         assert found[kept] == frozenset({node})
 
-    async def test_a_node_that_never_said_alive_is_not_told(self, presence: Presence) -> None:
+    async def test_a_node_that_never_said_alive_is_not_told(self, presence: NodeRegistry) -> None:
         node, conversation = fresh("node"), fresh("c")
         await presence.enter(node, [conversation])
         assert (await presence.nodes([conversation])).get(conversation, frozenset()) == frozenset()
 
-    async def test_a_silent_node_is_forgotten(self, presence: Presence) -> None:
+    async def test_a_silent_node_is_forgotten(self, presence: NodeRegistry) -> None:
         silent, living, conversation = fresh("node"), fresh("node"), fresh("c")
         await presence.alive(silent, SHORT_S)
         await presence.alive(living, LONG_S)
@@ -157,7 +159,7 @@ class PresenceContract:
         await eventually(only_the_living)
         assert await presence.alive(silent, LONG_S) is False
 
-    async def test_saying_alive_in_time_keeps_a_node(self, presence: Presence) -> None:
+    async def test_saying_alive_in_time_keeps_a_node(self, presence: NodeRegistry) -> None:
         node, conversation = fresh("node"), fresh("c")
         await presence.alive(node, SHORT_S)
         await presence.enter(node, [conversation])
@@ -171,7 +173,7 @@ class PresenceContract:
 
         await eventually(brief_is_gone)
 
-    async def test_a_node_that_goes_away_is_gone_at_once(self, presence: Presence) -> None:
+    async def test_a_node_that_goes_away_is_gone_at_once(self, presence: NodeRegistry) -> None:
         node, conversation = fresh("node"), fresh("c")
         await presence.alive(node, LONG_S)
         await presence.enter(node, [conversation])
@@ -179,7 +181,7 @@ class PresenceContract:
         assert (await presence.nodes([conversation])).get(conversation, frozenset()) == frozenset()
         assert await presence.alive(node, LONG_S) is False
 
-    async def test_an_announced_node_is_named_once_until_it_is_withdrawn(self, presence: Presence) -> None:
+    async def test_an_announced_node_is_named_once_until_it_is_withdrawn(self, presence: NodeRegistry) -> None:
         node, other, url = fresh("node"), fresh("node"), f"ws://{fresh('host')}/socket"
         assert url not in await presence.announced()
         await presence.announce(node, url, LONG_S)
@@ -192,7 +194,7 @@ class PresenceContract:
         await presence.withdraw(other)
         assert url not in await presence.announced()
 
-    async def test_a_node_that_announces_itself_no_more_is_forgotten(self, presence: Presence) -> None:
+    async def test_a_node_that_announces_itself_no_more_is_forgotten(self, presence: NodeRegistry) -> None:
         silent, living = f"ws://{fresh('host')}/socket", f"ws://{fresh('host')}/socket"
         node = fresh("node")
         await presence.announce(fresh("node"), silent, SHORT_S)
@@ -207,7 +209,7 @@ class PresenceContract:
         await eventually(only_the_living)
         await presence.withdraw(node)
 
-    async def test_a_node_that_moved_is_named_where_it_is(self, presence: Presence) -> None:
+    async def test_a_node_that_moved_is_named_where_it_is(self, presence: NodeRegistry) -> None:
         node, old, new = fresh("node"), f"ws://{fresh('host')}/socket", f"ws://{fresh('host')}/a b"
         await presence.announce(node, old, LONG_S)
         await presence.announce(node, new, LONG_S)
@@ -215,7 +217,7 @@ class PresenceContract:
         assert (old in found, new in found, found == sorted(found)) == (False, True, True)
         await presence.withdraw(node)
 
-    async def test_nothing_asked_nothing_told(self, presence: Presence) -> None:
+    async def test_nothing_asked_nothing_told(self, presence: NodeRegistry) -> None:
         node = fresh("node")
         await presence.enter(node, [])
         await presence.leave(node, [])

@@ -1,19 +1,19 @@
 """What everything does that knows who is there, on servers that other tests use too."""
 
-from core.ports.hints import People, There
+from core.ports.presence_store import PresenceRecord, PresenceStore
 from tests.contracts.hints import LONG_S, SHORT_S, fresh
 from tests.eventually import eventually
 
 EARLY, NOON, LATE = (f"2026-11-20T{hour}:30:00.000Z" for hour in ("09", "12", "21"))
-NOBODY = There({}, None)
+NOBODY = PresenceRecord({}, None)
 
 
-def gone(seen: str) -> There:
+def gone(seen: str) -> PresenceRecord:
     """Somebody who is not there, and was last seen then."""
-    return There({}, seen)
+    return PresenceRecord({}, seen)
 
 
-async def living(people: People, ttl_s: float = LONG_S, now: str = EARLY) -> str:
+async def living(people: PresenceStore, ttl_s: float = LONG_S, now: str = EARLY) -> str:
     """A node that says it lives."""
     node = fresh("node")
     assert await people.alive(node, now, ttl_s) is False
@@ -23,55 +23,55 @@ async def living(people: People, ttl_s: float = LONG_S, now: str = EARLY) -> str
 class PeopleContract:
     """Give a fixture `people`, ready for use."""
 
-    async def test_a_node_is_unknown_once_and_then_known(self, people: People) -> None:
+    async def test_a_node_is_unknown_once_and_then_known(self, people: PresenceStore) -> None:
         node = await living(people)
         assert await people.alive(node, NOON, LONG_S) is True
 
-    async def test_it_tells_of_each_who_is_asked_for_how_they_are_there(self, people: People) -> None:
+    async def test_it_tells_of_each_who_is_asked_for_how_they_are_there(self, people: PresenceStore) -> None:
         node = await living(people)
         ann, ben, eve = fresh("ann"), fresh("ben"), fresh("eve")
         await people.enter(node, {ann: "online", ben: "away"}, NOON)
         assert dict(await people.find([ann, ben, eve])) == {
-            ann: There({node: "online"}, NOON),
-            ben: There({node: "away"}, NOON),
+            ann: PresenceRecord({node: "online"}, NOON),
+            ben: PresenceRecord({node: "away"}, NOON),
             eve: NOBODY,
         }
 
-    async def test_each_node_says_it_for_itself_and_the_last_word_counts(self, people: People) -> None:
+    async def test_each_node_says_it_for_itself_and_the_last_word_counts(self, people: PresenceStore) -> None:
         one, other, ann = await living(people), await living(people), fresh("ann")
         await people.enter(one, {ann: "online"}, EARLY)
         await people.enter(other, {ann: "busy"}, EARLY)
-        assert (await people.find([ann]))[ann] == There({one: "online", other: "busy"}, EARLY)
+        assert (await people.find([ann]))[ann] == PresenceRecord({one: "online", other: "busy"}, EARLY)
         await people.enter(one, {ann: "away"}, NOON)
-        assert (await people.find([ann]))[ann] == There({one: "away", other: "busy"}, NOON)
+        assert (await people.find([ann]))[ann] == PresenceRecord({one: "away", other: "busy"}, NOON)
 
-    async def test_who_leaves_one_node_is_at_the_others_still(self, people: People) -> None:
+    async def test_who_leaves_one_node_is_at_the_others_still(self, people: PresenceStore) -> None:
         one, other, ann = await living(people), await living(people), fresh("ann")
         await people.enter(one, {ann: "online"}, EARLY)
         await people.enter(other, {ann: "away"}, EARLY)
         await people.leave(one, {ann: NOON})
-        assert (await people.find([ann]))[ann] == There({other: "away"}, NOON)
+        assert (await people.find([ann]))[ann] == PresenceRecord({other: "away"}, NOON)
         await people.leave(other, {ann: LATE})
         assert (await people.find([ann]))[ann] == gone(LATE)
 
-    async def test_an_older_time_does_not_make_anybody_seen_earlier(self, people: People) -> None:
+    async def test_an_older_time_does_not_make_anybody_seen_earlier(self, people: PresenceStore) -> None:
         node, ann, ben = await living(people), fresh("ann"), fresh("ben")
         await people.enter(node, {ann: "online", ben: "online"}, NOON)
         await people.leave(node, {ann: EARLY, ben: LATE})
         await people.enter(node, {ben: "online"}, EARLY)
-        assert dict(await people.find([ann, ben])) == {ann: gone(NOON), ben: There({node: "online"}, LATE)}
+        assert dict(await people.find([ann, ben])) == {ann: gone(NOON), ben: PresenceRecord({node: "online"}, LATE)}
 
-    async def test_who_was_never_there_leaves_all_the_same(self, people: People) -> None:
+    async def test_who_was_never_there_leaves_all_the_same(self, people: PresenceStore) -> None:
         node, ann = await living(people), fresh("ann")
         await people.leave(node, {ann: NOON})
         assert (await people.find([ann]))[ann] == gone(NOON)
 
-    async def test_a_node_that_never_said_alive_does_not_count(self, people: People) -> None:
+    async def test_a_node_that_never_said_alive_does_not_count(self, people: PresenceStore) -> None:
         ann = fresh("ann")
         await people.enter(fresh("node"), {ann: "online"}, NOON)
         assert (await people.find([ann]))[ann] == gone(NOON)
 
-    async def test_of_a_silent_node_people_were_seen_last_when_it_last_spoke(self, people: People) -> None:
+    async def test_of_a_silent_node_people_were_seen_last_when_it_last_spoke(self, people: PresenceStore) -> None:
         silent, other = await living(people, now=EARLY), await living(people)
         ann, ben = fresh("ann"), fresh("ben")
         await people.enter(silent, {ann: "online", ben: "online"}, EARLY)
@@ -80,34 +80,34 @@ class PeopleContract:
 
         async def forgotten() -> None:
             found = await people.find([ann, ben])
-            assert found == {ann: gone(NOON), ben: There({other: "away"}, NOON)}
+            assert found == {ann: gone(NOON), ben: PresenceRecord({other: "away"}, NOON)}
 
         await eventually(forgotten)
         assert await people.alive(silent, LATE, LONG_S) is False
         await forgotten()
 
-    async def test_of_a_node_that_goes_away_people_were_seen_last_then(self, people: People) -> None:
+    async def test_of_a_node_that_goes_away_people_were_seen_last_then(self, people: PresenceStore) -> None:
         node, ann = await living(people), fresh("ann")
         await people.enter(node, {ann: "online"}, EARLY)
         await people.forget(node, NOON)
         assert (await people.find([ann]))[ann] == gone(NOON)
         assert await people.alive(node, LATE, LONG_S) is False
 
-    async def test_a_thousand_at_once_are_no_hardship(self, people: People) -> None:
+    async def test_a_thousand_at_once_are_no_hardship(self, people: PresenceStore) -> None:
         node, crowd = await living(people), [fresh("one") for _ in range(1_000)]
         await people.enter(node, dict.fromkeys(crowd, "online"), EARLY)
-        assert all(one == There({node: "online"}, EARLY) for one in (await people.find(crowd)).values())
+        assert all(one == PresenceRecord({node: "online"}, EARLY) for one in (await people.find(crowd)).values())
         await people.leave(node, dict.fromkeys(crowd, NOON))
         assert all(one == gone(NOON) for one in (await people.find(crowd)).values())
 
-    async def test_typing_is_news_when_it_begins_and_when_it_ends(self, people: People) -> None:
+    async def test_typing_is_news_when_it_begins_and_when_it_ends(self, people: PresenceStore) -> None:
         ann, ben = fresh("ann"), fresh("ben")
         assert await people.typing([ann, ben], [], again_s=LONG_S, ttl_s=LONG_S) == {ann, ben}
         assert await people.typing([ann], [ben], again_s=LONG_S, ttl_s=LONG_S) == {ben}
         assert await people.typing([ben], [ann], again_s=LONG_S, ttl_s=LONG_S) == {ann, ben}
         assert await people.typing([], [ann], again_s=LONG_S, ttl_s=LONG_S) == frozenset()
 
-    async def test_who_goes_on_typing_is_news_again_after_a_while(self, people: People) -> None:
+    async def test_who_goes_on_typing_is_news_again_after_a_while(self, people: PresenceStore) -> None:
         ann = fresh("ann")
         assert await people.typing([ann], [], again_s=SHORT_S, ttl_s=LONG_S) == {ann}
         assert await people.typing([ann], [], again_s=SHORT_S, ttl_s=LONG_S) == frozenset()
@@ -118,7 +118,7 @@ class PeopleContract:
         await eventually(news_again)
         assert await people.typing([], [ann], again_s=SHORT_S, ttl_s=LONG_S) == {ann}
 
-    async def test_who_ends_after_typing_was_over_by_itself_is_no_news(self, people: People) -> None:
+    async def test_who_ends_after_typing_was_over_by_itself_is_no_news(self, people: PresenceStore) -> None:
         crowd = [fresh("one") for _ in range(1_000)]
         assert await people.typing(crowd, [], again_s=SHORT_S, ttl_s=SHORT_S) == set(crowd)
         assert await people.typing([], [crowd.pop()], again_s=SHORT_S, ttl_s=SHORT_S) != frozenset()
@@ -128,7 +128,7 @@ class PeopleContract:
 
         await eventually(over)
 
-    async def test_nothing_asked_nothing_told(self, people: People) -> None:
+    async def test_nothing_asked_nothing_told(self, people: PresenceStore) -> None:
         node = fresh("node")
         await people.enter(node, {}, NOON)
         await people.leave(node, {})

@@ -3,8 +3,8 @@
 import pytest
 
 from core.health import STARTING, Check, Health
-from core.patience import patiently
 from core.ports.event_log import Unavailable
+from core.retry import retry_until_available
 
 
 def test_what_is_expected_fails_until_it_goes_on_and_is_listed_then() -> None:
@@ -48,6 +48,9 @@ async def test_an_outage_is_logged_once_with_its_end_and_a_start_without_one_nev
         return "here"
 
     health.expects("log", "documents")
-    assert [await patiently("log", call, health), await patiently("documents", call, health)] == ["here", "here"]
+    assert [
+        await retry_until_available("log", call, health),
+        await retry_until_available("documents", call, health),
+    ] == ["here", "here"]
     assert [record.getMessage() for record in caplog.records] == ["log waits: no broker", "log goes on"]
     assert health.ready

@@ -5,13 +5,13 @@ from typing import get_args
 
 import pytest
 
-from edge import client
-from edge.client import ChatError, Client
-from edge.client.events import LANE_EVENTS, NOW_EVENTS, Event
-from edge.client.line import PATIENCE_S
-from edge.client.pipeline import WAITING
-from schemas.answers import ANSWER_OF
+from edge.sdk.python import caas_client
+from edge.sdk.python.caas_client import ChatError, Client
+from edge.sdk.python.caas_client.events import LANE_EVENTS, NOW_EVENTS, Event
+from edge.sdk.python.caas_client.line import PATIENCE_S
+from edge.sdk.python.caas_client.pipeline import WAITING
 from schemas.commands import COMMANDS
+from schemas.wire.answers import ANSWER_OF
 from tests.architecture.packages import ROOT
 from tests.docs.pages import examples, page, rows
 
@@ -37,7 +37,7 @@ def test_every_event_is_told_with_its_push_and_its_fields(event: type) -> None:
 
 
 def test_every_exception_that_an_application_gets_is_told() -> None:
-    classes = [one for one in vars(client).values() if isinstance(one, type)]
+    classes = [one for one in vars(caas_client).values() if isinstance(one, type)]
     exceptions = {one.__name__ for one in classes if issubclass(one, ChatError)} - {"ChatError"}
     assert exceptions
     assert exceptions <= rows(PAGE).keys()

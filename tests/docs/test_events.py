@@ -3,8 +3,10 @@
 import msgspec
 import pytest
 
-from schemas import asyncapi_log, events, topics, upcast
-from streams.reading import dead_letter
+from schemas import events, topics
+from schemas.events import upcast
+from schemas.export import asyncapi_log
+from streams.runtime.record_decoder import dead_letter
 from tests.docs.pages import examples, headings, page, rows
 from tests.schemas.samples import SAMPLES
 
@@ -35,7 +37,7 @@ def test_every_header_is_in_the_table(name: str) -> None:
 
 
 def test_every_header_of_a_dead_letter_is_in_the_table() -> None:
-    source = page("../streams/reading.py")
+    source = page("../streams/runtime/record_decoder.py")
     told = [name for name in rows(PAGE) if name.startswith(("__streams", "caas_dlq"))]
     assert dead_letter.__doc__
     assert told

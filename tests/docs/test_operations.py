@@ -8,7 +8,8 @@ import pytest
 
 from core import settings
 from core.settings import PREFIX, Settings
-from edge import cli, compose
+from edge import cli
+from edge.composition import compose
 from tests.docs.pages import page, rows
 
 PAGE = "operations.md"

@@ -5,14 +5,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from schemas import answers, commands, frames, request, tokens
-from schemas.asyncapi_socket import PUSHES
+from schemas import commands
 from schemas.commands import COMMANDS
-from schemas.costs import COST_OF
-from schemas.errors import CLOSES, ERRORS, Problem
-from schemas.frames import PUSH_OF_LANE, PUSH_OF_USER, USER
-from schemas.invalid import CODES
-from schemas.request import decode_command, decode_frame
+from schemas.commands.costs import COST_OF
+from schemas.export.asyncapi_socket import PUSHES
+from schemas.wire import answers, frames, request, tokens
+from schemas.wire.errors import CLOSES, ERRORS, Problem
+from schemas.wire.field_errors import CODES
+from schemas.wire.frames import PUSH_OF_LANE, PUSH_OF_USER, USER
+from schemas.wire.request import decode_command, decode_frame
 from tests.docs.pages import Example, examples, headings, page, rows
 
 PAGE = "protocol.md"

@@ -5,12 +5,11 @@ from typing import Any
 
 import msgspec
 
-from schemas import queries
-from schemas.answers import ANSWER_OF
-from schemas.asyncapi_socket import PUSHES
-from schemas.commands import COMMANDS
-from schemas.errors import ERRORS, Problem
-from schemas.frames import PUSH_OF_LANE, PUSH_OF_USER
+from schemas.commands import COMMANDS, queries
+from schemas.export.asyncapi_socket import PUSHES
+from schemas.wire.answers import ANSWER_OF
+from schemas.wire.errors import ERRORS, Problem
+from schemas.wire.frames import PUSH_OF_LANE, PUSH_OF_USER
 from tests.contracts.search_index import ids, query
 from tests.edge.socket.world import TENANT, Person, World, room, send, world
 from tests.eventually import eventually

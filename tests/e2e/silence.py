@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from edge.client import Client, MessageNew
+from edge.sdk.python.caas_client import Client, MessageNew
 from tests.eventually import eventually
 
 EVERY_S = 0.05

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from edge.client import Client, MessageNew
+from edge.sdk.python.caas_client import Client, MessageNew
 from tests.e2e.up import Restartable
 from tests.eventually import eventually
 

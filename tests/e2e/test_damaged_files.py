@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from schemas.topics import TOPICS
-from streams.log.sqlite import SqliteLog
+from streams.log.sqlite.log import SqliteLog
 from tests import damaging
 from tests.contracts.event_log import whole
 from tests.e2e.line import Line, opened

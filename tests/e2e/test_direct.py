@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.client import ConversationUpdated, MessageNew
+from edge.sdk.python.caas_client import ConversationUpdated, MessageNew
 from tests.e2e.test_own_inbox import device
 from tests.e2e.up import Up, running
 from tests.eventually import eventually

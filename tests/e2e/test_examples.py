@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from edge.client import Client, MessageNew
+from edge.sdk.python.caas_client import Client, MessageNew
 from tests.e2e.processes import within
 from tests.e2e.up import Up, running
 from tests.eventually import eventually

@@ -16,7 +16,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.typing import Subprotocol
 
-from edge.client import Client
+from edge.sdk.python.caas_client import Client
 from schemas.bounds import COMMANDS_PER_S
 from schemas.commands import Attached
 from tests.e2e import deaf

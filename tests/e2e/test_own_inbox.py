@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import pytest
 
-from edge.client import Client, CursorsMoved, Event, InboxChanged, MessageNew, Presence, Typing
+from edge.sdk.python.caas_client import Client, CursorsMoved, Event, InboxChanged, MessageNew, Presence, Typing
 from tests.e2e.processes import Process, free_port
 from tests.e2e.up import Up, ready_line, running
 from tests.eventually import eventually

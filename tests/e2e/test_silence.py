@@ -4,7 +4,7 @@ import asyncio
 import time
 from contextlib import AsyncExitStack
 
-from edge.client import Client
+from edge.sdk.python.caas_client import Client
 from tests.e2e.silence import steady_talk
 from tests.e2e.up import Restartable
 

@@ -9,8 +9,8 @@ from typing import Any
 from aiohttp import WSMsgType, web
 
 from schemas import ids
-from schemas.errors import problem
-from schemas.frames import PUSH_OF_LANE, PUSH_OF_USER, USER
+from schemas.wire.errors import problem
+from schemas.wire.frames import PUSH_OF_LANE, PUSH_OF_USER, USER
 from tests.edge.fake_room import Conversation, Message
 
 TENANT = "default"

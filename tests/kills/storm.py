@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 import aiohttp
 
-from edge.bench.gathering import Chances
-from edge.bench.spec import Circle, Seat
-from edge.client.line import Line
-from edge.client.wire import Event
+from edge.sdk.python.caas_client.line import Line
+from edge.sdk.python.caas_client.wire import Event
+from edge.tools.bench.gathering import Chances
+from edge.tools.bench.spec import Circle, Seat
 
 WRITES_EVERY_S = 0.04
 PATIENCE_S = 120

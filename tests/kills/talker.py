@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from edge.client import Application, Client
+from edge.sdk.python.caas_client import Application, Client
 
 EVERY_S = 0.03
 CHANGED = 10

@@ -10,12 +10,12 @@ from urllib.parse import urlsplit
 import pytest
 
 from deploy.local.stack import Stack
-from edge.bench.children import Place
-from edge.bench.gathering import PER_SEND, gathering
-from edge.bench.servers import run_name, seed
-from edge.bench.spec import Talk
-from edge.bench.thousand import BASE_PER_S, PEOPLE, talked
-from edge.bench.world import World
+from edge.tools.bench.children import Place
+from edge.tools.bench.gathering import PER_SEND, gathering
+from edge.tools.bench.servers import run_name, seed
+from edge.tools.bench.spec import Talk
+from edge.tools.bench.thousand import BASE_PER_S, PEOPLE, talked
+from edge.tools.bench.world import World
 from tests.e2e.processes import System
 from tests.eventually import eventually
 from tests.kills.storm import Crowd, crowd

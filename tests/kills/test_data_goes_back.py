@@ -17,7 +17,7 @@ from pymongo import MongoClient
 
 from deploy.local.stack import Stack
 from edge.auth.tokens import Tokens
-from edge.client import Client, MessageNew
+from edge.sdk.python.caas_client import Client, MessageNew
 from tests.e2e.processes import CAAS, System, within
 from tests.kills.conftest import system_on
 

@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.stack, pytest.mark.kills, pytest.mark.timeout(400)]
 
 
 def test_every_rule_of_the_protocol_holds_on_the_real_servers(one_broker: tuple[Stack, System]) -> None:
-    """The suite that `tests/edge/conformance` runs on the embedded system; afterwards no read model has drifted."""
+    """The suite that tests/edge/tools/conformance runs on the embedded system; afterwards no read model has drifted."""
     system = one_broker[1]
     system.serve_tenant(f"t{secrets.token_hex(4)}")
     found = json.loads(system.run("conformance", "--json"))

@@ -14,9 +14,9 @@ from pymongo import MongoClient
 
 from deploy.local.stack import Stack
 from edge.auth.tokens import Tokens
-from edge.client.line import Line
-from edge.client.wire import Event
-from schemas.frames import LANES
+from edge.sdk.python.caas_client.line import Line
+from edge.sdk.python.caas_client.wire import Event
+from schemas.wire.frames import LANES
 from tests.e2e.processes import CAAS, System, summary_of, within
 from tests.eventually import eventually
 from tests.kills.playing import RECORDING, ROWS, check

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 from deploy.local.stack import Stack
-from edge.client import Application
+from edge.sdk.python.caas_client import Application
 from tests.e2e.processes import System
 from tests.e2e.silence import SteadyTalk, steady_talk
 from tests.kills.test_two_sdks import gone_and_back

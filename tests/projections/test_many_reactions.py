@@ -6,12 +6,12 @@ from hypothesis import strategies as st
 
 from core.domain import reaction as domain
 from core.domain.reaction import EMOJI_OF_ALL, REACTIONS_KEPT
-from projections import reactions
-from projections.reactions import LATE_KEPT
+from projections.messages import reactions
+from projections.messages.reactions import LATE_KEPT
 from schemas.topics import MESSAGE_SENT
 from tests.projections.given import fact
-from tests.projections.test_messages import Store, interleaved
-from tests.projections.test_reactions import AGAIN, HELLO, ROOM, SENT, numbers, reacted, shown
+from tests.projections.messages.test_message_rows import Store, interleaved
+from tests.projections.messages.test_reactions import AGAIN, HELLO, ROOM, SENT, numbers, reacted, shown
 
 
 def full() -> Store:

@@ -20,7 +20,7 @@ from schemas.events import (
     RolesChanged,
     UserActed,
 )
-from schemas.inbox_events import ConversationArchived, ConversationMuted, ConversationPinned, CursorMoved, MessageHidden
+from schemas.events.inbox import ConversationArchived, ConversationMuted, ConversationPinned, CursorMoved, MessageHidden
 from tests.given import AT, CORRELATION, ROOM, TENANT
 
 MESSAGE = ids.message_id(TENANT, ROOM, "bob", "k1")

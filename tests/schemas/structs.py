@@ -11,7 +11,7 @@ import schemas
 
 def structs() -> Iterator[type[msgspec.Struct]]:
     """All of them, each once, the private ones too."""
-    for module in pkgutil.iter_modules(schemas.__path__, "schemas."):
+    for module in pkgutil.walk_packages(schemas.__path__, "schemas."):
         for value in vars(importlib.import_module(module.name)).values():
             if isinstance(value, type) and issubclass(value, msgspec.Struct) and value.__module__ == module.name:
                 yield value

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from schemas import commands
 from schemas.bounds import CIPHERTEXT_CHARS, FRAME_VALUES, TEXT_CHARS
 from schemas.commands import COMMANDS, SendMessage
-from schemas.errors import ERRORS
-from schemas.queries import ListConversations, Sync
-from schemas.request import Invalid, decode_command, decode_frame
+from schemas.commands.queries import ListConversations, Sync
+from schemas.wire.errors import ERRORS
+from schemas.wire.request import Invalid, decode_command, decode_frame
 from tests.given import CORRELATION, ROOM
 
 SEND = {"conversation_id": ROOM, "client_msg_id": "k1", "text": "hello"}

@@ -5,9 +5,9 @@ from typing import get_args
 import msgspec
 import pytest
 
-from schemas import envelope, events, topics, upcast
+from schemas import envelope, events, topics
 from schemas.envelope import Known, key_of
-from schemas.events import Event, Reacted
+from schemas.events import Event, Reacted, upcast
 from tests.schemas.released import released
 from tests.schemas.samples import SAMPLES, record_of
 

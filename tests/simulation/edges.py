@@ -8,23 +8,24 @@ from typing import Any
 
 import msgspec
 
-from core.about import event_id_of
+from core.commands.command_ids import event_id_of
 from core.domain.decision import Context
 from core.health import Health
-from core.ports.hints import Bus, Presence
+from core.identity import Identity
+from core.ports.bus import Bus
 from core.ports.memberships import NotReady
+from core.ports.node_registry import NodeRegistry
 from core.ports.search_index import SearchIndex
-from edge.auth.tokens import Identity
-from edge.socket.assembly import node_of
-from edge.socket.ports import Ports
-from edge.socket.visit import Visit
-from projections.cache.in_process_people import InProcessPeople
+from edge.composition.node import node_of
+from edge.composition.ports import Ports
+from edge.socket.session.client_session import ClientSession
+from projections.ephemeral.in_process_presence import InProcessPresenceStore
 from projections.generations import Generations
 from schemas.commands import NAME_OF, ConversationCommand, MessageCommand
+from schemas.commands.inbox import InboxCommand
 from schemas.envelope import Record
-from schemas.inbox_commands import InboxCommand
 from schemas.topics import CONVERSATION_UPDATED, partition_of
-from streams.memberships import MembershipTail
+from streams.memberships.membership_tail import MembershipTail
 from tests.simulation.servers import FlakyDocuments, FlakyLog
 from tests.simulation.weather import Ledger, Process
 
@@ -83,7 +84,7 @@ class Node:
         documents: FlakyDocuments,
         index: SearchIndex,
         bus: Bus,
-        presence: Presence,
+        presence: NodeRegistry,
         process: Process,
         complain: Callable[[str], None],
     ) -> None:
@@ -105,7 +106,7 @@ class Node:
                 index=index,
                 bus=bus,
                 presence=presence,
-                people=InProcessPeople(),
+                people=InProcessPresenceStore(),
                 memberships=self.tail,
                 clock=Clock(),
                 health=self.health,
@@ -114,7 +115,7 @@ class Node:
             new_id=self._new_id,
         )
         self._behind: dict[str, float] = {}
-        self._visits: dict[str, tuple[Visit, asyncio.Lock]] = {}
+        self._visits: dict[str, tuple[ClientSession, asyncio.Lock]] = {}
         self._comes: dict[str, asyncio.Lock] = {}
         self._answers: dict[int, Future[dict[str, Any]]] = {}
         self._tasks: dict[Task[None], None] = {}
@@ -196,7 +197,7 @@ class Node:
         async with turn:
             await self.node.receive(visit, msgspec.json.encode(frame))
 
-    async def _visit(self, user: str) -> tuple[Visit, asyncio.Lock]:
+    async def _visit(self, user: str) -> tuple[ClientSession, asyncio.Lock]:
         """The one visit on which this person's commands come here."""
         async with self._comes.setdefault(user, asyncio.Lock()):
             if user not in self._visits:

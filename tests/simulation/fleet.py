@@ -14,7 +14,7 @@ from core.health import Health
 from core.ports.event_log import Received
 from projections.stores.memory import MemoryDocuments
 from schemas.topics import Partition, partitions
-from streams.worker import StoreBehindLog, Worker
+from streams.runtime.worker import StoreBehindLog, Worker
 from tests.simulation.indexes import checked
 from tests.simulation.weather import Ledger, Process, Weather
 
@@ -78,7 +78,7 @@ class Group:
                 self.acknowledged[place] = max(self.acknowledged[place], offset)
 
     async def look(self) -> None:
-        """For ever: whoever stands beyond what the store has saved is brought back, as streams/whole.py does."""
+        """Bring back, again and again, whoever is beyond what the store has saved (streams/runtime/gap_filler.py)."""
         while True:
             await asyncio.sleep(1.0)
             for place in self.places:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import Any
 
-from core.ports.documents import Changes, Checkpoint, Place, Write
+from core.ports.documents import Changes, Checkpoint, TableGeneration, Write
 from core.ports.event_log import Unavailable
 from projections.stores.memory import MemoryDocuments
 
@@ -51,7 +51,7 @@ class ForgetfulDocuments(MemoryDocuments):
         """Rows are replaced and never changed, so that tables alone are copied."""
         return {name: {key: dict(kept) for key, kept in found.items()} for name, found in whole.items()}
 
-    def _put(self, place: Place, write: Write) -> bool:
+    def _put(self, place: TableGeneration, write: Write) -> bool:
         self._same_life()
         return super()._put(place, write)
 

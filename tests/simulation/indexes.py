@@ -8,14 +8,14 @@ from dataclasses import replace
 from typing import Any
 
 from core.health import Health
-from core.patience import patiently
 from core.ports.event_log import Unavailable
 from core.ports.search_index import WITHIN_S, Entry, Hit, Hits, Positions, Query
+from core.retry import retry_until_available
 from projections.search.memory import MemorySearchIndex
 from schemas.topics import Partition
-from streams.processor import SelfChecking
 from streams.processors.search import Search
-from streams.worker import Worker
+from streams.runtime.processor import SelfChecking
+from streams.runtime.worker import Worker
 from tests.simulation.weather import Process, Weather
 
 CHECK_S = 2.0
@@ -98,7 +98,7 @@ async def checked(worker: Worker) -> None:
     """As the gate does: every two seconds what a processor keeps beside its rows is looked at, also while it idles."""
     while isinstance(processor := worker.processor, SelfChecking):
         await asyncio.sleep(CHECK_S)
-        await patiently("check", lambda: processor.check(1), Health())
+        await retry_until_available("check", lambda: processor.check(1), Health())
 
 
 class Unchecked(Search):

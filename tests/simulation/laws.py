@@ -7,10 +7,11 @@ from typing import Any
 import msgspec
 
 from core.domain.conversation import Conversation
-from projections import conversations, messages
+from projections.conversations import conversation_rows
+from projections.messages import message_rows
 from schemas.commands import CreateConversation, ForwardMessage, SendMessage
-from schemas.inbox_commands import ReadMessages
-from schemas.views import MessageView
+from schemas.commands.inbox import ReadMessages
+from schemas.wire.views import MessageView
 from tests.simulation import fold
 from tests.simulation.boxes import boxes
 from tests.simulation.cursors import cursors
@@ -19,8 +20,8 @@ from tests.simulation.fold import Told, Whole
 from tests.simulation.history import History
 from tests.simulation.leaves import leaves
 from tests.simulation.named import named
-from tests.simulation.noes import refused, unchanged
 from tests.simulation.outcomes import buried, effects, pushes
+from tests.simulation.refusal_laws import refused, unchanged
 from tests.simulation.replays import replays
 from tests.simulation.sights import complete, confined, ordered
 from tests.simulation.stays import edges
@@ -124,7 +125,7 @@ def texts(world: World, whole: Whole) -> Broken:
     for unknown in rows.keys() - whole.said.keys():
         yield f"law 3: there is a row {unknown} of no record"
     for message_id, said in whole.said.items():
-        view = messages.view(rows[message_id]) if message_id in rows else None
+        view = message_rows.view(rows[message_id]) if message_id in rows else None
         if (view is None) != (said.sent is None):
             yield f"law 3: {message_id} is {view}, the log says {said}"
         elif view is not None and (view.text, view.deleted) != (said.text, said.withdrawn):
@@ -152,7 +153,7 @@ def rooms(world: World, whole: Whole) -> Broken:
     rows, people = world.watch.rows("conversations", "conversations"), world.watch.rows("conversations", "participants")
     for key, room in whole.rooms.items():
         expected = None if room is None else (room.n, room.members, room.shown, room.pins, room.since)
-        found = {"the row": None if key not in rows else _room(conversations.state_of(rows[key]))}
+        found = {"the row": None if key not in rows else _room(conversation_rows.state_of(rows[key]))}
         found |= {name: _room(node.tail.get(key)) for name, node in world.nodes.items()}
         yield from (f"law 3: {key} is {it} for {who}, not {expected}" for who, it in found.items() if it != expected)
         for user, (role, stays) in room.members.items() if room else ():

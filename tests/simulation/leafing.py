@@ -3,10 +3,10 @@
 import random
 
 from core.domain.decision import Rejected
-from edge.auth.tokens import Identity
-from schemas.answers import Messages
-from schemas.queries import History
-from schemas.views import MessageView
+from core.identity import Identity
+from schemas.commands.queries import History
+from schemas.wire.answers import Messages
+from schemas.wire.views import MessageView
 from tests.simulation.edges import Node
 from tests.simulation.users import TENANT
 

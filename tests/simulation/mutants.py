@@ -9,16 +9,16 @@ import msgspec
 
 from core.ports.documents import Changes, Documents, Row, Write
 from core.ports.effects import Effects, Emitter
-from edge.socket.stays import readable
-from projections import marks, messages
 from projections.facts import Fact, Heads
-from projections.messages import Numbered
+from projections.messages import message_rows, unread_markers
+from projections.messages.message_rows import Numbered
+from projections.queries.message_ranges import readable
 from schemas.events import CursorMoved, MessagePinned
-from streams.processor import Batch, Processor
 from streams.processors import messages as processing
 from streams.processors.conversations import Conversations
 from streams.processors.inbox import Inbox
 from streams.processors.messages import Messages
+from streams.runtime.processor import Batch, Processor
 from tests.simulation.indexes import Unchecked
 from tests.simulation.world import Parts, processor
 
@@ -47,27 +47,27 @@ class MaxPlusOne(_Another):
     """Numbers a message by the highest number there is, plus one, and saves a batch's rows in no particular order."""
 
     async def apply(self, batch: Batch) -> Effects:
-        at, ids = batch.place(messages.ROWS), {messages.row_id(fact) for fact in batch.facts}
+        at, ids = batch.place(message_rows.ROWS), {message_rows.row_id(fact) for fact in batch.facts}
         rows = await self.documents.get(at, ids)
         highest = {}
         for fact in batch.facts:
-            key, lane = fact.envelope.subject, messages.LANE_OF[fact.topic]
+            key, lane = fact.envelope.subject, message_rows.LANE_OF[fact.topic]
             last = await self.documents.find(at, lane, [key], limit=1, reverse=True)
             highest[key, lane] = {"pos": -1, "n": last[0][lane]["n"] if last else 0}
         heads = Heads({})
         heads._lanes = dict(highest)
-        folded = messages.fold([fact for fact in batch.facts if _known(fact, rows) is None], rows, heads)
+        folded = message_rows.fold([fact for fact in batch.facts if _known(fact, rows) is None], rows, heads)
         unordered = sorted(folded.rows, key=lambda write: write.id)
-        heads_at = batch.place(messages.HEADS)
+        heads_at = batch.place(message_rows.HEADS)
         await self.documents.save(Changes([(at, unordered)], [(heads_at, folded.heads)], batch.checkpoint))
         known = [(fact, n) for fact in batch.facts if (n := _known(fact, rows)) is not None]
-        before = [Numbered(fact, messages.LANE_OF[fact.topic], messages.row_id(fact), n) for fact, n in known]
+        before = [Numbered(fact, message_rows.LANE_OF[fact.topic], message_rows.row_id(fact), n) for fact, n in known]
         return processing.effects([*before, *folded.numbered], await self.documents.get(at, ids), batch.generation)
 
 
 def _known(fact: Fact, rows: Mapping[str, Row]) -> int | None:
     """The number that a record's row has for it."""
-    facet = rows.get(messages.row_id(fact), {}).get(messages.LANE_OF[fact.topic])
+    facet = rows.get(message_rows.row_id(fact), {}).get(message_rows.LANE_OF[fact.topic])
     if facet is not None and "told" in facet:
         return next((n for event_id, _, n, *_ in facet["told"] if event_id == fact.envelope.id), None)
     versions = [] if facet is None else facet.get("versions", [facet])
@@ -78,10 +78,12 @@ class EffectsFirst(_Another):
     """Notifies, then persists."""
 
     async def apply(self, batch: Batch) -> Effects:
-        heads = Heads(await self.documents.get(batch.place(messages.HEADS), {f.envelope.subject for f in batch.facts}))
-        ids = {messages.row_id(fact) for fact in batch.facts}
-        rows = await self.documents.get(batch.place(messages.ROWS), ids)
-        folded = messages.fold(batch.facts, rows, heads)
+        heads = Heads(
+            await self.documents.get(batch.place(message_rows.HEADS), {f.envelope.subject for f in batch.facts})
+        )
+        ids = {message_rows.row_id(fact) for fact in batch.facts}
+        rows = await self.documents.get(batch.place(message_rows.ROWS), ids)
+        folded = message_rows.fold(batch.facts, rows, heads)
         now = dict(rows)
         for write in folded.rows:
             now[write.id] = {"_id": write.id, **write.fixed, **rows.get(write.id, {}), **write.facets}
@@ -94,10 +96,10 @@ class HeadsAfterRows(_Another):
     """Reads the heads after the rows: a head may then cover a position whose row was not seen."""
 
     async def apply(self, batch: Batch) -> Effects:
-        rows_at, heads_at = batch.place(messages.ROWS), batch.place(messages.HEADS)
-        rows = await self.documents.get(rows_at, {messages.row_id(fact) for fact in batch.facts})
+        rows_at, heads_at = batch.place(message_rows.ROWS), batch.place(message_rows.HEADS)
+        rows = await self.documents.get(rows_at, {message_rows.row_id(fact) for fact in batch.facts})
         heads = Heads(await self.documents.get(heads_at, {fact.envelope.subject for fact in batch.facts}))
-        folded = messages.fold(batch.facts, rows, heads)
+        folded = message_rows.fold(batch.facts, rows, heads)
         await self.documents.save(Changes([(rows_at, folded.rows)], [(heads_at, folded.heads)], batch.checkpoint))
         now = await self.documents.get(rows_at, {one.row_id for one in folded.numbered})
         return processing.effects(folded.numbered, now, batch.generation)
@@ -110,8 +112,8 @@ class NoRepeats(_Another):
         seen: dict[str, int] = {}
         facts = []
         for fact in batch.facts:
-            rows = await self.documents.get(batch.place(messages.ROWS), [messages.row_id(fact)])
-            facet = rows.get(messages.row_id(fact), {}).get(messages.LANE_OF[fact.topic])
+            rows = await self.documents.get(batch.place(message_rows.ROWS), [message_rows.row_id(fact)])
+            facet = rows.get(message_rows.row_id(fact), {}).get(message_rows.LANE_OF[fact.topic])
             known = seen.get(fact.envelope.id) or (facet["pos"] if facet else fact.position)
             seen[fact.envelope.id] = known
             again = known < fact.position and fact.event is not None
@@ -124,7 +126,7 @@ def _renamed(fact: Any) -> Any:
 
 
 def _moved(fact: Any) -> Any:
-    if messages.LANE_OF[fact.topic] != "sent":
+    if message_rows.LANE_OF[fact.topic] != "sent":
         return fact.event
     return msgspec.structs.replace(fact.event, message_id=f"{fact.envelope.id} at {fact.position}")
 
@@ -133,8 +135,14 @@ class EffectsOfChanges(_Another):
     """Has effects for changed rows alone: what a crash ate after the save is never said."""
 
     async def apply(self, batch: Batch) -> Effects:
-        saved = await self.documents.get(batch.place(messages.ROWS), {messages.row_id(fact) for fact in batch.facts})
-        new = [fact for fact in batch.facts if messages.LANE_OF[fact.topic] not in saved.get(messages.row_id(fact), {})]
+        saved = await self.documents.get(
+            batch.place(message_rows.ROWS), {message_rows.row_id(fact) for fact in batch.facts}
+        )
+        new = [
+            fact
+            for fact in batch.facts
+            if message_rows.LANE_OF[fact.topic] not in saved.get(message_rows.row_id(fact), {})
+        ]
         await self.whole.apply(batch)
         return await self.whole.apply(replace(batch, facts=new))
 
@@ -176,7 +184,7 @@ class ForgetfulOfEdits(_Around):
 
     async def save(self, changes: Changes) -> frozenset[str]:
         rows = [
-            (at, [replace(one, facets=_unedited(one)) for one in writes] if at.table == marks.ROWS else writes)
+            (at, [replace(one, facets=_unedited(one)) for one in writes] if at.table == unread_markers.ROWS else writes)
             for at, writes in changes.rows
         ]
         made: frozenset[str] = await self._inner.save(replace(changes, rows=rows))
@@ -184,7 +192,7 @@ class ForgetfulOfEdits(_Around):
 
 
 def _unedited(write: Write) -> dict[str, Any]:
-    return {name: facet for name, facet in write.facets.items() if name != marks.EDITED}
+    return {name: facet for name, facet in write.facets.items() if name != unread_markers.EDITED}
 
 
 class SavedOnAnything(_Around):

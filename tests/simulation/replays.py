@@ -10,7 +10,7 @@ from core.ports.event_log import Received
 from projections.search.memory import MemorySearchIndex
 from projections.stores.memory import MemoryDocuments
 from schemas.topics import partitions
-from streams.worker import Worker
+from streams.runtime.worker import Worker
 from tests.simulation.loop import run
 from tests.simulation.world import PROCESSORS, World, processor
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import msgspec
 
+from core.identity import Identity
 from core.ports.memberships import NotReady
-from edge.auth.tokens import Identity
-from edge.socket.visit import Visit
-from schemas.frames import CURSORS, PUSH_OF_LANE, PUSH_OF_USER, USER
+from edge.socket.session.client_session import ClientSession
+from schemas.wire.frames import CURSORS, PUSH_OF_LANE, PUSH_OF_USER, USER
 from tests.simulation.edges import Node
 from tests.simulation.fold import place_of
 from tests.simulation.users import TENANT
@@ -55,7 +55,7 @@ class Screen:
     """By room and user, how far that user was shown to have read."""
     visits: int = 0
     node: Node | None = None
-    visit: Visit | None = None
+    visit: ClientSession | None = None
     syncing: bool = False
     again: bool = False
     stayed: bool = False

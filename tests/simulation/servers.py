@@ -6,9 +6,9 @@ from asyncio import Future
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from core.ports.documents import Changes, Facet, Fingerprint, Place, Row, Table, Write
+from core.ports.documents import Changes, Facet, Fingerprint, Row, Table, TableGeneration, Write
 from core.ports.event_log import OutcomeUnknown, Received, Unavailable
-from projections.cache.in_process import InProcessBus, InProcessPresence
+from projections.ephemeral.in_process import InProcessBus, InProcessNodeRegistry
 from schemas.envelope import Record
 from schemas.topics import Partition
 from streams.log.memory import MemoryLog
@@ -118,11 +118,11 @@ class FlakyDocuments:
     async def stop(self) -> None:
         await self._inner.stop()
 
-    async def get(self, place: Place, ids: Iterable[str]) -> dict[str, Row]:
+    async def get(self, place: TableGeneration, ids: Iterable[str]) -> dict[str, Row]:
         await self._weather.pass_by(self._process, "documents")
         return await self._inner.get(place, ids)
 
-    async def facets(self, place: Place, ids: Iterable[str], index: str) -> dict[str, Facet]:
+    async def facets(self, place: TableGeneration, ids: Iterable[str], index: str) -> dict[str, Facet]:
         await self._weather.pass_by(self._process, "documents")
         return await self._inner.facets(place, ids, index)
 
@@ -146,11 +146,11 @@ class FlakyDocuments:
             raise Unavailable("the store went down before it answered")
         return made
 
-    async def find(self, place: Place, index: str, equals: Sequence[str], **how: Any) -> list[Row]:
+    async def find(self, place: TableGeneration, index: str, equals: Sequence[str], **how: Any) -> list[Row]:
         await self._weather.pass_by(self._process, "documents")
         return await self._inner.find(place, index, equals, **how)
 
-    async def scan(self, place: Place, *, after: str = "", limit: int = 1000) -> list[Row]:
+    async def scan(self, place: TableGeneration, *, after: str = "", limit: int = 1000) -> list[Row]:
         await self._weather.pass_by(self._process, "documents")
         return await self._inner.scan(place, after=after, limit=limit)
 
@@ -170,18 +170,18 @@ class FlakyDocuments:
         await self._weather.pass_by(self._process, "documents")
         return await self._inner.point(name, document, expected)
 
-    async def prepare(self, places: Iterable[Place]) -> None:
+    async def prepare(self, places: Iterable[TableGeneration]) -> None:
         await self._weather.pass_by(self._process, "documents")
         await self._inner.prepare(places)
 
-    async def drop(self, places: Iterable[Place], checkpoint: tuple[str, int] | None = None) -> None:
+    async def drop(self, places: Iterable[TableGeneration], checkpoint: tuple[str, int] | None = None) -> None:
         await self._inner.drop(places, checkpoint)
 
 
 def _split(changes: Changes, chance: random.Random) -> tuple[Changes, Changes]:
     """Some prefix of a save, without its checkpoint, and the rest of it."""
     left = chance.randint(0, sum(len(writes) for _, writes in (*changes.rows, *changes.heads)))
-    parts: list[list[list[tuple[Place, Sequence[Write]]]]] = []
+    parts: list[list[list[tuple[TableGeneration, Sequence[Write]]]]] = []
     for places in (changes.rows, changes.heads):
         parts.append([[], []])
         for place, writes in places:
@@ -222,7 +222,7 @@ class FlakyBus:
 class FlakyPresence:
     """The Presence as one process sees it."""
 
-    def __init__(self, inner: InProcessPresence, weather: Weather, process: Process) -> None:
+    def __init__(self, inner: InProcessNodeRegistry, weather: Weather, process: Process) -> None:
         self._inner = inner
         self._weather = weather
         self._process = process

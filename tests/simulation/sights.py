@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from itertools import pairwise
 
-from schemas.frames import USER
+from schemas.wire.frames import USER
 from tests.simulation.fold import Whole
 from tests.simulation.rooms import Room, first_read, seen
 from tests.simulation.screens import Screen

@@ -15,15 +15,15 @@ from projections.search.memory import MemorySearchIndex
 from projections.stores.memory import MemoryDocuments
 from schemas.envelope import Record
 from schemas.topics import partitions
-from streams import plain
-from streams.adopt import adopt, survey
-from streams.lineage import check_log
 from streams.log.memory import MemoryLog
-from streams.plain import PlainRunner
-from streams.processor import Processor
-from streams.replay import Fold
-from streams.verify import verify
-from streams.worker import Worker
+from streams.rebuild.adopt import adopt, survey
+from streams.rebuild.replay import Fold
+from streams.rebuild.verify import verify
+from streams.runtime import plain_runner
+from streams.runtime.lineage import check_log
+from streams.runtime.plain_runner import PlainRunner
+from streams.runtime.processor import Processor
+from streams.runtime.worker import Worker
 from tests.eventually import eventually
 from tests.simulation.loop import run
 from tests.simulation.watch import OFFSETS
@@ -94,7 +94,7 @@ def test_a_worker_that_does_not_compare_leaves_a_hole(monkeypatch: pytest.Monkey
     async def believe(*_: object) -> None:
         """Whatever log it is."""
 
-    monkeypatch.setattr(plain, "check_processor", believe)
+    monkeypatch.setattr(plain_runner, "check_processor", believe)
     assert any(holed(seed) for seed in range(SEEDS))
 
 

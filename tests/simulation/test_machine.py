@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from core.domain.decision import Context
 from schemas.commands import AddParticipants, AddReaction, DeleteMessage, EditMessage, RemoveParticipants, SendMessage
-from schemas.inbox_commands import HideMessage, ReadMessages
+from schemas.commands.inbox import HideMessage, ReadMessages
 from tests.simulation import users
 from tests.simulation.edges import Asked, Command
 from tests.simulation.laws import broken

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from edge.socket import reads
+from edge.socket.commands import query_executor
 from tests.simulation.test_machine import People
 
 SEEDS = 16
@@ -30,5 +30,5 @@ def test_a_node_that_keeps_nothing_of_a_sync_is_found(monkeypatch: pytest.Monkey
     def forget(*_: Any) -> None:
         """Keep nothing."""
 
-    monkeypatch.setattr(reads, "remember", forget)
+    monkeypatch.setattr(query_executor, "remember", forget)
     assert any("law 14" in what for seed in range(SEEDS) for what in returned(seed))

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from core.about import conversation_of, event_id_of
+from core.commands.command_ids import conversation_of, event_id_of
 from core.domain.decision import Context
 from schemas import envelope, ids
 from schemas.commands import (
@@ -27,9 +27,7 @@ from schemas.commands import (
     UnpinMessage,
     UpdateConversation,
 )
-from schemas.envelope import Record
-from schemas.events import ConversationCreated, Role
-from schemas.inbox_commands import (
+from schemas.commands.inbox import (
     ArchiveConversation,
     HideMessage,
     MuteConversation,
@@ -39,6 +37,8 @@ from schemas.inbox_commands import (
     UnmuteConversation,
     UnpinConversation,
 )
+from schemas.envelope import Record
+from schemas.events import ConversationCreated, Role
 from tests.simulation import words
 from tests.simulation.edges import AGAIN, Asked, Command
 

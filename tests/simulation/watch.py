@@ -12,8 +12,8 @@ from core.ports.effects import Effects, Emitter
 from projections.stores.memory import MemoryDocuments
 from schemas import topics
 from schemas.envelope import Record
-from schemas.frames import CURSORS, Push
 from schemas.topics import Partition
+from schemas.wire.frames import CURSORS, Push
 from tests.simulation import fold
 from tests.simulation.weather import Ledger, Process
 

@@ -8,19 +8,19 @@ from typing import Any
 
 from core.health import Health
 from core.ports.effects import Emitter
-from projections.cache.in_process import InProcessBus, InProcessPresence
+from projections.ephemeral.in_process import InProcessBus, InProcessNodeRegistry
 from projections.search.memory import MemorySearchIndex
 from schemas import topics
-from streams.effects import LiveEmitter
 from streams.log.memory import Held
-from streams.plain import PlainRunner
-from streams.processor import Processor
 from streams.processors.conversations import Conversations
 from streams.processors.inbox import Inbox
 from streams.processors.messages import Messages
 from streams.processors.receipts import Receipts
 from streams.processors.search import Search
-from streams.worker import Worker
+from streams.runtime.effects import LiveEmitter
+from streams.runtime.plain_runner import PlainRunner
+from streams.runtime.processor import Processor
+from streams.runtime.worker import Worker
 from tests.simulation import fold, users, watch
 from tests.simulation.edges import Asked, Command, Node
 from tests.simulation.fleet import Group, Member
@@ -71,7 +71,7 @@ class World:
         self.index = MemorySearchIndex()
         self.older = Older(self.index)
         self.bus = InProcessBus()
-        self.presence = InProcessPresence()
+        self.presence = InProcessNodeRegistry()
         self.broken: list[str] = []
         self.trace: list[str] = []
         self.watch = watch.Watch(self.store, self.ledger, self.complain)

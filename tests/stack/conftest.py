@@ -13,7 +13,7 @@ import pytest
 
 from deploy.local.server import StackError
 from deploy.local.stack import Stack
-from streams.log.kafka_topics import create_topics
+from streams.log.kafka.topics import create_topics
 from tests.stack.live import live
 from tests.stack.servers import chosen, servers_in
 

@@ -13,13 +13,13 @@ import msgspec
 import pytest
 
 from core import settings
-from core.ports.documents import Place, Row
+from core.ports.documents import Row, TableGeneration
 from core.ports.event_log import Received
 from core.positions import offset_in
-from edge import compose
-from edge.compose import Adapters
-from projections import messages
+from edge.composition import compose
+from edge.composition.compose import Adapters
 from projections.generations import read_pointer
+from projections.messages import message_rows
 from schemas.envelope import Record
 from schemas.topics import MESSAGE_SENT, Partition, partition_of, partitions
 from tests.e2e.processes import Process, System, body_of, free_port, on_stack
@@ -66,18 +66,18 @@ def a_room() -> str:
 
 async def rows_of(found: Adapters, room: str) -> list[Row]:
     """What the live generation has of a conversation, by number."""
-    live = (await read_pointer(found.documents, messages.MODEL)).live
-    return await found.documents.find(Place(messages.ROWS, live), "sent", [room], limit=10_000)
+    live = (await read_pointer(found.documents, message_rows.MODEL)).live
+    return await found.documents.find(TableGeneration(message_rows.ROWS, live), "sent", [room], limit=10_000)
 
 
 async def saved(found: Adapters) -> None:
     """Return when the live generation has passed the log's ends of now."""
-    places = partitions(*messages.LANE_OF)
+    places = partitions(*message_rows.LANE_OF)
     ends = await found.log.ends(places)
 
     async def all_saved() -> bool:
-        live = (await read_pointer(found.documents, messages.MODEL)).live
-        stands = await found.documents.checkpoints(messages.MODEL, live)
+        live = (await read_pointer(found.documents, message_rows.MODEL)).live
+        stands = await found.documents.checkpoints(message_rows.MODEL, live)
         return all(offset_in(found.log.epoch, stands.get(at, 0)) >= end for at, end in ends.items())
 
     await eventually(all_saved, within=LONG_S)

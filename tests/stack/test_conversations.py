@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 
-from core.ports.documents import Place
+from core.ports.documents import TableGeneration
 from core.positions import offset_in
-from edge.compose import Adapters
-from projections import conversations
-from projections.changes import change_view
+from edge.composition.compose import Adapters
+from projections.conversations import conversation_rows
+from projections.conversations.changes import change_view
 from projections.generations import read_pointer
 from schemas import events
 from schemas.envelope import Record
 from schemas.topics import CONVERSATION_UPDATED, partitions
-from schemas.views import CursorView
+from schemas.wire.views import CursorView
 from tests.eventually import eventually
 from tests.stack.live import LONG_S, Live, a_room, append
 from tests.streams.world import AT, TENANT, encoded, joined, opened
@@ -50,12 +50,12 @@ async def live_generation(found: Adapters) -> int:
     ends = await found.log.ends(places)
 
     async def saved() -> bool:
-        live = (await read_pointer(found.documents, conversations.MODEL)).live
-        stands = await found.documents.checkpoints(conversations.MODEL, live)
+        live = (await read_pointer(found.documents, conversation_rows.MODEL)).live
+        stands = await found.documents.checkpoints(conversation_rows.MODEL, live)
         return all(offset_in(found.log.epoch, stands.get(at, 0)) >= end for at, end in ends.items())
 
     await eventually(saved, within=LONG_S)
-    return (await read_pointer(found.documents, conversations.MODEL)).live
+    return (await read_pointer(found.documents, conversation_rows.MODEL)).live
 
 
 async def test_all_changes_are_numbered_kept_and_found_and_equal_a_replay(live: Live) -> None:
@@ -64,15 +64,17 @@ async def test_all_changes_are_numbered_kept_and_found_and_equal_a_replay(live: 
         worker = await asyncio.to_thread(live.worker, model="conversations")
         await append(found, [record for room in rooms for record in history(room)])
         generation = await live_generation(found)
-        rows = await found.documents.get(Place(conversations.ROWS, generation), rooms)
+        rows = await found.documents.get(TableGeneration(conversation_rows.ROWS, generation), rooms)
         for room in rooms:
-            state = conversations.state_of(rows[room])
+            state = conversation_rows.state_of(rows[room])
             cursors = {user: CursorView(user_id=user, read_seq=0, delivered_seq=0) for user in state.members}
-            view = conversations.view(state, 3, people=conversations.people_of(state, cursors))
+            view = conversation_rows.view(state, 3, people=conversation_rows.people_of(state, cursors))
             assert (view.title, view.metadata, view.pins, view.n) == (None, METADATA, ["m2"], 10)
             roles = {one.user_id: one.role for one in view.participants or () if one.present}
             assert roles == {"bob": "admin", DOTTED: "owner"}
-            lane = await found.documents.find(Place(conversations.CHANGES, generation), "conversation", [room])
+            lane = await found.documents.find(
+                TableGeneration(conversation_rows.CHANGES, generation), "conversation", [room]
+            )
             changes = [change_view(row) for row in lane]
             assert [change.n for change in changes] == list(range(1, 11))
             assert changes[2].metadata == METADATA

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
-from edge.compose import Adapters
+from edge.composition.compose import Adapters
 from schemas.envelope import Record
 from tests.e2e.processes import Process
 from tests.eventually import eventually

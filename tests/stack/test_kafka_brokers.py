@@ -9,8 +9,8 @@ from core.ports.event_log import OutcomeUnknown, Unavailable
 from core.positions import offset_of
 from deploy.local.stack import Stack
 from schemas.topics import MESSAGE_SENT, TOPICS, Partition
-from streams.log.kafka import KafkaLog
-from streams.log.kafka_topics import create_topics
+from streams.log.kafka.log import KafkaLog
+from streams.log.kafka.topics import create_topics
 from tests.contracts.event_log import key_in, record, whole
 
 pytestmark = [pytest.mark.stack, pytest.mark.kills, pytest.mark.timeout(240)]

@@ -8,9 +8,9 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from schemas.topics import MESSAGE_SENT, Partition
-from streams.log import kafka_reads
-from streams.log.kafka import KafkaLog
-from streams.log.kafka_client import Cluster
+from streams.log.kafka import reads
+from streams.log.kafka.client import Cluster
+from streams.log.kafka.log import KafkaLog
 from tests.contracts.event_log import EventLogContract, key_in, record, take
 
 pytestmark = pytest.mark.stack
@@ -39,7 +39,7 @@ async def test_a_consumer_that_stands_still_while_the_log_grows_is_replaced(
         return made[-1]
 
     monkeypatch.setattr(Cluster, "consumer", seen)
-    monkeypatch.setattr(kafka_reads, "SILENCE_S", 0.3)
+    monkeypatch.setattr(reads, "SILENCE_S", 0.3)
     place = Partition(MESSAGE_SENT, 0)
     key = key_in(place)
     async with aclosing(log.read(await log.ends([place]))) as batches:

@@ -11,9 +11,9 @@ from core.positions import offset_of
 from deploy.local.stack import Stack
 from schemas.envelope import Record
 from schemas.topics import MESSAGE_SENT, Partition
-from streams.log.kafka import KafkaLog
-from streams.log.kafka_appends import MAX_WAITING
-from streams.log.kafka_topics import create_topics
+from streams.log.kafka.appends import MAX_WAITING
+from streams.log.kafka.log import KafkaLog
+from streams.log.kafka.topics import create_topics
 from tests.contracts.event_log import append_all, key_in, record, take, whole
 from tests.eventually import eventually
 

@@ -14,9 +14,9 @@ from core.ports.event_log import LogTruncated, OutcomeUnknown, Unavailable
 from core.positions import epoch_of
 from deploy.local.stack import Stack
 from schemas.topics import AUDIT_LOG, DEAD_LETTER, MESSAGE_DELIVERED, MESSAGE_SENT, TOPICS, Partition
-from streams.log.kafka import KafkaLog
-from streams.log.kafka_client import Cluster
-from streams.log.kafka_topics import TopicsRefused, create_topics, ready_epoch
+from streams.log.kafka.client import Cluster
+from streams.log.kafka.log import KafkaLog
+from streams.log.kafka.topics import TopicsRefused, create_topics, ready_epoch
 from tests.contracts.event_log import append_all, key_in, record, take, whole
 from tests.eventually import eventually
 

@@ -11,7 +11,7 @@ import pytest
 from elasticsearch import AsyncElasticsearch, NotFoundError
 
 from core.ports.event_log import Unavailable
-from edge.compose import Adapters
+from edge.composition.compose import Adapters
 from projections.search.opensearch_node import OpenSearchNode
 from tests.contracts.search_index import ids, query
 from tests.e2e.processes import Process

@@ -5,9 +5,9 @@ import json
 
 import pytest
 
-from core.ports.documents import Place
-from projections import marks, messages
+from core.ports.documents import TableGeneration
 from projections.generations import read_pointer
+from projections.messages import message_rows, unread_markers
 from schemas import events, ids
 from schemas.envelope import Record
 from tests.stack.live import LONG_S, Live, a_room, append, rows_of, saved
@@ -71,22 +71,23 @@ async def test_all_that_messages_carry_is_kept_and_threads_are_found(live: Live)
             await append(found, [answer(room, 0), answer(room, 1, "another text")])
             await append(found, [captionless(room, 0), captionless(room, 1), captionless(room, 0)])
         await saved(found)
-        place = Place(messages.ROWS, (await read_pointer(found.documents, messages.MODEL)).live)
+        place = TableGeneration(message_rows.ROWS, (await read_pointer(found.documents, message_rows.MODEL)).live)
         for room in rooms:
-            thread = await found.documents.find(place, messages.THREAD.name, [room, root_of(room)], low=1, high=99)
+            thread = await found.documents.find(place, message_rows.THREAD.name, [room, root_of(room)], low=1, high=99)
             assert [row["sent"]["n"] for row in thread] == list(range(3, ANSWERS + 3))
-            views = [view for row in thread if (view := messages.view(row)) is not None]
+            views = [view for row in thread if (view := message_rows.view(row)) is not None]
             assert [view.ciphertext for view in views] == [f"sealed {n}" if n % 2 else None for n in range(ANSWERS)]
             assert [len(view.forwarded_from) for view in views] == [0 if n % 3 else 1 for n in range(ANSWERS)]
             for view in views:
                 assert (view.attachments, view.metadata, view.mentions) == ([FILE], METADATA, ["a.b$c", "ann"])
             assert len(await rows_of(found, room)) == ANSWERS + 2
             marked = await found.documents.get(
-                Place(marks.ROWS, place.generation), [marks.row_id(room, "a.b$c"), marks.row_id(room, "ann")]
+                TableGeneration(unread_markers.ROWS, place.generation),
+                [unread_markers.row_id(room, "a.b$c"), unread_markers.row_id(room, "ann")],
             )
-            assert marks.unread_named(marked[marks.row_id(room, "a.b$c")], ANSWERS + 2) == []
-            assert marked[marks.row_id(room, "a.b$c")]["edited"]["told"] == [[1, root_of(room)]]
-            assert "edited" not in marked[marks.row_id(room, "ann")]
+            assert unread_markers.unread_named(marked[unread_markers.row_id(room, "a.b$c")], ANSWERS + 2) == []
+            assert marked[unread_markers.row_id(room, "a.b$c")]["edited"]["told"] == [[1, root_of(room)]]
+            assert "edited" not in marked[unread_markers.row_id(room, "ann")]
         verified = await asyncio.to_thread(live.system.run, "verify", "messages", "--json", seconds=LONG_S)
         assert json.loads(verified) == {"messages": []}
     assert await asyncio.to_thread(worker.stop) == 0

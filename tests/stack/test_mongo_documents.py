@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from core.ports.documents import Documents, Place
+from core.ports.documents import Documents, TableGeneration
 from projections.stores.mongo import MongoDocuments
 from projections.stores.mongo_rows import collection_of
 from tests.contracts.document_losses import Lose
@@ -30,14 +30,14 @@ async def documents(request: pytest.FixtureRequest, servers: dict[str, str]) -> 
 class TestMongoDocuments(DocumentsContract):
     @pytest.fixture(params=["drop", "delete_many"])
     def lose(self, documents: MongoDocuments, request: pytest.FixtureRequest) -> Lose:
-        async def lose(place: Place) -> None:
+        async def lose(place: TableGeneration) -> None:
             collection = documents._collection(collection_of(place))
             await (collection.drop() if request.param == "drop" else collection.delete_many({}))
 
         return lose
 
     async def test_ids_are_ordered_by_code_point_beyond_the_basic_plane_too(
-        self, documents: Documents, place: Place, request: pytest.FixtureRequest
+        self, documents: Documents, place: TableGeneration, request: pytest.FixtureRequest
     ) -> None:
         """The stack's server compares UTF-16 units, as Java does; MongoDB compares bytes. Our ids are ASCII."""
         if request.node.callspec.params["documents"] == "stack" and chosen(os.environ) == "local":

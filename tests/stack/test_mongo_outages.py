@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
-from core.ports.documents import Changes, Checkpoint, Place
+from core.ports.documents import Changes, Checkpoint, TableGeneration
 from core.ports.event_log import Unavailable
 from deploy.local.stack import Stack
 from projections.stores.mongo import MongoDocuments
@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.stack, pytest.mark.kills, pytest.mark.usefixtures("com
 
 ROLE = "mongo"
 SERVER = "mongo"
-PLACE, HEADS_AT = Place(ROWS, 1), Place(HEADS, 1)
+PLACE, HEADS_AT = TableGeneration(ROWS, 1), TableGeneration(HEADS, 1)
 TIMEOUT_S = 1.0
 AT = Partition(MESSAGE_SENT, 0)
 BATCH = Changes(

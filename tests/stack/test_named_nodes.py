@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from deploy.local.stack import Stack
-from schemas.tokens import TOKEN_PATH
+from schemas.wire.tokens import TOKEN_PATH
 from tests.e2e.processes import System, free_port, status_of, within
 
 pytestmark = [pytest.mark.stack, pytest.mark.local, pytest.mark.timeout(300)]

@@ -11,13 +11,13 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from core.ports.event_log import Received
-from edge.compose import Adapters
-from edge.transcript import transcript
-from projections import messages
+from edge.composition.compose import Adapters
+from edge.tools.transcript import transcript
 from projections.generations import read_pointer
+from projections.messages import message_rows
 from schemas.envelope import Headers
 from schemas.topics import DEAD_LETTER, MESSAGE_SENT, Partition, partitions
-from streams.reading import KEPT, LARGEST
+from streams.runtime.record_decoder import KEPT, LARGEST
 from tests.e2e.processes import Process
 from tests.eventually import eventually
 from tests.stack.live import Live, a_room, health_of, partition_of_room, read_whole, rows_of, saved
@@ -184,6 +184,6 @@ async def test_headers_that_no_effect_could_carry_on_are_no_event_of_ours(worker
 
 async def lines_of(poisoner: Poisoner) -> list[dict[str, Any]]:
     """The room's part of what `caas transcript` prints."""
-    live = (await read_pointer(poisoner.found.documents, messages.MODEL)).live
+    live = (await read_pointer(poisoner.found.documents, message_rows.MODEL)).live
     lines = [line async for line in transcript(poisoner.found.documents, TENANT, live, 1)]
     return [line for line in lines if line["conversation"] == poisoner.room]

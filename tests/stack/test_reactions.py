@@ -5,9 +5,9 @@ import json
 
 import pytest
 
-from core.ports.documents import Place
-from projections import messages
+from core.ports.documents import TableGeneration
 from projections.generations import read_pointer
+from projections.messages import message_rows
 from schemas import events, ids
 from schemas.envelope import Record
 from tests.stack.live import LONG_S, Live, a_room, append, rows_of, saved
@@ -49,14 +49,14 @@ async def test_reactions_are_numbered_kept_and_found_and_equal_a_replay(live: Li
         await append(found, [record for room in rooms for record in of(room)])
         await append(found, [said(room, n) for room in rooms for n in range(MESSAGES)])
         await saved(found)
-        generation = (await read_pointer(found.documents, messages.MODEL)).live
-        heads = await found.documents.get(Place(messages.HEADS, generation), rooms)
+        generation = (await read_pointer(found.documents, message_rows.MODEL)).live
+        heads = await found.documents.get(TableGeneration(message_rows.HEADS, generation), rooms)
         assert {heads[room]["reaction"]["n"] for room in rooms} == {each}
         for room in rooms:
-            views = [messages.view(row) for row in await rows_of(found, room)]
+            views = [message_rows.view(row) for row in await rows_of(found, room)]
             shown = [[(one.emoji, one.users) for one in view.reactions] for view in views if view is not None]
             assert shown == [[("👍", ["bob", "a.b$c"]), ("$.🎉", ["bob"])]] * MESSAGES
-            place = Place(messages.ROWS, generation)
+            place = TableGeneration(message_rows.ROWS, generation)
             newest = await found.documents.find(place, "reaction", [room], low=each, high=each + 1)
             assert [row["sent"]["n"] for row in newest] == [MESSAGES]
         verified = await asyncio.to_thread(live.system.run, "verify", "messages", "--json", seconds=LONG_S)

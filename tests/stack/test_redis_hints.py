@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from projections.cache.redis import RedisBus, RedisCache, RedisPresence
-from projections.cache.redis_people import RedisPeople
+from projections.ephemeral.redis import RedisBus, RedisCache, RedisNodeRegistry
+from projections.ephemeral.redis_presence import RedisPresenceStore
 from tests.contracts.hints import BusContract, CacheContract, PresenceContract
 from tests.contracts.people import PeopleContract
 
@@ -21,16 +21,16 @@ async def bus(servers: dict[str, str]) -> AsyncIterator[RedisBus]:
 
 
 @pytest.fixture
-async def presence(servers: dict[str, str]) -> AsyncIterator[RedisPresence]:
-    presence = RedisPresence(servers["CAAS_REDIS_SOCKET_URL"])
+async def presence(servers: dict[str, str]) -> AsyncIterator[RedisNodeRegistry]:
+    presence = RedisNodeRegistry(servers["CAAS_REDIS_SOCKET_URL"])
     await presence.start()
     yield presence
     await presence.stop()
 
 
 @pytest.fixture
-async def people(servers: dict[str, str]) -> AsyncIterator[RedisPeople]:
-    people = RedisPeople(servers["CAAS_REDIS_SOCKET_URL"])
+async def people(servers: dict[str, str]) -> AsyncIterator[RedisPresenceStore]:
+    people = RedisPresenceStore(servers["CAAS_REDIS_SOCKET_URL"])
     await people.start()
     yield people
     await people.stop()

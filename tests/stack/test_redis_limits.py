@@ -8,8 +8,8 @@ from redis.asyncio import Redis
 
 from core.ports.event_log import Unavailable
 from core.ports.limits import Rate
-from edge.socket.portions import Portions
-from projections.cache.redis_limits import RedisLimits
+from edge.socket.commands.leased_limit import LeasedLimit
+from projections.ephemeral.redis_limits import RedisLimits
 from tests.contracts.limits import SLOW, LimitsContract, fresh
 
 pytestmark = pytest.mark.stack
@@ -45,11 +45,11 @@ async def test_nodes_that_take_at_once_get_together_what_there_is(limits: RedisL
 async def test_a_user_on_two_nodes_spends_what_one_would(limits: RedisLimits, url: str) -> None:
     rate, user, other = Rate(per_s=40, burst=80), fresh(), RedisLimits(url)
     await other.start()
-    nodes = [Portions("commands", rate, one) for one in (limits, other)]
+    nodes = [LeasedLimit("commands", rate, one) for one in (limits, other)]
     loop = asyncio.get_running_loop()
     began = loop.time()
 
-    async def hurries(node: Portions) -> int:
+    async def hurries(node: LeasedLimit) -> int:
         spent = 0
         while loop.time() < began + 1.5:
             spent += await node.spend(user) == 0

@@ -8,9 +8,9 @@ import pytest
 from core.health import Health
 from core.ports.event_log import Unavailable
 from deploy.local.stack import Stack
-from edge.socket.portions import Portions
-from projections.cache.limits import FallbackLimits
-from projections.cache.redis_limits import RedisLimits
+from edge.socket.commands.leased_limit import LeasedLimit
+from projections.ephemeral.limits import FallbackLimits
+from projections.ephemeral.redis_limits import RedisLimits
 from tests.contracts.limits import SLOW, fresh
 from tests.eventually import eventually
 
@@ -47,7 +47,7 @@ async def test_a_take_raises_unavailable_within_its_bound_and_then_goes_on(
 
 async def test_a_node_goes_on_by_itself_and_hardly_anybody_waits(spare: Stack, limits: RedisLimits) -> None:
     health = Health()
-    node = Portions("commands", SLOW, FallbackLimits(limits, health))
+    node = LeasedLimit("commands", SLOW, FallbackLimits(limits, health))
     users = [fresh() for _ in range(100)]
     assert [await node.spend(user) for user in users] == [0.0] * 100
     spare.freeze(SERVER)

@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator, Awaitable
 import pytest
 
 from core.ports.event_log import Unavailable
-from core.ports.hints import There
+from core.ports.presence_store import PresenceRecord
 from deploy.local.stack import Stack
-from projections.cache.redis import RedisBus, RedisCache, RedisPresence
-from projections.cache.redis_client import CONNECTIONS
-from projections.cache.redis_people import RedisPeople
+from projections.ephemeral.redis import RedisBus, RedisCache, RedisNodeRegistry
+from projections.ephemeral.redis_client import CONNECTIONS
+from projections.ephemeral.redis_presence import RedisPresenceStore
 from tests.contracts.hints import LONG_S, fresh, listening
 from tests.contracts.people import NOON
 from tests.eventually import eventually
@@ -36,16 +36,16 @@ async def bus(spare: Stack) -> AsyncIterator[RedisBus]:
 
 
 @pytest.fixture
-async def presence(spare: Stack) -> AsyncIterator[RedisPresence]:
-    presence = RedisPresence(url_of(spare))
+async def presence(spare: Stack) -> AsyncIterator[RedisNodeRegistry]:
+    presence = RedisNodeRegistry(url_of(spare))
     await presence.start()
     yield presence
     await presence.stop()
 
 
 @pytest.fixture
-async def people(spare: Stack) -> AsyncIterator[RedisPeople]:
-    people = RedisPeople(url_of(spare))
+async def people(spare: Stack) -> AsyncIterator[RedisPresenceStore]:
+    people = RedisPresenceStore(url_of(spare))
     await people.start()
     yield people
     await people.stop()
@@ -60,7 +60,7 @@ async def cache(spare: Stack) -> AsyncIterator[RedisCache]:
 
 
 def every_call(
-    bus: RedisBus, presence: RedisPresence, people: RedisPeople, cache: RedisCache
+    bus: RedisBus, presence: RedisNodeRegistry, people: RedisPresenceStore, cache: RedisCache
 ) -> list[Awaitable[object]]:
     return [
         bus.publish([("edge:1", b"x"), ("edge:2", b"y")]),
@@ -82,7 +82,7 @@ def every_call(
 
 @pytest.mark.parametrize("how", ["freeze", "stop"])
 async def test_every_call_raises_unavailable_within_its_bound_and_then_goes_on(
-    spare: Stack, bus: RedisBus, presence: RedisPresence, people: RedisPeople, cache: RedisCache, how: str
+    spare: Stack, bus: RedisBus, presence: RedisNodeRegistry, people: RedisPresenceStore, cache: RedisCache, how: str
 ) -> None:
     await asyncio.gather(*every_call(bus, presence, people, cache))
     spare.freeze(SERVER) if how == "freeze" else spare.stop(SERVER)
@@ -97,7 +97,7 @@ async def test_every_call_raises_unavailable_within_its_bound_and_then_goes_on(
 
 
 async def test_many_calls_at_once_are_all_bounded_and_exhaust_nothing(
-    spare: Stack, bus: RedisBus, presence: RedisPresence, people: RedisPeople, cache: RedisCache
+    spare: Stack, bus: RedisBus, presence: RedisNodeRegistry, people: RedisPresenceStore, cache: RedisCache
 ) -> None:
     spare.freeze(SERVER)
     loop = asyncio.get_running_loop()
@@ -130,7 +130,7 @@ async def test_a_listener_hears_again_after_an_outage(spare: Stack, bus: RedisBu
         await eventually(again, within=15)
 
 
-async def test_a_server_that_lost_its_memory_knows_a_node_no_more(spare: Stack, presence: RedisPresence) -> None:
+async def test_a_server_that_lost_its_memory_knows_a_node_no_more(spare: Stack, presence: RedisNodeRegistry) -> None:
     assert await presence.alive("n9", LONG_S) is False
     assert await presence.alive("n9", LONG_S) is True
     spare.kill(SERVER)
@@ -138,13 +138,13 @@ async def test_a_server_that_lost_its_memory_knows_a_node_no_more(spare: Stack, 
     assert await presence.alive("n9", LONG_S) is False
 
 
-async def test_a_server_that_lost_its_memory_knows_nobody_any_more(spare: Stack, people: RedisPeople) -> None:
+async def test_a_server_that_lost_its_memory_knows_nobody_any_more(spare: Stack, people: RedisPresenceStore) -> None:
     assert await people.alive("n9", NOON, LONG_S) is False
     await people.enter("n9", {"cy": "online"}, NOON)
     assert await people.alive("n9", NOON, LONG_S) is True
     spare.kill(SERVER)
     await asyncio.to_thread(spare.start, SERVER)
-    assert (await people.find(["cy"]))["cy"] == There({}, None)
+    assert (await people.find(["cy"]))["cy"] == PresenceRecord({}, None)
     assert await people.alive("n9", NOON, LONG_S) is False
 
 

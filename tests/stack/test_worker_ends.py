@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from edge.compose import Adapters
+from edge.composition.compose import Adapters
 from tests.e2e.processes import Process
 from tests.eventually import eventually
 from tests.stack.live import LONG_S, Live, health_of, rows_of

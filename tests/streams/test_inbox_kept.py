@@ -3,15 +3,16 @@
 import asyncio
 from typing import Any
 
-from core.ports.documents import Place
-from projections import inbox, marks, messages
+from core.ports.documents import TableGeneration
+from projections.inbox import inbox_rows
+from projections.messages import message_rows, unread_markers
 from projections.stores.memory import MemoryDocuments
 from schemas import events, ids
 from schemas.envelope import Record
-from streams.compare import Difference
 from streams.processors.inbox import Inbox
-from streams.rebuild import rebuild
-from streams.verify import verify
+from streams.rebuild.compare import Difference
+from streams.rebuild.rebuild import rebuild
+from streams.rebuild.verify import verify
 from tests.streams.world import AT, TENANT, World, encoded
 
 ROOM = "room"
@@ -19,7 +20,7 @@ USERS = ("ann", "bob", "cy")
 
 
 def inbox_world() -> World:
-    world = World(inbox.MODEL)
+    world = World(inbox_rows.MODEL)
     world.fold = Inbox
     return world
 
@@ -33,7 +34,9 @@ def kept_by(user: str, n: int) -> list[Record]:
         encoded(events.CursorMoved(**about, seq=n), f"{user} read {n}", user),
         mute,
         encoded(events.ConversationArchived(**about, on=n % 2 == 0), f"{user} archive {n}", user),
-        encoded(events.MessageHidden(**about, message_id=message_id), inbox.hidden_id(TENANT, user, message_id), user),
+        encoded(
+            events.MessageHidden(**about, message_id=message_id), inbox_rows.hidden_id(TENANT, user, message_id), user
+        ),
         mute,
     ]
 
@@ -64,16 +67,16 @@ async def test_every_table_of_the_inbox_that_somebody_changed_by_hand_is_named()
     world = inbox_world()
     await world.log.start()
     await filled(world)
-    row, act = inbox.row_id(TENANT, "bob", f"{ROOM} 1"), inbox.hidden_id(TENANT, "ann", "message 4")
+    row, act = inbox_rows.row_id(TENANT, "bob", f"{ROOM} 1"), inbox_rows.hidden_id(TENANT, "ann", "message 4")
     async with world.working():
         await world.passed()
-        world.documents.change(Place(inbox.ROWS, 1), row, "inbox", read=77)
-        world.documents.remove(Place(inbox.ACTS, 1), act)
-        world.documents.change(Place(inbox.HEADS, 1), inbox.key_of(TENANT, "cy"), "user", n=3)
+        world.documents.change(TableGeneration(inbox_rows.ROWS, 1), row, "inbox", read=77)
+        world.documents.remove(TableGeneration(inbox_rows.ACTS, 1), act)
+        world.documents.change(TableGeneration(inbox_rows.HEADS, 1), inbox_rows.key_of(TENANT, "cy"), "user", n=3)
         found = await verified(world)
     assert sorted((one.table, one.id, one.what) for one in found) == [
         ("acts", act, "row"),
-        ("heads", inbox.key_of(TENANT, "cy"), "user"),
+        ("heads", inbox_rows.key_of(TENANT, "cy"), "user"),
         ("inbox", row, "inbox"),
     ]
 
@@ -97,8 +100,10 @@ async def test_the_inbox_is_rebuilt_while_people_read() -> None:
         await world.passed()
     assert (report.outcome, report.new) == ("switched", 2)
     rows = await world.rows(2)
-    assert {user: rows["heads"][inbox.key_of(TENANT, user)]["user"]["n"] for user in USERS} == dict.fromkeys(USERS, 180)
-    assert rows["inbox"][inbox.row_id(TENANT, "bob", f"{ROOM} 0")]["inbox"]["read"] == 39
+    assert {user: rows["heads"][inbox_rows.key_of(TENANT, user)]["user"]["n"] for user in USERS} == dict.fromkeys(
+        USERS, 180
+    )
+    assert rows["inbox"][inbox_rows.row_id(TENANT, "bob", f"{ROOM} 0")]["inbox"]["read"] == 39
     assert max(world.kept.counted().values()) == 1
 
 
@@ -118,11 +123,15 @@ async def test_a_mark_that_somebody_changed_by_hand_is_named(world: World) -> No
     async with world.working():
         await world.passed()
         assert await verified(world) == []
-        world.documents.change(Place(marks.ROWS, 1), marks.row_id(ROOM, "ann"), "spoke", n=9)
-        world.documents.change(Place(marks.ROWS, 1), marks.row_id(ROOM, "bob"), "named", ids=[])
+        world.documents.change(
+            TableGeneration(unread_markers.ROWS, 1), unread_markers.row_id(ROOM, "ann"), "spoke", n=9
+        )
+        world.documents.change(
+            TableGeneration(unread_markers.ROWS, 1), unread_markers.row_id(ROOM, "bob"), "named", ids=[]
+        )
         found = await verified(world)
-    assert world.model == messages.MODEL
+    assert world.model == message_rows.MODEL
     assert sorted((one.table, one.id, one.what) for one in found) == [
-        ("marks", marks.row_id(ROOM, "ann"), "spoke"),
-        ("marks", marks.row_id(ROOM, "bob"), "named"),
+        ("marks", unread_markers.row_id(ROOM, "ann"), "spoke"),
+        ("marks", unread_markers.row_id(ROOM, "bob"), "named"),
     ]

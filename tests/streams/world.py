@@ -7,23 +7,24 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from core.health import Health
-from core.ports.documents import Changes, Place, Row
+from core.ports.documents import Changes, Row, TableGeneration
 from core.ports.effects import Effects
 from core.ports.event_log import Received, Unavailable
 from core.positions import position
-from projections import conversations, messages
+from projections.conversations import conversation_rows
 from projections.generations import Pointer, read_pointer
+from projections.messages import message_rows
 from projections.stores.memory import MemoryDocuments
 from schemas import envelope, events, ids
 from schemas.envelope import Record
-from schemas.frames import Push
 from schemas.topics import Partition, partitions
+from schemas.wire.frames import Push
 from streams.log.memory import MemoryLog
-from streams.plain import PlainRunner
 from streams.processors.conversations import Conversations
 from streams.processors.messages import Messages
-from streams.replay import Fold
-from streams.worker import Worker
+from streams.rebuild.replay import Fold
+from streams.runtime.plain_runner import PlainRunner
+from streams.runtime.worker import Worker
 from tests.eventually import eventually
 
 TENANT = "acme"
@@ -105,7 +106,7 @@ class FrailDocuments(MemoryDocuments):
         if self.down:
             raise Unavailable("the store is down")
 
-    async def get(self, place: Place, row_ids: Iterable[str]) -> dict[str, Row]:
+    async def get(self, place: TableGeneration, row_ids: Iterable[str]) -> dict[str, Row]:
         self._check()
         return await super().get(place, row_ids)
 
@@ -131,19 +132,19 @@ class FrailDocuments(MemoryDocuments):
         self._check()
         return await super().checkpoints(processor, generation)
 
-    async def scan(self, place: Place, *, after: str = "", limit: int = 1000) -> list[Row]:
+    async def scan(self, place: TableGeneration, *, after: str = "", limit: int = 1000) -> list[Row]:
         self._check()
         return await super().scan(place, after=after, limit=limit)
 
-    def change(self, place: Place, row_id: str, facet: str, **fields: Any) -> None:
+    def change(self, place: TableGeneration, row_id: str, facet: str, **fields: Any) -> None:
         """By hand, behind everybody's back."""
         self._rows[place.table.model, place.table.name, place.generation][row_id][facet] |= fields
 
-    def remove(self, place: Place, row_id: str) -> None:
+    def remove(self, place: TableGeneration, row_id: str) -> None:
         """By hand too."""
         del self._rows[place.table.model, place.table.name, place.generation][row_id]
 
-    def newest(self, place: Place, facet: str) -> str:
+    def newest(self, place: TableGeneration, facet: str) -> str:
         """The row whose facet was written last."""
         rows = self._rows[place.table.model, place.table.name, place.generation]
         return max((row[facet]["pos"] % 2**48, row_id) for row_id, row in rows.items() if facet in row)[1]
@@ -187,7 +188,7 @@ class Kept:
 class World:
     """One model; everything shares the log and the documents."""
 
-    def __init__(self, model: str = messages.MODEL) -> None:
+    def __init__(self, model: str = message_rows.MODEL) -> None:
         self.log = MemoryLog()
         self.documents = FrailDocuments()
         self.health = Health()
@@ -198,7 +199,7 @@ class World:
 
     def become(self, model: str) -> None:
         self.model = model
-        self.fold = Messages if model == messages.MODEL else Conversations
+        self.fold = Messages if model == message_rows.MODEL else Conversations
 
     def runner(self, emitter: Kept | None = None, limit: int = 50) -> PlainRunner:
         worker = Worker(self.fold(self.documents), self.documents, emitter or self.kept, self.health)
@@ -235,12 +236,14 @@ class World:
     async def rows(self, generation: int) -> dict[str, dict[str, Row]]:
         """All rows of a generation, by table."""
         tables = self.fold(self.documents).tables
-        pages = {table.name: await self.documents.scan(Place(table, generation), limit=100_000) for table in tables}
+        pages = {
+            table.name: await self.documents.scan(TableGeneration(table, generation), limit=100_000) for table in tables
+        }
         return {name: {row["_id"]: row for row in page} for name, page in pages.items()}
 
     def progress(self, done: int, total: int) -> None:
         self.told.append((done, total))
 
 
-ROWS, HEADS = messages.ROWS, messages.HEADS
-PARTICIPANTS = conversations.PARTICIPANTS
+ROWS, HEADS = message_rows.ROWS, message_rows.HEADS
+PARTICIPANTS = conversation_rows.PARTICIPANTS

@@ -13,7 +13,7 @@ from core.domain.conversation import Conversation, visited
 from core.domain.decision import Rejected
 from core.domain.inbox import PINS, Inbox, as_it_is, decide, evolve, put_away
 from core.domain.member import Interval, Member
-from schemas.inbox_commands import (
+from schemas.commands.inbox import (
     ArchiveConversation,
     HideMessage,
     InboxCommand,
@@ -24,7 +24,7 @@ from schemas.inbox_commands import (
     UnmuteConversation,
     UnpinConversation,
 )
-from schemas.inbox_events import (
+from schemas.events.inbox import (
     ConversationArchived,
     ConversationMuted,
     ConversationPinned,

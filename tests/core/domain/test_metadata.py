@@ -11,7 +11,7 @@ from core.domain.decision import Rejected
 from core.domain.metadata import DEEP, check, of_text, text_of
 from schemas.bounds import METADATA_BYTES
 from schemas.events import TYPE_OF, ConversationChanged
-from schemas.upcast import decode
+from schemas.events.upcast import decode
 from tests.core.domain.test_conversation import changed, created, fold
 
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()

@@ -7,7 +7,7 @@ from hypothesis import given as for_all
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from core.domain import conversation, conversing, pin
+from core.domain import conversation, conversation_decisions, pin
 from core.domain.conversation import PINS, Conversation
 from core.domain.decision import Rejected
 from core.domain.message import Absent, Deleted, Live, State
@@ -114,7 +114,7 @@ def test_a_place_is_free_once_its_message_is_deleted_whatever_a_view_knew(steps:
             about = Deleted(live(), "ann") if message_id in known else live()
             free = len(pin.shown(room.pins, deleted)) < 3
             try:
-                decided = conversing.decide(room, command, by("ann"), about=about, deleted=known)
+                decided = conversation_decisions.decide(room, command, by("ann"), about=about, deleted=known)
             except Rejected as no:
                 assert message_id in known or (no.code == "pin_limit" and (lags or not free))
                 continue

@@ -6,7 +6,7 @@ from typing import get_args
 import pytest
 
 from core.domain.presence import FIRST, combined
-from schemas.signals import Status
+from schemas.commands.signals import Status
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.secrets_file import NAME
+from edge.process.secrets_file import NAME
 from tests.edge.cli.conftest import Caas
 
 SEND = '{"at":"%s","kind":"send","channel":"c","user":"ann","text":"%s"}\n'

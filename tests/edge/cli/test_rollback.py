@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edge import compose
+from edge.composition import compose
 from tests.e2e.line import opened
 from tests.e2e.processes import run
 from tests.e2e.up import running

@@ -12,9 +12,9 @@ import msgspec
 import pytest
 
 from core.settings import Settings
-from edge import compose
 from edge.cli.up import running_at
-from edge.secrets_file import NAME
+from edge.composition import compose
+from edge.process.secrets_file import NAME
 from projections.generations import read_pointer, replace_pointer
 from streams.processors.messages import Messages
 from streams.processors.receipts import Receipts

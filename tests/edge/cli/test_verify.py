@@ -12,14 +12,14 @@ import pytest
 
 from core.health import Health
 from core.settings import Settings
-from edge import compose
-from edge.background import background
 from edge.cli import progress
-from edge.compose import Adapters
-from edge.running import caught_up, one_plain
+from edge.composition import compose
+from edge.composition.compose import Adapters
+from edge.composition.running import caught_up, one_plain
+from edge.process.background import background
 from projections.generations import read_pointer, replace_pointer
-from streams import behind
 from streams.processors.messages import Messages
+from streams.runtime import lag
 from tests.edge.cli.conftest import Caas
 from tests.streams.world import said
 
@@ -34,7 +34,7 @@ async def say(system: Adapters, count: int) -> None:
 @pytest.fixture
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """What stands still is given up soon."""
-    monkeypatch.setattr(behind, "STANDS_STILL_S", 0.4)
+    monkeypatch.setattr(lag, "STANDS_STILL_S", 0.4)
     monkeypatch.setattr(progress, "FIRST_S", 0.1)
 
 

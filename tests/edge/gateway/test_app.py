@@ -14,9 +14,9 @@ from core.ports.event_log import Unavailable
 from core.settings import Settings
 from edge.auth.tokens import Tokens
 from edge.gateway.app import Gateway, gateway_app
-from edge.gateway.living import LivingSockets
-from projections.cache.in_process import InProcessPresence
-from schemas.tokens import TOKEN_PATH
+from edge.gateway.live_sockets import LiveSockets
+from projections.ephemeral.in_process import InProcessNodeRegistry
+from schemas.wire.tokens import TOKEN_PATH
 
 TOKENS = Tokens("s" * 32, 900)
 APP = {"X-App-Key": "key", "X-App-Secret": "secret"}
@@ -62,7 +62,7 @@ async def test_an_application_says_which_names_its_user_may_open(client: Client)
         assert (answer.status, (await problem(answer))["code"]) == (422, "validation_failed")
 
 
-class Away(InProcessPresence):
+class Away(InProcessNodeRegistry):
     """Is never there."""
 
     async def announced(self) -> list[str]:
@@ -71,10 +71,10 @@ class Away(InProcessPresence):
 
 async def test_it_names_the_nodes_that_live_and_is_ready_without_their_server(health: Health) -> None:
     settings, here = Settings(app_key="key", app_secret="secret"), ["ws://127.0.0.1:3002/socket"]
-    there = InProcessPresence()
+    there = InProcessNodeRegistry()
     await there.announce("one", "ws://one/socket", 60)
     for presence, urls in ((there, ["ws://one/socket"]), (Away(), here)):
-        gateway = Gateway(settings, TOKENS, living=LivingSockets(presence, here))
+        gateway = Gateway(settings, TOKENS, living=LiveSockets(presence, here))
         async with TestClient(TestServer(gateway_app(gateway, health))) as client:
             answer = await client.post(TOKEN_PATH, headers=APP, json={"user_id": "ann"})
             assert (await answer.json())["socket_urls"] == urls
@@ -83,7 +83,7 @@ async def test_it_names_the_nodes_that_live_and_is_ready_without_their_server(he
 
 async def test_sockets_that_were_set_are_named_whoever_lives(health: Health) -> None:
     settings, set_urls = Settings(app_key="key", app_secret="secret"), ["ws://set/socket"]
-    gateway = Gateway(settings, TOKENS, set_urls, LivingSockets(Away(), []))
+    gateway = Gateway(settings, TOKENS, set_urls, LiveSockets(Away(), []))
     async with TestClient(TestServer(gateway_app(gateway, health))) as client:
         answer = await client.post(TOKEN_PATH, headers=APP, json={"user_id": "ann"})
         assert (await answer.json())["socket_urls"] == set_urls

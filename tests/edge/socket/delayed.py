@@ -7,12 +7,12 @@ from pathlib import Path
 from core.health import Health
 from core.ports.event_log import Received
 from projections.stores.memory import MemoryDocuments
-from streams.effects import LiveEmitter
 from streams.log.memory import MemoryLog
-from streams.memberships import MembershipTail
-from streams.plain import PlainRunner
-from streams.processor import Processor
-from streams.worker import Worker
+from streams.memberships.membership_tail import MembershipTail
+from streams.runtime.effects import LiveEmitter
+from streams.runtime.plain_runner import PlainRunner
+from streams.runtime.processor import Processor
+from streams.runtime.worker import Worker
 from tests.edge.socket.world import World
 
 

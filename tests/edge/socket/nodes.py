@@ -7,13 +7,13 @@ from typing import Any
 
 from core.ports.event_log import Unavailable
 from edge.socket.node import Node
-from projections.cache.in_process_people import InProcessPeople
-from streams.memberships import MembershipTail
+from projections.ephemeral.in_process_presence import InProcessPresenceStore
+from streams.memberships.membership_tail import MembershipTail
 from tests.edge.socket.world import World
 from tests.eventually import eventually
 
 
-class FragilePeople(InProcessPeople):
+class FragilePeople(InProcessPresenceStore):
     """Its server can be down."""
 
     def __init__(self) -> None:

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from projections import inbox
+from projections.inbox import inbox_rows
 from schemas import envelope, ids
-from schemas.inbox_events import ConversationMuted, CursorMoved, InboxEvent, MessageHidden
+from schemas.events.inbox import ConversationMuted, CursorMoved, InboxEvent, MessageHidden
 from tests.edge.socket.world import TENANT, Person, World
 from tests.eventually import eventually
 
@@ -42,7 +42,7 @@ async def act(found: World, event: InboxEvent, key: str = "") -> None:
 def head(found: World, user: str = "ann", tenant: str = TENANT, generation: int = 1) -> int:
     """How far a user's lane has been numbered."""
     rows = found.documents._rows.get(("inbox", "heads", generation), {})
-    return int(rows.get(inbox.key_of(tenant, user), {}).get("user", {"n": 0})["n"])
+    return int(rows.get(inbox_rows.key_of(tenant, user), {}).get("user", {"n": 0})["n"])
 
 
 async def acted(found: World, *events: InboxEvent, generation: int = 1) -> None:

@@ -3,8 +3,8 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from core.commands.join_policy import JoinPolicy
 from core.domain.add_policy import AddPolicy
-from core.letting_in import LettingIn
 from edge.socket.node import Node
 from tests.edge.socket.asking import come, do, told
 from tests.edge.socket.test_returning import opens
@@ -14,7 +14,7 @@ from tests.eventually import eventually
 
 @asynccontextmanager
 async def set_to(policy: AddPolicy, found: World) -> AsyncIterator[Node]:
-    node = found.node("set", letting_in=LettingIn(policy=policy))
+    node = found.node("set", letting_in=JoinPolicy(policy=policy))
     await node.start()
     try:
         yield node

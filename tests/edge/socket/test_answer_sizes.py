@@ -5,14 +5,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from core.letting_in import LettingIn
-from edge.socket import fitting, history
-from edge.socket.fitting import ROOM as ROOM_IN_AN_ANSWER
-from edge.socket.fitting import size
+from core.commands.join_policy import JoinPolicy
 from edge.socket.node import Node
+from projections.queries import history, response_size
+from projections.queries.response_size import ROOM as ROOM_IN_AN_ANSWER
+from projections.queries.response_size import size
 from schemas.bounds import ANSWER_BYTES, ATTACHMENTS, MENTIONS, METADATA_BYTES, STAYS_SHOWN, TEXT_CHARS
 from schemas.events import Attachment, Origin
-from schemas.views import MessageView, ParticipantView, ReactionView, VersionView
+from schemas.wire.views import MessageView, ParticipantView, ReactionView, VersionView
 from tests.edge.socket.asking import come, do, said, told
 from tests.edge.socket.world import Person, World, room
 from tests.given import AT, ROOM
@@ -47,15 +47,15 @@ def test_the_largest_message_and_the_largest_version_of_one_fit_into_an_answer()
 
 def test_versions_leave_room_for_what_stands_beside_them() -> None:
     versions = [VersionView(at=AT, by=USER, text="x" * 1_000)] * 300
-    fits = fitting.fitting(versions, 0, beside=LARGEST)
+    fits = response_size.fitting(versions, 0, beside=LARGEST)
     assert size(LARGEST) + sum(map(size, versions[: fits.stop])) <= ROOM_IN_AN_ANSWER
-    assert 1 < fits.stop < len(fitting.fitting(versions, 0))
+    assert 1 < fits.stop < len(response_size.fitting(versions, 0))
 
 
 def test_a_page_of_participants_with_many_stays_fits() -> None:
     stays: list[tuple[int, int | None]] = [(2**53, 2**53)] * STAYS_SHOWN
     people = [ParticipantView(user_id=USER, role="member", present=True, intervals=stays)] * 200
-    assert sum(map(size, people[: fitting.fitting(people, 0).stop])) <= fitting.PAGE_BYTES
+    assert sum(map(size, people[: response_size.fitting(people, 0).stop])) <= response_size.PAGE_BYTES
 
 
 async def get(who: Person, here: str, **asked: Any) -> dict[str, Any]:
@@ -83,7 +83,7 @@ async def test_participants_come_in_pages_and_nobody_is_left_out(running: tuple[
 async def test_a_page_of_participants_ends_where_its_bytes_do(
     running: tuple[World, Node], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fitting.fitting, "__defaults__", (500,))
+    monkeypatch.setattr(response_size.fitting, "__defaults__", (500,))
     (ann,) = await come(running[1], "ann")
     here = await room(ann, *(f"user{n}" for n in range(20)))
     found = await get(ann, here)
@@ -94,7 +94,7 @@ async def test_a_page_of_participants_ends_where_its_bytes_do(
 async def test_only_the_newest_stays_of_a_participant_are_shown(
     running: tuple[World, Node], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("projections.conversations.STAYS_SHOWN", 2)
+    monkeypatch.setattr("projections.conversations.conversation_rows.STAYS_SHOWN", 2)
     (ann,) = await come(running[1], "ann")
     here = await room(ann, "ben")
     for n in range(3):
@@ -123,7 +123,7 @@ async def test_a_root_that_is_too_large_to_stand_beside_an_answer_is_left_out(
 async def test_messages_that_are_found_end_where_their_bytes_do(
     running: tuple[World, Node], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fitting.fitting, "__defaults__", (1_000,))
+    monkeypatch.setattr(response_size.fitting, "__defaults__", (1_000,))
     (ann,) = await come(running[1], "ann")
     here = await room(ann, "ben")
     for n in range(8):
@@ -147,7 +147,7 @@ async def test_a_sync_that_names_too_many_conversations_is_refused(running: tupl
 
 async def test_a_group_takes_no_more_members_than_its_node_is_set_to(running: tuple[World, Node]) -> None:
     world, _ = running
-    node = world.node("two", letting_in=LettingIn(members=3))
+    node = world.node("two", letting_in=JoinPolicy(members=3))
     await node.start()
     (ann,) = await come(node, "ann")
     assert ann.of("hello")[0]["data"]["limits"]["members"] == 3

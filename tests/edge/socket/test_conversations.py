@@ -5,8 +5,8 @@ import functools
 import json
 from typing import Any
 
-from edge.socket.leaving import PAGE
 from edge.socket.node import Node
+from projections.queries.last_change import PAGE
 from schemas import ids
 from schemas.bounds import METADATA_BYTES
 from tests.edge.socket.asking import come, do, shown, told

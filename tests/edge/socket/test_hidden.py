@@ -4,26 +4,26 @@ from collections.abc import Sequence
 
 import pytest
 
-from edge.socket import inboxes, leafing
 from edge.socket.node import Node
-from projections import inbox
+from projections.inbox import inbox_rows
+from projections.queries import inboxes, pagination
 from schemas import envelope
 from schemas.events import MessageHidden
 from tests.contracts.search_index import ids as found_in
 from tests.contracts.search_index import query
 from tests.edge.socket.asking import come, said, shown
-from tests.edge.socket.test_history import page
 from tests.edge.socket.test_messages import refused
 from tests.edge.socket.test_unread import act
 from tests.edge.socket.world import TENANT, Person, World, room, sent_head
 from tests.eventually import eventually
 from tests.given import AT
+from tests.projections.queries.test_history import page
 
 
 @pytest.fixture(autouse=True, params=[200, 2], ids=["many at once", "two at once"])
 def at_once(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(leafing, "AT_ONCE", request.param)
-    monkeypatch.setattr(leafing, "NUMBERS_AT_ONCE", request.param)
+    monkeypatch.setattr(pagination, "AT_ONCE", request.param)
+    monkeypatch.setattr(pagination, "NUMBERS_AT_ONCE", request.param)
     monkeypatch.setattr(inboxes, "LAST_PAGE", request.param)
 
 
@@ -63,7 +63,7 @@ async def test_pages_are_full_and_true_without_it(running: tuple[World, Node]) -
 async def hidden_of_old(found: World, user: str, here: str, message_id: str) -> None:
     """An event that does not tell the number of the message that it hides."""
     event = MessageHidden(tenant=TENANT, at=AT, user_id=user, conversation_id=here, message_id=message_id)
-    event_id = inbox.hidden_id(TENANT, user, message_id)
+    event_id = inbox_rows.hidden_id(TENANT, user, message_id)
     await found.log.append(
         envelope.encode(event, event_id=event_id, source="/test", correlation_id=event_id, actor=user)
     )

@@ -4,9 +4,9 @@ from typing import Any
 
 import msgspec
 
-from core.ports.documents import Place, Table
+from core.ports.documents import Table, TableGeneration
 from edge.socket.node import Node
-from projections import inbox
+from projections.inbox import inbox_rows
 from schemas.topics import MESSAGE_REJECTED, USER_ACTION, partitions
 from tests.edge.socket.asking import come, do, said, told
 from tests.edge.socket.world import TENANT, World, room
@@ -20,7 +20,7 @@ async def kept(found: World, table: Table, row_id: str, n: int) -> Any:
     """The row, once it stands at number `n`."""
 
     async def row() -> Any:
-        rows = await found.documents.get(Place(table, 1), [row_id])
+        rows = await found.documents.get(TableGeneration(table, 1), [row_id])
         facet = rows.get(row_id, {}).get("inbox") or rows.get(row_id, {}).get("act")
         return facet if facet is not None and facet["n"] == n else False
 
@@ -40,16 +40,16 @@ async def test_what_is_read_muted_and_put_away_is_kept(running: tuple[World, Nod
     here = await room(ann, "ben")
     for n in range(3):
         await said(ann, here, f"{n}")
-    row = inbox.row_id(TENANT, "ben", here)
+    row = inbox_rows.row_id(TENANT, "ben", here)
     assert await do(ben, "message:read", here, seq=2) == "accepted"
-    assert (await kept(found, inbox.ROWS, row, 1))["read"] == 2
+    assert (await kept(found, inbox_rows.ROWS, row, 1))["read"] == 2
     assert await do(ben, "conversation:mute", here, until=FAR) == "accepted"
     assert await do(ben, "conversation:archive", here) == "accepted"
-    facet = await kept(found, inbox.ROWS, row, 3)
+    facet = await kept(found, inbox_rows.ROWS, row, 3)
     assert (facet["muted"], facet["muted_until"], facet["archived"]) == (True, FAR, True)
     assert await do(ben, "conversation:unmute", here) == "accepted"
     assert await do(ben, "conversation:unarchive", here) == "accepted"
-    facet = await kept(found, inbox.ROWS, row, 5)
+    facet = await kept(found, inbox_rows.ROWS, row, 5)
     assert (facet["muted"], facet["archived"], facet["read"]) == (False, False, 2)
 
 
@@ -62,8 +62,8 @@ async def test_all_of_it_is_read_up_to_the_last_message(running: tuple[World, No
     assert await do(ben, "message:read", here, seq=2**53) == "accepted"
     await said(ann, here, "2")
     assert await do(ben, "message:read", here, seq=2**53) == "accepted"
-    row = inbox.row_id(TENANT, "ben", here)
-    assert (await kept(found, inbox.ROWS, row, 2))["read"] == 2
+    row = inbox_rows.row_id(TENANT, "ben", here)
+    assert (await kept(found, inbox_rows.ROWS, row, 2))["read"] == 2
 
 
 async def test_who_was_told_of_nothing_may_say_it_to_everyone_later(running: tuple[World, Node]) -> None:
@@ -74,8 +74,8 @@ async def test_who_was_told_of_nothing_may_say_it_to_everyone_later(running: tup
     assert await do(ben, "message:read", here, seq=1, private=True) == "accepted"
     assert await do(ben, "message:read", here, seq=1) == "accepted"
     assert await do(ben, "message:read", here, seq=1) == "accepted"  # remembered, and not appended again
-    row = inbox.row_id(TENANT, "ben", here)
-    assert (await kept(found, inbox.ROWS, row, 2))["read"] == 1
+    row = inbox_rows.row_id(TENANT, "ben", here)
+    assert (await kept(found, inbox_rows.ROWS, row, 2))["read"] == 1
     assert [one.get("private", False) for one in await in_log(found, USER_ACTION)] == [True, False]
 
 
@@ -86,11 +86,11 @@ async def test_a_message_is_hidden_for_oneself_once(running: tuple[World, Node])
     message_id = await said(ann, here, "1")
     answer = await ben.ask("message:hide", conversation_id=here, message_id=message_id)
     assert answer["data"] == {"message_id": message_id, "level": "accepted"}
-    hidden = await kept(found, inbox.ACTS, inbox.hidden_id(TENANT, "ben", message_id), 1)
+    hidden = await kept(found, inbox_rows.ACTS, inbox_rows.hidden_id(TENANT, "ben", message_id), 1)
     assert hidden["message_id"] == message_id
     assert await do(ben, "message:hide", here, message_id=message_id) == "accepted"
     assert await do(ben, "message:read", here, seq=1) == "accepted"
-    assert (await kept(found, inbox.ROWS, inbox.row_id(TENANT, "ben", here), 2))["hidden"] == 1
+    assert (await kept(found, inbox_rows.ROWS, inbox_rows.row_id(TENANT, "ben", here), 2))["hidden"] == 1
 
 
 async def test_a_used_key_with_another_time_is_refused(running: tuple[World, Node]) -> None:
@@ -135,4 +135,4 @@ async def test_who_has_left_keeps_what_was_theirs_and_no_more(running: tuple[Wor
     assert await do(ben, "message:hide", here, message_id=later) == "message_not_found"
     assert await do(ben, "message:hide", here, message_id=theirs) == "accepted"
     assert await do(ben, "message:read", here, seq=2) == "accepted"
-    assert (await kept(found, inbox.ROWS, inbox.row_id(TENANT, "ben", here), 2))["read"] == 1
+    assert (await kept(found, inbox_rows.ROWS, inbox_rows.row_id(TENANT, "ben", here), 2))["read"] == 1

@@ -14,13 +14,13 @@ from core.health import Health
 from core.ports.limits import Rate
 from core.settings import Settings
 from edge.auth.tokens import Tokens
-from edge.socket.admission import NAMELESS
-from edge.socket.allowances import Allowances, allowances_of
+from edge.socket.commands.leased_limit import LeasedLimit
+from edge.socket.commands.user_quotas import UserQuotas, user_quotas_of
 from edge.socket.node import Node
-from edge.socket.portions import Portions
-from projections.cache.limits import InProcessLimits
+from edge.socket.transport.admission import NAMELESS
+from projections.ephemeral.limits import InProcessLimits
 from schemas.topics import partitions
-from tests.edge.socket.test_server import SECRET, Served, Ws, close_code
+from tests.edge.socket.transport.test_server import SECRET, Served, Ws, close_code
 from tests.edge.socket.world import Person, World, room
 from tests.eventually import eventually
 
@@ -48,7 +48,7 @@ def serving(running: tuple[World, Node]) -> Serving:
 def limited(found: World, node: Node, commands: int, limits: InProcessLimits | None = None) -> InProcessLimits:
     """From now on a user may ask for so many commands at this node, and then one an hour."""
     limits = limits or InProcessLimits()
-    node.allowances = Allowances(found.health, Portions("commands", Rate(1 / HOUR, commands), limits))
+    node.allowances = UserQuotas(found.health, LeasedLimit("commands", Rate(1 / HOUR, commands), limits))
     return limits
 
 
@@ -114,7 +114,7 @@ async def test_two_nodes_share_it(running: tuple[World, Node]) -> None:
 async def test_who_waited_goes_on(running: tuple[World, Node]) -> None:
     found, node = running
     ann = await Person(node, "ann").come()
-    node.allowances = Allowances(found.health, Portions("commands", Rate(50, 2), InProcessLimits()))
+    node.allowances = UserQuotas(found.health, LeasedLimit("commands", Rate(50, 2), InProcessLimits()))
     assert await answers(ann, 2) == ["ack", "ack"]
 
     async def asks_again() -> bool:
@@ -167,7 +167,7 @@ async def test_searches_have_a_limit_of_their_own(running: tuple[World, Node]) -
     found, node = running
     ann = await Person(node, "ann").come()
     await room(ann, "ben")
-    node.allowances = allowances_of(Settings(user_searches_per_min=3), InProcessLimits(), found.health)
+    node.allowances = user_quotas_of(Settings(user_searches_per_min=3), InProcessLimits(), found.health)
     said = [await ann.ask("search:messages", text="heron") for _ in range(5)]
     assert [frame["type"] for frame in said] == ["ack"] * 3 + ["error"] * 2
     assert said[-1]["error"]["code"] == "rate_limited"
@@ -179,7 +179,7 @@ async def test_searches_have_a_limit_of_their_own(running: tuple[World, Node]) -
 async def test_where_the_limit_is_zero_there_is_none(running: tuple[World, Node]) -> None:
     found, node = running
     settings = Settings(user_commands_per_s=0, user_commands_burst=1, user_searches_per_min=0)
-    node.allowances = allowances_of(settings, InProcessLimits(), found.health)
+    node.allowances = user_quotas_of(settings, InProcessLimits(), found.health)
     ann = await Person(node, "ann").come()
     (hello,) = ann.of("hello")
     assert told_of_users(hello) == (0, 0, 0)
@@ -189,7 +189,7 @@ async def test_where_the_limit_is_zero_there_is_none(running: tuple[World, Node]
 async def test_hello_tells_the_limit(running: tuple[World, Node]) -> None:
     found, node = running
     settings = Settings(user_commands_per_s=7, user_commands_burst=9, user_searches_per_min=11)
-    node.allowances = allowances_of(settings, InProcessLimits(), found.health)
+    node.allowances = user_quotas_of(settings, InProcessLimits(), found.health)
     ann = await Person(node, "ann").come()
     (hello,) = ann.of("hello")
     assert told_of_users(hello) == (7, 9, 11)
@@ -197,7 +197,7 @@ async def test_hello_tells_the_limit(running: tuple[World, Node]) -> None:
 
 @pytest.mark.parametrize("searches", [1, 7, 30, 59, 61, 100_003])
 def test_the_limit_of_searches_is_told_as_it_is_set(searches: int) -> None:
-    allowances = allowances_of(Settings(user_searches_per_min=searches), InProcessLimits(), Health())
+    allowances = user_quotas_of(Settings(user_searches_per_min=searches), InProcessLimits(), Health())
     assert allowances.told["user_searches_per_min"] == searches
 
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from edge.socket.fair_turns import FairTurns
+from edge.socket.delivery.sync import SyncQueries
 from edge.socket.node import Node
-from edge.socket.syncing import Syncing
-from schemas import frames
-from schemas.frames import Push
-from streams.memberships import MembershipTail
+from projections.queries.fair_turns import FairTurns
+from schemas.wire import frames
+from schemas.wire.frames import Push
+from streams.memberships.membership_tail import MembershipTail
 from tests.contracts.search_index import ids, query
 from tests.edge.socket.asking import said
 from tests.edge.socket.world import Person, World, room, send, sent_head
@@ -417,7 +417,7 @@ async def test_a_sync_at_a_node_that_is_behind_tells_of_a_conversation_that_it_h
     here = await room(ann, "ben")
     await send(ann, here, "1", "2")
     await eventually(lambda: sent_head(found, here) == 2)
-    node._reads._syncing = Syncing(Behind(found.memberships, here), node._lanes, node.current, FairTurns(1))
+    node._reads._syncing = SyncQueries(Behind(found.memberships, here), node._lanes, node.current, FairTurns(1))
     data = (await ben.ask("sync", positions={here: {"sent": 1, "conversation": 1}}))["data"]
     assert (data["complete"], data["positions"][here]["sent"]) == (True, 2)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from edge.socket.origins import Origins
+from edge.http.origins import Origins
 
 HOST = "chat.example.com:3002"
 

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
+from core.identity import Identity
 from core.ports.event_log import Unavailable
-from edge.auth.tokens import Identity
 from edge.socket.node import Node
-from edge.socket.visit import Visit
-from projections import acts, inbox
+from edge.socket.session.client_session import ClientSession
+from projections.inbox import actions, inbox_rows
 from tests.edge.socket.distant import Distant
 from tests.edge.socket.own import act, head, hid, muted, read
 from tests.edge.socket.world import TENANT, World, world
@@ -33,7 +33,7 @@ class Sitting:
         self.pushed: list[dict[str, Any]] = []
         self.answered: list[dict[str, Any]] = []
         self._node = node
-        self._visit: Visit | None = None
+        self._visit: ClientSession | None = None
 
     async def come(self) -> "Sitting":
         identity = Identity(TENANT, self.user, 4e9)
@@ -80,12 +80,12 @@ class Sitting:
 
     def whole(self, found: World) -> bool:
         """Every number beyond the start that is not of a row that moved on, and each row as it is in the end."""
-        told, key = self.told(), inbox.key_of(TENANT, self.user)
+        told, key = self.told(), inbox_rows.key_of(TENANT, self.user)
         rows = [row for row in found.documents._rows[("inbox", "inbox", 1)].values() if row["owner"] == key]
         done = [row for row in found.documents._rows[("inbox", "acts", 1)].values() if row["owner"] == key]
         assert self.start is not None
         due = {row["inbox"]["n"]: (row["conversation_id"], None) for row in rows}
-        due |= {row["act"]["n"]: (row["conversation_id"], acts.hides(row)) for row in done if acts.hides(row)}
+        due |= {row["act"]["n"]: (row["conversation_id"], actions.hides(row)) for row in done if actions.hides(row)}
         for n, (room, hidden) in due.items():
             if n > self.start:
                 assert n in told, (self.user, self.start, n, sorted(told))
@@ -166,7 +166,7 @@ async def numbered(found: World) -> None:
     """The read model has passed the log."""
 
     async def passed() -> bool:
-        checkpoints = await found.documents.checkpoints(inbox.MODEL, 1)
+        checkpoints = await found.documents.checkpoints(inbox_rows.MODEL, 1)
         for at, records in found.log.held.records.items():
             if at.topic == "user.action" and records and checkpoints.get(at, -1) <= records[-1].position:
                 return False

@@ -6,7 +6,7 @@ from edge.socket.node import Node
 from projections.generations import read_pointer
 from projections.stores.memory import MemoryDocuments
 from streams.processors.inbox import Inbox
-from streams.rebuild import rebuild, rollback
+from streams.rebuild.rebuild import rebuild, rollback
 from tests.edge.socket.own import OTHER, act, acted, head, hid, numbers, read
 from tests.edge.socket.world import Person, World
 from tests.eventually import eventually

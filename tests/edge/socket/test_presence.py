@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from edge.auth.tokens import Identity
-from edge.socket import attendance, watches, watching
+from core.identity import Identity
 from edge.socket.node import Node
+from edge.socket.presence import presence_notifier, presence_publisher, presence_subscriptions
 from tests.edge.socket.asking import come
 from tests.edge.socket.nodes import Nodes, nodes
 from tests.edge.socket.world import Person, room, send
@@ -23,11 +23,11 @@ APART_S = 0.1
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Everything as ever, in less time."""
-    monkeypatch.setattr(attendance, "GRACE_S", GRACE_S)
-    monkeypatch.setattr(attendance, "BACK_S", APART_S)
-    monkeypatch.setattr(attendance, "AGAIN_S", 0.05)
-    monkeypatch.setattr(attendance, "APART_S", APART_S)
-    monkeypatch.setattr(watching, "APART_S", APART_S)
+    monkeypatch.setattr(presence_publisher, "GRACE_S", GRACE_S)
+    monkeypatch.setattr(presence_publisher, "BACK_S", APART_S)
+    monkeypatch.setattr(presence_publisher, "AGAIN_S", 0.05)
+    monkeypatch.setattr(presence_publisher, "APART_S", APART_S)
+    monkeypatch.setattr(presence_notifier, "APART_S", APART_S)
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ async def test_a_line_that_breaks_and_comes_back_is_no_news(running: Nodes) -> N
 async def test_whoever_said_something_and_lost_the_line_has_their_time_all_the_same(
     running: Nodes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(attendance, "GRACE_S", 60.0)
+    monkeypatch.setattr(presence_publisher, "GRACE_S", 60.0)
     ann = await friends(running.all[0], "ben", "cy")
     (ben,) = await come(running.all[0], "ben")
     await is_there(ann, "ben", "online")
@@ -129,8 +129,8 @@ async def test_whoever_said_something_and_lost_the_line_has_their_time_all_the_s
 async def test_who_comes_back_in_time_says_how_they_are_before_it_is_told(
     running: Nodes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(attendance, "GRACE_S", 60.0)
-    monkeypatch.setattr(attendance, "BACK_S", 30.0)
+    monkeypatch.setattr(presence_publisher, "GRACE_S", 60.0)
+    monkeypatch.setattr(presence_publisher, "BACK_S", 30.0)
     ann = await friends(running.all[0], "ben", "cy")
     (ben,) = await come(running.all[0], "ben")
     await ben.ask("presence:set", status="busy")
@@ -442,4 +442,4 @@ async def test_of_more_than_a_hundred_nobody_asks(running: Nodes, kind: str) -> 
 
 
 def test_a_node_watches_a_million() -> None:
-    assert watches.MOST == 1_000_000
+    assert presence_subscriptions.MOST == 1_000_000

@@ -7,9 +7,9 @@ import msgspec
 import pytest
 
 from core.domain import reaction
-from core.ports.documents import Place
+from core.ports.documents import TableGeneration
 from edge.socket.node import Node
-from projections import messages, reactions
+from projections.messages import message_rows, reactions
 from schemas import envelope, ids
 from schemas.envelope import Record
 from schemas.topics import MESSAGE_REJECTED, USER_ACTION, partitions
@@ -42,8 +42,8 @@ class Scene:
         return await who.ask("reaction:add" if on else "reaction:remove", **{**self.named, "emoji": emoji, **more})
 
     async def row(self) -> Any:
-        rows = await self.found.documents.get(Place(messages.ROWS, 1), [self.named["message_id"]])
-        return messages.view(rows[self.named["message_id"]])
+        rows = await self.found.documents.get(TableGeneration(message_rows.ROWS, 1), [self.named["message_id"]])
+        return message_rows.view(rows[self.named["message_id"]])
 
 
 @pytest.fixture

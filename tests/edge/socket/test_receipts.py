@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from core.ports.event_log import OutcomeUnknown
-from edge.socket import delivering
+from edge.socket.commands import delivery_receipts
 from edge.socket.node import Node
 from schemas.envelope import Record
 from schemas.topics import MESSAGE_DELIVERED, MESSAGE_REJECTED
@@ -22,7 +22,7 @@ ABSENT = "6f1d1f8a-0000-5000-8000-00000000000f"
 @pytest.fixture
 def endless(monkeypatch: pytest.MonkeyPatch) -> None:
     """A second that does not end by itself."""
-    monkeypatch.setattr(delivering, "EVERY_S", 3_600.0)
+    monkeypatch.setattr(delivery_receipts, "EVERY_S", 3_600.0)
 
 
 def bodies(found: World, topic: str) -> list[dict[str, Any]]:
@@ -63,7 +63,7 @@ async def test_within_a_second_the_furthest_alone_is_appended(running: tuple[Wor
 
 
 async def test_the_second_ends_by_itself(running: tuple[World, Node], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(delivering, "EVERY_S", 0.05)
+    monkeypatch.setattr(delivery_receipts, "EVERY_S", 0.05)
     found, node = running
     ann, ben = await come(node, "ann", "ben")
     here = await room(ann, "ben")
@@ -98,7 +98,9 @@ async def test_many_that_wait_are_not_kept_waiting(running: tuple[World, Node], 
     here = await room(ann, "ben")
     await talk(found, ann, here, 2)
     await got(ben, here, 1)
-    numbers = [await ben.say("message:delivered", conversation_id=here, seq=2) for _ in range(delivering.WAITING)]
+    numbers = [
+        await ben.say("message:delivered", conversation_id=here, seq=2) for _ in range(delivery_receipts.WAITING)
+    ]
     await eventually(lambda: all(ben.reply(number) for number in numbers))
     assert records(found) == [("ben", "", 1), ("ben", "", 2)]
 

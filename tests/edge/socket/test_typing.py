@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from edge.socket import typists
-from edge.socket.channel import Channel
+from edge.socket.channels.channel import Channel
+from edge.socket.presence import typing_service
 from schemas.envelope import Known, read
-from schemas.frames import TYPING, Push, push
-from schemas.views import TypingView
+from schemas.wire.frames import TYPING, Push, push
+from schemas.wire.views import TypingView
 from tests.edge.socket.asking import come, do, told
 from tests.edge.socket.nodes import Nodes, nodes
 from tests.edge.socket.world import Person, room, send
@@ -22,9 +22,9 @@ from tests.eventually import eventually
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Everything as ever, in less time."""
-    monkeypatch.setattr(typists, "APART_S", 0.1)
-    monkeypatch.setattr(typists, "AGAIN_S", 0.5)
-    monkeypatch.setattr(typists, "SHOWN_S", 0.8)
+    monkeypatch.setattr(typing_service, "APART_S", 0.1)
+    monkeypatch.setattr(typing_service, "AGAIN_S", 0.5)
+    monkeypatch.setattr(typing_service, "SHOWN_S", 0.8)
 
 
 @pytest.fixture
@@ -104,7 +104,7 @@ async def test_of_who_went_meanwhile_nothing_is_told(running: Nodes) -> None:
 
 
 async def test_typing_ends_when_somebody_is_removed_or_leaves(running: Nodes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(typists, "SHOWN_S", 60.0)
+    monkeypatch.setattr(typing_service, "SHOWN_S", 60.0)
     one, other = running.all
     ann, ben, cy = await come(one, "ann", "ben", "cy")
     here = await room(ann, "ben", "cy")
@@ -123,7 +123,7 @@ async def test_typing_ends_when_somebody_is_removed_or_leaves(running: Nodes, mo
 async def test_typing_ends_with_a_stay_while_the_server_of_hints_is_down(
     running: Nodes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(typists, "SHOWN_S", 60.0)
+    monkeypatch.setattr(typing_service, "SHOWN_S", 60.0)
     ann, ben = await come(running.all[0], "ann", "ben")
     here = await room(ann, "ben")
     await types(ben, here)
@@ -184,7 +184,7 @@ async def test_of_typing_nothing_is_in_the_log(running: Nodes) -> None:
 async def test_who_goes_on_typing_is_told_again_in_time_and_not_before(
     running: Nodes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(typists, "SHOWN_S", 60.0)
+    monkeypatch.setattr(typing_service, "SHOWN_S", 60.0)
     ann, ben = await come(running.all[0], "ann", "ben")
     here = await room(ann, "ben")
     said: list[str] = []
@@ -222,7 +222,7 @@ async def test_to_and_fro_is_told_once_in_a_while_and_right_in_the_end(running: 
         assert len(shown(ben)) >= 5
 
     await eventually(to_and_fro)
-    assert len(shown(ben)) <= (loop.time() - began) / typists.APART_S + 2
+    assert len(shown(ben)) <= (loop.time() - began) / typing_service.APART_S + 2
     await types(ann, here, "stop")
     await eventually(lambda: shown(ben)[-1:] == [False])
     await types(ann, here)
@@ -272,7 +272,7 @@ async def test_while_the_server_is_down_typing_is_dropped_and_nothing_else(runni
 async def test_of_more_typists_than_there_is_room_for_nobody_is_told(
     running: Nodes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(typists, "MOST", 1)
+    monkeypatch.setattr(typing_service, "MOST", 1)
     ann, ben, cy = await come(running.all[0], "ann", "ben", "cy")
     here = await room(ann, "ben", "cy")
     await types(ann, here)

@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from core.ports.documents import Place
-from edge.socket import conversation_list, fitting
+from core.ports.documents import TableGeneration
 from edge.socket.node import Node
-from projections import messages
+from projections.messages import message_rows
+from projections.queries import conversation_list, response_size
 from tests.edge.socket.asking import come, said, shown
-from tests.edge.socket.test_cursors import heard
+from tests.edge.socket.delivery.test_cursors import heard
 from tests.edge.socket.world import Person, World, room, send, sent_head
 from tests.eventually import eventually
 
@@ -171,7 +171,7 @@ async def opened(who: Person, key: str) -> str:
 async def test_a_list_ends_early_where_last_messages_are_large(
     running: tuple[World, Node], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fitting.fitting, "__defaults__", (4_000,))
+    monkeypatch.setattr(response_size.fitting, "__defaults__", (4_000,))
     (ann,) = await come(running[1], "ann")
     rooms = [await opened(ann, str(n)) for n in range(3)]
     for key in rooms:
@@ -192,11 +192,11 @@ async def test_a_list_takes_as_many_reads_however_long_it_is(
     calls: list[str] = []
     get, find = found.documents.get, found.documents.find
 
-    async def counted_get(place: Place, ids: Any) -> Any:
+    async def counted_get(place: TableGeneration, ids: Any) -> Any:
         calls.append(place.table.name)
         return await get(place, ids)
 
-    async def counted_find(place: Place, *asked: Any, **more: Any) -> Any:
+    async def counted_find(place: TableGeneration, *asked: Any, **more: Any) -> Any:
         calls.append(f"{place.table.name} found")
         return await find(place, *asked, **more)
 
@@ -219,10 +219,10 @@ async def test_the_last_message_is_found_where_its_head_does_not_name_it(running
     here = await room(ann, "ben")
     await said(ann, here, "1")
     await said(ann, here, "2")
-    head = found.documents._rows[messages.MODEL, "heads", 1][here]["sent"]
-    row = (await found.documents.get(Place(messages.ROWS, 1), [head["id"]]))[head["id"]]
+    head = found.documents._rows[message_rows.MODEL, "heads", 1][here]["sent"]
+    row = (await found.documents.get(TableGeneration(message_rows.ROWS, 1), [head["id"]]))[head["id"]]
     assert row["sent"]["n"] == head["n"] == 2
-    del found.documents._rows[messages.MODEL, "heads", 1][here]["sent"]["id"]
+    del found.documents._rows[message_rows.MODEL, "heads", 1][here]["sent"]["id"]
     assert await counts(ben, here) == (2, 0, "2")
 
 

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from edge.socket import waiting
+from edge.socket.commands import wait_for
 from edge.socket.node import Node
 from schemas.envelope import Record
 from schemas.topics import MESSAGE_SENT
 from streams.log.memory import MemoryLog
 from tests.edge.socket.asking import come, do, said
-from tests.edge.socket.test_cursors import heard
+from tests.edge.socket.delivery.test_cursors import heard
 from tests.edge.socket.world import Person, World, room, sent_head
 from tests.eventually import eventually
 
@@ -20,13 +20,13 @@ from tests.eventually import eventually
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Time is never over."""
-    monkeypatch.setattr(waiting, "WAIT_S", 3_600.0)
+    monkeypatch.setattr(wait_for, "WAIT_S", 3_600.0)
 
 
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Time is over soon."""
-    monkeypatch.setattr(waiting, "WAIT_S", 0.2)
+    monkeypatch.setattr(wait_for, "WAIT_S", 0.2)
 
 
 async def begin(who: Person, here: str, wait_for: str, key: str = "k", *, retry: bool = False) -> int:

@@ -10,31 +10,31 @@ from pathlib import Path
 from typing import Any
 
 from core.clock import SystemClock
+from core.commands.join_policy import ANYBODY, JoinPolicy
 from core.health import Health
-from core.letting_in import ANYBODY, LettingIn
+from core.identity import Identity
 from core.ports.event_log import Unavailable
-from edge.auth.tokens import Identity
-from edge.socket.allowances import Allowances
-from edge.socket.assembly import node_of
+from edge.composition.node import node_of
+from edge.composition.ports import Ports
+from edge.socket.commands.user_quotas import UserQuotas
 from edge.socket.node import Node
-from edge.socket.ports import Ports
-from edge.socket.visit import Visit
-from projections.cache.in_process import InProcessBus, InProcessPresence
-from projections.cache.in_process_people import InProcessPeople
+from edge.socket.session.client_session import ClientSession
+from projections.ephemeral.in_process import InProcessBus, InProcessNodeRegistry
+from projections.ephemeral.in_process_presence import InProcessPresenceStore
 from projections.generations import Generations
 from projections.search.fts import FtsIndex
 from projections.stores.memory import MemoryDocuments
-from streams.effects import LiveEmitter
 from streams.log.memory import MemoryLog
-from streams.memberships import MembershipTail
-from streams.plain import PlainRunner
-from streams.processor import Processor
+from streams.memberships.membership_tail import MembershipTail
 from streams.processors.conversations import Conversations
 from streams.processors.inbox import Inbox
 from streams.processors.messages import Messages
 from streams.processors.receipts import Receipts
 from streams.processors.search import Search
-from streams.worker import Worker
+from streams.runtime.effects import LiveEmitter
+from streams.runtime.plain_runner import PlainRunner
+from streams.runtime.processor import Processor
+from streams.runtime.worker import Worker
 from tests.eventually import eventually
 
 TENANT = "acme"
@@ -96,7 +96,7 @@ class Person:
         self.user = user
         self.heard: list[dict[str, Any]] = []
         self.closed: list[str] = []
-        self.visit: Visit | None = None
+        self.visit: ClientSession | None = None
         self._ids = itertools.count(1)
 
     async def come(self) -> "Person":
@@ -146,8 +146,8 @@ class World:
         self.log = MemoryLog()
         self.documents = FragileDocuments()
         self.bus = LossyBus()
-        self.presence = InProcessPresence()
-        self.people = InProcessPeople()
+        self.presence = InProcessNodeRegistry()
+        self.people = InProcessPresenceStore()
         self.health = Health()
         self.index = FtsIndex(folder / "search.sqlite")
         self.memberships = MembershipTail(self.log, self.documents, self.health)
@@ -194,7 +194,7 @@ class World:
         heartbeat_ms: int = 60_000,
         documents: Any = None,
         memberships: Any = None,
-        letting_in: LettingIn = ANYBODY,
+        letting_in: JoinPolicy = ANYBODY,
     ) -> Node:
         return node_of(
             name,
@@ -211,7 +211,7 @@ class World:
                 health=self.health,
             ),
             heartbeat_ms=heartbeat_ms,
-            allowances=Allowances(self.health, letting_in=letting_in),
+            allowances=UserQuotas(self.health, letting_in=letting_in),
         )
 
 

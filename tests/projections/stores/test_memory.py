@@ -3,7 +3,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from core.ports.documents import Changes, Checkpoint, Place
+from core.ports.documents import Changes, Checkpoint, TableGeneration
 from projections.stores.memory import MemoryDocuments
 from schemas.topics import MESSAGE_SENT, Partition
 from tests.contracts.document_losses import Lose
@@ -21,14 +21,14 @@ async def documents() -> AsyncIterator[MemoryDocuments]:
 class TestMemoryDocuments(DocumentsContract):
     @pytest.fixture
     def lose(self, documents: MemoryDocuments) -> Lose:
-        async def lose(place: Place) -> None:
+        async def lose(place: TableGeneration) -> None:
             documents.lose(place)
 
         return lose
 
 
 async def test_a_save_cut_off_at_any_turn_leaves_a_prefix_of_rows_heads_and_checkpoint() -> None:
-    place, heads, at = Place(ROWS, 1), Place(HEADS, 1), Partition(MESSAGE_SENT, 0)
+    place, heads, at = TableGeneration(ROWS, 1), TableGeneration(HEADS, 1), Partition(MESSAGE_SENT, 0)
     changes = Changes(
         [(place, [sent("a", 1), sent("b", 2)])],
         [(heads, [write("c", {"sent": {"pos": 2, "n": 2}}), write("d", {"sent": {"pos": 1, "n": 1}})])],

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from core.ports.documents import Changes, Checkpoint, Fingerprint, Index, Place, Table
+from core.ports.documents import Changes, Checkpoint, Fingerprint, Index, Table, TableGeneration
 from core.ports.event_log import Unavailable
 from projections.stores.sqlite import SqliteDocuments
 from projections.stores.sqlite_table import SqliteTable
@@ -16,7 +16,7 @@ from tests.contracts.document_losses import Lose
 from tests.contracts.documents import ROWS, TABLES, DocumentsContract, rows, seen, sent, write
 from tests.eventually import eventually
 
-PLACE = Place(ROWS, 1)
+PLACE = TableGeneration(ROWS, 1)
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ async def documents(path: Path) -> AsyncIterator[SqliteDocuments]:
 class TestSqliteDocuments(DocumentsContract):
     @pytest.fixture(params=["DROP TABLE", "DELETE FROM"])
     def lose(self, path: Path, request: pytest.FixtureRequest) -> Lose:
-        async def lose(place: Place) -> None:
+        async def lose(place: TableGeneration) -> None:
             with closing(sqlite3.connect(path, isolation_level=None)) as connection:
                 connection.execute(f"{request.param} {SqliteTable(place).name}")
 
@@ -131,7 +131,7 @@ import asyncio, sys
 from pathlib import Path
 from projections.stores.sqlite import SqliteDocuments
 from tests.contracts.documents import TABLES, ROWS, rows, sent
-from core.ports.documents import Place
+from core.ports.documents import TableGeneration
 
 async def main():
     documents = SqliteDocuments(Path(sys.argv[1]))
@@ -139,7 +139,7 @@ async def main():
     n = 0
     while True:
         n += 1
-        await documents.save(rows(Place(ROWS, 1), *(sent(f"{n:06}-{i}", n) for i in range(20))))
+        await documents.save(rows(TableGeneration(ROWS, 1), *(sent(f"{n:06}-{i}", n) for i in range(20))))
         print(n, flush=True)
 
 asyncio.run(main())
@@ -171,8 +171,8 @@ async def test_every_completed_save_of_a_killed_process_is_there_and_whole(path:
 
 
 async def test_an_index_declared_later_finds_rows_saved_before(documents: SqliteDocuments, path: Path) -> None:
-    before = Place(Table("m", "t"), 1)
-    after = Place(Table("m", "t", (Index("by_e", ("conversation_id",), "edited.n"),)), 1)
+    before = TableGeneration(Table("m", "t"), 1)
+    after = TableGeneration(Table("m", "t", (Index("by_e", ("conversation_id",), "edited.n"),)), 1)
     await documents.save(rows(before, write("a", {"edited": {"pos": 1, "n": 7}}, conversation_id="c")))
     await documents.stop()
     newer = SqliteDocuments(path)

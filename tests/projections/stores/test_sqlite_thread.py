@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from core.damage import Damage
-from core.ports.documents import Place, Table
+from core.ports.documents import Table, TableGeneration
 from core.ports.event_log import DataDamaged, Unavailable
 from projections.search.fts import FtsIndex
 from projections.stores.sqlite import SqliteDocuments
@@ -110,7 +110,7 @@ def test_work_within_a_time_is_cut_short_and_the_connection_goes_on() -> None:
 
 
 async def test_documents_name_a_row_that_cannot_be_read(tmp_path: Path) -> None:
-    documents, place = SqliteDocuments(tmp_path / "documents.sqlite"), Place(Table("some", "rows"), 1)
+    documents, place = SqliteDocuments(tmp_path / "documents.sqlite"), TableGeneration(Table("some", "rows"), 1)
     await documents.start([])
     await documents.prepare([place])
     connection = sqlite3.connect(tmp_path / "documents.sqlite", isolation_level=None)

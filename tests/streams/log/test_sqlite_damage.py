@@ -12,7 +12,7 @@ from core.damage import Damage
 from core.ports.event_log import DataDamaged, LogDamaged, OutcomeUnknown, Unavailable
 from core.positions import position
 from schemas.topics import MESSAGE_SENT, Partition
-from streams.log.sqlite import Limits, SqliteLog
+from streams.log.sqlite.log import Limits, SqliteLog
 from tests import damaging
 from tests.contracts.event_log import append_all, key_in, record, whole
 

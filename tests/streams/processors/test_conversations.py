@@ -6,13 +6,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from core.ports.documents import Place
-from projections import conversations
+from core.ports.documents import TableGeneration
+from projections.conversations import conversation_rows
 from schemas import events
 from schemas.envelope import Record
 from schemas.topics import MESSAGE_REJECTED
 from streams.processors.conversations import Conversations
-from streams.worker import Worker
+from streams.runtime.worker import Worker
 from tests.streams.world import AT, TENANT, World, encoded, joined, lying, opened, titled
 
 ROOM = "room"
@@ -120,9 +120,9 @@ async def test_a_batch_that_is_worked_again_says_the_same(world: World, worker: 
     ]
     await work(worker, *records)
     first, world.kept.pushes[:] = list(world.kept.pushes), []
-    rows = await world.documents.scan(Place(conversations.CHANGES, 1))
+    rows = await world.documents.scan(TableGeneration(conversation_rows.CHANGES, 1))
     again = Worker(Conversations(world.documents), world.documents, world.kept, world.health)
     await again.begin(1, epoch=1)
     await work(again, *records)
     assert list(world.kept.pushes) == first
-    assert await world.documents.scan(Place(conversations.CHANGES, 1)) == rows
+    assert await world.documents.scan(TableGeneration(conversation_rows.CHANGES, 1)) == rows

@@ -6,16 +6,16 @@ from typing import Any
 import msgspec
 import pytest
 
-from core.ports.documents import Place
+from core.ports.documents import TableGeneration
 from core.ports.effects import Effects
-from projections import inbox
+from projections.inbox import inbox_rows
 from schemas import events, ids
 from schemas.envelope import Record
 from schemas.topics import DEAD_LETTER, MESSAGE_DELIVERED, MESSAGE_REJECTED, USER_ACTION, Partition
-from streams.processor import Batch
 from streams.processors.inbox import Inbox
-from streams.reading import read
-from streams.worker import Worker
+from streams.runtime.processor import Batch
+from streams.runtime.record_decoder import read
+from streams.runtime.worker import Worker
 from tests.streams.world import AT, TENANT, World, encoded, lying
 
 ROOM = "room"
@@ -40,7 +40,7 @@ def archived(key: str = "archive", *, on: bool = True) -> Record:
 
 def hidden(message_id: str = MESSAGE) -> Record:
     event = events.MessageHidden(tenant=TENANT, at=AT, user_id="bob", conversation_id=ROOM, message_id=message_id)
-    return encoded(event, inbox.hidden_id(TENANT, "bob", MESSAGE), "bob")
+    return encoded(event, inbox_rows.hidden_id(TENANT, "bob", MESSAGE), "bob")
 
 
 def torn(record: Record) -> Record:
@@ -127,7 +127,7 @@ async def test_what_cannot_be_read_takes_its_number_and_is_told_of_nobody(world:
     await work(worker, torn(read_up_to(3)), torn(muted()), archived())
     assert [n for n, _ in told(world)] == [3]
     assert len([record for record in world.kept.logged if record.topic == DEAD_LETTER]) == 2
-    kept = await world.documents.scan(Place(inbox.ACTS, 1))
+    kept = await world.documents.scan(TableGeneration(inbox_rows.ACTS, 1))
     assert sorted((row["act"]["n"], row["act"]["act"]) for row in kept) == [
         (1, "unreadable"),
         (2, "unreadable"),
@@ -138,7 +138,7 @@ async def test_what_cannot_be_read_takes_its_number_and_is_told_of_nobody(world:
 async def test_a_conversation_of_any_length_of_name_breaks_no_store(world: World, worker: Worker) -> None:
     await work(worker, read_up_to(1, room="r" * 5_000), read_up_to(1))
     assert [n for n, _ in told(world)] == [2]
-    [row] = await world.documents.scan(Place(inbox.ROWS, 1))
+    [row] = await world.documents.scan(TableGeneration(inbox_rows.ROWS, 1))
     assert row["conversation_id"] == ROOM
 
 
@@ -167,7 +167,7 @@ async def test_a_batch_again_has_the_same_logged_effects_and_rows(world: World, 
 
 
 async def everything(world: World) -> list[Any]:
-    return [await world.documents.scan(Place(table, 1)) for table in Inbox.tables]
+    return [await world.documents.scan(TableGeneration(table, 1)) for table in Inbox.tables]
 
 
 async def test_a_push_says_what_another_worker_has_saved_meanwhile(world: World) -> None:
@@ -175,7 +175,7 @@ async def test_a_push_says_what_another_worker_has_saved_meanwhile(world: World)
     late = Inbox(world.documents)
     await late.prepare(1)
     await applied(late, read_up_to(3))
-    place, key = Place(inbox.ROWS, 1), inbox.row_id(TENANT, "bob", ROOM)
+    place, key = TableGeneration(inbox_rows.ROWS, 1), inbox_rows.row_id(TENANT, "bob", ROOM)
     world.documents.change(place, key, "inbox", pos=2**50, n=9, read=8)
     effects = await applied(late, read_up_to(5), offset=1)
     [push] = effects.hints

@@ -9,7 +9,7 @@ from schemas import events, ids
 from schemas.envelope import Record
 from schemas.topics import MESSAGE_REJECTED
 from streams.processors.messages import Messages
-from streams.worker import Worker
+from streams.runtime.worker import Worker
 from tests.streams.world import AT, TENANT, World, encoded, lying
 
 ROOM = "room"

@@ -11,7 +11,7 @@ from schemas.envelope import Record
 from schemas.topics import DEAD_LETTER, MESSAGE_DELIVERED, MESSAGE_REJECTED, USER_ACTION, Partition
 from streams.processors.messages import Messages
 from streams.processors.search import Search
-from streams.worker import Worker
+from streams.runtime.worker import Worker
 from tests.streams.world import AT, TENANT, World, encoded, lying, said
 
 ROOM = "room"

@@ -5,14 +5,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from core.ports.documents import Place
-from projections import receipts
+from core.ports.documents import TableGeneration
+from projections.receipts import receipt_rows
 from schemas import events
 from schemas.bounds import CURSOR_MEMBERS
 from schemas.envelope import Record
-from schemas.frames import CURSORS
+from schemas.wire.frames import CURSORS
 from streams.processors.receipts import Receipts
-from streams.worker import Worker
+from streams.runtime.worker import Worker
 from tests.streams.world import AT, TENANT, World, encoded, lying
 
 ROOM = "room"
@@ -48,7 +48,7 @@ class Scene:
         return found
 
     async def rows(self) -> dict[str, Any]:
-        return {row["_id"]: row for row in await self.world.documents.scan(Place(receipts.ROWS, 1))}
+        return {row["_id"]: row for row in await self.world.documents.scan(TableGeneration(receipt_rows.ROWS, 1))}
 
 
 def reached(by: str, stage: events.Stage, seq: int, device: str = "", room: str = ROOM) -> Record:

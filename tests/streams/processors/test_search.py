@@ -7,17 +7,17 @@ from contextlib import asynccontextmanager
 import pytest
 
 from core.health import Health
-from core.ports.documents import DataLost, Place
+from core.ports.documents import DataLost, TableGeneration
 from core.ports.event_log import Unavailable
 from core.ports.search_index import Entry
-from projections import search_docs
+from projections.search import search_documents
 from projections.search.memory import MemorySearchIndex
 from schemas.topics import MESSAGE_SENT, Partition, partitions
 from streams.log.memory import MemoryLog
-from streams.plain import PlainRunner
 from streams.processors import search
 from streams.processors.search import Search, lacking
-from streams.worker import Worker
+from streams.runtime.plain_runner import PlainRunner
+from streams.runtime.worker import Worker
 from tests.contracts.search_index import ids, query
 from tests.eventually import eventually
 from tests.streams.world import TENANT, World, edited, said
@@ -94,7 +94,7 @@ class Searched(World):
 
 @pytest.fixture
 async def world(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Searched]:
-    monkeypatch.setattr("streams.gate.CHECK_S", 0.05)
+    monkeypatch.setattr("streams.runtime.gate.CHECK_S", 0.05)
     world = Searched()
     await world.log.start()
     yield world
@@ -124,7 +124,7 @@ async def test_an_index_that_is_deleted_under_an_idle_worker_is_filled_again(wor
 async def test_an_index_that_is_lost_between_two_batches_is_filled_by_the_next(
     world: Searched, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
-    monkeypatch.setattr("streams.gate.CHECK_S", 3600)
+    monkeypatch.setattr("streams.runtime.gate.CHECK_S", 3600)
     await world.filled()
     async with world.searching():
         await world.finds("hello", 20)
@@ -201,7 +201,7 @@ async def test_an_index_lost_again_while_it_is_filled_is_filled_from_the_beginni
 async def test_rows_that_are_lost_too_fill_nothing_and_nothing_is_answered(world: Searched) -> None:
     await world.filled()
     await world.index.drop(1)
-    place = Place(search_docs.ROWS, 1)
+    place = TableGeneration(search_documents.ROWS, 1)
     world.documents.lose(place)
     with pytest.raises(DataLost, match="caas rebuild search"):
         await world.processor().check(1)
@@ -269,7 +269,7 @@ async def test_rows_whose_message_has_not_come_are_passed_over_by_a_fill(world: 
     async with world.searching():
         await world.finds("hello", 1)
         await world.caught_up()
-    assert len(await world.documents.scan(Place(search_docs.ROWS, 1))) == 2
+    assert len(await world.documents.scan(TableGeneration(search_documents.ROWS, 1))) == 2
     await world.index.drop(1)
     await world.processor().check(1)
     assert len(await world.index.scan(1)) == 1

@@ -1,0 +1,290 @@
+"""What a command comes to: a record to append or an answer; a yes may be optimistic, a no is proved.
+
+A no that rests on what we have not seen, and a "changes nothing" of a conversation, is decided twice: the second time
+after the views have passed everything that was in the log when the first was made. So is a yes that says from which
+message on, or up to which, somebody reads: all that is acknowledged by then lies before that edge.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable
+
+from msgspec import structs
+
+from core.commands import conversation_names, decision_dependencies
+from core.commands.command_ids import (
+    Acting,
+    Hinting,
+    conversation_of,
+    event_id_of,
+    hash_of,
+    message_of,
+    named_by,
+    return_id_of,
+)
+from core.commands.decision_dependencies import INBOX, MEMBERSHIP, NEEDS_THE_HEAD, NUMBERS, REACTIONS, Dependency
+from core.commands.join_policy import ANYBODY, JoinPolicy
+from core.commands.outcome import Append, Decision, Unchanged
+from core.domain import content, conversation, conversation_decisions, inbox, message, reaction
+from core.domain.conversation import Conversation
+from core.domain.decision import Context, Rejected
+from core.domain.emoji import look
+from core.ports.inboxes import Inboxes
+from core.ports.memberships import Memberships, NotReady
+from core.ports.messages import Messages, head_for
+from schemas import envelope, ids
+from schemas.commands import (
+    NAME_OF,
+    AddReaction,
+    ConversationCommand,
+    CreateConversation,
+    DeleteMessage,
+    EditMessage,
+    ForwardMessage,
+    MessageCommand,
+    PinMessage,
+    RemoveReaction,
+    SendMessage,
+)
+from schemas.commands.inbox import ArchiveConversation, HideMessage, InboxCommand, PinConversation, ReadMessages
+from schemas.envelope import Record
+from schemas.events import ConversationEvent, MessageEvent, MessageRejected, ParticipantsAdded
+from schemas.events.inbox import CursorMoved, InboxEvent
+
+
+async def nothing_before() -> None:
+    """Nothing is under way."""
+
+
+class CommandHandler:
+    """Decides the commands of one node; `source` is the node's name in the log."""
+
+    def __init__(
+        self,
+        memberships: Memberships,
+        messages: Messages,
+        inboxes: Inboxes,
+        source: str,
+        letting_in: JoinPolicy = ANYBODY,
+    ) -> None:
+        self._memberships = memberships
+        self._messages = messages
+        self._inboxes = inboxes
+        self._source = source
+        self._letting_in = letting_in
+
+    def at_once(self, command: Acting, context: Context) -> Append | None:
+        """The hot path: a send that answers none, by a known member, decided without waiting; None where more must be
+        known. Raises `Rejected` where nothing more could change the no.
+        """
+        if not isinstance(command, SendMessage) or command.reply_to is not None or not self._memberships.fresh:
+            return None
+        found = self._memberships.get(command.conversation_id)
+        if found is None or found.tenant != context.tenant or not found.holds(context.actor) or found.deserted:
+            return None
+        return self._said(command, message.send(message.Absent(), command, found, context), context)
+
+    async def named(self, command: CreateConversation, context: Context) -> CreateConversation:
+        """The command with its name in full, to be decided then. Raises `Rejected`, `NotReady`, `Unavailable`."""
+        return await conversation_names.named(command, context, self._memberships)
+
+    async def decide(
+        self,
+        command: Acting,
+        context: Context,
+        *,
+        retry: bool = False,
+        settled: Callable[[], Awaitable[object]] = nothing_before,
+    ) -> Decision:
+        """Any command. Raises `Rejected` (proved), `NotReady`, `Unavailable`.
+
+        `settled` returns when what the same session asked before is durable: only then does the log's end count it.
+        """
+        if not self._memberships.fresh:
+            raise NotReady("this node's view of conversations is behind")
+        proved, life = set[Dependency](), self._messages.life
+        while True:
+            decision: Decision | Rejected
+            try:
+                decision = await self._decide(command, context, retry)
+                if isinstance(decision, Append):
+                    rests_on = decision_dependencies.of_append(decision.event)
+                else:
+                    rests_on = decision_dependencies.of_unchanged(command, context)
+            except Rejected as rejection:
+                decision, rests_on = rejection, decision_dependencies.of_no(command, rejection, context)
+            if self._messages.life != life:  # what was proved of another life of the store says nothing of this one
+                proved, life = set(), self._messages.life
+            if proved.issuperset(rests_on):
+                if isinstance(decision, Rejected):
+                    raise decision
+                return decision
+            await settled()
+            await self._prove(ground for ground in rests_on if ground not in proved)
+            proved.update(rests_on)
+
+    async def pass_by(self, first: Append, position: int) -> None:
+        """Wait until the view has passed what makes way for a command and lies at this position. Raises `NotReady`."""
+        await self._memberships.pass_by(first.reply["conversation_id"], position)
+
+    async def _prove(self, needed: Iterable[Dependency]) -> None:
+        for view, key in needed:
+            if view == MEMBERSHIP or key is None:
+                await self._memberships.prove(key)
+            elif view == NUMBERS:
+                await self._messages.prove_head(key)
+            elif view == INBOX:
+                await self._inboxes.prove(key)
+            else:
+                await self._messages.prove(key, with_reactions=view == REACTIONS)
+
+    def rejection(self, command: Acting | Hinting, no: Rejected, context: Context) -> Record:
+        """The record that keeps a no: who asked what and why not, no content."""
+        says = isinstance(command, SendMessage | ForwardMessage)
+        event = MessageRejected(
+            tenant=context.tenant,
+            at=context.at,
+            user_id=context.actor,
+            command=NAME_OF[type(command)],
+            code=no.code,
+            conversation_id=conversation_of(command, context),
+            message_id=None if says else named_by(command),
+        )
+        key = ids.derive(context.tenant, context.correlation_id, context.actor, event.command, no.code)
+        return self._record(event, key, context)
+
+    async def _decide(self, command: Acting, context: Context, retry: bool) -> Decision:
+        match command:
+            case SendMessage() | ForwardMessage() | EditMessage() | DeleteMessage():
+                return await self._message(command, context, retry)
+            case AddReaction() | RemoveReaction():
+                return await self._reaction(command, context)
+            case _ if isinstance(command, InboxCommand):
+                return await self._inbox(command, context)
+            case _:
+                return await self._conversation(command, context)
+
+    def _where(self, command: MessageCommand, context: Context) -> Conversation:
+        """The conversation, if the actor is in it; whoever was in it takes back what is theirs. Raises `Rejected`."""
+        state, key = self._memberships.get(command.conversation_id), command.conversation_id
+        if isinstance(command, DeleteMessage | RemoveReaction):
+            return conversation.visited(state, key, context.tenant, context.actor)
+        return conversation.entered(state, key, context)
+
+    async def _message(self, command: message.Command, context: Context, retry: bool) -> Decision:
+        if retry and isinstance(command, SendMessage | ForwardMessage):
+            known = await self._repeated(command, context)
+            if known is not None:
+                return known
+        where = self._where(command, context)
+        named = named_by(command)
+        state: message.State = message.Absent() if named is None else await self._messages.state(named)
+        source = self._memberships.get(command.from_conversation_id) if isinstance(command, ForwardMessage) else None
+        decided = message.decide(state, command, where, context, source)
+        if not decided:
+            return Unchanged({"message_id": message_of(command, context), "level": "persisted"})
+        if where.deserted and isinstance(command, SendMessage | ForwardMessage):
+            if (known := await self._repeated(command, context)) is not None:
+                return known
+            head = await self._messages.head(where.conversation_id)
+            back = conversation_decisions.back(where, where.absent(), context, head)
+            self._letting_in.check(where, [back], context, self._memberships)
+            return self._brings_back(where, back, context, first=True)
+        return self._said(command, decided[0], context)
+
+    async def _repeated(self, command: SendMessage | ForwardMessage, context: Context) -> Unchanged | None:
+        """The answer to what says that it may be a repeat and is one. Raises `Rejected` when its body is another."""
+        message_id = message_of(command, context)
+        found = await self._messages.sent(message_id)
+        if found is None:
+            return None
+        if found != content.of_command(command):
+            raise Rejected("idempotency_conflict")
+        return Unchanged({"message_id": message_id, "level": "persisted"})
+
+    async def _reaction(self, command: reaction.ReactionCommand, context: Context) -> Decision:
+        where = self._where(command, context)
+        target, event_id = await self._messages.target(command.message_id), event_id_of(command, context)
+        folded = target.folded.get(event_id)
+        if folded is not None and look(folded) != look(command.emoji):
+            raise Rejected("idempotency_conflict")
+        decided = reaction.decide(target, command, where, context) if folded is None else []
+        if not decided:
+            return Unchanged({"message_id": command.message_id, "level": "persisted"})
+        reply = {"message_id": command.message_id, "level": "accepted"}
+        record = self._record(decided[0], event_id, context)
+        return Append(record, decided[0], event_id, hash_of(command), reply)
+
+    async def _inbox(self, command: InboxCommand, context: Context) -> Decision:
+        state, key = self._memberships.get(command.conversation_id), command.conversation_id
+        if isinstance(command, PinConversation):
+            where = conversation.entered(state, key, context)
+        else:
+            where = conversation.visited(state, key, context.tenant, context.actor)
+        head, pinned = 0, list[str]()
+        if isinstance(command, ReadMessages):
+            head = await head_for(self._messages, key, command.seq)
+        elif isinstance(command, ArchiveConversation):
+            head = await self._messages.head(key)
+        elif isinstance(command, PinConversation):
+            pinned = await self._pinned(context)
+        about = await self._messages.state(named) if (named := named_by(command)) is not None else None
+        decided = inbox.decide(command, where, context, head=head, about=about, pinned=pinned)
+        if not decided:
+            return Unchanged({"conversation_id": command.conversation_id, "level": "persisted"})
+        return self._kept(command, decided[0], context)
+
+    async def _pinned(self, context: Context) -> list[str]:
+        """The conversations that the actor pinned and is in: what was left takes nobody's place."""
+        pinned = await self._inboxes.pinned(context.tenant, context.actor)
+        states = {key: self._memberships.get(key) for key in pinned}
+        return [key for key, state in states.items() if state is not None and state.holds(context.actor)]
+
+    async def _conversation(self, command: ConversationCommand, context: Context) -> Decision:
+        key = conversation_of(command, context)
+        state = self._memberships.get(key)
+        about: message.State = message.Absent()
+        deleted = frozenset[str]()
+        if isinstance(command, PinMessage):
+            about = await self._messages.state(command.message_id)
+            deleted = await self._messages.deleted(state.pins) if state is not None and state.pins else deleted
+        head = await self._messages.head(key) if state is not None and isinstance(command, NEEDS_THE_HEAD) else 0
+        decided = conversation_decisions.decide(state, command, context, head, about, deleted=deleted)
+        self._letting_in.check(state, decided, context, self._memberships)
+        if state is not None and decided and isinstance(decided[0], ParticipantsAdded) and decided[0].reopened:
+            return self._brings_back(state, decided[0], context)
+        return self._conversed(command, decided, context)
+
+    def _said(self, command: message.Command, event: message.Event, context: Context) -> Append:
+        event_id = event.message_id if isinstance(command, SendMessage) else event_id_of(command, context)
+        reply = {"message_id": event.message_id, "level": "accepted"}
+        return Append(self._record(event, event_id, context), event, event_id, hash_of(command), reply)
+
+    def _brings_back(
+        self, where: Conversation, event: ParticipantsAdded, context: Context, *, first: bool = False
+    ) -> Append:
+        event_id = return_id_of(where, context)
+        reply = {"conversation_id": where.conversation_id, "level": "accepted"}
+        return Append(self._record(event, event_id, context), event, event_id, 0, reply, first)
+
+    def _conversed(self, command: ConversationCommand, decided: list[ConversationEvent], context: Context) -> Decision:
+        conversation_id = conversation_of(command, context)
+        if not decided:
+            return Unchanged({"conversation_id": conversation_id, "level": "persisted"})
+        event_id = event_id_of(command, context)
+        reply = {"conversation_id": conversation_id, "level": "accepted"}
+        return Append(self._record(decided[0], event_id, context), decided[0], event_id, hash_of(command), reply)
+
+    def _kept(self, command: InboxCommand, event: InboxEvent, context: Context) -> Append:
+        if isinstance(command, ReadMessages) and isinstance(event, CursorMoved):
+            command = structs.replace(command, seq=event.seq, thread=event.thread)
+        event_id = event_id_of(command, context)
+        reply = {"conversation_id": command.conversation_id, "level": "accepted"}
+        if isinstance(command, HideMessage):
+            reply = {"message_id": command.message_id, "level": "accepted"}
+        return Append(self._record(event, event_id, context), event, event_id, hash_of(command), reply)
+
+    def _record(
+        self, event: MessageEvent | ConversationEvent | InboxEvent | MessageRejected, key: str, context: Context
+    ) -> Record:
+        return envelope.encode(
+            event, event_id=key, source=self._source, correlation_id=context.correlation_id, actor=context.actor
+        )

@@ -1,0 +1,151 @@
+"""What a command is about, and the id of the event that it appends: the same for every retry, on any node, for ever;
+and what a retry must say alike.
+"""
+
+from typing import assert_never
+
+from core.domain import content, conversation_decisions, message
+from core.domain.conversation import Conversation
+from core.domain.decision import Context
+from core.domain.emoji import look
+from schemas import ids
+from schemas.commands import (
+    NAME_OF,
+    AddParticipants,
+    AddReaction,
+    ConversationCommand,
+    CreateConversation,
+    DeleteMessage,
+    EditMessage,
+    ForwardMessage,
+    LeaveConversation,
+    MessageCommand,
+    PinMessage,
+    RemoveParticipants,
+    RemoveReaction,
+    SendMessage,
+    SetRole,
+    UnpinMessage,
+    UpdateConversation,
+)
+from schemas.commands.inbox import (
+    ArchiveConversation,
+    HideMessage,
+    InboxCommand,
+    MuteConversation,
+    PinConversation,
+    ReadMessages,
+    UnarchiveConversation,
+    UnmuteConversation,
+    UnpinConversation,
+)
+from schemas.commands.signals import DeliveredMessages, StartTyping, StopTyping
+
+Acting = MessageCommand | ConversationCommand | InboxCommand
+"""A command that appends; the others are signals and queries."""
+Hinting = DeliveredMessages | StartTyping | StopTyping
+"""A signal about a conversation: it is refused as a command is."""
+
+
+def conversation_of(command: Acting | Hinting, context: Context) -> str:
+    """The conversation a command is about."""
+    return (
+        conversation_decisions.id_of(command, context)
+        if isinstance(command, CreateConversation)
+        else command.conversation_id
+    )
+
+
+def message_of(command: MessageCommand, context: Context) -> str:
+    """The message a command says or changes."""
+    if isinstance(command, SendMessage | ForwardMessage):
+        return message.id_of(command, context)
+    return command.message_id
+
+
+def named_by(command: Acting | Hinting) -> str | None:
+    """The message that a command names, if it names one."""
+    match command:
+        case (
+            ForwardMessage()
+            | EditMessage()
+            | DeleteMessage()
+            | HideMessage()
+            | AddReaction()
+            | RemoveReaction()
+            | PinMessage()
+            | UnpinMessage()
+        ):
+            return command.message_id
+        case SendMessage():
+            return command.reply_to
+        case ReadMessages():
+            return command.thread
+        case _:
+            return None
+
+
+def return_id_of(conversation: Conversation, context: Context) -> str:
+    """The id of the event by which the actor brings people back into a conversation that they are not in: one for each
+    time that somebody went. So one that changed nothing, since others were back before it, stands for no later one.
+    """
+    ended = max(conversation.members[user].intervals[-1].ended_n for user in conversation.absent())
+    where, name = conversation.conversation_id, NAME_OF[CreateConversation]
+    return ids.derive(context.tenant, where, context.actor, name, f"again {ended}")
+
+
+def event_id_of(command: Acting, context: Context) -> str:
+    """The id of the event a command appends; `message:read` must say what is appended: its `seq`, its thread by what
+    began it.
+    """
+    match command:
+        case SendMessage() | ForwardMessage():
+            return message_of(command, context)
+        case EditMessage() | AddReaction() | RemoveReaction():
+            aggregate, key = command.message_id, command.client_key
+        case DeleteMessage() | HideMessage():
+            aggregate, key = command.message_id, ""
+        case ReadMessages():  # who was told of nothing may say it to everyone later
+            how = command.thread or ("private" if command.private else "")
+            aggregate, key = command.conversation_id, f"{command.seq} {how}".rstrip()
+        case CreateConversation():
+            aggregate, key = conversation_of(command, context), ""
+        case (
+            UpdateConversation()
+            | AddParticipants()
+            | RemoveParticipants()
+            | SetRole()
+            | LeaveConversation()
+            | PinMessage()
+            | UnpinMessage()
+            | MuteConversation()
+            | UnmuteConversation()
+            | ArchiveConversation()
+            | UnarchiveConversation()
+            | PinConversation()
+            | UnpinConversation()
+        ):
+            aggregate, key = command.conversation_id, command.client_key
+        case _:
+            assert_never(command)
+    key = context.correlation_id if key is None else key
+    return ids.derive(context.tenant, aggregate, context.actor, NAME_OF[type(command)], key)
+
+
+def hash_of(command: Acting) -> int:
+    """Of what a retry must say alike."""
+    said: object = None
+    match command:
+        case SendMessage() | ForwardMessage():
+            return content.hash_of(command)
+        case EditMessage():
+            said = command.text, command.ciphertext
+        case AddReaction() | RemoveReaction():
+            said = look(command.emoji)
+        case MuteConversation():
+            said = command.until
+        case ArchiveConversation():
+            said = command.keep_archived
+        case _ if isinstance(command, ConversationCommand) and not isinstance(command, CreateConversation):
+            said = str(command)
+    return hash(said)

@@ -1,0 +1,117 @@
+"""What several verbs ask for: the data directory, JSON, and settings made of them."""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import uvloop
+
+from core import settings
+from core.ports.documents import DataLost
+from core.ports.event_log import DataDamaged, LogTruncated
+from core.positions import LogMismatch
+from core.settings import Settings
+from edge.process import logs
+from edge.process.data_directory import is_system
+from edge.process.garbage import collect_rarely
+
+ASTRAY: Final = (LogMismatch, LogTruncated, DataLost, DataDamaged)
+"""The log and the store do not belong together, or one has lost data: nobody may go on with them."""
+T = TypeVar("T")
+
+
+def add_data(parser: argparse.ArgumentParser) -> None:
+    """`--data DIR`: where an embedded system lives."""
+    parser.add_argument(
+        "--data", metavar="DIR", help="where the embedded system lives (default: CAAS_DATA or .caas/data)"
+    )
+
+
+def add_gateway(parser: argparse.ArgumentParser) -> None:
+    """`--url`, `--app-key` and `--app-secret`: the system that is asked."""
+    parser.add_argument(
+        "--url",
+        help="the gateway (default: CAAS_PUBLIC_URL; else on the stack CAAS_HOST:CAAS_PORT, else what is in --data)",
+    )
+    parser.add_argument("--app-key", help="default: CAAS_APP_KEY")
+    parser.add_argument("--app-secret", help="default: CAAS_APP_SECRET")
+
+
+def gateway_of(settings: Settings, args: argparse.Namespace) -> str | None:
+    """The gateway to ask: the one given or set, else on the stack the one that is here; None: the embedded system."""
+    here = f"http://{settings.host}:{settings.port}" if settings.adapters == "stack" else None
+    return args.url or settings.public_url or here
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """`--json`: output for programs."""
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def port(text: str) -> int:
+    """A port as a person types it, 0 for any free one. Raises `ArgumentTypeError`."""
+    if not text.isascii() or not text.isdecimal() or int(text) > 65_535:
+        raise argparse.ArgumentTypeError(f"a port is a number from 0 to 65535, and {text!r} is none")
+    return int(text)
+
+
+def settings_of(args: argparse.Namespace) -> Settings:
+    """The environment's settings, and above them what was given; `--data` means embedded. Raises `InvalidSettings`."""
+    data = getattr(args, "data", None)
+    found = settings.load(
+        data=data, adapters="embedded" if data is not None else None, port=getattr(args, "port", None)
+    )
+    logs.set_level(found.log_level)
+    return found
+
+
+class NoSystem(Exception):
+    """Nothing was ever kept where a system is asked for."""
+
+
+def existing_system(args: argparse.Namespace) -> Settings:
+    """`settings_of` for whoever looks at a system and makes none. Raises `NoSystem`, `InvalidSettings`."""
+    found = settings_of(args)
+    data = Path(found.data)
+    if found.adapters == "embedded" and not is_system(data):
+        raise NoSystem(f"there is no system in {data}: `caas up --data {data}` makes one")
+    return found
+
+
+def run(main: Callable[[], Coroutine[Any, Any, T]], *, fast: bool = True) -> T:
+    """Run to the end, on uvloop unless not `fast` (Faust is not at home there)."""
+    collect_rarely()
+    factory = uvloop.new_event_loop if fast else None
+    with asyncio.Runner(loop_factory=factory) as runner:
+        return runner.run(main())
+
+
+def run_or_fail(
+    verb: str, main: Callable[[], Coroutine[Any, Any, None]], *expected: type[Exception], fast: bool = True
+) -> int:
+    """Run to the end; 1, and why on stderr, when it ends with one of the expected errors, however deep in a group."""
+    try:
+        run(main, fast=fast)
+    except BaseException as error:
+        found = first_of(error, expected)
+        if found is None:
+            raise
+        return fail(verb, found)
+    return 0
+
+
+def first_of(error: BaseException, kinds: tuple[type[Exception], ...]) -> BaseException | None:
+    """The first error of these kinds in it."""
+    if isinstance(error, kinds):
+        return error
+    inner = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
+    return next((found for one in inner if (found := first_of(one, kinds)) is not None), None)
+
+
+def fail(verb: str, why: object) -> int:
+    """Say why on stderr; exit status 1."""
+    sys.stderr.write(f"caas {verb}: {why}\n")
+    return 1

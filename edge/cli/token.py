@@ -1,0 +1,48 @@
+"""`caas token USER`: a development token, without asking the gateway; where no system is, none is made."""
+
+import argparse
+import sys
+
+import msgspec
+
+from edge.auth.tokens import Tokens
+from edge.cli import options
+from edge.process.secrets_file import existing
+
+
+def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Adds `token`."""
+    about = "print a development token for a user"
+    parser = verbs.add_parser("token", help=about, description=about, epilog="example: caas token ann --data ./chat")
+    parser.add_argument("user", metavar="USER", help="the user id")
+    parser.add_argument("--ttl", type=_seconds, metavar="SECONDS", help="how long it lives (default: CAAS_TOKEN_TTL_S)")
+    parser.add_argument(
+        "--names",
+        action="append",
+        metavar="PREFIX",
+        default=[],
+        help="lets the user open conversations whose external id begins so, as an application does; '' is all of them",
+    )
+    options.add_data(parser)
+    options.add_json(parser)
+    parser.set_defaults(run=run)
+
+
+def _seconds(text: str) -> int:
+    seconds = int(text)
+    if seconds < 1:
+        raise argparse.ArgumentTypeError("a token lives for a second at least")
+    return seconds
+
+
+def run(args: argparse.Namespace) -> int:
+    """0: printed; 1: no such user id or name can be."""
+    found = existing(options.settings_of(args), "token_secret")
+    try:
+        tokens = Tokens(found.token_secret, args.ttl or found.token_ttl_s)
+        token, expires_in = tokens.issue(found.tenant, args.user, args.names)
+    except ValueError as error:
+        return options.fail("token", error)
+    answer = {"token": token, "token_type": "Bearer", "expires_in": expires_in}
+    sys.stdout.write((msgspec.json.encode(answer).decode() if args.json else token) + "\n")
+    return 0

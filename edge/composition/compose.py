@@ -1,0 +1,158 @@
+"""The composition root: the only place that names concrete adapters."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from core.damage import Damage
+from core.health import Health
+from core.ports.bus import Bus
+from core.ports.cache import Cache
+from core.ports.documents import Documents
+from core.ports.effects import Emitter
+from core.ports.event_log import EventLog
+from core.ports.limits import Limits
+from core.ports.node_registry import NodeRegistry
+from core.ports.presence_store import PresenceStore
+from core.ports.search_index import SearchIndex
+from core.settings import Settings
+from edge.process import data_directory
+from edge.process.background import background
+from projections.ephemeral.in_process import InProcessBus, InProcessCache, InProcessNodeRegistry
+from projections.ephemeral.in_process_presence import InProcessPresenceStore
+from projections.ephemeral.limits import InProcessLimits
+from projections.search.fts import FtsIndex
+from projections.stores.sqlite import SqliteDocuments
+from streams.log.sqlite.log import SqliteLog
+from streams.processors.conversations import Conversations
+from streams.processors.inbox import Inbox
+from streams.processors.messages import Messages
+from streams.processors.receipts import Receipts
+from streams.processors.search import Search
+from streams.runtime.effects import LiveEmitter
+from streams.runtime.processor import Processor
+from streams.runtime.worker import Worker
+
+PROCESSORS = ("messages", "conversations", "inbox", "receipts", "search")
+Access = Literal["whole", "read", "rebuild"]
+"""What an embedded directory is opened for: to be the system; or beside the process that is, to read, or to rebuild,
+which writes read models and reads the log.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Adapters:
+    """One set of adapters behind the ports."""
+
+    log: EventLog
+    documents: Documents
+    index: SearchIndex
+    bus: Bus
+    presence: NodeRegistry
+    people: PresenceStore
+    cache: Cache
+    limits: Limits
+    damage: Damage = field(default_factory=Damage)
+
+
+def embedded(settings: Settings, access: Access = "whole") -> Adapters:
+    """SQLite and in-process: everything in one directory, durable, and nobody's but its owner's."""
+    data, damage = Path(settings.data), Damage()
+    if access == "whole":
+        data_directory.make_private(data)
+    return Adapters(
+        log=SqliteLog(data / data_directory.LOG, read_only=access != "whole", damage=damage),
+        documents=SqliteDocuments(data / data_directory.DOCUMENTS, read_only=access == "read", damage=damage),
+        index=FtsIndex(data / data_directory.SEARCH, read_only=access == "read", damage=damage),
+        bus=InProcessBus(),
+        presence=InProcessNodeRegistry(),
+        people=InProcessPresenceStore(),
+        cache=InProcessCache(),
+        limits=InProcessLimits(),
+        damage=damage,
+    )
+
+
+def adapters(settings: Settings, client_id: str, health: Health | None = None) -> Adapters:
+    """The set that the settings name; `health` says what its start waits for."""
+    if settings.adapters == "embedded":
+        return embedded(settings)
+    from edge.composition.stack import stack  # noqa: PLC0415 - a system without servers does without the servers' clients
+
+    return stack(settings, client_id, health or Health())
+
+
+@asynccontextmanager
+async def presence(settings: Settings) -> AsyncIterator[NodeRegistry]:
+    """The stack's presence alone, for who needs nothing else of it; it does not wait for its server."""
+    from edge.composition.stack import presence_of  # noqa: PLC0415 - as above
+
+    found = presence_of(settings)
+    await found.start()
+    try:
+        yield found
+    finally:
+        await found.stop()
+
+
+def processor(name: str, documents: Documents, index: SearchIndex, health: Health | None = None) -> Processor:
+    """The processor of this name; `health` says what it waits for by itself. Raises `KeyError`."""
+    known: tuple[Processor, ...] = (
+        Messages(documents),
+        Conversations(documents),
+        Inbox(documents),
+        Receipts(documents),
+        Search(documents, index, health),
+    )
+    return {one.name: one for one in known}[name]
+
+
+def processors(found: Adapters, names: Iterable[str] = PROCESSORS) -> list[Processor]:
+    """The processors of these names over these adapters."""
+    return [processor(name, found.documents, found.index) for name in names]
+
+
+def emitter(name: str, found: Adapters, health: Health) -> Emitter:
+    """Live effects of a processor."""
+    return LiveEmitter(found.log, found.bus, found.presence, health, name)
+
+
+def worker(name: str, found: Adapters, health: Health) -> Worker:
+    """A live worker of a processor."""
+    made = processor(name, found.documents, found.index, health)
+    return Worker(made, found.documents, emitter(name, found, health), health)
+
+
+@asynccontextmanager
+async def opened(found: Adapters, health: Health | None = None) -> AsyncIterator[Adapters]:
+    """The adapters, connected; servers that are down are waited for, each as a check of its own in `health`. A file
+    found damaged ends the block with `DataDamaged`, a log that has lost its end with `LogMismatch`, in a group.
+    """
+    health = health or Health()
+    tables = [table for one in processors(found) for table in one.tables]
+    hints = (found.bus, found.presence, found.people, found.cache, found.limits)
+    servers: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
+        "documents": lambda: found.documents.start(tables),
+        "log": found.log.start,
+        "index": found.index.start,
+    }
+    health.expects(*servers)
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            for name, start in servers.items():
+                tasks.create_task(_started(name, start, health), name=f"start-{name}")
+            for port in hints:
+                tasks.create_task(port.start(), name=f"start-{type(port).__name__}")
+        async with background(("damage", found.damage.found())):
+            yield found
+    finally:
+        for stop in (found.log.stop, found.index.stop, *(port.stop for port in hints), found.documents.stop):
+            await stop()
+
+
+async def _started(name: str, start: Callable[[], Coroutine[Any, Any, None]], health: Health) -> None:
+    await start()
+    health.goes_on(name)

@@ -1,0 +1,163 @@
+"""A socket node and a gateway over one set of adapters, and how they are served."""
+
+import asyncio
+import functools
+import secrets
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Final
+
+import msgspec
+from aiohttp import web
+
+from core.clock import SystemClock
+from core.health import Health
+from core.rate_limit import TokenRate
+from core.settings import Settings, listed
+from edge.auth.tokens import Tokens
+from edge.composition.compose import PROCESSORS, Adapters
+from edge.composition.node import node_of, random_id
+from edge.composition.ports import Ports
+from edge.gateway.app import Gateway
+from edge.gateway.live_sockets import LiveSockets
+from edge.http.connection import ConnectionLimits, HttpConnection, begins
+from edge.http.health import add_health_routes
+from edge.http.problems import problems
+from edge.process.background import background
+from edge.process.listening import PORT, named
+from edge.socket.commands.user_quotas import user_quotas_of
+from edge.socket.transport.server import Entrance, Sockets
+from projections.ephemeral.limits import FallbackLimits
+from projections.generations import Generations
+from streams.memberships.membership_tail import MembershipTail
+from streams.runtime.lineage import check_models
+
+BACKLOG: Final = 1024
+
+
+def node_name(settings: Settings) -> str:
+    """This process's name among the nodes: unlike any other's, also its own of yesterday."""
+    return settings.node or f"{socket.gethostname()}-{secrets.token_hex(4)}"
+
+
+@asynccontextmanager
+async def node_running(found: Adapters, settings: Settings, health: Health) -> AsyncIterator[Sockets]:
+    """A node that follows memberships and generations; ready when its view has caught up. Raises `LogMismatch`."""
+    await check_models(found.log, found.documents, PROCESSORS, health)
+    name = node_name(settings)
+    memberships = MembershipTail(found.log, found.documents, health)
+    generations = Generations(found.documents, PROCESSORS)
+    node = node_of(
+        name,
+        Ports(
+            log=found.log,
+            documents=found.documents,
+            generations=generations,
+            index=found.index,
+            bus=found.bus,
+            presence=found.presence,
+            people=found.people,
+            memberships=memberships,
+            clock=SystemClock(),
+            health=health,
+        ),
+        heartbeat_ms=settings.heartbeat_ms,
+        pace=TokenRate(settings.commands_per_s, settings.commands_burst),
+        allowances=user_quotas_of(settings, FallbackLimits(found.limits, health), health),
+        new_id=random_id,
+    )
+    tokens = Tokens(settings.token_secret, settings.token_ttl_s, tenants=listed(settings.tenants))
+    async with background(("memberships", memberships.run()), ("generations", generations.follow())):
+        await node.start()
+        try:
+            yield Sockets(node, tokens, settings, health, random_id)
+        finally:
+            await node.stop()
+
+
+@asynccontextmanager
+async def sockets_open(
+    found: Adapters, settings: Settings, health: Health, entrance: Entrance
+) -> AsyncIterator[Sockets]:
+    """A node whose sockets come in at this entrance; at the end they are drained, the entrance still served."""
+    async with node_running(found, settings, health) as sockets:
+        entrance.open(sockets)
+        try:
+            yield sockets
+        finally:
+            await sockets.drain()
+
+
+def gateway(settings: Settings, socket_urls: list[str], living: LiveSockets | None = None) -> Gateway:
+    """The gateway, which names these sockets, or those that live."""
+    return Gateway(settings, Tokens(settings.token_secret, settings.token_ttl_s), socket_urls, living)
+
+
+@contextmanager
+def bound(host: str, port: int, setting: str = PORT) -> Iterator[socket.socket]:
+    """A listening socket on this port, 0 for any free one: who connects waits until it is served. Raises
+    `CannotListen`, which says that the port is chosen by `setting`.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with named(host, port, setting):
+        found = socket.create_server((host, port), family=family, backlog=BACKLOG)
+    with found:
+        yield found
+
+
+@asynccontextmanager
+async def served(app: web.Application, at: socket.socket, door: ConnectionLimits) -> AsyncIterator[None]:
+    """The application served there, its connections with deadlines. At the end its sockets are drained."""
+    app.middlewares.insert(0, begins)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+    await runner.setup()
+    if runner.server is None:
+        raise RuntimeError("a runner that was set up has a server")
+    try:
+        connections = functools.partial(HttpConnection, runner.server, door)
+        accepting = await asyncio.get_running_loop().create_server(connections, sock=at, backlog=BACKLOG)
+        try:
+            yield
+        finally:
+            accepting.close()
+    finally:
+        await runner.cleanup()
+
+
+@asynccontextmanager
+async def listening(
+    app: web.Application, settings: Settings, health: Health, setting: str = PORT
+) -> AsyncIterator[int]:
+    """The application served at the host and port of the settings, 0 for any free one; the port. Raises
+    `CannotListen`.
+    """
+    with bound(settings.host, settings.port, setting) as at:
+        async with served(app, at, ConnectionLimits(settings, health)):
+            yield port_of(at)
+
+
+@asynccontextmanager
+async def health_site(settings: Settings, health: Health, port: int | None) -> AsyncIterator[None]:
+    """The health of a process that serves nothing else, on a port of its own; None: it is not served. Raises
+    `CannotListen`.
+    """
+    if port is None:
+        yield
+        return
+    app = web.Application(middlewares=[problems])
+    add_health_routes(app, health)
+    async with listening(app, msgspec.structs.replace(settings, port=port), health, "--health-port"):
+        yield
+
+
+def port_of(at: socket.socket) -> int:
+    """The port that a socket is bound to."""
+    port: int = at.getsockname()[1]
+    return port
+
+
+async def ready(health: Health) -> None:
+    """Return when nothing waits any more."""
+    while not health.ready:  # noqa: ASYNC110 - whoever waits says so in many places
+        await asyncio.sleep(0.02)

@@ -1,0 +1,40 @@
+"""The servers behind the ports: the half of the composition root that needs their clients."""
+
+from core.damage import Damage
+from core.health import Health
+from core.ports.node_registry import NodeRegistry
+from core.settings import Settings
+from edge.composition.compose import Adapters
+from projections.ephemeral.redis import RedisBus, RedisCache, RedisNodeRegistry
+from projections.ephemeral.redis_limits import RedisLimits
+from projections.ephemeral.redis_presence import RedisPresenceStore
+from projections.search.elastic import ElasticIndex
+from projections.stores.mongo import MongoDocuments
+from streams.log.kafka.log import KafkaLog
+
+
+def stack(settings: Settings, client_id: str, health: Health) -> Adapters:
+    """Kafka, MongoDB, Redis and Elasticsearch."""
+    damage = Damage()
+    return Adapters(
+        log=KafkaLog(
+            settings.kafka_bootstrap,
+            client_id=client_id,
+            timeout_s=settings.append_timeout_ms / 1000,
+            health=health,
+            damage=damage,
+        ),
+        damage=damage,
+        documents=MongoDocuments(settings.mongo_url, health=health),
+        index=ElasticIndex(settings.search_url, flavour=settings.search_flavour, health=health),
+        bus=RedisBus(settings.redis_socket_url),
+        presence=presence_of(settings),
+        people=RedisPresenceStore(settings.redis_socket_url),
+        cache=RedisCache(settings.redis_shared_url),
+        limits=RedisLimits(settings.redis_gateway_url),
+    )
+
+
+def presence_of(settings: Settings) -> NodeRegistry:
+    """Which nodes there are."""
+    return RedisNodeRegistry(settings.redis_socket_url)

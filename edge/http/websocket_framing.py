@@ -1,0 +1,119 @@
+"""Looks at the header of each frame of a WebSocket before it is parsed: whether it has a mask, and how often a peer
+sends frames that are cheap to send and dear to read. Nothing is parsed that comes with one that may not be.
+
+RFC 6455 (5.1) wants masks: one keeps a page from writing what a proxy on the way takes for a request. Every client
+masks, so one that does not is no WebSocket client. aiohttp takes others as well, and reads control frames and fragments
+however many there are.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
+
+from core.rate_limit import TokenBucket, TokenRate
+from schemas.wire.errors import CLOSES
+
+FIELDS: Final = 10
+"""Maximum size of what comes before the mask of a frame: two bytes, and up to eight of a length."""
+LENGTH_ENDS: Final[Mapping[int, int]] = MappingProxyType({126: 4, 127: FIELDS})
+"""Where the length ends that stands behind these two in the place of a length; any other ends in the second byte."""
+MASK: Final = 4
+MASKED: Final = 0x80
+FINAL: Final = 0x80
+OPCODE: Final = 0x0F
+CONTROL: Final = 0x08
+"""Close, ping and pong have this bit in their opcode; a continuation has the opcode 0."""
+CONTROL_PACE: Final = TokenRate(per_s=10, burst=100)
+"""Pings, pongs and closes that one socket may send: a client pings every few seconds."""
+SMALL: Final = 256
+"""A fragment of a message that has at least so many bytes pays for itself."""
+FRAGMENT_PACE: Final = TokenRate(per_s=200, burst=400)
+"""Smaller fragments that one socket may send: some libraries end each message with an empty one."""
+PROTOCOL_ERROR: Final = 1002
+
+
+class Refused(NamedTuple):
+    """Why nothing more of a socket is read: what is counted, and its close code and reason."""
+
+    counted: str
+    code: int
+    reason: str
+
+
+UNMASKED: Final = Refused("unmasked_frames", PROTOCOL_ERROR, "a frame of a client has no mask")
+CONTROL_FLOOD: Final = Refused("control_floods", CLOSES["rate_limited"].code, CLOSES["rate_limited"].name)
+FRAGMENT_FLOOD: Final = Refused("fragment_floods", CLOSES["rate_limited"].code, CLOSES["rate_limited"].name)
+
+
+class Framing:
+    """Gives bytes to `parser` until a frame in them may not be; then `refuses` is called, once."""
+
+    __slots__ = ("_control", "_fields", "_fragments", "_loop", "_parser", "_refused", "_refuses", "_rest")
+
+    def __init__(self, parser: Any, refuses: Callable[[Refused], None]) -> None:
+        self._parser = parser
+        self._refuses = refuses
+        self._loop = asyncio.get_running_loop()
+        self._control = TokenBucket(CONTROL_PACE, self._loop.time())
+        self._fragments = TokenBucket(FRAGMENT_PACE, self._loop.time())
+        self._rest = 0
+        self._fields = b""
+        self._refused: Refused | None = None
+
+    def feed_data(self, data: bytes) -> tuple[bool, bytes]:
+        """As the parser does: whether nothing more is read, and what was left over."""
+        if self._refused is None:
+            self._look(data)
+            if self._refused is None:
+                answer: tuple[bool, bytes] = self._parser.feed_data(data)
+                return answer
+            self._refuses(self._refused)
+        return True, b""
+
+    def feed_eof(self) -> None:
+        """Nothing more comes."""
+        self._parser.feed_eof()
+
+    def _look(self, data: bytes) -> None:
+        """At the header of each frame, up to the first that is refused; `_refused` says why."""
+        size, at = len(data), self._rest
+        while at < size:
+            fields = self._fields
+            if fields or at + FIELDS > size:
+                fields += data[at : at + FIELDS - len(fields)]
+                needed = _size_of(fields)
+                if len(fields) < needed and not (len(fields) > 1 and fields[1] < MASKED):
+                    self._fields = fields
+                    at = size
+                    break
+                first, length = fields[0], fields[1] - MASKED
+                at -= len(self._fields)
+                self._fields = b""
+            else:
+                first, length = data[at], data[at + 1] - MASKED
+                fields = data[at : at + FIELDS] if length > 125 else b""
+            needed = LENGTH_ENDS.get(length, 2)
+            if needed > 2:
+                length = int.from_bytes(fields[2:needed], "big")
+            at += needed + MASK + length
+            if self._refuses_frame(first, length):
+                return
+        self._rest = at - size
+
+    def _refuses_frame(self, first: int, length: int) -> bool:
+        """Whether nothing is read from this frame on: by its first byte and its length, negative without a mask."""
+        if length < 0:
+            self._refused = UNMASKED
+        elif first & CONTROL:
+            if self._control.take(self._loop.time()):
+                self._refused = CONTROL_FLOOD
+        elif length < SMALL and (not first & FINAL or not first & OPCODE) and self._fragments.take(self._loop.time()):
+            self._refused = FRAGMENT_FLOOD
+        return self._refused is not None
+
+
+def _size_of(fields: bytes) -> int:
+    """How many bytes say the length of a frame, with the two before them."""
+    length = fields[1] & ~MASKED if len(fields) > 1 else 0
+    return LENGTH_ENDS.get(length, 2)

@@ -1,0 +1,219 @@
+"""The client of an application: a method per command, typed answers, typed events, whatever the line does."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from types import TracebackType
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+from uuid import uuid4
+
+import aiohttp
+
+from edge.sdk.python.caas_client import wire
+from edge.sdk.python.caas_client.events import Event, typed
+from edge.sdk.python.caas_client.lane_positions import Vector
+from edge.sdk.python.caas_client.line import PATIENCE_S, Line
+from edge.sdk.python.caas_client.outgoing_command import Outgoing
+from edge.sdk.python.caas_client.pipeline import WAITING
+from edge.sdk.python.caas_client.tokens import TokenSource
+from schemas import commands
+from schemas.commands import Attached, Command, inbox, queries, signals
+from schemas.commands.command_base import Level
+from schemas.wire.answers import (
+    ConversationAccepted,
+    Conversations,
+    Found,
+    MessageAccepted,
+    MessageFound,
+    Messages,
+    Presences,
+    Synced,
+    ThreadFound,
+)
+from schemas.wire.views import ConversationView, PresenceView
+
+T = TypeVar("T")
+P = ParamSpec("P")
+
+
+def _asks(command: Callable[P, Command], answer: type[T]) -> "Callable[Concatenate[Client, P], Outgoing[T]]":
+    """A method that asks this command; its arguments are the command's fields, by name."""
+
+    def method(self: "Client", /, *args: P.args, **kwargs: P.kwargs) -> Outgoing[T]:
+        return self.ask(command(*args, **kwargs), answer)
+
+    method.__doc__ = command.__doc__
+    return method
+
+
+class Client:
+    """One user's client of the nodes at `urls`; `token` is a token, or where tokens come from (`GatewayTokens`).
+
+    - Every command is a method that returns an `Outgoing` at once: await it for the answer, or go on.
+    - Those that change one conversation go out one after the other, each when the one before has its answer.
+    - Without a line commands wait in the order of their calls, at most `waiting` of them; beyond that a call raises
+      `CommandError` with the code `unavailable`. When the line is back they go out, those that a node may have got
+      already marked as repeats.
+    - `events()` is what happens, each event once, those of a lane in the order of `n`, no conversation with a hole.
+    - `positions` is what `positions()` said to an earlier client: the events since then come first. `{}` is the
+      beginning of all conversations; without them events begin when `connect` returns.
+    - What goes wrong is a `ChatError`: `code`, `retry`, `retry_after_ms`, `problem`. A no and an error that was worth
+      a retry for `patience` seconds are its `CommandError`, a line that is gone for good its `Refused`.
+    - Where `device` names one, others' messages are said to be delivered there as they come.
+    - A program that takes no events says `hears=False`: else some 10,000 that wait stop its line.
+    """
+
+    def __init__(
+        self,
+        urls: str | Sequence[str],
+        token: str | TokenSource,
+        *,
+        positions: Vector | None = None,
+        session: aiohttp.ClientSession | None = None,
+        patience: float = PATIENCE_S,
+        waiting: int = WAITING,
+        hears: bool = True,
+        device: str | None = None,
+    ) -> None:
+        self.line = Line(
+            urls,
+            token,
+            positions=positions,
+            session=session,
+            patience=patience,
+            waiting=waiting,
+            listener=None if hears else _ignore,
+            device=device,
+        )
+
+    async def __aenter__(self) -> Self:
+        await self.connect()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def start(self) -> None:
+        """Begin to connect, without waiting: what is asked goes out when there is a line."""
+        self.line.start()
+
+    async def connect(self) -> None:
+        """Wait until there is a line. Raises `Refused`."""
+        await self.line.connect()
+
+    async def close(self) -> None:
+        """Hang up; commands without an answer raise `Refused`, `events()` ends."""
+        await self.line.close()
+
+    @property
+    def user_id(self) -> str:
+        """Who this is, as the node said at first; empty until then."""
+        return self.line.user_id
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is a line now."""
+        return self.line.connected
+
+    @property
+    def unanswered(self) -> int:
+        """How many commands wait for their answer."""
+        return self.line.unanswered
+
+    def positions(self) -> dict[str, dict[str, int]]:
+        """Where the application stands by the events it took: conversation → lane → n, and `user` for one's own lane.
+        JSON; keep it, give it back.
+        """
+        return self.line.positions()
+
+    async def events(self) -> AsyncIterator[Event]:
+        """What happens, as it does. Ends with `close`; raises `Refused` once the line is gone for good."""
+        async for event in self.line.events():
+            yield typed(event)
+
+    def ask(self, command: Command, answer: type[T], *, retry: bool = False) -> Outgoing[T]:
+        """Any command, answered as `ANSWER_OF` of the schemas says; `retry`: an earlier client may have sent it."""
+        kind, data, correlation_id = commands.NAME_OF[type(command)], wire.data_of(command), str(uuid4())
+        key = data.get("client_msg_id") or data.get("client_key") or correlation_id
+        return Outgoing(
+            self.line.ask(kind, data, retry=retry, correlation_id=correlation_id), answer, key, correlation_id
+        )
+
+    # Commands: their arguments are the fields of `schemas.commands`, by name
+
+    def send(
+        self,
+        conversation_id: str,
+        text: str | None = None,
+        *,
+        client_msg_id: str | None = None,
+        reply_to: str | None = None,
+        attachments: Sequence[Attached] = (),
+        mentions: Sequence[str] = (),
+        metadata: dict[str, Any] | None = None,
+        ciphertext: str | None = None,
+        wait_for: Level = "accepted",
+    ) -> Outgoing[MessageAccepted]:
+        """Say something; under one `client_msg_id` it is said once, however often it is asked."""
+        command = commands.SendMessage(
+            conversation_id=conversation_id,
+            client_msg_id=client_msg_id or str(uuid4()),
+            text=text,
+            ciphertext=ciphertext,
+            reply_to=reply_to,
+            attachments=list(attachments),
+            mentions=list(mentions),
+            metadata=metadata,
+            wait_for=wait_for,
+        )
+        return self.ask(command, MessageAccepted)
+
+    def forward(
+        self, conversation_id: str, *, from_conversation_id: str, message_id: str, client_msg_id: str | None = None
+    ) -> Outgoing[MessageAccepted]:
+        """Say in a conversation what a message says that one may read."""
+        command = commands.ForwardMessage(
+            conversation_id=conversation_id,
+            client_msg_id=client_msg_id or str(uuid4()),
+            from_conversation_id=from_conversation_id,
+            message_id=message_id,
+        )
+        return self.ask(command, MessageAccepted)
+
+    edit = _asks(commands.EditMessage, MessageAccepted)
+    delete = _asks(commands.DeleteMessage, MessageAccepted)
+    hide = _asks(inbox.HideMessage, MessageAccepted)
+    read = _asks(inbox.ReadMessages, ConversationAccepted)
+    delivered = _asks(signals.DeliveredMessages, ConversationAccepted)
+    react = _asks(commands.AddReaction, MessageAccepted)
+    unreact = _asks(commands.RemoveReaction, MessageAccepted)
+    get_message = _asks(queries.GetMessage, MessageFound)
+    history = _asks(queries.History, Messages)
+    thread = _asks(queries.Thread, ThreadFound)
+    search = _asks(queries.SearchMessages, Found)
+    create = _asks(commands.CreateConversation, ConversationAccepted)
+    update = _asks(commands.UpdateConversation, ConversationAccepted)
+    add_participants = _asks(commands.AddParticipants, ConversationAccepted)
+    remove_participants = _asks(commands.RemoveParticipants, ConversationAccepted)
+    set_role = _asks(commands.SetRole, ConversationAccepted)
+    leave = _asks(commands.LeaveConversation, ConversationAccepted)
+    pin = _asks(commands.PinMessage, ConversationAccepted)
+    unpin = _asks(commands.UnpinMessage, ConversationAccepted)
+    mute = _asks(inbox.MuteConversation, ConversationAccepted)
+    unmute = _asks(inbox.UnmuteConversation, ConversationAccepted)
+    archive = _asks(inbox.ArchiveConversation, ConversationAccepted)
+    unarchive = _asks(inbox.UnarchiveConversation, ConversationAccepted)
+    pin_conversation = _asks(inbox.PinConversation, ConversationAccepted)
+    unpin_conversation = _asks(inbox.UnpinConversation, ConversationAccepted)
+    start_typing = _asks(signals.StartTyping, ConversationAccepted)
+    stop_typing = _asks(signals.StopTyping, ConversationAccepted)
+    set_presence = _asks(signals.SetPresence, PresenceView)
+    presence = _asks(queries.GetPresence, Presences)
+    subscribe_presence = _asks(signals.SubscribePresence, Presences)
+    get_conversation = _asks(queries.GetConversation, ConversationView)
+    conversations = _asks(queries.ListConversations, Conversations)
+    sync = _asks(queries.Sync, Synced)
+
+
+def _ignore(_: wire.Event) -> None:
+    """For a program that takes no events."""

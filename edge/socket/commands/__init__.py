@@ -1,0 +1,1 @@
+"""Carries out the commands, queries and signals of clients."""

@@ -1,0 +1,1 @@
+"""Who is online and who types: published, subscribed to and pushed."""

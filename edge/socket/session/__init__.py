@@ -1,0 +1,1 @@
+"""One client on its node: its protocol state and what it waits for."""

@@ -1,0 +1,205 @@
+"""The WebSocket service: `GET /socket` opens a session, and a node that drains sends its sessions away."""
+
+import asyncio
+import contextlib
+import logging
+import secrets
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from aiohttp import web
+
+from core.health import Health
+from core.settings import Network, Settings
+from edge.auth.tokens import Tokens
+from edge.http.connection import connection_of
+from edge.http.front_page import SOCKET, add_front_page
+from edge.http.health import add_health_routes
+from edge.http.problems import HttpProblem, problems
+from edge.http.unidentified import UnidentifiedConnection
+from edge.socket.node import Node
+from edge.socket.session.protocol import SessionProtocol
+from edge.socket.transport.admission import Admission
+from edge.socket.transport.connection import CLOSE_S, Connection
+from schemas.bounds import FRAME_BYTES
+from schemas.wire import frames
+from schemas.wire.errors import problem
+
+logger: Final = logging.getLogger("caas.socket")
+PATH: Final = "/socket"
+APART_MS: Final = 2
+"""Interval between two clients of a node that drains: 2,500 are spread over five seconds, ten over none."""
+GRACE_MS: Final = 1_000
+"""Maximum time that a client has to open its next line, before the one that it has here is closed."""
+RETRY_MS: Final = 1_000
+
+
+class Sockets:
+    """The sockets of one node."""
+
+    def __init__(
+        self, node: Node, tokens: Tokens, settings: Settings, health: Health, new_id: Callable[[], str]
+    ) -> None:
+        self._node = node
+        self._tokens = tokens
+        self._settings = settings
+        self._health = health
+        self._new_id = new_id
+        self._admission = Admission(settings, health)
+        self._connections: set[Connection] = set()
+        self._draining = False
+
+    @property
+    def open(self) -> int:
+        """How many there are."""
+        return len(self._connections)
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """One socket, from its handshake to its close. Raises `HttpProblem` for one that may not be opened now."""
+        if self._draining:
+            detail = "this node goes away: ask the next one"
+            raise HttpProblem(problem("unavailable", detail, retry_after_ms=RETRY_MS))
+        guest = self._admission.enter(request, self.open)
+        try:
+            return await self._opened(request, guest)
+        finally:
+            self._admission.ends(request, guest)
+
+    async def _opened(self, request: web.Request, guest: UnidentifiedConnection) -> web.StreamResponse:
+        ws, arriving, transport = self._websocket(), connection_of(request), request.transport
+        if transport is None:  # the client left before its turn, and nobody reads this answer
+            return web.Response()
+        connection = Connection(
+            self._node,
+            self._tokens,
+            self._settings,
+            self._admission,
+            ws=ws,
+            transport=transport,
+            session=SessionProtocol(self._new_id),
+            arriving=arriving,
+            identified=guest.leave,
+        )
+        arriving.refuses = connection.hang_up
+        try:
+            await self._served(request, ws, connection)
+        finally:
+            connection.release()
+        return ws
+
+    async def _served(self, request: web.Request, ws: web.WebSocketResponse[bool], connection: Connection) -> None:
+        try:
+            await ws.prepare(request)
+        except web.HTTPBadRequest as error:
+            self._health.count("upgrades_refused")
+            error.text = "a socket begins with a WebSocket handshake (RFC 6455, version 13)"
+            raise
+        if request.transport is None:
+            return
+        self._connections.add(connection)
+        try:
+            if self._draining:  # since the handshake began
+                await connection.close_and_wait("draining")
+            elif ws.ws_protocol is None and "Sec-WebSocket-Protocol" in request.headers:
+                self._health.count("subprotocols_refused")
+                await connection.close_and_wait("bad_protocol")
+            else:
+                await connection.run(_bearer(request))
+        finally:
+            self._connections.discard(connection)
+
+    def _websocket(self) -> web.WebSocketResponse[bool]:
+        return web.WebSocketResponse(
+            timeout=CLOSE_S,
+            heartbeat=self._settings.heartbeat_ms / 1000,
+            protocols=(frames.SUBPROTOCOL,),
+            autoping=False,
+            compress=False,
+            max_msg_size=FRAME_BYTES + 1,
+            decode_text=False,
+        )
+
+    async def drain(self) -> None:
+        """Not ready; no new sockets; say going-away; serve each client until it left or its time is over; close.
+
+        Few clients are asked to leave at once, many spread over at most `drain_ms`. A second call does nothing.
+        """
+        if self._draining:
+            return
+        self._draining = True
+        self._health.waits("draining", "this node goes away")
+        connections = list(self._connections)
+        logger.info("draining %d sockets", len(connections))
+        grace_ms = min(GRACE_MS, self._settings.drain_ms // 2)
+        spread_ms = max(1, min(len(connections) * APART_MS, self._settings.drain_ms - grace_ms))
+        ends_at = asyncio.get_running_loop().time() + self._settings.drain_ms / 1000
+        async with asyncio.TaskGroup() as group:
+            for connection in connections:
+                soon_ms = 1 + secrets.randbelow(spread_ms)
+                connection.goes_away(soon_ms)
+                group.create_task(self._send_away(connection, soon_ms + grace_ms, ends_at), name="send away")
+
+    async def _send_away(self, connection: Connection, within_ms: int, ends_at: float) -> None:
+        """Serve a client that was asked to leave for so long; then answer what it asked, until `ends_at`, and close."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_ms / 1000):
+                await connection.over.wait()
+                return
+        try:
+            async with asyncio.timeout_at(ends_at):
+                await connection.leave()
+        except TimeoutError:
+            self._health.count("drained_unanswered")
+        await connection.close_and_wait("draining")
+
+
+class Entrance:
+    """The socket route of a process, open from when its node runs: until then it answers 503 with what is waited
+    for, so that a process can be asked for its health from the first second. The check `node` fails as long.
+    """
+
+    def __init__(self, health: Health) -> None:
+        health.expects("node")
+        self._health = health
+        self._sockets: Sockets | None = None
+
+    def open(self, sockets: Sockets) -> None:
+        """The node runs: its sockets are these."""
+        self._sockets = sockets
+        self._health.goes_on("node")
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """One socket. Raises `HttpProblem` for one that may not be opened now."""
+        if self._sockets is None:
+            waiting = ", ".join(self._health.waiting)
+            raise HttpProblem(problem("not_ready", f"this node starts and waits: {waiting}", retry_after_ms=RETRY_MS))
+        return await self._sockets.handle(request)
+
+    async def drain(self) -> None:
+        """Send away whoever is there."""
+        if self._sockets is not None:
+            await self._sockets.drain()
+
+
+def _bearer(request: web.Request) -> str | None:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
+
+
+def add_routes(app: web.Application, entrance: Entrance) -> None:
+    """Serve the sockets at `/socket`; a server that stops drains them, unless that was done before."""
+
+    async def drain(_: web.Application) -> None:
+        await entrance.drain()
+
+    app.router.add_get(PATH, entrance.handle)
+    app.on_shutdown.append(drain)
+
+
+def socket_app(entrance: Entrance, health: Health, insiders: Sequence[Network] | None = None) -> web.Application:
+    """The socket service alone, with its health; `insiders` are told why it is not healthy (None: everybody is)."""
+    app = web.Application(middlewares=[problems])
+    add_routes(app, entrance)
+    add_front_page(app, "a socket node", SOCKET)
+    add_health_routes(app, health, insiders)
+    return app

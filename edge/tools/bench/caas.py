@@ -1,0 +1,8 @@
+"""The `caas` command as a module: what users run, to be profiled: `python -m edge.tools.bench.caas up …`."""
+
+import sys
+
+from edge.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

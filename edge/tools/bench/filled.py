@@ -1,0 +1,44 @@
+"""Messages put into a log to be processed, and where they lie."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from core.ports.event_log import EventLog
+from edge.tools.bench.spec import Records
+from edge.tools.bench.world import World, append_all
+from schemas.topics import Partition, partitions
+from streams.processors.messages import Messages
+
+CONVERSATIONS: Final = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """The offsets that they begin and end at."""
+
+    start: dict[Partition, int]
+    ends: dict[Partition, int]
+
+    @classmethod
+    def of(cls, records: Records) -> "Filled":
+        """As a process was told."""
+        return cls(*({Partition(topic, n): at for topic, n, at in some} for some in (records.start, records.ends)))
+
+    @property
+    def records(self) -> Records:
+        """As a process is told."""
+        return Records(*([(*at, offset) for at, offset in some.items()] for some in (self.start, self.ends)))
+
+    @property
+    def total(self) -> int:
+        """How many there are."""
+        return sum(self.ends.values()) - sum(self.start.values())
+
+
+async def fill(log: EventLog, world: World, records: int) -> Filled:
+    """Append so many messages, in many conversations, to a log that has started."""
+    places = partitions(*Messages.topics)
+    start = await log.ends(places)
+    ids = [world.conversation_id(f"rows-{n}") for n in range(CONVERSATIONS)]
+    await append_all(log, [world.message(ids[n % CONVERSATIONS], n) for n in range(records)])
+    return Filled(start, await log.ends(places))

@@ -1,0 +1,55 @@
+"""One run of the bench: the measurements asked for, one after another, in a directory that is removed at the end."""
+
+import tempfile
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from core.settings import Settings
+from edge.tools.bench import finding, processors, sockets, thousand
+from edge.tools.bench.children import Place
+from edge.tools.bench.measure import Figure
+from edge.tools.bench.servers import Bench, environment_of
+
+Measure = Callable[[Bench], Awaitable[Figure]]
+
+BOTH: Final[Mapping[str, Measure]] = {
+    "edge_sends": sockets.edge_sends,
+    "processor_plain": processors.processor_plain,
+    "rebuild": processors.rebuild,
+    "deliveries": sockets.deliveries,
+    "idle_memory": sockets.idle_memory,
+    "search": finding.search,
+}
+STACK: Final[Mapping[str, Measure]] = {
+    "processor_faust": processors.processor_faust,
+    "thousand": thousand.thousand,
+}
+EMBEDDED: Final[Mapping[str, Measure]] = {"embedded_pipeline": sockets.embedded_pipeline}
+NAMES: Final = (*BOTH, *STACK, *EMBEDDED)
+LONG: Final = frozenset({"search"})
+"""Taken only where they are named: they fill for minutes."""
+
+
+def measures(adapters: str) -> dict[str, Measure]:
+    """What can be measured on these adapters, by name."""
+    return {**BOTH, **(EMBEDDED if adapters == "embedded" else STACK)}
+
+
+@contextmanager
+def bench(settings: Settings, pairs: int, seconds: float, profile: Path | None = None) -> Iterator[Bench]:
+    """A bench in a directory of its own."""
+    with tempfile.TemporaryDirectory(prefix="caas-bench-") as directory:
+        place = Place(Path(directory), environment_of(settings), profile)
+        yield Bench(place, settings.adapters, pairs, seconds)
+
+
+async def take(where: Bench, names: Sequence[str], told: Callable[[str], None]) -> list[Figure]:
+    """Take these figures; `told` is told the name of each before."""
+    known = measures(where.adapters)
+    figures = []
+    for name in names:
+        told(name)
+        figures.append(await known[name](where))
+    return figures

@@ -1,0 +1,36 @@
+"""The figures for people."""
+
+from statistics import median
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from edge.tools.bench.measure import Figure
+
+
+def show(figures: list[Figure], console: Console) -> None:
+    """One line per figure, and below what else was seen."""
+    table = Table("", "ours", "bare", "unit", "ratio", "goal", "", box=box.SIMPLE)
+    for column in table.columns:
+        column.no_wrap = True
+    for figure in figures:
+        ratio = figure.ratio_median
+        table.add_row(
+            figure.name,
+            _number(median(figure.ours)),
+            _number(median(figure.bare)) if figure.bare else "-",
+            figure.unit,
+            "-" if ratio is None else f"{ratio:.2f}",
+            f"{'≥' if figure.better == 'higher' else '≤'} {_number(figure.goal)}",
+            "reached" if figure.met else "missed",
+        )
+    console.print(table)
+    for figure in figures:
+        if figure.more:
+            told = ", ".join(f"{name} {_number(value)}" for name, value in figure.more.items())
+            console.print(f"{figure.name}: {told}", highlight=False)
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.2f}"

@@ -1,0 +1,73 @@
+"""A thousand clients at two nodes who chat: the rate is doubled until a bound breaks, the last good one is told.
+
+The bounds: every delivery once and in order, acknowledgments at p99 in 50 ms, deliveries at p99 in 250 ms.
+"""
+
+from contextlib import AsyncExitStack
+from typing import Any, Final
+
+import msgspec
+
+from edge.tools.bench import machine, spec
+from edge.tools.bench.children import Place, running
+from edge.tools.bench.gathering import gathering
+from edge.tools.bench.measure import Figure
+from edge.tools.bench.servers import Bench, Server, node, run_name, seed
+from edge.tools.bench.spec import FaustRun, Talk, Talked
+from edge.tools.bench.talking import CONNECT_S, DRAIN_S
+from edge.tools.bench.world import World
+
+PEOPLE: Final = 1_000
+NODES: Final = 2
+BASE_PER_S: Final = 100.0
+MOST_PER_S: Final = 12_800.0
+ACK_MS: Final = 50.0
+DELIVERED_MS: Final = 250.0
+TOLD: Final = ("ack_p99_ms", "delivered_p99_ms", "late_p99_ms", "delivered")
+
+
+def good(seen: Talked) -> bool:
+    """Whether this load was carried within the bounds."""
+    return seen.right and seen.ack_p99_ms <= ACK_MS and seen.delivered_p99_ms <= DELIVERED_MS
+
+
+async def talked(place: Place, talk: Talk) -> Talked:
+    """Let a crowd talk, in a process of its own."""
+    path = spec.written(talk, place.directory / f"talk-{talk.run}.json")
+    command = place.python("edge.tools.bench.talking", path)
+    async with running(place, "talk", command, machine.LOAD, ends=True) as child:
+        said = await child.said(CONNECT_S * 2 + talk.seconds + DRAIN_S + 30)
+        return msgspec.convert(said, Talked)
+
+
+async def thousand(bench: Bench) -> Figure:
+    """The most sends a second, of those tried, at which a thousand clients are served within the bounds."""
+    world = World()
+    at = bench.at("thousand", world)
+    path = spec.written(FaustRun(way="live"), at.directory / "live.json")
+    async with AsyncExitStack() as stack:
+        worker = at.python("edge.tools.bench.faust_runs", path)
+        child = await stack.enter_async_context(running(at, "worker", worker, machine.LOAD))
+        await child.said(60)
+        nodes = [await stack.enter_async_context(node(bench, at)) for _ in range(NODES)]
+        best, more = await _doubled(bench, at, world, nodes)
+    return Figure(name="thousand", unit="sends/s", ours=[best], bare=[], goal=BASE_PER_S, more=more)
+
+
+async def _doubled(bench: Bench, at: Place, world: World, nodes: list[Server]) -> tuple[float, dict[str, Any]]:
+    """The last good rate, and what was seen at every rate; each time a crowd of a tenant of its own."""
+    rate, best, more = BASE_PER_S, 0.0, dict[str, Any]()
+    while rate <= MOST_PER_S:
+        fresh = World(token_secret=world.token_secret)
+        seats, circles, records = gathering(fresh, PEOPLE, [server.port for server in nodes])
+        await seed(at, records)
+        pids = [server.pid for server in nodes]
+        run = Talk(seats=seats, circles=circles, run=run_name(), rate=rate, seconds=bench.seconds, pids=pids)
+        seen = await talked(at, run)
+        if not more:  # later crowds sit where earlier ones sat
+            more["idle_kib"] = seen.idle_kib
+        more |= {f"{rate:.0f}_{name}": getattr(seen, name) for name in TOLD} | {f"{rate:.0f}_right": seen.right}
+        if not good(seen):
+            break
+        best, rate = rate, rate * 2
+    return best, more

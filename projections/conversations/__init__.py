@@ -1,0 +1,1 @@
+"""The read model of conversations: members, and the changes that clients are sent."""

@@ -1,0 +1,161 @@
+"""Who is there, in Redis: a hash per person that lives for 30 days, and per node a key that lives as long as it says.
+
+A node that died needs nobody to tidy up after it: whoever reads a person takes its entry out, in one step on the
+server, and its last word is when that person was last seen.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Final
+
+from core.ports.presence_store import PresenceRecord
+from projections.ephemeral.redis_client import Connected
+
+KEEP_S: Final = 30 * 86_400
+
+_ENTER: Final = """
+for i, key in ipairs(KEYS) do
+  redis.call('HSET', key, ARGV[1], ARGV[3 + i])
+  if ARGV[2] > (redis.call('HGET', key, 'seen') or '') then redis.call('HSET', key, 'seen', ARGV[2]) end
+  redis.call('EXPIRE', key, ARGV[3])
+end
+"""
+_LEAVE: Final = """
+for i, key in ipairs(KEYS) do
+  redis.call('HDEL', key, ARGV[1])
+  if ARGV[2 + i] > (redis.call('HGET', key, 'seen') or '') then redis.call('HSET', key, 'seen', ARGV[2 + i]) end
+  redis.call('EXPIRE', key, ARGV[2])
+end
+"""
+_FIND: Final = """
+local found, lives = {}, {}
+for i, key in ipairs(KEYS) do
+  local fields, there, seen, dead = redis.call('HGETALL', key), {}, '', {}
+  for f = 1, #fields, 2 do
+    local node, said = fields[f], fields[f + 1]
+    if node == 'seen' then
+      if said > seen then seen = said end
+    else
+      if lives[node] == nil then lives[node] = redis.call('EXISTS', ARGV[1] .. node) == 1 end
+      if lives[node] then
+        there[#there + 1] = string.sub(node, 2)
+        there[#there + 1] = said
+      else
+        dead[#dead + 1] = node
+      end
+    end
+  end
+  for _, node in ipairs(dead) do
+    local last = redis.call('GET', ARGV[2] .. node) or ''
+    if last > seen then
+      seen = last
+      redis.call('HSET', key, 'seen', seen)
+    end
+    redis.call('HDEL', key, node)
+  end
+  found[i] = {seen, there}
+end
+return found
+"""
+_TYPING: Final = """
+local news = {}
+for i, key in ipairs(KEYS) do
+  if i > tonumber(ARGV[1]) then
+    news[i] = redis.call('DEL', key)
+  elseif redis.call('PTTL', key) <= tonumber(ARGV[3]) then
+    redis.call('SET', key, '1', 'PX', ARGV[2])
+    news[i] = 1
+  else
+    news[i] = 0
+  end
+end
+return news
+"""
+
+
+class RedisPresenceStore:
+    """The port `People`. A field of a person is `seen`, or `@` and a node."""
+
+    def __init__(self, url: str) -> None:
+        self._connected = Connected(url)
+
+    async def start(self) -> None:
+        """Be ready; Redis may be down."""
+        self._connected.start()
+
+    async def stop(self) -> None:
+        """Close the connections."""
+        await self._connected.stop()
+
+    async def alive(self, node: str, now: str, ttl_s: float) -> bool:
+        """Say that a node lives, for `ttl_s` more seconds; whether it was known before."""
+        async with self._connected.client() as client, client.pipeline(transaction=True) as pipeline:
+            pipeline.set(_lives(node), b"1", px=max(1, int(ttl_s * 1000)), get=True)
+            pipeline.set(_said(node), now, ex=KEEP_S)
+            before, _ = await pipeline.execute()
+        return before is not None
+
+    async def enter(self, node: str, statuses: Mapping[str, str], now: str) -> None:
+        """These people are there at this node, each in this way: one round trip."""
+        if statuses:
+            keys = [_person(key) for key in statuses]
+            async with self._connected.client() as client:
+                await client.eval(_ENTER, len(keys), *keys, f"@{node}", now, KEEP_S, *statuses.values())
+
+    async def leave(self, node: str, seen: Mapping[str, str]) -> None:
+        """These are no longer; each was last seen then: one round trip."""
+        if seen:
+            keys = [_person(key) for key in seen]
+            async with self._connected.client() as client:
+                await client.eval(_LEAVE, len(keys), *keys, f"@{node}", KEEP_S, *seen.values())
+
+    async def find(self, people: Sequence[str]) -> Mapping[str, PresenceRecord]:
+        """How each of these is there: one round trip."""
+        if not people:
+            return {}
+        keys = [_person(key) for key in people]
+        async with self._connected.client() as client:
+            found = await client.eval(_FIND, len(keys), *keys, _lives("")[:-1], _said("")[:-1])
+        return {
+            key: PresenceRecord(_by_node(statuses), seen.decode() or None)
+            for key, (seen, statuses) in zip(people, found, strict=True)
+        }
+
+    async def forget(self, node: str, now: str) -> None:
+        """A node goes away: its people were last seen now. They lose it as they are asked for."""
+        async with self._connected.client() as client, client.pipeline(transaction=True) as pipeline:
+            pipeline.delete(_lives(node))
+            pipeline.set(_said(node), now, ex=KEEP_S)
+            await pipeline.execute()
+
+    async def typing(
+        self, began: Collection[str], ended: Collection[str], *, again_s: float, ttl_s: float
+    ) -> frozenset[str]:
+        """Which of these is news: a key per typist, which ends by itself; one round trip."""
+        if not began and not ended:
+            return frozenset()
+        typists = [*began, *ended]
+        keys, times = [_typist(key) for key in typists], [int(ttl_s * 1000), int((ttl_s - again_s) * 1000)]
+        async with self._connected.client() as client:
+            answers = await client.eval(_TYPING, len(keys), *keys, len(began), *times)
+        return frozenset(key for key, news in zip(typists, answers, strict=True) if news)
+
+
+def _by_node(told: list[bytes]) -> dict[str, str]:
+    """Nodes and what they say, one after the other."""
+    return {node.decode(): status.decode() for node, status in zip(told[::2], told[1::2], strict=True)}
+
+
+def _lives(node: str) -> str:
+    return f"caas:people-node:@{node}"
+
+
+def _said(node: str) -> str:
+    return f"caas:people-said:@{node}"
+
+
+def _person(key: str) -> str:
+    return f"caas:person:{key}"
+
+
+def _typist(key: str) -> str:
+    return f"caas:typing:{key}"

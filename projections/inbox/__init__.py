@@ -1,0 +1,1 @@
+"""The read model of inboxes: what one user keeps for themselves."""

@@ -1,0 +1,68 @@
+"""What a client may read of one of its conversations; never more than its stays."""
+
+from core.domain.conversation import Conversation, visited
+from core.identity import Identity
+from core.ports.memberships import Memberships
+from projections.conversations import conversation_rows
+from projections.messages.reader import MessageReader
+from projections.queries.inboxes import Inboxes
+from projections.queries.lanes import Lanes
+from projections.queries.last_change import left_at
+from projections.queries.membership_ends import as_read
+from projections.queries.read_consistency import proved
+from projections.queries.response_size import fitting
+from projections.receipts.cursors import CursorReader
+from schemas.commands.queries import GetConversation
+from schemas.wire.views import ConversationView
+
+
+class ConversationQueries:
+    """Answers reads of one node's users. Raises `Rejected` (proved), `NotReady` and `Unavailable`."""
+
+    def __init__(
+        self,
+        *,
+        memberships: Memberships,
+        lanes: Lanes,
+        reader: MessageReader,
+        inboxes: Inboxes,
+        cursors: CursorReader,
+    ) -> None:
+        self._memberships = memberships
+        self._lanes = lanes
+        self._reader = reader
+        self._inboxes = inboxes
+        self._cursors = cursors
+
+    async def get(self, who: Identity, asked: GetConversation) -> ConversationView:
+        """One conversation with a page of its participants, for whoever was ever in it; who left is told what they
+        knew of it and no more.
+        """
+        view = await self.entered(who, asked.conversation_id)
+        key = view.conversation_id
+        if view.holds(who.user_id) and (own := (await self._inboxes.own(who, {key: view})).get(key)):
+            deleted = await self._reader.deleted(view.pins) if view.pins else ()
+            page = conversation_rows.page_of(view, asked.after, asked.limit)
+            people = conversation_rows.people_of(view, await self._cursors.of(key, page))
+            people = people[: fitting(people, 0).stop]
+            more = asked.after + len(people) < len(view.members)
+            return conversation_rows.view(
+                view, own[0], people=people, more=more, own=own[1], me=who.user_id, deleted=deleted
+            )
+        return await self.past(who, await self.entered(who, asked.conversation_id))
+
+    async def past(self, who: Identity, view: Conversation) -> ConversationView:
+        """What somebody sees of a conversation that they are in no more."""
+        key = view.conversation_id
+        heads = (await self._lanes.heads([key]))[key]
+        left = await left_at(self._lanes, key, who.user_id, heads["conversation"])
+        member = await as_read(self._lanes, key, view.members[who.user_id], heads["sent"])
+        seq = min(heads["sent"], member.intervals[-1].until_seq or heads["sent"])
+        return conversation_rows.past_view(view, left, seq, who.user_id)
+
+    async def entered(self, who: Identity, conversation_id: str) -> Conversation:
+        """The conversation, if this user was ever in it. A no is proved."""
+        tenant, user = who.tenant, who.user_id
+        return await proved(
+            self._memberships, conversation_id, lambda state: visited(state, conversation_id, tenant, user)
+        )

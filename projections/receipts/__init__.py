@@ -1,0 +1,1 @@
+"""The read model of receipts: how far messages were delivered and read."""

@@ -1,0 +1,1 @@
+"""What clients and nodes send each other: frames, answers, errors and views."""

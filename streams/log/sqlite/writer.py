@@ -1,0 +1,175 @@
+"""The one writer of an SQLite log: what is appended while a commit runs goes into the next one, in order."""
+
+import asyncio
+import logging
+import sqlite3
+import time
+from asyncio import Future, Task
+from collections import deque
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Final
+
+from core.ports.event_log import LogDamaged, OutcomeUnknown, Unavailable
+from projections.stores.sqlite_thread import SqliteThread
+from schemas.envelope import Record
+from schemas.topics import TOPICS, Partition, partition_of, partitions
+from streams.log.sqlite import file
+from streams.log.sqlite.file import Group
+
+logger: Final = logging.getLogger("caas.sqlite")
+PLACES: Final = partitions(*TOPICS)
+GROUP_RECORDS: Final = 10_000
+"""Records of one commit at most, so that under overload acknowledgments still come in a steady stream."""
+
+_KEYS: Final = 16_384
+"""Keys whose partition is remembered: murmur2 in Python costs as much as all the rest of an append."""
+
+_HEADER_BYTES: Final = 64
+Waiting = tuple[Record, Future[int]]
+
+
+class Writer:
+    """Appends records by way of a thread that writes. `committed` is called with each group, on the event loop, before
+    the futures of its records complete.
+
+    - At most `records` records or `size` bytes wait; further appends fail with `Unavailable`.
+    - A commit that fails fails its records: with `Unavailable` when they are not in the log, with `OutcomeUnknown` when
+      the disk failed and cannot be asked. The next commit tries again, after asking the file where it ends.
+    - Where the file is damaged nothing is tried again: appends fail with `Unavailable` from then on.
+    """
+
+    def __init__(self, thread: SqliteThread, committed: Callable[[Group], None], *, records: int, size: int) -> None:
+        self.epoch = 0
+        self.ends: dict[Partition, int] = {}
+        self._thread = thread
+        self._committed = committed
+        self._room, self._size = records, size
+        self._waiting: deque[Waiting] = deque()
+        self._work = asyncio.Event()
+        self._open = False
+        self._sure = True
+        self._place_of = lru_cache(_KEYS)(partition_of)
+        self._task: Task[None] | None = None
+
+    async def start(self) -> None:
+        """Ask the file where it ends, and begin. Raises `Unavailable`."""
+        self.epoch = await self._thread.run(file.epoch)
+        self.ends = await self._thread.run(_ends)
+        self._open = True
+        self._task = asyncio.create_task(self._run(), name="log-writer")
+
+    async def stop(self) -> None:
+        """Commit what waits, and end."""
+        self._open = False
+        self._work.set()
+        task, self._task = self._task, None
+        if task is not None:
+            await task
+
+    def append(self, record: Record) -> Future[int]:
+        """Put a record in the queue; its position when it is synced."""
+        future: Future[int] = asyncio.get_running_loop().create_future()
+        size = _size(record)
+        if not self._open:
+            future.set_exception(Unavailable("the log is not running"))
+        elif self._room < 1 or self._size < size:
+            future.set_exception(Unavailable("too many appends wait for the disk"))
+        else:
+            self._room -= 1
+            self._size -= size
+            self._waiting.append((record, future))
+            self._work.set()
+        return future
+
+    async def _run(self) -> None:
+        try:
+            while self._open or self._waiting:
+                await self._work.wait()
+                self._work.clear()
+                while self._waiting:
+                    await self._write(self._take())
+        except LogDamaged as damage:
+            logger.error("the log takes no more: %s", damage)
+        finally:
+            self._open = False
+            _fail([future for _, future in self._take(len(self._waiting))], Unavailable("the log has stopped"))
+
+    def _take(self, most: int = GROUP_RECORDS) -> list[Waiting]:
+        taken = [self._waiting.popleft() for _ in range(min(most, len(self._waiting)))]
+        self._room += len(taken)
+        self._size += sum(_size(record) for record, _ in taken)
+        return taken
+
+    async def _write(self, taken: Sequence[Waiting]) -> None:
+        """Commit these and tell those who wait."""
+        futures = [future for _, future in taken]
+        try:
+            group = await self._commit([record for record, _ in taken])
+        except (Unavailable, OutcomeUnknown) as failure:
+            _fail(futures, failure)
+        except BaseException:
+            _fail(futures, OutcomeUnknown("the log was stopped while it wrote"))
+            raise
+        else:
+            for future, one in zip(futures, group.received, strict=True):
+                if not future.done():
+                    future.set_result(one.position)
+
+    async def _commit(self, records: Sequence[Record]) -> Group:
+        if not self._sure:
+            self.ends, self._sure = await self._thread.run(_settled), True
+        # For people, as a broker's clock is: nothing is ordered by it.
+        now_ms = time.time_ns() // 1_000_000
+        group = file.lay_out(records, self._place, self.ends, epoch=self.epoch, at_ms=now_ms)
+        try:
+            await self._thread.run(lambda connection: file.insert(connection, group))
+        except Unavailable as failure:
+            if not _disk_failed(failure) or not await self._is_there(group):
+                raise
+        self.ends.update(group.ends())
+        self._committed(group)
+        return group
+
+    async def _is_there(self, group: Group) -> bool:
+        """Ask the file, opened anew, whether it has what the disk failed to confirm. Raises `OutcomeUnknown`."""
+        self._sure = False
+        try:
+            found = await self._thread.run(_settled)
+        except Unavailable as failure:
+            raise OutcomeUnknown(str(failure)) from failure
+        self.ends, self._sure = found, True
+        return all(found[place] == end for place, end in group.ends().items())
+
+    def _place(self, record: Record) -> Partition:
+        return Partition(record.topic, 0) if record.key is None else self._place_of(record.topic, record.key)
+
+
+def _ends(connection: sqlite3.Connection) -> dict[Partition, int]:
+    return file.ends(connection, PLACES)
+
+
+def _settled(connection: sqlite3.Connection) -> dict[Partition, int]:
+    """Where the log ends for good: all that counts is moved into the main file, and what a failed commit may have
+    left behind in the WAL can come back no more. Raises sqlite3.OperationalError.
+    """
+    [busy, _, _] = connection.execute("PRAGMA wal_checkpoint (TRUNCATE)").fetchone()
+    if busy:
+        raise sqlite3.OperationalError("readers hold the write-ahead log")
+    return _ends(connection)
+
+
+def _disk_failed(failure: Unavailable) -> bool:
+    """Whether a commit may have got to the disk before it failed; a full disk or a lock stop it before."""
+    code = getattr(failure.__cause__, "sqlite_errorcode", None)
+    return code is not None and code & 0xFF == sqlite3.SQLITE_IOERR
+
+
+def _fail(futures: Sequence[Future[int]], failure: Unavailable | OutcomeUnknown) -> None:
+    for future in futures:
+        if not future.done():
+            future.set_exception(type(failure)(*failure.args))
+
+
+def _size(record: Record) -> int:
+    return len(record.key or b"") + len(record.value or b"") + _HEADER_BYTES * len(record.headers)

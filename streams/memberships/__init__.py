@@ -1,0 +1,1 @@
+"""A node's view of who is a member of which conversation."""

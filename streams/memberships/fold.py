@@ -1,0 +1,76 @@
+"""Who is in what, as folded so far: it may begin with the read model's rows and goes on with the log's records."""
+
+from dataclasses import replace
+from typing import Final, get_args
+
+from core.domain.conversation import Conversation
+from core.domain.member import Member
+from core.ports.documents import Row
+from projections.conversations import conversation_rows
+from projections.conversations.changes import users_of
+from schemas.events import ConversationEvent, Role
+
+_ROLES: Final[dict[str, Role]] = {role: role for role in get_args(Role)}
+
+
+class MembershipFold:
+    """Conversations by id, with the ids and the number of the events that led to each.
+
+    What was begun with rows is what the same records would have come to: `row` for every conversation that has one,
+    then `change` for every event that these rows, or the records before the first one folded, have in them.
+    """
+
+    def __init__(self) -> None:
+        self._conversations: dict[str, Conversation] = {}
+        self._counts: dict[str, int] = {}
+        self._folded: dict[str, set[str]] = {}
+        self._of_user: dict[tuple[str, str], set[str]] = {}
+
+    def get(self, conversation_id: str) -> Conversation | None:
+        """The conversation, if it has begun."""
+        return self._conversations.get(conversation_id)
+
+    def of_user(self, tenant: str, user_id: str) -> frozenset[str]:
+        """Every conversation the user was ever in."""
+        return frozenset(self._of_user.get((tenant, user_id), ()))
+
+    def count(self, conversation_id: str) -> int:
+        """How many events were folded, also such as could not be read and such as came before the creation."""
+        return self._counts.get(conversation_id, 0)
+
+    def event(self, event_id: str, key: str, event: ConversationEvent | None) -> Conversation | None:
+        """Fold one event, None for one that cannot be read: the state after it, None before the creation and for an
+        event that was folded before.
+        """
+        folded = self._folded.setdefault(key, set())
+        if event_id in folded:
+            return None
+        folded.add(event_id)
+        self._counts[key] = n = self._counts.get(key, 0) + 1
+        state = conversation_rows.counted(self._conversations.get(key), event, n)
+        if state is None:
+            return None
+        self._conversations[key] = state
+        for user in users_of(event):
+            if user in state.members:
+                self._of_user.setdefault((state.tenant, user), set()).add(key)
+        return state
+
+    def row(self, row: Row) -> None:
+        """Begin a conversation with its row in `conversations`."""
+        key, state = row["_id"], _lean(conversation_rows.state_of(row))
+        self._conversations[key] = state
+        self._counts[key] = state.n
+        for user in state.members:
+            self._of_user.setdefault((state.tenant, user), set()).add(key)
+
+    def change(self, key: str, event_id: str, n: int) -> None:
+        """The `n`-th event of a conversation is already in it."""
+        self._folded.setdefault(key, set()).add(event_id)
+        self._counts[key] = max(n, self._counts.get(key, 0))
+
+
+def _lean(state: Conversation) -> Conversation:
+    """The state without a copy of each role for each member: rows come from JSON, which shares no values."""
+    members = {user: Member(_ROLES[member.role], member.intervals) for user, member in state.members.items()}
+    return replace(state, members=members)

@@ -1,0 +1,52 @@
+"""Effects that derive from a fact: their ids come from its event and the kind, so a crash repeats them harmlessly."""
+
+from typing import Final
+
+from projections.facts import Fact
+from schemas import envelope, ids
+from schemas.envelope import Record
+from schemas.events import MessageDelivered, MessageRejected
+from schemas.wire import errors, frames
+from schemas.wire.frames import Push
+
+CONFLICT: Final = "idempotency_conflict"
+
+
+def record_of(event: MessageDelivered | MessageRejected, fact: Fact, processor: str, kind: str) -> Record:
+    """The record of an event that `processor` emits because of a fact."""
+    return envelope.encode(
+        event,
+        event_id=ids.effect_id(fact.envelope.id, kind),
+        source=f"/caas/streams/{processor}",
+        correlation_id=fact.envelope.correlation_id,
+        actor=fact.envelope.actor,
+        causation_id=fact.envelope.id,
+    )
+
+
+def conflict_record(
+    fact: Fact, processor: str, command: str, message_id: str | None = None, *, conversation_id: str | None = None
+) -> Record:
+    """The record of a repeat that had another body than the first; `conversation_id` where the key is another."""
+    event = MessageRejected(
+        tenant=fact.envelope.tenant,
+        at=fact.envelope.time,
+        user_id=fact.envelope.actor,
+        command=command,
+        code=CONFLICT,
+        conversation_id=fact.envelope.subject if conversation_id is None else conversation_id,
+        message_id=message_id,
+    )
+    return record_of(event, fact, processor, "rejected")
+
+
+def conflict_push(fact: Fact, processor: str, generation: int, **about: str) -> Push:
+    """The error that its sender is told; `about` names the conversation where the key is another."""
+    where = {"conversation_id": fact.envelope.subject, **about}
+    return Push(
+        model=processor,
+        generation=generation,
+        conversation_id=where["conversation_id"],
+        frame=frames.error(None, errors.problem(CONFLICT), fact.envelope.correlation_id, where),
+        to=fact.envelope.actor,
+    )

@@ -1,0 +1,1 @@
+"""Makes read models anew beside the live ones: replay, compare, switch, verify."""

@@ -1,0 +1,107 @@
+"""A replay folds the log into a generation of its own, in silence, and never beyond where the live one stands."""
+
+from collections.abc import Callable, Mapping
+
+from core.health import Health
+from core.ports.documents import Documents
+from core.ports.effects import Silent
+from core.ports.event_log import EventLog, LogTruncated
+from core.positions import offset_in
+from core.retry import retry_until_available
+from schemas.topics import Partition, partitions
+from streams.runtime import lag
+from streams.runtime.plain_runner import PlainRunner
+from streams.runtime.processor import Processor
+from streams.runtime.worker import Worker
+
+Fold = Callable[[Documents], Processor]
+"""The processor over these documents: a second fold goes into other documents than the live one."""
+
+Told = Callable[[int, int], None]
+"""`(records done, records in all)`, after each batch."""
+
+
+class Live:
+    """The live generation as a replay follows it."""
+
+    def __init__(self, processor: Processor, log: EventLog, documents: Documents, health: Health, generation: int):
+        self.generation = generation
+        self._name = processor.name
+        self._places = partitions(*processor.topics)
+        self._log = log
+        self._documents = documents
+        self._health = health
+
+    async def stands(self) -> dict[Partition, int]:
+        """The next offset of each of its partitions."""
+        saved = await retry_until_available(
+            f"{self._name}: live checkpoints",
+            lambda: self._documents.checkpoints(self._name, self.generation),
+            self._health,
+        )
+        return {at: offset_in(self._log.epoch, saved.get(at, 0)) for at in self._places}
+
+    async def ends(self) -> dict[Partition, int]:
+        """Where the log ends now."""
+        return await retry_until_available(f"{self._name}: ends", lambda: self._log.ends(self._places), self._health)
+
+    async def passed(self, told: lag.ProgressCallback = lag.no_progress) -> Mapping[Partition, int]:
+        """Where it stands once it has passed the log's ends of now: so every row seen before is covered by that.
+
+        Raises `StandsStill`.
+        """
+        return await lag.passed(self._name, self.stands, self.ends, told)
+
+
+class Replay:
+    """One processor folding into one generation. `records` counts what it has read."""
+
+    def __init__(
+        self,
+        processor: Processor,
+        log: EventLog,
+        documents: Documents,
+        health: Health,
+        generation: int,
+        *,
+        told: Told,
+        limit: int = 500,
+    ) -> None:
+        self.records = 0
+        self._log = log
+        self._generation = generation
+        self._told = told
+        self._all = 0
+        self._worker = Worker(processor, documents, Silent(), health)
+        self._runner = PlainRunner(self._worker, log, documents, health, limit)
+
+    async def begin(self) -> None:
+        """Make the generation, and find where it stands."""
+        await self._worker.begin(self._generation, self._log.epoch)
+
+    @property
+    def stands(self) -> Mapping[Partition, int]:
+        """The next offset of each partition it has read."""
+        return self._worker.next
+
+    def left(self, until: Mapping[Partition, int]) -> int:
+        """How many offsets lie between where it stands and there."""
+        return lag.left(self._worker.next, until)
+
+    async def to(self, until: Mapping[Partition, int]) -> None:
+        """Read exactly up to these offsets. Raises `LogTruncated`."""
+        self._all = self.records + self.left(until)
+        await self._runner.replay(self._generation, until, self._done)
+
+    def _done(self, count: int) -> None:
+        self.records += count
+        self._told(self.records, max(self._all, self.records))
+
+
+async def needs_all(processor: Processor, log: EventLog, health: Health) -> None:
+    """Raises `LogTruncated` where a partition the processor reads does not begin at its birth."""
+    places = partitions(*processor.topics)
+    begins = await retry_until_available(f"{processor.name}: begins", lambda: log.begins(places), health)
+    gone = {f"{at.topic}/{at.number}": offset for at, offset in begins.items() if offset > 0}
+    if gone:
+        raise LogTruncated(f"{processor.name} needs the whole log, but it begins at {gone}")

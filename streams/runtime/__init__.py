@@ -1,0 +1,1 @@
+"""Runs processors: reads the log, decodes records, works batches, carries out effects."""

@@ -1,0 +1,173 @@
+"""The plain runner: one process reads all partitions of a processor's topics from where it stands, live or bounded.
+
+Where it stands live is not its checkpoint, which says what is saved, but what is acknowledged: saved *and* emitted.
+The mark is written once a second and at the end; a crash repeats the effects of that second, under the same ids.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from core.health import Health
+from core.ports.documents import Changes, Checkpoint, Documents
+from core.ports.event_log import DataDamaged, EventLog, Unavailable
+from core.positions import offset_in, position
+from core.retry import retry_until_available
+from core.tasks import retrieved
+from projections.generations import Pointer, partition_name, read_pointer
+from schemas.topics import Partition, partitions
+from streams.runtime.gate import Gate
+from streams.runtime.lineage import EndsWatch, acknowledged, check_processor
+from streams.runtime.worker import StoreBehindLog, Worker
+
+logger: Final = logging.getLogger("caas.plain")
+MARK_S: Final = 1.0
+LOOK_S: Final = 1.0
+CANCEL_AGAIN_S: Final = 1.0
+AGAIN_S: Final = 0.1
+
+
+async def ended_all(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Cancel tasks until they have ended: a library may swallow a cancellation that comes as its call finishes. Where
+    several failed of one cause the caller raises one of them, and asyncio shall not print the others, also where the
+    caller is cancelled meanwhile.
+    """
+    for task in tasks:
+        task.add_done_callback(retrieved)
+    while waiting := [task for task in tasks if not task.done()]:
+        for task in waiting:
+            task.cancel()
+        await asyncio.wait(waiting, timeout=CANCEL_AGAIN_S)
+
+
+class PlainRunner:
+    """Runs one worker. `limit` bounds a batch, in records."""
+
+    def __init__(self, worker: Worker, log: EventLog, documents: Documents, health: Health, limit: int = 500) -> None:
+        self._worker = worker
+        self._log = log
+        self._documents = documents
+        self._health = health
+        self._limit = limit
+        self._marked: dict[Partition, int] = {}
+
+    async def run(self, generation: int) -> None:
+        """Work the live records, for ever: into this generation, and after a switch into the one that is live then.
+        On cancellation the mark is written.
+        """
+        while True:
+            try:
+                await self._run(generation)
+            except StoreBehindLog as behind:
+                logger.warning("starting again from the checkpoints: %s", behind)
+                generation = self._worker.generation
+                await asyncio.sleep(AGAIN_S)
+
+    async def _run(self, generation: int) -> None:
+        processor, name = self._worker.processor, self._worker.processor.name
+        await check_processor(self._log, self._documents, processor, generation, self._health)
+        await self._worker.begin(generation, self._log.epoch)
+        start = await self._start()
+        gate = Gate(self._worker, lambda: start, self._settled)
+        tasks = (
+            asyncio.create_task(self._read(gate, start), name=f"{name}-reads"),
+            asyncio.create_task(gate.watch(), name=f"{name}-watches"),
+            asyncio.create_task(self._mark_often(), name=f"{name}-marks"),
+            asyncio.create_task(self._look(), name=f"{name}-looks"),
+        )
+        try:
+            ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await ended_all(tasks)
+            await self._mark_at_last()
+        for task in ended:
+            task.result()
+
+    async def _look(self) -> None:
+        """Once a second, for ever: does the log still have what was read, and the store what was saved? Raises
+        `LogMismatch` and `StoreBehindLog`.
+        """
+        worker, name = self._worker, self._worker.processor.name
+        watch = EndsWatch(name)
+        while True:
+            await asyncio.sleep(LOOK_S)
+            generation, before = worker.generation, dict(worker.next)
+            ends = await retry_until_available(f"{name}: ends", lambda: self._log.ends(before), self._health)  # noqa: B023
+            watch.look(ends, before)
+            saved = await worker.saved()
+            if worker.generation == generation and (lost := {at for at, n in before.items() if saved.get(at, 0) < n}):
+                raise StoreBehindLog(f"{name}: the store lost what was saved of {sorted(lost)}")
+
+    async def _read(self, gate: Gate, start: Mapping[Partition, int]) -> None:
+        async for batch in self._log.read(start, limit=self._limit):
+            await gate.work(batch)
+            for record in batch:
+                self._marked[record.at()] = position(self._log.epoch, record.offset + 1)
+
+    async def replay(
+        self, generation: int, until: Mapping[Partition, int], done: Callable[[int], None] | None = None
+    ) -> None:
+        """Work the records before `until` into a generation, from its checkpoints on, and return. `done` is told how
+        many records each batch had.
+        """
+        if self._worker.generation != generation:
+            await self._worker.begin(generation, self._log.epoch)
+        while start := {at: stands for at, end in until.items() if (stands := self._worker.next.get(at, 0)) < end}:
+            try:
+                async for batch in self._log.read(start, {at: until[at] for at in start}, limit=self._limit):
+                    await self._worker.work(batch)
+                    if done is not None:
+                        done(len(batch))
+            except StoreBehindLog as behind:
+                logger.warning("replaying again from the checkpoints: %s", behind)
+                await asyncio.sleep(AGAIN_S)
+
+    async def _start(self) -> dict[Partition, int]:
+        """What is acknowledged, in this generation or in the one before it up to the switch; a worker that never
+        marked begins at its checkpoints, and marks them first.
+        """
+        pointer = await retry_until_available(self._name, self._pointer, self._health)
+        marks = await retry_until_available(self._name, self._marks, self._health)
+        switched = pointer.effects_from if pointer.live == self._worker.generation else {}
+        saved, epoch = self._worker.next, self._log.epoch
+        start = {}
+        for at in partitions(*self._worker.processor.topics):
+            known = [where for where in (marks.get(at), switched.get(partition_name(at))) if where is not None]
+            start[at] = min([saved.get(at, 0), *([offset_in(epoch, max(known))] if known else [])])
+            self._marked[at] = position(epoch, start[at])
+        await retry_until_available(self._name, self._mark, self._health)
+        return start
+
+    def _settled(self) -> bool:
+        """Whether what is saved has been emitted, as far as this runner knows."""
+        epoch, saved = self._log.epoch, self._worker.next
+        return all(where >= position(epoch, saved.get(at, 0)) for at, where in self._marked.items())
+
+    @property
+    def _name(self) -> str:
+        return acknowledged(self._worker.processor.name)
+
+    async def _pointer(self) -> Pointer:
+        return await read_pointer(self._documents, self._worker.processor.name)
+
+    async def _marks(self) -> dict[Partition, int]:
+        return await self._documents.checkpoints(self._name, self._worker.generation)
+
+    async def _mark(self) -> None:
+        marks = Checkpoint(self._name, self._worker.generation, dict(self._marked))
+        await self._documents.save(Changes([], [], marks))
+
+    async def _mark_at_last(self) -> None:
+        try:
+            await self._mark()
+        except (Unavailable, DataDamaged) as error:
+            logger.info("%s: not written at the end, some effects will be repeated: %s", self._name, error)
+
+    async def _mark_often(self) -> None:
+        written: dict[Partition, int] = {}
+        while True:
+            await asyncio.sleep(MARK_S)
+            if written != self._marked:
+                written = dict(self._marked)
+                await retry_until_available(self._name, self._mark, self._health)

@@ -1,0 +1,192 @@
+"""One processor at work: each batch is read, applied and emitted, in this order, whatever is down meanwhile.
+
+What cannot be read goes to the dead letters; what breaks the fold is folded as unreadable, so that it keeps its place.
+"""
+
+import contextlib
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+from core.health import Health
+from core.ports.documents import DataLost, Documents, StoreBroken, StoreWentBack
+from core.ports.effects import Effects, Emitter
+from core.ports.event_log import DataDamaged, Received, Unavailable
+from core.positions import offset_in, position
+from core.retry import retry_until_available
+from projections.facts import Fact, Inconsistent
+from projections.stores.facets import require_base
+from schemas.envelope import Record
+from schemas.topics import Partition
+from streams.runtime.lineage import check_epochs, digest_of
+from streams.runtime.processor import Batch, Processor
+from streams.runtime.record_decoder import dead_letter, read
+
+logger: Final = logging.getLogger("caas.worker")
+
+
+STORE_BROKEN: Final = (StoreWentBack, StoreBroken, DataLost, DataDamaged, Inconsistent)
+"""It is the store that breaks the fold, not a record."""
+
+
+class StoreBehindLog(Exception):
+    """The next record lies beyond the checkpoint: going on would leave a hole. Start again from the checkpoint."""
+
+
+class Worker:
+    """Works one processor into one generation. One batch at a time."""
+
+    def __init__(self, processor: Processor, documents: Documents, emitter: Emitter, health: Health) -> None:
+        self.processor = processor
+        self.generation = 0
+        self.documents = documents
+        self._emitter = emitter
+        self.health = health
+        self._epoch = 0
+        self._life = 0
+        self._next: dict[Partition, int] = {}
+
+    async def begin(self, generation: int, epoch: int) -> dict[Partition, int]:
+        """Take up a generation; the next offset of each partition, from its checkpoint. Raises `LogMismatch`.
+
+        One whose tables are lost is taken up all the same: `work` raises `DataLost` then.
+        """
+        self.generation, self._epoch, self._life = generation, epoch, self.documents.life
+        with contextlib.suppress(DataLost):
+            await retry_until_available(
+                f"{self.processor.name}: prepare", lambda: self.processor.prepare(generation), self.health
+            )
+        self._next = await self.saved()
+        return dict(self._next)
+
+    @property
+    def epoch(self) -> int:
+        """The log's epoch."""
+        return self._epoch
+
+    @property
+    def next(self) -> Mapping[Partition, int]:
+        """The next offset of every partition read or checkpointed."""
+        return self._next
+
+    async def work(self, received: Sequence[Received]) -> None:
+        """Take one batch through; when it returns, all of it is saved and emitted.
+
+        Raises `StoreBehindLog`, also where the store lost what this worker had saved; `DataLost`, `StoreBroken` and
+        `Inconsistent` where nothing can be folded on what the store has.
+        """
+        if not received:
+            return
+        positions = await self._advanced(received)
+        found = read(received, self.processor.name, self.processor.takes)
+        begins, digests = self._begins(received), _digests(received)
+        batch = Batch(found.facts, self.processor.name, self.generation, positions, begins, digests, self._life)
+        try:
+            effects, dead = await self._applied(batch, received)
+        except StoreWentBack as back:
+            self._life = self.documents.life
+            self._next = await self.saved()
+            raise StoreBehindLog(str(back)) from back
+        await self._emitter.emit(Effects([*effects.logged, *found.dead, *dead], effects.hints))
+        for at, where in positions.items():
+            self._next[at] = max(self._next.get(at, 0), offset_in(self._epoch, where))
+        self.health.count(f"{self.processor.name}_records", len(received))
+
+    async def _advanced(self, received: Sequence[Received]) -> dict[Partition, int]:
+        """Where the reader stands after these records; each must follow what is saved."""
+        after: dict[Partition, int] = {}
+        for record in received:
+            at = record.at()
+            expected = after.get(at, self._next.get(at, 0))
+            if record.offset > expected:  # another owner went on meanwhile, perhaps between two records of this batch
+                self._next = await self.saved()
+                expected = self._next.get(at, 0)
+            if record.offset > expected:
+                raise StoreBehindLog(f"{self.processor.name}: {at} goes on at {record.offset}, saved up to {expected}")
+            after[at] = record.offset + 1
+        return {at: position(self._epoch, offset) for at, offset in after.items()}
+
+    def _begins(self, received: Sequence[Received]) -> dict[Partition, int]:
+        """Up to where each partition must be saved for these to follow; nothing where they begin it. Between two
+        records that leave some out somebody else has saved those.
+        """
+        first: dict[Partition, int] = {}
+        after: dict[Partition, int] = {}
+        for record in received:
+            at = record.at()
+            if record.offset > after.get(at, -1):
+                first[at] = record.offset
+            after[at] = record.offset + 1
+        return {at: position(self._epoch, offset) for at, offset in first.items() if offset}
+
+    async def saved(self) -> dict[Partition, int]:
+        """The next offset of each partition as the store has it. Raises `LogMismatch`."""
+        saved = await retry_until_available(
+            f"{self.processor.name}: checkpoints",
+            lambda: self.documents.checkpoints(self.processor.name, self.generation),
+            self.health,
+        )
+        check_epochs(self._epoch, saved, self.processor.name)
+        return {at: offset_in(self._epoch, where) for at, where in saved.items()}
+
+    async def _applied(self, batch: Batch, received: Sequence[Received]) -> tuple[Effects, list[Record]]:
+        """The effects of a batch, and the dead letters of what breaks the fold."""
+        try:
+            return await self._apply(batch), []
+        except STORE_BROKEN:
+            raise
+        except Exception:
+            logger.exception("%s: a record breaks the fold; looking for it", self.processor.name)
+            return await self._apply_singly(batch, received)
+
+    async def _apply(self, batch: Batch) -> Effects:
+        return await retry_until_available(self.processor.name, lambda: self._in_one_life(batch), self.health)
+
+    async def _in_one_life(self, batch: Batch) -> Effects:
+        """A fold fails of what is in the store only where that was read in one life and has what the batch stands on.
+        In another life than this worker began in, whoever runs it has to begin again. Raises `Unavailable` and
+        `StoreWentBack`.
+        """
+        if self.documents.life != batch.life:
+            raise StoreWentBack(f"{self.processor.name}: the store may have been started anew")
+        try:
+            effects = await self.processor.apply(batch)
+        except (Unavailable, StoreWentBack):
+            raise
+        except Exception as error:
+            require_base(batch.base, await self.documents.checkpoints(self.processor.name, self.generation))
+            if self.documents.life != batch.life:
+                raise Unavailable("the store was started anew while it was read") from error
+            raise
+        if self.documents.life != batch.life:  # the effects say what rows were read to say
+            raise StoreWentBack(f"{self.processor.name}: the store may have been started anew after a save")
+        return effects
+
+    async def _apply_singly(self, batch: Batch, received: Sequence[Received]) -> tuple[Effects, list[Record]]:
+        """One fact after another; the one that breaks the fold again stands as unreadable and is told."""
+        places = {(record.topic, record.position): record for record in received}
+        done: list[Effects] = []
+        dead: list[Record] = []
+        for fact in batch.facts:
+            try:
+                done.append(await self._apply(replace(batch, facts=[fact], positions={})))
+            except STORE_BROKEN:
+                raise
+            except Exception as error:  # noqa: BLE001 - any bug of the fold; logged, told, and the place kept
+                record = places[fact.topic, fact.position]
+                dead.append(dead_letter(record, self.processor.name, "broken_fold", repr(error)))
+                done.append(await self._apply(replace(batch, facts=[_unreadable(fact)], positions={})))
+        await self._apply(replace(batch, facts=[]))
+        logged = [record for effects in done for record in effects.logged]
+        return Effects(logged, [hint for effects in done for hint in effects.hints]), dead
+
+
+def _digests(received: Sequence[Received]) -> dict[Partition, str]:
+    """Of the last record of each partition."""
+    last = {record.at(): record for record in received}
+    return {at: digest_of(record) for at, record in last.items()}
+
+
+def _unreadable(fact: Fact) -> Fact:
+    return replace(fact, event=None)

@@ -1,0 +1,63 @@
+"""A system is used whether somebody runs it or not."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from core.health import Health
+from core.ports.event_log import Unavailable
+from core.settings import Settings
+from edge.composition import compose
+from edge.composition.running import caught_up, live_generation, reading, working
+from tests.streams.world import said
+
+ALL = compose.PROCESSORS
+ROOM = "6f1d1f8a-0000-5000-8000-000000000001"
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(data=str(tmp_path / "data"))
+
+
+async def test_where_nobody_runs_it_the_reader_does(settings: Settings) -> None:
+    health = Health()
+    async with reading(settings, health) as found:
+        await found.log.append(said(ROOM, 1))
+        await caught_up(found, ALL, health)
+        assert await live_generation("messages", found, health) == 1
+        assert await found.documents.checkpoints("messages", 1)
+
+
+async def test_where_somebody_does_the_reader_is_beside(settings: Settings) -> None:
+    health = Health()
+    async with compose.opened(compose.embedded(settings)) as system, working(system, settings, health):
+        await system.log.append(said(ROOM, 1))
+        async with reading(settings, Health()) as found:
+            await caught_up(found, ALL, health)
+            with pytest.raises(Unavailable):
+                await found.log.append(said(ROOM, 2))
+            with pytest.raises(Unavailable):
+                await found.documents.point("p", {}, None)
+        async with reading(settings, Health(), "rebuild") as found:
+            with pytest.raises(Unavailable):
+                await found.log.append(said(ROOM, 2))
+            assert await found.documents.point("p", {}, None)
+
+
+async def test_caught_up_waits_for_the_last_record_of_now(settings: Settings) -> None:
+    health = Health()
+    async with compose.opened(compose.embedded(settings)) as system:
+        await system.log.append(said(ROOM, 1))
+        waiting = asyncio.create_task(caught_up(system, ALL, health))
+        await asyncio.wait([waiting], timeout=0.1)
+        assert not waiting.done()
+        async with working(system, settings, health):
+            await asyncio.wait_for(waiting, 10)
+
+
+async def test_what_fails_while_it_is_used_is_raised_as_it_is(settings: Settings) -> None:
+    with pytest.raises(ValueError, match="mine"):
+        async with reading(settings, Health()):
+            raise ValueError("mine")

@@ -1,0 +1,113 @@
+"""What is served is a node and a gateway, on ports that are told, until the block ends."""
+
+from pathlib import Path
+
+import aiohttp
+import msgspec
+import pytest
+from aiohttp import web
+
+from core.health import Health
+from core.settings import Settings
+from edge.composition import compose
+from edge.composition.serving import (
+    bound,
+    gateway,
+    health_site,
+    listening,
+    node_name,
+    port_of,
+    ready,
+    served,
+    sockets_open,
+)
+from edge.gateway.app import gateway_app
+from edge.http.connection import ConnectionLimits
+from edge.process.listening import PORT, SOCKET_PORT, CannotListen
+from edge.socket.transport.server import Entrance, socket_app
+from edge.tools.conformance.proxy import Straight, proxied
+
+SETTINGS = Settings(token_secret="t" * 32, app_key="k", app_secret="s", drain_ms=100, port=0)
+
+
+def at_port(port: int) -> Settings:
+    return msgspec.structs.replace(SETTINGS, port=port)
+
+
+def test_a_node_has_a_name_of_its_own_unless_it_is_given_one() -> None:
+    assert node_name(SETTINGS) != node_name(SETTINGS)
+    assert node_name(Settings(node="socket-1")) == "socket-1"
+
+
+async def test_a_port_that_is_taken_is_an_error_and_one_that_was_left_is_free() -> None:
+    async with listening(web.Application(), SETTINGS, Health()) as port:
+        with pytest.raises(OSError, match="in use"):
+            async with listening(web.Application(), at_port(port), Health()):
+                pytest.fail("two listen")
+    async with listening(web.Application(), at_port(port), Health()) as again:
+        assert again == port
+
+
+@pytest.mark.parametrize("setting", [PORT, SOCKET_PORT])
+async def test_an_address_that_cannot_be_had_is_named_with_what_to_change(setting: str) -> None:
+    with bound("127.0.0.1", 0) as at:
+        port = port_of(at)
+        with pytest.raises(CannotListen) as taken, bound("127.0.0.1", port, setting):
+            pytest.fail("two hold it")
+    assert str(taken.value).startswith(f"cannot listen on 127.0.0.1:{port}: Address already in use: {setting} ")
+    with pytest.raises(CannotListen, match=r"cannot listen on 192\.0\.2\.1:0: .*CAAS_HOST"), bound("192.0.2.1", 0):
+        pytest.fail("an address of somebody else")
+
+
+async def test_health_and_the_proxy_name_their_own_options() -> None:
+    with bound("127.0.0.1", 0) as at:
+        port = port_of(at)
+        said = f"cannot listen on 127.0.0.1:{port}: Address already in use: {{}} names another port"
+        with pytest.raises(CannotListen, match=said.format("--health-port")):
+            async with health_site(SETTINGS, Health(), port):
+                pytest.fail("two listen")
+        with pytest.raises(CannotListen, match=said.format("--listen")):
+            async with proxied("http://127.0.0.1:1", "ws://127.0.0.1:1", Straight, port=port):
+                pytest.fail("two listen")
+
+
+async def test_a_port_is_held_from_before_it_is_served() -> None:
+    with bound("127.0.0.1", 0) as at:
+        with pytest.raises(OSError, match="in use"), bound("127.0.0.1", port_of(at)):
+            pytest.fail("two hold it")
+        app = gateway_app(gateway(SETTINGS, []), Health())
+        async with (
+            served(app, at, ConnectionLimits(SETTINGS, Health())),
+            aiohttp.ClientSession() as session,
+            session.get(f"http://127.0.0.1:{port_of(at)}/livez") as answer,
+        ):
+            assert answer.status == 200
+
+
+async def test_the_gateway_names_the_sockets_it_was_given() -> None:
+    app = gateway_app(gateway(SETTINGS, ["ws://one/socket", "ws://two/socket"]), Health())
+    async with listening(app, SETTINGS, Health()) as port, aiohttp.ClientSession() as session:
+        url, shown = f"http://127.0.0.1:{port}/api/v1/auth/sdk/token", {"X-App-Key": "k", "X-App-Secret": "s"}
+        async with session.post(url, headers=shown, json={"user_id": "ann"}) as answer:
+            assert (await answer.json())["socket_urls"] == ["ws://one/socket", "ws://two/socket"]
+
+
+async def test_a_node_is_ready_once_it_follows_and_ends_with_the_block(tmp_path: Path) -> None:
+    health = Health()
+    entrance = Entrance(health)
+    settings = Settings(token_secret="t" * 32, data=str(tmp_path), drain_ms=100, port=0)
+    async with (
+        listening(socket_app(entrance, health), settings, health) as port,
+        compose.opened(compose.embedded(settings), health) as found,
+        sockets_open(found, settings, health, entrance) as sockets,
+        aiohttp.ClientSession() as session,
+    ):
+        await ready(health)
+        async with session.get(f"http://127.0.0.1:{port}/readyz") as answer:
+            assert answer.status == 200
+        token = sockets._tokens.issue("default", "ann")[0]
+        bearer = {"Authorization": f"Bearer {token}"}
+        async with session.ws_connect(f"http://127.0.0.1:{port}/socket", headers=bearer) as line:
+            assert (await line.receive_json())["type"] == "hello"
+            assert sockets.open == 1
+    assert "draining" in health.waiting

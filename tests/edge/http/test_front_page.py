@@ -1,0 +1,64 @@
+"""Who opens the address in a browser sees what this is and where to go: no script, no secret, nothing from afar."""
+
+import re
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+
+from core.health import Health
+from core.settings import Settings
+from edge.auth.tokens import Tokens
+from edge.gateway.app import Gateway, gateway_app
+from edge.http.front_page import DOCUMENTS
+from edge.socket.transport.server import Entrance, socket_app
+from tests.architecture.packages import ROOT
+
+Client = TestClient[Any, Any]
+SECRET = "s3cret" * 6
+
+
+def gateway() -> web.Application:
+    settings = Settings(app_key="app_key_of_ours", app_secret=SECRET, token_secret=SECRET)
+    return gateway_app(Gateway(settings, Tokens(SECRET, 900)), Health())
+
+
+def node() -> web.Application:
+    health = Health()
+    return socket_app(Entrance(health), health)
+
+
+@pytest.mark.parametrize("app", [gateway, node])
+async def test_the_page_says_what_this_is_and_every_link_leads_somewhere(app: Any) -> None:
+    made = app()
+    async with TestClient(TestServer(made)) as client:
+        answer = await client.get("/")
+        page = await answer.text()
+        assert (answer.status, answer.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+        links = re.findall(r'href="(/[^"]*)"', page)
+        assert {"/livez", "/readyz", "/health"} <= set(links)
+        for link in links:
+            assert (await client.get(link)).status != 404, link
+    named = re.findall(r"<code>(?:(?:GET|POST|WebSocket) )?(/[^<]*)</code>", page)
+    routes = {route.resource.canonical for route in made.router.routes() if route.resource is not None}
+    assert set(named) <= routes
+    assert ("/socket" in named) is (app is node)
+
+
+@pytest.mark.parametrize("app", [gateway, node])
+async def test_the_page_has_no_script_no_secret_and_nothing_from_elsewhere(app: Any) -> None:
+    async with TestClient(TestServer(app())) as client:
+        answer = await client.get("/", headers={"Host": "<script>alert(1)</script>"})
+        page = await answer.text()
+        assert answer.headers["Content-Security-Policy"].startswith("default-src 'none';")
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert (await client.head("/")).status == 200
+        assert (await client.post("/")).status == 405
+    assert "script" not in page.replace("subscript", "")
+    assert SECRET not in page and "app_key_of_ours" not in page
+    assert "://" not in page
+
+
+def test_the_documents_that_it_names_are_there() -> None:
+    assert [name for name, _ in DOCUMENTS if not (ROOT / name).exists()] == []

@@ -1,0 +1,160 @@
+import random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.sdk.python.caas_client.lane_positions import Positions
+from edge.sdk.python.caas_client.wire import Event
+
+
+def push(n: int, lane: str = "sent", conversation: str = "c") -> Event:
+    return Event("message:new", {"conversation_id": conversation}, lane, n)
+
+
+def joined(n: int, at_seq: int, user: str = "ada") -> Event:
+    data = {"conversation_id": "c", "change": "participants-added", "participants": [user], "at_seq": at_seq}
+    return Event("conversation:updated", data, "conversation", n)
+
+
+def standing(vector: dict[str, dict[str, int]] | None = None) -> Positions:
+    positions = Positions(vector)
+    positions.user_id = "ada"
+    return positions
+
+
+def taken(positions: Positions, *events: Event) -> list[int | None]:
+    return [passed.n for event in events for passed in positions.take(event)]
+
+
+def test_what_comes_in_order_is_passed_on_at_once() -> None:
+    assert taken(standing(), push(1), push(2)) == [1, 2]
+
+
+def test_what_was_seen_is_dropped_and_counted() -> None:
+    positions = standing({"c": {"sent": 5}})
+    assert taken(positions, push(5), push(6), push(6), push(2)) == [6]
+    assert positions.dropped == 3
+
+
+def test_what_lies_beyond_a_hole_waits_until_the_hole_is_filled() -> None:
+    positions = standing({"c": {"sent": 5}})
+    assert taken(positions, push(8), push(7)) == []
+    assert positions.holes
+    assert taken(positions, push(6)) == [6, 7, 8]
+    assert not positions.holes
+
+
+def test_while_a_lane_has_a_hole_its_conversation_waits_and_no_other() -> None:
+    positions = standing({"c": {"sent": 5}})
+    assert taken(positions, push(7), push(1, "edited"), push(1, conversation="d")) == [1]
+    told = [(passed.lane, passed.n) for passed in positions.take(push(6))]
+    assert told == [("sent", 6), ("sent", 7), ("edited", 1)]
+    assert not positions.holes
+
+
+def test_what_fills_one_of_two_holes_of_a_lane_is_passed_on_and_the_rest_waits() -> None:
+    positions = standing({"c": {"sent": 5}})
+    assert taken(positions, push(7), push(9), push(1, "edited"), push(6)) == [6, 7]
+    assert taken(positions, push(8)) == [8, 9, 1]
+
+
+def test_a_lane_that_is_not_known_holds_back_only_itself() -> None:
+    positions = standing({"c": {"sent": 5}})
+    assert taken(positions, push(4, "edited"), push(6), push(1, "deleted")) == [6, 1]
+    positions.asked(catching_up=False)
+    assert [event.n for event in positions.synced({"c": {"sent": 6, "edited": 4}}, complete=True)] == [4]
+    assert not positions.holes
+
+
+def test_a_lane_that_no_sync_speaks_of_holds_nothing_back() -> None:
+    positions = standing({"c": {"sent": 5}})
+    assert taken(positions, push(4, "lane of tomorrow"), push(7)) == []
+    positions.asked(catching_up=False)
+    assert [event.n for event in positions.synced({"c": {"sent": 6}}, complete=True)] == [7, 4]
+    assert taken(positions, push(5, "lane of tomorrow")) == [5]
+
+
+def test_reactions_are_a_lane_that_begins_with_the_conversation() -> None:
+    positions = standing()
+    taken(positions, joined(1, 0))
+    assert taken(positions, push(1, "reaction"), push(2, "reaction")) == [1, 2]
+    assert positions.vector()["c"]["reaction"] == 2
+
+
+def test_a_lane_that_is_not_known_waits_for_a_sync() -> None:
+    positions = standing()
+    assert taken(positions, push(4)) == []
+    positions.asked(catching_up=False)
+    assert [event.n for event in positions.synced({"c": {"sent": 4}}, complete=True)] == [4]
+    assert taken(positions, push(5)) == [5]
+
+
+def test_the_notice_of_joining_says_where_the_messages_begin_even_when_it_comes_after_them() -> None:
+    positions = standing()
+    assert taken(positions, push(9)) == []
+    assert [event.lane for event in positions.take(joined(3, at_seq=8))] == ["conversation", "sent"]
+
+
+def test_somebody_elses_joining_says_nothing_of_ours() -> None:
+    positions = standing()
+    assert taken(positions, joined(3, at_seq=8, user="bo"), push(9)) == []
+
+
+def test_joining_again_never_skips_what_is_still_under_way() -> None:
+    positions = standing({"c": {"sent": 9, "conversation": 3}})
+    assert taken(positions, joined(4, at_seq=15), push(10)) == [4, 10]
+
+
+def test_a_sync_closes_holes_in_which_nothing_of_ours_was() -> None:
+    positions = standing({"c": {"sent": 5, "edited": 2}})
+    assert taken(positions, push(9, "edited")) == []
+    positions.asked(catching_up=False)
+    assert taken(positions, push(5, "edited")) == []
+    released = positions.synced({"c": {"sent": 5, "edited": 9}}, complete=True)
+    assert [(event.n, event.healed) for event in released] == [(5, True), (9, False)]
+
+
+def test_a_live_push_during_a_sync_for_a_hole_is_not_called_healed() -> None:
+    positions = standing({"c": {"sent": 5}})
+    positions.take(push(7))
+    positions.asked(catching_up=False)
+    told = [passed for event in (push(6), push(8)) for passed in positions.take(event)]
+    assert [(event.n, event.healed) for event in told] == [(6, True), (7, False), (8, False)]
+
+
+def test_what_a_sync_brings_after_a_lost_line_is_healed() -> None:
+    positions = standing({"c": {"sent": 5}})
+    positions.asked(catching_up=True)
+    assert [event.healed for event in positions.take(push(6))] == [True]
+    positions.synced({"c": {"sent": 6}}, complete=True)
+    assert [event.healed for event in positions.take(push(7))] == [False]
+
+
+def test_an_older_vector_never_takes_a_position_back() -> None:
+    positions = standing({"c": {"sent": 5}})
+    positions.synced({"c": {"sent": 3}}, complete=True)
+    assert taken(positions, push(4), push(5), push(6)) == [6]
+
+
+def test_a_conversation_the_node_no_longer_speaks_of_holds_nothing_back() -> None:
+    positions = standing({"c": {"sent": 5}})
+    positions.take(push(8))
+    assert [event.n for event in positions.synced({}, complete=True)] == [8]
+    assert not positions.holes
+
+
+def test_a_sync_that_is_not_complete_closes_only_what_it_told() -> None:
+    positions = standing({"c": {"sent": 5}})
+    positions.take(push(9))
+    assert positions.synced({"c": {"sent": 7}}, complete=False) == []
+    assert positions.holes
+
+
+@given(st.integers(0, 2**32), st.integers(1, 30))
+def test_in_any_order_with_any_repeats_each_is_passed_on_once_in_order(seed: int, count: int) -> None:
+    dice = random.Random(seed)
+    numbers = [*range(1, count + 1), *(dice.randint(1, count) for _ in range(dice.randint(0, 20)))]
+    dice.shuffle(numbers)
+    positions = standing({"c": {"sent": 0}})
+    assert taken(positions, *map(push, numbers)) == list(range(1, count + 1))
+    assert positions.dropped == len(numbers) - count

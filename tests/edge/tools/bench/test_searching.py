@@ -1,0 +1,34 @@
+"""Searches are measured among messages that are found by who may read them."""
+
+from pathlib import Path
+
+from core.identity import Identity
+from core.settings import Settings
+from edge.composition import compose
+from edge.tools.bench.searching import BUSY, Talk, filled, measured, searching
+from edge.tools.bench.world import World, append_all
+from schemas.commands.queries import SearchMessages
+from tests.eventually import eventually
+
+
+def test_the_same_is_said_in_every_run() -> None:
+    world = World()
+    first, second = Talk(world), Talk(world)
+    assert list(first.said(50)) == list(second.said(50))
+    assert first.question() == second.question()
+
+
+async def test_people_and_the_busy_one_are_measured(tmp_path: Path) -> None:
+    world = World()
+    talk = Talk(world)
+    async with compose.opened(compose.embedded(Settings(data=str(tmp_path)))) as found:
+        await append_all(found.log, talk.begun())
+        await filled(found, talk, 7, 300)
+        made, memberships = await searching(found, 7)
+        async with compose.background(("memberships", memberships.run())):
+            await eventually(lambda: memberships.fresh)
+            answer = await made.search(Identity(world.tenant, BUSY, 0.0), SearchMessages(text=talk.words[0]))
+            assert answer.messages
+            alone, beside, hard = await measured(made, talk, world.tenant, 0.3)
+    assert len(alone) == len(beside) == 5
+    assert hard

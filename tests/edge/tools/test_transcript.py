@@ -1,0 +1,79 @@
+from typing import Any
+
+from core.domain.conversation import Conversation
+from core.ports.documents import Changes, TableGeneration, Write
+from edge.tools import transcript as told
+from edge.tools.transcript import transcript
+from projections.conversations import conversation_rows
+from projections.messages import message_rows
+from projections.stores.memory import MemoryDocuments
+from schemas import topics
+from tests.given import AT, ROOM, TENANT, deleted, edited, sent
+from tests.projections.given import fact
+
+SENT, EDITED, DELETED = topics.MESSAGE_SENT, topics.MESSAGE_EDITED, topics.MESSAGE_DELETED
+
+
+async def saved(*facts: Any, external_id: str | None = "c_room") -> MemoryDocuments:
+    """The read model, generation 1, of a room where these things happened."""
+    documents = MemoryDocuments()
+    tables = (message_rows.ROWS, message_rows.HEADS, conversation_rows.ROWS)
+    await documents.start(tables)
+    await documents.prepare([TableGeneration(table, 1) for table in tables])
+    folded = message_rows.fold(facts, {}, message_rows.Heads({}))
+    state = Conversation(TENANT, ROOM, "group", "ada", AT, external_id=external_id, n=1)
+    room = Write(ROOM, {"tenant": TENANT}, {"updated": conversation_rows.facet_of_state(1, state)})
+    rows = [(TableGeneration(message_rows.ROWS, 1), folded.rows), (TableGeneration(conversation_rows.ROWS, 1), [room])]
+    await documents.save(Changes(rows, [(TableGeneration(message_rows.HEADS, 1), folded.heads)]))
+    return documents
+
+
+async def lines(documents: MemoryDocuments) -> list[dict[str, Any]]:
+    return [line async for line in transcript(documents, TENANT, 1, 1)]
+
+
+async def test_a_message_is_told_with_all_that_became_of_it() -> None:
+    root, reply = sent("k1"), sent("k2", "gone", reply_to=sent("k1").message_id)
+    documents = await saved(
+        fact(SENT, 0, root),
+        fact(SENT, 1, reply),
+        fact(EDITED, 0, edited(root, "new"), "e1"),
+        fact(DELETED, 0, deleted(reply), "d1"),
+    )
+    usual = {"conversation": "c_room", "sender": "bob"}
+    first = {**usual, "seq": 1, "message_id": root.message_id, "client_msg_id": "k1", "text": "new", "edited": True}
+    second = {**usual, "seq": 2, "message_id": reply.message_id, "client_msg_id": "k2", "text": None, "edited": False}
+    assert await lines(documents) == [
+        {**first, "deleted": False, "reply_to": None},
+        {**second, "deleted": True, "reply_to": "k1"},
+    ]
+
+
+async def test_a_message_that_was_edited_before_it_was_deleted_stays_edited() -> None:
+    said = sent()
+    documents = await saved(
+        fact(SENT, 0, said), fact(EDITED, 0, edited(said, "new"), "e1"), fact(DELETED, 0, deleted(said), "d1")
+    )
+    (line,) = await lines(documents)
+    assert (line["text"], line["edited"], line["deleted"]) == (None, True, True)
+
+
+async def test_an_edit_that_changes_nothing_is_no_edit() -> None:
+    said = sent(text="same")
+    documents = await saved(fact(SENT, 0, said), fact(EDITED, 0, edited(said, "same"), "e1"))
+    (line,) = await lines(documents)
+    assert not line["edited"]
+
+
+async def test_a_conversation_without_an_external_id_is_named_by_its_id() -> None:
+    (line,) = await lines(await saved(fact(SENT, 0, sent()), external_id=None))
+    assert line["conversation"] == ROOM
+
+
+async def test_pages_join_without_a_seam(monkeypatch: Any) -> None:
+    monkeypatch.setattr(told, "PAGE", 3)
+    keys = [f"k{number}" for number in range(10)]
+    documents = await saved(*(fact(SENT, number, sent(key)) for number, key in enumerate(keys)))
+    found = await lines(documents)
+    assert [line["client_msg_id"] for line in found] == keys
+    assert [line["seq"] for line in found] == list(range(1, 11))

@@ -1,0 +1,94 @@
+"""A no about messages waits for what was said of them; one about reactions waits for these as well."""
+
+import pytest
+
+from core.domain import message
+from core.domain.reaction import Reactions
+from core.health import Health
+from core.ports.memberships import NotReady
+from core.positions import position
+from projections import progress
+from projections.generations import Generations
+from projections.messages.reader import MessageReader
+from projections.stores.memory import MemoryDocuments
+from schemas import events
+from schemas.topics import partition_of
+from streams.log.memory import MemoryLog
+from streams.processors.messages import Messages
+from streams.runtime.worker import Worker
+from tests.streams.world import AT, TENANT, Kept, edited, encoded, lying, said
+
+ROOM = "room"
+SAID = said(ROOM, 0)
+MESSAGE = SAID.headers[1][1].decode()
+REACTED = encoded(
+    events.Reacted(tenant=TENANT, at=AT, conversation_id=ROOM, message_id=MESSAGE, user_id="bob", emoji="👍", on=True),
+    "r1",
+    "bob",
+)
+
+
+async def test_a_proof_waits_for_reactions_only_where_they_matter(
+    log: MemoryLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "PROOF_S", 0.05)
+    documents = MemoryDocuments()
+    found = MessageReader(documents, Generations(documents, ("messages",)), log)
+    await log.append(REACTED)
+    await found.prove(ROOM)
+    with pytest.raises(NotReady):
+        await found.prove(ROOM, with_reactions=True)
+    worker = Worker(Messages(documents), documents, Kept(), Health())
+    await worker.begin(1, log.epoch)
+    at = partition_of(REACTED.topic, ROOM.encode()).number
+    await worker.work([lying(REACTED, 0, at)])
+    assert position(log.epoch, 1) in (await documents.checkpoints("messages", 1)).values()
+    await found.prove(ROOM, with_reactions=True)
+
+
+async def test_an_edge_waits_for_what_was_sent_and_for_nothing_else(
+    log: MemoryLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "PROOF_S", 0.05)
+    documents = MemoryDocuments()
+    found = MessageReader(documents, Generations(documents, ("messages",)), log)
+    await log.append(edited(ROOM, 0, "other"))
+    await found.prove_head(ROOM)
+    with pytest.raises(NotReady):
+        await found.prove(ROOM)
+    await log.append(SAID)
+    with pytest.raises(NotReady):
+        await found.prove_head(ROOM)
+    worker = Worker(Messages(documents), documents, Kept(), Health())
+    await worker.begin(1, log.epoch)
+    await worker.work([lying(SAID, 0, partition_of(SAID.topic, ROOM.encode()).number)])
+    await found.prove_head(ROOM)
+    assert await found.head(ROOM) == 1
+
+
+async def test_a_target_is_the_message_and_what_is_on_it(log: MemoryLog) -> None:
+    documents = MemoryDocuments()
+    found = MessageReader(documents, Generations(documents, ("messages",)), log)
+    absent = await found.target(MESSAGE)
+    assert (absent.state, absent.reactions, absent.folded) == (message.Absent(), Reactions(), {})
+    worker = Worker(Messages(documents), documents, Kept(), Health())
+    await worker.begin(1, log.epoch)
+    await worker.work([lying(SAID), lying(REACTED)])
+    target = await found.target(MESSAGE)
+    assert isinstance(target.state, message.Live)
+    assert (target.reactions, target.folded) == (Reactions({"👍": ("bob",)}, 1), {"r1": "👍"})
+
+
+async def test_a_deletion_is_known_whatever_else_is_known_of_its_message(log: MemoryLog) -> None:
+    documents = MemoryDocuments()
+    found = MessageReader(documents, Generations(documents, ("messages",)), log)
+    worker = Worker(Messages(documents), documents, Kept(), Health())
+    await worker.begin(1, log.epoch)
+    event = events.MessageDeleted(tenant=TENANT, at=AT, conversation_id=ROOM, message_id=MESSAGE, deleted_by="ann")
+    gone = encoded(event, "d1", "ann")
+    assert await found.deleted([MESSAGE]) == frozenset()
+    await worker.work([lying(gone, 0, partition_of(gone.topic, ROOM.encode()).number)])
+    assert await found.deleted([MESSAGE, "another"]) == {MESSAGE}
+    await worker.work([lying(SAID, 0, partition_of(SAID.topic, ROOM.encode()).number)])
+    await worker.work([lying(encoded(event, "d2", "ann"), 1, partition_of(gone.topic, ROOM.encode()).number)])
+    assert await found.deleted([MESSAGE]) == {MESSAGE}

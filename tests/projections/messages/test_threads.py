@@ -1,0 +1,91 @@
+"""Answers are counted on the message that began their thread, once each, however the records come."""
+
+import random
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from core.domain.member import Interval, Member
+from projections.facts import Fact, Heads
+from projections.messages import message_rows, threads
+from schemas.topics import MESSAGE_DELETED, MESSAGE_EDITED, MESSAGE_SENT
+from tests.given import deleted, edited, sent
+from tests.projections.given import fact, fold_in_parts, keep, unreadable
+
+ROOT = sent("root", "root")
+OTHER = sent("other", "other")
+
+
+def answer(key: str) -> Any:
+    return sent(key, key, reply_to=ROOT.message_id, thread_root=ROOT.message_id)
+
+
+ONE, TWO, THREE = answer("1"), answer("2"), answer("3")
+STORY = [
+    fact(MESSAGE_SENT, 0, ROOT),
+    fact(MESSAGE_SENT, 1, ONE),
+    fact(MESSAGE_SENT, 2, OTHER),
+    fact(MESSAGE_SENT, 3, ONE),
+    fact(MESSAGE_SENT, 4, TWO),
+    unreadable(MESSAGE_SENT, 5, "torn"),
+    fact(MESSAGE_SENT, 6, TWO),
+    fact(MESSAGE_SENT, 7, THREE),
+    fact(MESSAGE_SENT, 8, ONE),
+]
+COUNTED = {"pos": STORY[7].position, "n": 3, "last": 6}
+
+
+class Store:
+    """What `save` would keep; `upto` says how far a batch gets before a crash: rows, then heads."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, Any] = {}
+        self.heads: dict[str, Any] = {}
+
+    def fold(self, *facts: Fact, upto: int = 3) -> Sequence[message_rows.Numbered]:
+        folded = message_rows.fold(facts, self.rows, Heads(self.heads))
+        keep(self.rows, folded.rows if upto > 1 else folded.rows[:upto])
+        keep(self.heads, folded.heads if upto > 2 else ())
+        return folded.numbered
+
+    def view(self, reader: Member) -> Any:
+        row = self.rows[ROOT.message_id]
+        view = message_rows.view(row)
+        assert view is not None
+        return threads.counted(view, row, reader).thread
+
+
+def test_every_answer_counts_once_and_nothing_else() -> None:
+    store = Store()
+    store.fold(*STORY)
+    assert store.rows[ROOT.message_id]["thread"] == COUNTED
+    assert [key for key, row in store.rows.items() if "thread" in row] == [ROOT.message_id]
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_it_is_so_through_repeats_half_saved_batches_and_any_cut(seed: int) -> None:
+    store = Store()
+    fold_in_parts(store, STORY, random.Random(seed))
+    assert store.rows[ROOT.message_id]["thread"] == COUNTED
+
+
+def test_what_was_deleted_or_edited_counts_as_before() -> None:
+    store = Store()
+    store.fold(*STORY, fact(MESSAGE_DELETED, 0, deleted(TWO), "d"), fact(MESSAGE_EDITED, 0, edited(ONE, "else"), "e"))
+    assert store.rows[ROOT.message_id]["thread"] == COUNTED
+
+
+def test_the_rows_of_what_is_answered_are_needed() -> None:
+    assert threads.needed(STORY) == {ROOT.message_id}
+
+
+@pytest.mark.parametrize(
+    ("stays", "count"),
+    [((Interval(1),), 3), ((Interval(1, 6),), 3), ((Interval(1, 5),), None), ((Interval(1, 2), Interval(6)), 3)],
+)
+def test_how_many_came_after_one_left_is_not_told(stays: tuple[Interval, ...], count: int | None) -> None:
+    store = Store()
+    store.fold(*STORY)
+    found = store.view(Member("member", stays))
+    assert (None if found is None else (found.count, found.last_seq)) == (None if count is None else (count, 6))

@@ -1,0 +1,5 @@
+"""A node over memory adapters, whose answers are what is tested here."""
+
+from tests.edge.socket.conftest import running
+
+__all__ = ["running"]

@@ -1,0 +1,115 @@
+"""Receipts only grow, and which cursors moved is known from them, also when a record comes again."""
+
+from core.positions import position
+from projections.facts import Fact
+from projections.receipts import receipt_rows
+from projections.receipts.receipt_rows import Folded
+from schemas.envelope import Envelope
+from schemas.events import TYPE_OF, MessageDelivered
+from schemas.topics import MESSAGE_DELIVERED
+from tests.given import AT, CORRELATION, ROOM, TENANT
+
+
+def fact(offset: int, event: MessageDelivered) -> Fact:
+    envelope = Envelope(
+        id=f"r{offset}",
+        type=TYPE_OF[MessageDelivered],
+        source="/caas/streams/messages",
+        time=AT,
+        subject=ROOM,
+        tenant=TENANT,
+        correlation_id=CORRELATION,
+        actor="bob",
+    )
+    return Fact(MESSAGE_DELIVERED, position(1, offset), envelope, event)
+
+
+def persisted(offset: int, seq: int) -> Fact:
+    return fact(
+        offset,
+        MessageDelivered(
+            tenant=TENANT, at=AT, conversation_id=ROOM, message_id=f"m{seq}", sender="bob", seq=seq, stage="persisted"
+        ),
+    )
+
+
+def reached(offset: int, stage: str, seq: int, by: str = "ann", device: str = "") -> Fact:
+    about = {"tenant": TENANT, "at": AT, "conversation_id": ROOM, "message_id": "", "sender": ""}
+    return fact(offset, MessageDelivered(**about, stage=stage, seq=seq, by=by, device=device))  # type: ignore[arg-type]
+
+
+def rows(*folded: Folded) -> dict[str, dict[str, object]]:
+    found: dict[str, dict[str, object]] = {}
+    for one in folded:
+        for write in one.writes:
+            found[write.id] = {**found.get(write.id, {"_id": write.id}), **write.fixed, **write.facets}
+    return found
+
+
+def moved(folded: Folded) -> list[tuple[str, int, int]]:
+    """The cursors that moved: `(user, read_seq, delivered_seq)`."""
+    cursors = folded.moved.get(ROOM, {}).values()
+    return [(one.user_id, one.read_seq, one.delivered_seq) for one in cursors]
+
+
+def test_a_late_lower_receipt_does_not_take_one_back() -> None:
+    (write,) = receipt_rows.fold([persisted(0, 3), persisted(1, 2)], {}).writes
+    assert write.id == f"{ROOM}:bob:"
+    assert write.facets["persisted"] == {"pos": position(1, 1), "seq": 3, "was": 3}
+
+
+def test_what_was_told_before_changes_nothing() -> None:
+    before = receipt_rows.fold([persisted(0, 3)], {})
+    assert receipt_rows.fold([persisted(0, 3)], rows(before)) == Folded([], {})
+
+
+def test_each_device_has_its_cursor_and_the_user_the_furthest_of_them() -> None:
+    folded = receipt_rows.fold(
+        [reached(0, "delivered", 5, device="phone"), reached(1, "delivered", 3, device="desk")], {}
+    )
+    assert {key: row["delivered"]["seq"] for key, row in rows(folded).items()} == {  # type: ignore[index]
+        f"{ROOM}:ann:": 5,
+        f"{ROOM}:ann:phone": 5,
+        f"{ROOM}:ann:desk": 3,
+    }
+
+
+def test_a_cursor_moves_only_beyond_all_devices() -> None:
+    first = receipt_rows.fold([reached(0, "delivered", 5, device="phone")], {})
+    second = receipt_rows.fold(
+        [reached(1, "delivered", 4, device="desk"), reached(2, "delivered", 7, device="desk")], rows(first)
+    )
+    behind = receipt_rows.fold([reached(3, "delivered", 6, device="watch")], rows(first, second))
+    assert [moved(one) for one in (first, second, behind)] == [[("ann", 0, 5)], [("ann", 0, 7)], []]
+
+
+def test_delivered_and_read_grow_beside_each_other() -> None:
+    folded = receipt_rows.fold([reached(0, "delivered", 5), reached(1, "read", 2), reached(2, "read", 4)], {})
+    assert moved(folded) == [("ann", 4, 5)]
+    assert set(rows(folded)[f"{ROOM}:ann:"]) >= {"delivered", "read"}
+
+
+def test_what_is_read_has_been_delivered() -> None:
+    assert moved(receipt_rows.fold([reached(0, "delivered", 3), reached(1, "read", 5)], {})) == [("ann", 5, 5)]
+
+
+def test_the_newest_moves_the_cursor_as_far_when_it_comes_again() -> None:
+    facts = [reached(0, "read", 2), reached(1, "read", 5)]
+    again = receipt_rows.fold(facts, rows(receipt_rows.fold(facts, {})))
+    assert again.writes == []
+    assert moved(again) == [("ann", 5, 5)]
+
+
+def test_rows_are_the_same_however_the_records_came_in_batches() -> None:
+    facts = [reached(0, "read", 2), persisted(1, 1), reached(2, "read", 1, by="bob"), reached(3, "read", 4)]
+    at_once = rows(receipt_rows.fold(facts, {}))
+    one_by_one: dict[str, dict[str, object]] = {}
+    for each in facts:
+        for key, row in rows(receipt_rows.fold([each], one_by_one)).items():  # type: ignore[arg-type]
+            one_by_one[key] = {**one_by_one.get(key, {}), **row}
+    assert one_by_one == at_once
+
+
+def test_what_nobody_says_or_cannot_be_read_is_about_no_row() -> None:
+    unreadable = Fact(MESSAGE_DELIVERED, position(1, 0), persisted(0, 1).envelope, None)
+    assert receipt_rows.fold([unreadable, reached(1, "read", 5, by="")], {}) == Folded([], {})

@@ -1,0 +1,190 @@
+"""Histories of conversations, a processor that works them when it likes, and what a view says of them."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from hypothesis import strategies as st
+
+from core.domain.conversation import Conversation
+from core.health import Health
+from core.ports.documents import Documents, Row, TableGeneration
+from core.ports.event_log import EventLog, Received
+from schemas import events
+from schemas.envelope import Record
+from schemas.topics import CONVERSATION_UPDATED, Partition, partitions
+from streams.log.memory import Held, MemoryLog
+from streams.memberships.membership_tail import MembershipTail
+from streams.processors.conversations import Conversations
+from streams.rebuild.write_tracking import TrackedDocuments
+from streams.runtime.worker import Worker
+from tests.streams.world import AT, TENANT, Kept, encoded
+
+ROOMS = ("a", "b", "c", "f")
+"""They lie in all three partitions."""
+PEOPLE = ("ann", "bob", "cid")
+PLACES = partitions(CONVERSATION_UPDATED)
+
+
+KINDS = ("open", "open", "add", "add", "remove", "cast", "pin", "unpin", "title", "unreadable", "foreign", "again")
+
+
+@dataclass(frozen=True)
+class Step:
+    """Something that is appended: `again` is the record of a step before it, or nothing if it is the first."""
+
+    kind: str
+    room: str
+    actor: str
+    who: str
+    back: int
+
+
+steps = st.lists(
+    st.builds(
+        Step,
+        kind=st.sampled_from(KINDS),
+        room=st.sampled_from(ROOMS),
+        actor=st.sampled_from(PEOPLE),
+        who=st.sampled_from(PEOPLE),
+        back=st.integers(0, 10),
+    ),
+    max_size=40,
+)
+
+
+def records(history: Iterable[Step]) -> list[Record]:
+    """The records of a history: some are not allowed, some come before the creation, some twice."""
+    found: list[Record] = []
+    for number, step in enumerate(history):
+        if step.kind != "again":
+            found.append(_record(step, f"{step.kind} {number}"))
+        elif found:
+            found.append(found[-1 - step.back % len(found)])
+    return found
+
+
+def _record(step: Step, event_id: str) -> Record:
+    room, actor, who = step.room, step.actor, step.who
+    match step.kind:
+        case "open":
+            people: dict[str, events.Role] = {who: "member", actor: "owner"}
+            event: events.ConversationEvent = events.ConversationCreated(
+                tenant=TENANT, at=AT, conversation_id=room, actor=actor, kind="group", participants=people
+            )
+        case "add":
+            event = events.ParticipantsAdded(
+                tenant=TENANT, at=AT, conversation_id=room, actor=actor, participants={who: "admin"}, at_seq=3
+            )
+        case "remove":
+            event = events.ParticipantsRemoved(
+                tenant=TENANT, at=AT, conversation_id=room, actor=actor, participants=[who], at_seq=4
+            )
+        case "cast":
+            event = events.RolesChanged(tenant=TENANT, at=AT, conversation_id=room, actor=actor, roles={who: "owner"})
+        case "pin":
+            event = events.MessagePinned(tenant=TENANT, at=AT, conversation_id=room, actor=actor, message_id=who)
+        case "unpin":
+            event = events.MessageUnpinned(tenant=TENANT, at=AT, conversation_id=room, actor=actor, message_id=who)
+        case "foreign":
+            return Record(CONVERSATION_UPDATED, room.encode(), b"{}")
+        case _:
+            event = events.ConversationChanged(
+                tenant=TENANT, at=AT, conversation_id=room, actor=actor, title=event_id, metadata={"by": who}
+            )
+    record = encoded(event, event_id, actor)
+    if step.kind == "unreadable":
+        return Record(record.topic, record.key, b"{", record.headers)
+    return record
+
+
+async def append(log: EventLog, appended: Iterable[Record]) -> None:
+    await asyncio.gather(*(log.append(record) for record in appended))
+
+
+async def work(log: EventLog, documents: Documents, sizes: Iterable[int], generation: int = 1) -> None:
+    """Work batches of these sizes, from the checkpoints on."""
+    worker = Worker(Conversations(documents), documents, Kept(), Health())
+    start = {**dict.fromkeys(PLACES, 0), **await worker.begin(generation, log.epoch)}
+    ends = await log.ends(PLACES)
+    waiting = [record async for batch in log.read(start, ends, limit=3) for record in batch]
+    for size in sizes:
+        batch, waiting = waiting[:size], waiting[size:]
+        await worker.work(batch)
+
+
+class Interrupted(TrackedDocuments):
+    """Documents whose reader lets everybody else go on for so many turns before each of its looks."""
+
+    def __init__(self, documents: Documents, turns: Iterator[int]) -> None:
+        super().__init__(documents)
+        self._turns = turns
+
+    async def _others(self) -> None:
+        for _ in range(next(self._turns, 0)):
+            await asyncio.sleep(0)
+
+    async def checkpoints(self, processor: str, generation: int) -> dict[Partition, int]:
+        await self._others()
+        return await super().checkpoints(processor, generation)
+
+    async def scan(self, place: TableGeneration, *, after: str = "", limit: int = 1000) -> list[Row]:
+        await self._others()
+        return await super().scan(place, after=after, limit=limit)
+
+
+class TruncatedLog(MemoryLog):
+    """A log that keeps its partitions from these offsets on."""
+
+    def __init__(self, held: Held, kept: Mapping[Partition, int]) -> None:
+        super().__init__(held)
+        self._kept = kept
+
+    async def begins(self, places: Iterable[Partition]) -> dict[Partition, int]:
+        return {at: self._kept.get(at, 0) for at in places}
+
+    async def read(
+        self, start: Mapping[Partition, int], until: Mapping[Partition, int] | None = None, *, limit: int = 1000
+    ) -> AsyncIterator[Sequence[Received]]:
+        for at, offset in start.items():
+            assert offset >= self._kept.get(at, 0), f"{at} has lost {offset}"
+        async for batch in super().read(start, until, limit=limit):
+            yield batch
+
+
+@asynccontextmanager
+async def tailing(log: EventLog, documents: Documents, health: Health | None = None) -> AsyncIterator[MembershipTail]:
+    """A view at work; what it dies of is raised at the end."""
+    tail = MembershipTail(log, documents, health or Health())
+    task = asyncio.create_task(tail.run(), name="tail")
+    try:
+        yield tail
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+        if not task.cancelled():
+            task.result()
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a view says: each conversation with its count, and everyone's conversations."""
+
+    rooms: Mapping[str, tuple[Conversation | None, int]]
+    people: Mapping[str, frozenset[str]]
+
+
+async def seen(tail: MembershipTail) -> Seen:
+    """What the view says of the log as it is now."""
+    for room in ROOMS:
+        await tail.prove(room)
+    rooms = {room: (tail.get(room), await _count(tail, room)) for room in ROOMS}
+    return Seen(rooms, {user: tail.of_user(TENANT, user) for user in PEOPLE})
+
+
+async def _count(tail: MembershipTail, room: str) -> int:
+    n = 0
+    while await tail.wait_for(room, n + 1, timeout_s=0):
+        n += 1
+    return n

@@ -1,0 +1,149 @@
+"""Effects: what is logged is durable when it returns, hints are tried once."""
+
+import asyncio
+from asyncio import Future
+from collections.abc import AsyncIterator, Mapping, Sequence
+
+import pytest
+
+from core.health import Health
+from core.ports.effects import Effects
+from core.ports.event_log import OutcomeUnknown, Unavailable
+from projections.ephemeral.in_process import InProcessBus, InProcessNodeRegistry
+from schemas.envelope import Record
+from schemas.topics import MESSAGE_SENT, partition_of
+from schemas.wire.frames import Push, unpack_pushes
+from streams.log.memory import MemoryLog
+from streams.runtime.effects import LiveEmitter, channel_of
+from tests.eventually import eventually
+from tests.streams.world import said
+
+AT = partition_of(MESSAGE_SENT, b"room")
+
+
+def push(room: str, n: int = 1) -> Push:
+    return Push(model="messages", generation=1, conversation_id=room, frame=b"{}", lane="sent", n=n)
+
+
+class FailingLog(MemoryLog):
+    """Its first appends fail with these."""
+
+    def __init__(self, *failures: Exception) -> None:
+        super().__init__()
+        self.failures = list(failures)
+
+    def append(self, record: Record) -> "Future[int]":
+        if self.failures:
+            failed: Future[int] = asyncio.get_running_loop().create_future()
+            failed.set_exception(self.failures.pop(0))
+            return failed
+        return super().append(record)
+
+
+class HangingPresence(InProcessNodeRegistry):
+    """Never answers."""
+
+    async def nodes(self, conversations: Sequence[str]) -> Mapping[str, frozenset[str]]:
+        await asyncio.Event().wait()
+        return {}
+
+
+class DownBus(InProcessBus):
+    """Is down."""
+
+    async def publish(self, messages: Sequence[tuple[str, bytes]]) -> None:
+        raise Unavailable("no bus")
+
+
+class Nodes:
+    """A bus, who listens to it, and what they heard."""
+
+    def __init__(self) -> None:
+        self.bus, self.presence = InProcessBus(), InProcessNodeRegistry()
+        self.heard: dict[str, list[list[Push]]] = {}
+        self.tasks: list[asyncio.Task[None]] = []
+
+    async def node(self, name: str, *rooms: str) -> None:
+        await self.presence.alive(name, 60)
+        await self.presence.enter(name, rooms)
+        self.heard[name] = []
+        self.tasks.append(asyncio.create_task(self._listen(name), name=name))
+        await asyncio.sleep(0)
+
+    async def _listen(self, name: str) -> None:
+        async for payload in self.bus.subscribe(channel_of(name)):
+            self.heard[name].append(unpack_pushes(payload))
+
+
+@pytest.fixture
+async def nodes() -> AsyncIterator[Nodes]:
+    nodes = Nodes()
+    yield nodes
+    for task in nodes.tasks:
+        task.cancel()
+
+
+async def test_logged_records_are_in_the_log_in_their_order_when_it_returns(log: MemoryLog, nodes: Nodes) -> None:
+    emitter = LiveEmitter(log, nodes.bus, nodes.presence, Health(), "messages")
+    records = [said("room", n) for n in range(5)]
+    await emitter.emit(Effects(records))
+    assert [record.value for record in log.held.records[AT]] == [record.value for record in records]
+
+
+@pytest.mark.parametrize("failure", [Unavailable("down"), OutcomeUnknown("late")])
+async def test_a_failed_append_is_repeated_until_it_is_durable(nodes: Nodes, failure: Exception) -> None:
+    log = FailingLog(failure, failure, failure)
+    await log.start()
+    await LiveEmitter(log, nodes.bus, nodes.presence, Health(), "messages").emit(Effects([said("room", 1)]))
+    assert len(log.held.records[AT]) == 1
+    await log.stop()
+
+
+async def test_an_effect_that_no_log_takes_is_counted_and_stops_nothing(nodes: Nodes) -> None:
+    log, health = FailingLog(ValueError("too large")), Health()
+    await log.start()
+    emitter = LiveEmitter(log, nodes.bus, nodes.presence, health, "messages")
+    await emitter.emit(Effects([said("room", 1), said("room", 2)]))
+    assert [record.value for record in log.held.records[AT]] == [said("room", 2).value]
+    assert health.counted["effects_too_large"] == 1
+    await log.stop()
+
+
+async def test_hints_go_to_the_nodes_that_hold_a_participant_and_to_no_other(log: MemoryLog, nodes: Nodes) -> None:
+    await nodes.node("one", "a", "b")
+    await nodes.node("two", "b")
+    emitter = LiveEmitter(log, nodes.bus, nodes.presence, Health(), "messages")
+    await emitter.emit(Effects(hints=[push("a"), push("b"), push("c")]))
+    await eventually(lambda: bool(nodes.heard["one"] and nodes.heard["two"]))
+    assert [[one.conversation_id for one in pushes] for pushes in nodes.heard["one"]] == [["a", "b"]]
+    assert [[one.conversation_id for one in pushes] for pushes in nodes.heard["two"]] == [["b"]]
+
+
+async def test_many_hints_are_cut_into_payloads_and_stay_in_order(log: MemoryLog, nodes: Nodes) -> None:
+    await nodes.node("one", "a")
+    emitter = LiveEmitter(log, nodes.bus, nodes.presence, Health(), "messages")
+    await emitter.emit(Effects(hints=[push("a", n) for n in range(600)]))
+    await eventually(lambda: sum(map(len, nodes.heard["one"])) == 600)
+    assert [len(pushes) for pushes in nodes.heard["one"]] == [256, 256, 88]
+    assert [one.n for pushes in nodes.heard["one"] for one in pushes] == list(range(600))
+
+
+async def test_hints_that_cannot_be_sent_are_counted_and_hold_nothing_back(log: MemoryLog, nodes: Nodes) -> None:
+    health = Health()
+    await LiveEmitter(log, DownBus(), nodes.presence, health, "messages").emit(Effects(hints=[push("a"), push("b")]))
+    assert health.counted["hints_lost"] == 0  # nobody holds them
+    await nodes.presence.alive("one", 60)
+    await nodes.presence.enter("one", ["a"])
+    await LiveEmitter(log, DownBus(), nodes.presence, health, "messages").emit(
+        Effects([said("room", 1)], [push("a"), push("b")])
+    )
+    assert health.counted["hints_lost"] == 2
+    assert len(log.held.records[AT]) == 1
+
+
+async def test_hints_get_one_try_of_200_ms(log: MemoryLog, nodes: Nodes) -> None:
+    health = Health()
+    emitter = LiveEmitter(log, nodes.bus, HangingPresence(), health, "messages")
+    async with asyncio.timeout(1):
+        await emitter.emit(Effects(hints=[push("a")]))
+    assert health.counted["hints_lost"] == 1

@@ -1,0 +1,179 @@
+"""The gate between a live worker and whoever asks it to pause."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import msgspec
+import pytest
+
+from core.positions import position
+from projections.generations import Pause, Pointer, read_pointer, replace_pointer
+from schemas.topics import MESSAGE_SENT, TOPICS, Partition
+from streams.processors.messages import Messages
+from streams.runtime.gate import Gate, confirmation_of
+from streams.runtime.worker import StoreBehindLog, Worker
+from tests.eventually import eventually
+from tests.streams.world import World, lying, said
+
+AT = Partition(MESSAGE_SENT, 0)
+PLACES = TOPICS[MESSAGE_SENT].all_partitions()
+
+
+class Gated:
+    """One worker behind its gate, and the pointer it looks at."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.held: list[Partition] = [AT]
+        self.settled = True
+        self.worker = Worker(Messages(world.documents), world.documents, world.kept, world.health)
+        self.gate = Gate(self.worker, lambda: self.held, lambda: self.settled)
+
+    async def set(self, **fields: object) -> Pointer:
+        while True:
+            old = await read_pointer(self.world.documents, "messages")
+            new = msgspec.structs.replace(old, **fields)
+            if await replace_pointer(self.world.documents, "messages", new, old):
+                return new
+
+    async def confirmed(self, request: str, at: Partition = AT) -> int:
+        said = await self.world.documents.pointer(confirmation_of("messages", at))
+        assert said is not None and said["request"] == request
+        return int(said["position"])
+
+    async def work(self, n: int) -> None:
+        await self.gate.work([lying(said("room", n), n)])
+
+
+@pytest.fixture
+async def gated(world: World) -> AsyncIterator[Gated]:
+    gated = Gated(world)
+    await gated.worker.begin(1, epoch=1)
+    async with watched(gated):
+        await eventually(lambda: recorded(gated))
+        yield gated
+
+
+async def recorded(gated: Gated) -> bool:
+    return (await gated.world.pointer()).version == Messages.version
+
+
+@asynccontextmanager
+async def watched(gated: Gated) -> AsyncIterator[asyncio.Task[None]]:
+    task = asyncio.create_task(gated.gate.watch(), name="watch")
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+def waits(task: "asyncio.Task[None]") -> None:
+    assert not task.done()
+
+
+async def test_a_pause_is_confirmed_with_the_position_after_the_last_saved_record(gated: Gated) -> None:
+    await gated.work(0)
+    await gated.work(1)
+    await gated.set(pause=Pause(request="r", seconds=5))
+    assert await eventually(lambda: gated.confirmed("r")) == position(1, 2)
+
+
+async def test_every_partition_that_is_held_is_confirmed_and_no_other(gated: Gated) -> None:
+    gated.held = list(PLACES[:3])
+    await gated.set(pause=Pause(request="r", seconds=5))
+    assert await eventually(lambda: gated.confirmed("r", PLACES[2])) == position(1, 0)
+    assert [await gated.confirmed("r", at) for at in PLACES[:2]] == [position(1, 0)] * 2
+    assert await gated.world.documents.pointer(confirmation_of("messages", PLACES[3])) is None
+
+
+async def test_nothing_is_worked_while_the_gate_is_closed_and_all_goes_on_when_the_pause_is_withdrawn(
+    gated: Gated,
+) -> None:
+    await gated.set(pause=Pause(request="r", seconds=5))
+    await eventually(lambda: gated.confirmed("r"))
+    working = asyncio.create_task(gated.work(0))
+    await asyncio.wait([working], timeout=0.2)
+    waits(working)
+    assert gated.world.kept.pushes == []
+    await gated.set(pause=None)
+    await working
+    assert [push.generation for push in gated.world.kept.pushes] == [1]
+
+
+async def test_a_pause_waits_for_the_batch_in_the_middle(gated: Gated) -> None:
+    await gated.work(0)
+    gated.world.documents.down = True
+    working = asyncio.create_task(gated.work(1))
+    await eventually(lambda: "messages" in gated.world.health.waiting)
+    gated.world.documents.down = False
+    await gated.set(pause=Pause(request="r", seconds=5))
+    assert await eventually(lambda: gated.confirmed("r")) == position(1, 2)
+    await working
+
+
+async def test_after_a_switch_at_the_same_place_it_goes_on_in_the_new_generation(gated: Gated) -> None:
+    await gated.work(0)
+    other = Worker(Messages(gated.world.documents), gated.world.documents, gated.world.kept, gated.world.health)
+    await other.begin(2, epoch=1)
+    await other.work([lying(said("room", 0), 0)])
+    await gated.set(pause=Pause(request="r", seconds=5))
+    await eventually(lambda: gated.confirmed("r"))
+    await gated.set(pause=None, live=2)
+    await gated.work(1)
+    assert gated.worker.generation == 2
+    assert gated.world.kept.pushes[-1].generation == 2 and gated.world.kept.pushes[-1].n == 2
+
+
+async def test_where_it_stands_beyond_the_new_generation_it_has_to_start_again(world: World) -> None:
+    gated = Gated(world)
+    await gated.worker.begin(1, epoch=1)
+    async with watched(gated) as watch:
+        await gated.work(0)
+        await gated.set(live=2)
+        with pytest.raises(StoreBehindLog):
+            await asyncio.wait_for(watch, 5)
+
+
+async def test_before_the_first_batch_of_a_new_assignment_the_pointer_is_read(world: World) -> None:
+    gated = Gated(world)
+    await gated.worker.begin(1, epoch=1)
+    await gated.work(0)
+    await gated.set(pause=Pause(request="r", seconds=5))
+    gated.held = list(PLACES[:2])
+    working = asyncio.create_task(gated.work(1))
+    await eventually(lambda: gated.confirmed("r", PLACES[1]))
+    waits(working)
+    await gated.set(pause=None)
+    await working
+
+
+async def test_a_pause_that_nobody_ends_is_taken_back(gated: Gated) -> None:
+    await gated.set(pause=Pause(request="r", seconds=0.2))
+    await eventually(lambda: gated.confirmed("r"))
+    await asyncio.wait_for(gated.work(0), 5)
+    assert (await gated.world.pointer()).pause is None
+    assert gated.world.health.counted["messages_pauses_taken_back"] == 1
+
+
+async def test_what_is_saved_and_not_yet_emitted_keeps_the_gate_open(gated: Gated) -> None:
+    gated.settled = False
+    await gated.set(pause=Pause(request="r", seconds=5))
+    await asyncio.wait_for(gated.work(0), 5)
+    assert await gated.world.documents.pointer(confirmation_of("messages", AT)) is None
+    gated.settled = True
+    assert await eventually(lambda: gated.confirmed("r")) == position(1, 1)
+
+
+async def test_an_outage_while_the_gate_is_closed_is_waited_out_with_the_gate_closed(gated: Gated) -> None:
+    await gated.set(pause=Pause(request="r", seconds=0.2))
+    await eventually(lambda: gated.confirmed("r"))
+    gated.world.documents.down = True
+    working = asyncio.create_task(gated.work(0))
+    await asyncio.wait([working], timeout=0.5)
+    waits(working)
+    assert "messages: pointer" in gated.world.health.waiting
+    gated.world.documents.down = False
+    await asyncio.wait_for(working, 5)
+    assert gated.world.health.ready
