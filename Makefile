@@ -15,11 +15,11 @@ help: ## these words
 
 install: $(MARKER) ## puts `caas` into .venv/bin
 
-$(MARKER): pyproject.toml
+$(MARKER): pyproject.toml edge/sdk/python/pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("CAAS needs Python 3.11 or newer: make PYTHON=python3.11") if sys.version_info < (3, 11) else None'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet --editable . --group dev
+	$(BIN)/python -m pip install --quiet --editable '.[stack]' --editable edge/sdk/python --group dev
 	touch $(MARKER)
 
 up: install ## runs the whole system embedded, durable in .caas/data
@@ -34,7 +34,7 @@ test-together: install
 test-alone: install
 	$(BIN)/python -m pytest -m '$(EMBEDDED) and alone'
 
-browser-test: install ## the tests in Chromium
+browser-test: install ## the tests in Chromium and Node.js
 	$(BIN)/python -m pytest -m browser
 
 stack-test: install ## the tests on the real servers
@@ -50,6 +50,7 @@ check: install ## style, types, layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	MYPYPATH=edge/sdk/python $(BIN)/mypy examples
 	$(BIN)/lint-imports
 
 format: install ## formats

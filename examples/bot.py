@@ -1,9 +1,9 @@
-"""A bot: whoever says "ping" is answered "pong", in the thread of the ping. It remembers where it stood.
+"""A bot that answers "ping" with "pong", in the thread of the ping, and stores its positions.
 
     CAAS_APP_KEY=… CAAS_APP_SECRET=… python examples/bot.py --url http://127.0.0.1:3000
 
-Stopped and started again it answers the pings of the meantime, and none a second time: the answer's `client_msg_id`
-is made of the message it answers, so saying it again says nothing new.
+After a restart it answers the pings since its stop, and none twice: the answer's `client_msg_id` is made of the id of
+the message it answers, so a repeated send has no effect.
 """
 
 import argparse
@@ -14,11 +14,11 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from edge.sdk.python.caas_client import Application, Client, CommandError, MessageNew
+from caas_client import Application, Client, CommandError, MessageNew
 
 
 async def answer(client: Client, me: str, event: MessageNew) -> None:
-    """Answer one message, if it is a ping of somebody else."""
+    """Answer a message, if it is a ping of another user."""
     message = event.message
     if message.sender != me and (message.text or "").strip().lower() == "ping":
         try:
@@ -28,41 +28,41 @@ async def answer(client: Client, me: str, event: MessageNew) -> None:
                 reply_to=message.message_id,
                 client_msg_id=f"pong {message.message_id}",
             )
-        except CommandError as no:
-            if no.retry:  # asked again for a minute in vain: come back later, from where it stood
+        except CommandError as error:
+            if error.retry:  # repeated for a minute without success: end, and restart later from the stored positions
                 raise
 
 
 async def run(args: argparse.Namespace) -> None:
-    """Answer for ever. Where it stands is written once an event is done with, so a crash forgets none."""
+    """Answer without end. The positions are stored after each event is handled, so a crash loses none."""
     state = Path(args.state)
     application = Application(args.url, os.environ["CAAS_APP_KEY"], os.environ["CAAS_APP_SECRET"])
-    async with application, await application.client(args.user, positions=stood(state)) as client:
-        keep(state, client.positions())
+    async with application, await application.client(args.user, positions=load(state)) as client:
+        store(state, client.positions())
         print(f"{args.user} listens", flush=True)
         async for event in client.events():
             if isinstance(event, MessageNew):
                 await answer(client, args.user, event)
-            keep(state, client.positions())
+            store(state, client.positions())
 
 
-def stood(state: Path) -> dict[str, dict[str, int]] | None:
-    """Where an earlier run stood; None at the first: then it begins where its conversations stand now."""
+def load(state: Path) -> dict[str, dict[str, int]] | None:
+    """Return the positions of an earlier run; None at the first run, which begins at the current positions."""
     return json.loads(state.read_text()) if state.exists() else None
 
 
-def keep(state: Path, positions: dict[str, dict[str, int]]) -> None:
-    """Write where it stands, wholly or not at all."""
-    beside = state.with_suffix(".new")
-    beside.write_text(json.dumps(positions))
-    beside.replace(state)
+def store(state: Path, positions: dict[str, dict[str, int]]) -> None:
+    """Store the positions, completely or not at all."""
+    temporary = state.with_suffix(".new")
+    temporary.write_text(json.dumps(positions))
+    temporary.replace(state)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="answers ping with pong")
     parser.add_argument("--url", default="http://127.0.0.1:3000", help="the gateway")
-    parser.add_argument("--user", default="bot", help="who it is")
-    parser.add_argument("--state", default="bot.json", help="where it keeps its positions")
-    logging.basicConfig(level=logging.INFO)  # where there is no line, the client says why
+    parser.add_argument("--user", default="bot", help="its user id")
+    parser.add_argument("--state", default="bot.json", help="the file of its positions")
+    logging.basicConfig(level=logging.INFO)  # the client logs why it has no line
     with suppress(KeyboardInterrupt):
         asyncio.run(run(parser.parse_args()))

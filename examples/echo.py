@@ -1,8 +1,9 @@
-"""The smallest client: it says back what others say in the conversations it is in, from now on.
+"""The smallest client: it echoes new messages of others in its conversations.
 
     python examples/echo.py --url ws://127.0.0.1:3000/socket --token "$(caas token echo)"
 
-A token that is given as a text cannot be renewed: the client ends with it. A server has `Application`, see the bot.
+A token that is given as a text cannot be renewed: the client ends when it expires. A server uses `Application`, see
+bot.py.
 """
 
 import argparse
@@ -10,7 +11,7 @@ import asyncio
 import logging
 from contextlib import suppress
 
-from edge.sdk.python.caas_client import ChatError, Client, MessageNew
+from caas_client import ChatError, Client, MessageNew
 
 
 async def run(args: argparse.Namespace) -> None:
@@ -21,14 +22,14 @@ async def run(args: argparse.Namespace) -> None:
             if not isinstance(event, MessageNew) or event.message.sender == client.user_id:
                 continue
             if event.message.text is not None:
-                client.send(event.conversation_id, event.message.text)  # in order; no need to wait for the answer
+                client.send(event.conversation_id, event.message.text)  # sent in order; no need to wait for the answer
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="says back what others say")
+    parser = argparse.ArgumentParser(description="echoes what others say")
     parser.add_argument("--url", default="ws://127.0.0.1:3000/socket", help="a socket node")
-    parser.add_argument("--token", required=True, help="who it is")
-    logging.basicConfig(level=logging.INFO)  # where there is no line, the client says why
+    parser.add_argument("--token", required=True, help="the token of its user")
+    logging.basicConfig(level=logging.INFO)  # the client logs why it has no line
     try:
         with suppress(KeyboardInterrupt):
             asyncio.run(run(parser.parse_args()))

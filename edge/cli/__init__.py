@@ -1,4 +1,4 @@
-"""The `caas` command: every verb has help with an example, `--json` for programs, and an exit status that tells."""
+"""The `caas` command: every verb has help with an example, `--json` for programs, and a documented exit status."""
 
 import argparse
 import importlib
@@ -9,7 +9,7 @@ from typing import Final
 
 from core import settings
 from core.ports.event_log import Unavailable
-from edge.cli import options
+from edge.cli import extras, options
 from edge.process import logs
 
 OK: Final = 0
@@ -30,11 +30,11 @@ VERBS: Final = {
     "conformance": "edge.cli.conformance",
     "bench": "edge.cli.bench",
 }
-"""The module of each verb, imported when its verb is asked for: a token needs no broker's client."""
+"""The module of each verb, imported when its verb is used: `token` does not need the client of a broker."""
 
 
 def parser(verbs: Iterable[str] = VERBS) -> argparse.ArgumentParser:
-    """The command line with these verbs."""
+    """Return the command line parser with these verbs."""
     top = argparse.ArgumentParser(
         prog="caas",
         description="Chat as a Service: a self-hosted, event-sourced chat core.",
@@ -43,8 +43,20 @@ def parser(verbs: Iterable[str] = VERBS) -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"caas {version('caas')}", help="print the version")
     known = top.add_subparsers(dest="verb", metavar="VERB", title="verbs", required=True)
     for verb in verbs:
-        importlib.import_module(VERBS[verb]).add_parser(known)
+        _add(verb, known)
     return top
+
+
+def _add(verb: str, known: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add a verb; one whose packages are not installed fails with that reason when it is used."""
+    try:
+        importlib.import_module(VERBS[verb]).add_parser(known)
+    except ModuleNotFoundError as error:
+        if not extras.is_missing(error):
+            raise
+        lacking = known.add_parser(verb, help=extras.MISSING, prefix_chars="\0", add_help=False)  # takes options too
+        lacking.add_argument("arguments", nargs="*")
+        lacking.set_defaults(run=lambda args: options.fail(args.verb, extras.MISSING))
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -67,9 +79,13 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _status(args: argparse.Namespace) -> int:
-    """The verb's exit status; where its data cannot be opened or gone on with, 1, and why on stderr."""
+    """Run the verb; return its exit status, or 1 with the reason on stderr if its data is unusable."""
     try:
         status: int = args.run(args)
+    except ModuleNotFoundError as error:
+        if not extras.is_missing(error):
+            raise
+        return options.fail(args.verb, extras.MISSING)
     except BaseException as error:
         found = options.first_of(error, (*options.ASTRAY, options.NoSystem, Unavailable, PermissionError))
         if found is None:

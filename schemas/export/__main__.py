@@ -3,21 +3,22 @@
 import sys
 from collections.abc import Sequence
 
+from schemas.export import python_client
 from schemas.export.files import broken, drift, release, write
 
 
 def main(arguments: Sequence[str]) -> int:
-    """0: done, or all is as it should be; 1: drift, a change that breaks readers, or no such argument."""
+    """Return 0 on success; 1 for drift, a change that breaks readers, or an unknown argument."""
     match list(arguments):
         case []:
-            wrong, told = [], [f"written: {path}" for path in write()]
+            wrong, lines = [], [f"written: {path}" for path in (*write(), *python_client.write())]
         case ["--check"]:
-            wrong = told = [*(f"not as the code is: {path}" for path in drift()), *broken()]
+            wrong = lines = [*(f"not up to date: {path}" for path in (*drift(), *python_client.drift())), *broken()]
         case ["--release"]:
-            wrong = told = list(release())
+            wrong = lines = list(release())
         case _:
-            wrong = told = ["usage: python -m schemas.export [--check | --release]"]
-    sys.stderr.writelines(f"{line}\n" for line in told)
+            wrong = lines = ["usage: python -m schemas.export [--check | --release]"]
+    sys.stderr.writelines(f"{line}\n" for line in lines)
     return 1 if wrong else 0
 
 

@@ -6,7 +6,7 @@
 import { Refused } from "./errors.js";
 
 const FRESH = 0.8;
-/** So many tries without a hello, and every address once, before the addresses are asked for anew. */
+/** Tries without a hello, and every address once, before the addresses are asked for again. */
 const TRIES = 3;
 
 /**

@@ -4,32 +4,32 @@
  */
 
 import { Access } from "./access.js";
-import { Delivering } from "./delivering.js";
+import { DeliveryReports } from "./delivery_reports.js";
 import { CLOSED_BY_US, CommandError, Refused } from "./errors.js";
-import { Healing } from "./healing.js";
+import { GapRecovery } from "./gap_recovery.js";
 import { uuid } from "./ids.js";
-import { Inbox } from "./inbox.js";
-import { Kept } from "./kept.js";
+import { EventQueue } from "./event_queue.js";
+import { StoredCommands } from "./stored_commands.js";
 import { Lanes, PUSH_OF_LANE } from "./lanes.js";
 import { Lines } from "./lines.js";
 import { Sending } from "./sending.js";
-import { Session } from "./session.js";
+import { ReconnectState } from "./reconnect_state.js";
 
 export { CommandError, Refused };
 
-/** Pushes that say what is so now: of two lines the newer one tells them. */
+/** Pushes of the present state: where there are two lines, the newer one brings them. */
 const NOW = new Set(["receipt", "cursors:moved", "presence", "typing"]);
 
 /**
- * What happens, as `events()` tells it.
+ * What happens, as `events()` yields it.
  *
  * A push of docs/protocol.md: `type`, `data`, `correlationId`, and where it has a place in a lane `lane`, `n` and
  * `healed` (whether a sync brought it); of type `error` with `error`. And what the client itself has to say:
  * - `pending`, `sent`, `failed`: of a message of this client, with `clientMsgId`, `conversationId`, `data` (what was
  *   asked); `sent` with `answer` (what the node said), `failed` with `error` (a `CommandError`).
  * - `online`, `offline`: the line.
- * - `reset`: what was missed cannot all be told, read anew what you show; `error` or `data` say why. Where `data.reset`
- *   names conversations, it is these alone, and they are told again from their beginning.
+ * - `reset`: not all that was missed can be sent: load what you show again; `error` or `data` say why. Where `data.reset`
+ *   names conversations, it is these alone, and they are sent again from their beginning.
  *
  * @typedef {object} Event
  * @property {string} type
@@ -49,7 +49,7 @@ const NOW = new Set(["receipt", "cursors:moved", "presence", "typing"]);
  * @property {() => Promise<import("./access.js").Granted>} tokens a token and socket URLs from your server; called for
  *   the first line, and when the token has expired or no address answers. It may throw `Refused` to end the client;
  *   whatever else it throws is tried again.
- * @property {import("./kept.js").Storage | null} [storage] keeps messages without an answer over a reload of the page
+ * @property {import("./stored_commands.js").Storage | null} [storage] keeps messages without an answer over a reload of the page
  * @property {string} [user] whose messages are kept there; needed where several users share a browser. Whom the token
  *   names must be the same.
  * @property {import("./lanes.js").Vector | null} [positions] what `positions()` said on an earlier page: the events
@@ -71,7 +71,7 @@ export class Client {
   #session;
   #delivering;
   #lines;
-  #inbox = new Inbox();
+  #inbox = new EventQueue();
   #frameLimit = 0;
   /** @type {Refused | null} */
   #refused = null;
@@ -80,7 +80,7 @@ export class Client {
   /** @type {any} */
   #hello = null;
   #greeted = (/** @type {any} */ _hello) => {};
-  #unwelcome = (/** @type {Refused} */ _no) => {};
+  #unwelcome = (/** @type {Refused} */ _refusal) => {};
 
   /** @param {Options} options */
   constructor({ tokens, storage = null, user = "", positions = null, patience = 60_000, hears = true, device = "" }) {
@@ -89,12 +89,12 @@ export class Client {
     this.#hears = hears;
     this.#lanes = new Lanes(positions ?? {});
     const write = (/** @type {string} */ frame) => this.#write(frame);
-    const tell = (/** @type {Event} */ event) => this.#tell(event);
-    const handOut = (/** @type {Event[]} */ events) => events.forEach(tell);
-    this.#healing = new Healing(this.#lanes, write, handOut, positions === null, () => this.#begun());
-    this.#sending = new Sending(new Kept(storage, `caas.queue.${user}`), patience, write, tell);
-    this.#session = new Session(write, tell);
-    this.#delivering = device ? new Delivering((type, data) => this.ask(type, data), device) : null;
+    const emit = (/** @type {Event} */ event) => this.#emit(event);
+    const handOut = (/** @type {Event[]} */ events) => events.forEach(emit);
+    this.#healing = new GapRecovery(this.#lanes, write, handOut, positions === null, () => this.#begun());
+    this.#sending = new Sending(new StoredCommands(storage, `caas.queue.${user}`), patience, write, emit);
+    this.#session = new ReconnectState(write, emit);
+    this.#delivering = device ? new DeliveryReports((type, data) => this.ask(type, data), device) : null;
     this.#lines = new Lines(this.#access, {
       room: () => this.#inbox.room(),
       heard: (frame, line) => this.#heard(frame, line),
@@ -145,7 +145,7 @@ export class Client {
       this.#greeted = resolve;
       this.#unwelcome = reject;
     });
-    this.#started.catch(() => {}); // whoever does not wait for it is told by events()
+    this.#started.catch(() => {}); // a caller that does not wait for it learns it from events()
     this.#lines.keep().catch((error) => this.#end(error instanceof Refused ? error : new Refused(0, String(error))));
     return this.#started;
   }
@@ -156,7 +156,7 @@ export class Client {
   }
 
   /**
-   * Say something. It is told at once as `pending`, goes out when there is a line, and once, however often it must be
+   * Send a message. It is reported at once as `pending`, goes out when there is a line, and once, however often it must be
    * repeated; then it is `sent` or `failed`.
    *
    * @param {string} conversationId
@@ -200,11 +200,11 @@ export class Client {
     const { type, data, lane, n, error, correlation_id: correlationId } = frame;
     if (type === "hello") return this.#opened(data, line);
     if (frame.id !== undefined && frame.id !== null) return this.#answered(frame);
-    if (correlationId) this.#sending.told(correlationId);
+    if (correlationId) this.#sending.received(correlationId);
     const current = this.#lines.isCurrent(line);
     if (type === "going-away") return current && this.#lines.goesAway(data.reconnect_after_ms ?? 0);
     if (type === "error" && !data && (!current || this.#sending.nameless(error))) return;
-    if (type === "error" || (current && NOW.has(type))) this.#tell({ type, data, error, correlationId });
+    if (type === "error" || (current && NOW.has(type))) this.#emit({ type, data, error, correlationId });
     else if (PUSH_OF_LANE[lane] === type) this.#healing.take({ type, data, lane, n, correlationId, healed: false });
   }
 
@@ -216,7 +216,7 @@ export class Client {
     this.#lanes.userId = hello.user_id;
     this.#sending.limit = hello.limits.in_flight;
     this.#sending.line = line;
-    if (this.#frameLimit === 0) this.#tell({ type: "online", data: hello });
+    if (this.#frameLimit === 0) this.#emit({ type: "online", data: hello });
     this.#frameLimit = hello.limits.frame;
     this.#hello = hello;
     this.#session.cameBack();
@@ -225,7 +225,7 @@ export class Client {
 
   /** @param {import("./line.js").Line} line */
   #broke(line) {
-    if (this.#frameLimit > 0) this.#tell({ type: "offline" });
+    if (this.#frameLimit > 0) this.#emit({ type: "offline" });
     this.#frameLimit = 0;
     this.#sending.lost(line);
     this.#followed();
@@ -237,7 +237,7 @@ export class Client {
     this.#healing.broke();
   }
 
-  /** It is known where the lanes begin: what is said from now on will be told. */
+  /** It is known where the lanes begin: what is sent from now on is delivered. */
   #begun() {
     this.#sending.resume();
     this.#greeted(this.#hello);
@@ -255,9 +255,9 @@ export class Client {
   }
 
   /** @param {Event} event */
-  #tell(event) {
+  #emit(event) {
     if (this.#hears) this.#inbox.put(event);
-    this.#delivering?.told(event, this.userId);
+    this.#delivering?.received(event, this.userId);
     if (this.#inbox.full) this.#lines.drop();
   }
 

@@ -52,7 +52,7 @@ export function placeOf({ lane, data }) {
 
 /** The lanes of one user. */
 export class Lanes {
-  /** Told by hello. */
+  /** From hello. */
   userId = "";
   /** How many pushes had come before. */
   dropped = 0;
@@ -144,7 +144,7 @@ export class Lanes {
   }
 
   /**
-   * What can be handed out after a sync of what is covered that told all up to `vector`. A conversation that a complete
+   * What can be handed out after a sync of what is covered that brought everything up to `vector`. A conversation that a complete
    * one no longer speaks of (its user has left) has nothing more to wait for.
    *
    * @param {Vector} vector
@@ -168,7 +168,7 @@ export class Lanes {
   }
 
   /**
-   * The node could not tell all that was missed: what is held is handed out, and its lanes go on from there.
+   * The node could not send all that was missed: what is held is handed out, and its lanes go on from there.
    *
    * @returns {Push[]}
    */

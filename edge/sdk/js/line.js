@@ -4,6 +4,8 @@
  * A browser shows no pings, so a line that is quiet for longer than the node's heartbeat is asked something.
  */
 
+import { socketClass } from "./socket.js";
+
 const SUBPROTOCOL = "caas.v1.json";
 const HELLO_MS = 10_000;
 const PROBE_MS = 5_000;
@@ -41,7 +43,7 @@ export class Line {
     this.#renew = renew;
     /** The close code, null where the line broke or none came about. @type {Promise<number | null>} */
     this.ended = new Promise((resolve) => (this.#end = resolve));
-    this.#socket = new WebSocket(url, SUBPROTOCOL);
+    this.#socket = new (socketClass())(url, SUBPROTOCOL);
     this.#socket.addEventListener("open", () => this.#login(token));
     this.#socket.addEventListener("message", ({ data }) => this.#read(data));
     this.#socket.addEventListener("close", ({ code }) => this.#finish(code));
@@ -50,7 +52,7 @@ export class Line {
 
   /** @param {string} frame */
   send(frame) {
-    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(frame);
+    if (this.#socket.readyState === socketClass().OPEN) this.#socket.send(frame);
   }
 
   /** @param {string} token */

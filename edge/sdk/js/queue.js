@@ -3,7 +3,7 @@
  * holds whichever of them must be repeated. Queries and signals hold back no message.
  */
 
-import { orderOf } from "./order.js";
+import { orderOf } from "./command_order.js";
 
 const IN_FLIGHT = 64;
 
@@ -43,7 +43,7 @@ export class Command {
     this.reject = () => {};
     /** @type {Promise<any>} */
     this.answer = new Promise((resolve, reject) => Object.assign(this, { resolve, reject }));
-    this.answer.catch(() => {}); // who sends and does not wait is told by an event
+    this.answer.catch(() => {}); // a caller that does not wait learns it from an event
   }
 
   /** What is kept in order. */
@@ -65,7 +65,7 @@ export class Command {
 
 /** The commands of one client. */
 export class Queue {
-  /** How many may be on the line; `hello` tells it. */
+  /** Maximum number of commands on the line, as `hello` says. */
   limit = IN_FLIGHT;
   /** The line that commands go out on. @type {object | null} */
   line = null;
@@ -125,7 +125,7 @@ export class Queue {
    *
    * @param {string} correlationId
    */
-  told(correlationId) {
+  received(correlationId) {
     for (const command of this.#flying.values()) {
       if (command.correlationId === correlationId && command.waitsForMore) command.order = null;
     }

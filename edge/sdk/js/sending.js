@@ -1,13 +1,13 @@
 /**
- * A command is asked once and answered once: it is repeated until a node says yes or no, and its page is told.
+ * A command is asked once and answered once: it is repeated until a node accepts or rejects it, and its page gets an event.
  */
 
 import { pauseAfter } from "./backoff.js";
 import { CommandError } from "./errors.js";
 import { uuid } from "./ids.js";
-import { Nameless } from "./nameless.js";
+import { ErrorsWithoutId } from "./errors_without_id.js";
 import { Command, Queue } from "./queue.js";
-import { sendable } from "./sendable.js";
+import { sendable } from "./json_cleaning.js";
 
 const LONGEST_RETRY_MS = 5_000;
 const WAITING = 10_000;
@@ -17,23 +17,23 @@ export class Sending {
   #kept;
   #patience;
   #write;
-  #tell;
+  #emit;
   #queue = new Queue();
-  #nameless = new Nameless();
+  #nameless = new ErrorsWithoutId();
   /** Whether there is a line that takes commands. */
   #goes = false;
 
   /**
-   * @param {import("./kept.js").Kept} kept what an earlier page kept goes out first
+   * @param {import("./stored_commands.js").StoredCommands} kept what an earlier page kept goes out first
    * @param {number} patience for how long an error worth a repeat is repeated, in milliseconds
    * @param {(frame: string) => boolean} write false: no node would take a frame of this size
-   * @param {(event: import("./caas.js").Event) => void} tell
+   * @param {(event: import("./caas.js").Event) => void} emit
    */
-  constructor(kept, patience, write, tell) {
+  constructor(kept, patience, write, emit) {
     this.#kept = kept;
     this.#patience = patience;
     this.#write = write;
-    this.#tell = tell;
+    this.#emit = emit;
     for (const { type, data, correlation_id: id } of kept.all()) {
       const command = this.#made(type, data, id, true, true);
       if (command.unfit) kept.remove(id);
@@ -157,8 +157,8 @@ export class Sending {
   }
 
   /** A push has come of the command with this id. @param {string} correlationId */
-  told(correlationId) {
-    this.#queue.told(correlationId);
+  received(correlationId) {
+    this.#queue.received(correlationId);
     this.#pump();
   }
 
@@ -244,6 +244,6 @@ export class Sending {
    */
   #tellOf({ data }, what) {
     const { client_msg_id: clientMsgId, conversation_id: conversationId } = data;
-    if (clientMsgId) this.#tell({ ...what, clientMsgId, conversationId, data });
+    if (clientMsgId) this.#emit({ ...what, clientMsgId, conversationId, data });
   }
 }

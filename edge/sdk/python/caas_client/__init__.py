@@ -1,8 +1,8 @@
 """The protocol from a program's side: commands in order, events each once, and a line that comes back by itself."""
 
-from edge.sdk.python.caas_client.application import Application
-from edge.sdk.python.caas_client.client import Client
-from edge.sdk.python.caas_client.events import (
+from .application import Application
+from .client import Client
+from .events import (
     CommandFailed,
     ConversationUpdated,
     CursorsMoved,
@@ -18,9 +18,10 @@ from edge.sdk.python.caas_client.events import (
     Typing,
     Unknown,
 )
-from edge.sdk.python.caas_client.outgoing_command import Outgoing
-from edge.sdk.python.caas_client.tokens import TokenRefused
-from edge.sdk.python.caas_client.wire import ChatError, CommandError, Refused
+from .language.wire.views import ConversationView, MessageView
+from .outgoing_command import Outgoing
+from .tokens import TokenRefused
+from .wire import ChatError, CommandError, Refused
 
 __all__ = [
     "Application",
@@ -29,12 +30,14 @@ __all__ = [
     "CommandError",
     "CommandFailed",
     "ConversationUpdated",
+    "ConversationView",
     "CursorsMoved",
     "Event",
     "InboxChanged",
     "MessageDeleted",
     "MessageEdited",
     "MessageNew",
+    "MessageView",
     "Outgoing",
     "Presence",
     "ReactionChanged",

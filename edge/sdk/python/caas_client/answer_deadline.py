@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from edge.sdk.python.caas_client.connection import Connection
+from .connection import Connection
 
 ANSWER_S: Final = 30.0
 """Maximum time that an answer is waited for on one line; a node answers within some 5 s what it can answer at all."""

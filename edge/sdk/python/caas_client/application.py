@@ -6,11 +6,11 @@ from typing import Self
 
 import aiohttp
 
-from edge.sdk.python.caas_client.client import Client
-from edge.sdk.python.caas_client.lane_positions import Vector
-from edge.sdk.python.caas_client.line import PATIENCE_S
-from edge.sdk.python.caas_client.pipeline import WAITING
-from edge.sdk.python.caas_client.tokens import GatewayTokens
+from .client import Client
+from .lane_positions import Vector
+from .line import PATIENCE_S
+from .pipeline import WAITING
+from .tokens import GatewayTokens
 
 
 class Application:

@@ -7,17 +7,13 @@ from uuid import uuid4
 
 import aiohttp
 
-from edge.sdk.python.caas_client import wire
-from edge.sdk.python.caas_client.events import Event, typed
-from edge.sdk.python.caas_client.lane_positions import Vector
-from edge.sdk.python.caas_client.line import PATIENCE_S, Line
-from edge.sdk.python.caas_client.outgoing_command import Outgoing
-from edge.sdk.python.caas_client.pipeline import WAITING
-from edge.sdk.python.caas_client.tokens import TokenSource
-from schemas import commands
-from schemas.commands import Attached, Command, inbox, queries, signals
-from schemas.commands.command_base import Level
-from schemas.wire.answers import (
+from . import wire
+from .events import Event, typed
+from .lane_positions import Vector
+from .language import commands
+from .language.commands import Attached, Command, inbox, queries, signals
+from .language.commands.command_base import Level
+from .language.wire.answers import (
     ConversationAccepted,
     Conversations,
     Found,
@@ -28,7 +24,11 @@ from schemas.wire.answers import (
     Synced,
     ThreadFound,
 )
-from schemas.wire.views import ConversationView, PresenceView
+from .language.wire.views import ConversationView, PresenceView
+from .line import PATIENCE_S, Line
+from .outgoing_command import Outgoing
+from .pipeline import WAITING
+from .tokens import TokenSource
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -55,8 +55,8 @@ class Client:
     - `events()` is what happens, each event once, those of a lane in the order of `n`, no conversation with a hole.
     - `positions` is what `positions()` said to an earlier client: the events since then come first. `{}` is the
       beginning of all conversations; without them events begin when `connect` returns.
-    - What goes wrong is a `ChatError`: `code`, `retry`, `retry_after_ms`, `problem`. A no and an error that was worth
-      a retry for `patience` seconds are its `CommandError`, a line that is gone for good its `Refused`.
+    - What goes wrong is a `ChatError`: `code`, `retry`, `retry_after_ms`, `problem`. A rejection and an error that
+      was worth a retry for `patience` seconds are its `CommandError`, a line that is gone for good its `Refused`.
     - Where `device` names one, others' messages are said to be delivered there as they come.
     - A program that takes no events says `hears=False`: else some 10,000 that wait stop its line.
     """
@@ -132,14 +132,14 @@ class Client:
             yield typed(event)
 
     def ask(self, command: Command, answer: type[T], *, retry: bool = False) -> Outgoing[T]:
-        """Any command, answered as `ANSWER_OF` of the schemas says; `retry`: an earlier client may have sent it."""
+        """Any command, answered as `ANSWER_OF` says; `retry`: an earlier client may have sent it."""
         kind, data, correlation_id = commands.NAME_OF[type(command)], wire.data_of(command), str(uuid4())
         key = data.get("client_msg_id") or data.get("client_key") or correlation_id
         return Outgoing(
             self.line.ask(kind, data, retry=retry, correlation_id=correlation_id), answer, key, correlation_id
         )
 
-    # Commands: their arguments are the fields of `schemas.commands`, by name
+    # Commands: their arguments are the fields of the commands, by name
 
     def send(
         self,

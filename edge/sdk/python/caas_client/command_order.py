@@ -6,9 +6,9 @@ answer. Commands of other conversations go out beside them.
 
 from typing import Any, Final, get_args
 
-from schemas.commands import NAME_OF
-from schemas.commands.queries import Query
-from schemas.commands.signals import Signal
+from .language.commands import NAME_OF
+from .language.commands.queries import Query
+from .language.commands.signals import Signal
 
 _QUERIES: Final = frozenset(NAME_OF[command] for command in get_args(Query))
 _SIGNALS: Final = frozenset(NAME_OF[command] for command in get_args(Signal))

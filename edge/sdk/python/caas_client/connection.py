@@ -5,10 +5,10 @@ from typing import Any, Final
 import aiohttp
 from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType
 
-from edge.sdk.python.caas_client import wire
-from edge.sdk.python.caas_client.wire import Closed, Frame, Refused
-from schemas.bounds import ANSWER_BYTES
-from schemas.wire.frames import SUBPROTOCOL
+from . import wire
+from .language.bounds import ANSWER_BYTES
+from .language.wire.frames import SUBPROTOCOL
+from .wire import Closed, Frame, Refused
 
 HEARTBEAT_S: Final = 20.0
 NEVER: Final = frozenset({400, 401, 403, 404})
@@ -47,7 +47,7 @@ class Connection:
             raise
 
     async def give_up(self) -> None:
-        """Hang up on a node that is of no use: whoever receives is told that the line broke."""
+        """Hang up on a node that is of no use: whoever receives gets that the line broke."""
         self._given_up = True
         await self._socket.close()
 
@@ -92,7 +92,7 @@ async def opened(session: ClientSession, url: str, token: str) -> Connection:
 
 
 async def _hello(socket: ClientWebSocketResponse) -> dict[str, Any]:
-    """The first frame's data. A node that wants us not says so in an error before it closes: the code tells."""
+    """The first frame's data. A node that refuses us sends an error before it closes: the code says why."""
     frame = await _receive(socket)
     while frame.type == "error":
         frame = await _receive(socket)

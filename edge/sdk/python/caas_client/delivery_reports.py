@@ -4,14 +4,14 @@ import asyncio
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from edge.sdk.python.caas_client.pending_commands import Answer
-from edge.sdk.python.caas_client.wire import ChatError, Event
+from .pending_commands import Answer
+from .wire import ChatError, Event
 
 PAUSE_S: Final = 1.0
 
 
-class Delivering:
-    """Says so through `ask` for the device of this name. A no, and an answer that never comes, change nothing."""
+class DeliveryReports:
+    """Reports through `ask` for the device of this name. A rejection or an answer that never comes, changes nothing."""
 
     def __init__(self, ask: Callable[[str, dict[str, Any]], Answer], device: str) -> None:
         self._ask = ask

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable
 
-from schemas.wire.errors import Problem
+from .language.wire.errors import Problem
 
 
-class Nameless:
+class ErrorsWithoutId:
     """The errors of one line whose commands are not known yet, and the commands that they may be about."""
 
     def __init__(self) -> None:
@@ -25,7 +25,7 @@ class Nameless:
         self._suspects.discard(command)
 
     def found(self) -> dict[int, Problem]:
-        """The commands that have no other answer than these errors, once they are as few; each is told once."""
+        """The commands that have no other answer than these errors, once they are as few; each is returned once."""
         if len(self._suspects) > len(self._problems):
             return {}
         found = dict(zip(sorted(self._suspects), self._problems, strict=False))

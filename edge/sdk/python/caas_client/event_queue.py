@@ -5,8 +5,8 @@ from collections import deque
 from collections.abc import AsyncIterator, Iterable
 from typing import Final
 
-from edge.sdk.python.caas_client.lane_positions import place_of
-from edge.sdk.python.caas_client.wire import Event
+from .lane_positions import place_of
+from .wire import Event
 
 EVENTS_HELD: Final = 10_000
 

@@ -4,10 +4,10 @@ from typing import Any, Final
 
 import msgspec
 
-from edge.sdk.python.caas_client import wire
-from schemas.wire.errors import Problem
-from schemas.wire.frames import CURSORS, PUSH_OF_USER
-from schemas.wire.views import (
+from . import wire
+from .language.wire.errors import Problem
+from .language.wire.frames import CURSORS, PUSH_OF_USER
+from .language.wire.views import (
     ChangeView,
     CursorsView,
     InboxView,
@@ -36,7 +36,7 @@ class MessageNew(LanePlace, frozen=True, kw_only=True):
 
 
 class MessageEdited(LanePlace, frozen=True, kw_only=True):
-    """A message has another text; it is told as it now is."""
+    """A message has another text; it comes as it now is."""
 
     message: MessageView
 
@@ -48,7 +48,7 @@ class MessageDeleted(LanePlace, frozen=True, kw_only=True):
 
 
 class ReactionChanged(LanePlace, frozen=True, kw_only=True):
-    """The emojis of a message are others; all that are there now are told."""
+    """The emojis of a message are others; all that are there now are named."""
 
     reactions: ReactionsView
 
@@ -68,13 +68,13 @@ class InboxChanged(LanePlace, frozen=True, kw_only=True):
 
 
 class Presence(msgspec.Struct, frozen=True, kw_only=True):
-    """Somebody whom one listens to is there in another way than before; the last one told is what is true."""
+    """A user whom this client is subscribed to has another presence; the last event is what is true."""
 
     presence: PresenceView
 
 
 class Typing(msgspec.Struct, frozen=True, kw_only=True):
-    """Somebody writes, or no longer does; nothing tells it when it was missed."""
+    """A user types, or stopped typing; it is not sent again when it was missed."""
 
     conversation_id: str
     typing: TypingView
@@ -107,10 +107,10 @@ class CommandFailed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reset(msgspec.Struct, frozen=True, kw_only=True):
-    """No node can tell what was missed: read again what is shown.
+    """No node can send what was missed: load again what is shown.
 
     Where `about` names conversations (and `user`: one's own inbox), it is these alone, as after a restore, and they are
-    told again from their beginning.
+    sent again from their beginning.
     """
 
     problem: Problem | None = None

@@ -1,7 +1,7 @@
 """A hole in a lane, or a line that came back, is healed by a sync: one at a time, and not before a late push had time.
 
 Pushes of one conversation come over more than one way, so one may overtake another by some milliseconds.
-A client that brings no positions begins with a sync that tells nothing but where all its lanes stand.
+A client that brings no positions begins with a sync that returns only the positions of all its lanes.
 """
 
 import asyncio
@@ -9,25 +9,25 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from edge.sdk.python.caas_client.lane_positions import Positions
-from edge.sdk.python.caas_client.sync_parts import Part, begin
-from edge.sdk.python.caas_client.wire import Event, Frame
-from schemas.bounds import FRAME_BYTES
-from schemas.wire.errors import Problem, problem
-from schemas.wire.frames import USER
+from .lane_positions import LanePositions
+from .language.bounds import FRAME_BYTES
+from .language.wire.errors import Problem, problem
+from .language.wire.frames import USER
+from .sync_parts import Part, begin
+from .wire import Event, Frame
 
 GRACE_S: Final = 0.2
 LONGEST_S: Final = 5.0
 PREFIX: Final = "sync-"
 
 
-class Healing:
+class GapRecovery:
     """Asks syncs through `send`, part after part, and says what they release.
 
     `beginning` until the client knows where it stands.
     """
 
-    def __init__(self, positions: Positions, send: Callable[[bytes], None], *, beginning: bool) -> None:
+    def __init__(self, positions: LanePositions, send: Callable[[bytes], None], *, beginning: bool) -> None:
         self.beginning = beginning
         self._positions = positions
         self._send = send
@@ -44,7 +44,7 @@ class Healing:
 
     @property
     def settled(self) -> bool:
-        """Whether all has been told that was missed before this line."""
+        """Whether all that was missed before this line has been passed on."""
         return not self._catching_up and not self.beginning
 
     def late(self, before: float) -> bool:
@@ -79,21 +79,21 @@ class Healing:
             return self._failed(frame.error)
         return self._synced(frame.data)
 
-    def _synced(self, told: dict[str, Any]) -> Iterable[Event]:
-        wrong = self._positions.known().intersection(told.get("reset", ()))
-        vector = {key: lanes for key, lanes in told["positions"].items() if key not in wrong}
-        if self._part.user and USER not in wrong and told.get("user") is not None:
-            vector[USER] = {USER: told["user"]}
+    def _synced(self, answer: dict[str, Any]) -> Iterable[Event]:
+        wrong = self._positions.known().intersection(answer.get("reset", ()))
+        vector = {key: lanes for key, lanes in answer["positions"].items() if key not in wrong}
+        if self._part.user and USER not in wrong and answer.get("user") is not None:
+            vector[USER] = {USER: answer["user"]}
         before = self._positions.vector()
-        released = self._positions.synced(vector, complete=told["complete"] and not wrong, covered=self._part.covers)
+        released = self._positions.synced(vector, complete=answer["complete"] and not wrong, covered=self._part.covers)
         if wrong:
             return [*released, *self._forgotten(wrong)]
-        if told["complete"]:
+        if answer["complete"]:
             return [*released, *(self._done() if self._left is None else self._ask(self._left))]
         if self._positions.vector() == before:
-            return [*released, *self._start_over({"complete": False, "positions": told["positions"]})]
-        if self.beginning and told["positions"]:
-            return [*released, *self._ask_from(max(told["positions"]), user=False)]
+            return [*released, *self._start_over({"complete": False, "positions": answer["positions"]})]
+        if self.beginning and answer["positions"]:
+            return [*released, *self._ask_from(max(answer["positions"]), user=False)]
         return [*released, *self._ask_from(self._part.after, user=self._part.user)]
 
     def _done(self) -> Iterable[Event]:
@@ -118,10 +118,10 @@ class Healing:
         self._catching_up = True
         return [Event("reset", {"reset": sorted(keys)}), *self._ask_from(self._part.after, user=self._part.user)]
 
-    def _start_over(self, told: Any, error: Problem | None = None) -> list[Event]:
-        """Told plainly to start over: the application reads again what it shows."""
+    def _start_over(self, answer: Any, error: Problem | None = None) -> list[Event]:
+        """The node asked to start over: the application loads again what it shows."""
         self.beginning = self._catching_up = False
-        return [Event("reset", told, error=error), *self._positions.forget()]
+        return [Event("reset", answer, error=error), *self._positions.forget()]
 
     def _later(self, at_least: float = 0.0) -> None:
         if self._timer is None and self._asked is None:

@@ -4,15 +4,15 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from edge.sdk.python.caas_client.backoff import Backoff
-from edge.sdk.python.caas_client.connection import Connection
-from edge.sdk.python.caas_client.events import NOW_EVENTS
-from edge.sdk.python.caas_client.wire import Closed, Refused
+from .backoff import Backoff
+from .connection import Connection
+from .events import NOW_EVENTS
+from .wire import Closed, Refused
 
 LEAVE_S: Final = 5.0
 """Maximum time that a line is kept open after the next one, for answers that are still due on it."""
 NOW: Final = frozenset(NOW_EVENTS)
-"""Pushes that say what is so now: of two lines the newer one tells them."""
+"""Pushes of the present state: where there are two lines, the newer one brings them."""
 
 
 class Handover:

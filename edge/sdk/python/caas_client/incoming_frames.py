@@ -2,17 +2,19 @@
 
 from collections.abc import Iterable
 
-from edge.sdk.python.caas_client.gap_recovery import Healing
-from edge.sdk.python.caas_client.pending_commands import Asking
-from edge.sdk.python.caas_client.reconnect_state import ReconnectState
-from edge.sdk.python.caas_client.token_renewal import Renewing
-from edge.sdk.python.caas_client.wire import Event, Frame
+from .gap_recovery import GapRecovery
+from .pending_commands import PendingCommands
+from .reconnect_state import ReconnectState
+from .token_renewal import TokenRenewal
+from .wire import Event, Frame
 
 
-class Hearing:
+class FrameReader:
     """Brings a client's frames to whom they concern."""
 
-    def __init__(self, asking: Asking, healing: Healing, session: ReconnectState, renewing: Renewing) -> None:
+    def __init__(
+        self, asking: PendingCommands, healing: GapRecovery, session: ReconnectState, renewing: TokenRenewal
+    ) -> None:
         self._asking = asking
         self._healing = healing
         self._session = session
@@ -25,7 +27,7 @@ class Hearing:
         if frame.error is not None and frame.nameless and self._asking.nameless(frame.error):
             return ()
         if frame.correlation_id is not None:
-            self._asking.told(frame.correlation_id)
+            self._asking.received(frame.correlation_id)
         event = Event(frame.type, frame.data, frame.lane, frame.n, frame.correlation_id, error=frame.error)
         return (event,) if frame.lane is None else self._healing.take(event)
 

@@ -9,8 +9,8 @@ from typing import Any, Final
 
 import msgspec
 
-from edge.sdk.python.caas_client.wire import CommandError
-from schemas.wire.errors import problem
+from .language.wire.errors import problem
+from .wire import CommandError
 
 DEEPEST: Final = 64
 """Maximum number of objects and arrays in each other, twice what a node takes in any field."""

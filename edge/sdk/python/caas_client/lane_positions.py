@@ -13,8 +13,8 @@ from typing import Final
 
 import msgspec
 
-from edge.sdk.python.caas_client.wire import Event
-from schemas.wire.frames import LANES, USER
+from .language.wire.frames import LANES, USER
+from .wire import Event
 
 Vector = Mapping[str, Mapping[str, int]]
 """Conversation → lane → n; and under `user` the user's own lane, of the same name."""
@@ -35,8 +35,8 @@ def _all(_: str) -> bool:
     return True
 
 
-class Positions:
-    """The lanes of one user. `user_id` is told by the first hello; `dropped` counts what had come before."""
+class LanePositions:
+    """The lanes of one user. `user_id` comes with the first hello; `dropped` counts what had come before."""
 
     def __init__(self, vector: Vector | None = None) -> None:
         self.user_id = ""
@@ -99,7 +99,7 @@ class Positions:
         self._syncing = False
 
     def synced(self, vector: Vector, *, complete: bool, covered: Callable[[str], bool] = _all) -> list[Event]:
-        """What can be passed on after a sync of what is covered that told all up to `vector`.
+        """What can be passed on after a sync of what is covered that brought everything up to `vector`.
 
         A lane that a complete sync does not speak of (its user has left) has nothing more to wait for.
         """
@@ -121,7 +121,7 @@ class Positions:
             self._held.pop(key, None)
 
     def forget(self) -> list[Event]:
-        """The node could not tell all that was missed: what is held is passed on, and lanes begin anew."""
+        """The node could not send all that was missed: what is held is passed on, and lanes begin again."""
         self._syncing = False
         return [event for key in sorted(self._held) for event in self._advance(key, self._ends(key))]
 

@@ -10,22 +10,22 @@ from typing import Any, Final, Self
 
 import aiohttp
 
-from edge.sdk.python.caas_client.answer_deadline import watch
-from edge.sdk.python.caas_client.backoff import Backoff
-from edge.sdk.python.caas_client.connection import Connection
-from edge.sdk.python.caas_client.delivery_reports import Delivering
-from edge.sdk.python.caas_client.event_queue import EventQueue
-from edge.sdk.python.caas_client.gap_recovery import Healing
-from edge.sdk.python.caas_client.handover import LEAVE_S, NOW, Handover
-from edge.sdk.python.caas_client.incoming_frames import Hearing
-from edge.sdk.python.caas_client.lane_positions import Positions, Vector
-from edge.sdk.python.caas_client.nodes import Nodes
-from edge.sdk.python.caas_client.pending_commands import Answer, Asking
-from edge.sdk.python.caas_client.pipeline import WAITING
-from edge.sdk.python.caas_client.reconnect_state import ReconnectState
-from edge.sdk.python.caas_client.token_renewal import Renewing
-from edge.sdk.python.caas_client.tokens import TokenSource
-from edge.sdk.python.caas_client.wire import Closed, Event, Refused
+from .answer_deadline import watch
+from .backoff import Backoff
+from .connection import Connection
+from .delivery_reports import DeliveryReports
+from .event_queue import EventQueue
+from .gap_recovery import GapRecovery
+from .handover import LEAVE_S, NOW, Handover
+from .incoming_frames import FrameReader
+from .lane_positions import LanePositions, Vector
+from .nodes import Nodes
+from .pending_commands import Answer, PendingCommands
+from .pipeline import WAITING
+from .reconnect_state import ReconnectState
+from .token_renewal import TokenRenewal
+from .tokens import TokenSource
+from .wire import Closed, Event, Refused
 
 PATIENCE_S: Final = 60.0
 LOOK_S: Final = 0.02
@@ -44,7 +44,7 @@ class Line:
       was not answered when the line broke, or whose error says `retry`, is sent again under the same keys and
       correlation id, before later ones of its conversation.
     - Events of a lane come in the order of `n`, each once. What a line lost is asked for by `sync` and marked healed;
-      where a node cannot tell it, an event of type `reset` says so.
+      where a node cannot send it, an event of type `reset` says so.
     - Events go to `listener`, called at once, or wait for `events()`, where about 10,000 wait: an application that
       does not take them stops its own line, acknowledgments too.
     - `positions` is where an earlier client stood: what came since is synced on the first line already. `{}` is the
@@ -69,15 +69,15 @@ class Line:
         self._session = session
         self._owns_session = session is None
         self._listener = listener
-        self._positions = Positions(positions)
+        self._positions = LanePositions(positions)
         self._urgent: list[bytes] = []
         self._wake = asyncio.Event()
-        self._asking = Asking(self._wake.set, patience=patience, most=waiting)
-        self._healing = Healing(self._positions, self._send_soon, beginning=positions is None)
+        self._asking = PendingCommands(self._wake.set, patience=patience, most=waiting)
+        self._healing = GapRecovery(self._positions, self._send_soon, beginning=positions is None)
         self._standing = ReconnectState(self._send_soon)
-        self._renewing = Renewing(self._nodes, self._send_soon)
-        self._hearing = Hearing(self._asking, self._healing, self._standing, self._renewing)
-        self._delivering = None if device is None else Delivering(self.ask, device)
+        self._renewing = TokenRenewal(self._nodes, self._send_soon)
+        self._hearing = FrameReader(self._asking, self._healing, self._standing, self._renewing)
+        self._delivering = None if device is None else DeliveryReports(self.ask, device)
         self._inbox = EventQueue()
         self._hello: dict[str, Any] | None = None
         self._ready: asyncio.Future[dict[str, Any]] | None = None
@@ -146,8 +146,8 @@ class Line:
     def ask(self, kind: str, data: dict[str, Any], *, retry: bool = False, correlation_id: str | None = None) -> Answer:
         """What the node will answer; the command is in its place in the order from now on.
 
-        `retry` says that this may be a repeat from an earlier client. The answer raises `CommandError` for a no, and
-        for an error worth a retry after `patience` seconds; `Refused` once the line is gone for good. Cancelling it
+        `retry` says that this may be a repeat from an earlier client. The answer raises `CommandError` for a rejection,
+        and for an error worth a retry after `patience` seconds; `Refused` once the line is gone for good. Cancelling it
         takes the command back, unless it is on the line. Raises `CommandError` where too many wait, and `Refused`.
         """
         answer = self._asking.ask(kind, data, retry=retry, correlation_id=correlation_id)
@@ -179,8 +179,8 @@ class Line:
                     self._nodes.come_back(closed)
                     backoff.ended(closed.code, time.monotonic() - began)
                     await asyncio.sleep(handover.wait_s + backoff.next())
-        except Refused as no:
-            self._end(no)
+        except Refused as refusal:
+            self._end(refusal)
         except Exception as error:
             self._end(Refused(0, repr(error)))
             raise
@@ -249,7 +249,7 @@ class Line:
             self._ready.set_result(self._hello)
 
     async def _write(self, connection: Connection) -> None:
-        """Write what is to go out; a line that is gone is the reader's to tell, who knows the close code."""
+        """Write what is to go out; a line that is gone is reported by the reader, who knows the close code."""
         with contextlib.suppress(Closed):
             while True:
                 while self._urgent:
@@ -285,10 +285,10 @@ class Line:
             while (event := self._inbox.next()) is not None:
                 self._listener(event)
 
-    def _end(self, no: Refused) -> None:
+    def _end(self, refusal: Refused) -> None:
         if self._asking.over is None:
-            self._asking.end(no)
-            self._inbox.close(None if no.close_code == CLOSED_BY_US else no)
+            self._asking.end(refusal)
+            self._inbox.close(None if refusal.close_code == CLOSED_BY_US else refusal)
             if self._ready is not None and not self._ready.done():
-                self._ready.set_exception(no)
-                self._ready.exception()  # whoever does not wait for it is told by events and answers
+                self._ready.set_exception(refusal)
+                self._ready.exception()  # a caller that does not wait for it learns it from events and answers

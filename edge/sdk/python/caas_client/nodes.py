@@ -6,10 +6,10 @@ from typing import Final
 
 import aiohttp
 
-from edge.sdk.python.caas_client import wire
-from edge.sdk.python.caas_client.connection import NEVER, Connection, opened
-from edge.sdk.python.caas_client.tokens import NO_ANSWER, TokenRefused, TokenSource
-from edge.sdk.python.caas_client.wire import Closed, Refused
+from . import wire
+from .connection import NEVER, Connection, opened
+from .tokens import NO_ANSWER, TokenRefused, TokenSource
+from .wire import Closed, Refused
 
 EXPIRED: Final = 4401
 
@@ -41,10 +41,10 @@ class Nodes:
         self._tries += 1
         try:
             token = await self.token()
-        except TokenRefused as no:
-            if no.status < 500:
-                raise Refused(no.status, str(no)) from no
-            raise Closed(None) from no
+        except TokenRefused as refusal:
+            if refusal.status < 500:
+                raise Refused(refusal.status, str(refusal)) from refusal
+            raise Closed(None) from refusal
         except NO_ANSWER as error:
             logger.info("no token: %s", error)
             raise Closed(None) from error
@@ -64,9 +64,9 @@ class Nodes:
         """
         try:
             connection = await opened(session, url, token)
-        except Refused as no:
-            if self._met and no.close_code in NEVER:
-                raise Closed(None) from no
+        except Refused as refusal:
+            if self._met and refusal.close_code in NEVER:
+                raise Closed(None) from refusal
             raise
         self._met = True
         return connection

@@ -5,7 +5,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from edge.sdk.python.caas_client.pending_commands import Answer
+from .pending_commands import Answer
 
 T = TypeVar("T")
 
@@ -13,7 +13,7 @@ T = TypeVar("T")
 class Outgoing(Generic[T]):
     """`await` it for its answer; whether anybody does, it goes out in its turn.
 
-    `key` is the client key under which the nodes know it for ever: of a message its `client_msg_id`.
+    `key` is the client key under which the nodes know it permanently: of a message its `client_msg_id`.
     Cancelling whoever awaits it takes the command back, unless it is on the line. Raises `ChatError`.
     """
 
@@ -31,5 +31,5 @@ class Outgoing(Generic[T]):
 
     @property
     def done(self) -> bool:
-        """Whether it has an answer, a yes or a no."""
+        """Whether it has an answer, an acceptance or a rejection."""
         return self._answer.done()

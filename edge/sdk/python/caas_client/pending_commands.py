@@ -6,21 +6,21 @@ import uuid
 from collections.abc import Callable
 from typing import Any, Final
 
-from edge.sdk.python.caas_client import wire
-from edge.sdk.python.caas_client.backoff import pause_after
-from edge.sdk.python.caas_client.errors_without_id import Nameless
-from edge.sdk.python.caas_client.json_cleaning import sendable
-from edge.sdk.python.caas_client.pipeline import Pending, Pipeline
-from edge.sdk.python.caas_client.wire import CommandError, Frame, Refused
-from schemas.bounds import FRAME_BYTES
-from schemas.wire.errors import Problem, problem
+from . import wire
+from .backoff import pause_after
+from .errors_without_id import ErrorsWithoutId
+from .json_cleaning import sendable
+from .language.bounds import FRAME_BYTES
+from .language.wire.errors import Problem, problem
+from .pipeline import Pending, Pipeline
+from .wire import CommandError, Frame, Refused
 
 LONGEST_RETRY_S: Final = 5.0
 
 Answer = asyncio.Future[dict[str, Any]]
 
 
-class Asking:
+class PendingCommands:
     """The commands of one client. `wake` is called when `frame` may have one more; `patience` in seconds.
 
     `over` is why nothing will be answered any more.
@@ -32,7 +32,7 @@ class Asking:
         self._pipeline = Pipeline(most=most)
         self._frame_limit = FRAME_BYTES
         self._last_id = 0
-        self._nameless = Nameless()
+        self._nameless = ErrorsWithoutId()
         self.over: Refused | None = None
 
     def __len__(self) -> int:
@@ -119,9 +119,9 @@ class Asking:
                 _fail(pending, CommandError(problem("outcome_unknown", "no answer has come")))
         return bool(late)
 
-    def told(self, correlation_id: str) -> None:
+    def received(self, correlation_id: str) -> None:
         """A push has come of the command with this id."""
-        if self._pipeline.told(correlation_id):
+        if self._pipeline.received(correlation_id):
             self._wake()
 
     def due(self, line: int) -> int:

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from typing import Any, Final
 
-from edge.sdk.python.caas_client.command_order import order_of
-from edge.sdk.python.caas_client.wire import CommandError
-from schemas.wire.errors import problem
+from .command_order import order_of
+from .language.wire.errors import problem
+from .wire import CommandError
 
 IN_FLIGHT: Final = 64
 WAITING: Final = 10_000
@@ -117,7 +117,7 @@ class Pipeline:
         if self._paused.pop(pending.id, None) is not None:
             heappush(self._ready, (pending.id, pending))
 
-    def told(self, correlation_id: str) -> bool:
+    def received(self, correlation_id: str) -> bool:
         """A push has come of the command with this id, so it was accepted: where its answer still waits for more, its
         conversation goes on. Whether it does.
         """

@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, Final
 
-from edge.sdk.python.caas_client import wire
-from edge.sdk.python.caas_client.backoff import pause_after
-from edge.sdk.python.caas_client.json_cleaning import sendable
-from edge.sdk.python.caas_client.pending_commands import Answer
-from edge.sdk.python.caas_client.wire import Event, Frame
-from schemas.wire.frames import CURSORS
+from . import wire
+from .backoff import pause_after
+from .json_cleaning import sendable
+from .language.wire.frames import CURSORS
+from .pending_commands import Answer
+from .wire import Event, Frame
 
 KINDS: Final = ("presence:set", "presence:subscribe", "conversation:get")
 LONGEST_S: Final = 5.0
@@ -84,5 +84,5 @@ def _events(data: dict[str, Any]) -> list[Event]:
     people = [one for one in data.get("participants") or () if one.get("read_seq") is not None]
     cursors = [{name: one[name] for name in ("user_id", "read_seq", "delivered_seq")} for one in people]
     moved = {"conversation_id": data.get("conversation_id"), "cursors": cursors}
-    told = [Event("presence", one) for one in data.get("presences") or ()]
-    return [*told, Event(CURSORS, moved)] if cursors else told
+    presences = [Event("presence", one) for one in data.get("presences") or ()]
+    return [*presences, Event(CURSORS, moved)] if cursors else presences

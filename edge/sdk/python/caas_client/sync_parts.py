@@ -1,15 +1,15 @@
 """A sync is asked in parts, so that the positions of each fit into a frame: ranges of conversations by their ids.
 
 The parts of a round leave no id out: what is between two conversations that the client knows, or after the last, is in
-one of them; so it is told of conversations that it did not know.
+one of them; so it also gets conversations that it did not know.
 """
 
 from dataclasses import dataclass
 from typing import Any, Final
 
-from edge.sdk.python.caas_client import wire
-from edge.sdk.python.caas_client.lane_positions import Positions, Vector
-from schemas.wire.frames import USER
+from . import wire
+from .lane_positions import LanePositions, Vector
+from .language.wire.frames import USER
 
 MOST: Final = 300
 
@@ -28,7 +28,7 @@ class Part:
             return self.user
         return (self.after is None or key > self.after) and (self.upto is None or key <= self.upto)
 
-    def known(self, positions: Positions) -> list[str]:
+    def known(self, positions: LanePositions) -> list[str]:
         """The conversations in it that the client stands somewhere in, by id."""
         return sorted(key for key in positions.known() if key != USER and self.covers(key))
 
@@ -38,7 +38,7 @@ class Part:
 
 
 def begin(
-    left: Part, positions: Positions, frame_id: str, frame_limit: int, *, tell: bool
+    left: Part, positions: LanePositions, frame_id: str, frame_limit: int, *, tell: bool
 ) -> tuple[Part, bytes, Part | None]:
     """The first part of what is left to ask, its frame, and what is left then.
 

@@ -8,10 +8,10 @@ from typing import Final
 
 import aiohttp
 
-from edge.sdk.python.caas_client import wire
-from edge.sdk.python.caas_client.nodes import Nodes
-from edge.sdk.python.caas_client.tokens import FRESH, TokenRefused
-from edge.sdk.python.caas_client.wire import Event, Frame
+from . import wire
+from .nodes import Nodes
+from .tokens import FRESH, TokenRefused
+from .wire import Event, Frame
 
 PREFIX: Final = "auth-"
 SHORTEST_S: Final = 1.0
@@ -19,7 +19,7 @@ SHORTEST_S: Final = 1.0
 logger: Final = logging.getLogger("caas.client")
 
 
-class Renewing:
+class TokenRenewal:
     """Asks through `send` for a token of `nodes` to be taken, once that of the line has lived most of its time. Where
     none is to be had or the node refuses it, it is tried again until the line ends with its token.
     """

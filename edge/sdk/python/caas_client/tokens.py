@@ -10,9 +10,9 @@ import aiohttp
 import msgspec
 from msgspec import structs
 
-from edge.sdk.python.caas_client.backoff import Backoff
-from edge.sdk.python.caas_client.wire import ChatError
-from schemas.wire.errors import Problem, problem
+from .backoff import Backoff
+from .language.wire.errors import Problem, problem
+from .wire import ChatError
 
 TokenSource = Callable[[], Awaitable[str]]
 """Answers a token that is good now. Raises `TokenRefused` when there is none to be had."""
@@ -67,8 +67,8 @@ class GatewayTokens:
                     raise
                 if backoff.failures == 0:
                     logger.info("no answer from %s, it is tried again: %s", self._url, str(error) or repr(error))
-            except TokenRefused as no:
-                if no.status < 500 or backoff.failures >= TRIES:
+            except TokenRefused as refusal:
+                if refusal.status < 500 or backoff.failures >= TRIES:
                     raise
             await asyncio.sleep(backoff.next())
 

@@ -5,9 +5,9 @@ from typing import Any, Final
 import msgspec
 from msgspec import NODEFAULT, UNSET, structs
 
-from schemas.bounds import ANSWER_BYTES
-from schemas.commands import Command
-from schemas.wire.errors import CLOSES, CloseCode, Problem, problem
+from .language.bounds import ANSWER_BYTES
+from .language.commands import Command
+from .language.wire.errors import CLOSES, CloseCode, Problem, problem
 
 
 class Frame(msgspec.Struct, frozen=True):
@@ -40,7 +40,7 @@ class Event(msgspec.Struct, frozen=True):
 
 
 class ChatError(Exception):
-    """All that goes wrong for an application: `problem` is of the table in `schemas.wire.errors`. Its text names the
+    """All that goes wrong for an application: `problem` is of the table in `language.wire.errors`. Its text names the
     fields that are wrong.
     """
 

@@ -9,12 +9,13 @@ import msgspec
 import pytest
 
 from edge.sdk.python.caas_client import Client, CommandError, Outgoing, Refused, Unknown
-from schemas import commands
-from schemas.commands import COMMANDS, Attached
+from edge.sdk.python.caas_client.language import commands
+from edge.sdk.python.caas_client.language.commands import COMMANDS, Attached
+from edge.sdk.python.caas_client.language.wire import answers, views
+from edge.sdk.python.caas_client.language.wire.answers import ANSWER_OF
+from edge.sdk.python.caas_client.language.wire.frames import PUSH_OF_LANE, PUSH_OF_USER, USER
+from schemas import commands as served
 from schemas.export.asyncapi_socket import PUSHES
-from schemas.wire import answers, views
-from schemas.wire.answers import ANSWER_OF
-from schemas.wire.frames import PUSH_OF_LANE, PUSH_OF_USER, USER
 from schemas.wire.request import decode_command, decode_frame
 from tests.edge.fake_node import FakeNode, fake_node
 from tests.eventually import eventually
@@ -131,7 +132,7 @@ async def test_every_command_is_a_method_whose_frame_a_node_takes_and_whose_answ
     assert answer == ANSWERS[kind]
     _, frame = (node.syncs if name == "sync" else node.frames)[-1]
     assert frame["type"] == name
-    assert isinstance(decode_command(decode_frame(json.dumps(frame))), COMMANDS[name])
+    assert isinstance(decode_command(decode_frame(json.dumps(frame))), served.COMMANDS[name])
 
 
 def test_no_method_is_left_when_its_command_is_gone() -> None:

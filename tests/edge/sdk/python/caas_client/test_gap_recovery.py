@@ -2,8 +2,8 @@ import asyncio
 import json
 from typing import Any
 
-from edge.sdk.python.caas_client.gap_recovery import Healing
-from edge.sdk.python.caas_client.lane_positions import Positions
+from edge.sdk.python.caas_client.gap_recovery import GapRecovery
+from edge.sdk.python.caas_client.lane_positions import LanePositions
 from edge.sdk.python.caas_client.sync_parts import MOST
 from edge.sdk.python.caas_client.wire import Event, read
 from schemas.bounds import FRAME_BYTES
@@ -26,8 +26,8 @@ class Healer:
 
     def __init__(self, vector: dict[str, dict[str, int]], *, beginning: bool = False) -> None:
         self.frames: list[bytes] = []
-        self.positions = Positions(vector)
-        self.healing = Healing(self.positions, self.frames.append, beginning=beginning)
+        self.positions = LanePositions(vector)
+        self.healing = GapRecovery(self.positions, self.frames.append, beginning=beginning)
 
     @property
     def asked(self) -> Json:
@@ -129,8 +129,8 @@ async def test_a_hole_in_ones_own_lane_is_healed_like_any_other_and_holds_back_n
     assert [event.n for event in healer.healing.take(push(6, conversation(1)))] == [6]
     await eventually(lambda: len(healer.frames) == 1)
     assert healer.asked["user"] == 3
-    told = [event.n for n in (4, 5, 5) for event in healer.healing.take(push(n, "y", "user"))]
-    assert told == [4, 5, 6]
+    received = [event.n for n in (4, 5, 5) for event in healer.healing.take(push(n, "y", "user"))]
+    assert received == [4, 5, 6]
     assert healer.synced({conversation(1): {"sent": 6}}, user=6) == []
     assert healer.positions.vector() == {conversation(1): standing_at(6), "user": {"user": 6}}
     assert healer.positions.dropped == 1

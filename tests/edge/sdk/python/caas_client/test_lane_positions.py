@@ -3,7 +3,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.sdk.python.caas_client.lane_positions import Positions
+from edge.sdk.python.caas_client.lane_positions import LanePositions
 from edge.sdk.python.caas_client.wire import Event
 
 
@@ -16,13 +16,13 @@ def joined(n: int, at_seq: int, user: str = "ada") -> Event:
     return Event("conversation:updated", data, "conversation", n)
 
 
-def standing(vector: dict[str, dict[str, int]] | None = None) -> Positions:
-    positions = Positions(vector)
+def standing(vector: dict[str, dict[str, int]] | None = None) -> LanePositions:
+    positions = LanePositions(vector)
     positions.user_id = "ada"
     return positions
 
 
-def taken(positions: Positions, *events: Event) -> list[int | None]:
+def taken(positions: LanePositions, *events: Event) -> list[int | None]:
     return [passed.n for event in events for passed in positions.take(event)]
 
 
@@ -47,8 +47,8 @@ def test_what_lies_beyond_a_hole_waits_until_the_hole_is_filled() -> None:
 def test_while_a_lane_has_a_hole_its_conversation_waits_and_no_other() -> None:
     positions = standing({"c": {"sent": 5}})
     assert taken(positions, push(7), push(1, "edited"), push(1, conversation="d")) == [1]
-    told = [(passed.lane, passed.n) for passed in positions.take(push(6))]
-    assert told == [("sent", 6), ("sent", 7), ("edited", 1)]
+    received = [(passed.lane, passed.n) for passed in positions.take(push(6))]
+    assert received == [("sent", 6), ("sent", 7), ("edited", 1)]
     assert not positions.holes
 
 
@@ -118,8 +118,8 @@ def test_a_live_push_during_a_sync_for_a_hole_is_not_called_healed() -> None:
     positions = standing({"c": {"sent": 5}})
     positions.take(push(7))
     positions.asked(catching_up=False)
-    told = [passed for event in (push(6), push(8)) for passed in positions.take(event)]
-    assert [(event.n, event.healed) for event in told] == [(6, True), (7, False), (8, False)]
+    received = [passed for event in (push(6), push(8)) for passed in positions.take(event)]
+    assert [(event.n, event.healed) for event in received] == [(6, True), (7, False), (8, False)]
 
 
 def test_what_a_sync_brings_after_a_lost_line_is_healed() -> None:

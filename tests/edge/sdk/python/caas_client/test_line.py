@@ -289,7 +289,7 @@ async def test_a_client_whose_token_is_a_text_renews_nothing(node: FakeNode) -> 
     node.expires_in, node.answers["conversation:list"] = 0, {}
     async with Line(node.urls, "ada") as ada:
         await ada.command("conversation:list", {})
-        assert [task.get_name() for task in asyncio.all_tasks() if "Renewing.keep" in repr(task.get_coro())] == []
+        assert [task.get_name() for task in asyncio.all_tasks() if "TokenRenewal.keep" in repr(task.get_coro())] == []
 
 
 async def test_a_client_that_is_not_wanted_stops_and_everyone_waiting_is_told(node: FakeNode) -> None:

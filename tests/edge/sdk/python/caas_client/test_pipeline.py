@@ -86,9 +86,9 @@ async def test_a_command_to_be_repeated_holds_back_its_conversation_and_no_other
 async def test_what_waits_for_more_than_its_acceptance_lets_others_go_once_it_was_told() -> None:
     pipeline = piped(pending(1, "a", wait_for="read"), pending(2, "a"), pending(3, "a"))
     assert all_next(pipeline) == [1]
-    assert not pipeline.told("c2")
-    assert pipeline.told("c1")
-    assert not pipeline.told("c1")
+    assert not pipeline.received("c2")
+    assert pipeline.received("c1")
+    assert not pipeline.received("c1")
     assert all_next(pipeline) == [2]
     pipeline.lost()
     assert all_next(pipeline) == [1, 2]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from edge.sdk.python.caas_client import Client, CommandError, CursorsMoved, InboxChanged, MessageNew, Presence
-from schemas.wire.views import CursorView
+from edge.sdk.python.caas_client.language.wire.views import CursorView
 from tests.edge.fake_node import FakeNode, fake_node
 from tests.eventually import eventually
 
@@ -94,8 +94,11 @@ async def test_ones_own_lane_is_told_and_its_position_is_kept(node: FakeNode) ->
         node.keep("ada", {**view, "read": 2})
         node.keep("ada", view)
         events = first.events()
-        told = [await anext(events), await anext(events)]
-        assert [(event.n, event.healed) for event in told if isinstance(event, InboxChanged)] == [(2, True), (3, False)]
+        received = [await anext(events), await anext(events)]
+        assert [(event.n, event.healed) for event in received if isinstance(event, InboxChanged)] == [
+            (2, True),
+            (3, False),
+        ]
         stood = first.positions()
     assert stood == {"user": {"user": 3}}
     node.keep("ada", {**view, "archived": True})

@@ -1,0 +1,2 @@
+/** @returns {typeof WebSocket} */
+export function socketClass(): typeof WebSocket;

@@ -1,0 +1,96 @@
+# Generated from schemas/wire/request.py by `python -m schemas.export`: do not edit.
+"""Decodes the frames of clients: the frame around a command, and the command in it."""
+
+import contextlib
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import Meta
+
+from ..bounds import FRAME_VALUES, Uuid
+from ..commands import COMMANDS, Command
+from ..wire.errors import Problem, problem
+from ..wire.field_errors import locate_validation_error, validation_failed
+from ..wire.frame_ids import has_lone_surrogate, id_in
+
+FrameId = Annotated[int, Meta(ge=-(2**53), le=2**53)] | Annotated[str, Meta(max_length=128)] | None
+"""The id that a client gives its command; the reply has the same. `None` if the frame has no valid one."""
+
+
+class Frame(msgspec.Struct, frozen=True):
+    """The fields of every frame from a client, around its data; `correlation_id` is a UUID."""
+
+    type: str
+    id: FrameId = None
+    data: msgspec.Raw = msgspec.Raw(b"{}")
+    correlation_id: Uuid | None = None
+    retry: bool = False
+
+
+class Invalid(ValueError):
+    """A frame that is not a command, with the problem to send to the client, and the frame's id if it was readable."""
+
+    def __init__(self, problem: Problem, frame_id: FrameId = None) -> None:
+        super().__init__(problem.detail)
+        self.problem = problem
+        self.frame_id = frame_id
+
+
+class _WithId(msgspec.Struct):
+    id: FrameId = None
+
+
+_FRAME: Final = msgspec.json.Decoder(Frame)
+_ID: Final = msgspec.json.Decoder(_WithId)
+_DATA: Final[dict[str, msgspec.json.Decoder[Command]]] = {
+    name: msgspec.json.Decoder(command) for name, command in COMMANDS.items()
+}
+
+
+def decode_frame(text: str | bytes) -> Frame:
+    """Decode the frame around a command. Raises `Invalid`."""
+    try:
+        return _FRAME.decode(text)
+    except msgspec.ValidationError as error:
+        pointer, _, reason = locate_validation_error(error)
+        rejection = problem("invalid_json", reason) if pointer in {"", "/type"} else validation_failed(error)
+        raise Invalid(rejection, _frame_id(text)) from None
+    except (msgspec.DecodeError, UnicodeError) as error:
+        reason = "a text has half a surrogate pair, not a character" if has_lone_surrogate(text) else str(error)
+        raise Invalid(problem("invalid_json", reason), _frame_id(text)) from None
+    except RecursionError:
+        raise Invalid(problem("invalid_json", "nested too deeply"), _frame_id(text)) from None
+
+
+def decode_command(frame: Frame) -> Command:
+    """Decode the command in a frame. Raises `Invalid`."""
+    decoder = _DATA.get(frame.type)
+    if decoder is None:
+        raise Invalid(problem("unknown_command", f"{frame.type[:80]!r} is no command of caas.v1"), frame.id)
+    if _has_too_many_values(frame.data):
+        errors = [{"pointer": "/data", "code": "bounds"}]
+        rejection = problem("validation_failed", f"more than {FRAME_VALUES} values in one frame", errors=errors)
+        raise Invalid(rejection, frame.id)
+    try:
+        return decoder.decode(frame.data)
+    except msgspec.ValidationError as error:
+        raise Invalid(validation_failed(error, "/data"), frame.id) from None
+    except (msgspec.DecodeError, UnicodeError) as error:
+        raise Invalid(problem("invalid_json", str(error)), frame.id) from None
+    except RecursionError:
+        raise Invalid(problem("invalid_json", "nested too deeply"), frame.id) from None
+
+
+def _has_too_many_values(data: msgspec.Raw) -> bool:
+    """Whether it has far more values than any command: unknown fields are skipped, but metadata is decoded."""
+    text = bytes(data)
+    return len(text) > FRAME_VALUES and sum(map(text.count, (b",", b"[", b"{"))) > FRAME_VALUES
+
+
+def _frame_id(text: str | bytes) -> FrameId:
+    """Return the id of a frame that is not valid elsewhere, so that its sender knows which one it was."""
+    with contextlib.suppress(msgspec.DecodeError, UnicodeError, RecursionError):
+        return _ID.decode(text).id
+    with contextlib.suppress(msgspec.DecodeError, UnicodeError):
+        return _ID.decode(f'{{"id":{id_in(text) or "null"}}}').id
+    return None

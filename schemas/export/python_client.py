@@ -1,0 +1,85 @@
+"""Generates the modules of `schemas` that the Python client needs into the client, so that it imports nothing of ours.
+
+These are the modules that the client's own modules import, and those that they import; only imports are changed.
+"""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).parents[2]
+CLIENT: Final = ROOT / "edge" / "sdk" / "python" / "caas_client"
+LANGUAGE: Final = "language"
+"""The package of the generated modules in the client."""
+NOTE: Final = "# Generated from {source} by `python -m schemas.export`: do not edit.\n"
+_IMPORT: Final = re.compile(r"^(\s*)from schemas((?:\.\w+)*) import ", re.MULTILINE)
+
+
+def texts() -> dict[str, str]:
+    """Return every generated module: its path below the client's `language` folder, and its source."""
+    return {str(path.relative_to("schemas")): _generated(path) for path in sorted(_needed())}
+
+
+def drift(client: Path = CLIENT) -> list[str]:
+    """Return the generated modules that do not match `schemas`: missing, different, or left over."""
+    now, folder = texts(), client / LANGUAGE
+    existing = {str(path.relative_to(folder)): path.read_text(encoding="utf-8") for path in folder.rglob("*.py")}
+    return sorted(f"{LANGUAGE}/{path}" for path in now.keys() | existing.keys() if now.get(path) != existing.get(path))
+
+
+def write(client: Path = CLIENT) -> list[str]:
+    """Update the modules to `schemas`; return those that changed."""
+    changed, now = drift(client), texts()
+    for path in changed:
+        source = now.get(path.removeprefix(f"{LANGUAGE}/"))
+        if source is None:
+            (client / path).unlink()
+        else:
+            (client / path).parent.mkdir(parents=True, exist_ok=True)
+            (client / path).write_text(source, encoding="utf-8")
+    return changed
+
+
+def _needed() -> set[Path]:
+    """Return the modules of `schemas`, relative to the root, that the client imports directly or through others."""
+    found: set[Path] = set()
+    pending = [name for path in CLIENT.glob("*.py") for name in _client_imports(path)]
+    while pending:
+        path = _path_of(pending.pop())
+        if path is None or path in found:
+            continue
+        found.add(path)
+        pending += [*_imports(ROOT / path), *(".".join(path.parts[:depth]) for depth in range(1, len(path.parts)))]
+    return found
+
+
+def _client_imports(path: Path) -> Iterator[str]:
+    """Yield the modules of `schemas` that correspond to the client's imports of its `language`."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.level == 1 and (node.module or "").split(".")[0] == LANGUAGE:
+            module = (node.module or "").replace(LANGUAGE, "schemas", 1)
+            yield from (module, *(f"{module}.{alias.name}" for alias in node.names))
+
+
+def _imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "schemas":
+            yield from (str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names))
+
+
+def _path_of(module: str) -> Path | None:
+    """Return the file of a module; None if the name is not a module but something in one."""
+    path = Path(*module.split("."))
+    candidates = (path.with_suffix(".py"), path / "__init__.py")
+    return next((candidate for candidate in candidates if (ROOT / candidate).is_file()), None)
+
+
+def _generated(path: Path) -> str:
+    dots = "." * (len(path.parts) - 1)
+    text = _IMPORT.sub(
+        lambda found: f"{found[1]}from {dots}{found[2].removeprefix('.')} import ",
+        (ROOT / path).read_text(encoding="utf-8"),
+    )
+    return NOTE.format(source=path) + text
