@@ -1,1 +1,1 @@
-"""The rules and the ports; no I/O."""
+"""The domain rules and the ports; no I/O."""

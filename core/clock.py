@@ -1,4 +1,4 @@
-"""Time comes in from outside, for people: nothing is ordered by it."""
+"""The clock gives timestamps to show to people; nothing is ordered by them."""
 
 import time
 from datetime import UTC, datetime
@@ -6,22 +6,22 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Says what time it is: RFC 3339, UTC, milliseconds."""
+    """A source of the current time as RFC 3339 text, in UTC with milliseconds."""
 
     def now(self) -> str:
-        """Such as `2026-11-20T09:30:00.000Z`."""
+        """Return the current time, such as `2026-11-20T09:30:00.000Z`."""
         ...
 
 
 class SystemClock:
-    """The machine's clock. A second's text is made once."""
+    """The machine's clock. The text of a second is formatted once and kept."""
 
     def __init__(self) -> None:
         self._second = -1
         self._text = ""
 
     def now(self) -> str:
-        """The time now."""
+        """Return the current time."""
         second, ms = divmod(time.time_ns() // 1_000_000, 1000)
         if second != self._second:
             self._second, self._text = second, datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")

@@ -1,4 +1,4 @@
-"""Lost data stops the process that finds it, whoever finds it: a reader, a writer, or the answer to a client."""
+"""Damage stops the process that finds lost data, whether a reader, a writer or a query finds it."""
 
 import asyncio
 from typing import Never
@@ -8,19 +8,19 @@ from core.positions import LogMismatch
 
 
 class Damage:
-    """The damage that was found first, if any."""
+    """The first reported damage, if any."""
 
     def __init__(self) -> None:
         self._error: DataDamaged | LogMismatch | None = None
         self._found = asyncio.Event()
 
     def report(self, error: DataDamaged | LogMismatch) -> None:
-        """A file is damaged, or the log has lost its end."""
+        """Report that a file is damaged, or that the log has lost its end."""
         self._error = self._error or error
         self._found.set()
 
     async def found(self) -> Never:
-        """Raises `DataDamaged` or `LogMismatch` as soon as one was reported."""
+        """Wait for a report. Raises the first reported `DataDamaged` or `LogMismatch`."""
         while self._error is None:
             await self._found.wait()
         raise self._error

@@ -1,4 +1,4 @@
-"""What this process checks, what of it fails, and what it has counted: readiness and metrics are read from here."""
+"""Health keeps the checks and counters of this process: readiness and metrics are read from here."""
 
 from collections import Counter
 from typing import Final, Literal, NamedTuple
@@ -9,16 +9,16 @@ Status = Literal["pass", "warn", "fail"]
 
 
 class Check(NamedTuple):
-    """How one check stands, and why unless it passes."""
+    """The status of one check, and the cause unless it passes."""
 
     status: Status
     output: str = ""
 
 
 class Health:
-    """`waiting` maps what cannot go on to why; empty means ready. `counted` only grows.
+    """The checks and counters of a process. `waiting` maps each failing check to its cause; empty means ready.
 
-    A check has a name from when it is expected, waits or warns for the first time, and keeps it.
+    A check is listed from the first time that it is expected, waits or warns. `counted` only grows.
     """
 
     def __init__(self) -> None:
@@ -29,35 +29,35 @@ class Health:
 
     @property
     def ready(self) -> bool:
-        """Whether nothing waits."""
+        """Whether no check fails."""
         return not self.waiting
 
     def expects(self, *names: str) -> None:
-        """These checks fail, as starting, until they go on."""
+        """Add these checks; they fail, as starting, until `goes_on` is called."""
         for name in names:
             self._names.setdefault(name)
             self.waiting.setdefault(name, STARTING)
 
     def waits(self, what: str, cause: object) -> None:
-        """`what` cannot go on because of `cause`."""
+        """Mark the check `what` as failing because of `cause`."""
         self._names.setdefault(what)
         self._warned.pop(what, None)
         self.waiting[what] = _why(cause)
 
     def warns(self, what: str, cause: object) -> None:
-        """`what` is away because of `cause`, and this process goes on without it."""
+        """Mark the check `what` as warning because of `cause`: this process works without it."""
         self._names.setdefault(what)
         self.waiting.pop(what, None)
         self._warned[what] = _why(cause)
 
     def goes_on(self, what: str) -> None:
-        """`what` goes on."""
+        """Mark the check `what` as passing."""
         self._names.setdefault(what)
         self.waiting.pop(what, None)
         self._warned.pop(what, None)
 
     def checks(self) -> dict[str, Check]:
-        """How every check stands that this process has."""
+        """Return the status of every check of this process, by name."""
         return {name: self._check(name) for name in self._names}
 
     def _check(self, name: str) -> Check:
@@ -68,7 +68,7 @@ class Health:
         return Check("pass")
 
     def count(self, what: str, by: int = 1) -> None:
-        """Something happened."""
+        """Add `by` to the counter `what`."""
         self.counted[what] += by
 
 

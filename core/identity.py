@@ -1,4 +1,4 @@
-"""Who somebody is, as a token proves it."""
+"""The identity of a user, as a token proves it."""
 
 import time
 from dataclasses import dataclass
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who somebody is, proved until `expires_at` (Unix seconds), and how the names begin that they may open for an
-    application.
+    """A user of a tenant, proved until `expires_at` (Unix seconds); `names` are the prefixes of the names under which
+    the user may open conversations for an application.
     """
 
     tenant: str
@@ -17,9 +17,9 @@ class Identity:
 
     @property
     def key(self) -> str:
-        """Names this user among those of all tenants."""
+        """The key of this user, unique among all tenants."""
         return f"{self.tenant}:{self.user_id}"
 
     def expires_in(self, now: float | None = None) -> int:
-        """For how many seconds it is still good; `now` in Unix seconds."""
+        """Return the seconds until it expires, at least 0; `now` in Unix seconds."""
         return int(max(0.0, self.expires_at - (time.time() if now is None else now)))

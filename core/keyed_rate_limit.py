@@ -1,37 +1,37 @@
-"""Buckets of tokens under keys: each is the time at which it will be full again (GCRA), and none once it is full."""
+"""KeyedBuckets keeps one token bucket per key, as the time when it is full again (GCRA); full ones are dropped."""
 
 from typing import Final
 
 from core.ports.limits import Rate
 
-INSTANT_S: Final = 1e-6
-"""Less than this is no wait, but a sum of fractions that does not come out even."""
-SWEPT: Final = 10_000
-"""So many buckets are looked through for full ones, then twice as many as were left."""
+MIN_WAIT_S: Final = 1e-6
+"""A shorter wait counts as none: it is a rounding error."""
+SWEEP_SIZE: Final = 10_000
+"""Number of buckets at which full ones are first swept out; later at twice the number that was left."""
 
 
 class KeyedBuckets:
-    """Times are seconds of one clock. What is remembered is what is not full, and as much again."""
+    """Token buckets by key. Times are seconds of one clock; at most twice as many buckets are kept as are not full."""
 
     def __init__(self) -> None:
         self._full_at: dict[str, float] = {}
-        self._sweep_at = SWEPT
+        self._sweep_at = SWEEP_SIZE
 
     def __len__(self) -> int:
         return len(self._full_at)
 
     def take(self, key: str, rate: Rate, n: int, now: float) -> float:
-        """Take `n` tokens, all of them or none: 0, or the seconds until so many will be there."""
+        """Take `n` tokens, all or none. Return 0, or the seconds until `n` are available."""
         room = rate.burst / rate.per_s
         full_at = min(max(self._full_at.get(key, now), now), now + room) + n / rate.per_s
         wait_s = full_at - now - room
-        if wait_s >= INSTANT_S:
+        if wait_s >= MIN_WAIT_S:
             return wait_s
         self._keep(key, full_at, now)
         return 0.0
 
-    def spill(self, key: str, rate: Rate, n: int, now: float) -> None:
-        """Take `n` tokens, or as many as there are."""
+    def take_up_to(self, key: str, rate: Rate, n: int, now: float) -> None:
+        """Take up to `n` tokens: as many as are available."""
         full_at = max(self._full_at.get(key, now), now) + n / rate.per_s
         self._keep(key, min(full_at, now + rate.burst / rate.per_s), now)
 
@@ -39,4 +39,4 @@ class KeyedBuckets:
         self._full_at[key] = full_at
         if len(self._full_at) > self._sweep_at:
             self._full_at = {key: full_at for key, full_at in self._full_at.items() if full_at > now}
-            self._sweep_at = max(SWEPT, 2 * len(self._full_at))
+            self._sweep_at = max(SWEEP_SIZE, 2 * len(self._full_at))

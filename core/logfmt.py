@@ -1,4 +1,4 @@
-"""Values in log lines, as logfmt has them."""
+"""Format values of log lines as logfmt."""
 
 import json
 import re
@@ -8,6 +8,6 @@ _PLAIN: Final = re.compile(r"[\w.:/@-]+\Z")
 
 
 def value(text: object) -> str:
-    """The text as it is, or quoted where it would not end at the next space: always on one line."""
+    """Return the text, quoted as JSON unless it is one plain word: always on one line."""
     plain = str(text)
     return plain if _PLAIN.match(plain) else json.dumps(plain)

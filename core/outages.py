@@ -1,7 +1,7 @@
-"""An outage is logged by whoever waits for its end; the log of a process makes one line per server of it.
+"""Outages log when a caller starts and stops waiting for a server; the log of a process has one line per server.
 
-Each waiter has an `Outage` of its own. What it logs carries the `Outage`, so that `edge/process/logs.py` knows which
-lines are about the same server: the first says that it is down, the last that it is back, the others are left out.
+Each waiter has its own `Outage`, and its log records carry it: so `edge/process/logs.py` knows which lines are about
+the same server. It keeps the first (the server is down) and the last (it is back), and leaves out the others.
 """
 
 import logging
@@ -9,13 +9,13 @@ from typing import Final
 
 logger: Final = logging.getLogger("caas.outage")
 SERVERS: Final = ("MongoDB", "Kafka", "Redis", "search")
-"""How the causes of `Unavailable` name the servers."""
+"""The names of servers in the causes of `Unavailable`."""
 REPEATS: Final[dict[str, object]] = {"repeats": True}
-"""`extra` of a line that may come very often: of those that say the same one is logged a minute, with their number."""
+"""`extra` of a line that may repeat very often: equal ones are logged once a minute, with their number."""
 
 
 class Outage:
-    """One waiter's outage: begins with the first failure, ends with the first success, each logged once."""
+    """An outage as one waiter sees it: from the first failure to the first success, each logged once."""
 
     __slots__ = ("__weakref__", "begun", "cause", "server", "what")
 
@@ -26,7 +26,7 @@ class Outage:
         self.begun = False
 
     def begins(self, cause: object) -> None:
-        """A call failed; `cause` names the server, unless the waiter did."""
+        """Record that a call failed; `cause` names the server, unless the waiter did."""
         if self.begun:
             return
         self.begun = True
@@ -35,7 +35,7 @@ class Outage:
         logger.warning("%s waits: %s", self.what, self.cause, extra={"outage": self})
 
     def ends(self) -> None:
-        """A call succeeded."""
+        """Record that a call succeeded."""
         if not self.begun:
             return
         self.begun = False
@@ -43,5 +43,5 @@ class Outage:
 
 
 def server_of(cause: str) -> str:
-    """The server that a cause names; empty where it names none."""
+    """Return the server that a cause names; empty if it names none."""
     return next((server for server in SERVERS if server.lower() in cause.lower()), "")

@@ -1,4 +1,4 @@
-"""A position is one int64, `epoch << 48 | offset`: a log that began anew stands above every older one."""
+"""A position is one int64, `epoch << 48 | offset`: positions of a newer epoch are greater than all older ones."""
 
 from typing import Final
 
@@ -7,28 +7,28 @@ _OFFSETS: Final = (1 << OFFSET_BITS) - 1
 
 
 class LogMismatch(Exception):
-    """The store was made from another log than this one, or from more of it: their positions do not belong together."""
+    """The store was built from another log, or from more of this one: their positions cannot be compared."""
 
 
-ADOPT: Final = "`caas log adopt` says what is lost with it, and makes the read models anew from it"
-"""What can be done about one."""
+ADOPT: Final = "`caas log adopt` says what is lost with it, and rebuilds the read models from it"
+"""The remedy, as an error text."""
 
 
 def position(epoch: int, offset: int) -> int:
-    """Where `offset` of the log with this epoch stands."""
+    """Return the position of `offset` in this epoch."""
     return epoch << OFFSET_BITS | offset
 
 
 def epoch_of(at: int) -> int:
-    """The epoch of a position."""
+    """Return the epoch of a position."""
     return at >> OFFSET_BITS
 
 
 def offset_of(at: int) -> int:
-    """The offset of a position within its epoch."""
+    """Return the offset of a position within its epoch."""
     return at & _OFFSETS
 
 
 def offset_in(epoch: int, at: int) -> int:
-    """Where a reader that stood at position `at` goes on in the log of this epoch: an older epoch's starts over."""
+    """Return the offset at which a reader at position `at` resumes in this epoch; 0 if `at` is of another epoch."""
     return offset_of(at) if epoch_of(at) == epoch else 0

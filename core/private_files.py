@@ -1,4 +1,4 @@
-"""Directories and files that nobody but their owner may read: what people wrote, and what opens it."""
+"""Create directories and files that only their owner may read: for messages and secrets."""
 
 import contextlib
 import os
@@ -13,20 +13,20 @@ OTHERS: Final = 0o077
 
 
 def make_directory(path: Path) -> None:
-    """The directory, made for its owner alone where it is missing."""
+    """Create the directory, for its owner alone, unless it exists."""
     path.mkdir(mode=DIRECTORY, parents=True, exist_ok=True)
 
 
 def make_file(path: Path) -> None:
-    """The file, made empty and for its owner alone where it is missing. One that is there is not opened: to close it
-    would end the locks that SQLite holds on it in this process.
+    """Create the file, empty and for its owner alone, unless it exists. An existing one is not opened: closing it would
+    release the locks that SQLite has on it in this process.
     """
     with contextlib.suppress(FileExistsError):
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE))
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """The file with this content, replaced as a whole, for its owner alone."""
+    """Replace the file by one with this content, for its owner alone."""
     fresh = path.with_name(f"{path.name}.{os.getpid()}")
     fresh.unlink(missing_ok=True)
     make_file(fresh)
@@ -35,13 +35,13 @@ def write_file(path: Path, content: bytes) -> None:
 
 
 def open_to_others(path: Path) -> bool:
-    """Whether anybody but its owner may do anything with it. Raises `OSError`."""
+    """Return whether others than its owner have any permission on it. Raises `OSError`."""
     return bool(stat.S_IMODE(path.stat().st_mode) & OTHERS)
 
 
 def tighten(paths: Iterable[Path]) -> list[Path]:
-    """Takes what is there of these from everybody but their owner; those that others could get at before. A directory
-    that is everybody's, such as `/tmp`, and what links lead to stay as they are. Raises `OSError`.
+    """Remove the permissions of others from those of these paths that exist; return the changed ones. Directories for
+    everyone, such as `/tmp`, and the targets of links stay unchanged. Raises `OSError`.
     """
     return [path for path in paths if _tightened(path)]
 

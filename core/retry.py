@@ -1,4 +1,4 @@
-"""An outage is waited for in place, with backoff, while readiness says so; nothing is skipped."""
+"""Retry calls in place, with backoff, until a server is available again; meanwhile the readiness check fails."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -9,17 +9,17 @@ from core.outages import Outage
 from core.ports.documents import DataLost
 from core.ports.event_log import OutcomeUnknown, Unavailable
 
-FIRST_S: Final = 0.05
-LONGEST_S: Final = 2.0
+FIRST_PAUSE_S: Final = 0.05
+MAX_PAUSE_S: Final = 2.0
 
 T = TypeVar("T")
 
 
 async def retry_until_available(what: str, call: Callable[[], Awaitable[T]], health: Health) -> T:
-    """What `call` answers, as soon as it does: `Unavailable` and `OutcomeUnknown` are waited out, so `call` must be
-    safe to repeat. Anything else is raised, and so is `DataLost`, which no waiting ends.
+    """Call until it succeeds, and return the result. `Unavailable` and `OutcomeUnknown` are retried, so `call` must be
+    safe to repeat. Raises every other error, and `DataLost`, which a retry does not repair.
     """
-    outage, pause = Outage(what), FIRST_S
+    outage, pause = Outage(what), FIRST_PAUSE_S
     while True:
         try:
             answer = await call()
@@ -29,7 +29,7 @@ async def retry_until_available(what: str, call: Callable[[], Awaitable[T]], hea
             outage.begins(error)
             health.waits(what, error)
             await asyncio.sleep(pause)
-            pause = min(pause * 2, LONGEST_S)
+            pause = min(pause * 2, MAX_PAUSE_S)
         else:
             outage.ends()
             health.goes_on(what)

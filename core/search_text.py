@@ -1,14 +1,14 @@
-"""What a text is found by: texts and queries are taken apart alike, here and nowhere else, so all indexes find alike.
+"""Split texts and queries into search tokens; only here, so that every index finds the same messages.
 
-A text is taken as it looks (NFKC, whatever its case), without what cannot be seen and without the signs that a reader
-leaves out: accents on Latin and Greek letters, stress in Cyrillic, points in Hebrew and Arabic, the colour of a skin.
-Marks that are letters stay, as vowels of Thai and Devanagari, or what makes и a й. What is left are runs:
+A text is normalised (NFKC, case folded). Invisible characters are removed, and the signs that people leave out when
+they type: accents on Latin and Greek letters, stress in Cyrillic, points in Hebrew and Arabic, skin tones. Marks that
+are letters stay, such as vowels of Thai and Devanagari, or what makes и a й. The rest is split into runs:
 
-- a *word*: letters, digits and marks of scripts that put spaces between words. It is found whole, or by its beginning;
-- *signs*: letters of scripts that put none (`core.domain.characters.APART`), or emoji: found by any part of them.
+- a *word*: letters, digits and marks of scripts with spaces between words. It is found whole, or by its beginning;
+- *signs*: letters of scripts without spaces (`core.domain.characters.APART`), or emoji: found by any part of them.
 
-An index keeps tokens: words, and of signs each one and each two that stand side by side. So it finds candidates; that
-what stands side by side in a query does so in the text is what `Wanted.is_in` says.
+An index keeps tokens: words, single signs and pairs of adjacent signs. So it finds candidates; whether signs that are
+adjacent in the query are so in the text is checked by `Wanted.is_in`.
 """
 
 import re
@@ -23,15 +23,15 @@ from core.domain.characters import APART, EMPTY, FORMAT
 from schemas.bounds import TEXT_CHARS
 
 TOKEN_CHARS: Final = 64
-"""Of a longer word an index keeps this much."""
+"""Maximum length of a token; of a longer word an index keeps this much."""
 PREFIX_CHARS: Final = 2
-"""So long a beginning is looked for as one; a shorter one is a word."""
-LONGEST: Final = 3 * TEXT_CHARS
-"""Of a text that is longer when its characters are taken apart, this much is looked at: a text of Hangul is as long,
-and one letter stands for eighteen.
+"""Minimum length of a prefix; a shorter one is searched as a word."""
+MAX_CHARS: Final = 3 * TEXT_CHARS
+"""Maximum number of decomposed characters that are indexed: a text of Hangul decomposes to as many, and there is a
+letter that decomposes to eighteen.
 """
-TOKENS: Final = 32
-"""So many tokens a query has at most; what it costs grows with them."""
+MAX_TOKENS: Final = 32
+"""Maximum number of tokens in a query; its cost grows with them."""
 
 _ACCENTS: Final = "\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f"
 _CYRILLIC: Final = "\u0400-\u052f\u1c80-\u1c8f\ua640-\ua69f"
@@ -42,7 +42,7 @@ _POINTS: Final = (
 _LETTERS: Final = str.maketrans(
     {"æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d", "ħ": "h", "\u0131": "i", "ł": "l", "ŧ": "t", "þ": "th"}
 )
-"""Latin letters whose sign is part of them, as those who cannot type them write them."""
+"""Latin letters that do not decompose, and how they are written without their sign."""
 _UNSEEN: Final = re.compile(rf"[{FORMAT}{EMPTY}{_POINTS}\U0001f3fb-\U0001f3ff]")
 _STRESSED: Final = re.compile("([аеиоуыэюяє])[\u0300\u0301]+|(\u0435)\u0308")
 _ACCENTED: Final = re.compile(f"(?<![{_CYRILLIC}{_ACCENTS}])[{_ACCENTS}]+")
@@ -51,14 +51,14 @@ _WORD: Final = re.compile("[a-z0-9]+")
 _RUN: Final = re.compile("w+|s+|e+")
 
 Kind = Literal["w", "s", "e", " "]
-"""A letter of a word, a sign, an emoji, or none of these."""
+"""The kind of a character: of a word, a sign, an emoji, or none of these."""
 
 
 def normalised(text: str) -> str:
-    """The text as it looks to somebody who searches."""
+    """Return the normalised text, in which texts and queries are compared."""
     if text.isascii():
         return text.lower()
-    apart = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text)[:LONGEST].casefold())
+    apart = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text)[:MAX_CHARS].casefold())
     bare = _ACCENTED.sub("", _STRESSED.sub(r"\1\2", _UNSEEN.sub("", apart)))
     return unicodedata.normalize("NFKC", bare.translate(_LETTERS))
 
@@ -74,7 +74,7 @@ def _kind(character: str) -> Kind:
 
 
 def _runs(text: str) -> Iterator[tuple[str, str]]:
-    """The runs of a normalised text, each with its kind."""
+    """Yield the runs of a normalised text as (kind, run)."""
     if text.isascii():
         for word in _WORD.findall(text):
             yield "w", word
@@ -85,7 +85,7 @@ def _runs(text: str) -> Iterator[tuple[str, str]]:
 
 
 def tokens(text: str) -> list[str]:
-    """What an index keeps of a text, each once, in order."""
+    """Return the tokens of a text, each once, in order."""
     found = dict[str, None]()
     for kind, run in _runs(normalised(text)):
         if kind == "w":
@@ -98,7 +98,7 @@ def tokens(text: str) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a query looks for: all of these words and signs, and a word that begins so."""
+    """A parsed query: all of these words and signs, and a word that begins with `prefix`."""
 
     words: frozenset[str]
     signs: frozenset[str]
@@ -106,7 +106,7 @@ class Wanted:
 
     @property
     def tokens(self) -> list[str]:
-        """What every text has that this is in, beside a token that begins like `prefix`."""
+        """The tokens that every matching text has, beside a token that begins with `prefix`."""
         found = {word[:TOKEN_CHARS] for word in self.words}
         for run in self.signs:
             found.add(run[-2:])
@@ -115,16 +115,16 @@ class Wanted:
 
     @property
     def beginning(self) -> str | None:
-        """How a token of every such text begins."""
+        """The prefix that a token of every matching text has."""
         return None if self.prefix is None else self.prefix[:TOKEN_CHARS]
 
     @property
     def empty(self) -> bool:
-        """Whether nothing is looked for."""
+        """Whether the query is empty."""
         return not self.words and not self.signs and self.prefix is None
 
     def is_in(self, text: str) -> bool:
-        """Whether a text has all of it."""
+        """Return whether a text matches."""
         words, signs, prefix = set[str](), list[str](), self.prefix
         for kind, run in _runs(normalised(text)):
             (words.add if kind == "w" else signs.append)(run)
@@ -136,7 +136,7 @@ class Wanted:
 
 
 def wanted(text: str, *, prefix: bool = False) -> Wanted:
-    """What a query's text looks for; with `prefix` its last word, where nothing stands after it, is a beginning."""
+    """Parse a query; with `prefix` its last word, if nothing follows it, is searched as a prefix."""
     plain = normalised(text)
     runs = list(_runs(plain))
     begun = None

@@ -1,4 +1,4 @@
-"""Settings come from `CAAS_*` environment variables, are checked at start, and are told apart when they are wrong."""
+"""Settings are read from `CAAS_*` environment variables and checked at start; every wrong one is reported."""
 
 import ipaddress
 import os
@@ -32,7 +32,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """Every setting with its default; `docs/operations.md` says what each does."""
+    """Every setting with its default; `docs/operations.md` describes them."""
 
     adapters: Literal["embedded", "stack"] = "embedded"
     data: Filled = ".caas/data"
@@ -96,11 +96,11 @@ HOW_GIVEN: Final = "the stack needs it, the same for all processes; `openssl ran
 
 
 class InvalidSettings(ValueError):
-    """One line per variable that is wrong."""
+    """Settings are wrong. The message has one line per wrong variable."""
 
 
 def load(environment: Mapping[str, str] = os.environ, **overrides: Any) -> Settings:
-    """The settings of this environment; `overrides` stand above it. Raises `InvalidSettings`."""
+    """Return the settings of this environment; `overrides` take precedence. Raises `InvalidSettings`."""
     given = {name: value for name, value in environment.items() if name.startswith(PREFIX)}
     wrong = [f"{name}: there is no such setting" for name in given if name not in NAMES and name not in OTHERS]
     values: dict[str, Any] = {name.removeprefix(PREFIX).lower(): value for name, value in given.items()}
@@ -110,7 +110,7 @@ def load(environment: Mapping[str, str] = os.environ, **overrides: Any) -> Setti
             try:
                 found[field.name] = msgspec.convert(values[field.name], field.type, strict=False)
             except msgspec.ValidationError as error:
-                wrong.append(f"{PREFIX}{field.name.upper()}={values[field.name]!r}: {_told(error, field.type)}")
+                wrong.append(f"{PREFIX}{field.name.upper()}={values[field.name]!r}: {_explain(error, field.type)}")
     found |= {name: value for name, value in overrides.items() if value is not None}
     for name in ("trusted_proxies", "health_networks"):
         try:
@@ -125,24 +125,24 @@ def load(environment: Mapping[str, str] = os.environ, **overrides: Any) -> Setti
     return Settings(**found)
 
 
-def _told(error: msgspec.ValidationError, kind: Any) -> str:
-    """What is wrong with a value, and which there are where they are few."""
+def _explain(error: msgspec.ValidationError, kind: Any) -> str:
+    """Describe what is wrong with a value: the allowed values if there are few."""
     known = get_args(kind) if get_origin(kind) is Literal else ()
     return "one of " + ", ".join(map(str, known)) if known else str(error)
 
 
 def listed(text: str) -> frozenset[str]:
-    """What is named, separated by commas."""
+    """Return the names in a list separated by commas."""
     return frozenset(filled for part in text.split(",") if (filled := part.strip()))
 
 
 def networks(text: str) -> tuple[Network, ...]:
-    """The addresses and networks that are named, separated by commas. Raises `ValueError`."""
+    """Return the addresses and networks in a list separated by commas. Raises `ValueError`."""
     return tuple(ipaddress.ip_network(part.strip(), strict=False) for part in text.split(",") if part.strip())
 
 
 def address_of(peer: str | None) -> Address | None:
-    """The address that this text says, an IPv4 one where it is one within IPv6; None of text that is none."""
+    """Parse an address; an IPv4 address mapped into IPv6 is returned as IPv4. Return None if the text is none."""
     try:
         found = ipaddress.ip_address((peer or "").partition("%")[0])
     except ValueError:
@@ -152,19 +152,19 @@ def address_of(peer: str | None) -> Address | None:
 
 
 def is_within(peer: str | None, where: Sequence[Network]) -> bool:
-    """Whether this address lies in one of these networks; text that is no address lies in none."""
+    """Return whether this address is in one of these networks; text that is no address is in none."""
     found = address_of(peer)
     return found is not None and any(found in network for network in where)
 
 
-def only_on_the_stack(settings: Settings) -> None:
-    """Raises `InvalidSettings` where the system is embedded."""
+def require_stack(settings: Settings) -> None:
+    """Require the stack's adapters. Raises `InvalidSettings` if the system is embedded."""
     if settings.adapters == "embedded":
         raise InvalidSettings("CAAS_ADAPTERS=embedded: an embedded system is one process, start it with `caas up`")
 
 
-def only_given(settings: Settings, *secrets: str) -> None:
-    """On the stack nobody makes secrets up: its processes would disagree. Raises `InvalidSettings` for those empty."""
+def require_secrets(settings: Settings, *secrets: str) -> None:
+    """Require these secrets on the stack: its processes must share them. Raises `InvalidSettings` for empty ones."""
     missing = [PREFIX + name.upper() for name in secrets if not getattr(settings, name)]
     if settings.adapters == "stack" and missing:
         raise InvalidSettings("\n".join(f"{name}: {HOW_GIVEN}" for name in missing))

@@ -1,10 +1,10 @@
-"""Tasks that nobody may wait for to the end."""
+"""Helpers for tasks whose waiters may all be cancelled."""
 
 import asyncio
 from typing import Any
 
 
 def retrieved(task: asyncio.Task[Any]) -> None:
-    """A done callback: asyncio shall not print how a task failed whose waiters were all cancelled."""
+    """Retrieve the task's exception; a done callback, so that asyncio does not print that nobody did."""
     if not task.cancelled():
         task.exception()

@@ -1,1 +1,1 @@
-"""Everything that runs CAAS somewhere: images, clusters, and the servers of one development machine."""
+"""Deployment of CAAS: images, clusters, and the servers of one development machine."""

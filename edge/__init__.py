@@ -1,1 +1,1 @@
-"""What people and programs connect to."""
+"""Serve the people and programs that connect: sockets, HTTP services, clients and the command line."""

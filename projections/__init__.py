@@ -1,1 +1,1 @@
-"""Read models: pure folds of the log, and the stores behind the ports."""
+"""Read models: pure folds of the log, and the adapters of the stores."""

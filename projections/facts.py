@@ -1,4 +1,4 @@
-"""A fact is a record that counts, at its place in the log; a numbered one has its rank in its lane."""
+"""Defines facts, the records that a read model folds, and numbers them by their rank in their lane."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from schemas.events import Event
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One record: `event` is None when its body cannot be read, which changes nothing about its place."""
+    """One record at its position; `event` is None if its body cannot be read, which does not change its position."""
 
     topic: str
     position: int
@@ -20,18 +20,18 @@ class Fact:
 
 
 class Inconsistent(Exception):
-    """Rows and heads contradict each other: no crash leaves that behind, so somebody's hand or a bug did."""
+    """Rows and heads contradict each other: not caused by a crash, but by a manual change or a bug."""
 
 
 def facet_of(row: Mapping[str, Any] | None, name: str) -> Facet | None:
-    """The row's facet of this name."""
+    """Return the row's facet of this name; None if there is none."""
     return None if row is None else row.get(name)
 
 
-class Heads:
-    """The last number of each lane: what numbering starts from. Never a maximum, never a count.
+class LaneCounter:
+    """Counts up from the last number of each lane, which the heads hold; never takes a maximum or a row count.
 
-    Read the heads before the rows: then a head that covers a position proves that its row can be seen.
+    Read the heads before the rows: then a head that covers a position proves that its row is visible.
     """
 
     def __init__(self, rows: Mapping[str, Row]) -> None:
@@ -41,23 +41,23 @@ class Heads:
         self.moved: dict[str, dict[str, Facet]] = {}
 
     def covers(self, key: str, lane: str, position: int) -> bool:
-        """Whether the record at `position` has been numbered."""
+        """Return whether the record at `position` has been numbered."""
         head = self._lanes.get((key, lane))
         return head is not None and position <= head["pos"]
 
     def facet(self, key: str, lane: str) -> Facet:
-        """The head as it is: with whatever it says beside `pos` and `n` until something is numbered."""
+        """Return the head; its fields beside `pos` and `n` are there until the next record is numbered."""
         return self._lanes.get((key, lane), {})
 
     def number(self, key: str, lane: str, position: int, known: int | None) -> int:
-        """The rank of the record at `position`; `known` is the number its row has, None when it has none yet.
+        """Return the rank of the record at `position`; `known` is the number in its row, None if it has none yet.
 
-        The caller has made sure that it is no repeat. Raises `Inconsistent`.
+        The record must not be a repeat. Raises `Inconsistent`.
         """
         head = self._lanes.get((key, lane), {"pos": -1, "n": 0})
         if position <= head["pos"]:
             if known is None:
-                raise Inconsistent(f"lane {lane} of {key} stands at {head}, but {position} has no row")
+                raise Inconsistent(f"lane {lane} of {key} is at {head}, but {position} has no row")
             return known
         n: int = head["n"] + 1
         if known is not None and known != n:

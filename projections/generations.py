@@ -1,4 +1,4 @@
-"""Which generation of a read model is the live one: one small document per model, replaced as a whole."""
+"""Keeps track of each read model's live generation: one small document per model, replaced as a whole."""
 
 import asyncio
 import contextlib
@@ -13,12 +13,12 @@ from core.ports.event_log import Unavailable
 from schemas.topics import Partition
 
 logger: Final = logging.getLogger("caas.generations")
-REFRESH_S: Final = 1.0
+REFRESH_INTERVAL_S: Final = 1.0
 
 
 class Pause(msgspec.Struct, frozen=True, kw_only=True):
-    """The live workers are asked to finish their batch and wait for a switch. A worker that has waited for `seconds`
-    by its own clock takes the pause back.
+    """A request to the live workers to finish their batch and wait for a switch. A worker that has waited for
+    `seconds` by its own clock cancels the pause.
     """
 
     request: str
@@ -26,11 +26,11 @@ class Pause(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Pointer(msgspec.Struct, frozen=True, kw_only=True):
-    """What is live: readers read it, workers write it with effects.
+    """Names the live generation, which is read by readers, and written by workers with effects.
 
-    `newest` was ever begun, `before` was live before (0: none); the versions are of the processor that made them
-    (0: not recorded). `turn` counts the switches, so that of two pointers it is known which is the later.
-    `effects_from` maps a partition's name to the position from which on this generation has effects.
+    `newest` is the last generation begun, `before` the previous live one (0: none); the versions are those of the
+    processor that built them (0: not recorded). `turn` counts the switches: of two pointers the greater is the later.
+    `effects_from` maps a partition's name to the position from which this generation has effects.
     """
 
     live: int = 1
@@ -44,32 +44,32 @@ class Pointer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def name_of(model: str) -> str:
-    """Under which name a model's pointer is kept."""
+    """Return the name under which a model's pointer is stored."""
     return f"pointer {model}"
 
 
 def partition_name(at: Partition) -> str:
-    """How `effects_from` names a partition."""
+    """Return the key of a partition in `effects_from`."""
     return f"{at.topic}/{at.number}"
 
 
 async def read_pointer(documents: Documents, model: str) -> Pointer:
-    """The model's pointer as it stands in the store."""
+    """Return the model's pointer from the store."""
     return _pointer(await documents.pointer(name_of(model)))
 
 
 async def replace_pointer(documents: Documents, model: str, new: Pointer, old: Pointer) -> bool:
-    """Replace the pointer if it is still `old`; whether it was."""
+    """Replace the pointer if it is still `old`; return whether it was."""
     kept = await documents.pointer(name_of(model))
     if _pointer(kept) != old:
         return False
     document: dict[str, Any] = msgspec.to_builtins(new)
-    return await documents.point(name_of(model), document, kept)
+    return await documents.compare_and_set(name_of(model), document, kept)
 
 
-async def take_back(documents: Documents, model: str, asked: Pointer) -> Pointer:
-    """Take back the pause that was asked for, unless it is over; the pointer then."""
-    while (now := await read_pointer(documents, model)).pause == asked.pause:
+async def cancel_pause(documents: Documents, model: str, requested: Pointer) -> Pointer:
+    """Remove the pause of `requested` if it is still there; return the current pointer."""
+    while (now := await read_pointer(documents, model)).pause == requested.pause:
         await replace_pointer(documents, model, msgspec.structs.replace(now, pause=None), now)
     return now
 
@@ -79,19 +79,19 @@ def _pointer(document: Mapping[str, Any] | None) -> Pointer:
 
 
 class Generations:
-    """The live generations as this process last read them. Pointers are read one at a time, so that what is read later
-    is newer, also where it names an earlier switch: then the store went back in time, and its readers go with it.
+    """Holds the live generations as this process last read them. Reads of one pointer never overlap, so a later read is
+    newer. If it names an earlier switch the store went back in time, and this process follows it.
     """
 
     def __init__(self, documents: Documents, models: tuple[str, ...]) -> None:
         self._documents = documents
         self._pointers = {model: Pointer() for model in models}
-        self._turns = {model: asyncio.Lock() for model in models}
+        self._locks = {model: asyncio.Lock() for model in models}
         self.went_back = 0
-        """How often a pointer was an earlier one than before."""
+        """Number of reads that found an earlier pointer than the read before."""
 
     def live(self, model: str) -> int:
-        """The live generation of a model."""
+        """Return the live generation of a model."""
         return self._pointers[model].live
 
     async def refresh(self) -> None:
@@ -100,12 +100,12 @@ class Generations:
             await self._read(model)
 
     async def at_least(self, model: str, generation: int) -> None:
-        """A push named this generation: read the pointer first if it is newer than ours."""
+        """Read the pointer if `generation`, which a push named, is newer than the known one. Raises `Unavailable`."""
         if generation > self.live(model):
             await self._read(model)
 
     async def _read(self, model: str) -> None:
-        async with self._turns[model]:
+        async with self._locks[model]:
             found, known = await read_pointer(self._documents, model), self._pointers[model]
             if found.turn < known.turn:
                 self.went_back += 1
@@ -115,8 +115,8 @@ class Generations:
             self._pointers[model] = found
 
     async def follow(self) -> None:
-        """Refresh once a second, for ever; a store that is down is tried again."""
+        """Refresh every second until cancelled; a store that is down is tried again."""
         while True:
             with contextlib.suppress(Unavailable):
                 await self.refresh()
-            await asyncio.sleep(REFRESH_S)
+            await asyncio.sleep(REFRESH_INTERVAL_S)

@@ -1,1 +1,1 @@
-"""The language everyone speaks: commands, events, frames, errors, topics and ids; imports nothing of ours."""
+"""The shared language: commands, events, frames, errors, topics and ids; imports no other package of ours."""

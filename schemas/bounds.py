@@ -1,4 +1,4 @@
-"""How much of everything a client may send, and what its ids look like."""
+"""Limits of what a client may send, and the forms of its ids."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -7,49 +7,49 @@ from typing import Annotated, Final
 from msgspec import Meta
 
 FRAME_BYTES: Final = 409_600
-"""Whatever the fields of a command may hold fits, in any encoding of JSON: six bytes to escape a character, twelve for
-one beyond the basic plane. A test computes it for every command.
+"""Maximum size of a client's frame, in bytes. Any valid command fits, however its JSON is escaped: six bytes for a
+character, twelve for one outside the basic plane. A test computes this for every command.
 """
 ANSWER_BYTES: Final = 524_288
-"""No frame of a node is larger: an answer that would be has fewer entries and says that there are more."""
+"""Maximum size of a node's frame, in bytes: a larger answer has fewer entries and says that more exist."""
 FRAME_VALUES: Final = 65_536
-"""So many commas, brackets and braces a frame has at most: what it costs to read one grows with these."""
+"""Maximum number of commas, brackets and braces in a frame: the cost of decoding it grows with these."""
 TEXT_CHARS: Final = 20_000
 IN_FLIGHT: Final = 64
 COMMANDS_PER_S: Final = 100
 COMMANDS_BURST: Final = 100
-"""How fast one connection is read, unless a node is set otherwise."""
+"""Rate at which one connection is read, unless configured otherwise on the node."""
 USER_COMMANDS_PER_S: Final = 200
 USER_COMMANDS_BURST: Final = 400
-"""How many commands of one user are carried out, over all connections and nodes, unless these are set otherwise."""
+"""Rate of one user's commands over all connections and nodes, unless configured otherwise."""
 USER_SEARCHES_PER_MIN: Final = 30
-"""How many of these may be searches, unless nodes are set otherwise."""
+"""Maximum number of searches among these, unless configured otherwise."""
 MEMBERS_PER_COMMAND: Final = 500
 SYNC_ROWS: Final = 1_000
 SYNC_CONVERSATIONS: Final = 1_000
-"""Maximum of conversations that one sync gives positions of: its answer has the new positions of all of them."""
+"""Maximum number of conversations whose positions one sync gives: its answer has the new positions of all of them."""
 CONVERSATION_MEMBERS: Final = 10_000
-"""Maximum of members of a group, unless a node is set otherwise."""
+"""Maximum number of members of a group, unless configured otherwise."""
 CURSOR_MEMBERS: Final = 200
-"""Maximum of members of a conversation whose cursors are pushed; those of a larger one are asked for."""
-STAYS_SHOWN: Final = 100
-"""Maximum of stays that are shown of one participant, the newest."""
+"""Maximum number of members of a conversation whose cursors are pushed; clients query those of a larger one."""
+INTERVALS_SHOWN: Final = 100
+"""Maximum number of membership intervals shown of one participant: the newest."""
 METADATA_BYTES: Final = 4_096
-"""What a client may keep on a message or a conversation, as JSON."""
+"""Maximum size of the metadata of a message or a conversation, in bytes of JSON."""
 CIPHERTEXT_CHARS: Final = 40_000
 ATTACHMENTS: Final = 10
 MENTIONS: Final = 50
 UNREAD_COUNTED: Final = 100
-"""So many unread answers of a thread are counted."""
-USERS_AT_ONCE: Final = 100
-"""Of so many people at once presence is asked, or listened to."""
+"""Maximum number of unread answers of a thread that are counted."""
+PRESENCE_USERS: Final = 100
+"""Maximum number of users in one presence query or subscription."""
 
 UUID_PATTERN: Final = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z"
 USER_ID_PATTERN: Final = r"^[A-Za-z0-9_.@+=~-]+\Z"
 CIPHERTEXT_PATTERN: Final = r"^[\t\n\r -~]+\Z"
 CURSOR_PATTERN: Final = r"^[A-Za-z0-9_=-]+\Z"
 TIME_PATTERN: Final = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z\Z"
-IN_WORDS: Final[Mapping[str, str]] = MappingProxyType(
+PATTERN_DESCRIPTIONS: Final[Mapping[str, str]] = MappingProxyType(
     {
         UUID_PATTERN: "a UUID in lower case",
         USER_ID_PATTERN: "one or more of A-Z a-z 0-9 _ . @ + = ~ -",
@@ -58,7 +58,7 @@ IN_WORDS: Final[Mapping[str, str]] = MappingProxyType(
         TIME_PATTERN: "a time in UTC with milliseconds, such as 2026-11-21T09:30:00.000Z",
     }
 )
-"""What each pattern expects."""
+"""What each pattern expects, in words."""
 
 Uuid = Annotated[str, Meta(pattern=UUID_PATTERN)]
 Key = Annotated[str, Meta(min_length=1, max_length=128)]
@@ -70,9 +70,9 @@ Number = Annotated[int, Meta(ge=0, le=2**53)]
 Ciphertext = Annotated[str, Meta(min_length=1, max_length=CIPHERTEXT_CHARS, pattern=CIPHERTEXT_PATTERN)]
 """ASCII, such as base64."""
 Cursor = Annotated[str, Meta(min_length=1, max_length=256, pattern=CURSOR_PATTERN)]
-"""Means nothing to a client."""
+"""Opaque to a client."""
 Emoji = Annotated[str, Meta(min_length=1, max_length=64)]
 Time = Annotated[str, Meta(pattern=TIME_PATTERN)]
-"""UTC with milliseconds, as all times here are."""
-Users = Annotated[list[UserId], Meta(max_length=USERS_AT_ONCE)]
+"""UTC with milliseconds, like all times in the protocol."""
+Users = Annotated[list[UserId], Meta(max_length=PRESENCE_USERS)]
 Members = Annotated[list[UserId], Meta(min_length=1, max_length=MEMBERS_PER_COMMAND)]

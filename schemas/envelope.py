@@ -1,4 +1,4 @@
-"""How an event lies in a record: JSON in the value, CloudEvents 1.0 (Kafka binding, binary mode) in the headers."""
+"""Encodes an event as a record: JSON in the value, CloudEvents 1.0 (Kafka binding, binary mode) in the headers."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -13,7 +13,7 @@ Headers = tuple[tuple[str, bytes], ...]
 
 _encoder: Final = msgspec.json.Encoder()
 _SPEC: Final = ("ce_specversion", b"1.0")
-OURS: Final = frozenset(
+ENVELOPE_HEADERS: Final = frozenset(
     [
         "ce_id",
         "ce_type",
@@ -27,14 +27,14 @@ OURS: Final = frozenset(
     ]
 )
 """The headers that an envelope is read from."""
-LONGEST_HEADER: Final = 512
-"""Bytes: what an index takes as an id, and what every effect can carry on."""
-LONGEST_ID: Final = 128
+MAX_HEADER_BYTES: Final = 512
+"""Maximum size of an envelope header, in bytes: an index accepts it as an id, and every effect can copy it."""
+MAX_MESSAGE_ID_CHARS: Final = 128
 _JSON: Final = ("content-type", b"application/json")
 
 
 class Record(msgspec.Struct, frozen=True):
-    """What goes into the log: a topic, a key, a value and headers, all bytes as Kafka has them."""
+    """A record of the log: a topic, a key, a value and headers, all bytes as in Kafka."""
 
     topic: str
     key: bytes | None
@@ -43,7 +43,7 @@ class Record(msgspec.Struct, frozen=True):
 
 
 class Envelope(msgspec.Struct, frozen=True, kw_only=True):
-    """What an event's headers say of it; whether a record counts is read from these and the key alone."""
+    """An event's metadata, from its headers; these and the key alone decide whether a record takes a number."""
 
     id: str
     type: str
@@ -57,21 +57,21 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Known(msgspec.Struct, frozen=True):
-    """A record we understand."""
+    """A record whose event was decoded."""
 
     envelope: Envelope
     event: Event
 
 
 class Unreadable(msgspec.Struct, frozen=True):
-    """A record with our headers whose body we cannot read: it counts, and stands as unreadable until upcast."""
+    """A record with our headers whose body cannot be decoded: it takes a number, and is unreadable until upcast."""
 
     envelope: Envelope
     cause: str
 
 
 class Foreign(msgspec.Struct, frozen=True):
-    """A record that is no event of ours: it goes to the dead letters and takes no number."""
+    """A record that is not an event of ours: it goes to the dead letters and takes no number."""
 
     cause: str
 
@@ -80,7 +80,7 @@ Reading = Known | Unreadable | Foreign
 
 
 def key_of(event: Event) -> str:
-    """What the event's record is keyed by."""
+    """Return the key of the event's record."""
     if isinstance(event, InboxEvent | MessageRejected | UserActed):
         return event.user_id
     return event.tenant if isinstance(event, AuditRecorded) else event.conversation_id
@@ -89,7 +89,7 @@ def key_of(event: Event) -> str:
 def encode(
     event: Event, *, event_id: str, source: str, correlation_id: str, actor: str, causation_id: str = ""
 ) -> Record:
-    """The record of an event, ready to append."""
+    """Return the record of an event, ready to append."""
     key = key_of(event)
     envelope = Envelope(
         id=event_id,
@@ -106,7 +106,7 @@ def encode(
 
 
 def headers_of(envelope: Envelope) -> Headers:
-    """The envelope as Kafka headers; the trace id is the correlation id, so one search finds both."""
+    """Return the envelope as Kafka headers; the trace id is the correlation id, so one search finds both."""
     correlation = envelope.correlation_id.encode()
     subject = envelope.subject.encode()
     headers = (
@@ -130,13 +130,13 @@ def headers_of(envelope: Envelope) -> Headers:
 
 
 def _traceparent(envelope: Envelope) -> bytes:
-    """W3C trace context: the correlation id's 32 hex digits as trace, the event id's first 16 as span."""
+    """Return a W3C trace context: the correlation id's 32 hex digits as trace, the event id's first 16 as span."""
     trace, span = envelope.correlation_id.replace("-", ""), envelope.id.replace("-", "")[:16]
     return f"00-{trace}-{span}-01".encode()
 
 
 def read(topic: str, key: bytes | None, value: bytes | None, headers: Headers) -> Reading:
-    """What a record says. Never raises: bytes of any kind come out as one of the three readings."""
+    """Decode a record. Never raises: any bytes give one of the three kinds of `Reading`."""
     envelope = _envelope(topic, key, headers)
     if isinstance(envelope, str):
         return Foreign(envelope)
@@ -144,25 +144,25 @@ def read(topic: str, key: bytes | None, value: bytes | None, headers: Headers) -
         event = upcast.decode(envelope.type, value or b"")
     except upcast.Undecodable as error:
         return Unreadable(envelope, str(error))
-    wrong = _disagrees(event, envelope)
-    return Unreadable(envelope, wrong) if wrong else Known(envelope, event)
+    mismatch = _mismatch(event, envelope)
+    return Unreadable(envelope, mismatch) if mismatch else Known(envelope, event)
 
 
-def _disagrees(event: Event, envelope: Envelope) -> str:
-    """Why this body cannot be what these headers say, if it cannot."""
+def _mismatch(event: Event, envelope: Envelope) -> str:
+    """Return why this body contradicts these headers or exceeds a limit; empty if it does not."""
     if key_of(event) != envelope.subject:
         return "the body names another key than the record has"
     if event.tenant != envelope.tenant:
         return "the body names another tenant than the record has"
-    if len(getattr(event, "message_id", None) or "") > LONGEST_ID:
-        return f"the body has a message id of more than {LONGEST_ID} characters"
-    if len(getattr(event, "conversation_id", None) or "") > LONGEST_HEADER:
-        return f"the body has a conversation id of more than {LONGEST_HEADER} characters"
+    if len(getattr(event, "message_id", None) or "") > MAX_MESSAGE_ID_CHARS:
+        return f"the body has a message id of more than {MAX_MESSAGE_ID_CHARS} characters"
+    if len(getattr(event, "conversation_id", None) or "") > MAX_HEADER_BYTES:
+        return f"the body has a conversation id of more than {MAX_HEADER_BYTES} characters"
     return ""
 
 
 def _envelope(topic: str, key: bytes | None, headers: Headers) -> Envelope | str:
-    """The envelope in these headers, or why there is none."""
+    """Return the envelope in these headers, or why there is none."""
     found = dict(headers)
     try:
         envelope = Envelope(
@@ -180,15 +180,15 @@ def _envelope(topic: str, key: bytes | None, headers: Headers) -> Envelope | str
         return f"no header {missing.args[0]}"
     except UnicodeDecodeError:
         return "a header that is not UTF-8"
-    except AttributeError:  # Kafka has headers without a value, and clients give them as None
+    except AttributeError:  # Kafka allows headers without a value, which clients return as None
         return "a header without a value"
-    return _out_of_place(topic, key, found, envelope.type) or envelope
+    return _header_problem(topic, key, found, envelope.type) or envelope
 
 
-def _out_of_place(topic: str, key: bytes | None, found: Mapping[str, bytes], event_type: str) -> str:
-    """Why a record with these headers does not belong here, if it does not."""
-    if any(len(value or b"") > LONGEST_HEADER for name, value in found.items() if name in OURS):
-        return f"a header of more than {LONGEST_HEADER} bytes"
+def _header_problem(topic: str, key: bytes | None, found: Mapping[str, bytes], event_type: str) -> str:
+    """Return why a record with these headers is not valid in this topic; empty if it is."""
+    if any(len(value or b"") > MAX_HEADER_BYTES for name, value in found.items() if name in ENVELOPE_HEADERS):
+        return f"a header of more than {MAX_HEADER_BYTES} bytes"
     if upcast.topic_of(event_type) != topic:
         return f"type {event_type[:80]!r} does not belong to this topic"
     return "" if key is not None and key == found["ce_subject"] else "the key is not the subject"

@@ -1,4 +1,4 @@
-"""Every id derives from who did what to which thing with which client key: a retry names the same thing on any node."""
+"""Derives every id from actor, command, aggregate and client key: a retry has the same id on any node."""
 
 from hashlib import sha1
 from typing import Final
@@ -20,9 +20,9 @@ def _uuid5(name: str) -> str:
 
 
 def derive(tenant: str, aggregate: str, actor: str, command: str, client_key: str) -> str:
-    """The id of the event that `command` by `actor` on `aggregate` under `client_key` appends: a UUIDv5, lower case.
+    """Return the id of the event that `command` by `actor` on `aggregate` under `client_key` appends, a UUIDv5.
 
-    Parts are prefixed by their length, so no two different lists of parts run together into one name.
+    Parts are prefixed by their length, so that no two lists of parts give the same name.
     """
     return _uuid5(
         f"{len(tenant)}:{tenant}{len(aggregate)}:{aggregate}{len(actor)}:{actor}"
@@ -31,26 +31,26 @@ def derive(tenant: str, aggregate: str, actor: str, command: str, client_key: st
 
 
 def message_id(tenant: str, conversation_id: str, sender: str, client_msg_id: str) -> str:
-    """A message's id, which is also the id of its `message.sent` event."""
+    """Return a message's id, which is also the id of its `message.sent` event."""
     return derive(tenant, conversation_id, sender, "message:send", client_msg_id)
 
 
 def external_conversation_id(tenant: str, external_id: str) -> str:
-    """The conversation that an application knows as `external_id`: two who open it open the same one."""
+    """Return the id of the conversation with this `external_id`: two users who open it open the same one."""
     return derive(tenant, CONVERSATION, "", "external", external_id)
 
 
 def direct_conversation_id(tenant: str, one: str, other: str) -> str:
-    """The conversation of two people, whoever of them opens it."""
+    """Return the id of the direct conversation of two users, the same whichever of them opens it."""
     first, second = sorted((one, other))
     return derive(tenant, CONVERSATION, first, "direct", second)
 
 
 def keyed_conversation_id(tenant: str, creator: str, client_key: str) -> str:
-    """A conversation without an external id: its creator's client key names it."""
+    """Return the id of a conversation without an external id, from its creator's client key."""
     return derive(tenant, CONVERSATION, creator, "conversation:create", client_key)
 
 
 def effect_id(source_event_id: str, kind: str) -> str:
-    """The id of what a processor emits because of an event: the same after every crash."""
+    """Return the id of an effect that a processor emits for an event: the same after every crash."""
     return _uuid5(f"effect {kind} {source_event_id}")

@@ -1,4 +1,4 @@
-"""Names of conversations: an application's stand alone, a user's own lie under `@` and the user id."""
+"""Names of conversations: an application's have no prefix, a user's own begin with `@` and the user id."""
 
 import re
 from typing import Annotated, Final
@@ -6,27 +6,27 @@ from typing import Annotated, Final
 from msgspec import Meta
 
 NAME_CHARS: Final = 128
-"""Maximum of a name without the user before it."""
+"""Maximum length of a name without the user prefix, in characters."""
 NAMES_PER_TOKEN: Final = 20
 ExternalId = Annotated[str, Meta(min_length=1, max_length=2 * NAME_CHARS + 2)]
-"""A name, or one with its user before it: `@ann/lunch`."""
+"""A name, with or without its user prefix: `@ann/lunch`."""
 Names = Annotated[list[Annotated[str, Meta(max_length=NAME_CHARS)]], Meta(max_length=NAMES_PER_TOKEN)]
-"""How the names begin that an application lets somebody open; the empty text begins every name."""
+"""Prefixes of the names that an application allows a user to open; the empty text is a prefix of every name."""
 _OWN: Final = re.compile(r"@([A-Za-z0-9_.@+=~-]+)/(.+)", re.DOTALL)
 
 
 def own_name(user_id: str, name: str) -> str:
-    """What a user's own name is in full; no two users have one in common, and no application has one."""
+    """Return a user's own name in full; it differs from every other user's and every application's."""
     return f"@{user_id}/{name}"
 
 
 def user_of(external_id: str) -> str | None:
-    """The user whose own name this is; None where it is an application's."""
+    """Return the user whose own name this is; None for an application's."""
     found = _OWN.match(external_id)
     return None if found is None else found[1]
 
 
 def bare_name(external_id: str) -> str:
-    """A name without the user before it; an application's is that already."""
+    """Return a name without its user prefix; an application's has none."""
     found = _OWN.match(external_id)
     return external_id if found is None else found[2]

@@ -1,4 +1,4 @@
-"""The topics of the platform: names, partition counts and retention are fixed, and a key's partition is Kafka's own."""
+"""The topics of the platform: names, partition counts and retention are fixed, keys are partitioned as in Kafka."""
 
 from dataclasses import dataclass
 from typing import Final, NamedTuple
@@ -15,7 +15,7 @@ class Partition(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """One row of the table: `key` names what records are keyed by, retention is in milliseconds."""
+    """One topic: `key` names the field that records are keyed by, retention is in milliseconds."""
 
     name: str
     key: str
@@ -23,7 +23,7 @@ class Topic:
     retention_ms: int
 
     def all_partitions(self) -> tuple[Partition, ...]:
-        """Every partition, in order."""
+        """Return every partition, in order."""
         return tuple(Partition(self.name, number) for number in range(self.partitions))
 
 
@@ -54,17 +54,17 @@ TOPICS: Final = {
 
 
 def partitions(*names: str) -> tuple[Partition, ...]:
-    """Every partition of the named topics."""
+    """Return every partition of the named topics."""
     return tuple(partition for name in names for partition in TOPICS[name].all_partitions())
 
 
 def partition_of(topic: str, key: bytes) -> Partition:
-    """Where a record with this key lies: murmur2, as Kafka's default partitioner has it."""
+    """Return the partition of a record with this key: murmur2, like Kafka's default partitioner."""
     return Partition(topic, (murmur2(key) & 0x7FFFFFFF) % TOPICS[topic].partitions)
 
 
 def murmur2(data: bytes) -> int:
-    """Kafka's 32-bit murmur2 (org.apache.kafka.common.utils.Utils), as an unsigned integer."""
+    """Return Kafka's 32-bit murmur2 (org.apache.kafka.common.utils.Utils), as an unsigned integer."""
     length, m, mask = len(data), 0x5BD1E995, 0xFFFFFFFF
     h = 0x9747B28C ^ length
     whole = length & ~3

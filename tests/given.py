@@ -73,9 +73,9 @@ class Given:
         context = by(actor)
         if isinstance(command, message.Command):
             if isinstance(command, commands.DeleteMessage):
-                where = conversation.visited(self.room, command.conversation_id, TENANT, actor)
+                where = conversation.require_ever_member(self.room, command.conversation_id, TENANT, actor)
             else:
-                where = conversation.entered(self.room, command.conversation_id, context)
+                where = conversation.require_member(self.room, command.conversation_id, context)
             return list(message.decide(self.state, command, where, context, self.source))
         assert isinstance(command, commands.ConversationCommand)
         return list(

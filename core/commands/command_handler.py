@@ -1,8 +1,8 @@
-"""What a command comes to: a record to append or an answer; a yes may be optimistic, a no is proved.
+"""CommandHandler decides commands: a record to append, or an answer; rejections are re-checked at the log's end.
 
-A no that rests on what we have not seen, and a "changes nothing" of a conversation, is decided twice: the second time
-after the views have passed everything that was in the log when the first was made. So is a yes that says from which
-message on, or up to which, somebody reads: all that is acknowledged by then lies before that edge.
+A rejection because of missing data, and a "changes nothing" of a conversation, is decided twice: the second time after
+the views have read everything that was in the log at the first decision. So is an acceptance that sets from which, or
+up to which, message a user reads: everything acknowledged by then is before that bound.
 """
 
 from collections.abc import Awaitable, Callable, Iterable
@@ -11,8 +11,8 @@ from msgspec import structs
 
 from core.commands import conversation_names, decision_dependencies
 from core.commands.command_ids import (
-    Acting,
-    Hinting,
+    AppendingCommand,
+    ConversationSignal,
     conversation_of,
     event_id_of,
     hash_of,
@@ -20,7 +20,7 @@ from core.commands.command_ids import (
     named_by,
     return_id_of,
 )
-from core.commands.decision_dependencies import INBOX, MEMBERSHIP, NEEDS_THE_HEAD, NUMBERS, REACTIONS, Dependency
+from core.commands.decision_dependencies import INBOX, MEMBERSHIP, NEEDS_HEAD, NUMBERS, REACTIONS, Dependency
 from core.commands.join_policy import ANYBODY, JoinPolicy
 from core.commands.outcome import Append, Decision, Unchanged
 from core.domain import content, conversation, conversation_decisions, inbox, message, reaction
@@ -50,12 +50,12 @@ from schemas.events import ConversationEvent, MessageEvent, MessageRejected, Par
 from schemas.events.inbox import CursorMoved, InboxEvent
 
 
-async def nothing_before() -> None:
-    """Nothing is under way."""
+async def no_pending_appends() -> None:
+    """Return at once: no append is pending."""
 
 
 class CommandHandler:
-    """Decides the commands of one node; `source` is the node's name in the log."""
+    """The command handler of one node; `source` is the node's name in the log."""
 
     def __init__(
         self,
@@ -63,40 +63,41 @@ class CommandHandler:
         messages: Messages,
         inboxes: Inboxes,
         source: str,
-        letting_in: JoinPolicy = ANYBODY,
+        join_policy: JoinPolicy = ANYBODY,
     ) -> None:
         self._memberships = memberships
         self._messages = messages
         self._inboxes = inboxes
         self._source = source
-        self._letting_in = letting_in
+        self._join_policy = join_policy
 
-    def at_once(self, command: Acting, context: Context) -> Append | None:
-        """The hot path: a send that answers none, by a known member, decided without waiting; None where more must be
-        known. Raises `Rejected` where nothing more could change the no.
+    def decide_from_cache(self, command: AppendingCommand, context: Context) -> Append | None:
+        """Decide a send that replies to nothing, by a known member, without waiting: the hot path. Return None if more
+        data is needed. Raises `Rejected` if no more data could change the rejection.
         """
         if not isinstance(command, SendMessage) or command.reply_to is not None or not self._memberships.fresh:
             return None
         found = self._memberships.get(command.conversation_id)
-        if found is None or found.tenant != context.tenant or not found.holds(context.actor) or found.deserted:
+        if found is None or found.tenant != context.tenant or not found.is_member(context.actor) or found.deserted:
             return None
-        return self._said(command, message.send(message.Absent(), command, found, context), context)
+        return self._append_message(command, message.send(message.Absent(), command, found, context), context)
 
     async def named(self, command: CreateConversation, context: Context) -> CreateConversation:
-        """The command with its name in full, to be decided then. Raises `Rejected`, `NotReady`, `Unavailable`."""
+        """Return the command with its full name; decide that. Raises `Rejected`, `NotReady`, `Unavailable`."""
         return await conversation_names.named(command, context, self._memberships)
 
     async def decide(
         self,
-        command: Acting,
+        command: AppendingCommand,
         context: Context,
         *,
         retry: bool = False,
-        settled: Callable[[], Awaitable[object]] = nothing_before,
+        after_pending_appends: Callable[[], Awaitable[object]] = no_pending_appends,
     ) -> Decision:
-        """Any command. Raises `Rejected` (proved), `NotReady`, `Unavailable`.
+        """Decide any command. Raises `Rejected` (re-checked against the log's end), `NotReady`, `Unavailable`.
 
-        `settled` returns when what the same session asked before is durable: only then does the log's end count it.
+        `after_pending_appends` returns when the session's earlier appends are durable: only then are they before the
+        log's end.
         """
         if not self._memberships.fresh:
             raise NotReady("this node's view of conversations is behind")
@@ -106,23 +107,23 @@ class CommandHandler:
             try:
                 decision = await self._decide(command, context, retry)
                 if isinstance(decision, Append):
-                    rests_on = decision_dependencies.of_append(decision.event)
+                    needed = decision_dependencies.of_append(decision.event)
                 else:
-                    rests_on = decision_dependencies.of_unchanged(command, context)
+                    needed = decision_dependencies.of_unchanged(command, context)
             except Rejected as rejection:
-                decision, rests_on = rejection, decision_dependencies.of_no(command, rejection, context)
-            if self._messages.life != life:  # what was proved of another life of the store says nothing of this one
+                decision, needed = rejection, decision_dependencies.of_rejection(command, rejection, context)
+            if self._messages.life != life:  # checks in another life of the store do not count in this one
                 proved, life = set(), self._messages.life
-            if proved.issuperset(rests_on):
+            if proved.issuperset(needed):
                 if isinstance(decision, Rejected):
                     raise decision
                 return decision
-            await settled()
-            await self._prove(ground for ground in rests_on if ground not in proved)
-            proved.update(rests_on)
+            await after_pending_appends()
+            await self._prove(dependency for dependency in needed if dependency not in proved)
+            proved.update(needed)
 
     async def pass_by(self, first: Append, position: int) -> None:
-        """Wait until the view has passed what makes way for a command and lies at this position. Raises `NotReady`."""
+        """Wait until the view has read the preparing event `first`, at this position. Raises `NotReady`."""
         await self._memberships.pass_by(first.reply["conversation_id"], position)
 
     async def _prove(self, needed: Iterable[Dependency]) -> None:
@@ -136,22 +137,24 @@ class CommandHandler:
             else:
                 await self._messages.prove(key, with_reactions=view == REACTIONS)
 
-    def rejection(self, command: Acting | Hinting, no: Rejected, context: Context) -> Record:
-        """The record that keeps a no: who asked what and why not, no content."""
-        says = isinstance(command, SendMessage | ForwardMessage)
+    def rejection_record(
+        self, command: AppendingCommand | ConversationSignal, rejection: Rejected, context: Context
+    ) -> Record:
+        """Return the record of a rejection: the user, the command and the error code, no content."""
+        sends = isinstance(command, SendMessage | ForwardMessage)
         event = MessageRejected(
             tenant=context.tenant,
             at=context.at,
             user_id=context.actor,
             command=NAME_OF[type(command)],
-            code=no.code,
+            code=rejection.code,
             conversation_id=conversation_of(command, context),
-            message_id=None if says else named_by(command),
+            message_id=None if sends else named_by(command),
         )
-        key = ids.derive(context.tenant, context.correlation_id, context.actor, event.command, no.code)
+        key = ids.derive(context.tenant, context.correlation_id, context.actor, event.command, rejection.code)
         return self._record(event, key, context)
 
-    async def _decide(self, command: Acting, context: Context, retry: bool) -> Decision:
+    async def _decide(self, command: AppendingCommand, context: Context, retry: bool) -> Decision:
         match command:
             case SendMessage() | ForwardMessage() | EditMessage() | DeleteMessage():
                 return await self._message(command, context, retry)
@@ -163,11 +166,11 @@ class CommandHandler:
                 return await self._conversation(command, context)
 
     def _where(self, command: MessageCommand, context: Context) -> Conversation:
-        """The conversation, if the actor is in it; whoever was in it takes back what is theirs. Raises `Rejected`."""
+        """Return the conversation of a member; a former member may delete and unreact. Raises `Rejected`."""
         state, key = self._memberships.get(command.conversation_id), command.conversation_id
         if isinstance(command, DeleteMessage | RemoveReaction):
-            return conversation.visited(state, key, context.tenant, context.actor)
-        return conversation.entered(state, key, context)
+            return conversation.require_ever_member(state, key, context.tenant, context.actor)
+        return conversation.require_member(state, key, context)
 
     async def _message(self, command: message.Command, context: Context, retry: bool) -> Decision:
         if retry and isinstance(command, SendMessage | ForwardMessage):
@@ -185,13 +188,13 @@ class CommandHandler:
             if (known := await self._repeated(command, context)) is not None:
                 return known
             head = await self._messages.head(where.conversation_id)
-            back = conversation_decisions.back(where, where.absent(), context, head)
-            self._letting_in.check(where, [back], context, self._memberships)
-            return self._brings_back(where, back, context, first=True)
-        return self._said(command, decided[0], context)
+            back = conversation_decisions.bring_back(where, where.absent(), context, head)
+            self._join_policy.check(where, [back], context, self._memberships)
+            return self._append_return(where, back, context, first=True)
+        return self._append_message(command, decided[0], context)
 
     async def _repeated(self, command: SendMessage | ForwardMessage, context: Context) -> Unchanged | None:
-        """The answer to what says that it may be a repeat and is one. Raises `Rejected` when its body is another."""
+        """Return the answer to a retry whose message is stored, else None. Raises `Rejected` if its content differs."""
         message_id = message_of(command, context)
         found = await self._messages.sent(message_id)
         if found is None:
@@ -216,9 +219,9 @@ class CommandHandler:
     async def _inbox(self, command: InboxCommand, context: Context) -> Decision:
         state, key = self._memberships.get(command.conversation_id), command.conversation_id
         if isinstance(command, PinConversation):
-            where = conversation.entered(state, key, context)
+            where = conversation.require_member(state, key, context)
         else:
-            where = conversation.visited(state, key, context.tenant, context.actor)
+            where = conversation.require_ever_member(state, key, context.tenant, context.actor)
         head, pinned = 0, list[str]()
         if isinstance(command, ReadMessages):
             head = await head_for(self._messages, key, command.seq)
@@ -230,13 +233,13 @@ class CommandHandler:
         decided = inbox.decide(command, where, context, head=head, about=about, pinned=pinned)
         if not decided:
             return Unchanged({"conversation_id": command.conversation_id, "level": "persisted"})
-        return self._kept(command, decided[0], context)
+        return self._append_inbox_event(command, decided[0], context)
 
     async def _pinned(self, context: Context) -> list[str]:
-        """The conversations that the actor pinned and is in: what was left takes nobody's place."""
+        """Return the conversations that the actor pinned and is in: those they left do not count."""
         pinned = await self._inboxes.pinned(context.tenant, context.actor)
         states = {key: self._memberships.get(key) for key in pinned}
-        return [key for key, state in states.items() if state is not None and state.holds(context.actor)]
+        return [key for key, state in states.items() if state is not None and state.is_member(context.actor)]
 
     async def _conversation(self, command: ConversationCommand, context: Context) -> Decision:
         key = conversation_of(command, context)
@@ -246,26 +249,28 @@ class CommandHandler:
         if isinstance(command, PinMessage):
             about = await self._messages.state(command.message_id)
             deleted = await self._messages.deleted(state.pins) if state is not None and state.pins else deleted
-        head = await self._messages.head(key) if state is not None and isinstance(command, NEEDS_THE_HEAD) else 0
+        head = await self._messages.head(key) if state is not None and isinstance(command, NEEDS_HEAD) else 0
         decided = conversation_decisions.decide(state, command, context, head, about, deleted=deleted)
-        self._letting_in.check(state, decided, context, self._memberships)
+        self._join_policy.check(state, decided, context, self._memberships)
         if state is not None and decided and isinstance(decided[0], ParticipantsAdded) and decided[0].reopened:
-            return self._brings_back(state, decided[0], context)
-        return self._conversed(command, decided, context)
+            return self._append_return(state, decided[0], context)
+        return self._append_conversation_event(command, decided, context)
 
-    def _said(self, command: message.Command, event: message.Event, context: Context) -> Append:
+    def _append_message(self, command: message.Command, event: message.Event, context: Context) -> Append:
         event_id = event.message_id if isinstance(command, SendMessage) else event_id_of(command, context)
         reply = {"message_id": event.message_id, "level": "accepted"}
         return Append(self._record(event, event_id, context), event, event_id, hash_of(command), reply)
 
-    def _brings_back(
+    def _append_return(
         self, where: Conversation, event: ParticipantsAdded, context: Context, *, first: bool = False
     ) -> Append:
         event_id = return_id_of(where, context)
         reply = {"conversation_id": where.conversation_id, "level": "accepted"}
         return Append(self._record(event, event_id, context), event, event_id, 0, reply, first)
 
-    def _conversed(self, command: ConversationCommand, decided: list[ConversationEvent], context: Context) -> Decision:
+    def _append_conversation_event(
+        self, command: ConversationCommand, decided: list[ConversationEvent], context: Context
+    ) -> Decision:
         conversation_id = conversation_of(command, context)
         if not decided:
             return Unchanged({"conversation_id": conversation_id, "level": "persisted"})
@@ -273,7 +278,7 @@ class CommandHandler:
         reply = {"conversation_id": conversation_id, "level": "accepted"}
         return Append(self._record(decided[0], event_id, context), decided[0], event_id, hash_of(command), reply)
 
-    def _kept(self, command: InboxCommand, event: InboxEvent, context: Context) -> Append:
+    def _append_inbox_event(self, command: InboxCommand, event: InboxEvent, context: Context) -> Append:
         if isinstance(command, ReadMessages) and isinstance(event, CursorMoved):
             command = structs.replace(command, seq=event.seq, thread=event.thread)
         event_id = event_id_of(command, context)

@@ -1,5 +1,6 @@
-"""What a command is about, and the id of the event that it appends: the same for every retry, on any node, for ever;
-and what a retry must say alike.
+"""Derive from a command its conversation and message, the id of its event, and a hash of what a retry must repeat.
+
+The id is the same for every retry, on every node, permanently.
 """
 
 from typing import assert_never
@@ -41,14 +42,14 @@ from schemas.commands.inbox import (
 )
 from schemas.commands.signals import DeliveredMessages, StartTyping, StopTyping
 
-Acting = MessageCommand | ConversationCommand | InboxCommand
-"""A command that appends; the others are signals and queries."""
-Hinting = DeliveredMessages | StartTyping | StopTyping
-"""A signal about a conversation: it is refused as a command is."""
+AppendingCommand = MessageCommand | ConversationCommand | InboxCommand
+"""A command that appends an event; the others are signals and queries."""
+ConversationSignal = DeliveredMessages | StartTyping | StopTyping
+"""A signal about a conversation: it is rejected like a command."""
 
 
-def conversation_of(command: Acting | Hinting, context: Context) -> str:
-    """The conversation a command is about."""
+def conversation_of(command: AppendingCommand | ConversationSignal, context: Context) -> str:
+    """Return the conversation of a command."""
     return (
         conversation_decisions.id_of(command, context)
         if isinstance(command, CreateConversation)
@@ -57,14 +58,14 @@ def conversation_of(command: Acting | Hinting, context: Context) -> str:
 
 
 def message_of(command: MessageCommand, context: Context) -> str:
-    """The message a command says or changes."""
+    """Return the message that a command sends or changes."""
     if isinstance(command, SendMessage | ForwardMessage):
         return message.id_of(command, context)
     return command.message_id
 
 
-def named_by(command: Acting | Hinting) -> str | None:
-    """The message that a command names, if it names one."""
+def named_by(command: AppendingCommand | ConversationSignal) -> str | None:
+    """Return the message that a command refers to, None if it refers to none."""
     match command:
         case (
             ForwardMessage()
@@ -86,17 +87,17 @@ def named_by(command: Acting | Hinting) -> str | None:
 
 
 def return_id_of(conversation: Conversation, context: Context) -> str:
-    """The id of the event by which the actor brings people back into a conversation that they are not in: one for each
-    time that somebody went. So one that changed nothing, since others were back before it, stands for no later one.
+    """Return the id of the event by which the actor brings absent users back into a conversation: a new id after each
+    departure. So an event that changed nothing, since the users were back already, does not hide a later one.
     """
     ended = max(conversation.members[user].intervals[-1].ended_n for user in conversation.absent())
     where, name = conversation.conversation_id, NAME_OF[CreateConversation]
     return ids.derive(context.tenant, where, context.actor, name, f"again {ended}")
 
 
-def event_id_of(command: Acting, context: Context) -> str:
-    """The id of the event a command appends; `message:read` must say what is appended: its `seq`, its thread by what
-    began it.
+def event_id_of(command: AppendingCommand, context: Context) -> str:
+    """Return the id of the event that a command appends. `message:read` must have the values that are appended: the
+    `seq`, and the thread by its first message.
     """
     match command:
         case SendMessage() | ForwardMessage():
@@ -105,7 +106,7 @@ def event_id_of(command: Acting, context: Context) -> str:
             aggregate, key = command.message_id, command.client_key
         case DeleteMessage() | HideMessage():
             aggregate, key = command.message_id, ""
-        case ReadMessages():  # who was told of nothing may say it to everyone later
+        case ReadMessages():  # a private read may be repeated as a public one later
             how = command.thread or ("private" if command.private else "")
             aggregate, key = command.conversation_id, f"{command.seq} {how}".rstrip()
         case CreateConversation():
@@ -132,8 +133,8 @@ def event_id_of(command: Acting, context: Context) -> str:
     return ids.derive(context.tenant, aggregate, context.actor, NAME_OF[type(command)], key)
 
 
-def hash_of(command: Acting) -> int:
-    """Of what a retry must say alike."""
+def hash_of(command: AppendingCommand) -> int:
+    """Return a hash of the fields that a retry must repeat."""
     said: object = None
     match command:
         case SendMessage() | ForwardMessage():

@@ -1,4 +1,4 @@
-"""Which conversation a name means: applications have theirs in common, and every user has a space of their own."""
+"""Resolve names of conversations: applications share a namespace, and every user has their own."""
 
 from msgspec import structs
 
@@ -10,10 +10,10 @@ from schemas.names import NAME_CHARS, own_name, user_of
 
 
 async def named(command: CreateConversation, context: Context, memberships: Memberships) -> CreateConversation:
-    """The command with its name in full.
+    """Return the command with its full name.
 
-    A name is the application's where the actor may open it for the application (`Context.names`), and where it is that
-    of a conversation that they are or were in; any other is their own. Raises `Rejected`, `NotReady`, `Unavailable`.
+    A name is the application's if the actor may open it for the application (`Context.names`), or if it names a
+    conversation that they are or were in; any other is the user's own. Raises `Rejected`, `NotReady`, `Unavailable`.
     """
     name = command.external_id
     if name is None or user_of(name) is not None:
@@ -32,6 +32,6 @@ async def named(command: CreateConversation, context: Context, memberships: Memb
 
 
 def _knows(memberships: Memberships, conversation_id: str, context: Context) -> bool:
-    """Whether the actor is or was in it, as far as we know."""
+    """Return whether the actor is or was in it, by this node's view."""
     found = memberships.get(conversation_id)
     return found is not None and found.tenant == context.tenant and context.actor in found.members

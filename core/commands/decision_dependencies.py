@@ -1,10 +1,11 @@
-"""What a decision rests on: the views that must have passed the log's end before a no is said, "changes nothing", or
-from which message on somebody reads.
+"""The dependencies of a decision: the views that must have read up to the log's end before it is final.
+
+They are needed for a rejection, a "changes nothing", and an event that sets from which message on a user reads.
 """
 
 from typing import Final, NamedTuple
 
-from core.commands.command_ids import Acting, conversation_of
+from core.commands.command_ids import AppendingCommand, conversation_of
 from core.domain.add_policy import Strangers
 from core.domain.decision import Context, Rejected
 from core.domain.naming import BlankName
@@ -31,11 +32,11 @@ MESSAGES: Final = "messages"
 REACTIONS: Final = "reactions"
 NUMBERS: Final = "numbers"
 INBOX: Final = "inbox"
-NEEDS_THE_HEAD: Final = (CreateConversation, AddParticipants, RemoveParticipants, LeaveConversation)
-"""Commands whose event may set an edge."""
-SETS_AN_EDGE: Final = (ParticipantsAdded, ParticipantsRemoved)
-"""Events that say from which message on, or up to which, somebody reads."""
-RESTS_ON_MEMBERSHIP: Final = frozenset(
+NEEDS_HEAD: Final = (CreateConversation, AddParticipants, RemoveParticipants, LeaveConversation)
+"""Commands whose event may set a bound of what a user reads."""
+SETS_READ_BOUNDS: Final = (ParticipantsAdded, ParticipantsRemoved)
+"""Events that set from which, or up to which, message a user reads."""
+DEPENDS_ON_MEMBERSHIP: Final = frozenset(
     {
         "conversation_not_found",
         "not_a_participant",
@@ -48,32 +49,32 @@ RESTS_ON_MEMBERSHIP: Final = frozenset(
 
 
 class Dependency(NamedTuple):
-    """A view of one conversation, or of all; of `INBOX`, of one user."""
+    """A view, and its key: a conversation, or None for all; for `INBOX`, a user."""
 
     view: str
     key: str | None
 
 
-def of_no(command: Acting, no: Rejected, context: Context) -> list[Dependency]:
-    """What a no rests on; nothing where it rests on what is known and cannot change."""
-    if isinstance(no, Strangers):
+def of_rejection(command: AppendingCommand, rejection: Rejected, context: Context) -> list[Dependency]:
+    """Return the dependencies of a rejection; none if it depends only on facts that cannot change."""
+    if isinstance(rejection, Strangers):
         return [Dependency(MEMBERSHIP, None)]
     where = conversation_of(command, context)
-    if isinstance(no, BlankName):
+    if isinstance(rejection, BlankName):
         return [Dependency(MEMBERSHIP, where)]
-    if no.code == "pin_limit" and isinstance(command, PinConversation):
+    if rejection.code == "pin_limit" and isinstance(command, PinConversation):
         return [Dependency(INBOX, context.actor), Dependency(MEMBERSHIP, where)]
-    if no.code == "message_not_found" and isinstance(command, ForwardMessage):
+    if rejection.code == "message_not_found" and isinstance(command, ForwardMessage):
         where = command.from_conversation_id
-    return [Dependency(view, where) for view in _views(command, no.code)]
+    return [Dependency(view, where) for view in _views(command, rejection.code)]
 
 
-def _views(command: Acting, code: str) -> tuple[str, ...]:
+def _views(command: AppendingCommand, code: str) -> tuple[str, ...]:
     match code, command:
         case "message_not_found", SendMessage() | EditMessage():
             return (MESSAGES,)
         case (("message_not_found" | "pin_limit"), _) | ("not_a_participant", DeleteMessage()):
-            # it is not the actor's to read; a pinned one may be deleted; who left may have said it
+            # the actor may not read it; a pinned one may be deleted; a former member may be its sender
             return MESSAGES, MEMBERSHIP
         case "reaction_limit", _:
             return (REACTIONS,)
@@ -82,20 +83,20 @@ def _views(command: Acting, code: str) -> tuple[str, ...]:
         case "not_the_author", DeleteMessage():
             return (MEMBERSHIP,)
         case _:
-            return (MEMBERSHIP,) if code in RESTS_ON_MEMBERSHIP else ()
+            return (MEMBERSHIP,) if code in DEPENDS_ON_MEMBERSHIP else ()
 
 
 def of_append(event: Event) -> list[Dependency]:
-    """What a yes rests on: the number of the last message where the event says from which message on, or up to which,
-    somebody reads, or behind which they put a conversation away.
+    """Return the dependencies of an acceptance: the number of the last message if the event sets from which, or up to
+    which, message a user reads, or after which message a conversation is archived.
     """
-    if isinstance(event, SETS_AN_EDGE) or (isinstance(event, ConversationArchived) and event.on):
+    if isinstance(event, SETS_READ_BOUNDS) or (isinstance(event, ConversationArchived) and event.on):
         return [Dependency(NUMBERS, event.conversation_id)]
     return []
 
 
-def of_unchanged(command: Acting, context: Context) -> list[Dependency]:
-    """What "changes nothing" rests on. Of an inbox only what can never change anything does."""
+def of_unchanged(command: AppendingCommand, context: Context) -> list[Dependency]:
+    """Return the dependencies of "changes nothing". An inbox command is answered so only if it can never matter."""
     where = conversation_of(command, context)
     if isinstance(command, AddReaction | RemoveReaction):
         return [Dependency(REACTIONS, where)]

@@ -1,4 +1,4 @@
-"""Who may be let into a conversation, by settings of the nodes: so many members, and by the add policy."""
+"""JoinPolicy checks who may be added to a conversation: by the member limit and the add policy of the node."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from schemas.events import ConversationEvent
 
 @dataclass(frozen=True, slots=True)
 class JoinPolicy:
-    """`members` is the maximum in a group, `policy` says whom one may let in."""
+    """The settings for adding users: `members` is the maximum in a group, `policy` is whom a user may add."""
 
     members: int = CONVERSATION_MEMBERS
     policy: AddPolicy = "anyone"
@@ -24,12 +24,12 @@ class JoinPolicy:
     def check(
         self, before: State, decided: Sequence[ConversationEvent], context: Context, memberships: Memberships
     ) -> None:
-        """Raises `Rejected` where these events let somebody in who may not be."""
+        """Check the events of a decision. Raises `Rejected` if they add a user who may not be added."""
         member_limit.check(before, decided, self.members)
-        circle = cache(partial(PresenceVisibility, memberships, context.tenant, context.actor))
+        visible = cache(partial(PresenceVisibility, memberships, context.tenant, context.actor))
 
         def shares(user_id: str) -> bool:
-            return user_id in circle()
+            return user_id in visible()
 
         add_policy.check(before, decided, context, self.policy, shares)
 

@@ -1,4 +1,4 @@
-"""What a command that is no rejection comes to: an append, or nothing."""
+"""The outcomes of a command that is not rejected: an append, or no change."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,10 +9,10 @@ from schemas.events import Event
 
 @dataclass(frozen=True, slots=True)
 class Append:
-    """A yes: append `record`, and when it is durable answer `reply`. `content` is what must not differ in a retry.
+    """An acceptance: append `record`, answer `reply` once it is durable. `content` is a hash that a retry must match.
 
-    `event` is what the record holds. Where it is `first` it only makes way for the command: once it is durable and the
-    view has passed it, the command is decided again.
+    `event` is the record's event. If it is `first` it only prepares the command: once it is durable and the view has
+    read it, the command is decided again.
     """
 
     record: Record
@@ -25,7 +25,7 @@ class Append:
 
 @dataclass(frozen=True, slots=True)
 class Unchanged:
-    """A yes that changes nothing: answer `reply`."""
+    """An acceptance that changes nothing: answer `reply`."""
 
     reply: dict[str, Any]
 

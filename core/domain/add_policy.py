@@ -1,4 +1,4 @@
-"""The add policy: whom somebody may let into a conversation, by a setting of the nodes.
+"""The add policy limits whom a user may add to a conversation, by a setting of the nodes.
 
 Like the member limit it is decided and never folded: nodes may be set differently, and the log must mean the same to
 all of them.
@@ -9,17 +9,17 @@ from typing import Literal
 
 from core.domain.conversation import State
 from core.domain.decision import Context, Rejected
-from core.domain.member_limit import LETS_IN
+from core.domain.member_limit import ADDS_MEMBERS
 from schemas.events import ConversationEvent
 
 AddPolicy = Literal["anyone", "shared", "applications"]
-"""`anyone`: everybody; `shared`: those who are in a conversation with the actor now; `applications`: nobody. Whoever
-acts for an application (`Context.names`) lets in everybody, whatever the policy.
+"""`anyone`: all users; `shared`: users who share a conversation with the actor now; `applications`: none. An actor for
+an application (`Context.names`) may add all users, whatever the policy.
 """
 
 
 class Strangers(Rejected):
-    """A no that rests on every conversation of two people."""
+    """A rejection that depends on every conversation of two users."""
 
     def __init__(self, detail: str) -> None:
         super().__init__("not_allowed", detail)
@@ -32,19 +32,19 @@ def check(
     policy: AddPolicy,
     shares: Callable[[str], bool],
 ) -> None:
-    """Raises `Rejected` where these events let somebody in whom the actor may not let in; `shares` says of a user
-    whether they are in a conversation with the actor now.
+    """Check the events of a decision. Raises `Rejected` if they add a user whom the actor may not add; `shares` returns
+    whether a user is in a conversation with the actor now.
     """
     if policy == "anyone" or context.names:
         return
-    for user in _let_in(before, decided, context.actor):
+    for user in _added(before, decided, context.actor):
         if policy == "applications":
-            raise Rejected("not_allowed", "here applications alone let people in")
+            raise Rejected("not_allowed", "only applications add users here")
         if not shares(user):
-            raise Strangers(f"{user} is in no conversation with you: here nobody lets in strangers")
+            raise Strangers(f"{user} shares no conversation with you: strangers cannot be added here")
 
 
-def _let_in(before: State, decided: Sequence[ConversationEvent], actor: str) -> list[str]:
-    """Who is let in by somebody else."""
-    named = [user for event in decided if isinstance(event, LETS_IN) for user in event.participants]
-    return [user for user in named if user != actor and not (before is not None and before.holds(user))]
+def _added(before: State, decided: Sequence[ConversationEvent], actor: str) -> list[str]:
+    """Return the users that another user adds."""
+    users = [user for event in decided if isinstance(event, ADDS_MEMBERS) for user in event.participants]
+    return [user for user in users if user != actor and not (before is not None and before.is_member(user))]

@@ -1,4 +1,4 @@
-"""What its sender put into a message: two sends under one client key are the same where this is the same."""
+"""Content is what the sender put into a message: two sends with one client key are equal if it is equal."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ from schemas.events import Attachment, MessageSent
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """`metadata` is JSON text. A forward's content is the `origin`, the message that it passes on: what that says may
-    change in between.
+    """The content of a message. `metadata` is JSON text. The content of a forward is its `origin`, the forwarded
+    message, whose text may change meanwhile.
     """
 
     text: str = ""
@@ -25,7 +25,7 @@ class Content:
 
 
 def of_command(command: SendMessage | ForwardMessage) -> Content:
-    """What a command asks to be said."""
+    """Return the content of a command."""
     if isinstance(command, ForwardMessage):
         return Content(origin=command.message_id)
     return Content(
@@ -38,14 +38,14 @@ def of_command(command: SendMessage | ForwardMessage) -> Content:
 
 
 def hash_of(command: SendMessage | ForwardMessage) -> int:
-    """The same for the same content, within this process; a plain text, which most are, costs next to nothing."""
+    """Return a hash, equal for equal content within this process; cheap for a plain text, as most are."""
     if isinstance(command, ForwardMessage) or command.attachments or command.metadata or command.ciphertext is not None:
         return hash(of_command(command))
     return hash((command.text, command.reply_to))
 
 
 def of_event(event: MessageSent) -> Content:
-    """What was asked to be said."""
+    """Return the content of the command behind an event."""
     if event.forwarded_from:
         return Content(origin=event.forwarded_from[-1].message_id)
     return Content(
@@ -58,34 +58,32 @@ def of_event(event: MessageSent) -> Content:
 
 
 def attachment(attached: Attached) -> Attachment:
-    """A file that a command names, as the event has it."""
+    """Return an attached file of a command as the event has it."""
     return Attachment(
         media_id=attached.media_id, name=attached.name, content_type=attached.content_type, size=attached.size
     )
 
 
 def check(command: SendMessage | EditMessage) -> None:
-    """Raises `Rejected` where the command says something in two ways, in words and as a ciphertext, or nothing that can
-    be seen.
-    """
+    """Check the text of a command. Raises `Rejected` if it has both a text and a ciphertext, or an invisible text."""
     if command.ciphertext is not None and command.text is not None:
         raise field_error("text", "value", "a message is a text or a ciphertext, not both")
     check_seen("text", command.text)
 
 
 def check_seen(field: str, text: str | None) -> None:
-    """Raises `Rejected` for a text of this field in which nothing can be seen."""
+    """Check that a text of this field is visible. Raises `Rejected`."""
     if text is not None and blank(text):
-        raise field_error(field, "value", "there is nothing to be seen in it")
+        raise field_error(field, "value", "it has no visible character")
 
 
 def check_names(attachments: Sequence[Attached]) -> None:
-    """Raises `Rejected` for a file whose name cannot be seen."""
+    """Check that the names of files are visible. Raises `Rejected`."""
     for n, one in enumerate(attachments):
         check_seen(f"attachments/{n}/name", one.name)
 
 
 def check_says(command: SendMessage | EditMessage, attachments: Sequence[object]) -> None:
-    """Raises `Rejected` unless the message says something: in words, as a ciphertext, or by its `attachments` alone."""
+    """Check that the message has a text, a ciphertext or `attachments`. Raises `Rejected`."""
     if command.text is None and command.ciphertext is None and not attachments:
         raise field_error("text", "missing", "there is nothing in the message")

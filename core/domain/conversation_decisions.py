@@ -1,4 +1,4 @@
-"""What a command makes happen in a conversation, or why not: decided on a state that may be old, settled by the log."""
+"""Decide commands on conversations: on a state that may be outdated; the fold of the log has the final say."""
 
 from collections.abc import Collection, Iterable
 from typing import Final, assert_never
@@ -7,9 +7,9 @@ from msgspec import UNSET
 
 from core.domain import naming, pin
 from core.domain.content import check_seen
-from core.domain.conversation import Conversation, State, entered, evolve, moved_on
+from core.domain.conversation import Conversation, State, evolve, has_changed, require_member
 from core.domain.decision import Context, Rejected, field_error
-from core.domain.member import LEAVES
+from core.domain.member import MAX_LEAVES
 from core.domain.message import Absent
 from core.domain.message import State as MessageState
 from core.domain.metadata import check
@@ -48,8 +48,8 @@ def decide(
     *,
     deleted: Collection[str] = frozenset(),
 ) -> list[ConversationEvent]:
-    """What a command makes happen; `head` is the number of the last message, `about` the message to pin, `deleted` has
-    those pinned ones that were deleted.
+    """Decide a command. `head` is the number of the last message, `about` the message to pin, `deleted` has the pinned
+    messages that were deleted.
 
     Raises `Rejected`.
     """
@@ -63,25 +63,25 @@ def decide(
         case RemoveParticipants():
             decided = remove(state, command, context, head)
         case SetRole():
-            decided = cast(state, command, context)
+            decided = set_roles(state, command, context)
         case LeaveConversation():
             decided = leave(state, command, context, head)
         case PinMessage():
-            decided = pin.put(entered(state, command.conversation_id, context), about, command, context, deleted)
+            decided = pin.put(require_member(state, command.conversation_id, context), about, command, context, deleted)
         case UnpinMessage():
-            decided = pin.take(entered(state, command.conversation_id, context), command, context)
+            decided = pin.take(require_member(state, command.conversation_id, context), command, context)
         case _:
             assert_never(command)
     return decided
 
 
 def create(state: State, command: CreateConversation, context: Context, head: int) -> list[ConversationEvent]:
-    """Open it; whoever opens an open one of theirs again changes nothing, and one that was left comes back."""
+    """Create it. For a member of an existing one nothing changes; a former member may reopen it (`reopen`)."""
     if command.kind == "direct":
         if not command.participants or len({*command.participants, context.actor}) > 2:
-            raise field_error("participants", "value", "a direct conversation is with one person, who may be oneself")
+            raise field_error("participants", "value", "a direct conversation is with one user, who may be yourself")
         if command.history != "joined":
-            raise field_error("history", "value", "nobody is let into a direct conversation later")
+            raise field_error("history", "value", "nobody is added to a direct conversation later")
     check_seen("title", command.title)
     if state is not None:
         return reopen(state, context, head)
@@ -104,15 +104,15 @@ def create(state: State, command: CreateConversation, context: Context, head: in
 
 
 def reopen(conversation: Conversation, context: Context, head: int) -> list[ConversationEvent]:
-    """Open what has begun: whoever is to be in it and is not comes back, in a new stay. Raises `Rejected`."""
+    """Reopen an existing one: its `returning` members come back, in a new interval. Raises `Rejected`."""
     again = conversation.returning(context.actor)
-    if not again and not conversation.holds(context.actor):
+    if not again and not conversation.is_member(context.actor):
         raise Rejected("not_a_participant")
-    return [back(conversation, again, context, head)] if again else []
+    return [bring_back(conversation, again, context, head)] if again else []
 
 
-def back(conversation: Conversation, users: Iterable[str], context: Context, head: int) -> ParticipantsAdded:
-    """These are in it again, in a new stay behind message `head`."""
+def bring_back(conversation: Conversation, users: Iterable[str], context: Context, head: int) -> ParticipantsAdded:
+    """Return the event that brings these users back, in a new interval after message `head`."""
     role: Role = "member" if conversation.kind == "direct" else "owner"
     return ParticipantsAdded(
         tenant=context.tenant,
@@ -127,7 +127,7 @@ def back(conversation: Conversation, users: Iterable[str], context: Context, hea
 
 
 def id_of(command: CreateConversation, context: Context) -> str:
-    """The id of the conversation that a command opens."""
+    """Return the id of the conversation that a command creates."""
     if command.kind == "direct":
         other = next((user for user in command.participants if user != context.actor), context.actor)
         return ids.direct_conversation_id(context.tenant, context.actor, other)
@@ -137,8 +137,8 @@ def id_of(command: CreateConversation, context: Context) -> str:
 
 
 def update(state: State, command: UpdateConversation, context: Context) -> list[ConversationEvent]:
-    """Change what it is called, shows and carries. All that the command names is in the event, also what seems to be
-    so already: only the log knows what stands by then.
+    """Change title, avatar, metadata or history. The event has every field of the command, also those that seem
+    unchanged: only the log knows the state by then.
     """
     if all(part is UNSET for part in (command.title, command.avatar, command.metadata, command.history)):
         raise field_error("title", "missing", "an update names a title, an avatar, metadata or the history")
@@ -146,9 +146,9 @@ def update(state: State, command: UpdateConversation, context: Context) -> list[
         check(command.metadata)
     if command.title is not UNSET:
         check_seen("title", command.title)
-    conversation = _managed(state, command.conversation_id, context)
+    conversation = _require_manager(state, command.conversation_id, context)
     if command.history is not UNSET and not conversation.owns(context.actor):
-        raise Rejected("not_allowed", "only owners say what those who come later read")
+        raise Rejected("not_allowed", "only owners set what new members read")
     event = ConversationChanged(
         tenant=context.tenant,
         at=context.at,
@@ -159,17 +159,17 @@ def update(state: State, command: UpdateConversation, context: Context) -> list[
         metadata=command.metadata,
         history=command.history,
     )
-    return [event] if moved_on(conversation, evolve(conversation, event)) else []
+    return [event] if has_changed(conversation, evolve(conversation, event)) else []
 
 
 def add(state: State, command: AddParticipants, context: Context, head: int) -> list[ConversationEvent]:
-    """Let people in. Whoever seems to be in is named too: by the time the log reads it they may have left."""
-    conversation = _managed(state, command.conversation_id, context)
-    if not conversation.gives(context.actor, command.role):
-        raise Rejected("not_allowed", "only owners let in owners and admins")
-    if left := next((user for user in command.participants if not conversation.lets_in(context.actor, user)), None):
-        raise Rejected("not_allowed", f"{left} left by themselves: an owner lets them in again, {LEAVES - 1} times")
-    if all(conversation.holds(user) for user in command.participants):
+    """Add users. Those who seem to be members are in the event too: by its place in the log they may have left."""
+    conversation = _require_manager(state, command.conversation_id, context)
+    if not conversation.can_assign(context.actor, command.role):
+        raise Rejected("not_allowed", "only owners add owners and admins")
+    if left := next((user for user in command.participants if not conversation.can_add(context.actor, user)), None):
+        raise Rejected("not_allowed", f"{left} left by themselves: an owner adds them again, {MAX_LEAVES - 1} times")
+    if all(conversation.is_member(user) for user in command.participants):
         return []
     return [
         ParticipantsAdded(
@@ -185,20 +185,20 @@ def add(state: State, command: AddParticipants, context: Context, head: int) -> 
 
 
 def remove(state: State, command: RemoveParticipants, context: Context, head: int) -> list[ConversationEvent]:
-    """Show people out whom one stands above, also those who do not seem to be in."""
-    conversation = _managed(state, command.conversation_id, context)
+    """Remove users below the actor, including those who seem not to be members."""
+    conversation = _require_manager(state, command.conversation_id, context)
     _check_below(conversation, command.participants, context)
-    return _out(conversation, dict.fromkeys(command.participants), context, head)
+    return _remove(conversation, dict.fromkeys(command.participants), context, head)
 
 
 def leave(state: State, command: LeaveConversation, context: Context, head: int) -> list[ConversationEvent]:
-    """Go oneself; who is not in is told so."""
-    return _out(entered(state, command.conversation_id, context), (context.actor,), context, head)
+    """Remove the actor. Raises `Rejected` if they are not a member."""
+    return _remove(require_member(state, command.conversation_id, context), (context.actor,), context, head)
 
 
-def _out(conversation: Conversation, users: Iterable[str], context: Context, head: int) -> list[ConversationEvent]:
+def _remove(conversation: Conversation, users: Iterable[str], context: Context, head: int) -> list[ConversationEvent]:
     named = list(users)
-    if not any(conversation.holds(user) for user in named):
+    if not any(conversation.is_member(user) for user in named):
         return []
     event = ParticipantsRemoved(
         tenant=context.tenant,
@@ -210,17 +210,17 @@ def _out(conversation: Conversation, users: Iterable[str], context: Context, hea
         by_rank=True,
     )
     after = _after(conversation, event)
-    if stays := next((user for user in named if after.holds(user)), None):
-        raise Rejected("last_owner", f"{stays} is its last owner, and others are in it")
+    if last := next((user for user in named if after.is_member(user)), None):
+        raise Rejected("last_owner", f"{last} is its last owner, and others are in it")
     return [event]
 
 
-def cast(state: State, command: SetRole, context: Context) -> list[ConversationEvent]:
-    """Give members another role, oneself or whom one stands above; whoever has it already is named too."""
-    conversation = entered(state, command.conversation_id, context)
+def set_roles(state: State, command: SetRole, context: Context) -> list[ConversationEvent]:
+    """Set the role of members: the actor, or members below them; those who have it already are in the event too."""
+    conversation = require_member(state, command.conversation_id, context)
     if not conversation.owns(context.actor):
-        raise Rejected("not_allowed", "only owners of a group give roles")
-    if absent := next((user for user in command.participants if not conversation.holds(user)), None):
+        raise Rejected("not_allowed", "only owners of a group set roles")
+    if absent := next((user for user in command.participants if not conversation.is_member(user)), None):
         raise Rejected("participant_not_found", f"{absent} is not in this conversation")
     others = (user for user in command.participants if conversation.members[user].role != command.role)
     _check_below(conversation, others, context)
@@ -235,22 +235,22 @@ def cast(state: State, command: SetRole, context: Context) -> list[ConversationE
     after = _after(conversation, event)
     if keeps := next((user for user in event.roles if after.members[user].role != command.role), None):
         raise Rejected("last_owner", f"{keeps} is its last owner")
-    return [event] if moved_on(conversation, after) else []
+    return [event] if has_changed(conversation, after) else []
 
 
 def _check_below(conversation: Conversation, users: Iterable[str], context: Context) -> None:
-    """Raises `Rejected` where the actor stands above one of these no more than they do themselves."""
+    """Require that the actor may act on all of these. Raises `Rejected`."""
     if above := next((user for user in users if not may_act_on(conversation, user, context.actor)), None):
-        raise Rejected("not_allowed", f"{above} stands as high as you, or higher")
+        raise Rejected("not_allowed", f"{above} has your rank, or a higher one")
 
 
 def _after(conversation: Conversation, event: ConversationEvent) -> Conversation:
-    """The conversation after the event, if nothing comes in between."""
+    """Return the conversation after the event, if no other event comes first."""
     return evolve(conversation, event) or conversation
 
 
-def _managed(state: State, conversation_id: str, context: Context) -> Conversation:
-    conversation = entered(state, conversation_id, context)
-    if not conversation.manages(context.actor):
+def _require_manager(state: State, conversation_id: str, context: Context) -> Conversation:
+    conversation = require_member(state, conversation_id, context)
+    if not conversation.can_manage(context.actor):
         raise Rejected("not_allowed", "only owners and admins of a group do this")
     return conversation

@@ -1,4 +1,4 @@
-"""What every decision gets and how it says no."""
+"""The input of every decision, and the exception by which it rejects."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,9 +8,9 @@ from schemas.wire.field_errors import Code
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Who asks, when (RFC 3339), and under which correlation id: time and ids come in from outside.
+    """The actor, the time (RFC 3339) and the correlation id of a command: time and ids are given from outside.
 
-    `names` says how the names begin that the actor may open for an application: whoever has any acts for one.
+    `names` are the prefixes of the names that the actor may open for an application: an actor with any acts for one.
     """
 
     tenant: str
@@ -20,14 +20,14 @@ class Context:
     names: tuple[str, ...] = ()
 
     def may_name(self, name: str) -> bool:
-        """Whether the actor may open this name of an application."""
+        """Return whether the actor may open this name of an application."""
         return name.startswith(self.names)
 
 
 class Rejected(Exception):
-    """A no, by a code of the one table. Raised by `decide`; a no that rests on absence is proved by the caller.
+    """A rejection, by a code of the error table. Raised by `decide`; the caller re-checks one caused by missing data.
 
-    `errors` names the fields that are wrong, as `(pointer, code)` of schemas.wire.field_errors.
+    `errors` has the wrong fields, as `(pointer, code)` of schemas.wire.field_errors.
     """
 
     def __init__(self, code: str, detail: str = "", errors: Sequence[tuple[str, Code]] = ()) -> None:
@@ -38,5 +38,5 @@ class Rejected(Exception):
 
 
 def field_error(field: str, code: Code, detail: str) -> Rejected:
-    """The no to a command whose field, such as `text`, is in itself right and wrong beside the others."""
+    """Return the rejection of a field, such as `text`, that is valid by itself and wrong in this command."""
     return Rejected("validation_failed", detail, [(f"/data/{field}", code)])

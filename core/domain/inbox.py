@@ -1,6 +1,6 @@
-"""One user's inbox: how far they have read a conversation, whether they want to hear of it, and what they hide in it.
+"""Inbox is one user's state of a conversation: read cursor, mute, archiving, pin and hidden messages.
 
-Only the user knows it and only they change it: everyone who is or was in the conversation, within their stays.
+It is private: only the user, a present or former member, changes it, within their membership intervals.
 """
 
 from collections.abc import Collection, Sequence
@@ -31,23 +31,22 @@ from schemas.events.inbox import (
     MessageHidden,
 )
 
-PINS: Final = 100
-"""Maximum of conversations that one user has pinned and is in."""
+MAX_PINS: Final = 100
+"""Maximum number of pinned conversations of a user, among those they are a member of."""
 
 # State
 
 
 @dataclass(frozen=True, slots=True)
 class Inbox:
-    """How one user has one conversation, or a thread of it, which has a cursor and nothing else; as it is here before
-    they did anything to it.
+    """One user's state of a conversation, or of a thread, which has only a cursor. The defaults are the initial state.
 
-    `read` is the seq they have read up to, since `read_at`. Muted without `muted_until` is muted for good; when that
-    time has come it is over, which whoever looks at it decides by their clock. `hidden` counts messages, and
-    `numbered` those of them whose numbers their events tell.
-    Archived with message `archived_seq` as the last, it is over once more is said, which whoever looks at it decides
-    by what they know of that (`put_away`); without it nothing ends it but the user. `pinned` is the number in their
-    lane by which they pinned it, 0 where it is not.
+    `read` is the seq they have read up to, since `read_at`. Muted without `muted_until` is muted permanently; else it
+    ends at that time, which the reader of the state decides by its clock. `hidden` counts messages, and `numbered`
+    those of them whose event has the message's number.
+    Archived with message `archived_seq` as the last, it ends with a newer message, which the reader of the state
+    decides by what it knows (`is_archived`); without `archived_seq` only the user ends it. `pinned` is the number in
+    the user's lane of the event that pinned it, 0 if it is not pinned.
     """
 
     read: int = 0
@@ -66,8 +65,8 @@ class Inbox:
 
 
 def evolve(state: Inbox, event: InboxEvent, n: int) -> Inbox:
-    """The state after an event, the `n`-th of its user. Total: what is so already changes nothing, and a cursor never
-    goes back.
+    """Return the state after an event, the `n`-th of its user. Total: a repeat changes nothing, and a cursor never goes
+    back.
     """
     match event:
         case CursorMoved():
@@ -90,13 +89,13 @@ def evolve(state: Inbox, event: InboxEvent, n: int) -> Inbox:
 
 
 def is_muted(state: Inbox, at: str) -> bool:
-    """Whether it is muted at this time. Times are written alike, so their texts stand in their order."""
+    """Return whether it is muted at this time. Times have one format, so their texts sort in time order."""
     return state.muted and (state.muted_until is None or at < state.muted_until)
 
 
-def put_away(state: Inbox, *, newest: int, spoke: int, at: str) -> bool:
-    """Whether it is archived still, at this time, where the `newest` message is one that is theirs to read in their
-    present stay, 0 where none is, and `spoke` the last one that they said.
+def is_archived(state: Inbox, *, newest: int, spoke: int, at: str) -> bool:
+    """Return whether it is still archived at this time. `newest` is the last message that the user may read in their
+    latest interval, 0 if there is none, and `spoke` the last one that they sent.
     """
     if not state.archived or state.archived_seq is None:
         return state.archived
@@ -105,9 +104,9 @@ def put_away(state: Inbox, *, newest: int, spoke: int, at: str) -> bool:
     return newest <= state.archived_seq or state.keep_archived or is_muted(state, at)
 
 
-def as_it_is(state: Inbox, *, newest: int, spoke: int, at: str) -> Inbox:
-    """The state without an archiving that is over, as of `put_away`."""
-    if put_away(state, newest=newest, spoke=spoke, at=at):
+def without_ended_archiving(state: Inbox, *, newest: int, spoke: int, at: str) -> Inbox:
+    """Return the state without an archiving that has ended, by `is_archived`."""
+    if is_archived(state, newest=newest, spoke=spoke, at=at):
         return state
     return replace(state, archived=False, archived_seq=None, keep_archived=False)
 
@@ -124,12 +123,13 @@ def decide(
     about: message.State | None = None,
     pinned: Collection[str] = (),
 ) -> Sequence[InboxEvent]:
-    """What a command of somebody who is or was in the conversation `where` makes happen. Raises `Rejected`.
+    """Decide a command of a present or former member of the conversation `where`. Raises `Rejected`.
 
-    `head` is the number of its last message, which a cursor goes up to at most and behind which it is put away; `about`
-    the message that is hidden, or one of the thread that is read; `pinned` has the conversations that they pinned and
-    are in.
-    What is so already is appended all the same: only the log knows what is so by then, and the fold ignores it.
+    `head` is the number of its last message, the maximum of a cursor and the message after which it is archived;
+    `about` is the message that is hidden, or one of the thread that is read; `pinned` has the conversations that the
+    user pinned and is in.
+    An event is appended also if it seems to change nothing: only the log knows the state by then, and the fold ignores
+    a repeat.
     """
     match command:
         case ReadMessages():
@@ -149,9 +149,9 @@ def decide(
 def _read(
     command: ReadMessages, where: Conversation, context: Context, head: int, about: message.State
 ) -> Sequence[CursorMoved]:
-    """A cursor beyond the last message goes to the last one that is theirs to read: so a client may say "all of it".
+    """Move a cursor, at most to the last message that the user may read: so a client may say "everything".
 
-    Up to 0 nothing is read, which is where every cursor begins.
+    A cursor starts at 0; to move it to 0 does nothing.
     """
     thread = None
     if command.thread is not None:
@@ -173,13 +173,13 @@ def _read(
 
 
 def _last(where: Conversation, context: Context, head: int) -> int:
-    """The last message up to which the actor may know how many there are."""
+    """Return the last message whose number the actor may know."""
     until = where.members[context.actor].intervals[-1].until_seq
     return head if until is None else min(head, until)
 
 
 def _hidden(command: HideMessage, about: message.State, where: Conversation, context: Context) -> MessageHidden:
-    """Any message that is theirs to read, also one that was deleted for everyone."""
+    """Hide a message that the user may read, also one that was deleted for everyone."""
     found = message.readable(about, command.message_id, where, context)
     return MessageHidden(
         tenant=context.tenant,
@@ -206,11 +206,11 @@ def _muted(command: MuteConversation | UnmuteConversation, context: Context) -> 
 
 
 def _check(until: str, context: Context) -> None:
-    """A time that there is, and that is to come. Times are written alike, so their texts stand in their order."""
+    """Require a valid time in the future. Times have one format, so their texts sort in time order."""
     try:
         datetime.fromisoformat(until)
     except ValueError:
-        raise field_error("until", "value", f"{until} is no time") from None
+        raise field_error("until", "value", f"{until} is no valid time") from None
     if until <= context.at:
         raise field_error("until", "value", f"{until} is past: it is {context.at}")
 
@@ -234,8 +234,8 @@ def _pinned(
     command: PinConversation | UnpinConversation, context: Context, pinned: Collection[str]
 ) -> ConversationPinned:
     on = isinstance(command, PinConversation)
-    if on and command.conversation_id not in pinned and len(pinned) >= PINS:
-        raise Rejected("pin_limit", f"one has at most {PINS} conversations pinned")
+    if on and command.conversation_id not in pinned and len(pinned) >= MAX_PINS:
+        raise Rejected("pin_limit", f"a user pins at most {MAX_PINS} conversations")
     return ConversationPinned(
         tenant=context.tenant,
         at=context.at,

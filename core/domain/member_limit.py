@@ -1,7 +1,7 @@
-"""The member limit: how many people are in a group at one time, by a setting of the nodes.
+"""The member limit is the maximum number of members of a group, by a setting of the nodes.
 
-It is decided and never folded: nodes may be set differently, and the log must mean the same to all of them. So two who
-let people in at the same moment may exceed it together, by what the second of them adds.
+It is checked by decisions and never by the fold: nodes may have different settings, and the log must mean the same to
+all of them. So two concurrent additions may exceed it together, by what the second one adds.
 """
 
 from collections.abc import Sequence
@@ -11,20 +11,20 @@ from core.domain.conversation import Conversation, State, evolve
 from core.domain.decision import Rejected
 from schemas.events import ConversationCreated, ConversationEvent, ParticipantsAdded
 
-LETS_IN: Final = (ConversationCreated, ParticipantsAdded)
+ADDS_MEMBERS: Final = (ConversationCreated, ParticipantsAdded)
 
 
 def check(before: State, decided: Sequence[ConversationEvent], limit: int) -> None:
-    """Raises `Rejected` where these events let somebody into a group that then has more members than `limit`."""
-    if not any(isinstance(event, LETS_IN) for event in decided):
+    """Check the events of a decision. Raises `Rejected` if they add members to a group beyond `limit`."""
+    if not any(isinstance(event, ADDS_MEMBERS) for event in decided):
         return
     was, state = present(before), before
     for event in decided:
         state = evolve(state, event)
     if state is not None and state.kind == "group" and (now := present(state)) > max(was, limit):
-        raise Rejected("member_limit", f"the group would have {now} members, at most {limit} are taken")
+        raise Rejected("member_limit", f"the group would have {now} members, the maximum is {limit}")
 
 
 def present(state: Conversation | None) -> int:
-    """How many are in a conversation now."""
+    """Return the number of present members."""
     return 0 if state is None else sum(member.present for member in state.members.values())

@@ -1,4 +1,4 @@
-"""Whom a text names: a member is mentioned by `@` and the user id, unless it goes on as another name would."""
+"""Find mentions in a text: a member is mentioned by `@` and the user id, unless the text continues as a longer name."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -8,19 +8,19 @@ from typing import Final
 from core.domain.characters import joins_after, joins_before
 from schemas.bounds import MENTIONS
 
-LOOKED_AT: Final = 250
-"""So many at-signs of a text are looked at: more of them name nobody, they are there to keep a node busy."""
-TRIED: Final = 500
-"""So many names are tried for a text, for the same reason: one may end with punctuation, so every end is tried."""
+MAX_AT_SIGNS: Final = 250
+"""Maximum number of at-signs of a text that are examined; later ones mention nobody: protection against overload."""
+MAX_TRIES: Final = 500
+"""Maximum number of names tried per text, for the same reason: a name may end with punctuation, so all ends are."""
 NAME_CHARS: Final = 128
 
 _RUN: Final = re.compile(rf"[A-Za-z0-9_.@+=~-]{{1,{NAME_CHARS + 1}}}")
-"""What could be a user id, with one character more."""
+"""A possible user id, with one character more."""
 _PUNCTUATION: Final = "_.@+=~-"
 
 
 def mentions(text: str, named: Iterable[str], present: Callable[[str], bool]) -> list[str]:
-    """The members that are present of those that a command `named` and its text names, sorted.
+    """Return the present members that a command `named` or its text mentions, sorted.
 
     At most `MENTIONS` are kept, those of the command first, then those of the text in its order.
     """
@@ -33,13 +33,13 @@ def mentions(text: str, named: Iterable[str], present: Callable[[str], bool]) ->
 
 
 def in_text(text: str, present: Callable[[str], bool]) -> Iterator[str]:
-    """Whom the text names, in its order: after each at-sign the longest user id of a member, if there is one.
+    """Yield the members that the text mentions, in its order: after each at-sign the longest user id of a member.
 
-    Characters of user ids that go on with a letter or digit, of whatever script that writes words apart, are all one
-    name: where nobody has it, it names nobody, and not who is called like its beginning.
+    Characters of user ids followed by a letter or digit, of any script with spaces between words, are one name: if no
+    member has it, it mentions nobody, not even a member whose id is its prefix.
     """
-    passed, tries = 0, TRIED
-    for start in islice(_starts(text), LOOKED_AT):
+    passed, tries = 0, MAX_TRIES
+    for start in islice(_starts(text), MAX_AT_SIGNS):
         if tries == 0:
             return
         run = _RUN.match(text, start)
@@ -54,7 +54,7 @@ def in_text(text: str, present: Callable[[str], bool]) -> Iterator[str]:
 
 
 def _starts(text: str) -> Iterator[int]:
-    """Where something follows upon an at-sign."""
+    """Yield the places after each at-sign."""
     at = text.find("@")
     while at >= 0:
         yield at + 1
@@ -62,7 +62,7 @@ def _starts(text: str) -> Iterator[int]:
 
 
 def _member(run: str, present: Callable[[str], bool], tries: int) -> tuple[str | None, int]:
-    """The longest user id of a member that a run is, but for punctuation at its end, and how many tries are left."""
+    """Return the longest user id of a member that a run is, except for final punctuation, and the tries left."""
     least = len(run.rstrip(_PUNCTUATION)) or 1
     for end in range(min(len(run), NAME_CHARS), least - 1, -1):
         if tries == 0:

@@ -1,4 +1,4 @@
-"""One message: sent, perhaps edited, perhaps deleted; an edit after the deletion is in the log and changes nothing."""
+"""Message is the aggregate of one message: sent, edited, deleted; an edit after the deletion changes nothing."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,9 +14,9 @@ from schemas.commands import DeleteMessage, EditMessage, ForwardMessage, SendMes
 from schemas.events import MessageDeleted, MessageEdited, MessageSent, Origin
 
 VERSIONS_KEPT: Final = 100
-"""So many edits a message takes; all are kept in one row, which a store bounds (MongoDB: 16 MiB)."""
+"""Maximum number of edits of a message; all are kept in one row, which a store limits (MongoDB: 16 MiB)."""
 ORIGINS_KEPT: Final = 20
-"""So many origins a forwarded message has at most: the first, and the newest others."""
+"""Maximum number of origins kept of a forwarded message: the first, and the newest others."""
 
 Command = SendMessage | ForwardMessage | EditMessage | DeleteMessage
 Event = MessageSent | MessageEdited | MessageDeleted
@@ -26,15 +26,15 @@ Event = MessageSent | MessageEdited | MessageDeleted
 
 @dataclass(frozen=True, slots=True)
 class Absent:
-    """Never sent, as far as we know."""
+    """A message that was never sent, by this view."""
 
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """What was `sent`; `text`, `ciphertext` and `mentions` are what it says now.
+    """A message that was `sent`; `text`, `ciphertext` and `mentions` are the current ones.
 
-    `edits` counts the edits kept, `edited` says whether one of them changed what it says. `seq` is its number, 0 where
-    who folds does not know it.
+    `edits` counts the edits, `edited` is whether one of them changed the content. `seq` is its number, 0 if the fold
+    does not know it.
     """
 
     sent: MessageSent
@@ -47,18 +47,18 @@ class Live:
 
     @property
     def conversation_id(self) -> str:
-        """Where it stands."""
+        """The conversation of the message."""
         return self.sent.conversation_id
 
     @property
     def sender(self) -> str:
-        """Who said it, and alone says it otherwise."""
+        """The sender, who alone may edit it."""
         return self.sent.sender
 
 
 @dataclass(frozen=True, slots=True)
 class Deleted:
-    """Withdrawn; `was` is what it was."""
+    """A deleted message; `was` is its last state."""
 
     was: Live
     deleted_by: str
@@ -70,7 +70,7 @@ State = Absent | Live | Deleted
 
 
 def evolve(state: State, event: Event, seq: int = 0) -> State:
-    """The state after an event. Total: a fact that no longer applies leaves the state as it was.
+    """Return the state after an event. Total: an event that no longer applies changes nothing.
 
     `seq` is the number of a `MessageSent`.
     """
@@ -111,11 +111,10 @@ def decide(
     context: Context,
     source: conversation.State = None,
 ) -> Sequence[Event]:
-    """What a command of a member of the conversation `where` makes happen, or a deletion of who was one. Raises
-    `Rejected`.
+    """Decide a command of a member of the conversation `where`, or a deletion of a former member. Raises `Rejected`.
 
-    `state` is the message that a command is about; for a send, the one that it replies to (`Absent` where it replies
-    to none). For a forward, `source` is the conversation that the message stands in.
+    `state` is the message of the command; for a send, the one that it replies to (`Absent` if it replies to none). For
+    a forward, `source` is the conversation of the message.
     """
     match command:
         case SendMessage():
@@ -131,12 +130,12 @@ def decide(
 
 
 def id_of(command: SendMessage | ForwardMessage, context: Context) -> str:
-    """The id of the message that a command says."""
+    """Return the id of the message that a command sends."""
     return ids.message_id(context.tenant, command.conversation_id, context.actor, command.client_msg_id)
 
 
 def send(answered: State, command: SendMessage, where: Conversation, context: Context) -> MessageSent:
-    """Say it. A reply needs a message of the same conversation, deleted or not, also one from before the actor came."""
+    """Send. A reply needs a message of the same conversation, even if deleted or from before the actor joined."""
     content.check(command)
     content.check_says(command, command.attachments)
     content.check_names(command.attachments)
@@ -157,7 +156,7 @@ def send(answered: State, command: SendMessage, where: Conversation, context: Co
         conversation_n=where.n,
         reply_to=command.reply_to,
         thread_root=root,
-        mentions=mentions(text, command.mentions, where.holds),
+        mentions=mentions(text, command.mentions, where.is_member),
         attachments=[content.attachment(one) for one in command.attachments],
         ciphertext=command.ciphertext,
         metadata=command.metadata or None,
@@ -167,7 +166,7 @@ def send(answered: State, command: SendMessage, where: Conversation, context: Co
 def forward(
     origin: State, command: ForwardMessage, source: conversation.State, where: Conversation, context: Context
 ) -> MessageSent:
-    """Say what a message says that one may read and that is not deleted; nobody can pass on a ciphertext's key."""
+    """Forward a message that the actor may read and that is not deleted; a ciphertext's key cannot be forwarded."""
     found = readable(origin, command.message_id, source, context)
     if isinstance(origin, Deleted):
         raise Rejected("message_not_found", f"message {command.message_id} was deleted")
@@ -182,7 +181,7 @@ def forward(
         client_msg_id=command.client_msg_id,
         text=found.text,
         conversation_n=where.n,
-        mentions=mentions(found.text, (), where.holds),
+        mentions=mentions(found.text, (), where.is_member),
         attachments=found.sent.attachments,
         forwarded_from=_origins(found.sent),
     )
@@ -195,22 +194,22 @@ def _origins(sent: MessageSent) -> list[Origin]:
 
 
 def edit(state: State, command: EditMessage, where: Conversation, context: Context) -> Sequence[Event]:
-    """Say it otherwise, or, of a message with attachments, say nothing beside them any more.
+    """Change the text, or remove it from a message with attachments.
 
-    An edit to the same text is appended too: only the log knows what stands by then.
+    An edit to the same text is appended too: only the log knows the text by then.
     """
     content.check(command)
-    _conceal(state, command.message_id, where, context)
+    _require_visible(state, command.message_id, where, context)
     live = _live(state, command.conversation_id, command.message_id)
     if live.sender != context.actor:
         raise Rejected("not_the_author")
     content.check_says(command, live.sent.attachments)
     if command.text is not None and live.sent.ciphertext is not None:
-        raise field_error("text", "value", "a ciphertext stays a ciphertext")
+        raise field_error("text", "value", "a ciphertext cannot become a text")
     if command.ciphertext is not None and live.sent.ciphertext is None:
-        raise field_error("ciphertext", "value", "a text stays a text")
+        raise field_error("ciphertext", "value", "a text cannot become a ciphertext")
     if live.edits >= VERSIONS_KEPT:
-        raise Rejected("edit_limit", f"a message takes {VERSIONS_KEPT} edits")
+        raise Rejected("edit_limit", f"a message has at most {VERSIONS_KEPT} edits")
     text = command.text or ""
     return [
         MessageEdited(
@@ -220,7 +219,7 @@ def edit(state: State, command: EditMessage, where: Conversation, context: Conte
             message_id=command.message_id,
             editor=context.actor,
             text=text,
-            mentions=mentions(text, command.mentions, where.holds),
+            mentions=mentions(text, command.mentions, where.is_member),
             ciphertext=command.ciphertext,
             seq=live.seq,
         )
@@ -228,15 +227,15 @@ def edit(state: State, command: EditMessage, where: Conversation, context: Conte
 
 
 def delete(state: State, command: DeleteMessage, where: Conversation, context: Context) -> Sequence[Event]:
-    """Withdraw it. Whoever deleted a message may ask again: that changes nothing. Who is no longer in the conversation
-    `where` withdraws what they said, and learns nothing of the rest; owners and admins what those below them said, as
-    far as it is theirs to read.
+    """Delete a message for everyone. A repeat by the same actor changes nothing. A former member of the conversation
+    `where` deletes their own messages, and learns nothing of others; owners and admins delete those of members below
+    them, if they may read them.
     """
     if isinstance(state, Deleted) and state.deleted_by == context.actor:
         return []
-    if not (where.holds(context.actor) or _said(state, command.conversation_id, context.actor)):
+    if not (where.is_member(context.actor) or _is_sender(state, command.conversation_id, context.actor)):
         raise Rejected("not_a_participant")
-    _conceal(state, command.message_id, where, context)
+    _require_visible(state, command.message_id, where, context)
     live = _live(state, command.conversation_id, command.message_id)
     if not may_delete(where, live.sender, context.actor):
         raise Rejected("not_the_author")
@@ -252,7 +251,7 @@ def delete(state: State, command: DeleteMessage, where: Conversation, context: C
 
 
 def readable(state: State, message_id: str, where: conversation.State, context: Context) -> Live:
-    """The message as it is or was, if it lies in one of the actor's stays in `where`. Raises `Rejected`."""
+    """Return the last live state of a message in one of the actor's intervals in `where`. Raises `Rejected`."""
     member = where.members.get(context.actor) if where is not None and where.tenant == context.tenant else None
     if where is None or member is None:
         raise _missing(message_id)
@@ -262,16 +261,14 @@ def readable(state: State, message_id: str, where: conversation.State, context: 
     return found
 
 
-def _conceal(state: State, message_id: str, where: Conversation, context: Context) -> None:
-    """Raises `Rejected` for what the actor neither said nor may read: they learn no more of it than that there is no
-    such message.
-    """
-    if not _said(state, where.conversation_id, context.actor):
+def _require_visible(state: State, message_id: str, where: Conversation, context: Context) -> None:
+    """Require a message that the actor sent or may read. Raises `Rejected`, as if there were no such message."""
+    if not _is_sender(state, where.conversation_id, context.actor):
         readable(state, message_id, where, context)
 
 
-def _said(state: State, conversation_id: str, user: str) -> bool:
-    """Whether the user said this, in this conversation."""
+def _is_sender(state: State, conversation_id: str, user: str) -> bool:
+    """Return whether the user sent this message in this conversation."""
     found = state.was if isinstance(state, Deleted) else state
     return isinstance(found, Live) and (found.conversation_id, found.sender) == (conversation_id, user)
 

@@ -1,7 +1,7 @@
-"""The name that a conversation begins with: nobody begins one under another user's, nor under one that nobody sees.
+"""Check the name of a new conversation: not in another user's namespace, and not invisible.
 
-This counts where a conversation begins, and nowhere else: some of before have names in which nothing can be seen, and
-whoever is in one opens it by its name.
+This applies only when a conversation is created: some old ones have invisible names, and their members open them by
+these names.
 """
 
 from core.domain.characters import blank
@@ -10,18 +10,18 @@ from schemas.names import bare_name, user_of
 
 
 class BlankName(Rejected):
-    """The no to a name in which nothing can be seen: it rests on there being no conversation that the command opens."""
+    """The rejection of an invisible name: it depends on there being no conversation of this name."""
 
     def __init__(self) -> None:
-        detail = "there is nothing to be seen in it"
+        detail = "it has no visible character"
         super().__init__("validation_failed", detail, [("/data/external_id", "value")])
 
 
 def check(external_id: str | None, context: Context) -> None:
-    """Raises `Rejected` where the actor may begin no conversation under this name, which is given in full."""
+    """Check that the actor may create a conversation with this full name. Raises `Rejected`."""
     if external_id is None:
         return
     if user_of(external_id) not in (None, context.actor):
-        raise Rejected("not_a_participant")  # in the words of a name that is taken: whether it is stays theirs
+        raise Rejected("not_a_participant")  # the same code as for a name in use: whether it is in use stays private
     if blank(bare_name(external_id)):
         raise BlankName

@@ -1,13 +1,13 @@
-"""Who may do what: plain rules over roles, in one place."""
+"""Permissions by role."""
 
 from core.domain.conversation import Conversation
 
 
 def may_delete(conversation: Conversation, sender: str, actor: str) -> bool:
-    """Its sender, or an owner or admin of the group who stands above the sender, withdraws a message for everyone."""
+    """Return whether the actor may delete a message for everyone: its sender, or an owner or admin above the sender."""
     return actor == sender or conversation.outranks(actor, sender)
 
 
 def may_act_on(conversation: Conversation, user: str, actor: str) -> bool:
-    """Oneself, or whom one stands above, one shows out and gives a role."""
+    """Return whether the actor may remove a user or set their role: the user themselves, or one who ranks above."""
     return actor == user or conversation.outranks(actor, user)

@@ -1,21 +1,21 @@
-"""Pins: messages that a conversation keeps in sight for everyone who is in it.
+"""Pins are messages that a conversation highlights for all its members.
 
-A message that is deleted is no pin any more. Pins and deletions lie in topics that have no order between them, so the
-fold of a conversation knows nothing of deletions: whoever reads the pins, or decides, takes out what is deleted by then
-(`shown`), and whoever pins ends those pins in the log (`freed`).
+A deleted message is no longer a pin. Pins and deletions are in topics without a common order, so the fold of a
+conversation does not know deletions: readers and decisions leave out deleted messages (`shown`), and a new pin removes
+their pins in the log (`freed`).
 """
 
 from collections.abc import Collection, Sequence
 
 from core.domain import message
-from core.domain.conversation import PINS, Conversation
+from core.domain.conversation import MAX_PINS, Conversation
 from core.domain.decision import Context, Rejected
 from schemas.commands import PinMessage, UnpinMessage
 from schemas.events import ConversationEvent, MessagePinned, MessageUnpinned
 
 
 def shown(pins: Sequence[str], deleted: Collection[str]) -> list[str]:
-    """Those of these pins whose message is not among the deleted ones, in their order."""
+    """Return the pins whose message is not deleted, in their order."""
     return [pin for pin in pins if pin not in deleted]
 
 
@@ -26,7 +26,7 @@ def put(
     context: Context,
     deleted: Collection[str] = frozenset(),
 ) -> list[ConversationEvent]:
-    """Pin a message that is there for the actor to read; `deleted` has those pinned ones that were deleted.
+    """Pin a message that the actor may read; `deleted` has the pinned messages that were deleted.
 
     Raises `Rejected`; to pin it again changes nothing.
     """
@@ -35,8 +35,8 @@ def put(
     message.readable(about, command.message_id, conversation, context)
     if isinstance(about, message.Deleted):
         raise Rejected("message_not_found", f"message {command.message_id} was deleted")
-    if len(shown(conversation.pins, deleted)) >= PINS:
-        raise Rejected("pin_limit", f"a conversation takes {PINS} pins")
+    if len(shown(conversation.pins, deleted)) >= MAX_PINS:
+        raise Rejected("pin_limit", f"a conversation has at most {MAX_PINS} pins")
     return [
         MessagePinned(
             tenant=context.tenant,
@@ -50,7 +50,7 @@ def put(
 
 
 def take(conversation: Conversation, command: UnpinMessage, context: Context) -> list[ConversationEvent]:
-    """Unpin a message; one that is not pinned changes nothing."""
+    """Unpin a message; nothing changes if it is not pinned."""
     if command.message_id not in conversation.pins:
         return []
     return [

@@ -1,4 +1,4 @@
-"""How somebody is there, of all that their sessions say: many devices are one presence."""
+"""Combine the statuses of all sessions of a user into one presence."""
 
 from collections.abc import Collection
 from typing import Final
@@ -8,12 +8,12 @@ from schemas.commands.signals import Status
 ONLINE: Final[Status] = "online"
 OFFLINE: Final = "offline"
 FIRST: Final[tuple[Status, ...]] = ("busy", "online", "away")
-"""Which word stands where sessions differ: who is busy anywhere is busy, who is away is away everywhere."""
+"""Statuses by precedence: a user is busy if any session is busy, and away only if all are away."""
 
 
 def combined(statuses: Collection[str]) -> str:
-    """The one status; of no session it is `offline`. What a newer version may say that this one does not know is left
-    out, and where there is nothing else they are `online`.
+    """Return the combined status; `offline` without a session. Statuses of newer versions, unknown to this one, are
+    ignored; if there are no others it is `online`.
     """
     if not statuses:
         return OFFLINE

@@ -1,4 +1,4 @@
-"""Reactions to one message: who has which emoji on it, in the order in which they put it there, as the log says."""
+"""Reactions is the aggregate of the reactions to one message: users by emoji, in the order of the log."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -11,14 +11,14 @@ from core.domain.emoji import look, written
 from schemas.commands import AddReaction, RemoveReaction
 from schemas.events import Reacted
 
-OWN_AT_ONCE: Final = 20
-"""Maximum of emoji that one member has on a message at one time."""
-ON_AT_ONCE: Final = 1_000
-"""Maximum of reactions on a message at one time, of all members: they are one row, and one frame."""
+MAX_PER_MEMBER: Final = 20
+"""Maximum number of emoji of one member on a message."""
+MAX_PER_MESSAGE: Final = 1_000
+"""Maximum number of reactions of all members on a message: they are one row, and one frame."""
 REACTIONS_KEPT: Final = 1_000
-"""Maximum of reactions, adding and removing alike, of which a message knows a repeat permanently."""
-EMOJI_OF_ALL: Final = 50
-"""Maximum of different emoji on a message, by the limits before those per member."""
+"""Maximum number of reaction events, adding and removing, by which a message detects repeats permanently."""
+MAX_EMOJI: Final = 50
+"""Maximum number of different emoji on a message, by the old limits, before those per member."""
 
 ReactionCommand = AddReaction | RemoveReaction
 
@@ -27,37 +27,37 @@ ReactionCommand = AddReaction | RemoveReaction
 
 @dataclass(frozen=True, slots=True)
 class Reactions:
-    """`on` maps an emoji to those who have it on, both in the order of their coming; `kept` counts all that came, up
-    to `REACTIONS_KEPT`.
+    """The reactions to a message. `on` maps an emoji to its users, both in the order of their events; `kept` counts all
+    events, up to `REACTIONS_KEPT`.
     """
 
     on: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     kept: int = 0
 
     def alike(self, emoji: str) -> list[str]:
-        """What is on and looks like this one, the first first; several only where that was counted as different."""
+        """Return the emoji on it that look like this one, in order; several only if the old limits kept them apart."""
         if emoji in self.on and emoji.isascii():
             return [emoji]
         bare = look(emoji)
         return [other for other in self.on if other == emoji or look(other) == bare]
 
     def held(self, user: str, emoji: str) -> list[str]:
-        """What the user has on that looks like this one."""
+        """Return the user's emoji that look like this one."""
         return [other for other in self.alike(emoji) if user in self.on[other]]
 
     def full(self, user: str) -> str:
-        """Why the user can put no other emoji there; empty where they can."""
-        if sum(user in users for users in self.on.values()) >= OWN_AT_ONCE:
-            return f"a member has {OWN_AT_ONCE} emoji on a message at one time"
-        if sum(map(len, self.on.values())) >= ON_AT_ONCE:
-            return f"a message takes {ON_AT_ONCE} reactions at one time"
+        """Return why the user cannot add another emoji; empty if they can."""
+        if sum(user in users for users in self.on.values()) >= MAX_PER_MEMBER:
+            return f"a member has at most {MAX_PER_MEMBER} emoji on a message"
+        if sum(map(len, self.on.values())) >= MAX_PER_MESSAGE:
+            return f"a message has at most {MAX_PER_MESSAGE} reactions"
         return ""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The message that a reaction is about, what is on it, and the emoji of each reaction that was ever folded, by
-    the id of its event.
+    """The message of a reaction, the reactions on it, and the emoji of each reaction that was ever folded, by the id of
+    its event.
     """
 
     state: message.State = field(default_factory=message.Absent)
@@ -69,13 +69,13 @@ class Target:
 
 
 def evolve(state: Reactions, event: Reacted) -> Reactions:
-    """The state after an event. Total: what is so already, and what is beyond a limit, only counts."""
-    on = _turned(state, event) if applies(state, event) else state.on
+    """Return the state after an event. Total: an event that repeats or exceeds a limit only counts."""
+    on = _on_after(state, event) if applies(state, event) else state.on
     return Reactions(on, min(state.kept + 1, REACTIONS_KEPT))
 
 
 def applies(state: Reactions, event: Reacted) -> bool:
-    """Whether the event changes what is on the message, by the limits under which it was decided."""
+    """Return whether the event changes the reactions, by the limits under which it was decided."""
     if not event.per_member:
         return _applied_before(state, event)
     there = bool(state.held(event.user_id, event.emoji))
@@ -83,13 +83,13 @@ def applies(state: Reactions, event: Reacted) -> bool:
 
 
 def _applied_before(state: Reactions, event: Reacted) -> bool:
-    """The limits of a message, before there were any of a member: what they let in or kept out stays so."""
+    """Apply the old limits per message, before those per member, to old events: their effect must not change."""
     there = event.user_id in state.on.get(event.emoji, ())
-    many = event.emoji not in state.on and len(state.on) >= EMOJI_OF_ALL
+    many = event.emoji not in state.on and len(state.on) >= MAX_EMOJI
     return state.kept < REACTIONS_KEPT and there != event.on and not (event.on and many)
 
 
-def _turned(state: Reactions, event: Reacted) -> Mapping[str, tuple[str, ...]]:
+def _on_after(state: Reactions, event: Reacted) -> Mapping[str, tuple[str, ...]]:
     alike = state.alike(event.emoji) if event.per_member else [event.emoji]
     if event.on:
         emoji = next(iter(alike), event.emoji)
@@ -106,9 +106,9 @@ def _without(users: Iterable[str], user: str) -> tuple[str, ...]:
 
 
 def decide(target: Target, command: ReactionCommand, conversation: Conversation, context: Context) -> list[Reacted]:
-    """What a reaction of a member makes happen; nothing where it is so already. Raises `Rejected`.
+    """Decide a reaction of a member; no event if it changes nothing. Raises `Rejected`.
 
-    Whatever one has on, one may take away: also what no longer may be put there.
+    A user may remove any of their emoji, including those that may no longer be added.
     """
     adds, emoji = isinstance(command, AddReaction), written(command.emoji)
     if adds and emoji is None:

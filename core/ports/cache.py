@@ -1,23 +1,23 @@
-"""Answers that are kept for a while."""
+"""Cache keeps answers for a time."""
 
 from typing import Protocol
 
 
 class Cache(Protocol):
-    """Answers kept for a while. Both raise `Unavailable` when the server is down: callers go on without."""
+    """Keeps answers for a time. `get` and `put` raise `Unavailable` if the server is down: callers work without it."""
 
     async def start(self) -> None:
-        """Connect, without waiting for the server: what it is for may be lost."""
+        """Connect, without waiting for the server: its data may be lost."""
         ...
 
     async def stop(self) -> None:
-        """Let go."""
+        """Disconnect."""
         ...
 
     async def get(self, key: str) -> bytes | None:
-        """What is kept under a key."""
+        """Return the value of a key, None if there is none."""
         ...
 
     async def put(self, key: str, value: bytes, ttl_s: float) -> None:
-        """Keep it for `ttl_s` seconds."""
+        """Keep the value for `ttl_s` seconds."""
         ...

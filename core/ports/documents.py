@@ -1,4 +1,4 @@
-"""Read-model rows: a row is a set of facets, each a document whose first field is its position."""
+"""Documents stores read-model rows: a row is a set of facets, each a document whose first field is its position."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,10 +16,10 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """A declared query: rows where the `equals` fields have given values, in the order of `order`, an integer field.
+    """A declared query: rows whose `equals` fields have given values, sorted by `order`, an integer field.
 
     Fields are paths with dots, such as `sent.n`; the values of `equals` fields are texts. Rows without the `order`
-    field, or without one of `equals`, are not found. Without `order` rows come by `_id`.
+    field, or without one of `equals`, are not found. Without `order` rows are sorted by `_id`.
     """
 
     name: str
@@ -28,7 +28,7 @@ class Index:
 
     @property
     def facet(self) -> str:
-        """The facet that it orders by. Raises `ValueError` where it orders by none."""
+        """The facet of the `order` field. Raises `ValueError` if it is in none."""
         name, dot, _ = (self.order or "").partition(".")
         if not dot:
             raise ValueError(f"the index {self.name} orders by no facet")
@@ -36,20 +36,20 @@ class Index:
 
     @property
     def sparse(self) -> tuple[str, ...]:
-        """Those of `equals` that lie within a facet: few rows may have them, and others need not be in the index."""
+        """The fields of `equals` within a facet: few rows may have them, and rows without need not be in the index."""
         return tuple(field for field in self.equals if "." in field)
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A kind of row of one read model, and the queries it answers. Each generation of a model has its own."""
+    """A table of a read model, with its declared queries. Each generation of a model has its own rows."""
 
     model: str
     name: str
     indexes: tuple[Index, ...] = ()
 
     def index(self, name: str) -> Index:
-        """The declared index of this name. Raises `KeyError`."""
+        """Return the declared index of this name. Raises `KeyError`."""
         for index in self.indexes:
             if index.name == name:
                 return index
@@ -65,9 +65,9 @@ class TableGeneration(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """What one row shall have: `fixed` fields are the same whoever writes them; a facet stands if it is newer.
+    """A write to one row: `fixed` fields never change, whoever writes them; a facet is saved only if it is newer.
 
-    `exists` is a hint that the row is there already; it never changes the result.
+    `exists` is a hint that the row exists already; it never changes the result.
     """
 
     id: str
@@ -77,7 +77,7 @@ class Write:
 
 
 class Fingerprint(NamedTuple):
-    """The last record before a checkpoint: the checkpoint's position, and a digest of the record."""
+    """Identifies the last record before a checkpoint: the checkpoint's position, and a digest of the record."""
 
     position: int
     digest: str
@@ -85,9 +85,9 @@ class Fingerprint(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """Where a processor stands: the position of the next record of each partition it has read.
+    """The progress of a processor: the position of the next record of each partition it has read.
 
-    `digests` are of the last record read of each (`streams.runtime.lineage`): they tell this log from another one.
+    `digests` are of the last record read of each (`streams.runtime.lineage`): they distinguish this log from another.
     """
 
     processor: str
@@ -98,8 +98,8 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """What a batch was folded on: checkpoints that the store had by then, or more, and the store's `life` when what it
-    was folded from was first read.
+    """The base that a batch was folded on: checkpoints that the store had at that time, or later ones, and the store's
+    `life` when the folded data was first read.
     """
 
     processor: str
@@ -110,8 +110,8 @@ class Base:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """All that one batch saves: rows, then heads, then the checkpoint, in this order; and what it was folded on, which
-    must be in the store still.
+    """Everything that one batch saves: rows, then heads, then the checkpoint, in this order; and its `base`, which must
+    still be in the store.
     """
 
     rows: Sequence[tuple[TableGeneration, Sequence[Write]]]
@@ -121,22 +121,22 @@ class Changes:
 
 
 class StoreWentBack(Exception):
-    """The stored checkpoint lies before the one that a batch was folded on: the store has lost saves that it had
-    confirmed. Whoever folds begins again from what the store has.
+    """The stored checkpoint is before the one that a batch was folded on: the store has lost confirmed saves. The
+    processor restarts from what the store has.
     """
 
 
 class StoreBroken(Exception):
-    """The store refuses what it should do, or contradicts itself: neither a record nor waiting is to blame."""
+    """The store fails for its own reason, or contradicts itself: no record is to blame and no retry helps."""
 
 
 class RowTooLarge(Exception):
-    """A row has become larger than the store takes: the record that made it so is to blame, not the store."""
+    """A row would be larger than the store allows: the record that makes it so is to blame, not the store."""
 
 
 class DataLost(Unavailable):
-    """The rows of a table that was prepared are gone: somebody dropped or emptied it. Waiting does not bring them
-    back; a rebuild does.
+    """The rows of a prepared table are gone: it was dropped or emptied from outside. A retry does not bring them back;
+    a rebuild does.
     """
 
     def __init__(self, place: TableGeneration) -> None:
@@ -149,53 +149,53 @@ class DataLost(Unavailable):
 
 
 class Documents(Protocol):
-    """Where rows lie.
+    """A store of rows.
 
-    - `life` becomes another when the store may have lost confirmed saves under us, such as when its server was started
-      anew: what was read in one life may not be there in the next.
-    - `save` raises `StoreWentBack`, and has saved no head and no checkpoint, where a partition's stored checkpoint is
-      less than in `base`; and `Unavailable`, without a checkpoint, where `life` is another than in `base`.
-    - `save` keeps a facet only where its `pos` is greater than the one that is there, whoever else writes at the same
-      time; other facets of the row are untouched. It saves rows, then heads, then the checkpoint: after a crash what
-      is there is what some prefix of these would have left. A checkpoint's position never goes back. It answers the
-      ids of the rows (not heads) that it found absent and made. When it returns, all of it survives a crash of the
-      store, or comes back with the checkpoint that belongs to it.
+    - `life` changes when the store may have lost confirmed saves while we run, such as when its server was restarted:
+      what was read in one life may be missing in the next.
+    - `save` raises `StoreWentBack`, and has saved no head and no checkpoint, if a partition's stored checkpoint is less
+      than in `base`; and `Unavailable`, without a checkpoint, if `life` differs from `base`.
+    - `save` keeps a facet only if its `pos` is greater than the stored one, also with concurrent writers; other facets
+      of the row are untouched. It saves rows, then heads, then the checkpoint: a crash leaves a prefix of these. A
+      checkpoint's position never goes back. It returns the ids of the rows (not heads) that it created. When it
+      returns, all of it survives a crash of the store, or is rolled back with the checkpoint that belongs to it.
     - `get`, `facets`, `find`, `checkpoints` and `pointer` see every save that returned before they were called.
-    - `find` answers rows of a declared index, `low` <= order < `high`, ascending or `reverse`.
-    - `get`, `facets`, `find`, `scan` and `save` raise `DataLost` where the table was prepared, not dropped by `drop`,
-      and is gone or empty all the same: all but `get` and `save` only where they find nothing. `prepare` raises it too,
-      where the model (`Table.model`) has a checkpoint in this generation; without one everything is made again.
-    - `scan` answers rows in the order of `_id` (by code point), for whole passes: `after` is the last id seen.
-    - `pointer` and `point` keep one small document per name; `point` replaces it only if it still equals `expected`.
-    - `save` raises `RowTooLarge` where the store bounds its rows (MongoDB: 16 MiB).
-    - A store that is down makes every call raise `Unavailable` (core.ports.event_log) within some seconds.
+    - `find` returns rows of a declared index, `low` <= order < `high`, ascending or `reverse`.
+    - `get`, `facets`, `find`, `scan` and `save` raise `DataLost` if the table was prepared, not dropped by `drop`, and
+      is nevertheless gone or empty: all but `get` and `save` only if they find nothing. `prepare` raises it too, if the
+      model (`Table.model`) has a checkpoint in this generation; without one everything is created again.
+    - `scan` returns rows sorted by `_id` (by code point), for passes over a whole table: `after` is the last id seen.
+    - `pointer` and `compare_and_set` read and replace one small document per name; it is replaced only if it still
+      equals `expected`.
+    - `save` raises `RowTooLarge` if the store limits its rows (MongoDB: 16 MiB).
+    - If the store is down every call raises `Unavailable` (core.ports.event_log) within some seconds.
     """
 
     @property
     def life(self) -> int:
-        """The store's life, as far as this process can tell."""
+        """The store's life, as far as this process knows."""
         ...
 
     async def start(self, tables: Iterable[Table]) -> None:
-        """Connect, waiting with backoff; make the indexes of these tables in generations to come."""
+        """Connect, waiting with backoff; later generations of these tables get their indexes."""
         ...
 
     async def stop(self) -> None:
-        """Let go."""
+        """Disconnect."""
         ...
 
     async def get(self, place: TableGeneration, ids: Iterable[str]) -> dict[str, Row]:
-        """The rows with these ids that exist."""
+        """Return those of the rows with these ids that exist."""
         ...
 
     async def facets(self, place: TableGeneration, ids: Iterable[str], index: str) -> dict[str, Facet]:
-        """The facet that this declared index orders by, of those of these rows that have the field of its order: what
-        else they hold is not brought here.
+        """Return, of those of these rows that have the index's `order` field, the facet with that field: the other
+        facets are not transferred.
         """
         ...
 
     async def save(self, changes: Changes) -> frozenset[str]:
-        """Save a batch; the ids of rows newly made. Raises `StoreWentBack`."""
+        """Save a batch. Return the ids of the created rows. Raises `StoreWentBack`."""
         ...
 
     async def find(
@@ -210,33 +210,33 @@ class Documents(Protocol):
         limit: int = 100,
         reverse: bool = False,
     ) -> list[Row]:
-        """Rows by a declared index; `after` pages an index without `order` by `_id`."""
+        """Return rows by a declared index; an index without `order` is paged by `after`, the last `_id` seen."""
         ...
 
     async def scan(self, place: TableGeneration, *, after: str = "", limit: int = 1000) -> list[Row]:
-        """The next rows by `_id`."""
+        """Return the next rows by `_id`."""
         ...
 
     async def checkpoints(self, processor: str, generation: int) -> dict[Partition, int]:
-        """The next position of each partition that a processor has read."""
+        """Return the next position of each partition that a processor has read."""
         ...
 
     async def fingerprints(self, processor: str, generation: int) -> dict[Partition, Fingerprint]:
-        """The last record before each checkpoint that was saved with a digest."""
+        """Return the fingerprint of the last record before each checkpoint that was saved with a digest."""
         ...
 
     async def pointer(self, name: str) -> dict[str, Any] | None:
-        """The document kept under this name."""
+        """Return the document of this name."""
         ...
 
-    async def point(self, name: str, document: Mapping[str, Any], expected: Mapping[str, Any] | None) -> bool:
-        """Replace the document under this name if it equals `expected` (None: if there is none); whether it did."""
+    async def compare_and_set(self, name: str, document: Mapping[str, Any], expected: Mapping[str, Any] | None) -> bool:
+        """Replace the document of this name if it equals `expected` (None: if there is none). Return whether it did."""
         ...
 
     async def prepare(self, places: Iterable[TableGeneration]) -> None:
-        """Make a generation's tables and indexes; harmless when they exist."""
+        """Create a generation's tables and indexes; harmless if they exist."""
         ...
 
     async def drop(self, places: Iterable[TableGeneration], checkpoint: tuple[str, int] | None = None) -> None:
-        """Delete a generation's tables and, where `(processor, generation)` is given, its checkpoints."""
+        """Delete a generation's tables and, if `(processor, generation)` is given, its checkpoints."""
         ...

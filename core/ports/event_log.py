@@ -1,4 +1,4 @@
-"""The event log: append-only topics of fixed partitions, in order per key, durable when it says so."""
+"""EventLog is the append-only log: topics of fixed partitions, ordered per key, durable once acknowledged."""
 
 from asyncio import Future
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
@@ -11,7 +11,7 @@ from schemas.topics import Partition
 
 
 class Received(msgspec.Struct, frozen=True):
-    """A record as it lies in the log. `position` is its place (`core.positions`), `offset` counts from 0."""
+    """A record read from the log. `position` is its place (`core.positions`), `offset` counts from 0."""
 
     topic: str
     partition: int
@@ -23,25 +23,29 @@ class Received(msgspec.Struct, frozen=True):
     timestamp_ms: int = 0
 
     def at(self) -> Partition:
-        """The partition it lies in."""
+        """Return the partition of the record."""
         return Partition(self.topic, self.partition)
 
 
 class Unavailable(Exception):
-    """A server is down or its queue is full: nothing was done, and the same call may succeed later."""
+    """A server is down or its queue is full: nothing was done, and a retry may succeed."""
 
 
 class OutcomeUnknown(Exception):
     """An append timed out: the record may be in the log once, or not at all."""
 
 
+class AlreadyWriting(Exception):
+    """Another process writes to this log."""
+
+
 class LogTruncated(Exception):
-    """The log does not keep what a read asked for: its begin lies behind it, or its end before it."""
+    """The log does not have the offset of a read: its beginning is after it, or its end before it."""
 
 
 class DataDamaged(Exception):
-    """A file of an embedded system is damaged. Waiting does not mend it: nobody goes on with it. Says which file, what
-    was found there, and what to do.
+    """A file of an embedded system is damaged. A retry does not repair it: the process stops. The message has the file,
+    the damage that was found, and the remedy.
     """
 
     repair: ClassVar[str] = (
@@ -63,21 +67,20 @@ class LogDamaged(DataDamaged):
 
 
 class EventLog(Protocol):
-    """The truth.
+    """The event log: the source of truth.
 
-    - `append` returns at once with a future; it completes when the record is durable (replicated, synced), with its
-      position. Records of one key appended by one process lie in the order of the calls, also when an append is
-      retried inside. The future fails with `Unavailable` (not in the log) or `OutcomeUnknown` (perhaps, once).
-    - A record is in the log once or not at all, whole; what a reader has seen stays, in the same place.
-    - `read` yields each partition's records in order without holes, from `start` on (a missing partition is not
-      read). Without `until` it goes on for ever and waits for more; with `until` it ends when each partition in it
-      has been read up to that offset (exclusive). Servers that are down are waited for inside. A file that is damaged
-      ends it with `LogDamaged`.
-    - `begins` and `ends` are offsets: of the first record kept and of the next to come; an end counts every append
-      acknowledged before the call, by whomever. They raise `Unavailable`.
-    - `epoch` is a number of the log's own, written at its birth and raised when it begins anew; known after `start`.
-      `raise_epoch` is for who has the log alone: reads and appends of before end, and every record has a position in
-      the new epoch afterwards, at the offset it had.
+    - `append` returns a future at once; it completes when the record is durable (replicated, synced), with its
+      position. Records of one key appended by one process are in the order of the calls, also when an append is
+      retried internally. The future fails with `Unavailable` (not in the log) or `OutcomeUnknown` (perhaps, once).
+    - A record is in the log once or not at all, and complete; a record that was read stays, at the same position.
+    - `read` yields each partition's records in order without gaps, from `start` on (a missing partition is not read).
+      Without `until` it never ends and waits for more; with `until` it ends when each partition in it has been read up
+      to that offset (exclusive). It waits for servers that are down. A damaged file ends it with `LogDamaged`.
+    - `beginning_offsets` and `end_offsets` return the offset of the first record kept and of the next record; an end
+      counts every append, of any process, acknowledged before the call. They raise `Unavailable`.
+    - `epoch` is stored in the log, written when it is created and raised when it starts anew; known after `start`.
+      `raise_epoch` needs exclusive use of the log: earlier reads and appends end, and afterwards every record has a
+      position in the new epoch, at its old offset.
     """
 
     @property
@@ -90,27 +93,27 @@ class EventLog(Protocol):
         ...
 
     async def stop(self) -> None:
-        """Flush what was appended and let go; appends that cannot be flushed fail."""
+        """Flush the appended records and disconnect; appends that cannot be flushed fail."""
         ...
 
     def append(self, record: Record) -> Future[int]:
-        """Append one record; its position when it is durable."""
+        """Append one record. The future has its position once it is durable."""
         ...
 
     def read(
         self, start: Mapping[Partition, int], until: Mapping[Partition, int] | None = None, *, limit: int = 1000
     ) -> AsyncIterator[Sequence[Received]]:
-        """Batches of up to `limit` records from these offsets on."""
+        """Iterate over batches of up to `limit` records, from these offsets on."""
         ...
 
-    async def begins(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
-        """The first offset kept of each partition."""
+    async def beginning_offsets(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
+        """Return the first offset kept of each partition."""
         ...
 
     async def raise_epoch(self, epoch: int) -> None:
-        """Begin this epoch, which is greater than the log's; durable when it returns. Raises ValueError for another."""
+        """Start this epoch, greater than the log's; durable on return. Raises ValueError if it is not greater."""
         ...
 
-    async def ends(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
-        """The next offset of each partition."""
+    async def end_offsets(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
+        """Return the next offset of each partition."""
         ...

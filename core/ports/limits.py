@@ -1,34 +1,34 @@
-"""How much somebody may do, counted for all nodes together: a bucket of tokens under each key, which fills steadily."""
+"""Limits counts rate limits for all nodes together: a token bucket per key, which fills steadily."""
 
 from typing import NamedTuple, Protocol
 
 
 class Rate(NamedTuple):
-    """So many tokens a second in the long run, more than 0, and so many at once after a rest, at least 1."""
+    """The tokens per second in the long run, more than 0, and the maximum at once after a pause, at least 1."""
 
     per_s: float
     burst: int
 
 
 class Limits(Protocol):
-    """A bucket that nobody has taken from is full, and one that is full is forgotten.
+    """Token buckets by key. A new bucket is full, and a full one is forgotten.
 
-    The bucket of a key fills by one clock, whoever takes from it; a rate that changes counts from then on.
+    A bucket fills by one clock, whichever node takes from it; a changed rate applies from then on.
     """
 
     async def start(self) -> None:
-        """Connect, without waiting for the server: callers go on without it."""
+        """Connect, without waiting for the server: callers work without it."""
         ...
 
     async def stop(self) -> None:
-        """Let go."""
+        """Disconnect."""
         ...
 
     async def take(self, key: str, rate: Rate, n: int = 1) -> float:
-        """Take `n` tokens, 1 to `rate.burst`, all of them or none.
+        """Take `n` tokens, 1 to `rate.burst`, all or none.
 
-        Answers 0 where they were taken, else the seconds until so many will be there, if nobody takes any meanwhile.
-        Takers at the same moment never get more than there are. Raises `Unavailable` when the server is down: whether
-        they were taken is not known then, and the caller counts by itself.
+        Return 0 if they were taken, else the seconds until `n` are available, if no caller takes any meanwhile.
+        Concurrent callers never get more than are available. Raises `Unavailable` if the server is down: it is unknown
+        then whether they were taken, and the caller counts locally.
         """
         ...

@@ -1,4 +1,4 @@
-"""A node's own view of conversations: the read model as it was at the start, and what the log has told since."""
+"""Memberships is a node's view of conversations: loaded from the read model at the start, updated from the log."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -8,42 +8,42 @@ from schemas.events import ConversationEvent
 
 
 class Memberships(Protocol):
-    """Who is in what, as far as this process has read.
+    """The members of conversations, as far as this process has read the log.
 
-    `fresh` is false while the view is known to be more than 5 s behind: it must not be decided on then. `get` answers
-    at once. `prove` returns when everything that was in the log at the time of the call about this conversation, or
-    where none is named about any, has been read, `pass_by` when the record at a position of its partition has been;
-    they raise `NotReady` after 2 s, `prove` raises `Unavailable` when the log is down. `on_change` is called after each
-    event from the log was folded, before anything else runs.
+    `fresh` is false while the view is known to be more than 5 s behind: no decision may use it then. `get` returns at
+    once. `prove` returns when every record about this conversation (None: about any) that was in the log at the time of
+    the call has been read, `pass_by` when the record at a position of its partition has been read; they raise
+    `NotReady` after 2 s, `prove` raises `Unavailable` if the log is down. `on_change` is called after each folded event
+    of the log, before anything else runs.
     """
 
     on_change: Callable[[ConversationEvent, Conversation], None] | None
 
     @property
     def fresh(self) -> bool:
-        """Whether the view may be decided on."""
+        """Whether decisions may use the view."""
         ...
 
     def get(self, conversation_id: str) -> Conversation | None:
-        """The conversation, if it has begun as far as we know."""
+        """Return the conversation, None if this view does not have it."""
         ...
 
     def of_user(self, tenant: str, user_id: str) -> frozenset[str]:
-        """The conversations this user has ever been in."""
+        """Return the conversations that this user has ever been in."""
         ...
 
     async def prove(self, conversation_id: str | None) -> None:
-        """Catch up with the log as it is now."""
+        """Wait until the view has caught up with the log's current end."""
         ...
 
     async def pass_by(self, conversation_id: str, position: int) -> None:
-        """Catch up with a record of the conversation that lies at this position."""
+        """Wait until the view has read the record of the conversation at this position."""
         ...
 
     async def wait_for(self, conversation_id: str, n: int, timeout_s: float = 1.0) -> bool:
-        """Wait until the view of a conversation is as new as `n`; whether it is."""
+        """Wait until the view of a conversation has change `n`. Return whether it has."""
         ...
 
 
 class NotReady(Exception):
-    """A view did not catch up in time: a no cannot be proved."""
+    """A view did not catch up in time: a rejection cannot be re-checked."""

@@ -1,4 +1,4 @@
-"""What the edge must know of messages to decide: read from the read model, proved by its checkpoints."""
+"""Messages gives the message data that decisions need: from the read model, re-checked by its checkpoints."""
 
 from collections.abc import Iterable
 from typing import Protocol
@@ -8,51 +8,50 @@ from core.domain.content import Content
 
 
 class Messages(Protocol):
-    """Messages as the read model has them.
+    """The messages in the read model.
 
-    `prove` returns when the read model has passed everything that was in the log about this conversation's messages
-    at the time of the call, `prove_head` when it has passed all that was sent to it; they raise `NotReady`
-    (core.ports.memberships) after 2 s. All raise `Unavailable` when a
-    server is down.
+    `prove` returns when the read model has passed every record about this conversation's messages that was in the log
+    at the time of the call, `prove_head` when it has passed every message sent to it; they raise `NotReady`
+    (core.ports.memberships) after 2 s. All raise `Unavailable` if a server is down.
     """
 
     @property
     def life(self) -> int:
-        """The life of the store that all this is read from (core.ports.documents)."""
+        """The life of the store that these are read from (core.ports.documents)."""
         ...
 
     async def state(self, message_id: str) -> message.State:
-        """The message with its number, `Absent` when the read model does not have it (yet)."""
+        """Return the message with its number, `Absent` if the read model does not have it (yet)."""
         ...
 
     async def deleted(self, message_ids: Iterable[str]) -> frozenset[str]:
-        """Which of these messages were deleted for everyone, whatever else is known of them."""
+        """Return which of these messages were deleted for everyone."""
         ...
 
     async def target(self, message_id: str) -> reaction.Target:
-        """The message and what is on it, as a reaction finds it."""
+        """Return the message with its reactions, for deciding a reaction."""
         ...
 
     async def sent(self, message_id: str) -> Content | None:
-        """What a message said when it was sent, whatever became of it; None where that is not known."""
+        """Return the content of a message when it was sent, even if deleted since; None if unknown."""
         ...
 
     async def head(self, conversation_id: str) -> int:
-        """The number of the conversation's last message, 0 when it has none."""
+        """Return the number of the conversation's last message, 0 if it has none."""
         ...
 
     async def prove(self, conversation_id: str, *, with_reactions: bool = False) -> None:
-        """Catch up with the log as it is now; with what was put on the messages only where asked."""
+        """Wait until the read model has caught up with the log's current end; with the reactions only on request."""
         ...
 
     async def prove_head(self, conversation_id: str) -> None:
-        """Catch up with what was sent, as the log has it now: `head` then counts every message in it."""
+        """Wait until `head` counts every message that is in the log now."""
         ...
 
 
 async def head_for(messages: Messages, conversation_id: str, seq: int) -> int:
-    """The number of the conversation's last message for somebody who says that they have message `seq`: one that is
-    less is proved, or what they have would be said to be less for good. Raises `NotReady` and `Unavailable`.
+    """Return the number of the conversation's last message for a user who says that they have message `seq`. A smaller
+    head is re-checked first: else their `seq` would be cut to it permanently. Raises `NotReady` and `Unavailable`.
     """
     head = await messages.head(conversation_id)
     if head < seq:

@@ -1,53 +1,53 @@
-"""Which nodes hold a participant of a conversation, and where clients reach them; may be lost without harm."""
+"""NodeRegistry maps conversations to the nodes with their members; its data may be lost without harm."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 
 class NodeRegistry(Protocol):
-    """Which nodes hold a participant of a conversation, and where clients reach them.
+    """Records which nodes have a session of a conversation's member, and at which URL clients reach the nodes.
 
-    A node that does not say `alive`, or does not announce itself, within the TTL is forgotten. All raise `Unavailable`
-    when the server is down. After the server lost its memory `alive` answers False once: the node then enters
-    everything again.
+    A node that does not call `alive`, or does not announce itself, within the TTL is forgotten. All raise `Unavailable`
+    if the server is down. After the server lost its data `alive` returns False once: the node then enters everything
+    again.
     """
 
     async def start(self) -> None:
-        """Connect, without waiting for the server: what it is for may be lost."""
+        """Connect, without waiting for the server: its data may be lost."""
         ...
 
     async def stop(self) -> None:
-        """Let go."""
+        """Disconnect."""
         ...
 
     async def alive(self, node: str, ttl_s: float) -> bool:
-        """Say that a node lives for `ttl_s` more seconds; whether it was known before."""
+        """Keep a node alive for `ttl_s` more seconds. Return whether it was known before."""
         ...
 
     async def enter(self, node: str, conversations: Iterable[str]) -> None:
-        """From now on this node holds a participant of these."""
+        """Record that this node has a member of each of these conversations."""
         ...
 
     async def leave(self, node: str, conversations: Iterable[str]) -> None:
-        """It no longer does."""
+        """Record that this node no longer has a member of these."""
         ...
 
     async def nodes(self, conversations: Sequence[str]) -> Mapping[str, frozenset[str]]:
-        """The living nodes that hold a participant of each."""
+        """Return the live nodes that have a member of each conversation."""
         ...
 
     async def forget(self, node: str) -> None:
-        """A node goes away."""
+        """Remove a node that stops."""
         ...
 
     async def announce(self, node: str, url: str, ttl_s: float) -> None:
-        """For `ttl_s` more seconds clients may be sent to this node, at `url`."""
+        """Announce for `ttl_s` more seconds that clients may be sent to this node, at `url`."""
         ...
 
     async def withdraw(self, node: str) -> None:
-        """From now on none may; harmless where none might."""
+        """Withdraw the announcement, if there is one."""
         ...
 
     async def announced(self) -> list[str]:
-        """Where the nodes are reached that clients may be sent to, each once, in order."""
+        """Return the URLs of the announced nodes, each once, sorted."""
         ...

@@ -1,1 +1,1 @@
-"""The real servers as plain processes on loopback ports, for development, outage tests and CI without containers."""
+"""Runs the real servers as processes on loopback ports, for development, outage tests and CI without containers."""

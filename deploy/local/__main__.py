@@ -1,4 +1,4 @@
-"""`python -m deploy.local stack …`: the same command without the rest of CAAS."""
+"""Runs `caas stack` without the rest of CAAS: `python -m deploy.local stack …`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from deploy.local.cli import add_parser, run
 
 
 def main() -> int:
-    """Parses the command line and runs it; the exit status."""
+    """Parse the command line and run it; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m deploy.local", description="The real servers on this machine.")
     add_parser(parser.add_subparsers(dest="command", metavar="COMMAND", required=True))
     return run(parser.parse_args())

@@ -1,4 +1,4 @@
-"""`caas stack`: the real servers of a directory from the command line; the exit status tells how it went."""
+"""Runs `caas stack`: controls the real servers of a directory; the exit status reports the outcome."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ ACTIONS = {
     "env": ("print the settings that point CAAS at the servers, secrets included", 'eval "$(caas stack env)"'),
 }
 
-FORGOTTEN = """\
+DATA_LOST = """\
 MongoDB ran in memory (--mongo memory): the read models are gone with it. The log is kept: after `caas stack up` the
-workers make them again from it, while its topics hold everything (7 days; receipts: 1 day). `caas stack up --mongo h2`
+workers rebuild them from it, while its topics hold everything (7 days; receipts: 1 day). `caas stack up --mongo h2`
 keeps them over a restart."""
 
 
 def add_parser(subparsers: Subparsers) -> None:
-    """Adds `stack` with its actions; the chosen function is left in `run`."""
-    about = "run Kafka, Redis, MongoDB and OpenSearch here as plain processes"
+    """Add `stack` with its actions; the parsed arguments have the function to call in `run`."""
+    summary = "run Kafka, Redis, MongoDB and OpenSearch here as plain processes"
     parser = subparsers.add_parser(
         "stack",
-        help=about,
-        description=about,
+        help=summary,
+        description=summary,
         epilog='example: caas stack up && eval "$(caas stack env)"',
     )
     actions = parser.add_subparsers(dest="stack_action", metavar="ACTION", required=True)
@@ -68,10 +68,10 @@ def _roles(text: str) -> frozenset[str]:
 
 
 def stack_of(args: argparse.Namespace, environment: Mapping[str, str] = os.environ) -> Stack:
-    """The stack that the options mean; what they leave open is as the directory says."""
+    """Return the stack of these options; options left out are taken from the directory's record."""
     directory = args.dir or Path(environment.get("CAAS_STACK_DIR") or ".caas/stack")
     found = record.read(directory.expanduser())
-    # A stack of some roles is complete with them; only `up` without --only means all.
+    # Actions on a stack of some roles concern those; only `up` without --only means all.
     started = frozenset(found.roles) if found and args.stack_action != "up" else None
     return Stack(
         directory,
@@ -79,16 +79,16 @@ def stack_of(args: argparse.Namespace, environment: Mapping[str, str] = os.envir
         args.only or started,
         mongo_backend=args.mongo or (found.mongo if found else "memory"),
         shift=args.port_shift if args.port_shift is not None else (found.shift if found else 0),
-        tell=_tell,
+        report=_report,
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """0: done, and for `status` all are up; 1: failed, with the reason on stderr; 3: `status` found one not up."""
+    """Return 0: done, and for `status` all are up; 1: failed, reason on stderr; 3: `status` found one not up."""
     try:
         return _act(stack_of(args), args.stack_action, args.json)
     except StackError as error:
-        _tell(f"caas stack {args.stack_action}: {error}")
+        _report(f"caas stack {args.stack_action}: {error}")
         return FAILED
 
 
@@ -101,7 +101,7 @@ def _act(stack: Stack, action: str, as_json: bool) -> int:
             ended = stack.down() if action == "down" else stack.clean()
             _print({"stopped": ended}, f"stopped: {', '.join(ended) or 'nothing was running'}", as_json)
             if action == "down" and "mongo" in ended and stack.mongo_backend == "memory":
-                _tell(FORGOTTEN)
+                _report(DATA_LOST)
         case "status":
             return _show_status(stack.status(), as_json)
         case "env":
@@ -128,5 +128,5 @@ def _print(value: Any, text: str, as_json: bool) -> None:
     sys.stdout.write((json.dumps(value, indent=2) if as_json else text) + "\n")
 
 
-def _tell(line: str) -> None:
+def _report(line: str) -> None:
     sys.stderr.write(f"{line}\n")

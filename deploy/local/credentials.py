@@ -1,4 +1,4 @@
-"""What the processes on a stack must agree on, and nobody else may know: made once, kept in the stack's directory."""
+"""Creates the secrets that the processes on a stack share, once, and keeps them in the stack's directory."""
 
 from __future__ import annotations
 
@@ -13,8 +13,11 @@ from deploy.local.server import StackError
 FILE = "secrets.json"
 
 
-def kept(directory: Path) -> dict[str, str]:
-    """Environment variables by name; the same for whoever asks in this directory, however many at once."""
+def load_or_create(directory: Path) -> dict[str, str]:
+    """Return environment variables by name, the same for every caller in this directory, also for concurrent ones.
+
+    Raises StackError if the file cannot be used or others may read it.
+    """
     file = directory / FILE
     try:
         if not file.exists():
@@ -29,8 +32,8 @@ def kept(directory: Path) -> dict[str, str]:
     return found
 
 
-def forget(directory: Path) -> None:
-    """The next who asks gets others."""
+def delete(directory: Path) -> None:
+    """Delete the secrets; the next call of `load_or_create` creates others."""
     (directory / FILE).unlink(missing_ok=True)
 
 
@@ -38,13 +41,13 @@ def _write(file: Path) -> None:
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     fresh = file.with_suffix(f".{os.getpid()}")
     fresh.touch(mode=0o600)
-    fresh.write_text(json.dumps(_made(), indent=2) + "\n")
-    with contextlib.suppress(FileExistsError):  # another process was first: its secrets stand
+    fresh.write_text(json.dumps(_created(), indent=2) + "\n")
+    with contextlib.suppress(FileExistsError):  # another process was first: its secrets are used
         file.hardlink_to(fresh)
     fresh.unlink()
 
 
-def _made() -> dict[str, str]:
+def _created() -> dict[str, str]:
     return {
         "CAAS_APP_KEY": f"app_{secrets.token_hex(8)}",
         "CAAS_APP_SECRET": secrets.token_hex(32),

@@ -1,4 +1,4 @@
-"""What is in the cache is whole: a folder is filled under another name and renamed, by one installer at a time."""
+"""Installs servers into the cache: a folder is filled under another name and renamed, by one installer at a time."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from deploy.local import maven, redis_install
 from deploy.local.java import java_home
 from deploy.local.server import Command, JavaCommand, Package, RedisCommand
 
-Tell = Callable[[str], None]
+Report = Callable[[str], None]
 
 
 def cache() -> Path:
-    """Where servers are installed: $CAAS_CACHE, or ~/.cache/caas."""
+    """Return the folder where servers are installed: $CAAS_CACHE, or ~/.cache/caas."""
     named = os.environ.get("CAAS_CACHE")
     return Path(named).expanduser().absolute() if named else Path.home() / ".cache" / "caas"
 
 
 @contextmanager
 def locked(file: Path) -> Iterator[None]:
-    """Holds a lock file; whoever comes second waits. The kernel lets go when the holder dies."""
+    """Hold a lock file; other callers wait. The kernel releases it when the holder dies."""
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("a") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
@@ -34,39 +34,39 @@ def locked(file: Path) -> Iterator[None]:
 
 
 def installed(target: Path, fill: Callable[[Path], None]) -> Path:
-    """Makes a folder once: `fill` gets an empty one that becomes the target only when it is done."""
+    """Create a folder once: `fill` gets an empty one, which becomes the target only when it is done."""
     if target.is_dir():
         return target
     with locked(target.parent / ".lock"):
         if target.is_dir():
             return target
-        # Only a dead installer can have left these: the living one holds the lock.
-        for left in target.parent.glob(".new-*"):
-            shutil.rmtree(left)
+        # Only a dead installer can have left these: a running one holds the lock.
+        for leftover in target.parent.glob(".new-*"):
+            shutil.rmtree(leftover)
         fresh = Path(tempfile.mkdtemp(prefix=".new-", dir=target.parent))
         fill(fresh)
         fresh.rename(target)
     return target
 
 
-def argv(command: Command, log: Path, tell: Tell) -> tuple[str, ...]:
-    """The words to run, after installing what they need. Raises StackError."""
+def argv(command: Command, log: Path, report: Report) -> tuple[str, ...]:
+    """Install what the command needs, and return its arguments. Raises StackError."""
     match command:
         case JavaCommand():
-            return _java(command, log, tell)
+            return _java(command, log, report)
         case RedisCommand():
-            return (str(_redis(tell)), *command.arguments)
+            return (str(_redis(report)), *command.arguments)
         case _:
             assert_never(command)
 
 
-def _java(command: JavaCommand, log: Path, tell: Tell) -> tuple[str, ...]:
+def _java(command: JavaCommand, log: Path, report: Report) -> tuple[str, ...]:
     home = java_home(command.package.java)
-    folder = _package(command.package, home, tell)
+    folder = _package(command.package, home, report)
     return (
         str(home / "bin" / "java"),
         *command.options,
-        # A server out of memory is dead and says so; half a server would look like a bug of ours.
+        # A server out of memory exits and logs it; one that half works would look like a bug of ours.
         "-XX:+ExitOnOutOfMemoryError",
         f"-XX:ErrorFile={log.with_suffix('.crash.log')}",
         "-cp",
@@ -76,21 +76,21 @@ def _java(command: JavaCommand, log: Path, tell: Tell) -> tuple[str, ...]:
     )
 
 
-def _package(package: Package, home: Path, tell: Tell) -> Path:
+def _package(package: Package, home: Path, report: Report) -> Path:
     def fill(folder: Path) -> None:
-        tell(f"installing {package.name} into {cache()} (once)")
+        report(f"installing {package.name} into {cache()} (once)")
         maven.fill(package, home, folder)
 
     return installed(cache() / "servers" / f"{package.name}-{maven.fingerprint(package)}", fill)
 
 
-def _redis(tell: Tell) -> Path:
+def _redis(report: Report) -> Path:
     found = shutil.which("redis-server")
     if found:
         return Path(found)
 
     def fill(folder: Path) -> None:
-        tell("installing redis with apt-get (once)")
+        report("installing redis with apt-get (once)")
         redis_install.fill(folder)
 
     return installed(cache() / "servers" / "redis", fill) / "redis-server"

@@ -1,4 +1,4 @@
-"""The servers need Java of a minimum version: JAVA_HOME if it is new enough, else the newest that is installed."""
+"""Finds a JDK of a minimum version: JAVA_HOME if it is new enough, else the newest that is installed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ INSTALLED = Path("/usr/lib/jvm")
 
 
 def version_of(home: Path) -> int:
-    """The major version of a JDK's folder; 0 when it is none (a runtime without a compiler is none)."""
+    """Return the major version of a JDK's folder; 0 if it is not one (a runtime without a compiler is not)."""
     if not all(os.access(home / "bin" / program, os.X_OK) for program in ("java", "javac")):
         return 0
     try:
@@ -33,7 +33,7 @@ def _homes() -> Iterator[Path]:
 
 
 def java_home(minimum: int) -> Path:
-    """A JDK of at least this version. Raises StackError that says what to install."""
+    """Return the folder of a JDK of at least this version. Raises StackError that names what to install."""
     for home in _homes():
         if version_of(home) >= minimum:
             return home

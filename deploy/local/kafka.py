@@ -1,4 +1,4 @@
-"""Kafka without ZooKeeper: one broker for work, three when a test takes one away; each is its own controller too."""
+"""Describes Kafka without ZooKeeper: one broker for work, three for outage tests; each is a controller too."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ logger.kafkaconfig.level = warn
 
 
 def replication(brokers: int) -> tuple[int, int]:
-    """(copies of each partition, copies that must have a record before it counts)."""
+    """Return (copies of each partition, copies that must have a record before it is acknowledged)."""
     return (1, 1) if brokers == 1 else (3, 2)
 
 
@@ -51,11 +51,11 @@ SMALL: Final[dict[str, str | int]] = {
     "num.recovery.threads.per.data.dir": 2,
     "num.replica.fetchers": 1,
 }
-"""One machine, many partitions: small files and buffers, few threads. The index sizes fit their segments."""
+"""Settings for many partitions on one machine: small files and buffers, few threads. Index sizes fit the segments."""
 
 
 def properties(node: int, brokers: int, data: Path, shift: int = 0) -> str:
-    """The configuration file of one broker."""
+    """Return the configuration file of one broker."""
     copies, in_sync = replication(brokers)
     voters = ",".join(f"{n}@{HOST}:{CONTROLLERS + shift + n - 1}" for n in range(1, brokers + 1))
     client, controller = CLIENTS + shift + node - 1, CONTROLLERS + shift + node - 1
@@ -76,7 +76,7 @@ def properties(node: int, brokers: int, data: Path, shift: int = 0) -> str:
         "transaction.state.log.min.isr": in_sync,
         "share.coordinator.state.topic.replication.factor": copies,
         "share.coordinator.state.topic.min.isr": in_sync,
-        # A dead broker is noticed in 3 s: tests wait for it.
+        # A dead broker is detected in 3 s: tests wait for it.
         "broker.session.timeout.ms": 3000,
         "broker.heartbeat.interval.ms": 500,
         "group.initial.rebalance.delay.ms": 0,
@@ -86,8 +86,8 @@ def properties(node: int, brokers: int, data: Path, shift: int = 0) -> str:
     return "".join(f"{name}={value}\n" for name, value in settings.items())
 
 
-def sees(port: int, wanted: frozenset[int]) -> str | None:
-    """Whether the broker at this port is in service and knows the wanted ones to be so."""
+def check_brokers(port: int, wanted: frozenset[int]) -> str | None:
+    """Return None if the broker at this port is in service and sees the wanted ones in service, else the reason."""
     try:
         seen = brokers_seen(HOST, port)
     except OSError as error:
@@ -97,7 +97,7 @@ def sees(port: int, wanted: frozenset[int]) -> str | None:
 
 
 def servers(layout: Layout, brokers: int, cluster: str, shift: int = 0) -> tuple[Server, ...]:
-    """The brokers; `cluster` is the id that their data is stamped with."""
+    """Return the brokers; `cluster` is the cluster id that is written into their data."""
     return tuple(_broker(layout, node, brokers, cluster, shift) for node in range(1, brokers + 1))
 
 
@@ -111,8 +111,8 @@ def _broker(layout: Layout, node: int, brokers: int, cluster: str, shift: int) -
         role="kafka",
         ports=(port, CONTROLLERS + shift + node - 1),
         command=JavaCommand(PACKAGE, "kafka.Kafka", options, (str(config),)),
-        probe=partial(sees, port, frozenset({node})),
-        joined=partial(sees, port, frozenset(range(1, brokers + 1))),
+        probe=partial(check_brokers, port, frozenset({node})),
+        peer_probe=partial(check_brokers, port, frozenset(range(1, brokers + 1))),
         files={config: properties(node, brokers, layout.data(name), shift), logging: LOGGING},
         prepare=JavaCommand(
             PACKAGE,

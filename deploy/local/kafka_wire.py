@@ -1,4 +1,4 @@
-"""An open port is not a broker: one Metadata request over a raw socket tells which brokers are really in service."""
+"""Sends one Metadata request over a raw socket to find which brokers are in service: an open port is not enough."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ _CLIENT = b"caas-stack"
 
 
 def metadata_request() -> bytes:
-    """Metadata version 4 for no topics; every broker since 0.11 answers it."""
+    """Return a Metadata request, version 4, for no topics; every broker since 0.11 answers it."""
     head = struct.pack(">hhih", _METADATA, _VERSION, _CORRELATION, len(_CLIENT)) + _CLIENT
     body = head + struct.pack(">i?", 0, False)
     return struct.pack(">i", len(body)) + body
 
 
 def brokers_in(answer: bytes) -> frozenset[int]:
-    """The node ids of a Metadata answer (without its size): the brokers that are alive and not fenced."""
+    """Return the node ids of a Metadata answer (without its size): the brokers that are alive and not fenced."""
     _correlation, _throttle, count = struct.unpack_from(">iii", answer)
     position, nodes = 12, []
     for _ in range(count):
@@ -40,7 +40,7 @@ def _receive(connection: socket.socket, size: int) -> bytes:
 
 
 def brokers_seen(host: str, port: int, timeout: float = 2.0) -> frozenset[int]:
-    """The brokers that the one at this address knows to be in service. Raises OSError."""
+    """Return the brokers in service, as seen by the one at this address. Raises OSError."""
     with socket.create_connection((host, port), timeout) as connection:
         connection.settimeout(timeout)
         connection.sendall(metadata_request())

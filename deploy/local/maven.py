@@ -1,4 +1,4 @@
-"""Java servers come as pinned Maven artifacts with all they need at run time, plus a class of ours to start them."""
+"""Fetches Java servers as pinned Maven artifacts with runtime dependencies, and compiles our class to start them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from deploy.local.server import Package, StackError
 
-# A fixed version: the plugin that Maven picks by itself differs between its releases.
+# A fixed version: the default version of the plugin differs between releases of Maven.
 COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
 
 _POM = """\
@@ -30,26 +30,26 @@ _DEPENDENCY = "    <dependency><groupId>{}</groupId><artifactId>{}</artifactId><
 
 
 def pom(package: Package) -> str:
-    """The project file that asks for the package's artifacts."""
+    """Return the project file with the package's artifacts as dependencies."""
     lines = (_DEPENDENCY.format(*artifact.split(":")) for artifact in package.artifacts)
     return _POM.format(name=package.name, dependencies="\n".join(lines))
 
 
 def source(package: Package) -> str:
-    """The text of the package's own class; empty when it has none."""
+    """Return the source of the package's own class; empty if it has none."""
     if package.source is None:
         return ""
     return resources.files("deploy.local").joinpath(package.source).read_text()
 
 
 def fingerprint(package: Package) -> str:
-    """Changes with anything that would change the folder, so that an old one is never taken for it."""
+    """Return a hash of everything that determines the folder's content, so that an outdated one is never used."""
     text = "\0".join((COPY, str(package.java), pom(package), source(package)))
     return hashlib.sha256(text.encode()).hexdigest()[:10]
 
 
 def fill(package: Package, java_home: Path, folder: Path) -> None:
-    """Puts `libs` and `classes` into a folder. Raises StackError."""
+    """Put `libs` and `classes` into a folder. Raises StackError."""
     maven = shutil.which("mvn")
     if maven is None:
         raise StackError(f"{package.name} is fetched with Maven: install it (Debian, Ubuntu: apt-get install maven)")

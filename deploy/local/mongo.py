@@ -1,4 +1,4 @@
-"""The MongoDB wire protocol served by mongo-java-server: in memory for speed, or in a file that outlives a restart."""
+"""Describes mongo-java-server, which serves MongoDB's wire protocol: in memory for speed, or in a file that is kept."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ PACKAGE = Package(
 
 
 def answers(port: int) -> str | None:
-    """Whether the server accepts today's driver and answers its ping."""
+    """Return None if the server accepts the driver and answers its ping, else the reason."""
     try:
-        # The driver would look for a server that is not there until its timeout.
+        # The driver would wait for a missing server until its timeout.
         socket.create_connection((HOST, port), 1.0).close()
     except OSError as error:
         return str(error)
@@ -47,7 +47,7 @@ def _pings(url: str) -> str | None:
 
 
 def servers(layout: Layout, backend: Backend = "memory", shift: int = 0) -> tuple[Server, ...]:
-    """The one server."""
+    """Return the one server."""
     port = PORT + shift
     storage = "memory" if backend == "memory" else str(layout.data("mongo") / "mongo.mv")
     options = (

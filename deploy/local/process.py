@@ -1,4 +1,4 @@
-"""A process is its pid and the moment it began (Linux): a pid alone may belong to a stranger by tomorrow."""
+"""Identifies a process by its pid and its start time (Linux): a pid alone may be reused by another program."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PROC = Path("/proc")
 
 @dataclass(frozen=True, slots=True)
 class _Stat:
-    """What the kernel says about a pid; `state` is one letter."""
+    """The kernel's data about a pid; `state` is one letter."""
 
     began: int
     state: str
@@ -26,17 +26,17 @@ class _Stat:
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """`began` is in the kernel's clock ticks since boot."""
+    """A process of ours; `began` is its start time in the kernel's clock ticks since boot."""
 
     pid: int
     began: int
 
 
 def launch(command: tuple[str, ...], log: Path, pid_file: Path) -> Process:
-    """Starts a command in a session of its own, so that Ctrl-C in a terminal does not reach it."""
+    """Start a command in its own session, so that Ctrl-C in a terminal does not reach it."""
     for parent in (log.parent, pid_file.parent):
         parent.mkdir(parents=True, exist_ok=True)
-    # posix_spawn and not Popen: nobody here waits for the child, it outlives us.
+    # posix_spawn, not Popen: nothing here waits for the child, which outlives us.
     pid = os.posix_spawnp(
         command[0],
         command,
@@ -58,7 +58,7 @@ def launch(command: tuple[str, ...], log: Path, pid_file: Path) -> Process:
 
 
 def find(pid_file: Path) -> Process | None:
-    """The process that was launched with this file, if it is still running."""
+    """Return the process that was launched with this file, if it is still running. Raises StackError."""
     try:
         process = Process(**json.loads(pid_file.read_text()))
     except FileNotFoundError:
@@ -69,23 +69,23 @@ def find(pid_file: Path) -> Process | None:
 
 
 def alive(process: Process) -> bool:
-    """Whether this very process runs (a frozen one does, one that has ended and was not collected does not)."""
-    _collect(process.pid)
+    """Whether this process runs (a frozen one does, a zombie does not)."""
+    _reap(process.pid)
     found = _stat(process.pid)
     if found is None or found.began != process.began:
         return False
-    # A killed server of many threads is called a zombie while the last of them still hold its ports.
+    # A killed server of many threads is reported as a zombie while its last threads still hold its ports.
     return found.state not in "ZX" or found.threads > 1
 
 
 def frozen(process: Process) -> bool:
-    """Whether it is held by SIGSTOP."""
+    """Whether it is stopped by SIGSTOP."""
     found = _stat(process.pid)
     return found is not None and found.began == process.began and found.state == "T"
 
 
 def resident_mib(process: Process) -> int:
-    """Its resident memory; 0 when it is gone."""
+    """Return its resident memory in MiB; 0 if it has ended."""
     try:
         pages = int((_PROC / str(process.pid) / "statm").read_text().split()[1])
     except (OSError, IndexError):
@@ -94,7 +94,7 @@ def resident_mib(process: Process) -> int:
 
 
 def send(process: Process, number: signal.Signals) -> None:
-    """Signals this process and never a stranger: the descriptor is taken before its start time is compared."""
+    """Signal this process and never another: the descriptor is opened before the start time is compared."""
     try:
         descriptor = os.pidfd_open(process.pid)
     except ProcessLookupError:
@@ -103,20 +103,20 @@ def send(process: Process, number: signal.Signals) -> None:
         if alive(process):
             signal.pidfd_send_signal(descriptor, number)
     except ProcessLookupError:
-        return  # It ended by itself between the two lines: what every signal but STOP and CONT asks for.
+        return  # It ended by itself between the two lines: the purpose of every signal but STOP and CONT.
     finally:
         os.close(descriptor)
 
 
 def end(process: Process) -> None:
-    """Asks it to end, even when it is frozen (a frozen process takes no SIGTERM until it goes on)."""
+    """Ask it to end, also when frozen (a frozen process receives no SIGTERM until it continues)."""
     send(process, signal.SIGTERM)
     send(process, signal.SIGCONT)
 
 
-def gone(process: Process, within: float) -> bool:
-    """Waits until it is gone; False when it is not."""
-    deadline = time.monotonic() + within
+def exited_within(process: Process, timeout_s: float) -> bool:
+    """Wait until it has ended; return False if it has not in time."""
+    deadline = time.monotonic() + timeout_s
     while alive(process):
         if time.monotonic() >= deadline:
             return False
@@ -124,15 +124,15 @@ def gone(process: Process, within: float) -> bool:
     return True
 
 
-def _collect(pid: int) -> None:
-    """Our own children stay as zombies until somebody asks for their status."""
-    # It need not be our child: another command of this launcher may have started it.
+def _reap(pid: int) -> None:
+    """Reap it: our own children stay zombies until their status is read."""
+    # It may not be our child: another command of this launcher may have started it.
     with contextlib.suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)
 
 
 def _stat(pid: int) -> _Stat | None:
-    """The kernel's line about a pid. The program's name before the fields may hold spaces and brackets."""
+    """Read the kernel's line about a pid. The program's name before the fields may contain spaces and brackets."""
     try:
         fields = (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):

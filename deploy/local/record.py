@@ -1,4 +1,4 @@
-"""What a stack's directory was made for is written down in it, so that a later command means the same servers."""
+"""Stores the configuration of a stack in its directory, so that later commands use the same servers."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from deploy.local.mongo import Backend
 from deploy.local.server import StackError
 
 FILE = "stack.json"
-OWN = ("config", "data", "logs", "run")
-"""The folders that belong to the stack, beside its record and its lock."""
+OWNED = ("config", "data", "logs", "run")
+"""The folders that belong to the stack, besides its record and its lock."""
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """`cluster` is Kafka's id: data of one cluster is never served under another's name."""
+    """The configuration of a stack; `cluster` is Kafka's id: data of one cluster is never served under another id."""
 
     brokers: int
     roles: tuple[str, ...]
@@ -28,7 +28,7 @@ class Record:
 
 
 def cluster_id() -> str:
-    """A fresh id in Kafka's form: 22 characters that do not begin with a dash."""
+    """Return a new id in Kafka's form: 22 characters that do not begin with a dash."""
     while True:
         text = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         if not text.startswith("-"):
@@ -36,7 +36,7 @@ def cluster_id() -> str:
 
 
 def read(directory: Path) -> Record | None:
-    """The record of a directory; None when no stack was started in it."""
+    """Return the record of a directory; None if no stack was started in it. Raises StackError."""
     file = directory / FILE
     try:
         found = json.loads(file.read_text())
@@ -47,8 +47,8 @@ def read(directory: Path) -> Record | None:
         raise StackError(f"{file} is damaged ({error}): stop its servers and remove {directory}") from error
 
 
-def settle(directory: Path, wanted: Record) -> Record:
-    """What the directory's record shall be; refuses one that holds another stack or somebody else's files."""
+def reconcile(directory: Path, wanted: Record) -> Record:
+    """Return the directory's new record. Raises StackError if it holds another stack or foreign files."""
     found = read(directory)
     if found is None:
         _refuse_foreign(directory)
@@ -64,14 +64,14 @@ def settle(directory: Path, wanted: Record) -> Record:
 
 
 def _refuse_foreign(directory: Path) -> None:
-    """`clean` will remove these folders, so they must not be there before us."""
-    foreign = [name for name in OWN if (directory / name).exists()]
+    """Raise StackError if a folder that `clean` would remove exists before the stack does."""
+    foreign = [name for name in OWNED if (directory / name).exists()]
     if foreign:
         raise StackError(f"{directory} has {', '.join(foreign)} that no stack made: choose an empty directory")
 
 
 def write(directory: Path, record: Record) -> None:
-    """Replaces the record of a directory in one step."""
+    """Replace the record of a directory atomically."""
     fresh = directory / f"{FILE}.new"
     fresh.write_text(json.dumps(asdict(record), indent=2) + "\n")
     fresh.replace(directory / FILE)

@@ -1,4 +1,4 @@
-"""Five small Redis servers instead of one, so that each role can fail alone; they keep nothing on disk."""
+"""Describes five small Redis servers instead of one, so that each role can fail alone; they keep nothing on disk."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ PORTS = {"gateway": 6379, "socket": 6380, "shared": 6381, "compliance": 6382, "c
 
 
 def answers(port: int) -> str | None:
-    """Whether PING is answered by PONG."""
+    """Return None if the server answers PING by PONG, else the reason."""
     try:
         with socket.create_connection((HOST, port), 1.0) as connection:
             connection.settimeout(1.0)
@@ -23,7 +23,7 @@ def answers(port: int) -> str | None:
 
 
 def servers(layout: Layout, shift: int = 0) -> tuple[Server, ...]:
-    """One server per role of a Redis."""
+    """Return one server per role of a Redis."""
     return tuple(_server(layout, f"redis-{use}", port + shift) for use, port in PORTS.items())
 
 
@@ -37,4 +37,4 @@ def _server(layout: Layout, name: str, port: int) -> Server:
         "--daemonize": "no",
     }
     arguments = tuple(word for flag in flags.items() for word in flag)
-    return Server(name, "redis", (port,), RedisCommand(arguments), partial(answers, port), patience=20.0)
+    return Server(name, "redis", (port,), RedisCommand(arguments), partial(answers, port), start_timeout_s=20.0)

@@ -1,4 +1,4 @@
-"""Redis from Debian's packages without the service that its server package would start."""
+"""Installs Redis from Debian's packages without the service that its server package would start."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from pathlib import Path
 from deploy.local.server import StackError
 
 # Debian ships one binary under several names in redis-tools; the package redis-server only adds the link called
-# redis-server and a system service on our port 6379. So we take the tools and make the link ourselves.
+# redis-server and a system service on our port 6379. So we install the tools and create the link ourselves.
 BINARY = Path("/usr/bin/redis-check-rdb")
 INSTALL = ("apt-get", "install", "-y", "--no-install-recommends", "redis-tools")
 HINT = "install redis-server 7 (Debian, Ubuntu: apt-get install redis-server)"
 
 
 def fill(folder: Path) -> None:
-    """Puts `redis-server` into a folder. Raises StackError that says what to install."""
+    """Put `redis-server` into a folder. Raises StackError that names what to install."""
     if not BINARY.exists():
         _apt()
     if not BINARY.exists():
@@ -30,7 +30,7 @@ def _apt() -> None:
         raise StackError(f"redis-server is not installed and only root can install it here: {HINT}")
     if _run(INSTALL).returncode == 0:
         return
-    # The lists of a fresh image are empty or too old to find the file.
+    # The package lists of a fresh image are empty or too old to find the file.
     _run(("apt-get", "update"))
     done = _run(INSTALL)
     if done.returncode != 0:

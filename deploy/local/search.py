@@ -1,4 +1,4 @@
-"""OpenSearch as one small node, ready as soon as its cluster is yellow or green."""
+"""Describes OpenSearch as one small node, ready as soon as its cluster is yellow or green."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ rootLogger.appenderRef.console.ref = console
 
 
 def healthy(port: int) -> str | None:
-    """Whether the cluster says that it is yellow or green."""
+    """Return None if the cluster reports yellow or green, else the reason."""
     connection = http.client.HTTPConnection(HOST, port, timeout=2.0)
     try:
         connection.request("GET", "/_cluster/health")
@@ -49,7 +49,7 @@ def _status(body: bytes) -> str:
 
 
 def servers(layout: Layout, shift: int = 0) -> tuple[Server, ...]:
-    """The one node."""
+    """Return the one node."""
     port, transport, data = HTTP + shift, TRANSPORT + shift, layout.data("search")
     options = (
         "-Xmx640m",
@@ -66,7 +66,7 @@ def servers(layout: Layout, shift: int = 0) -> tuple[Server, ...]:
             ports=(port, transport),
             command=JavaCommand(PACKAGE, "SearchServerMain", options, (str(data), str(port), str(transport))),
             probe=partial(healthy, port),
-            # The runner looks for it here and writes eight log files of its own otherwise.
+            # The runner reads it here; otherwise it writes eight log files of its own.
             files={data / "node_1" / "config" / "log4j2.properties": LOGGING},
         ),
     )

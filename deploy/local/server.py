@@ -1,4 +1,4 @@
-"""A server is a description: what to run, where it keeps its things, and the question that shows it works."""
+"""Describes a server: its command, its files, and the probe that shows it works."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ ROLES: tuple[Role, ...] = ("kafka", "redis", "mongo", "search")
 HOST = "127.0.0.1"
 
 Probe = Callable[[], str | None]
-"""Asks a server one question; None when it works, else the reason why it does not yet. Answers within about 2 s."""
+"""Sends a server one request; returns None if it works, else the reason why not yet, within about 2 s."""
 
 
 class StackError(Exception):
-    """What went wrong with a server, in words for the person who started it."""
+    """A failure of a server, with a message for the person who started it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Package:
 
 @dataclass(frozen=True, slots=True)
 class JavaCommand:
-    """A main class of a package, with the options of its virtual machine."""
+    """A main class of a package, with options of the virtual machine."""
 
     package: Package
     main: str
@@ -41,7 +41,7 @@ class JavaCommand:
 
 @dataclass(frozen=True, slots=True)
 class RedisCommand:
-    """The one server that comes from the operating system's packages."""
+    """Redis, the one server from the operating system's packages."""
 
     arguments: tuple[str, ...]
 
@@ -51,38 +51,38 @@ Command = JavaCommand | RedisCommand
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where a stack keeps what belongs to the server of a name."""
+    """The paths of a stack's files, by the server's name."""
 
     directory: Path
 
     def data(self, name: str) -> Path:
-        """The folder of its data."""
+        """Return the folder of its data."""
         return self.directory / "data" / name
 
     def config(self, name: str) -> Path:
-        """The folder of its settings."""
+        """Return the folder of its settings."""
         return self.directory / "config" / name
 
     def log(self, name: str) -> Path:
-        """The file that takes its output."""
+        """Return the file of its output."""
         return self.directory / "logs" / f"{name}.log"
 
     def pid(self, name: str) -> Path:
-        """The file that says which process it is."""
+        """Return the file that identifies its process."""
         return self.directory / "run" / f"{name}.pid"
 
 
-def alone() -> str | None:
-    """The answer of a server that has no peers to see."""
+def no_peers() -> str | None:
+    """Return None: the peer probe of a server without peers."""
     return None
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """One process. `prepare` runs once, before the first start, until `prepared` exists.
+    """One server process. `prepare` runs once, before the first start, until `prepared` exists.
 
-    `probe` asks the server about itself; `joined` asks whether it sees its peers, which only a start of all waits for.
-    The first port is the one that clients use.
+    `probe` checks the server itself; `peer_probe` checks that it sees its peers, only when all are started. Clients use
+    the first port. `start_timeout_s` is the maximum time until it answers, in seconds.
     """
 
     name: str
@@ -90,13 +90,13 @@ class Server:
     ports: tuple[int, ...]
     command: Command
     probe: Probe
-    joined: Probe = alone
+    peer_probe: Probe = no_peers
     files: Mapping[Path, str] = field(default_factory=dict)
     prepare: Command | None = None
     prepared: Path | None = None
-    patience: float = 90.0
+    start_timeout_s: float = 90.0
 
     @property
     def address(self) -> str:
-        """Where clients reach it."""
+        """The address for clients."""
         return f"{HOST}:{self.ports[0]}"

@@ -1,4 +1,4 @@
-"""The settings of CAAS that mean the servers of a stack."""
+"""Settings that point CAAS at the servers of a stack."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from deploy.local.server import HOST
 
 
 def settings(brokers: int, shift: int = 0) -> dict[str, str]:
-    """Environment variables by name."""
+    """Return environment variables by name."""
     copies, in_sync = kafka.replication(brokers)
     bootstrap = (f"{HOST}:{kafka.CLIENTS + shift + n}" for n in range(brokers))
     caches = {f"CAAS_REDIS_{use.upper()}_URL": f"redis://{HOST}:{port + shift}/0" for use, port in redis.PORTS.items()}

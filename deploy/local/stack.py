@@ -1,4 +1,4 @@
-"""The stack is one directory: its servers start together, can be taken away one by one, and leave nothing behind."""
+"""Stack controls the real servers of one directory: starts them together, stops each one, and removes all files."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from pathlib import Path
 
 from deploy.local import credentials, kafka, mongo, process, record, redis, search, start
 from deploy.local.end import end_all
-from deploy.local.install import Tell, locked
+from deploy.local.install import Report, locked
 from deploy.local.process import Process
 from deploy.local.server import ROLES, Layout, Server, StackError
 from deploy.local.settings import settings
-from deploy.local.status import ServerStatus, look
+from deploy.local.status import ServerStatus, status_of
 
 _LOCK = "stack.lock"
-_PATIENCE_TO_END = 30.0
-# The last brokers of three find no majority to say goodbye to and would wait for minutes.
-_PATIENCE_TO_END_ALL = 12.0
+_STOP_TIMEOUT_S = 30.0
+# The last of three brokers find no majority for a clean shutdown and would wait for minutes.
+_STOP_ALL_TIMEOUT_S = 12.0
 
 
-def silently(_line: str) -> None:
-    """For those who do not want to hear how it goes."""
+def no_report(_line: str) -> None:
+    """Discard a progress line."""
 
 
 @dataclass(frozen=True)
 class Stack:
-    """The real servers of a directory. All methods block; what goes wrong is a StackError in plain words.
+    """The real servers of a directory. All methods block; failures raise StackError with a readable message.
 
     `only` names the roles to start (all by default). `shift` moves every port, for a second stack on one machine.
-    `mongo_backend="h2"` keeps MongoDB's documents over a restart; "memory" is faster and forgets them.
+    `mongo_backend="h2"` keeps MongoDB's documents over a restart; "memory" is faster and loses them.
     """
 
     directory: Path
@@ -41,7 +41,7 @@ class Stack:
     _: KW_ONLY
     mongo_backend: mongo.Backend = "memory"
     shift: int = 0
-    tell: Tell = silently
+    report: Report = no_report
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "directory", self.directory.expanduser().absolute())
@@ -52,11 +52,11 @@ class Stack:
             raise StackError(f"a stack has 1 or 3 brokers, not {self.brokers}")
 
     def up(self) -> None:
-        """Starts what is not running yet and waits until each server answers. Idempotent."""
+        """Start what is not running yet and wait until each server answers. Idempotent."""
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         with locked(self.directory / _LOCK):
             wanted = self._record(record.cluster_id())
-            found = record.settle(self.directory, wanted)
+            found = record.reconcile(self.directory, wanted)
             servers = self._servers(found.cluster)
             running = {s.name: p for s in servers if (p := self._process(s.name)) is not None}
             absent = tuple(server for server in servers if server.name not in running)
@@ -64,27 +64,28 @@ class Stack:
             start.refuse_taken_ports(absent)
             record.write(self.directory, found)
             self.directory.chmod(0o700)
-            waiting = [start.waiting_for(s, running[s.name], self._layout) for s in servers if s.name in running]
-            start.await_all(waiting + start.launch_all(absent, self._layout, self.tell), self.tell, together=True)
+            launched = [start.already_running(s, running[s.name], self._layout) for s in servers if s.name in running]
+            launched += start.launch_all(absent, self._layout, self.report)
+            start.await_all(launched, self.report, together=True)
 
     def down(self) -> tuple[str, ...]:
-        """Stops every server that was started in this directory; their names. What is frozen is thawed to end."""
+        """Stop every server that was started in this directory, frozen ones too; return their names."""
         if record.read(self.directory) is None:
             return ()
         with locked(self.directory / _LOCK):
-            return end_all(self._layout, _PATIENCE_TO_END_ALL, self.tell)
+            return end_all(self._layout, _STOP_ALL_TIMEOUT_S, self.report)
 
     def clean(self) -> tuple[str, ...]:
-        """Stops them all and removes their data, logs, settings and secrets. The names of those stopped."""
+        """Stop them all and remove their data, logs, settings and secrets; return the names of those stopped."""
         if record.read(self.directory) is None:
-            credentials.forget(self.directory)
+            credentials.delete(self.directory)
             return ()
         with locked(self.directory / _LOCK):
-            ended = end_all(self._layout, 0.0, silently)
-            for name in record.OWN:
+            ended = end_all(self._layout, 0.0, no_report)
+            for name in record.OWNED:
                 if (self.directory / name).exists():
                     shutil.rmtree(self.directory / name)
-            credentials.forget(self.directory)
+            credentials.delete(self.directory)
             (self.directory / record.FILE).unlink(missing_ok=True)
             (self.directory / _LOCK).unlink()
         if not any(self.directory.iterdir()):
@@ -92,57 +93,57 @@ class Stack:
         return ended
 
     def status(self) -> tuple[ServerStatus, ...]:
-        """How each server is right now; asks each of them."""
-        return tuple(look(server, self._layout) for server in self._servers(""))
+        """Probe each server and return its current status."""
+        return tuple(status_of(server, self._layout) for server in self._servers(""))
 
     def env(self) -> dict[str, str]:
-        """The settings that point CAAS at this stack, and the secrets of its processes, made at the first call."""
-        return {**settings(self.brokers, self.shift), **credentials.kept(self.directory)}
+        """Return the settings that point CAAS at this stack, and its secrets, created at the first call."""
+        return {**settings(self.brokers, self.shift), **credentials.load_or_create(self.directory)}
 
     def names(self) -> tuple[str, ...]:
-        """The names that the methods below take."""
+        """Return the names that the methods below accept."""
         return tuple(server.name for server in self._servers(""))
 
     def kill(self, name: str) -> None:
-        """kill -9: the server gets no chance to tidy up."""
+        """Send SIGKILL: the server cannot clean up. Return when it has ended."""
         running = self._running(name)
         process.send(running, signal.SIGKILL)
-        _must_be_gone(name, running)
+        _require_exit(name, running)
 
     def stop(self, name: str) -> None:
-        """SIGTERM, and waits until it has ended."""
+        """Send SIGTERM and wait until it has ended."""
         running = self._running(name)
         process.end(running)
-        _must_be_gone(name, running)
+        _require_exit(name, running)
 
     def start(self, name: str) -> None:
-        """Starts one server again on its data and waits until it answers; one that runs is left alone."""
+        """Start one server again on its data and wait until it answers; a running one is left as it is."""
         found = record.read(self.directory)
         if found is None:
             raise StackError(f"{self.directory} holds no stack: call up() first")
         server = self._server(name, found.cluster)
         if self._process(name) is None:
             start.refuse_taken_ports((server,))
-            start.await_all(start.launch_all((server,), self._layout, self.tell), self.tell, together=False)
+            start.await_all(start.launch_all((server,), self._layout, self.report), self.report, together=False)
 
     def freeze(self, name: str) -> None:
-        """SIGSTOP: its connections stay open and nobody answers. Returns when it stands still."""
+        """Send SIGSTOP: its connections stay open without an answer. Return when it is frozen."""
         running = self._running(name)
         process.send(running, signal.SIGSTOP)
-        _wait(name, lambda: process.frozen(running), "did not stand still")
+        _wait_until(name, lambda: process.frozen(running), "did not freeze")
 
     def thaw(self, name: str) -> None:
-        """SIGCONT: it goes on as if nothing had been."""
+        """Send SIGCONT: it continues as if nothing had happened."""
         running = self._running(name)
         process.send(running, signal.SIGCONT)
-        _wait(name, lambda: not process.frozen(running), "did not go on")
+        _wait_until(name, lambda: not process.frozen(running), "did not continue")
 
     @property
     def _layout(self) -> Layout:
         return Layout(self.directory)
 
     def roles(self) -> frozenset[str]:
-        """The roles of this stack."""
+        """Return the roles of this stack."""
         return frozenset(ROLES) if self.only is None else self.only
 
     def _record(self, cluster: str) -> record.Record:
@@ -173,20 +174,20 @@ class Stack:
         return found
 
 
-def _must_be_gone(name: str, running: Process) -> None:
-    if not process.gone(running, _PATIENCE_TO_END):
-        raise StackError(f"{name} (process {running.pid}) did not end within {_PATIENCE_TO_END:.0f} s")
+def _require_exit(name: str, running: Process) -> None:
+    if not process.exited_within(running, _STOP_TIMEOUT_S):
+        raise StackError(f"{name} (process {running.pid}) did not end within {_STOP_TIMEOUT_S:.0f} s")
 
 
 def _refuse_frozen(running: Mapping[str, Process]) -> None:
-    held = [name for name, found in running.items() if process.frozen(found)]
-    if held:
-        raise StackError(f"{', '.join(held)} cannot answer: frozen; thaw it, or run `stack down` first")
+    frozen = [name for name, found in running.items() if process.frozen(found)]
+    if frozen:
+        raise StackError(f"{', '.join(frozen)} cannot answer: frozen; thaw it, or run `stack down` first")
 
 
-def _wait(name: str, reached: Callable[[], bool], complaint: str) -> None:
+def _wait_until(name: str, condition: Callable[[], bool], complaint: str) -> None:
     deadline = time.monotonic() + 5.0
-    while not reached():
+    while not condition():
         if time.monotonic() > deadline:
             raise StackError(f"{name} {complaint} within 5 s")
         time.sleep(0.01)

@@ -1,4 +1,4 @@
-"""A server is up when it answers, not when its process runs."""
+"""Finds the status of a server: it is up when it answers, not when its process runs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ State = Literal["up", "down", "frozen", "silent"]
 
 @dataclass(frozen=True, slots=True)
 class ServerStatus:
-    """`silent`: it runs and does not answer, for the reason given. `resident_mib` is what it has in memory."""
+    """The status of a server; `silent`: it runs but does not answer, for `reason`. `resident_mib` is its memory use."""
 
     name: str
     role: str
@@ -25,8 +25,8 @@ class ServerStatus:
     reason: str | None
 
 
-def look(server: Server, layout: Layout) -> ServerStatus:
-    """How a server is right now; it is asked unless it is frozen."""
+def status_of(server: Server, layout: Layout) -> ServerStatus:
+    """Return a server's current status; it is probed unless it is frozen."""
     found, log = process.find(layout.pid(server.name)), str(layout.log(server.name))
     if found is None:
         return ServerStatus(server.name, server.role, "down", server.address, None, 0, log, None)

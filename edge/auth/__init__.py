@@ -1,1 +1,1 @@
-"""Who someone is: development and SDK tokens."""
+"""Identify users: development and SDK tokens."""

@@ -1,4 +1,6 @@
-"""Who may open a socket: short-lived tokens, signed by the gateway and checked by every node without asking anyone."""
+"""Tokens issues and verifies the short-lived tokens that open a socket: signed by the gateway, checked by each node
+alone.
+"""
 
 import time
 from collections.abc import Callable, Collection, Sequence
@@ -16,12 +18,12 @@ ALGORITHM: Final = "HS256"
 AUDIENCE: Final = "caas"
 SECRET_BYTES: Final = 32
 SKEW_S: Final = 30.0
-"""So far the clocks of gateways and nodes may be apart."""
+"""Tolerance for the difference between the clocks of gateways and nodes."""
 _CLAIMS: Final = ["sub", "tenant", "aud", "exp", "iat", "jti"]
 
 
 class NotAuthorized(Exception):
-    """A token that opens nothing; `code` is `unauthorized` or `token_expired`."""
+    """A token that is not accepted; `code` is `unauthorized` or `token_expired`."""
 
     def __init__(self, code: str, detail: str = "") -> None:
         super().__init__(code, detail)
@@ -30,9 +32,9 @@ class NotAuthorized(Exception):
 
 
 class Tokens:
-    """Issues and checks tokens: JWT, HS256 and nothing else. `secret` has at least 32 bytes; raises `ValueError`.
+    """Issues and verifies tokens: JWT with HS256 only. `secret` has at least 32 bytes; raises `ValueError`.
 
-    Those of other tenants than `tenants` open nothing; where none is named, all are served.
+    Only tokens of these `tenants` are accepted; if it is empty, those of all tenants.
     """
 
     def __init__(
@@ -46,8 +48,8 @@ class Tokens:
         self._tenants = tenants
 
     def issue(self, tenant: str, user_id: str, names: Sequence[str] = ()) -> tuple[str, int]:
-        """A token and the seconds it is good for. Raises `msgspec.ValidationError` for what is no user id, and for what
-        no name begins with.
+        """Return a token and its lifetime in seconds. Raises `msgspec.ValidationError` for an invalid user id or an
+        invalid prefix of names.
         """
         issued = int(self._now())
         claims = {
@@ -63,7 +65,7 @@ class Tokens:
         return jwt.encode(claims, self._secret, ALGORITHM), self._ttl_s
 
     def verify(self, token: str, held: Identity | None = None) -> Identity:
-        """Whose token this is; where there is one `held` already, of the same user. Raises `NotAuthorized`."""
+        """Return the identity in a token; it must be of the same user as `held`, if given. Raises `NotAuthorized`."""
         claims = self._claims(token)
         try:
             identity = Identity(
@@ -84,7 +86,7 @@ class Tokens:
         return identity
 
     def _check_times(self, claims: dict[str, Any], expires_at: float) -> None:
-        """Raises `NotAuthorized` for a token that is good no more, or not yet."""
+        """Raise `NotAuthorized` for a token that has expired or is not valid yet."""
         now = self._now()
         if expires_at <= now:
             raise NotAuthorized("token_expired")
@@ -96,7 +98,7 @@ class Tokens:
             raise NotAuthorized("unauthorized", "the token is not good yet: its iat or nbf lies in the future")
 
     def _claims(self, token: str) -> dict[str, Any]:
-        """What a rightly signed token says; its times are compared with our own clock."""
+        """Return the claims of a correctly signed token; its times are checked later, with our own clock."""
         try:
             return jwt.decode(
                 token,

@@ -1,4 +1,4 @@
-"""`caas bench`: what our rules cost, as ratios to the bare way of doing the same, taken in turns on this machine."""
+"""`caas bench`: measure the cost of our rules as ratios to a bare counterpart, in turns on this machine."""
 
 import argparse
 import asyncio
@@ -23,7 +23,7 @@ WIDTH = 110
 
 
 def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Adds `bench`."""
+    """Add `bench`."""
     about = "measure this build against the bare way of doing the same, in turns; about five minutes"
     example = "example: caas bench --only edge_sends,deliveries --pairs 3 --json"
     parser = verbs.add_parser("bench", help=about, description=about, epilog=example)
@@ -52,7 +52,7 @@ def _positive(text: str) -> int:
 
 
 def run(args: argparse.Namespace) -> int:
-    """0: measured, whatever came out; 1: a process of the bench failed, or it was stopped; 2: not on these adapters."""
+    """0: measured, goals met or not; 1: a process of the bench failed, or it was stopped; 2: not on these adapters."""
     settings = options.settings_of(args)
     settings = msgspec.structs.replace(settings, adapters=args.adapters or settings.adapters)
     logs.set_level("warning")
@@ -68,8 +68,8 @@ def run(args: argparse.Namespace) -> int:
     except BenchFailed as error:
         return options.fail("bench", error)
     if args.json:
-        told = {figure.name: {**figure.told(), "adapters": settings.adapters} for figure in figures}
-        sys.stdout.write(msgspec.json.format(msgspec.json.encode(told), indent=2).decode() + "\n")
+        shown = {figure.name: {**figure.as_json(), "adapters": settings.adapters} for figure in figures}
+        sys.stdout.write(msgspec.json.format(msgspec.json.encode(shown), indent=2).decode() + "\n")
     else:
         table.show(figures, Console(width=None if sys.stdout.isatty() else WIDTH))
         sys.stdout.write(f"{settings.adapters}, {machine.kind()}, medians of {args.pairs} interleaved pairs\n")

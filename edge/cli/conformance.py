@@ -1,4 +1,4 @@
-"""`caas conformance`: hold an implementation of the socket protocol to its rules."""
+"""`caas conformance`: check an implementation of the socket protocol against its rules."""
 
 import argparse
 import asyncio
@@ -58,7 +58,7 @@ CHECKS: Final[tuple[Check, ...]] = (
 
 
 def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Adds `conformance`."""
+    """Add `conformance`."""
     about = (
         "hold nodes to the rules of the socket protocol: connections, commands, order, repeats, cut lines, sync; "
         "or, with --client, a client, from a proxy that loses, doubles and swaps pushes and breaks lines"
@@ -98,29 +98,29 @@ def run_verb(args: argparse.Namespace) -> int:
 
 
 async def held_to(settings: Settings, args: argparse.Namespace, checks: list[Check]) -> list[Result]:
-    """The results against the given gateway, or the embedded system: the one that runs, else one run here."""
-    told = (lambda _: None) if args.json else show
+    """Return the results against the given gateway, or the embedded system: the running one, else one started here."""
+    report = (lambda _: None) if args.json else show
     async with reached(settings, options.gateway_of(settings, args)) as system:
         app = system.url, system.app_key, system.app_secret
         if not args.client:
-            return await run(*app, checks, nodes=args.node, told=told)
+            return await run(*app, checks, nodes=args.node, report=report)
         node = args.node[0] if args.node else (await nodes_of(*app))[0]
         async with watching(system.url, node, port=args.listen, seed=args.seed) as client:
             invite(client.url, args)
             await asyncio.sleep(args.seconds)
             results = client.results()
         for result in results:
-            told(result)
+            report(result)
         return results
 
 
 def invite(url: str, args: argparse.Namespace) -> None:
-    """Say where the client under test is to connect to, with which key, and for how long."""
+    """Print where the client under test must connect to, and for how long."""
     sys.stderr.write(f"connect one client to the gateway {url} or to ws{url[4:]}/socket, for {args.seconds:g} s\n")
 
 
 def show(result: Result) -> None:
-    """One line of a person's report."""
+    """Print one line of the report."""
     word = "BROKEN" if not result.holds else "holds " if result.tested else "unseen"
     sys.stdout.write(f"{word}  {result.rule}\n")
     if not result.holds:

@@ -1,4 +1,4 @@
-"""`caas log adopt`: go on with a log that the read models were not made from, knowing what is lost with it."""
+"""`caas log adopt`: accept a log that the read models were not built from, after naming what is lost."""
 
 import argparse
 import functools
@@ -9,23 +9,23 @@ from typing import Final
 import msgspec
 
 from core.health import Health
+from core.ports.event_log import AlreadyWriting
 from core.settings import Settings
 from edge.cli import options
 from edge.cli.progress import Bar
 from edge.composition import compose
-from streams.log.sqlite.file import AlreadyWriting
 from streams.rebuild.adopt import Adopted, Survey, adopt, survey
 from streams.rebuild.lease import Refused
-from streams.rebuild.replay import Told
+from streams.rebuild.replay import ReplayProgress
 
 NAMED: Final = 20
-"""Conversations that are named on the terminal; `--json` names all."""
+"""Maximum number of conversations named on the terminal; `--json` names all."""
 NEEDS_YES: Final = 3
 
 
 def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Adds `log`."""
-    about = "go on with a log that was put back, cut or made anew: name what is lost, then make the read models from it"
+    """Add `log`."""
+    about = "accept a log that was restored, cut or recreated: name what is lost, then rebuild the read models from it"
     example = "example: caas log adopt --data ./chat --yes"
     parser = verbs.add_parser("log", help=about, description=about, epilog=example)
     parser.add_argument("action", choices=("adopt",), help="adopt: see above; stop every worker and node first")
@@ -36,7 +36,7 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
 
 
 def run(args: argparse.Namespace) -> int:
-    """0: adopted, or nothing to adopt; 1: refused, or the system is running; 3: something is lost, say `--yes`."""
+    """0: adopted, or nothing to adopt; 1: refused, or the system is running; 3: data is lost, confirm with `--yes`."""
     try:
         found, done = options.run(functools.partial(_adopted, options.existing_system(args), sure=args.yes))
     except Exception as error:
@@ -60,10 +60,10 @@ async def _adopted(settings: Settings, *, sure: bool) -> tuple[Survey, Adopted |
         seen = await survey(found.log, found.documents, processors, health)
         if not seen.reasons or not sure:
             return seen, None
-        return seen, await adopt(folds, found.log, found.documents, health, seen, progress=_told)
+        return seen, await adopt(folds, found.log, found.documents, health, seen, progress=_progress)
 
 
-def _told(name: str) -> Told:
+def _progress(name: str) -> ReplayProgress:
     return Bar(f"log adopt: {name}", "records").show
 
 
@@ -85,4 +85,4 @@ def _lines(found: Survey, done: Adopted | None, where: str) -> list[str]:
     if done is None:
         return [*lines, f"nothing was changed; to go on without them: caas log adopt{where} --yes"]
     made = ", ".join(f"{name} from {count} records" for name, count in done.records.items())
-    return [*lines, f"adopted: the log is epoch {done.epoch}; made anew: {made}"]
+    return [*lines, f"adopted: the log is epoch {done.epoch}; rebuilt: {made}"]

@@ -1,4 +1,4 @@
-"""What several verbs ask for: the data directory, JSON, and settings made of them."""
+"""Options shared by several verbs: the data directory, JSON, the gateway, and the settings made of them."""
 
 import argparse
 import asyncio
@@ -19,19 +19,19 @@ from edge.process.data_directory import is_system
 from edge.process.garbage import collect_rarely
 
 ASTRAY: Final = (LogMismatch, LogTruncated, DataLost, DataDamaged)
-"""The log and the store do not belong together, or one has lost data: nobody may go on with them."""
+"""Errors after which a verb must stop: the log and the store do not match, or one of them has lost data."""
 T = TypeVar("T")
 
 
 def add_data(parser: argparse.ArgumentParser) -> None:
-    """`--data DIR`: where an embedded system lives."""
+    """Add `--data DIR`: the directory of an embedded system."""
     parser.add_argument(
         "--data", metavar="DIR", help="where the embedded system lives (default: CAAS_DATA or .caas/data)"
     )
 
 
 def add_gateway(parser: argparse.ArgumentParser) -> None:
-    """`--url`, `--app-key` and `--app-secret`: the system that is asked."""
+    """Add `--url`, `--app-key` and `--app-secret`: the system to use."""
     parser.add_argument(
         "--url",
         help="the gateway (default: CAAS_PUBLIC_URL; else on the stack CAAS_HOST:CAAS_PORT, else what is in --data)",
@@ -41,25 +41,25 @@ def add_gateway(parser: argparse.ArgumentParser) -> None:
 
 
 def gateway_of(settings: Settings, args: argparse.Namespace) -> str | None:
-    """The gateway to ask: the one given or set, else on the stack the one that is here; None: the embedded system."""
+    """Return the gateway to use: from option or setting, else on the stack the local one; None: the embedded system."""
     here = f"http://{settings.host}:{settings.port}" if settings.adapters == "stack" else None
     return args.url or settings.public_url or here
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
-    """`--json`: output for programs."""
+    """Add `--json`: output for programs."""
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def port(text: str) -> int:
-    """A port as a person types it, 0 for any free one. Raises `ArgumentTypeError`."""
+    """Parse a port, 0 for any free one. Raises `ArgumentTypeError`."""
     if not text.isascii() or not text.isdecimal() or int(text) > 65_535:
         raise argparse.ArgumentTypeError(f"a port is a number from 0 to 65535, and {text!r} is none")
     return int(text)
 
 
 def settings_of(args: argparse.Namespace) -> Settings:
-    """The environment's settings, and above them what was given; `--data` means embedded. Raises `InvalidSettings`."""
+    """Return the environment's settings, overridden by options; `--data` means embedded. Raises `InvalidSettings`."""
     data = getattr(args, "data", None)
     found = settings.load(
         data=data, adapters="embedded" if data is not None else None, port=getattr(args, "port", None)
@@ -69,11 +69,11 @@ def settings_of(args: argparse.Namespace) -> Settings:
 
 
 class NoSystem(Exception):
-    """Nothing was ever kept where a system is asked for."""
+    """The data directory contains no system."""
 
 
 def existing_system(args: argparse.Namespace) -> Settings:
-    """`settings_of` for whoever looks at a system and makes none. Raises `NoSystem`, `InvalidSettings`."""
+    """Return `settings_of`, for a verb that needs an existing system. Raises `NoSystem`, `InvalidSettings`."""
     found = settings_of(args)
     data = Path(found.data)
     if found.adapters == "embedded" and not is_system(data):
@@ -82,7 +82,7 @@ def existing_system(args: argparse.Namespace) -> Settings:
 
 
 def run(main: Callable[[], Coroutine[Any, Any, T]], *, fast: bool = True) -> T:
-    """Run to the end, on uvloop unless not `fast` (Faust is not at home there)."""
+    """Run to the end, on uvloop unless not `fast` (Faust does not support uvloop)."""
     collect_rarely()
     factory = uvloop.new_event_loop if fast else None
     with asyncio.Runner(loop_factory=factory) as runner:
@@ -92,7 +92,7 @@ def run(main: Callable[[], Coroutine[Any, Any, T]], *, fast: bool = True) -> T:
 def run_or_fail(
     verb: str, main: Callable[[], Coroutine[Any, Any, None]], *expected: type[Exception], fast: bool = True
 ) -> int:
-    """Run to the end; 1, and why on stderr, when it ends with one of the expected errors, however deep in a group."""
+    """Run to the end; return 0, or 1 with the reason on stderr after an expected error, however deep in a group."""
     try:
         run(main, fast=fast)
     except BaseException as error:
@@ -104,7 +104,7 @@ def run_or_fail(
 
 
 def first_of(error: BaseException, kinds: tuple[type[Exception], ...]) -> BaseException | None:
-    """The first error of these kinds in it."""
+    """Return the first error of these kinds in an error or its group."""
     if isinstance(error, kinds):
         return error
     inner = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
@@ -112,6 +112,6 @@ def first_of(error: BaseException, kinds: tuple[type[Exception], ...]) -> BaseEx
 
 
 def fail(verb: str, why: object) -> int:
-    """Say why on stderr; exit status 1."""
+    """Print the reason on stderr; return exit status 1."""
     sys.stderr.write(f"caas {verb}: {why}\n")
     return 1

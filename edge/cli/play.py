@@ -1,4 +1,4 @@
-"""`caas play FILE`: play a recorded chat through live sockets and say what came of it."""
+"""`caas play FILE`: play a recorded chat through live sockets and print a summary."""
 
 import argparse
 import functools
@@ -19,7 +19,7 @@ from edge.tools.playback.tally import Summary
 
 
 def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Adds `play`."""
+    """Add `play`."""
     about = "play a recorded chat through live sockets: a connection per user, each user's rows in their order"
     example = "example: caas play recording.jsonl.gz --data ./chat --json"
     parser = verbs.add_parser("play", help=about, description=about, epilog=example)
@@ -33,7 +33,7 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
 
 
 def run(args: argparse.Namespace) -> int:
-    """0: all is right; 1: the file is malformed, or could not be played; 3: something was lost, doubled or differs."""
+    """0: no fault; 1: the file is malformed, or could not be played; 3: something was lost or doubled, or differs."""
     try:
         summary = options.run(functools.partial(run_play, settings_of(args), args))
     except (Malformed, Stalled, TokenRefused, Refused, CommandError, OSError) as error:
@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def settings_of(args: argparse.Namespace) -> Settings:
-    """The settings, and above them what was given."""
+    """Return the settings, overridden by options."""
     found = options.settings_of(args)
     return msgspec.structs.replace(
         found, app_key=args.app_key or found.app_key, app_secret=args.app_secret or found.app_secret
@@ -56,8 +56,8 @@ def settings_of(args: argparse.Namespace) -> Settings:
 
 
 async def run_play(settings: Settings, args: argparse.Namespace) -> Summary:
-    """Play against the given gateway, or the embedded system: the one that runs in the directory, else one run here."""
-    rows = read(args.file)  # before anything is started for it
+    """Play against the given gateway, or the embedded system: the one running in the directory, else a new one."""
+    rows = read(args.file)  # before a system is started for it
     async with reached(settings, options.gateway_of(settings, args)) as system:
         with Bar("play", "rows") as bar:
             return await play(

@@ -1,5 +1,5 @@
-"""How far long work is: a bar on stderr where a person watches, a line every tenth where nobody does; what it waits for
-is a line every few seconds.
+"""Shows the progress of long work: a bar on a terminal, else a line every tenth; and what a verb waits for, in a line
+every few seconds.
 """
 
 import sys
@@ -10,13 +10,13 @@ from typing import Final, Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-FIRST_S: Final = 1.0
-EVERY_S: Final = 5.0
+FIRST_DELAY_S: Final = 1.0
+INTERVAL_S: Final = 5.0
 COLUMNS = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[unit]}"), TimeRemainingColumn())
 
 
 class Bar:
-    """`show(done, total)` moves it."""
+    """Shows progress; call `show(done, total)`."""
 
     def __init__(self, what: str, unit: str) -> None:
         self._what = what
@@ -36,7 +36,7 @@ class Bar:
         self._progress.stop()
 
     def show(self, done: int, total: int) -> None:
-        """So much of so much is done."""
+        """Show that `done` of `total` units are done."""
         if self._watched:
             self._progress.update(self._task, completed=done, total=total)
         elif total and (tenths := done * 10 // total) > self._tenths:
@@ -46,7 +46,7 @@ class Bar:
 
 
 class Waiting:
-    """`show(model, behind)` says on stderr that a verb waits for a read model: after a second, then every five."""
+    """Prints on stderr that a verb waits for a read model: after one second, then every five; call `show`."""
 
     def __init__(self, verb: str) -> None:
         self._verb = verb
@@ -54,13 +54,13 @@ class Waiting:
         self._next = 0.0
 
     def show(self, model: str, behind: int) -> None:
-        """It is so many records behind the log; 0: it is waited for no more."""
+        """Show that the model is `behind` records behind the log; 0 ends the wait."""
         now = time.monotonic()
         if behind == 0:
             self._model = ""
         elif model != self._model:
-            self._model, self._next = model, now + FIRST_S
+            self._model, self._next = model, now + FIRST_DELAY_S
         elif now >= self._next:
-            self._next = now + EVERY_S
+            self._next = now + INTERVAL_S
             sys.stderr.write(f"{self._verb}: waits for {model}, {behind} records behind the log\n")
             sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""`caas rebuild NAME`: build a read model anew beside the live one, compare, switch."""
+"""`caas rebuild NAME`: build a new generation of a read model beside the live one, compare, switch."""
 
 import argparse
 import functools
@@ -14,23 +14,24 @@ from edge.cli.progress import Bar
 from edge.composition import compose
 from edge.composition.compose import Adapters
 from edge.composition.running import reading
-from projections.stores.memory import MemoryDocuments
-from streams.rebuild.attended import needs_a_worker
+from streams.rebuild.attended import require_worker
 from streams.rebuild.rebuild import Refused, Report, rebuild
-from streams.rebuild.replay import Fold, Told
+from streams.rebuild.replay import Fold, ReplayProgress
 
-Work = Callable[[Adapters, Fold, Health, Told], Awaitable[Report]]
-"""What is done to one read model."""
+Work = Callable[[Adapters, Fold, Health, ReplayProgress], Awaitable[Report]]
+"""The work on one read model."""
 
 
 def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Adds `rebuild`."""
-    about = "build a read model anew beside the live one, compare every row, and switch while people chat"
+    """Add `rebuild`."""
+    about = "rebuild a read model beside the live one, compare every row, and switch while the system runs"
     parser = verbs.add_parser("rebuild", help=about, description=about, epilog="example: caas rebuild messages --json")
     parser.add_argument("name", metavar="NAME", choices=compose.PROCESSORS, help=", ".join(compose.PROCESSORS))
-    parser.add_argument("--accept", metavar="DIGEST", help="take rows of another processor version with this digest")
+    parser.add_argument("--accept", metavar="DIGEST", help="accept rows of another processor version with this digest")
     parser.add_argument(
-        "--replace", metavar="REASON", help="switch although the live rows differ from the log, or are lost; say why"
+        "--replace",
+        metavar="REASON",
+        help="switch although the live rows differ from the log, or are lost; give the reason",
     )
     options.add_data(parser)
     options.add_json(parser)
@@ -38,26 +39,26 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
 
 
 def run(args: argparse.Namespace) -> int:
-    """0: switched; 1: refused or called off, and nothing changed."""
+    """0: switched; 1: refused or cancelled, and nothing changed."""
 
-    async def work(found: Adapters, fold: Fold, health: Health, progress: Told) -> Report:
+    async def work(found: Adapters, fold: Fold, health: Health, progress: ReplayProgress) -> Report:
         return await rebuild(
             fold,
             found.log,
             found.documents,
             health,
-            scratch=MemoryDocuments(),
+            scratch=compose.scratch_store(),
             progress=progress,
             accept=args.accept,
             replace=args.replace,
-            drop_too=found.index.drop if args.name == "search" else None,
+            drop_extra=found.index.drop if args.name == "search" else None,
         )
 
     return switched("rebuild", args, work)
 
 
 def switched(verb: str, args: argparse.Namespace, work: Work) -> int:
-    """Do this to a read model of the system that the settings name, print how it ended; the exit status, as above."""
+    """Do this work on a read model of the configured system, print the report; return the exit status as `run` does."""
     try:
         report = options.run(functools.partial(_worked, verb, options.existing_system(args), args.name, work))
     except Refused as error:
@@ -69,7 +70,7 @@ def switched(verb: str, args: argparse.Namespace, work: Work) -> int:
 async def _worked(verb: str, settings: Settings, name: str, work: Work) -> Report:
     health = Health()
     async with reading(settings, health, "rebuild") as found:
-        await needs_a_worker(compose.processor(name, found.documents, found.index), found.documents, health)
+        await require_worker(compose.processor(name, found.documents, found.index), found.documents, health)
         with Bar(f"{verb} {name}", "records") as bar:
             return await work(
                 found, lambda documents: compose.processor(name, documents, found.index), health, bar.show

@@ -1,4 +1,4 @@
-"""`caas rollback NAME`: switch a read model back to the generation before the live one, as safely as forth."""
+"""`caas rollback NAME`: switch a read model back to the generation before the live one, as safely as a rebuild."""
 
 import argparse
 
@@ -8,12 +8,12 @@ from edge.cli.rebuild import switched
 from edge.composition import compose
 from edge.composition.compose import Adapters
 from streams.rebuild.rebuild import Report, rollback
-from streams.rebuild.replay import Fold, Told
+from streams.rebuild.replay import Fold, ReplayProgress
 
 
 def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Adds `rollback`."""
-    about = "bring the generation before to where the live one stands, and switch back to it while people chat"
+    """Add `rollback`."""
+    about = "bring the previous generation up to the live one, and switch back to it while the system runs"
     parser = verbs.add_parser("rollback", help=about, description=about, epilog="example: caas rollback messages")
     parser.add_argument("name", metavar="NAME", choices=compose.PROCESSORS, help=", ".join(compose.PROCESSORS))
     options.add_data(parser)
@@ -22,9 +22,9 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
 
 
 def run(args: argparse.Namespace) -> int:
-    """0: switched back; 1: refused or called off, and nothing changed."""
+    """0: switched back; 1: refused or cancelled, and nothing changed."""
 
-    async def work(found: Adapters, fold: Fold, health: Health, progress: Told) -> Report:
+    async def work(found: Adapters, fold: Fold, health: Health, progress: ReplayProgress) -> Report:
         return await rollback(fold, found.log, found.documents, health, progress=progress)
 
     return switched("rollback", args, work)

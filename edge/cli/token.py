@@ -1,4 +1,4 @@
-"""`caas token USER`: a development token, without asking the gateway; where no system is, none is made."""
+"""`caas token USER`: print a development token without the gateway; without a system it fails and creates none."""
 
 import argparse
 import sys
@@ -11,17 +11,17 @@ from edge.process.secrets_file import existing
 
 
 def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Adds `token`."""
+    """Add `token`."""
     about = "print a development token for a user"
     parser = verbs.add_parser("token", help=about, description=about, epilog="example: caas token ann --data ./chat")
     parser.add_argument("user", metavar="USER", help="the user id")
-    parser.add_argument("--ttl", type=_seconds, metavar="SECONDS", help="how long it lives (default: CAAS_TOKEN_TTL_S)")
+    parser.add_argument("--ttl", type=_seconds, metavar="SECONDS", help="its lifetime (default: CAAS_TOKEN_TTL_S)")
     parser.add_argument(
         "--names",
         action="append",
         metavar="PREFIX",
         default=[],
-        help="lets the user open conversations whose external id begins so, as an application does; '' is all of them",
+        help="lets the user open conversations by external ids with this prefix, as an application does; '' is all",
     )
     options.add_data(parser)
     options.add_json(parser)
@@ -36,7 +36,7 @@ def _seconds(text: str) -> int:
 
 
 def run(args: argparse.Namespace) -> int:
-    """0: printed; 1: no such user id or name can be."""
+    """0: printed; 1: invalid user id or name."""
     found = existing(options.settings_of(args), "token_secret")
     try:
         tokens = Tokens(found.token_secret, args.ttl or found.token_ttl_s)

@@ -1,4 +1,4 @@
-"""`caas topics`: create the topics from the one table, and refuse what would break them."""
+"""`caas topics`: create the topics of the topic table, and refuse changes that would break them."""
 
 import argparse
 import sys
@@ -6,11 +6,11 @@ import sys
 import msgspec
 
 from edge.cli import options
-from streams.log.kafka.topics import TopicsRefused, create_topics
+from edge.composition.kafka import TopicsRefused, create_topics
 
 
 def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Adds `topics`."""
+    """Add `topics`."""
     about = "create the Kafka topics of the platform; an existing one with another partition count is refused"
     parser = verbs.add_parser("topics", help=about, description=about, epilog="example: caas topics --json")
     options.add_json(parser)
@@ -18,7 +18,7 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
 
 
 def run(args: argparse.Namespace) -> int:
-    """0: all are there; 1: refused or unreachable."""
+    """0: all exist; 1: refused or unreachable."""
     found = options.settings_of(args)
 
     async def create() -> list[str]:

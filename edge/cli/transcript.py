@@ -1,4 +1,4 @@
-"""`caas transcript`: every message of the read model, once it has reached the log's end as it was at the start."""
+"""`caas transcript`: print every message of the read model, once it has reached the log's end as of the start."""
 
 import argparse
 import functools
@@ -12,11 +12,11 @@ from edge.cli import options
 from edge.cli.progress import Waiting
 from edge.composition.running import caught_up, live_generation, reading
 from edge.tools.transcript import transcript
-from streams.runtime.lag import StandsStill
+from streams.runtime.lag import ReadModelStalled
 
 
 def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Adds `transcript`."""
+    """Add `transcript`."""
     about = "print every message as one JSON line, ordered by conversation and seq"
     example = "example: caas transcript --data ./chat | jq .text"
     parser = verbs.add_parser("transcript", help=about, description=about, epilog=example)
@@ -25,9 +25,9 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
 
 
 def run(args: argparse.Namespace) -> int:
-    """0: printed whole; 1: a read model is behind the log and nobody works it."""
+    """0: printed completely; 1: a read model is behind the log and its worker does not run."""
     main = functools.partial(print_transcript, options.existing_system(args))
-    return options.run_or_fail("transcript", main, StandsStill)
+    return options.run_or_fail("transcript", main, ReadModelStalled)
 
 
 async def print_transcript(settings: Settings) -> None:

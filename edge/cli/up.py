@@ -1,4 +1,4 @@
-"""`caas up`: the whole system embedded in one process, durable in one directory, one line when it is ready."""
+"""`caas up`: run the whole system embedded in one process, durable in one directory; print one line when ready."""
 
 import argparse
 import asyncio
@@ -15,6 +15,7 @@ from aiohttp import web
 
 from core import private_files
 from core.health import Health
+from core.ports.event_log import AlreadyWriting
 from core.settings import Settings, networks
 from edge.cli import options
 from edge.composition import compose
@@ -30,12 +31,11 @@ from edge.process.secrets_file import existing, filled
 from edge.process.stopping import on_signals, until
 from edge.socket.transport.server import Entrance
 from edge.socket.transport.server import add_routes as add_socket_routes
-from streams.log.sqlite.file import AlreadyWriting
 from streams.runtime.versions import report_versions
 
 
 class Address(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Where a system is reached, and with what; shown to others it has no secret."""
+    """The address and credentials of a system; without the secret where it is shown or stored."""
 
     url: str
     app_key: str
@@ -45,7 +45,7 @@ class Address(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Adds `up`."""
+    """Add `up`."""
     about = "run the whole system in one process, durable in a directory"
     parser = verbs.add_parser("up", help=about, description=about, epilog="example: caas up --data ./chat --port 3000")
     parser.add_argument(
@@ -58,7 +58,7 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
 
 
 def run(args: argparse.Namespace) -> int:
-    """0: stopped as asked; 1: the directory is in use or the port is taken."""
+    """0: stopped by a signal; 1: the directory is in use or the port is taken."""
     args.data = args.data or os.environ.get("CAAS_DATA", ".caas/data")
     settings = options.settings_of(args)
     return options.run_or_fail(
@@ -71,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def stay_up(settings: Settings, *, as_json: bool, secrets: bool) -> None:
-    """Run until asked to stop."""
+    """Run until a signal."""
     asked = on_signals()
     await until(asked, ("system", _run_system(settings, as_json=as_json, secrets=secrets)))
 
@@ -87,8 +87,8 @@ async def _run_system(settings: Settings, *, as_json: bool, secrets: bool) -> No
 
 @asynccontextmanager
 async def system(settings: Settings) -> AsyncIterator[Address]:
-    """The embedded system, running; its address. It listens from the first second on, and says what it waits for."""
-    settings = filled(settings)  # which makes the directory
+    """Run the embedded system; yield its address. It listens from the start, and reports what it waits for."""
+    settings = filled(settings)  # which creates the directory
     data, health = Path(settings.data), Health()
     entrance = Entrance(health)
     app = web.Application(middlewares=[problems])
@@ -112,7 +112,7 @@ async def system(settings: Settings) -> AsyncIterator[Address]:
 
 
 def without_secret(address: Address) -> Address:
-    """What of it may be printed and kept."""
+    """Return the address without its secret, which may be printed and stored."""
     return msgspec.structs.replace(address, app_secret="")
 
 
@@ -130,8 +130,8 @@ def _address(settings: Settings, port: int) -> Address:
 
 @asynccontextmanager
 async def reached(settings: Settings, url: str | None) -> AsyncIterator[Address]:
-    """The gateway at `url`, or the settings'; else the embedded system: the one that runs in the directory, or one run
-    here.
+    """Yield the gateway at `url`, or that of the settings; else the embedded system: the one running in the directory,
+    or a new one.
     """
     if known := url or settings.public_url:
         secrets = existing(settings, "app_key", "app_secret")
@@ -145,7 +145,7 @@ async def reached(settings: Settings, url: str | None) -> AsyncIterator[Address]
 
 
 def running_at(settings: Settings) -> Address | None:
-    """The system that runs in this directory now, if one does; its secrets are in no file but `secrets.json`."""
+    """Return the address of the system that runs in this directory, or None; its secrets are only in `secrets.json`."""
     path = Path(settings.data) / READY
     if not path.exists():
         return None
@@ -153,5 +153,5 @@ def running_at(settings: Settings) -> Address | None:
         address = msgspec.json.decode(path.read_bytes(), type=Address)
         with urllib.request.urlopen(f"{address.url}/livez", timeout=2):  # noqa: S310 - written by ourselves
             return address
-    except (OSError, ValueError, msgspec.DecodeError):  # written by a process that is gone, or not to its end
+    except (OSError, ValueError, msgspec.DecodeError):  # written by a process that has ended, or incompletely
         return None

@@ -1,4 +1,4 @@
-"""`caas verify`: fold the log afresh and name every row that differs from what is live."""
+"""`caas verify`: fold the log again and name every row that differs from the live read models."""
 
 import argparse
 import asyncio
@@ -12,6 +12,7 @@ import msgspec
 from core.health import Health
 from core.ports.documents import DataLost, Documents
 from core.ports.event_log import LogTruncated
+from core.ports.search_index import SearchIndex
 from core.retry import retry_until_available
 from core.settings import Settings
 from edge.cli import options
@@ -21,26 +22,24 @@ from edge.composition.compose import Adapters
 from edge.composition.running import caught_up, live_generation, reading
 from projections.generations import read_pointer
 from projections.search import search_documents
-from projections.search.memory import MemorySearchIndex
-from projections.stores.memory import MemoryDocuments
 from streams.processors.search import incomplete
-from streams.rebuild.verify import Beside, Verified, verify
+from streams.rebuild.verify import ExtraTable, Verified, verify
 from streams.runtime import lag
 from streams.runtime.gate import require_tables
-from streams.runtime.lag import StandsStill
+from streams.runtime.lag import ReadModelStalled
 from streams.runtime.processor import Processor
 from streams.runtime.versions import OtherVersion, check_version
 
 Outcome = Verified | Exception
-"""How a read model compares, or why it could not be verified."""
+"""The comparison of a read model, or the error that prevented it."""
 
-REFUSED: Final = (StandsStill, OtherVersion, *options.ASTRAY)
-POLL_S: Final = 0.1
+REFUSED: Final = (ReadModelStalled, OtherVersion, *options.ASTRAY)
+POLL_INTERVAL_S: Final = 0.1
 
 
 def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Adds `verify`."""
-    about = "fold the log afresh and compare it with the live read models, row by row"
+    """Add `verify`."""
+    about = "fold the log again and compare the result with the live read models, row by row"
     parser = verbs.add_parser("verify", help=about, description=about, epilog="example: caas verify messages")
     names = ", ".join(compose.PROCESSORS)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"some of {names} (default: all)")
@@ -50,8 +49,8 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
 
 
 def run(args: argparse.Namespace) -> int:
-    """0: equal; 3: rows differ, whatever else; 1: one could not be verified: the log begins too late, a read model is
-    behind it and nobody works it, or was made by another version of its processor.
+    """0: equal; 3: rows differ, whatever else; 1: one could not be verified: the log begins too late, or a read model
+    is behind the log without a running worker, or was built by another version of its processor.
     """
     unknown = sorted(set(args.names) - set(compose.PROCESSORS))
     if unknown:
@@ -71,8 +70,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def as_json(found: Mapping[str, Outcome]) -> dict[str, Any]:
-    """The differences by read model; beside them, where there are any, how many rows differ in all, and what could not
-    be verified and why.
+    """Return the differences by read model; also, if there are any, the numbers of differing rows, and the models that
+    could not be verified with the reasons.
     """
     verified = {name: outcome for name, outcome in found.items() if isinstance(outcome, Verified)}
     differing = {name: outcome.differing for name, outcome in verified.items() if outcome.differing}
@@ -100,7 +99,7 @@ def _cause(error: Exception) -> str:
 
 
 async def run_verify(settings: Settings, names: Sequence[str]) -> dict[str, Outcome]:
-    """How each read model compares. One that cannot be verified keeps no other from it."""
+    """Compare each read model. One that cannot be verified does not stop the others."""
     health, waiting = Health(), Waiting("verify")
     async with reading(settings, health) as found:
         arrived = await asyncio.gather(*(_arrived(name, found, health, waiting) for name in names))
@@ -111,11 +110,11 @@ async def run_verify(settings: Settings, names: Sequence[str]) -> dict[str, Outc
 
 
 async def _arrived(name: str, found: Adapters, health: Health, waiting: Waiting) -> Exception | None:
-    """Return when the read model has passed the log's ends of now; why, where it does not."""
+    """Return None when the read model has passed the current end offsets, or the error if it does not."""
     try:
-        await _require_tables(name, found, health)  # first: what is lost stands still, too
+        await _require_tables(name, found, health)  # first: a lost table makes no progress either
         await caught_up(found, (name,), health, waiting.show)
-    except StandsStill as error:
+    except ReadModelStalled as error:
         try:
             await _require_tables(name, found, health)
         except DataLost as lost:
@@ -127,14 +126,14 @@ async def _arrived(name: str, found: Adapters, health: Health, waiting: Waiting)
 
 
 async def _require_tables(name: str, found: Adapters, health: Health) -> None:
-    """Raises `DataLost` where a table of the live generation is gone."""
+    """Check the tables of the live generation. Raises `DataLost` where one is gone."""
     processor = compose.processor(name, found.documents, found.index)
     generation = await live_generation(name, found, health)
     await require_tables(processor, found.documents, generation, "verify", health)
 
 
 async def _verified(name: str, found: Adapters, health: Health, waiting: Waiting) -> Outcome:
-    scratch, index = MemoryDocuments(), MemorySearchIndex()
+    scratch, index = compose.scratch_store(), compose.scratch_index()
 
     def fold(documents: Documents) -> Processor:
         return compose.processor(name, documents, index)
@@ -151,7 +150,7 @@ async def _verified(name: str, found: Adapters, health: Health, waiting: Waiting
             generation,
             scratch=scratch,
             health=health,
-            beside=beside,
+            extra_table=beside,
             waiting=waiting.show,
         )
     except REFUSED as error:
@@ -159,21 +158,21 @@ async def _verified(name: str, found: Adapters, health: Health, waiting: Waiting
 
 
 async def _beside(
-    found: Adapters, generation: int, scratch: Documents, index: MemorySearchIndex, health: Health
-) -> Beside:
-    """The search index of both sides, once the live one is complete. Raises `StandsStill` where it does not become so
-    in half a minute.
+    found: Adapters, generation: int, scratch: Documents, index: SearchIndex, health: Health
+) -> ExtraTable:
+    """Return the search index of both sides, once the live one is complete. Raises `ReadModelStalled` after half a
+    minute without that.
     """
     loop = asyncio.get_running_loop()
     began = loop.time()
     while cause := await retry_until_available(
         "verify", lambda: incomplete(found.documents, found.index, generation), health
     ):
-        if loop.time() - began > lag.STANDS_STILL_S:
-            raise StandsStill(
+        if loop.time() - began > lag.STALLED_AFTER_S:
+            raise ReadModelStalled(
                 f"search: the index of generation {generation} {cause}, and has not been filled: does its worker run?"
                 " `caas worker search`"
             )
-        await asyncio.sleep(POLL_S)
+        await asyncio.sleep(POLL_INTERVAL_S)
     expected = search_documents.WithIndex(scratch, index)
-    return Beside(search_documents.INDEX, expected, search_documents.WithIndex(found.documents, found.index))
+    return ExtraTable(search_documents.INDEX, expected, search_documents.WithIndex(found.documents, found.index))

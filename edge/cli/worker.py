@@ -1,4 +1,4 @@
-"""`caas worker [NAME…]`: stream processors on the real servers, each a Faust app with a consumer group of its own."""
+"""`caas worker [NAME…]`: run stream processors on the real servers, each a Faust app with a separate consumer group."""
 
 import argparse
 import functools
@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Final
 
 from core.health import Health
-from core.settings import Settings, only_on_the_stack
+from core.settings import Settings, require_stack
 from edge.cli import options
 from edge.composition import compose
 from edge.composition.compose import Adapters
+from edge.composition.kafka import free_slot, group_of, leave_group, rewind_group
 from edge.composition.probes import probes_of, probing
 from edge.composition.running import live_generation, one_plain
 from edge.composition.serving import health_site
@@ -21,8 +22,6 @@ from edge.process.background import background
 from edge.process.listening import CannotListen
 from edge.process.stopping import on_signals, until
 from schemas.topics import partitions
-from streams.log.kafka.groups import group_of, hold_back
-from streams.log.kafka.static_members import free_slot, leave_group
 from streams.runtime.faust_runner import faust_app, run_faust
 from streams.runtime.lineage import check_processor
 from streams.runtime.versions import report_versions
@@ -32,7 +31,7 @@ logger: Final = logging.getLogger("caas.worker")
 
 
 def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Adds `worker`."""
+    """Add `worker`."""
     about = "run stream processors on the real servers"
     example = "example: caas worker messages --slot 1 --health-port 3101"
     parser = verbs.add_parser("worker", help=about, description=about, epilog=example)
@@ -53,19 +52,19 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
 
 
 def run(args: argparse.Namespace) -> int:
-    """0: stopped as asked; 1: a worker crashed, or its log is older than its store; 2: no such processor."""
+    """0: stopped by a signal; 1: a worker crashed, or its log is older than its store; 2: no such processor."""
     unknown = sorted(set(args.names) - set(compose.PROCESSORS))
     if unknown:
         sys.stderr.write(f"caas worker: there is no processor {', '.join(unknown)}\n")
         return 2
     found = options.settings_of(args)
-    only_on_the_stack(found)
+    require_stack(found)
     main = functools.partial(work, found, args)
     return options.run_or_fail("worker", main, *options.ASTRAY, CannotListen, fast=args.runner == "plain")
 
 
 async def work(settings: Settings, args: argparse.Namespace) -> None:
-    """Run the named processors until asked to stop. Health is served from the first second on."""
+    """Run the named processors until a signal. Health is served from the start."""
     health, asked, names = Health(), on_signals(), tuple(args.names or compose.PROCESSORS)
     health.expects(*names)
     async with health_site(settings, health, args.health_port):
@@ -83,7 +82,7 @@ async def _run_processors(settings: Settings, args: argparse.Namespace, names: t
 
 
 async def one_faust(name: str, found: Adapters, settings: Settings, health: Health, slot: str | None) -> None:
-    """One processor on Faust; its group starts from the checkpoints, and has its partitions back at the end."""
+    """Run one processor on Faust; its group starts from the checkpoints, and its partitions are released at the end."""
     directory = Path(settings.data) / "faust"
     with nullcontext(f"{name}-{slot}") if slot else free_slot(directory, name) as member:
         try:
@@ -99,7 +98,7 @@ async def _keep_working(worker: Worker, found: Adapters, settings: Settings, mem
         await check_processor(found.log, found.documents, worker.processor, generation, health)
         saved = await worker.begin(generation, found.log.epoch)
         places = {at: saved.get(at, 0) for at in partitions(*worker.processor.topics)}
-        await hold_back(settings.kafka_bootstrap, group_of(name), places)
+        await rewind_group(settings.kafka_bootstrap, group_of(name), places)
         try:
             await run_faust(faust_app(worker, found.log, settings, member), health, name)
         except StoreBehindLog as behind:

@@ -1,1 +1,1 @@
-"""The composition root: the only package that names concrete adapters and wires services."""
+"""Wire the system: the composition root, the only package that names concrete adapters."""

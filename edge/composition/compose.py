@@ -1,11 +1,11 @@
-"""The composition root: the only place that names concrete adapters."""
+"""Choose the adapters behind the ports, and build processors and workers on them."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from core.damage import Damage
 from core.health import Health
@@ -25,6 +25,8 @@ from projections.ephemeral.in_process import InProcessBus, InProcessCache, InPro
 from projections.ephemeral.in_process_presence import InProcessPresenceStore
 from projections.ephemeral.limits import InProcessLimits
 from projections.search.fts import FtsIndex
+from projections.search.memory import MemorySearchIndex
+from projections.stores.memory import MemoryDocuments
 from projections.stores.sqlite import SqliteDocuments
 from streams.log.sqlite.log import SqliteLog
 from streams.processors.conversations import Conversations
@@ -36,10 +38,9 @@ from streams.runtime.effects import LiveEmitter
 from streams.runtime.processor import Processor
 from streams.runtime.worker import Worker
 
-PROCESSORS = ("messages", "conversations", "inbox", "receipts", "search")
 Access = Literal["whole", "read", "rebuild"]
-"""What an embedded directory is opened for: to be the system; or beside the process that is, to read, or to rebuild,
-which writes read models and reads the log.
+"""How an embedded directory is opened: as the system itself; or beside its process, to read, or to rebuild, which
+writes read models and reads the log.
 """
 
 
@@ -59,7 +60,7 @@ class Adapters:
 
 
 def embedded(settings: Settings, access: Access = "whole") -> Adapters:
-    """SQLite and in-process: everything in one directory, durable, and nobody's but its owner's."""
+    """Return SQLite and in-process adapters: durable, in one directory that is private to its owner."""
     data, damage = Path(settings.data), Damage()
     if access == "whole":
         data_directory.make_private(data)
@@ -76,18 +77,28 @@ def embedded(settings: Settings, access: Access = "whole") -> Adapters:
     )
 
 
+def scratch_store() -> Documents:
+    """Return a store in memory, for rows that are folded only to be compared."""
+    return MemoryDocuments()
+
+
+def scratch_index() -> SearchIndex:
+    """Return a search index in memory, for the same use."""
+    return MemorySearchIndex()
+
+
 def adapters(settings: Settings, client_id: str, health: Health | None = None) -> Adapters:
-    """The set that the settings name; `health` says what its start waits for."""
+    """Return the adapters that the settings name; `health` shows what their start waits for."""
     if settings.adapters == "embedded":
         return embedded(settings)
-    from edge.composition.stack import stack  # noqa: PLC0415 - a system without servers does without the servers' clients
+    from edge.composition.stack import stack  # noqa: PLC0415 - an embedded system needs no client libraries
 
     return stack(settings, client_id, health or Health())
 
 
 @asynccontextmanager
 async def presence(settings: Settings) -> AsyncIterator[NodeRegistry]:
-    """The stack's presence alone, for who needs nothing else of it; it does not wait for its server."""
+    """Yield the stack's node registry alone; it does not wait for its server."""
     from edge.composition.stack import presence_of  # noqa: PLC0415 - as above
 
     found = presence_of(settings)
@@ -98,38 +109,42 @@ async def presence(settings: Settings) -> AsyncIterator[NodeRegistry]:
         await found.stop()
 
 
+_BUILDERS: Final[dict[str, Callable[[Documents, SearchIndex, Health | None], Processor]]] = {
+    "messages": lambda documents, *_: Messages(documents),
+    "conversations": lambda documents, *_: Conversations(documents),
+    "inbox": lambda documents, *_: Inbox(documents),
+    "receipts": lambda documents, *_: Receipts(documents),
+    "search": Search,
+}
+"""The table of processors; a processor has the name of its read model."""
+PROCESSORS: Final = tuple(_BUILDERS)
+
+
 def processor(name: str, documents: Documents, index: SearchIndex, health: Health | None = None) -> Processor:
-    """The processor of this name; `health` says what it waits for by itself. Raises `KeyError`."""
-    known: tuple[Processor, ...] = (
-        Messages(documents),
-        Conversations(documents),
-        Inbox(documents),
-        Receipts(documents),
-        Search(documents, index, health),
-    )
-    return {one.name: one for one in known}[name]
+    """Return the processor of this name; `health` shows what it waits for by itself. Raises `KeyError`."""
+    return _BUILDERS[name](documents, index, health)
 
 
 def processors(found: Adapters, names: Iterable[str] = PROCESSORS) -> list[Processor]:
-    """The processors of these names over these adapters."""
+    """Return the processors of these names over these adapters."""
     return [processor(name, found.documents, found.index) for name in names]
 
 
 def emitter(name: str, found: Adapters, health: Health) -> Emitter:
-    """Live effects of a processor."""
+    """Return the emitter of a processor's live effects."""
     return LiveEmitter(found.log, found.bus, found.presence, health, name)
 
 
 def worker(name: str, found: Adapters, health: Health) -> Worker:
-    """A live worker of a processor."""
+    """Return a live worker of a processor."""
     made = processor(name, found.documents, found.index, health)
     return Worker(made, found.documents, emitter(name, found, health), health)
 
 
 @asynccontextmanager
 async def opened(found: Adapters, health: Health | None = None) -> AsyncIterator[Adapters]:
-    """The adapters, connected; servers that are down are waited for, each as a check of its own in `health`. A file
-    found damaged ends the block with `DataDamaged`, a log that has lost its end with `LogMismatch`, in a group.
+    """Yield the adapters, connected; it waits for servers that are down, each a check in `health`. A damaged file ends
+    the block with `DataDamaged`, a log that has lost its end with `LogMismatch`, in a group.
     """
     health = health or Health()
     tables = [table for one in processors(found) for table in one.tables]

@@ -1,4 +1,4 @@
-"""Puts a node together from its ports: what the composition root and a simulation both call."""
+"""Build a node from its ports, for the composition root and for simulations."""
 
 import os
 from collections.abc import Callable
@@ -22,7 +22,7 @@ from edge.socket.presence.presence_publisher import PresencePublisher
 from edge.socket.presence.presence_service import PresenceService
 from edge.socket.presence.typing_service import TypingService
 from projections.inbox.pinned import InboxReader
-from projections.messages.delivery_stage import Reached
+from projections.messages.delivery_stage import DeliveryStageReader
 from projections.messages.reader import MessageReader
 from projections.progress import Progress
 from projections.queries.activity import Activity
@@ -43,13 +43,13 @@ DEFAULT: Final = TokenRate()
 
 
 def random_id() -> str:
-    """A random UUID (version 4); a quarter of the time that `uuid.uuid4` takes."""
+    """Return a random UUID (version 4), in a quarter of the time of `uuid.uuid4`."""
     h = os.urandom(16).hex()
     return f"{h[:8]}-{h[8:12]}-4{h[13:16]}-{'89ab'[int(h[16], 16) & 3]}{h[17:20]}-{h[20:]}"
 
 
 def source_of(name: str) -> str:
-    """What the records of a node name as their source."""
+    """Return the source in the records of a node."""
     return f"/caas/edge/{name}"
 
 
@@ -59,47 +59,47 @@ def node_of(
     *,
     heartbeat_ms: int,
     pace: TokenRate = DEFAULT,
-    allowances: UserQuotas | None = None,
+    quotas: UserQuotas | None = None,
     new_id: Callable[[], str] = random_id,
 ) -> Node:
-    """A node over these ports, which must be started; its `name` is unique among the living nodes.
+    """Return a node over these ports, which must be started; its `name` is unique among the live nodes.
 
-    Without `allowances` nobody is limited but groups in their members.
+    Without `quotas` only the number of members of groups is limited.
     """
-    allowances = allowances or UserQuotas(ports.health)
+    quotas = quotas or UserQuotas(ports.health)
     progress = Progress(ports.documents, ports.generations, ports.log)
     trust = StoreTrust(ports.documents, ports.generations, progress, ports.health)
     activity = Activity(ports.documents, ports.generations)
     memberships, lanes = ports.memberships, Lanes(ports.documents, ports.generations, trust, activity)
     reader = MessageReader(ports.documents, ports.generations, ports.log)
-    waiting = PendingWaits(memberships, Reached(ports.documents, ports.generations))
-    commands = _commands(name, ports, reader, waiting, allowances.letting_in)
+    waits = PendingWaits(memberships, DeliveryStageReader(ports.documents, ports.generations))
+    commands = _commands(name, ports, reader, waits, quotas.join_policy)
     delivering = _delivering(name, ports, reader, commands)
     people = _people(name, ports, heartbeat_ms / 1000, new_id)
     return Node(
         name,
         commands=commands,
-        waiting=waiting,
-        answering=_answering(ports, lanes, reader, people, progress, activity=activity),
+        waits=waits,
+        query_dispatch=_query_dispatch(ports, lanes, reader, people, progress, activity=activity),
         signals=_signals(ports, people, delivering, commands),
         memberships=memberships,
         lanes=lanes,
         bus=ports.bus,
-        standing=NodeRegistration(ports.presence, name, heartbeat_ms / 1000 * TTL_HEARTBEATS, ports.health),
+        registration=NodeRegistration(ports.presence, name, heartbeat_ms / 1000 * TTL_HEARTBEATS, ports.health),
         health=ports.health,
         new_id=new_id,
         heartbeat_ms=heartbeat_ms,
         pace=pace,
-        allowances=allowances,
+        quotas=quotas,
     )
 
 
 def _commands(
-    name: str, ports: Ports, reader: MessageReader, waiting: PendingWaits, letting_in: JoinPolicy
+    name: str, ports: Ports, reader: MessageReader, waits: PendingWaits, join_policy: JoinPolicy
 ) -> CommandExecutor:
     inboxes = InboxReader(ports.documents, ports.generations, ports.log)
-    handler = CommandHandler(ports.memberships, reader, inboxes, source_of(name), letting_in)
-    return CommandExecutor(handler=handler, log=ports.log, clock=ports.clock, health=ports.health, waiting=waiting)
+    handler = CommandHandler(ports.memberships, reader, inboxes, source_of(name), join_policy)
+    return CommandExecutor(handler=handler, log=ports.log, clock=ports.clock, health=ports.health, waits=waits)
 
 
 def _delivering(name: str, ports: Ports, reader: MessageReader, commands: CommandExecutor) -> DeliveryReceipts:
@@ -112,7 +112,7 @@ def _delivering(name: str, ports: Ports, reader: MessageReader, commands: Comman
     )
 
 
-def _answering(
+def _query_dispatch(
     ports: Ports,
     lanes: Lanes,
     reader: MessageReader,
@@ -129,10 +129,10 @@ def _answering(
         inboxes=inboxes,
         cursors=CursorReader(ports.documents, ports.generations),
     )
-    history = History(queries.entered, ports.memberships, reader, lanes, inboxes)
-    listed = ConversationList(ports.memberships, inboxes, activity, queries.past)
+    history = History(queries.require_ever_member, ports.memberships, reader, lanes, inboxes)
+    listed = ConversationList(ports.memberships, inboxes, activity, queries.past_view)
     searching = MessageSearch(
-        entered=queries.entered,
+        require_ever_member=queries.require_ever_member,
         memberships=ports.memberships,
         scope=SearchScope(ports.memberships, lanes, reader),
         reader=reader,
@@ -145,25 +145,25 @@ def _answering(
 
 def _people(name: str, ports: Ports, heartbeat_s: float, new_id: Callable[[], str]) -> PresenceService:
     ttl_s = heartbeat_s * TTL_HEARTBEATS
-    attendance = PresencePublisher(ports.people, name, ttl_s, clock=ports.clock, health=ports.health, new_id=new_id)
-    watching = PresenceNotifier(
+    publisher = PresencePublisher(ports.people, name, ttl_s, clock=ports.clock, health=ports.health, new_id=new_id)
+    notifier = PresenceNotifier(
         name,
         people=ports.people,
         presence=ports.presence,
         memberships=ports.memberships,
         clock=ports.clock,
         health=ports.health,
-        look_s=heartbeat_s,
+        poll_interval_s=heartbeat_s,
     )
-    return PresenceService(ports.people, attendance, watching, _emitter(ports), ports.clock)
+    return PresenceService(ports.people, publisher, notifier, _emitter(ports), ports.clock)
 
 
 def _signals(ports: Ports, people: PresenceService, delivering: DeliveryReceipts, commands: CommandExecutor) -> Signals:
     return Signals(
-        people=people,
-        typists=TypingService(ports.people, _emitter(ports), ports.health),
+        presence=people,
+        typing=TypingService(ports.people, _emitter(ports), ports.health),
         cursors=MovedCursors(ports.health),
-        delivering=delivering,
+        delivery_receipts=delivering,
         commands=commands,
         memberships=ports.memberships,
         clock=ports.clock,
@@ -171,5 +171,5 @@ def _signals(ports: Ports, people: PresenceService, delivering: DeliveryReceipts
 
 
 def _emitter(ports: Ports) -> LiveEmitter:
-    """What a node tells other nodes goes the way of a processor's hints."""
+    """Return the emitter of the node's hints to other nodes, the same as for a processor's."""
     return LiveEmitter(ports.log, ports.bus, ports.presence, ports.health, "node")

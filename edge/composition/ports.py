@@ -1,4 +1,4 @@
-"""The ports of a node, and where it is: what everything is made of that a node does."""
+"""Ports has the ports of a node, from which everything else in it is built."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ from projections.generations import Generations
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
-    """What a node reads and writes; others own all of it, and make memberships and generations follow."""
+    """The ports that a node reads and writes; their owner runs them, with memberships and generations up to date."""
 
     log: EventLog
     documents: Documents

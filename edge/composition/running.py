@@ -1,16 +1,16 @@
-"""Using a system that may be running: beside its process, or, when nobody runs it, with its processors run here."""
+"""Use a system that may be running: beside its process, or, if none runs, with its processors in this one."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from core.health import Health
+from core.ports.event_log import AlreadyWriting
 from core.retry import retry_until_available
 from core.settings import Settings
 from edge.composition import compose
 from edge.composition.compose import Access, Adapters
 from edge.process.background import background
 from projections.generations import read_pointer
-from streams.log.sqlite.file import AlreadyWriting
 from streams.rebuild.replay import Live
 from streams.runtime import lag
 from streams.runtime.lineage import check_models
@@ -20,9 +20,9 @@ from streams.runtime.processor import Processor
 
 @asynccontextmanager
 async def reading(settings: Settings, health: Health, beside: Access = "read") -> AsyncIterator[Adapters]:
-    """The adapters of a system to read from, its processors at work somewhere: on the stack by its workers, embedded
-    by the process that holds the directory, and where there is none, here. `beside` is for what an embedded directory
-    is opened where another process holds it. Raises `LogMismatch`.
+    """Yield the adapters of a system to read from, while its processors run: on the stack in its workers, embedded in
+    the process that holds the directory, and if there is none, here. `beside` is the access to an embedded directory
+    that another process holds. Raises `LogMismatch`.
     """
     if settings.adapters == "stack":
         async with compose.opened(compose.adapters(settings, "caas-reader", health), health) as found:
@@ -43,7 +43,7 @@ async def reading(settings: Settings, health: Health, beside: Access = "read") -
 
 @asynccontextmanager
 async def working(found: Adapters, settings: Settings, health: Health) -> AsyncIterator[None]:
-    """All processors at work on the plain runner in this process; a crash of one is raised."""
+    """Run all processors on the plain runner in this process; a crash of one is raised."""
     health.expects(*compose.PROCESSORS)
     services = [(f"worker-{name}", one_plain(name, found, settings, health)) for name in compose.PROCESSORS]
     async with background(*services):
@@ -51,7 +51,7 @@ async def working(found: Adapters, settings: Settings, health: Health) -> AsyncI
 
 
 async def one_plain(name: str, found: Adapters, settings: Settings, health: Health) -> None:
-    """One processor on the plain runner, in the live generation."""
+    """Run one processor on the plain runner, in the live generation."""
     runner = PlainRunner(compose.worker(name, found, health), found.log, found.documents, health, settings.batch)
     generation = await live_generation(name, found, health)
     health.goes_on(name)
@@ -59,28 +59,28 @@ async def one_plain(name: str, found: Adapters, settings: Settings, health: Heal
 
 
 async def live_generation(name: str, found: Adapters, health: Health) -> int:
-    """The live generation of a read model, as soon as the store says."""
+    """Return the live generation of a read model, waiting for a store that is down."""
     pointer = await retry_until_available(f"{name}: pointer", lambda: read_pointer(found.documents, name), health)
     return pointer.live
 
 
 async def caught_up(
-    found: Adapters, names: Sequence[str], health: Health, told: lag.ProgressCallback = lag.no_progress
+    found: Adapters, names: Sequence[str], health: Health, progress: lag.ProgressCallback = lag.no_progress
 ) -> None:
-    """Return when these read models, whichever generation is live, have passed the log's ends as they are now.
+    """Return when the live generations of these read models have passed the current ends of the log.
 
-    Raises `StandsStill`.
+    Raises `ReadModelStalled`.
     """
     for name in names:
-        await _caught_up(compose.processor(name, found.documents, found.index), found, health, told)
+        await _caught_up(compose.processor(name, found.documents, found.index), found, health, progress)
 
 
-async def _caught_up(processor: Processor, found: Adapters, health: Health, told: lag.ProgressCallback) -> None:
+async def _caught_up(processor: Processor, found: Adapters, health: Health, progress: lag.ProgressCallback) -> None:
     async def live() -> Live:
         generation = await live_generation(processor.name, found, health)
         return Live(processor, found.log, found.documents, health, generation)
 
-    async def stands() -> lag.Offsets:
-        return await (await live()).stands()
+    async def offsets() -> lag.Offsets:
+        return await (await live()).offsets()
 
-    await lag.passed(processor.name, stands, (await live()).ends, told)
+    await lag.wait_until_caught_up(processor.name, offsets, (await live()).ends, progress)

@@ -1,4 +1,4 @@
-"""A socket node and a gateway over one set of adapters, and how they are served."""
+"""Run and serve a socket node and a gateway over one set of adapters."""
 
 import asyncio
 import functools
@@ -21,7 +21,7 @@ from edge.composition.node import node_of, random_id
 from edge.composition.ports import Ports
 from edge.gateway.app import Gateway
 from edge.gateway.live_sockets import LiveSockets
-from edge.http.connection import ConnectionLimits, HttpConnection, begins
+from edge.http.connection import ConnectionLimits, HttpConnection, track_requests
 from edge.http.health import add_health_routes
 from edge.http.problems import problems
 from edge.process.background import background
@@ -37,13 +37,13 @@ BACKLOG: Final = 1024
 
 
 def node_name(settings: Settings) -> str:
-    """This process's name among the nodes: unlike any other's, also its own of yesterday."""
+    """Return this process's name among the nodes: unique, also over its restarts."""
     return settings.node or f"{socket.gethostname()}-{secrets.token_hex(4)}"
 
 
 @asynccontextmanager
 async def node_running(found: Adapters, settings: Settings, health: Health) -> AsyncIterator[Sockets]:
-    """A node that follows memberships and generations; ready when its view has caught up. Raises `LogMismatch`."""
+    """Run a node that follows memberships and generations; ready when its view has caught up. Raises `LogMismatch`."""
     await check_models(found.log, found.documents, PROCESSORS, health)
     name = node_name(settings)
     memberships = MembershipTail(found.log, found.documents, health)
@@ -64,7 +64,7 @@ async def node_running(found: Adapters, settings: Settings, health: Health) -> A
         ),
         heartbeat_ms=settings.heartbeat_ms,
         pace=TokenRate(settings.commands_per_s, settings.commands_burst),
-        allowances=user_quotas_of(settings, FallbackLimits(found.limits, health), health),
+        quotas=user_quotas_of(settings, FallbackLimits(found.limits, health), health),
         new_id=random_id,
     )
     tokens = Tokens(settings.token_secret, settings.token_ttl_s, tenants=listed(settings.tenants))
@@ -80,7 +80,7 @@ async def node_running(found: Adapters, settings: Settings, health: Health) -> A
 async def sockets_open(
     found: Adapters, settings: Settings, health: Health, entrance: Entrance
 ) -> AsyncIterator[Sockets]:
-    """A node whose sockets come in at this entrance; at the end they are drained, the entrance still served."""
+    """Run a node whose sockets open at this entrance; at the end they are drained, the entrance still served."""
     async with node_running(found, settings, health) as sockets:
         entrance.open(sockets)
         try:
@@ -90,14 +90,14 @@ async def sockets_open(
 
 
 def gateway(settings: Settings, socket_urls: list[str], living: LiveSockets | None = None) -> Gateway:
-    """The gateway, which names these sockets, or those that live."""
+    """Return the gateway, whose answers have these socket URLs, or those of live nodes."""
     return Gateway(settings, Tokens(settings.token_secret, settings.token_ttl_s), socket_urls, living)
 
 
 @contextmanager
 def bound(host: str, port: int, setting: str = PORT) -> Iterator[socket.socket]:
-    """A listening socket on this port, 0 for any free one: who connects waits until it is served. Raises
-    `CannotListen`, which says that the port is chosen by `setting`.
+    """Yield a listening socket on this port, 0 for any free one; clients wait until it is served. Raises
+    `CannotListen`, whose text says that the port is chosen by `setting`.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with named(host, port, setting):
@@ -107,15 +107,15 @@ def bound(host: str, port: int, setting: str = PORT) -> Iterator[socket.socket]:
 
 
 @asynccontextmanager
-async def served(app: web.Application, at: socket.socket, door: ConnectionLimits) -> AsyncIterator[None]:
-    """The application served there, its connections with deadlines. At the end its sockets are drained."""
-    app.middlewares.insert(0, begins)
+async def served(app: web.Application, at: socket.socket, limits: ConnectionLimits) -> AsyncIterator[None]:
+    """Serve the application there, its connections with deadlines. At the end its sockets are drained."""
+    app.middlewares.insert(0, track_requests)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     if runner.server is None:
         raise RuntimeError("a runner that was set up has a server")
     try:
-        connections = functools.partial(HttpConnection, runner.server, door)
+        connections = functools.partial(HttpConnection, runner.server, limits)
         accepting = await asyncio.get_running_loop().create_server(connections, sock=at, backlog=BACKLOG)
         try:
             yield
@@ -129,7 +129,7 @@ async def served(app: web.Application, at: socket.socket, door: ConnectionLimits
 async def listening(
     app: web.Application, settings: Settings, health: Health, setting: str = PORT
 ) -> AsyncIterator[int]:
-    """The application served at the host and port of the settings, 0 for any free one; the port. Raises
+    """Serve the application at the host and port of the settings, 0 for any free one. Yield the port. Raises
     `CannotListen`.
     """
     with bound(settings.host, settings.port, setting) as at:
@@ -139,9 +139,7 @@ async def listening(
 
 @asynccontextmanager
 async def health_site(settings: Settings, health: Health, port: int | None) -> AsyncIterator[None]:
-    """The health of a process that serves nothing else, on a port of its own; None: it is not served. Raises
-    `CannotListen`.
-    """
+    """Serve the health of a process without another HTTP server; port None: not at all. Raises `CannotListen`."""
     if port is None:
         yield
         return
@@ -152,12 +150,12 @@ async def health_site(settings: Settings, health: Health, port: int | None) -> A
 
 
 def port_of(at: socket.socket) -> int:
-    """The port that a socket is bound to."""
+    """Return the port that a socket is bound to."""
     port: int = at.getsockname()[1]
     return port
 
 
 async def ready(health: Health) -> None:
-    """Return when nothing waits any more."""
-    while not health.ready:  # noqa: ASYNC110 - whoever waits says so in many places
+    """Return when no check fails any more."""
+    while not health.ready:  # noqa: ASYNC110 - many places change the checks
         await asyncio.sleep(0.02)

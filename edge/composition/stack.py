@@ -1,4 +1,4 @@
-"""The servers behind the ports: the half of the composition root that needs their clients."""
+"""Choose the adapters of the stack, which need the client libraries of the servers."""
 
 from core.damage import Damage
 from core.health import Health
@@ -14,7 +14,7 @@ from streams.log.kafka.log import KafkaLog
 
 
 def stack(settings: Settings, client_id: str, health: Health) -> Adapters:
-    """Kafka, MongoDB, Redis and Elasticsearch."""
+    """Return adapters for Kafka, MongoDB, Redis and Elasticsearch."""
     damage = Damage()
     return Adapters(
         log=KafkaLog(
@@ -36,5 +36,5 @@ def stack(settings: Settings, client_id: str, health: Health) -> Adapters:
 
 
 def presence_of(settings: Settings) -> NodeRegistry:
-    """Which nodes there are."""
+    """Return the registry of nodes."""
     return RedisNodeRegistry(settings.redis_socket_url)

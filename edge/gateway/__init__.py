@@ -1,1 +1,1 @@
-"""The HTTP service: tokens and health."""
+"""Serve HTTP: tokens, the JavaScript client and health."""

@@ -1,4 +1,4 @@
-"""The gateway: an application's server exchanges its key for a user's token; no messages pass here."""
+"""Gateway exchanges the key of an application's server for a user's token; no messages pass through it."""
 
 import hmac
 from collections.abc import Sequence
@@ -24,9 +24,9 @@ _request: Final = msgspec.json.Decoder(TokenRequest)
 
 
 class Gateway:
-    """Issues tokens of `settings.tenant` for whoever has the app's key and secret; without a secret, for nobody.
+    """Issues tokens of `settings.tenant` to callers with the app's key and secret; if no secret is set, to nobody.
 
-    It names `socket_urls`; where there are none, the sockets that live; without those, where the request came to.
+    Its answers have `socket_urls`; if there are none, the URLs of live nodes; without those, the host of the request.
     """
 
     def __init__(
@@ -43,11 +43,11 @@ class Gateway:
 
     @property
     def insiders(self) -> Sequence[Network]:
-        """Who is told why something is not healthy."""
+        """The networks whose clients see the causes of failed checks."""
         return networks(self._settings.health_networks)
 
     async def token(self, request: web.Request) -> web.Response:
-        """`POST {"user_id", "names"}` with `X-App-Key` and `X-App-Secret`."""
+        """Answer `POST {"user_id", "names"}` with `X-App-Key` and `X-App-Secret`."""
         self._admit(request)
         asked = await _asked(request)
         token, expires_in = self._tokens.issue(self._settings.tenant, asked.user_id, asked.names)
@@ -61,7 +61,7 @@ class Gateway:
         return await self._living.urls()
 
     def _admit(self, request: web.Request) -> None:
-        """Both are compared whatever the first says, in constant time."""
+        """Check key and secret, always both and in constant time. Raises `HttpProblem`."""
         key = _same(request.headers.get(APP_KEY, ""), self._settings.app_key)
         secret = _same(request.headers.get(APP_SECRET, ""), self._settings.app_secret)
         if not (key and secret and self._settings.app_key and self._settings.app_secret):
@@ -93,7 +93,7 @@ def add_routes(app: web.Application, gateway: Gateway) -> None:
 
 
 def gateway_app(gateway: Gateway, health: Health) -> web.Application:
-    """The gateway alone, with its health."""
+    """Return the gateway alone, with its health."""
     app = web.Application(middlewares=[problems])
     add_routes(app, gateway)
     add_front_page(app, "a gateway", GATEWAY)

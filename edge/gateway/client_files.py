@@ -1,4 +1,4 @@
-"""The JavaScript client, for pages of any origin: `GET /client/caas.js` and the modules that it imports."""
+"""Serve the JavaScript client to pages of any origin: `GET /client/caas.js` and the modules that it imports."""
 
 import hashlib
 from collections.abc import Awaitable, Callable
@@ -15,11 +15,11 @@ HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-cache",
 }
-"""The modules belong together: a browser keeps them, and asks each time whether they are still these."""
+"""The modules belong together: a browser caches them, and checks each time whether they have changed."""
 
 
 def add_client_routes(app: web.Application) -> None:
-    """Serve every module, as it is now, under its name."""
+    """Serve each module under its name, with its current contents."""
     for path in sorted(FILES.glob("*.js")):
         app.router.add_get(f"{PATH}/{path.name}", _serving(path.read_bytes()))
 

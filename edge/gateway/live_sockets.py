@@ -1,4 +1,4 @@
-"""The sockets that a gateway names where nobody listed them: those of the nodes that live."""
+"""LiveSockets returns the socket URLs of live nodes, for a gateway whose settings name none."""
 
 import asyncio
 import secrets
@@ -10,12 +10,12 @@ from core.ports.event_log import Unavailable
 from core.ports.node_registry import NodeRegistry
 
 FRESH_S: Final = 1.0
-"""An answer this old is used again."""
+"""Maximum age of an answer that is used again."""
 
 
 class LiveSockets:
-    """Where the living nodes are reached, asked once a second at most. While nobody is known to live, those that lived
-    last; from the start until then `otherwise`.
+    """The URLs of live nodes, read at most once a second. While no node is live, the last ones; before that,
+    `otherwise`.
     """
 
     def __init__(self, presence: NodeRegistry, otherwise: Sequence[str], fresh_s: float = FRESH_S) -> None:
@@ -27,7 +27,7 @@ class LiveSockets:
         self._outage = Outage("the list of living nodes")
 
     async def urls(self) -> list[str]:
-        """In an order of chance: clients begin with the first."""
+        """Return the URLs in random order: clients try the first one first."""
         loop = asyncio.get_running_loop()
         async with self._asking:
             if loop.time() - self._asked_at >= self._fresh_s:

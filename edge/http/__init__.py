@@ -1,1 +1,1 @@
-"""What all HTTP services share: connections, problems, health, origins and addresses."""
+"""Shared parts of all HTTP services: connections, problems, health, origins and addresses."""

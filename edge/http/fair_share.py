@@ -1,9 +1,9 @@
-"""Shares a node's loop among its users. While it keeps up everybody goes on at once; while it is late, what users ask
-gets a part of its time, of which all who wait get equal shares.
+"""FairShare divides the time of a node's event loop among its users. While the loop keeps up nobody waits; while it is
+late, requests get a part of its time, in equal shares for all waiting users.
 
-Each user has a clock that goes on by the seconds that the loop computes for them, and the node has one that goes on as
-fast as every waiting user may have time. Whoever is behind the node's clock goes on at once, whoever is ahead of it
-waits until it is there: so a user who asks for less than an equal share waits for nobody (ADR 25).
+Each user has a clock that advances by the seconds that the loop computes for them. The node's clock advances as fast as
+each waiting user may use time. A user behind the node's clock goes on at once, a user ahead of it waits until it is
+there: so a user who needs less than an equal share never waits (ADR 25).
 """
 
 import asyncio
@@ -18,34 +18,36 @@ from typing import Any, Final, Generic, TypeVar
 from core.health import Health
 
 MOMENT_S: Final = 0.002
+"""Interval between two checks of the loop's lateness."""
 LATE_S: Final = 0.002
-"""A loop that comes later than this to what is due has too much to do at a time."""
-MOST: Final = 1.0
-LEAST: Final = 0.1
-"""What users may use of the loop's time: all of it while it is not late, and never less than this part."""
-GROWS: Final = 1.02
-SHRINKS: Final = 0.8
-DEBT_S: Final = 0.02
-"""What all users together may have used too much, and those who wait have to wait for."""
-REQUEST_S: Final = 0.001
-"""What an HTTP request counts, or a handshake."""
-STEP_S: Final = 0.005
-"""What is counted of one step at most: a longer one may have been a collection of everybody's garbage."""
-SAVED_S: Final = 0.005
-"""What a user who rested may use at once, beyond an equal share."""
-GUESSED_S: Final = 0.0002
-"""What a frame is taken to cost until that is known."""
-RESTS: Final = 50
-"""Moments without a frame after which the node looks no more whether it is late."""
-SWEPT: Final = 10_000
+"""Lateness of a due callback above which the loop is overloaded."""
+MAX_PART: Final = 1.0
+MIN_PART: Final = 0.1
+"""The part of the loop's time that users may use: all of it while it is not late, and never less than the minimum."""
+GROWTH: Final = 1.02
+SHRINKAGE: Final = 0.8
+MAX_DEBT_S: Final = 0.02
+"""Maximum overuse of all users together that waiting users have to wait for."""
+REQUEST_COST_S: Final = 0.001
+"""The cost counted for an HTTP request or a handshake."""
+MAX_STEP_S: Final = 0.005
+"""Maximum cost counted for one step: a longer one may have been a garbage collection for all users."""
+MAX_CREDIT_S: Final = 0.005
+"""Maximum time that a user who rested may use at once, beyond an equal share."""
+ESTIMATED_COST_S: Final = 0.0002
+"""The assumed cost of a frame until it is measured."""
+IDLE_MOMENTS: Final = 50
+"""Number of moments without a frame after which lateness is not checked any more."""
+SWEEP_SIZE: Final = 10_000
+"""Minimum number of clocks above which those of users who rested are dropped."""
 
 T = TypeVar("T")
 
 
 class FairShare:
-    """One server's; a user's name is any text, and so is that of a client address whose user is not known.
+    """The fair share of one server; a user, or a client address whose user is not known, is named by any text.
 
-    `computed` says for how many seconds this thread has computed.
+    `computed` returns the seconds that this thread has computed.
     """
 
     def __init__(self, health: Health, computed: Callable[[], float] = thread_time) -> None:
@@ -57,43 +59,43 @@ class FairShare:
         self._waiting: list[tuple[float, int, str, Future[None]]] = []
         self._waiters: Counter[str] = Counter()
         self._numbers = itertools.count()
-        self._part = MOST
+        self._part = MAX_PART
         self._left = 0.0
         self._timer: TimerHandle | None = None
         self._due = 0.0
         self._idle = 0
-        self._sweep_at = SWEPT
+        self._sweep_at = SWEEP_SIZE
 
     async def take(self, user: str, work: Coroutine[Any, Any, T]) -> T:
-        """What work for this user comes to, which begins when it is their turn."""
+        """Do work for this user when it is their turn. Return its result."""
         try:
             await self._turn(user)
         except BaseException:
             work.close()
             raise
-        if self._part == MOST:
+        if self._part == MAX_PART:
             return await work
         meter = _Meter(work, self._computed)
         try:
             return await meter
         finally:
-            self._charge(user, meter.seconds - GUESSED_S)
+            self._charge(user, meter.seconds - ESTIMATED_COST_S)
 
     async def request(self, address: str) -> None:
-        """Return when it is the turn of a client address, whose user is not known."""
+        """Return when it is the turn of a client address whose user is not known."""
         await self._turn(address)
-        self._charge(address, REQUEST_S - GUESSED_S)
+        self._charge(address, REQUEST_COST_S - ESTIMATED_COST_S)
 
     async def _turn(self, user: str) -> None:
-        """Return at once while the node keeps up, or where the user is not ahead of its clock."""
+        """Return at once while the node keeps up, or if the user is not ahead of its clock."""
         if self._timer is None:
             self._next()
         self._idle = 0
         time = self._of(user)
-        self._times[user] = time + GUESSED_S
+        self._times[user] = time + ESTIMATED_COST_S
         if time <= self._time:
             return
-        if not self._waiting and self._part == MOST:
+        if not self._waiting and self._part == MAX_PART:
             self._time = time
             return
         self._health.count("frames_waited")
@@ -104,20 +106,20 @@ class FairShare:
 
     def _charge(self, user: str, seconds: float) -> None:
         self._times[user] = self._of(user) + seconds
-        self._left = max(self._left - seconds, -DEBT_S)
+        self._left = max(self._left - seconds, -MAX_DEBT_S)
 
     def _of(self, user: str) -> float:
-        """The clock of a user; of one who rested it is not far behind."""
-        return max(self._times.get(user, 0.0), self._time - SAVED_S)
+        """Return the clock of a user, at most `MAX_CREDIT_S` behind the node's."""
+        return max(self._times.get(user, 0.0), self._time - MAX_CREDIT_S)
 
     def _next(self) -> None:
         self._due = self._loop.time() + MOMENT_S
         self._timer = self._loop.call_at(self._due, self._moment)
 
     def _moment(self) -> None:
-        """Look how late the loop is, put the clock on by what is left for those who wait, and let in who is due."""
+        """Measure the loop's lateness, advance the node's clock by the time left for waiters, and wake those due."""
         late = self._loop.time() - self._due
-        self._part = max(LEAST, self._part * SHRINKS) if late > LATE_S else min(MOST, self._part * GROWS)
+        self._part = max(MIN_PART, self._part * SHRINKAGE) if late > LATE_S else min(MAX_PART, self._part * GROWTH)
         self._left = min(self._left, 0.0) + self._part * (MOMENT_S + late)
         if self._waiters and self._left > 0:
             self._time += self._left / len(self._waiters)
@@ -130,16 +132,16 @@ class FairShare:
                 mine.set_result(None)
         self._idle += 1
         if len(self._times) > self._sweep_at:
-            self._times = {user: time for user, time in self._times.items() if time > self._time - SAVED_S}
-            self._sweep_at = max(SWEPT, 2 * len(self._times))
-        if self._waiting or self._part < MOST or self._idle < RESTS:
+            self._times = {user: time for user, time in self._times.items() if time > self._time - MAX_CREDIT_S}
+            self._sweep_at = max(SWEEP_SIZE, 2 * len(self._times))
+        if self._waiting or self._part < MAX_PART or self._idle < IDLE_MOMENTS:
             self._next()
         else:
             self._timer = None
 
 
 class _Meter(Generic[T]):
-    """Awaits work, and measures the time between its waits."""
+    """Awaits work and measures the time that it computes."""
 
     __slots__ = ("_computed", "_work", "seconds")
 
@@ -158,12 +160,12 @@ class _Meter(Generic[T]):
                 value: T = end.value
                 return value
             finally:
-                self.seconds += min(self._computed() - began, STEP_S)
+                self.seconds += min(self._computed() - began, MAX_STEP_S)
             try:
                 thrown = None
                 yield waits
             except GeneratorExit:
                 steps.close()
                 raise
-            except BaseException as error:  # noqa: BLE001 - the work has it
+            except BaseException as error:  # noqa: BLE001 - thrown into the work
                 thrown = error

@@ -1,4 +1,4 @@
-"""`GET /`: a plain page for a person who opens the address in a browser: what this is, and where to go."""
+"""Serve `GET /`: a plain page for a person who opens the address in a browser, with the paths and documents."""
 
 import html
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ HEADERS: Final = {
     "Cache-Control": "no-cache",
 }
 Row = tuple[str, str]
-"""A path, and what is there; both are text."""
+"""A path and its meaning; both are text."""
 
 HEALTH: Final[Sequence[Row]] = (
     ("/livez", "whether this process is alive"),
@@ -67,7 +67,7 @@ here.</p>
 
 
 def add_front_page(app: web.Application, what: str, here: Sequence[Row]) -> None:
-    """Serve the page at `/`: `what` this is, and what is `here`."""
+    """Serve the page at `/`: `what` names this service, and `here` has its paths."""
     page = _PAGE.format(
         what=html.escape(what),
         here="".join(_row(path, meaning) for path, meaning in (*here, *HEALTH)),
@@ -82,7 +82,7 @@ def add_front_page(app: web.Application, what: str, here: Sequence[Row]) -> None
 
 
 def _row(path: str, meaning: str) -> str:
-    """A line of a table; what a browser can open is a link."""
+    """Return a row of a table; a path that a browser can open is a link."""
     shown = f"<code>{html.escape(path)}</code>"
     shown = f'<a href="{html.escape(path)}">{shown}</a>' if path.startswith("/") else shown
     return f"<tr><td>{shown}</td><td>{html.escape(meaning)}</td></tr>"

@@ -1,6 +1,6 @@
-"""Health over HTTP: alive says only that the loop turns, ready that nothing waits.
+"""Serve health over HTTP: alive means only that the loop runs, ready that no check fails.
 
-Reasons name addresses and paths, and counts say who is refused: strangers are told neither.
+Causes name addresses and paths, and counters show who is refused: clients outside our networks receive neither.
 """
 
 from collections.abc import Sequence
@@ -14,26 +14,26 @@ from core.settings import Network, is_within
 
 MEDIA_TYPE: Final = "application/health+json"
 PROXIED: Final = ("X-Forwarded-For", "X-Real-IP", "Forwarded", "Via")
-"""What proxies add to a request."""
+"""Headers that proxies add to a request."""
 
 
 def add_health_routes(app: web.Application, health: Health, insiders: Sequence[Network] | None = None) -> None:
-    """Serve `/livez`, `/readyz` (every check, 503 while one fails) and `/health` (the same, and counts).
+    """Serve `/livez`, `/readyz` (every check, 503 while one fails) and `/health` (the same, and counters).
 
-    Where there are `insiders`, everybody else is told the status alone.
+    If there are `insiders`, all others receive the status alone.
     """
 
     async def livez(_: web.Request) -> web.Response:
         return _answer({"status": "pass"})
 
     async def readyz(request: web.Request) -> web.Response:
-        return _answer(_state(health) if is_told(request) else _short(health))
+        return _answer(_state(health) if sees_details(request) else _short(health))
 
     async def whole(request: web.Request) -> web.Response:
-        told = is_told(request)
-        return _answer(_state(health) | {"counted": dict(health.counted)} if told else _short(health))
+        details = sees_details(request)
+        return _answer(_state(health) | {"counted": dict(health.counted)} if details else _short(health))
 
-    def is_told(request: web.Request) -> bool:
+    def sees_details(request: web.Request) -> bool:
         return insiders is None or is_insider(request, insiders)
 
     app.router.add_get("/livez", livez)
@@ -42,7 +42,7 @@ def add_health_routes(app: web.Application, health: Health, insiders: Sequence[N
 
 
 def is_insider(request: web.BaseRequest, insiders: Sequence[Network]) -> bool:
-    """Whether it comes from there itself: for whom a proxy speaks there is not to be known."""
+    """Return whether a request comes directly from these networks: the client behind a proxy there is unknown."""
     return not any(name in request.headers for name in PROXIED) and is_within(request.remote, insiders)
 
 

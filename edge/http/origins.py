@@ -1,7 +1,7 @@
-"""Which pages may connect: a browser names the origin of the page that opens a socket, and a node lets in its own.
+"""Origins checks which pages may connect: browsers send the origin of the page that opens a socket.
 
-Programs that are no browsers send no `Origin` and are let in. An origin proves nothing about whoever is not a browser:
-what opens a session is its token.
+Programs that are no browsers send no `Origin` and may connect. An origin proves nothing about them: what opens a
+session is its token.
 """
 
 import ipaddress
@@ -13,8 +13,9 @@ LOOPBACK: Final = "localhost"
 
 
 class Origins:
-    """`listed`: exact origins separated by commas, `*` for any. Where it is empty, pages of the host that the socket
-    was asked of, and of the host of `public_url`, whatever their ports; all loopback names are one host.
+    """The origins that may connect. `listed`: exact origins separated by commas, `*` for any. If it is empty: pages of
+    the host that the socket was requested from and of the host of `public_url`, on any port; all loopback names are one
+    host.
     """
 
     def __init__(self, listed: str, public_url: str = "") -> None:
@@ -22,7 +23,7 @@ class Origins:
         self._public = _host(public_url)
 
     def allows(self, origin: str | None, host: str) -> bool:
-        """Whether a page of this origin may connect; `host` is the `Host` header of its handshake."""
+        """Return whether a page of this origin may connect; `host` is the `Host` header of its handshake."""
         if origin is None or ANY in self._listed:
             return True
         if self._listed:
@@ -32,7 +33,7 @@ class Origins:
 
 
 def _host(url: str) -> str | None:
-    """The host's name, of all loopback names one; None where there is none."""
+    """Return the host name, one for all loopback names; None if there is none."""
     try:
         name = urlsplit(url).hostname
     except ValueError:

@@ -1,4 +1,4 @@
-"""Every HTTP error is a problem document (RFC 9457) with a code of the one table, under a correlation id."""
+"""Answer every HTTP error with a problem document (RFC 9457), a code of the error table and a correlation id."""
 
 import logging
 import math
@@ -24,7 +24,7 @@ _CODE_OF_STATUS: Final = {
     413: "too_large",
     503: "unavailable",
 }
-"""What the server itself refuses."""
+"""The error codes of what the server itself refuses."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -32,25 +32,25 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class HttpProblem(Exception):
     """A request that is answered with a problem."""
 
-    def __init__(self, what: Problem) -> None:
-        super().__init__(what.detail)
-        self.what = what
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.detail)
+        self.problem = problem
 
 
 @web.middleware
 async def problems(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Give the request its correlation id, and its failure its document."""
+    """Give each request a correlation id, and each failure a problem document."""
     given = request.headers.get(CORRELATION, "").lower()
     request[CORRELATION_ID] = correlation_id = given if _UUID.match(given) else str(uuid4())
     try:
         response = await handler(request)
     except HttpProblem as error:
-        response = answer(request, error.what)
+        response = answer(request, error.problem)
     except web.HTTPException as error:
         if error.status < 400:
             raise
         response = _refused(request, error)
-    except (ConnectionError, web.RequestPayloadError) as error:  # the peer's doing, and it hears of it no more
+    except (ConnectionError, web.RequestPayloadError) as error:  # the peer broke it off, and may not receive the answer
         logger.debug("%s %s broke off: %s", request.method, request.path, error)
         response = answer(request, problem("invalid_json", "the body did not come whole"))
         response.force_close()
@@ -62,27 +62,27 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
     return response
 
 
-def answer(request: web.Request, what: Problem, status: int | None = None) -> web.Response:
-    """The response for a problem; `status` is the table's unless given."""
-    status = status or ERRORS[what.code].status
+def answer(request: web.Request, found: Problem, status: int | None = None) -> web.Response:
+    """Return the response for a problem; `status` is that of the error table unless given."""
+    status = status or ERRORS[found.code].status
     document = ProblemDocument(
-        type=f"urn:caas:error:{what.code}",
-        title=what.title,
+        type=f"urn:caas:error:{found.code}",
+        title=found.title,
         status=status,
-        detail=what.detail,
+        detail=found.detail,
         instance=request.path,
-        code=what.code,
+        code=found.code,
         correlation_id=request[CORRELATION_ID],
-        retry=what.retry,
-        retry_after_ms=what.retry_after_ms,
-        errors=what.errors,
+        retry=found.retry,
+        retry_after_ms=found.retry_after_ms,
+        errors=found.errors,
     )
-    later = {} if what.retry_after_ms is None else {"Retry-After": str(math.ceil(what.retry_after_ms / 1000))}
+    later = {} if found.retry_after_ms is None else {"Retry-After": str(math.ceil(found.retry_after_ms / 1000))}
     return web.Response(status=status, body=msgspec.json.encode(document), content_type=PROBLEM_JSON, headers=later)
 
 
 def _refused(request: web.Request, error: web.HTTPException) -> web.Response:
-    """What aiohttp itself refused, in our words."""
+    """Return the problem document for what aiohttp itself refused."""
     code = _CODE_OF_STATUS.get(error.status, "internal" if error.status >= 500 else "validation_failed")
     detail = {400: error.text or "", 405: f"{request.method} is not allowed here"}.get(error.status, "")
     response = answer(request, problem(code, detail), error.status)

@@ -1,4 +1,4 @@
-"""Counts the connections that cost something before it is known whose they are, per client address and in all."""
+"""UnidentifiedConnections limits the connections whose user is not known yet, per client address and in total."""
 
 import math
 from collections import Counter
@@ -6,7 +6,7 @@ from typing import Final
 
 
 class UnidentifiedConnections:
-    """Maximum numbers of one client address and in all; 0 is no limit."""
+    """The counts of one server, with their maximum per client address and in total; 0 is no limit."""
 
     def __init__(self, per_address: int, in_all: int) -> None:
         self._per_address = per_address or math.inf
@@ -15,15 +15,15 @@ class UnidentifiedConnections:
         self._total = 0
 
     def enter(self, address: str) -> "UnidentifiedConnection | None":
-        """A place for one more connection of this address; None where there is none."""
+        """Return a place for a connection of this address; None if there is no room."""
         if self._of_address.get(address, 0) >= self._per_address or self._total >= self._in_all:
             return None
         self._of_address[address] += 1
         self._total += 1
         return UnidentifiedConnection(self, address)
 
-    def gives_back(self, address: str) -> None:
-        """A place of this address is free again."""
+    def release(self, address: str) -> None:
+        """Free a place of this address."""
         self._total -= 1
         self._of_address[address] -= 1
         if not self._of_address[address]:
@@ -31,18 +31,18 @@ class UnidentifiedConnections:
 
 
 class UnidentifiedConnection:
-    """A connection that is counted; `leave` gives its place back, once."""
+    """The place of one connection; `leave` frees it, once."""
 
-    __slots__ = ("_address", "_guests")
+    __slots__ = ("_address", "_counts")
 
-    def __init__(self, guests: UnidentifiedConnections, address: str) -> None:
-        self._guests: UnidentifiedConnections | None = guests
+    def __init__(self, counts: UnidentifiedConnections, address: str) -> None:
+        self._counts: UnidentifiedConnections | None = counts
         self._address: Final = address
 
     def leave(self) -> bool:
-        """It is known whose it is, or it is over; whether its place was not given back before."""
-        if self._guests is None:
+        """Free the place: the user is known, or the connection is over. Return whether it was not free already."""
+        if self._counts is None:
             return False
-        self._guests.gives_back(self._address)
-        self._guests = None
+        self._counts.release(self._address)
+        self._counts = None
         return True

@@ -1,9 +1,9 @@
-"""Looks at the header of each frame of a WebSocket before it is parsed: whether it has a mask, and how often a peer
-sends frames that are cheap to send and dear to read. Nothing is parsed that comes with one that may not be.
+"""Framing checks the header of each WebSocket frame before it is parsed: its mask, and the rate of frames that are
+cheap to send and expensive to read. Bytes that arrive with a refused frame are not parsed.
 
-RFC 6455 (5.1) wants masks: one keeps a page from writing what a proxy on the way takes for a request. Every client
-masks, so one that does not is no WebSocket client. aiohttp takes others as well, and reads control frames and fragments
-however many there are.
+RFC 6455 (5.1) requires masks: they keep a page from writing what a proxy takes for a request. Every client masks, so a
+peer that does not is no WebSocket client. aiohttp accepts it nevertheless, and any number of control frames and
+fragments.
 """
 
 import asyncio
@@ -15,9 +15,9 @@ from core.rate_limit import TokenBucket, TokenRate
 from schemas.wire.errors import CLOSES
 
 FIELDS: Final = 10
-"""Maximum size of what comes before the mask of a frame: two bytes, and up to eight of a length."""
+"""Maximum size of the fields before the mask of a frame: two bytes, and up to eight of a length."""
 LENGTH_ENDS: Final[Mapping[int, int]] = MappingProxyType({126: 4, 127: FIELDS})
-"""Where the length ends that stands behind these two in the place of a length; any other ends in the second byte."""
+"""The end of the length field if the second byte has one of these two values; any other length is that byte."""
 MASK: Final = 4
 MASKED: Final = 0x80
 FINAL: Final = 0x80
@@ -25,16 +25,16 @@ OPCODE: Final = 0x0F
 CONTROL: Final = 0x08
 """Close, ping and pong have this bit in their opcode; a continuation has the opcode 0."""
 CONTROL_PACE: Final = TokenRate(per_s=10, burst=100)
-"""Pings, pongs and closes that one socket may send: a client pings every few seconds."""
+"""Maximum rate of pings, pongs and closes from one socket: a client pings every few seconds."""
 SMALL: Final = 256
-"""A fragment of a message that has at least so many bytes pays for itself."""
+"""Minimum size of a fragment that is not counted."""
 FRAGMENT_PACE: Final = TokenRate(per_s=200, burst=400)
-"""Smaller fragments that one socket may send: some libraries end each message with an empty one."""
+"""Maximum rate of smaller fragments from one socket: some libraries end each message with an empty one."""
 PROTOCOL_ERROR: Final = 1002
 
 
 class Refused(NamedTuple):
-    """Why nothing more of a socket is read: what is counted, and its close code and reason."""
+    """The cause for which a socket is read no further: its counter, close code and close reason."""
 
     counted: str
     code: int
@@ -47,7 +47,7 @@ FRAGMENT_FLOOD: Final = Refused("fragment_floods", CLOSES["rate_limited"].code, 
 
 
 class Framing:
-    """Gives bytes to `parser` until a frame in them may not be; then `refuses` is called, once."""
+    """Passes bytes to `parser` until a frame is refused; then `refuses` is called, once."""
 
     __slots__ = ("_control", "_fields", "_fragments", "_loop", "_parser", "_refused", "_refuses", "_rest")
 
@@ -62,9 +62,9 @@ class Framing:
         self._refused: Refused | None = None
 
     def feed_data(self, data: bytes) -> tuple[bool, bytes]:
-        """As the parser does: whether nothing more is read, and what was left over."""
+        """Pass bytes on. Return as the parser does: whether nothing more is read, and the rest."""
         if self._refused is None:
-            self._look(data)
+            self._check_headers(data)
             if self._refused is None:
                 answer: tuple[bool, bytes] = self._parser.feed_data(data)
                 return answer
@@ -72,11 +72,11 @@ class Framing:
         return True, b""
 
     def feed_eof(self) -> None:
-        """Nothing more comes."""
+        """Pass on the end of the stream."""
         self._parser.feed_eof()
 
-    def _look(self, data: bytes) -> None:
-        """At the header of each frame, up to the first that is refused; `_refused` says why."""
+    def _check_headers(self, data: bytes) -> None:
+        """Check the header of each frame, up to the first that is refused; `_refused` has the cause."""
         size, at = len(data), self._rest
         while at < size:
             fields = self._fields
@@ -102,7 +102,7 @@ class Framing:
         self._rest = at - size
 
     def _refuses_frame(self, first: int, length: int) -> bool:
-        """Whether nothing is read from this frame on: by its first byte and its length, negative without a mask."""
+        """Return whether a frame is refused, by its first byte and its length, which is negative without a mask."""
         if length < 0:
             self._refused = UNMASKED
         elif first & CONTROL:
@@ -114,6 +114,6 @@ class Framing:
 
 
 def _size_of(fields: bytes) -> int:
-    """How many bytes say the length of a frame, with the two before them."""
+    """Return the size of the fields up to the length of a frame."""
     length = fields[1] & ~MASKED if len(fields) > 1 else 0
     return LENGTH_ENDS.get(length, 2)

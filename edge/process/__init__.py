@@ -1,1 +1,1 @@
-"""A process of the system: start, logs, secrets, signals and stop."""
+"""Run a process of the system: start, logs, secrets, signals and stop."""

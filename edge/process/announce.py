@@ -1,4 +1,4 @@
-"""Says that a process is ready: one line, when nothing waits for the first time."""
+"""Log once that a process is ready, when no check fails for the first time."""
 
 import asyncio
 import logging
@@ -9,7 +9,7 @@ from typing import Final
 from core.health import Health
 
 logger: Final = logging.getLogger("caas.ready")
-POLL_S: Final = 0.02
+POLL_INTERVAL_S: Final = 0.02
 
 
 @asynccontextmanager
@@ -24,6 +24,6 @@ async def announced(health: Health, where: str) -> AsyncIterator[None]:
 
 
 async def _announce(health: Health, where: str) -> None:
-    while not health.ready:  # noqa: ASYNC110 - whoever waits says so in many places
-        await asyncio.sleep(POLL_S)
+    while not health.ready:  # noqa: ASYNC110 - many places change the checks
+        await asyncio.sleep(POLL_INTERVAL_S)
     logger.info("ready on %s", where)

@@ -1,4 +1,4 @@
-"""Tasks that run as long as a block does: one that fails or ends takes the block down with it."""
+"""Run tasks as long as a block: one that fails or ends also ends the block."""
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
@@ -8,8 +8,8 @@ from typing import Any
 
 @asynccontextmanager
 async def background(*services: tuple[str, Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
-    """Run these named services beside the block; they are cancelled, and awaited, at its end. What the block raises
-    is raised as it is, what services raise in a group.
+    """Run these named services beside the block; at its end they are cancelled and awaited. An error of the block is
+    raised as it is, errors of services in a group.
     """
     failed: Exception | None = None
     try:

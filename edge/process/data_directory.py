@@ -1,4 +1,4 @@
-"""The directory of an embedded system: its owner's alone, also where an older version left it open to others."""
+"""Keep the directory of an embedded system private to its owner, also one that an older version left open to others."""
 
 import logging
 from pathlib import Path
@@ -16,15 +16,15 @@ _FILES: Final = (READY, *(name + ending for name in (LOG, DOCUMENTS, SEARCH) for
 
 
 def make_private(data: Path) -> None:
-    """Make the directory if need be, and take it and our files in it from everybody but their owner; said where others
-    could get at something before. Whose directory it is not goes on with a warning. `secrets.json` stays as it is:
-    whether it may still be used is not for us to say.
+    """Create the directory if missing, and remove all permissions of others on it and our files; log it if others could
+    access any. If the directory belongs to another user, only a warning is logged. `secrets.json` is left as it is:
+    whether it may still be used is decided elsewhere.
     """
     private_files.make_directory(data)
     try:
         opened = private_files.tighten((data, *(data / name for name in _FILES)))
     except PermissionError as error:
-        logger.warning("%s may be read by others, and belongs to somebody else: %s", data, error)
+        logger.warning("%s may be read by others, and belongs to another user: %s", data, error)
         return
     if not opened:
         return
@@ -33,5 +33,5 @@ def make_private(data: Path) -> None:
 
 
 def is_system(data: Path) -> bool:
-    """Whether an embedded system was ever started there."""
+    """Return whether an embedded system was ever started there."""
     return any((data / name).exists() for name in (LOG, DOCUMENTS))

@@ -1,4 +1,4 @@
-"""Why a program cannot listen where it was told to, in words that name what to change."""
+"""Explain why a program cannot listen on its address, and which setting to change."""
 
 import errno
 import os
@@ -16,7 +16,7 @@ class CannotListen(OSError):
 
 @contextmanager
 def named(host: str, port: int, setting: str = PORT) -> Iterator[None]:
-    """An `OSError` of the block is a `CannotListen`; `setting` is how the port is chosen."""
+    """Raise an `OSError` of the block as `CannotListen`; `setting` is how the port is chosen."""
     try:
         yield
     except OSError as error:

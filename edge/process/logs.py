@@ -1,7 +1,7 @@
-"""The log of a process on stderr: a line says when, in UTC, how grave, who, what, and which command it belongs to.
+"""Log on stderr: each line has the time in UTC, level, logger, text and the correlation id of its command.
 
-One outage of a server is one line and its end another, however many wait for it. What a library repeats is let through
-once a minute with how often it came; an ERROR of ours always comes through.
+An outage of a server is one line and its end another, however many callers wait. Repeated lines of libraries are logged
+once a minute with their number; an ERROR of ours is always logged.
 """
 
 import logging
@@ -19,17 +19,17 @@ from core.outages import Outage
 
 LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 OURS: Final = "caas"
-EVERY_S: Final = 60.0
-"""What repeats itself is let through once in this time."""
-KEPT: Final = 1_000
+REPEAT_INTERVAL_S: Final = 60.0
+"""Minimum interval between two equal lines."""
+MAX_REMEMBERED: Final = 1_000
 """Maximum number of different repeating lines that are remembered."""
-STRANGE_CHARACTERS: Final = 200
-"""So much of what a stranger sent is logged."""
+MAX_HANDSHAKE_CHARACTERS: Final = 200
+"""Maximum number of characters that are logged of a malformed handshake."""
 _NUMBERS: Final = re.compile(r"0x[0-9a-fA-F]+|\d+")
 
 
 def set_up(stream: TextIO | None = None) -> logging.Handler:
-    """Log to this stream, or to stderr, from now on, at `info`; the handler."""
+    """Log to this stream, or to stderr, at `info`. Return the handler."""
     handler = logging.StreamHandler(stream)
     handler.setFormatter(Lines())
     handler.addFilter(Strangers())
@@ -41,7 +41,7 @@ def set_up(stream: TextIO | None = None) -> logging.Handler:
 
 
 def set_level(name: str) -> None:
-    """What is ours is logged from this level on; what libraries say from `warning` on, unless it is `debug`."""
+    """Log our lines from this level on; those of libraries from `warning` on, unless the level is `debug`."""
     level = LEVELS[name]
     logging.getLogger(OURS).setLevel(level)
     logging.getLogger().setLevel(level if level == logging.DEBUG else max(level, logging.WARNING))
@@ -54,11 +54,11 @@ class Lines(logging.Formatter):
         super().__init__("%(asctime)s %(levelname)s %(name)s %(message)s")
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802, ARG002 - logging's name
-        """RFC 3339, in UTC with milliseconds."""
+        """Return the time as RFC 3339, in UTC with milliseconds."""
         return datetime.fromtimestamp(record.created, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
-        """One line, and behind it the correlation id, where the record has one."""
+        """Return one line, with the correlation id at its end if the record has one."""
         line = super().formatMessage(record).replace("\r", "\\r").replace("\n", "\\n")
         correlation_id = getattr(record, "correlation_id", "")
         return f"{line} correlation_id={value(correlation_id)}" if correlation_id else line
@@ -71,7 +71,7 @@ class _Down:
 
 
 class Outages(logging.Filter):
-    """Lets the first line about an outage of a server through, and the last: who waits in between is left out."""
+    """Passes the first and the last line about an outage of a server, and leaves out those in between."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
@@ -79,7 +79,7 @@ class Outages(logging.Filter):
         self._down: dict[str, _Down] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether this record is logged; it is given its words."""
+        """Return whether this record is logged; its text is set here."""
         outage: Outage | None = getattr(record, "outage", None)
         if outage is None:
             return True
@@ -110,13 +110,13 @@ class Outages(logging.Filter):
 
 
 class Strangers(logging.Filter):
-    """What the library says of a handshake is one short line, however much a stranger sent in it: it may come often."""
+    """Shortens the library's lines about malformed handshakes, whatever the client sent: they may come often."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Always true; the record is given its words."""
+        """Shorten the text if need be. Return True."""
         if record.name == "aiohttp.websocket":
             words = " ".join(record.getMessage().split())
-            record.msg, record.args = "a handshake was strange: %s", (words[:STRANGE_CHARACTERS],)
+            record.msg, record.args = "a handshake was strange: %s", (words[:MAX_HANDSHAKE_CHARACTERS],)
         return True
 
 
@@ -127,19 +127,19 @@ class _Seen:
 
 
 class Repeats(logging.Filter):
-    """Of lines that say the same, lets one through every `every_s` seconds, with how many were left out before it.
+    """Passes one of equal lines every `every_s` seconds, with the number of those left out before it.
 
-    That is for libraries, and for what is ours and below ERROR where it says `extra=REPEATS` of itself.
+    It filters lines of libraries, and lines of ours below ERROR that have `extra=REPEATS`.
     """
 
-    def __init__(self, every_s: float = EVERY_S, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, every_s: float = REPEAT_INTERVAL_S, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
         self._every_s = every_s
         self._clock = clock
         self._seen: OrderedDict[tuple[str, int, str], _Seen] = OrderedDict()
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether this record is logged."""
+        """Return whether this record is logged."""
         if _always(record):
             return True
         key, now = _key(record), self._clock()
@@ -151,13 +151,13 @@ class Repeats(logging.Filter):
             record.msg, record.args = "%s (and %d more like it before)", (record.getMessage(), seen.left_out)
         self._seen[key] = _Seen(now)
         self._seen.move_to_end(key)
-        if len(self._seen) > KEPT:
+        if len(self._seen) > MAX_REMEMBERED:
             self._seen.popitem(last=False)
         return True
 
 
 def _always(record: logging.LogRecord) -> bool:
-    """Whether a record is never left out: asyncio speaks of our tasks too, and who wants to debug wants it all."""
+    """Return whether a record is never left out: asyncio reports on our tasks too, and debugging needs all lines."""
     if record.levelno < logging.WARNING:
         return True
     if record.name == OURS or record.name.startswith(f"{OURS}."):
@@ -166,5 +166,5 @@ def _always(record: logging.LogRecord) -> bool:
 
 
 def _key(record: logging.LogRecord) -> tuple[str, int, str]:
-    """Lines that differ in numbers and arguments alone say the same."""
+    """Return the key of a record: lines that differ only in numbers and arguments are equal."""
     return record.name, record.levelno, _NUMBERS.sub("#", str(record.msg))[:500]

@@ -1,6 +1,6 @@
-"""Secrets of an embedded system: made at its first start, kept in its directory, readable by its owner alone.
+"""Keep the secrets of an embedded system: generated at its first start, in its directory, readable by its owner alone.
 
-They lie in no other file. A file that others may read, or that is broken, is refused in one line.
+No other file has them. A file that others may read, or that is broken, is refused in one line.
 """
 
 import contextlib
@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from core import private_files
-from core.settings import InvalidSettings, Settings, only_given
+from core.settings import InvalidSettings, Settings, require_secrets
 from edge.auth.tokens import SECRET_BYTES
 from edge.process.data_directory import is_system
 
@@ -21,7 +21,7 @@ NAME: Final = "secrets.json"
 
 
 class Secrets(msgspec.Struct, frozen=True, kw_only=True):
-    """What an application shows to the gateway, and what tokens are signed with."""
+    """The credentials of an application at the gateway, and the secret that signs tokens."""
 
     app_key: str
     app_secret: str
@@ -29,7 +29,7 @@ class Secrets(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def made() -> Secrets:
-    """New secrets, letters and digits alone: one that began with a dash would be an option on a command line."""
+    """Return new secrets of letters and digits: one that began with a dash would be an option on a command line."""
     return Secrets(
         app_key=f"app_{secrets.token_hex(8)}",
         app_secret=secrets.token_hex(32),
@@ -38,14 +38,14 @@ def made() -> Secrets:
 
 
 def kept(data: Path) -> Secrets:
-    """The secrets of this directory, made and written once. Raises `InvalidSettings` where they must not be used."""
+    """Return the secrets of this directory, generated at the first call. Raises `InvalidSettings` if unusable."""
     path = data / NAME
     if not path.exists():
         private_files.make_directory(data)
         fresh = path.with_suffix(f".{os.getpid()}")
         private_files.make_file(fresh)
         fresh.write_bytes(msgspec.json.encode(made()))
-        with contextlib.suppress(FileExistsError):  # another process was first: its secrets stand
+        with contextlib.suppress(FileExistsError):  # another process was first: its secrets are used
             path.hardlink_to(fresh)
         fresh.unlink()
     return _read(path)
@@ -74,8 +74,8 @@ def _read(path: Path) -> Secrets:
 
 
 def filled(settings: Settings, *needed: str) -> Settings:
-    """The settings with secrets: those given; embedded, else those of the data directory, made where there are none. On
-    the stack those `needed` must be given. Raises `InvalidSettings`.
+    """Return the settings with secrets: the given ones; embedded, else those of the data directory, generated if
+    missing. On the stack the `needed` ones must be given. Raises `InvalidSettings`.
     """
     _check(settings, *needed)
     if settings.adapters == "stack" or (settings.app_key and settings.app_secret and settings.token_secret):
@@ -84,7 +84,7 @@ def filled(settings: Settings, *needed: str) -> Settings:
 
 
 def existing(settings: Settings, *needed: str) -> Settings:
-    """The settings with those secrets that are `needed`, as `filled`, for whoever uses a system and makes none: nothing
+    """Return the settings with the `needed` secrets, as `filled`, for a program that uses an existing system: nothing
     is written. Raises `InvalidSettings`.
     """
     _check(settings, *needed)
@@ -102,7 +102,7 @@ def existing(settings: Settings, *needed: str) -> Settings:
 
 
 def _check(settings: Settings, *needed: str) -> None:
-    only_given(settings, *needed)
+    require_secrets(settings, *needed)
     if settings.token_secret and len(settings.token_secret.encode()) < SECRET_BYTES:
         raise InvalidSettings(f"CAAS_TOKEN_SECRET: it needs at least {SECRET_BYTES} bytes")
 

@@ -1,4 +1,4 @@
-"""How a process ends: the first SIGTERM, SIGHUP or Ctrl-C asks it to, the second ends it at once."""
+"""Stop a process on signals: the first SIGTERM, SIGHUP or Ctrl-C asks it to stop, the second ends it at once."""
 
 import asyncio
 import logging
@@ -13,9 +13,9 @@ SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 def on_signals() -> asyncio.Event:
-    """An event that the first signal sets; a second signal ends the process: nothing acknowledged is lost by that.
+    """Return an event that the first signal sets; a second one ends the process, which loses nothing acknowledged.
 
-    A process that was started to outlive its terminal (`nohup`) goes on ignoring SIGHUP.
+    A process that was started to outlive its terminal (`nohup`) still ignores SIGHUP.
     """
     asked = asyncio.Event()
 
@@ -32,7 +32,7 @@ def on_signals() -> asyncio.Event:
 
 
 async def until(asked: asyncio.Event, *services: tuple[str, Coroutine[Any, Any, None]]) -> None:
-    """Run the named services until asked to stop; one that ends or fails by itself ends them all, and is raised."""
+    """Run the named services until `asked` is set; one that ends or fails by itself ends them all, and is raised."""
     tasks = [asyncio.create_task(service, name=name) for name, service in services]
     asking = asyncio.create_task(asked.wait(), name="asked-to-stop")
     try:

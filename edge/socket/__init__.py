@@ -1,1 +1,1 @@
-"""The WebSocket service: session, hub, node, server."""
+"""Serve clients over WebSocket: transport, sessions, commands, delivery and presence."""

@@ -1,4 +1,4 @@
-"""What has its time: each key once, at the earliest time that was named for it; those of one moment together."""
+"""KeyedTimers returns keys when they are due: each once, at its earliest time, those of one moment together."""
 
 import asyncio
 import contextlib
@@ -7,13 +7,13 @@ import itertools
 from typing import Final, Generic, TypeVar
 
 GATHER_S: Final = 0.02
-"""So long a key that is due waits for others: one round trip then serves them all."""
+"""Interval that a due key waits for others, so that one round trip serves them all."""
 
 K = TypeVar("K")
 
 
 class KeyedTimers(Generic[K]):
-    """Keys and their times, on the loop's clock. One task waits for them."""
+    """Keys and their due times, on the loop's clock. One task waits for them."""
 
     def __init__(self) -> None:
         self._due: dict[K, float] = {}
@@ -25,7 +25,7 @@ class KeyedTimers(Generic[K]):
         return len(self._due)
 
     def at(self, key: K, when: float) -> None:
-        """The key is due then; where it is due earlier anyway, that stands."""
+        """Make a key due at `when`, unless it is due earlier."""
         if when >= self._due.get(key, float("inf")):
             return
         self._due[key] = when
@@ -34,13 +34,13 @@ class KeyedTimers(Generic[K]):
             self._moved.set()
 
     async def due(self) -> list[K]:
-        """The keys whose time has come, at least one, the earliest first."""
+        """Wait for due keys. Return at least one, the earliest first."""
         while not (taken := await self._next()):
             continue
         return taken
 
     async def _next(self) -> list[K]:
-        """Wait for the first time in the heap; nothing where its key was due earlier."""
+        """Wait for the first time in the heap. Return nothing if its key was taken earlier."""
         loop = asyncio.get_running_loop()
         while not self._heap or self._heap[0][0] > loop.time():
             self._moved.clear()

@@ -1,7 +1,7 @@
-"""Changes: what each event of a conversation came to, as clients are told it in pushes and in sync.
+"""Builds changes: the effect of each event of a conversation, as clients receive it in pushes and in sync.
 
-A change names what is otherwise than before and no more: an event that the log had decided otherwise about has its
-number and says nothing, and of several people only those are named whom it let in, showed out or gave a role.
+A change has only what differs from before: an event that had no effect in the order of the log has a number and
+nothing else, and of several users only those are named who were added, removed or given a role.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,14 +28,14 @@ from schemas.wire.views import ChangeView
 
 UNREADABLE: Final = "unreadable"
 SHOWN: Final = ("title", "avatar", "metadata", "history")
-AROUND: Final = frozenset({"tenant", "at", "conversation_id", "actor", "at_seq", "freed", "reopened", "by_rank"})
-"""What an event says beside what was asked for; a repeat may say it otherwise."""
+NOT_COMPARED: Final = frozenset({"tenant", "at", "conversation_id", "actor", "at_seq", "freed", "reopened", "by_rank"})
+"""Fields of an event that are not part of the request; they may differ in a repeat."""
 
 _encode: Final = msgspec.json.Encoder(order="sorted").encode
 
 
 def users_of(event: ConversationEvent | None) -> Sequence[str]:
-    """Whom an event names."""
+    """Return the users that an event names."""
     match event:
         case ConversationCreated() | ParticipantsAdded() | ParticipantsRemoved():
             return list(event.participants)
@@ -48,9 +48,9 @@ def users_of(event: ConversationEvent | None) -> Sequence[str]:
 def change_of(
     fact: Fact, n: int, event: ConversationEvent | None, before: Conversation | None, after: Conversation | None
 ) -> dict[str, Any]:
-    """The fields of a facet of `changes`: those of a `ChangeView`, and `asked`, a digest of what the event asks for.
+    """Return the fields of a facet of `changes`: those of a `ChangeView`, and `asked`, a digest of the request.
 
-    `metadata` is JSON text and `roles` a list of pairs, since a facet's keys are ours alone.
+    `metadata` is JSON text and `roles` a list of pairs, since a facet must not have keys of users.
     """
     found = {
         "n": n,
@@ -58,14 +58,14 @@ def change_of(
         "change": UNREADABLE if event is None else fact.envelope.type.split(".")[2],
         "actor": fact.envelope.actor if event is None else event.actor,
         "at": fact.envelope.time if event is None else event.at,
-        "asked": asked_of(event),
+        "asked": request_digest(event),
     }
-    return found if event is None or after is None else found | _told(event, before, after)
+    return found if event is None or after is None else found | _difference(event, before, after)
 
 
-def _told(event: ConversationEvent, before: Conversation | None, after: Conversation) -> dict[str, Any]:
-    """What is otherwise than before."""
-    found = _people(event, before, after)
+def _difference(event: ConversationEvent, before: Conversation | None, after: Conversation) -> dict[str, Any]:
+    """Return the fields that differ from before."""
+    found = _members(event, before, after)
     if before is None:
         return found | {"title": after.title, "external_id": after.external_id, "history": after.history}
     if changed := [name for name in SHOWN if getattr(after, name) != getattr(before, name)]:
@@ -83,39 +83,39 @@ def _told(event: ConversationEvent, before: Conversation | None, after: Conversa
     return found
 
 
-def _people(event: ConversationEvent, before: Conversation | None, after: Conversation) -> dict[str, Any]:
-    """Who came, who went, who has another role; and the roles of those who are in it."""
+def _members(event: ConversationEvent, before: Conversation | None, after: Conversation) -> dict[str, Any]:
+    """Return who was added, removed or given another role, and the roles of those who are members now."""
     was = {} if before is None else before.members
-    others = [user for user in dict.fromkeys(users_of(event)) if was.get(user) != after.members.get(user)]
-    roles = [[user, after.members[user].role] for user in others if after.holds(user)]
-    return {"participants": others, "roles": roles} if others else {}
+    changed = [user for user in dict.fromkeys(users_of(event)) if was.get(user) != after.members.get(user)]
+    roles = [[user, after.members[user].role] for user in changed if after.is_member(user)]
+    return {"participants": changed, "roles": roles} if changed else {}
 
 
 def view_of(change: Mapping[str, Any]) -> ChangeView:
-    """What a client sees of a facet of `changes`."""
-    told = {name: change[name] for name in ChangeView.__struct_fields__ if name in change}
+    """Return the client's view of a facet of `changes`."""
+    fields = {name: change[name] for name in ChangeView.__struct_fields__ if name in change}
     decoded = {"metadata": metadata.of_text(change.get("metadata")), "roles": dict(change.get("roles", ()))}
-    return msgspec.convert(told | decoded, ChangeView)
+    return msgspec.convert(fields | decoded, ChangeView)
 
 
 def change_view(row: Row) -> ChangeView:
-    """What a client sees of a row of `changes`."""
+    """Return the client's view of a row of `changes`."""
     return view_of(row["change"])
 
 
-def asked_of(event: ConversationEvent | None) -> str:
-    """A digest of what an event asks for: the same for every repeat of a command with the same body.
+def request_digest(event: ConversationEvent | None) -> str:
+    """Return a digest of what an event asks for: the same for every repeat of a command with the same body.
 
-    Empty for one that cannot be read, and for a creation: to open a conversation again is to open it.
+    Empty for an unreadable event, and for a creation: opening a conversation again is the same request.
     """
     if event is None or isinstance(event, ConversationCreated):
         return ""
-    asked = {name: getattr(event, name) for name in event.__struct_fields__ if name not in AROUND}
-    return sha256(_encode({name: value for name, value in asked.items() if value is not UNSET})).hexdigest()
+    fields = {name: getattr(event, name) for name in event.__struct_fields__ if name not in NOT_COMPARED}
+    return sha256(_encode({name: value for name, value in fields.items() if value is not UNSET})).hexdigest()
 
 
-def differs(told: Mapping[str, Any], event: ConversationEvent | None) -> bool:
-    """Whether a repeat asks for something else than the first did."""
+def differs(change: Mapping[str, Any], event: ConversationEvent | None) -> bool:
+    """Return whether a repeat has another body than the first event, whose facet is `change`."""
     if event is None or isinstance(event, ConversationCreated):
         return False
-    return bool(told.get("asked") != asked_of(event))
+    return bool(change.get("asked") != request_digest(event))

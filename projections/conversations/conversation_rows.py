@@ -1,12 +1,11 @@
-"""Conversations: one facet holds the folded state whole, so that a crash never leaves half of it.
+"""Folds conversations: one facet holds the whole folded state, so that a crash never leaves half of it.
 
 - table `conversations`, facet `updated` `{pos, n, kind, title, external_id, created_by, created_at, avatar, metadata,
   pins, history_from, members}`, `metadata` JSON text, `members` a list of `[user_id, role, [[from_seq, until_seq],
-  …]]`; of a stay that is over `[from_seq, until_seq, ended_n]`, of one with more to it all fields of an `Interval`
+  …]]`; an ended interval is `[from_seq, until_seq, ended_n]`, one with further fields has all of an `Interval`'s
 - table `participants`, one row per (conversation, user), facet `updated` `{pos, role, present, intervals}`: derived
-- table `changes`, one row per event, facet `change` `{pos, n, applied, …}` (changes.py): the conversation lane, and
-  what tells a repeat. It is saved first, so a state that covers a position proves that its change can be
-  seen.
+- table `changes`, one row per event, facet `change` `{pos, n, applied, …}` (changes.py): the conversation lane; it
+  detects repeats. It is saved first, so a state that covers a position proves that its change is visible.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -15,12 +14,12 @@ from itertools import islice
 from typing import Any, Final
 
 from core.domain import metadata, pin
-from core.domain.conversation import Conversation, State, evolve, moved_on
+from core.domain.conversation import Conversation, State, evolve, has_changed
 from core.domain.member import Interval, Member
 from core.ports.documents import Facet, Index, Row, Table, Write
 from projections.conversations.changes import change_of, differs, users_of
-from projections.facts import Fact, Heads, Inconsistent
-from schemas.bounds import STAYS_SHOWN
+from projections.facts import Fact, Inconsistent, LaneCounter
+from schemas.bounds import INTERVALS_SHOWN
 from schemas.events import ConversationEvent
 from schemas.wire.views import ConversationView, CursorView, InboxView, MessageView, ParticipantView
 
@@ -33,10 +32,10 @@ HEADS: Final = Table(MODEL, "heads")
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """A fact with its number, what it came to (`change`, a facet of `changes`) and the state once it was folded.
+class NumberedChange:
+    """A fact with its number, its effect (`change`, a facet of `changes`) and the state after it.
 
-    A `repeat` was told before under the same id, `conflict` with another body.
+    A `repeat` has the id of an earlier event, `conflict` another body than that.
     """
 
     fact: Fact
@@ -48,15 +47,15 @@ class Told:
 
     @property
     def applied(self) -> bool:
-        """Whether it changed anything."""
+        """Whether it changed the state."""
         return bool(self.change["applied"])
 
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """What a batch comes to."""
+    """The result of a batch."""
 
-    told: Sequence[Told]
+    numbered: Sequence[NumberedChange]
     changes: Sequence[Write]
     rows: Sequence[Write]
     participants: Sequence[Write]
@@ -64,9 +63,9 @@ class Folded:
 
 
 class _Folding:
-    """One batch being folded: the states as they go."""
+    """The fold of one batch: its current states."""
 
-    def __init__(self, rows: Mapping[str, Row], changes: Mapping[str, Row], heads: Heads) -> None:
+    def __init__(self, rows: Mapping[str, Row], changes: Mapping[str, Row], heads: LaneCounter) -> None:
         self.states: dict[str, tuple[int, Conversation | None]] = {
             key: (row["updated"]["pos"], state_of(row)) for key, row in rows.items()
         }
@@ -75,13 +74,15 @@ class _Folding:
         self.written: dict[str, Write] = {}
         self.touched: dict[str, dict[str, int]] = {}
 
-    def tell(self, fact: Fact) -> Told:
+    def add(self, fact: Fact) -> NumberedChange:
         key, position = fact.envelope.subject, fact.position
         event = conversation_event(fact)
         change = self.changes.get(fact.envelope.id)
         pos, state = self.states.get(key, (-1, None))
         if change is not None and change["pos"] < position:
-            return Told(fact, change["n"], repeat=True, change=change, after=state, conflict=differs(change, event))
+            return NumberedChange(
+                fact, change["n"], repeat=True, change=change, after=state, conflict=differs(change, event)
+            )
         n = self.heads.number(key, LANE, position, None if change is None else change["n"])
         after = state
         if position > pos:
@@ -92,12 +93,12 @@ class _Folding:
         if change is None:
             change = self._change(fact, n, event, state, after)
         self.touched.setdefault(key, {}).update(dict.fromkeys(users_of(event), position))
-        return Told(fact, n, repeat=False, change=change, after=after)
+        return NumberedChange(fact, n, repeat=False, change=change, after=after)
 
     def _change(
         self, fact: Fact, n: int, event: ConversationEvent | None, before: Conversation | None, after: State
     ) -> Facet:
-        applied = event is not None and moved_on(before, after)
+        applied = event is not None and has_changed(before, after)
         facet = {"pos": fact.position, "applied": applied, **change_of(fact, n, event, before, after)}
         self.changes[fact.envelope.id] = facet
         fixed = {"tenant": fact.envelope.tenant, "conversation_id": fact.envelope.subject}
@@ -105,15 +106,15 @@ class _Folding:
         return facet
 
 
-def fold(facts: Sequence[Fact], rows: Mapping[str, Row], changes: Mapping[str, Row], heads: Heads) -> Folded:
-    """Number the facts and fold the states; read heads before rows and rows before changes."""
+def fold(facts: Sequence[Fact], rows: Mapping[str, Row], changes: Mapping[str, Row], heads: LaneCounter) -> Folded:
+    """Number the facts and fold the states. Read heads before rows, and rows before changes."""
     folding = _Folding(rows, changes, heads)
-    told = [folding.tell(fact) for fact in facts]
+    numbered = [folding.add(fact) for fact in facts]
     states = {key: folding.states[key] for key in folding.touched}
     tenants = {fact.envelope.subject: fact.envelope.tenant for fact in facts}
     kept = {key: (pos, state) for key, (pos, state) in states.items() if state is not None}
     return Folded(
-        told=told,
+        numbered=numbered,
         changes=list(folding.written.values()),
         rows=[
             Write(key, {"tenant": state.tenant}, {"updated": facet_of_state(pos, state)}, exists=key in rows)
@@ -130,18 +131,18 @@ def fold(facts: Sequence[Fact], rows: Mapping[str, Row], changes: Mapping[str, R
 
 
 def conversation_event(fact: Fact) -> ConversationEvent | None:
-    """The event of a fact of this topic; None when it cannot be read."""
+    """Return the event of a fact of this topic; None if it cannot be read."""
     return fact.event if isinstance(fact.event, ConversationEvent) else None
 
 
 def counted(state: State, event: ConversationEvent | None, n: int) -> State:
-    """The state after the event that is the `n`-th of its lane; an unreadable one only counts."""
+    """Return the state after the `n`-th event of the lane; an unreadable one changes only the number."""
     after = state if event is None else evolve(state, event)
     return None if after is None else replace(after, n=n)
 
 
 def facet_of_state(position: int, state: Conversation) -> Facet:
-    """The state as a facet."""
+    """Return the facet of a state."""
     return {
         "pos": position,
         "n": state.n,
@@ -159,7 +160,7 @@ def facet_of_state(position: int, state: Conversation) -> Facet:
 
 
 def state_of(row: Row) -> Conversation:
-    """The facet as a state."""
+    """Return the state in a row's facet."""
     facet = row["updated"]
     return Conversation(
         tenant=row["tenant"],
@@ -182,18 +183,18 @@ def state_of(row: Row) -> Conversation:
 
 
 def _intervals(member: Member) -> list[list[int | bool | None]]:
-    return [_stay(stay) for stay in member.intervals]
+    return [_interval(interval) for interval in member.intervals]
 
 
-def _stay(stay: Interval) -> list[int | bool | None]:
-    if stay.reads_from or stay.left:
-        return [stay.from_seq, stay.until_seq, stay.ended_n, stay.reads_from, stay.left]
-    return [stay.from_seq, stay.until_seq, stay.ended_n] if stay.ended_n else [stay.from_seq, stay.until_seq]
+def _interval(one: Interval) -> list[int | bool | None]:
+    if one.reads_from or one.left:
+        return [one.from_seq, one.until_seq, one.ended_n, one.reads_from, one.left]
+    return [one.from_seq, one.until_seq, one.ended_n] if one.ended_n else [one.from_seq, one.until_seq]
 
 
 def _participant(position: int, state: Conversation, user: str) -> Write:
-    """The row of one member at the last event that names him, which alone can change it: so it has the same position
-    however the records came in batches.
+    """Return the row of one member at the last event that names them, since only such an event can change it: so its
+    position is the same for any cut into batches.
     """
     member = state.members[user]
     facet = {"pos": position, "role": member.role, "present": member.present, "intervals": _intervals(member)}
@@ -203,7 +204,7 @@ def _participant(position: int, state: Conversation, user: str) -> Write:
 
 @dataclass(frozen=True, slots=True)
 class MemberOverview:
-    """What a conversation has that is one member's own."""
+    """A member's private part of a conversation's view."""
 
     inbox: InboxView
     unread: int
@@ -222,10 +223,10 @@ def view(
     active_at: str | None = None,
     deleted: Collection[str] = (),
 ) -> ConversationView:
-    """What the member `me` sees of a conversation whose last message is number `seq`; with a page of its `people` it is
-    told whole, without the pins of messages that were `deleted`.
+    """Return what the member `me` sees of a conversation whose last message is number `seq`. Only with a page of its
+    `people` it has metadata and pins, without those of messages that were `deleted`.
     """
-    whole = people is not None
+    complete = people is not None
     return ConversationView(
         conversation_id=state.conversation_id,
         kind=state.kind,
@@ -236,8 +237,8 @@ def view(
         n=state.n,
         seq=seq,
         avatar=state.avatar,
-        metadata=metadata.of_text(state.metadata) if whole else None,
-        pins=pin.shown(state.pins, deleted) if whole else None,
+        metadata=metadata.of_text(state.metadata) if complete else None,
+        pins=pin.shown(state.pins, deleted) if complete else None,
         participants=None if people is None else list(people),
         more=more,
         inbox=None if own is None else own.inbox,
@@ -252,12 +253,12 @@ def view(
 
 
 def other_of(state: Conversation, me: str) -> str | None:
-    """Whom this member of a direct conversation talks to, themselves where they are alone in it; None of a group."""
+    """Return the other user of a direct conversation, `me` if they are alone in it; None for a group."""
     return next((user for user in state.members if user != me), me) if state.kind == "direct" else None
 
 
 def past_view(state: Conversation, n: int, seq: int, user_id: str) -> ConversationView:
-    """What someone sees who was in it up to change `n` and message `seq`: not what it is today."""
+    """Return the view of a former member, who was in it up to change `n` and message `seq`: not its present state."""
     return ConversationView(
         conversation_id=state.conversation_id,
         kind=state.kind,
@@ -274,12 +275,12 @@ def past_view(state: Conversation, n: int, seq: int, user_id: str) -> Conversati
 
 
 def page_of(state: Conversation, after: int, limit: int) -> list[str]:
-    """Everyone who was ever in it, in the order in which they came for the first time; without the first `after`."""
+    """Return the users who were ever in it, in the order of their first joining, without the first `after` of them."""
     return list(islice(state.members, after, after + limit))
 
 
 def people_of(state: Conversation, cursors: Mapping[str, CursorView]) -> list[ParticipantView]:
-    """Those whose cursors these are; the cursors of who is not in it now are left out."""
+    """Return the participants whose cursors these are; former members are shown without cursors."""
     return [_person(user, state.members[user], cursor) for user, cursor in cursors.items()]
 
 
@@ -289,7 +290,7 @@ def _person(user: str, member: Member, cursor: CursorView | None = None) -> Part
         user_id=user,
         role=member.role,
         present=member.present,
-        intervals=[(stay.first, stay.until_seq) for stay in member.intervals[-STAYS_SHOWN:]],
+        intervals=[(one.first, one.until_seq) for one in member.intervals[-INTERVALS_SHOWN:]],
         read_seq=None if shown is None else shown.read_seq,
         delivered_seq=None if shown is None else shown.delivered_seq,
     )

@@ -1,1 +1,1 @@
-"""The roles Redis plays (cache, bus, presence), in process and on Redis."""
+"""The bus, node registry, presence store, cache and limits, in process and on Redis."""

@@ -1,4 +1,4 @@
-"""Limits of one process, and limits that fall back to those while the server that all share is down."""
+"""Limits rates in one process, and falls back to that while the shared server is down."""
 
 import asyncio
 from typing import Final
@@ -9,8 +9,8 @@ from core.outages import Outage
 from core.ports.event_log import Unavailable
 from core.ports.limits import Limits, Rate
 
-DOWN_S: Final = 1.0
-"""So long a server that was down is left alone."""
+RETRY_INTERVAL_S: Final = 1.0
+"""Interval in which a server that was down is not asked again, in seconds."""
 
 
 class InProcessLimits:
@@ -20,22 +20,22 @@ class InProcessLimits:
         self._buckets = KeyedBuckets()
 
     async def start(self) -> None:
-        """Nothing to connect to."""
+        """Do nothing: there is nothing to connect to."""
 
     async def stop(self) -> None:
-        """Nothing to let go of."""
+        """Do nothing: there is nothing to release."""
 
     async def take(self, key: str, rate: Rate, n: int = 1) -> float:
-        """Take `n` tokens, all of them or none: 0, or the seconds until so many will be there."""
+        """Take `n` tokens, all of them or none; return 0, or the seconds until `n` will be available."""
         await asyncio.sleep(0)
         return self._buckets.take(key, rate, n, asyncio.get_running_loop().time())
 
 
 class FallbackLimits:
-    """The limits that nodes share, as long as they answer; while they do not, this process counts for itself.
+    """Uses the limits that nodes share; while their server is down, this process counts by itself.
 
     `take` never raises. A server that is down is asked once a second, so that few callers wait for it.
-    `start` and `stop` are for the owner of the shared ones.
+    The owner of the shared limits starts and stops them.
     """
 
     def __init__(self, shared: Limits, health: Health) -> None:
@@ -46,13 +46,13 @@ class FallbackLimits:
         self._down_until = float("-inf")
 
     async def start(self) -> None:
-        """Nothing of its own."""
+        """Do nothing: the shared limits have their own owner."""
 
     async def stop(self) -> None:
-        """Nothing of its own."""
+        """Do nothing: the shared limits have their own owner."""
 
     async def take(self, key: str, rate: Rate, n: int = 1) -> float:
-        """Take `n` tokens, all of them or none: 0, or the seconds until so many will be there."""
+        """Take `n` tokens, all of them or none; return 0, or the seconds until `n` will be available."""
         loop = asyncio.get_running_loop()
         if loop.time() >= self._down_until:
             try:
@@ -60,7 +60,7 @@ class FallbackLimits:
             except Unavailable as error:
                 self._outage.begins(error)
                 self._health.count("limits_down")
-                self._down_until = loop.time() + DOWN_S
+                self._down_until = loop.time() + RETRY_INTERVAL_S
             else:
                 self._outage.ends()
                 return wait

@@ -1,15 +1,15 @@
-"""Presence and cached answers in Redis: each may be lost at any time, and every call is bounded to 200 ms."""
+"""Keeps the node registry and the cache in Redis: their data may be lost at any time; every call ends within 200 ms."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from projections.ephemeral.redis_bus import RedisBus
-from projections.ephemeral.redis_client import Connected
+from projections.ephemeral.redis_client import RedisConnection
 
 __all__ = ["RedisBus", "RedisCache", "RedisNodeRegistry"]
 
-KEEP_S: Final = 7 * 86_400
-"""How long a conversation that nobody enters or asks for is remembered."""
+TTL_S: Final = 7 * 86_400
+"""Time to live of a conversation's set of nodes since it was last entered or read, in seconds."""
 
 _NODES: Final = """
 local found = {}
@@ -49,78 +49,78 @@ end
 return found
 """
 _SOCKETS: Final = "caas:sockets"
-"""A hash: node → until when, in the server's milliseconds, and where clients reach it."""
+"""A hash: node → expiry in milliseconds of the server's clock, a space, and the node's URL."""
 
 
 class RedisNodeRegistry:
-    """The port `Presence`: a set of nodes per conversation, and a key per node that lives as long as the node says.
+    """The port `NodeRegistry`: a set of nodes per conversation, and a key per node with the TTL that the node sets.
 
-    A node without its key counts nowhere, and is taken out of a set when it is found there: in one step on the
-    server, so that a node which has just come back cannot lose what it entered.
+    A node without a key is ignored, and removed from a set in which it is found: in one step on the server, so that a
+    node which has just come back does not lose its entries.
     """
 
     def __init__(self, url: str) -> None:
-        self._connected = Connected(url)
+        self._connection = RedisConnection(url)
 
     async def start(self) -> None:
-        """Be ready; Redis may be down."""
-        self._connected.start()
+        """Create the client; Redis may be down."""
+        self._connection.start()
 
     async def stop(self) -> None:
         """Close the connections."""
-        await self._connected.stop()
+        await self._connection.stop()
 
     async def alive(self, node: str, ttl_s: float) -> bool:
-        """Say that a node lives for `ttl_s` more seconds; whether it was known before."""
-        async with self._connected.client() as client:
+        """Keep a node alive for `ttl_s` more seconds; return whether it was known before."""
+        async with self._connection.client() as client:
             before = await client.set(_node(node), b"1", px=max(1, int(ttl_s * 1000)), get=True)
         return before is not None
 
     async def enter(self, node: str, conversations: Iterable[str]) -> None:
-        """From now on this node holds a participant of these."""
-        async with self._connected.client() as client, client.pipeline(transaction=False) as pipeline:
+        """Register that this node holds a participant of these conversations."""
+        async with self._connection.client() as client, client.pipeline(transaction=False) as pipeline:
             for conversation in conversations:
                 pipeline.sadd(_holders(conversation), node)
-                pipeline.expire(_holders(conversation), KEEP_S)
+                pipeline.expire(_holders(conversation), TTL_S)
             await pipeline.execute()
 
     async def leave(self, node: str, conversations: Iterable[str]) -> None:
-        """It no longer does."""
-        async with self._connected.client() as client, client.pipeline(transaction=False) as pipeline:
+        """Remove these conversations of this node."""
+        async with self._connection.client() as client, client.pipeline(transaction=False) as pipeline:
             for conversation in conversations:
                 pipeline.srem(_holders(conversation), node)
             await pipeline.execute()
 
     async def nodes(self, conversations: Sequence[str]) -> Mapping[str, frozenset[str]]:
-        """The living nodes that hold a participant of each: one round trip."""
+        """Return the live nodes that hold a participant of each, in one round trip."""
         if not conversations:
             return {}
         keys = [_holders(conversation) for conversation in conversations]
-        async with self._connected.client() as client:
-            found = await client.eval(_NODES, len(keys), *keys, _node(""), KEEP_S)
+        async with self._connection.client() as client:
+            found = await client.eval(_NODES, len(keys), *keys, _node(""), TTL_S)
         return {
             conversation: frozenset(node.decode() for node in nodes)
             for conversation, nodes in zip(conversations, found, strict=True)
         }
 
     async def forget(self, node: str) -> None:
-        """A node goes away; the sets lose it as they are asked for."""
-        async with self._connected.client() as client:
+        """Remove a node; the sets drop it when they are read."""
+        async with self._connection.client() as client:
             await client.delete(_node(node))
 
     async def announce(self, node: str, url: str, ttl_s: float) -> None:
-        """For `ttl_s` more seconds clients may be sent to this node, at `url`: by the server's clock."""
-        async with self._connected.client() as client:
+        """Announce for `ttl_s` more seconds that clients may connect to this node, at `url`; by the server's clock."""
+        async with self._connection.client() as client:
             await client.eval(_ANNOUNCE, 1, _SOCKETS, node, url, int(ttl_s * 1000))
 
     async def withdraw(self, node: str) -> None:
-        """From now on none may."""
-        async with self._connected.client() as client:
+        """Remove the announcement of this node."""
+        async with self._connection.client() as client:
             await client.hdel(_SOCKETS, node)
 
     async def announced(self) -> list[str]:
-        """Where the nodes are reached that clients may be sent to: one round trip, which drops those that are over."""
-        async with self._connected.client() as client:
+        """Return the URLs of the announced nodes, each once, in order; one round trip, which drops expired ones."""
+        async with self._connection.client() as client:
             found = await client.eval(_ANNOUNCED, 1, _SOCKETS)
         return sorted({url.decode() for url in found})
 
@@ -137,23 +137,23 @@ class RedisCache:
     """The port `Cache`."""
 
     def __init__(self, url: str) -> None:
-        self._connected = Connected(url)
+        self._connection = RedisConnection(url)
 
     async def start(self) -> None:
-        """Be ready; Redis may be down."""
-        self._connected.start()
+        """Create the client; Redis may be down."""
+        self._connection.start()
 
     async def stop(self) -> None:
         """Close the connections."""
-        await self._connected.stop()
+        await self._connection.stop()
 
     async def get(self, key: str) -> bytes | None:
-        """What is kept under a key."""
-        async with self._connected.client() as client:
+        """Return the value of a key; None if it has none."""
+        async with self._connection.client() as client:
             found: bytes | None = await client.get(f"caas:cache:{key}")
         return found
 
     async def put(self, key: str, value: bytes, ttl_s: float) -> None:
-        """Keep it for `ttl_s` seconds."""
-        async with self._connected.client() as client:
+        """Keep the value for `ttl_s` seconds."""
+        async with self._connection.client() as client:
             await client.set(f"caas:cache:{key}", value, px=max(1, int(ttl_s * 1000)))

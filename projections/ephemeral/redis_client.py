@@ -1,4 +1,4 @@
-"""A call to Redis is one try within a deadline: what lies there may be lost, so nobody waits for it."""
+"""Calls Redis once, without retries, within a deadline: its data may be lost, so no caller waits for it."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -12,18 +12,18 @@ from redis.exceptions import RedisError
 
 from core.ports.event_log import Unavailable
 
-DEADLINE_S: Final = 0.2
-CONNECTIONS: Final = 16
+TIMEOUT_S: Final = 0.2
+MAX_CONNECTIONS: Final = 16
 
 
-def client_of(url: str, *, connections: int = CONNECTIONS, connect_s: float = DEADLINE_S) -> Any:
-    """A client without retries. Its sockets have no timeout of their own: callers bound each call, and the client's
-    own bound (`asyncio.wait_for`) may swallow a cancellation.
+def create_client(url: str, *, connections: int = MAX_CONNECTIONS, connect_s: float = TIMEOUT_S) -> Any:
+    """Create a client without retries. Its sockets have no timeout: callers bound each call, and the client's own
+    timeout (`asyncio.wait_for`) may swallow a cancellation.
     """
     pool = BlockingConnectionPool.from_url(
         url,
         max_connections=connections,
-        timeout=DEADLINE_S,
+        timeout=TIMEOUT_S,
         socket_timeout=None,
         socket_connect_timeout=connect_s,
         socket_keepalive=True,
@@ -34,18 +34,18 @@ def client_of(url: str, *, connections: int = CONNECTIONS, connect_s: float = DE
     return Redis.from_pool(pool)
 
 
-class Connected:
-    """A client that exists between `start` and `stop`. Connections are made when they are first needed."""
+class RedisConnection:
+    """Holds a client between `start` and `stop`. Connections are opened when they are first needed."""
 
-    def __init__(self, url: str, connections: int = CONNECTIONS) -> None:
+    def __init__(self, url: str, connections: int = MAX_CONNECTIONS) -> None:
         self._url = url
         self._connections = connections
         self._client: Any = None
 
     def start(self) -> None:
-        """Be ready; no I/O."""
+        """Create the client, without I/O."""
         if self._client is None:
-            self._client = client_of(self._url, connections=self._connections)
+            self._client = create_client(self._url, connections=self._connections)
 
     async def stop(self) -> None:
         """Close the connections."""
@@ -55,12 +55,12 @@ class Connected:
 
     @asynccontextmanager
     async def client(self) -> AsyncIterator[Any]:
-        """The client, for calls that end within 200 ms or raise `Unavailable`."""
+        """Lend the client for calls that end within 200 ms or raise `Unavailable`."""
         if self._client is None:
             raise Unavailable("Redis: not started")
         try:
-            # A call that is cut off closes its connection, so that no other reads its answer.
-            async with asyncio.timeout(DEADLINE_S):
+            # A call that times out closes its connection, so that no other call reads its answer.
+            async with asyncio.timeout(TIMEOUT_S):
                 yield self._client
         except (RedisError, OSError, TimeoutError) as error:
             raise Unavailable(f"Redis: {str(error) or type(error).__name__}") from error

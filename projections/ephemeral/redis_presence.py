@@ -1,16 +1,16 @@
-"""Who is there, in Redis: a hash per person that lives for 30 days, and per node a key that lives as long as it says.
+"""Keeps the presence store in Redis: a hash per user that lives for 30 days, and a key per node with the node's TTL.
 
-A node that died needs nobody to tidy up after it: whoever reads a person takes its entry out, in one step on the
-server, and its last word is when that person was last seen.
+No clean-up runs after a node that died: a read of a user removes that node's entry, in one step on the server, and the
+user was last seen when the node was last alive.
 """
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from core.ports.presence_store import PresenceRecord
-from projections.ephemeral.redis_client import Connected
+from projections.ephemeral.redis_client import RedisConnection
 
-KEEP_S: Final = 30 * 86_400
+TTL_S: Final = 30 * 86_400
 
 _ENTER: Final = """
 for i, key in ipairs(KEYS) do
@@ -73,89 +73,89 @@ return news
 
 
 class RedisPresenceStore:
-    """The port `People`. A field of a person is `seen`, or `@` and a node."""
+    """The port `PresenceStore`. A field of a user's hash is `seen`, or `@` and a node."""
 
     def __init__(self, url: str) -> None:
-        self._connected = Connected(url)
+        self._connection = RedisConnection(url)
 
     async def start(self) -> None:
-        """Be ready; Redis may be down."""
-        self._connected.start()
+        """Create the client; Redis may be down."""
+        self._connection.start()
 
     async def stop(self) -> None:
         """Close the connections."""
-        await self._connected.stop()
+        await self._connection.stop()
 
     async def alive(self, node: str, now: str, ttl_s: float) -> bool:
-        """Say that a node lives, for `ttl_s` more seconds; whether it was known before."""
-        async with self._connected.client() as client, client.pipeline(transaction=True) as pipeline:
-            pipeline.set(_lives(node), b"1", px=max(1, int(ttl_s * 1000)), get=True)
-            pipeline.set(_said(node), now, ex=KEEP_S)
+        """Keep a node alive for `ttl_s` more seconds; return whether it was known before."""
+        async with self._connection.client() as client, client.pipeline(transaction=True) as pipeline:
+            pipeline.set(_alive_key(node), b"1", px=max(1, int(ttl_s * 1000)), get=True)
+            pipeline.set(_alive_at_key(node), now, ex=TTL_S)
             before, _ = await pipeline.execute()
         return before is not None
 
     async def enter(self, node: str, statuses: Mapping[str, str], now: str) -> None:
-        """These people are there at this node, each in this way: one round trip."""
+        """Enter these users at this node, each with a status, in one round trip."""
         if statuses:
-            keys = [_person(key) for key in statuses]
-            async with self._connected.client() as client:
-                await client.eval(_ENTER, len(keys), *keys, f"@{node}", now, KEEP_S, *statuses.values())
+            keys = [_user_key(key) for key in statuses]
+            async with self._connection.client() as client:
+                await client.eval(_ENTER, len(keys), *keys, f"@{node}", now, TTL_S, *statuses.values())
 
     async def leave(self, node: str, seen: Mapping[str, str]) -> None:
-        """These are no longer; each was last seen then: one round trip."""
+        """Remove these users from this node, with the time when each was last seen, in one round trip."""
         if seen:
-            keys = [_person(key) for key in seen]
-            async with self._connected.client() as client:
-                await client.eval(_LEAVE, len(keys), *keys, f"@{node}", KEEP_S, *seen.values())
+            keys = [_user_key(key) for key in seen]
+            async with self._connection.client() as client:
+                await client.eval(_LEAVE, len(keys), *keys, f"@{node}", TTL_S, *seen.values())
 
     async def find(self, people: Sequence[str]) -> Mapping[str, PresenceRecord]:
-        """How each of these is there: one round trip."""
+        """Return the record of each of these users, in one round trip."""
         if not people:
             return {}
-        keys = [_person(key) for key in people]
-        async with self._connected.client() as client:
-            found = await client.eval(_FIND, len(keys), *keys, _lives("")[:-1], _said("")[:-1])
+        keys = [_user_key(key) for key in people]
+        async with self._connection.client() as client:
+            found = await client.eval(_FIND, len(keys), *keys, _alive_key("")[:-1], _alive_at_key("")[:-1])
         return {
             key: PresenceRecord(_by_node(statuses), seen.decode() or None)
             for key, (seen, statuses) in zip(people, found, strict=True)
         }
 
     async def forget(self, node: str, now: str) -> None:
-        """A node goes away: its people were last seen now. They lose it as they are asked for."""
-        async with self._connected.client() as client, client.pipeline(transaction=True) as pipeline:
-            pipeline.delete(_lives(node))
-            pipeline.set(_said(node), now, ex=KEEP_S)
+        """Remove a node: its users were last seen now. Their hashes drop it when they are read."""
+        async with self._connection.client() as client, client.pipeline(transaction=True) as pipeline:
+            pipeline.delete(_alive_key(node))
+            pipeline.set(_alive_at_key(node), now, ex=TTL_S)
             await pipeline.execute()
 
     async def typing(
         self, began: Collection[str], ended: Collection[str], *, again_s: float, ttl_s: float
     ) -> frozenset[str]:
-        """Which of these is news: a key per typist, which ends by itself; one round trip."""
+        """Return the typists whose beginning or end must be announced: an expiring key per typist; one round trip."""
         if not began and not ended:
             return frozenset()
         typists = [*began, *ended]
-        keys, times = [_typist(key) for key in typists], [int(ttl_s * 1000), int((ttl_s - again_s) * 1000)]
-        async with self._connected.client() as client:
+        keys, times = [_typist_key(key) for key in typists], [int(ttl_s * 1000), int((ttl_s - again_s) * 1000)]
+        async with self._connection.client() as client:
             answers = await client.eval(_TYPING, len(keys), *keys, len(began), *times)
         return frozenset(key for key, news in zip(typists, answers, strict=True) if news)
 
 
-def _by_node(told: list[bytes]) -> dict[str, str]:
-    """Nodes and what they say, one after the other."""
-    return {node.decode(): status.decode() for node, status in zip(told[::2], told[1::2], strict=True)}
+def _by_node(fields: list[bytes]) -> dict[str, str]:
+    """Return status by node; `fields` alternates nodes and statuses."""
+    return {node.decode(): status.decode() for node, status in zip(fields[::2], fields[1::2], strict=True)}
 
 
-def _lives(node: str) -> str:
+def _alive_key(node: str) -> str:
     return f"caas:people-node:@{node}"
 
 
-def _said(node: str) -> str:
+def _alive_at_key(node: str) -> str:
     return f"caas:people-said:@{node}"
 
 
-def _person(key: str) -> str:
+def _user_key(key: str) -> str:
     return f"caas:person:{key}"
 
 
-def _typist(key: str) -> str:
+def _typist_key(key: str) -> str:
     return f"caas:typing:{key}"

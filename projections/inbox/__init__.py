@@ -1,1 +1,1 @@
-"""The read model of inboxes: what one user keeps for themselves."""
+"""The read model of inboxes: each user's private state of conversations."""

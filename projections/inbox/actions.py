@@ -1,8 +1,8 @@
-"""Acts: what a user did to their inbox that is no cursor, one row per event, known again for ever by its id.
+"""Folds inbox actions (acts): every inbox event but cursors, one row per event, permanently known by the event's id.
 
 Facet `act` `{pos, n, act, applied, on?, until?, keep_archived?, message_id?, seq?}`: `act` is muted, archived, pinned,
-hidden or unreadable; `applied` says whether it changed anything; `seq` is the number of the message that is hidden,
-where the event tells it. The row's `conversation_id` is empty where the event cannot be read.
+hidden or unreadable; `applied` says whether it changed anything; `seq` is the number of the hidden message,
+if the event has it. The row's `conversation_id` is empty if the event cannot be read.
 """
 
 from collections.abc import Mapping
@@ -27,27 +27,27 @@ UNREADABLE: Final = "unreadable"
 
 
 def facet_of(position: int, n: int, event: InboxEvent | None, *, applied: bool) -> Facet:
-    """The facet of an event, the `n`-th of its user."""
+    """Return the facet of an event, the `n`-th of its user."""
     numbered = {"seq": event.seq} if isinstance(event, MessageHidden) and event.seq else {}
-    return {"pos": position, "n": n, "applied": applied, **_said(event), **numbered}
+    return {"pos": position, "n": n, "applied": applied, **_fields(event), **numbered}
 
 
-def differs(told: Mapping[str, Any], event: InboxEvent | None) -> bool:
-    """Whether a repeat says something else than the first did; one that cannot be read says nothing.
+def differs(act: Mapping[str, Any], event: InboxEvent | None) -> bool:
+    """Return whether a repeat has another body than the first event, whose facet is `act`; an unreadable one has not.
 
-    What is left out and what is off are the same: older acts do not have all that may be said today.
+    A missing field equals one that is off: older acts lack fields that were added later.
     """
-    said = {} if event is None else _said(event)
-    return any((told.get(name) or None) != (value or None) for name, value in said.items())
+    fields = {} if event is None else _fields(event)
+    return any((act.get(name) or None) != (value or None) for name, value in fields.items())
 
 
 def hides(row: Row) -> str | None:
-    """The message that the act of this row hides, if it hides one."""
+    """Return the id of the message that the act of this row hides; None if it hides none."""
     found: str | None = row[FACET].get("message_id")
     return found
 
 
-def _said(event: InboxEvent | None) -> dict[str, Any]:
+def _fields(event: InboxEvent | None) -> dict[str, Any]:
     match event:
         case None | CursorMoved():  # a cursor has no act
             return {"act": UNREADABLE}

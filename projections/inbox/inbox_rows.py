@@ -1,14 +1,15 @@
-"""Inbox: what each user keeps for themselves, one row per (user, conversation), all of it numbered in the user's lane.
+"""Folds inboxes: each user's private state, one row per (user, conversation), numbered in the user's lane.
 
 - table `inbox`, id `{tenant}:{user_id}:{conversation_id}`, facet `inbox` `{pos, n, read, read_at, muted, muted_until,
-  archived, archived_seq, keep_archived, pinned, hidden, numbered}`: the folded state whole (core.domain.inbox); `pos`
-  and `n` are those of the newest event about this conversation. A thread that was read by itself has a row of its own,
-  its id followed by `:{thread}`, and says `thread` beside its conversation
-- table `acts`, one row per event that is no cursor, id = event id, facet `act` (actions.py): what tells a repeat. It is saved first, so a row that covers a position proves that its act can be seen.
+  archived, archived_seq, keep_archived, pinned, hidden, numbered}`: the whole folded state (core.domain.inbox); `pos`
+  and `n` are those of the newest event about this conversation. A thread with a read cursor of its own has its own
+  row, with `:{thread}` after the id and the field `thread` beside its conversation
+- table `acts`, one row per event that is not a cursor, id = event id, facet `act` (actions.py): detects repeats. It is
+  saved first, so a row that covers a position proves that its act is visible.
 - table `heads`, id `{tenant}:{user_id}`, facet `user` `{pos, n}`
 
-All of a user's events have one topic and one key, hence one writer and one order. A cursor has no act: a cursor that
-comes again takes a number again and changes nothing, since cursors only grow.
+All of a user's events have one topic and one key, hence one writer and one order. A cursor has no act: a repeated
+cursor takes another number and changes nothing, since cursors only grow.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +18,7 @@ from typing import Any, Final
 
 from core.domain.inbox import Inbox, evolve
 from core.ports.documents import Facet, Index, Row, Table, Write
-from projections.facts import Fact, Heads, Inconsistent
+from projections.facts import Fact, Inconsistent, LaneCounter
 from projections.inbox import actions
 from schemas import events, ids
 from schemas.commands import NAME_OF
@@ -48,7 +49,7 @@ FAMILIES: Final = frozenset(
 
 
 def takes(event_type: str) -> bool:
-    """Whether events of this type count here, in whatever version; `user.action` has others beside them."""
+    """Return whether this model folds events of this type, of any version; `user.action` has other events too."""
     return event_type.rpartition(".")[0] in FAMILIES
 
 
@@ -56,44 +57,44 @@ def takes(event_type: str) -> bool:
 
 
 def key_of(tenant: str, user_id: str) -> str:
-    """Whose a row is: its `owner`, and the id of the user's head."""
+    """Return the `owner` of a user's rows, which is also the id of the user's head."""
     return f"{tenant}:{user_id}"
 
 
 def channel_of(tenant: str, user_id: str) -> str:
-    """What a push in a user's lane names as its conversation, and a node that holds the user enters in presence."""
+    """Return what a push in a user's lane has as conversation id, and the user's nodes enter in the node registry."""
     return f"user:{key_of(tenant, user_id)}"
 
 
 def row_id(tenant: str, user_id: str, conversation_id: str, thread: str | None = None) -> str:
-    """The row of a user's conversation, or of a thread of it."""
-    whole = f"{key_of(tenant, user_id)}:{conversation_id}"
-    return whole if thread is None else f"{whole}:{thread}"
+    """Return the id of the row of a user's conversation, or of a thread of it."""
+    key = f"{key_of(tenant, user_id)}:{conversation_id}"
+    return key if thread is None else f"{key}:{thread}"
 
 
 def hidden_id(tenant: str, user_id: str, message_id: str) -> str:
-    """The id of the event, and so of the act, by which a user hides a message: it is hidden where there is the act."""
+    """Return the id of the event and act by which a user hides a message: it is hidden if the act exists."""
     return ids.derive(tenant, message_id, user_id, NAME_OF[HideMessage], "")
 
 
 def owner_of(fact: Fact) -> str:
-    """Whose a fact is; its headers say it."""
+    """Return the owner of a fact, from its headers."""
     return key_of(fact.envelope.tenant, fact.envelope.subject)
 
 
 def event_of(fact: Fact) -> InboxEvent | None:
-    """The event of a fact; None when it cannot be read."""
+    """Return the event of a fact; None if it cannot be read."""
     return fact.event if isinstance(fact.event, InboxEvent) else None
 
 
 def row_of(fact: Fact) -> str | None:
-    """The row that a fact is about; None when it cannot be read."""
+    """Return the id of the row that a fact changes; None if it cannot be read."""
     event = event_of(fact)
     return None if event is None else _row_of(fact, event)
 
 
 def thread_of(event: InboxEvent) -> str | None:
-    """The thread that an event is about, if it is about one alone."""
+    """Return the thread that an event is about; None if it is about the whole conversation."""
     return event.thread if isinstance(event, CursorMoved) else None
 
 
@@ -105,11 +106,11 @@ def _row_of(fact: Fact, event: InboxEvent) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """A fact with its number and the row it is about. `n` of a cursor that was folded before is that of the newest
-    event about its conversation, which the row stands at.
+class NumberedEvent:
+    """A fact with its number and the id of its row. `n` of a cursor that was folded before is the number in its row,
+    that of the newest event about the conversation.
 
-    A `repeat` was told before under the same id, `conflict` with another body.
+    A `repeat` has the id of an earlier event, `conflict` another body than that.
     """
 
     fact: Fact
@@ -121,40 +122,40 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """What a batch comes to; `acts` are saved before `rows`, these before `heads`."""
+    """The result of a batch; `acts` are saved before `rows`, these before `heads`."""
 
-    told: Sequence[Told]
+    numbered: Sequence[NumberedEvent]
     acts: Sequence[Write]
     rows: Sequence[Write]
     heads: Sequence[Write]
 
 
 class _Folding:
-    """One batch being folded: the facets as they go."""
+    """The fold of one batch: its current facets."""
 
-    def __init__(self, rows: Mapping[str, Row], known: Mapping[str, Row], heads: Heads) -> None:
-        self.there = rows.keys()
+    def __init__(self, rows: Mapping[str, Row], known: Mapping[str, Row], heads: LaneCounter) -> None:
+        self.existing = rows.keys()
         self.facets: dict[str, Facet] = {key: row[FACET] for key, row in rows.items()}
         self.acts: dict[str, Facet] = {key: row[actions.FACET] for key, row in known.items()}
         self.heads = heads
-        self.acted: dict[str, Write] = {}
-        self.written: dict[str, Write] = {}
+        self.written_acts: dict[str, Write] = {}
+        self.written_rows: dict[str, Write] = {}
 
-    def tell(self, fact: Fact) -> Told:
-        """One more fact, in its order."""
+    def add(self, fact: Fact) -> NumberedEvent:
+        """Number and fold the next fact."""
         if isinstance(fact.event, CursorMoved):
             return self._cursor(fact, _row_of(fact, fact.event), fact.event)
         event, key, act = event_of(fact), row_of(fact), self.acts.get(fact.envelope.id)
         if act is not None and act["pos"] < fact.position:
-            return Told(fact, act["n"], key, repeat=True, conflict=actions.differs(act, event))
+            return NumberedEvent(fact, act["n"], key, repeat=True, conflict=actions.differs(act, event))
         n = self.heads.number(owner_of(fact), LANE, fact.position, None if act is None else act["n"])
         applied = event is not None and key is not None and self._fold(fact, key, event, n)
         if act is None:
             self.acts[fact.envelope.id] = facet = actions.facet_of(fact.position, n, event, applied=applied)
-            self.acted[fact.envelope.id] = Write(fact.envelope.id, _fixed(fact, event), {actions.FACET: facet})
-        return Told(fact, n, key)
+            self.written_acts[fact.envelope.id] = Write(fact.envelope.id, _fixed(fact, event), {actions.FACET: facet})
+        return NumberedEvent(fact, n, key)
 
-    def _cursor(self, fact: Fact, key: str, event: CursorMoved) -> Told:
+    def _cursor(self, fact: Fact, key: str, event: CursorMoved) -> NumberedEvent:
         before, owner = self.facets.get(key), owner_of(fact)
         known = None
         if before is not None and fact.position <= before["pos"]:
@@ -162,10 +163,10 @@ class _Folding:
             known = before["n"] if newest else None
         n = self.heads.number(owner, LANE, fact.position, known)
         self._fold(fact, key, event, n)
-        return Told(fact, n, key)
+        return NumberedEvent(fact, n, key)
 
     def _fold(self, fact: Fact, key: str, event: InboxEvent, n: int) -> bool:
-        """Fold it into its row, unless the row has come further; whether that changed anything."""
+        """Fold it into its row unless the row is newer; return whether that changed the state."""
         before = self.facets.get(key)
         if before is not None and fact.position <= before["pos"]:
             if not isinstance(event, CursorMoved) and fact.envelope.id not in self.acts:
@@ -173,22 +174,22 @@ class _Folding:
             return False
         state = Inbox() if before is None else state_of(before)
         after = evolve(state, event, n)
-        self.facets[key] = facet = {"pos": fact.position, "n": n, **_said(after)}
-        self.written[key] = Write(key, _fixed(fact, event), {FACET: facet}, exists=key in self.there)
+        self.facets[key] = facet = {"pos": fact.position, "n": n, **_fields(after)}
+        self.written_rows[key] = Write(key, _fixed(fact, event), {FACET: facet}, exists=key in self.existing)
         return after != state
 
 
-def fold(facts: Sequence[Fact], rows: Mapping[str, Row], known: Mapping[str, Row], heads: Heads) -> Folded:
-    """Number the facts and fold the rows; `known` are the acts. Read heads before rows and rows before acts."""
+def fold(facts: Sequence[Fact], rows: Mapping[str, Row], known: Mapping[str, Row], heads: LaneCounter) -> Folded:
+    """Number the facts and fold the rows; `known` are the acts. Read heads before rows, and rows before acts."""
     folding = _Folding(rows, known, heads)
-    told = [folding.tell(fact) for fact in facts]
-    whose = {owner_of(fact): fact.envelope for fact in facts}
+    numbered = [folding.add(fact) for fact in facts]
+    envelopes = {owner_of(fact): fact.envelope for fact in facts}
     return Folded(
-        told=told,
-        acts=list(folding.acted.values()),
-        rows=list(folding.written.values()),
+        numbered=numbered,
+        acts=list(folding.written_acts.values()),
+        rows=list(folding.written_rows.values()),
         heads=[
-            Write(key, {"tenant": whose[key].tenant, "user_id": whose[key].subject}, lanes)
+            Write(key, {"tenant": envelopes[key].tenant, "user_id": envelopes[key].subject}, lanes)
             for key, lanes in heads.moved.items()
         ],
     )
@@ -209,21 +210,21 @@ def _fixed(fact: Fact, event: InboxEvent | None) -> dict[str, str]:
 
 
 def state_of(facet: Facet | None) -> Inbox:
-    """The facet as a state; one that an older version made lacks fields."""
+    """Return the state in a facet; facets of older versions lack fields."""
     return Inbox() if facet is None else Inbox(**{name: facet[name] for name in Inbox.__slots__ if name in facet})
 
 
-def _said(state: Inbox) -> dict[str, Any]:
+def _fields(state: Inbox) -> dict[str, Any]:
     return {name: getattr(state, name) for name in Inbox.__slots__}
 
 
 def view(row: Row, hidden: str | None = None) -> InboxView:
-    """What its user sees of a row; `hidden` is the message that an act hides, which alone tells of it."""
+    """Return the user's view of a row; `hidden` is the message that an act hides, which only the act names."""
     return view_of(row["conversation_id"], state_of(row.get(FACET)), hidden, row.get("thread"))
 
 
 def view_of(conversation_id: str, state: Inbox, hidden: str | None = None, thread: str | None = None) -> InboxView:
-    """What a user sees of a conversation; `Inbox()` is how it is before they did anything to it."""
+    """Return the user's view of a conversation; `Inbox()` is its state before the user's first action."""
     return InboxView(
         conversation_id=conversation_id,
         read=state.read,

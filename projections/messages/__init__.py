@@ -1,1 +1,1 @@
-"""The read model of messages: rows, numbering, and what a reader sees."""
+"""The read model of messages: rows, numbering, and readers' views."""

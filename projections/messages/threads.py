@@ -1,8 +1,8 @@
-"""Threads: how many answers a message has, kept on its row as the facet `thread` `{pos, n, last}`.
+"""Counts the replies of each thread in the facet `thread` `{pos, n, last}` of its first message's row.
 
-`n` counts the messages that answer it, or an answer to it; `last` is the number of the newest of them. All are of the
-topic `message.sent` and of its conversation, so the facet has one writer and one order. What was deleted is counted
-still: it stands in the thread as deleted, and deletions have no order with what is sent.
+`n` counts the messages that reply to it, or to one of its replies; `last` is the number of the newest. All are from the
+topic `message.sent` and from its conversation, so the facet has one writer and one order. Deleted replies still count:
+the thread shows them as deleted, and deletions have no order relative to sent messages.
 """
 
 from collections.abc import Iterable, Mapping
@@ -20,21 +20,21 @@ FACET: Final = "thread"
 
 
 def root_of(fact: Fact) -> str | None:
-    """The message that began the thread in which a fact answers, if it does."""
+    """Return the id of the first message of the thread that a fact replies in; None if it is not a reply."""
     return fact.event.thread_root if isinstance(fact.event, MessageSent) else None
 
 
 def needed(facts: Iterable[Fact]) -> set[str]:
-    """The rows that `fold` must see."""
+    """Return the ids of the rows that `fold` needs."""
     return {root for fact in facts if (root := root_of(fact)) is not None}
 
 
-def fold(answers: Iterable[tuple[Fact, int]], rows: dict[str, dict[str, Any]]) -> set[str]:
-    """Count these messages, each with its number and none a repeat, on the `rows` of what they answer; which of these
-    changed. One that was counted before changes nothing.
+def fold(sent: Iterable[tuple[Fact, int]], rows: dict[str, dict[str, Any]]) -> set[str]:
+    """Count these messages, each with its number and none a repeat, in the `rows` of their threads; return the ids of
+    the changed rows. A message that was counted before changes nothing.
     """
     changed = set[str]()
-    for fact, seq in answers:
+    for fact, seq in sent:
         if (root := root_of(fact)) is None:
             continue
         row = rows.setdefault(root, {"tenant": fact.envelope.tenant, "conversation_id": fact.envelope.subject})
@@ -46,8 +46,8 @@ def fold(answers: Iterable[tuple[Fact, int]], rows: dict[str, dict[str, Any]]) -
 
 
 def counted(view: MessageView, row: Mapping[str, Any] | Row, reader: Member) -> MessageView:
-    """What a reader sees of a message, with its answers counted: not where the newest of these is not theirs to read,
-    since how many came after they left is not theirs to know.
+    """Return the view with the number of replies. Without it if the reader may not read the newest of them: a former
+    member must not learn how many were sent later.
     """
     facet = facet_of(row, FACET)
     if facet is None or not reader.reads(facet["last"]):

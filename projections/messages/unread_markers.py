@@ -1,16 +1,16 @@
-"""Marks: what one user's unread count rests on in a conversation, kept where messages are folded, never counted.
+"""Folds marks: the data of a user's unread counts in a conversation, written by the fold of messages; not counts.
 
 Table `marks` of the read model `messages`, one row per (conversation, user), id `{conversation_id}:{user_id}`:
 
-- `spoke` `{pos, n}`: the newest message that the user said; `n` is its seq
+- `spoke` `{pos, n}`: the newest message that the user sent; `n` is its seq
 - `named` `{pos, n, ids}`: the newest messages of others that named the user when they were sent, up to `NAMED_KEPT`,
   the newest last; `n` is the seq of the newest
-- `edited` `{pos, n, told}`: `[seq, id]` of the messages of others that an edit made name the user, as many, each once,
-  the one edited last at the end; `n` is the number of that edit, a seq is 0 where the edit does not say it
+- `edited` `{pos, n, told}`: `[seq, id]` of the messages of others that an edit made name the user, with the same limit,
+  each once, the last edited at the end; `n` is that edit's number; a seq is 0 if the edit does not have it
 
 `spoke` and `named` come from `message.sent` alone, `edited` from `message.edited` alone, so each has one writer.
-`spoke` is written without being read; the others are read only where a message or an edit names somebody. Most rows
-are there already, so all are written as if they were.
+`spoke` is written without being read; the others are read only if a message or an edit names a user. Most rows exist
+already, so all are written with `exists`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -29,26 +29,26 @@ EDITED: Final = "edited"
 NAMED_KEPT: Final = 100
 
 _Changed = tuple[dict[str, str], dict[str, Facet]]
-"""The fixed fields and the facets of a row to be written."""
+"""The fixed fields and the facets of a row to write."""
 
 
 def row_id(conversation_id: str, user_id: str) -> str:
-    """The row of a user in a conversation."""
+    """Return the id of the row of a user in a conversation."""
     return f"{conversation_id}:{user_id}"
 
 
 def spoke(row: Mapping[str, Any] | None) -> int:
-    """The seq of the newest message that the user said, 0 where there is none."""
+    """Return the seq of the newest message that the user sent; 0 if there is none."""
     return int(row[SPOKE]["n"]) if row and SPOKE in row else 0
 
 
 def named(row: Mapping[str, Any] | None) -> Sequence[str]:
-    """The ids of the newest messages that named the user when they were sent, the newest last."""
+    """Return the ids of the newest messages that named the user when they were sent, the newest last."""
     return list(row[NAMED]["ids"]) if row and NAMED in row else []
 
 
 def unread_named(row: Mapping[str, Any] | None, floor: int) -> Sequence[str]:
-    """The ids of the messages beyond `floor` that may name the user, each once: as they were sent, or by an edit."""
+    """Return the ids of messages after `floor` that may name the user, each once: as sent, or by an edit."""
     if row is None:
         return ()
     newest = row[NAMED]["n"] if NAMED in row else 0
@@ -58,31 +58,31 @@ def unread_named(row: Mapping[str, Any] | None, floor: int) -> Sequence[str]:
 
 
 def needed(facts: Iterable[Fact]) -> set[str]:
-    """The rows that `fold` must see: those of people whom a message or an edit names."""
-    return {row_id(fact.envelope.subject, user) for fact in facts for user in _named_by(fact)}
+    """Return the ids of the rows that `fold` needs: those of users whom a message or an edit names."""
+    return {row_id(fact.envelope.subject, user) for fact in facts for user in _mentioned_by(fact)}
 
 
 def fold(numbered: Iterable[Numbered], rows: Mapping[str, Row]) -> list[Write]:
-    """The facets after these messages, from the `rows` that are `needed`; what is older changes nothing."""
+    """Return the facets after these messages, from the `needed` rows; older messages change nothing."""
     changed: dict[str, _Changed] = {}
     for one in numbered:
         if one.repeat:
             continue
         place = {"pos": one.fact.position, "n": one.n}
         if one.lane == "sent":
-            _of(changed, one.fact, sender_of(one.fact))[SPOKE] = place
-        for user in _named_by(one.fact):
+            _facets_of(changed, one.fact, sender_of(one.fact))[SPOKE] = place
+        for user in _mentioned_by(one.fact):
             row = rows.get(row_id(one.fact.envelope.subject, user))
-            facets = _of(changed, one.fact, user)
+            facets = _facets_of(changed, one.fact, user)
             if isinstance(one.fact.event, MessageEdited):
-                _edit(facets, row, one.fact.event, place)
+                _add_edit(facets, row, one.fact.event, place)
             else:
-                _name(facets, row, one.row_id, place)
+                _add_message(facets, row, one.row_id, place)
     return [Write(key, fixed, facets, exists=True) for key, (fixed, facets) in changed.items() if facets]
 
 
-def _of(changed: dict[str, _Changed], fact: Fact, user: str) -> dict[str, Facet]:
-    """The facets to be written of a user's row, to be added to."""
+def _facets_of(changed: dict[str, _Changed], fact: Fact, user: str) -> dict[str, Facet]:
+    """Return the facets to write of a user's row, for adding to them."""
     key = row_id(fact.envelope.subject, user)
     if key not in changed:
         fixed = {"tenant": fact.envelope.tenant, "conversation_id": fact.envelope.subject, "user_id": user}
@@ -91,27 +91,27 @@ def _of(changed: dict[str, _Changed], fact: Fact, user: str) -> dict[str, Facet]
 
 
 def sender_of(fact: Fact) -> str:
-    """Who said it; of a message that cannot be read the headers say it."""
+    """Return a message's sender; for an unreadable one the actor in its headers."""
     return fact.event.sender if isinstance(fact.event, MessageSent) else fact.envelope.actor
 
 
-def _name(facets: dict[str, Facet], row: Row | None, message_id: str, place: Mapping[str, int]) -> None:
-    """One more message that names a user, unless the facet has come further already."""
+def _add_message(facets: dict[str, Facet], row: Row | None, message_id: str, place: Mapping[str, int]) -> None:
+    """Add a message that names a user, unless the facet is newer."""
     before = facets.get(NAMED) or (row or {}).get(NAMED) or {"pos": -1, "ids": []}
     if place["pos"] > before["pos"]:
         facets[NAMED] = {**place, "ids": [*before["ids"], message_id][-NAMED_KEPT:]}
 
 
-def _edit(facets: dict[str, Facet], row: Row | None, event: MessageEdited, place: Mapping[str, int]) -> None:
-    """One more edit that names a user, unless the facet has come further already."""
+def _add_edit(facets: dict[str, Facet], row: Row | None, event: MessageEdited, place: Mapping[str, int]) -> None:
+    """Add an edit that names a user, unless the facet is newer."""
     before = facets.get(EDITED) or (row or {}).get(EDITED) or {"pos": -1, "told": []}
     if place["pos"] > before["pos"]:
         others = [one for one in before["told"] if one[1] != event.message_id]
         facets[EDITED] = {**place, "told": [*others, [event.seq, event.message_id]][-NAMED_KEPT:]}
 
 
-def _named_by(fact: Fact) -> Sequence[str]:
-    """The others whom a message or an edit names, each once."""
+def _mentioned_by(fact: Fact) -> Sequence[str]:
+    """Return the other users whom a message or an edit names, each once."""
     match fact.event:
         case MessageSent() as event if event.mentions:
             return [user for user in dict.fromkeys(event.mentions) if user != event.sender]

@@ -1,1 +1,1 @@
-"""The read side: answers to queries, computed from the read models for socket, search, compliance and console."""
+"""The read side: answers queries from the read models, for socket, search, compliance and console."""

@@ -1,5 +1,5 @@
-"""When something was said last in each conversation, as one node knows it: read once from the heads, then only where
-the node was told of a newer message. So an order by activity costs no write for anybody, and no read for those at rest.
+"""Activity keeps the last message's number and time per conversation on one node: read once from the heads, and again
+only where a newer message was delivered. So an order by activity costs no write, and no read for idle conversations.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -9,25 +9,25 @@ from core.ports.documents import Documents, Row, TableGeneration
 from projections.generations import Generations
 from projections.messages import message_rows
 
-AT_ONCE: Final = 1_000
-"""Number of heads that are read at one time."""
-KEPT: Final = 200_000
-"""Maximum of conversations whose activity is kept; beyond it the first half is read again when it is asked for."""
+BATCH_SIZE: Final = 1_000
+"""Maximum number of heads that are read together."""
+MAX_CONVERSATIONS: Final = 200_000
+"""Maximum number of conversations that are kept; beyond it the older half is dropped, and read again when needed."""
 
 
-class Delivered(Protocol):
-    """How far the pushes of a conversation were delivered: lane to number, empty until that is known."""
+class DeliveredNumbers(Protocol):
+    """The numbers up to which the pushes of a conversation were delivered."""
 
     @property
     def last(self) -> Mapping[str, int]:
-        """The number of each lane's last push."""
+        """Lane → the number of its last push; empty until that is known."""
         ...
 
 
 class Activity:
-    """The number and the time of the last message of conversations; 0 and no time where there is none.
+    """The number and time of the last message of conversations; 0 and no time where there is none.
 
-    It is an order for people, not a fact: a conversation may stand where it stood a moment ago.
+    The order is for people and may lag: a conversation may be where it was a moment ago.
     """
 
     def __init__(self, documents: Documents, generations: Generations) -> None:
@@ -37,43 +37,44 @@ class Activity:
         self._of: tuple[int, int] = (0, 0)
 
     async def of(
-        self, keys: Collection[str], channels: Mapping[str, Delivered], said: Iterable[str] = ()
+        self, keys: Collection[str], channels: Mapping[str, DeliveredNumbers], recently_sent: Iterable[str] = ()
     ) -> Mapping[str, tuple[int, str]]:
-        """Of these conversations. `channels` say how far somebody was told of them; where somebody has `said`
-        something that may not have been pushed yet, it is read again. Raises `Unavailable`.
+        """Return the number and time of these conversations' last messages. `channels` have what was delivered;
+        conversations in `recently_sent`, whose messages may not have been pushed yet, are read again. Raises
+        `Unavailable`.
         """
-        self._forget_others()
-        known, again = self._known, frozenset(said)
+        self._forget_outdated()
+        known, again = self._known, frozenset(recently_sent)
         found = {key: known[key] for key in keys if key in known}
-        behind = [key for key in keys if key in again or _behind(found.get(key), channels.get(key))]
+        outdated = [key for key in keys if key in again or _is_outdated(found.get(key), channels.get(key))]
         place = TableGeneration(message_rows.HEADS, self._generations.live(message_rows.MODEL))
-        for start in range(0, len(behind), AT_ONCE):
-            some = behind[start : start + AT_ONCE]
+        for start in range(0, len(outdated), BATCH_SIZE):
+            some = outdated[start : start + BATCH_SIZE]
             rows = await self._documents.get(place, some)
-            self.saw(some, rows)
-            found |= _last_of(some, rows)  # what is kept may be forgotten meanwhile
+            self.note_heads(some, rows)
+            found |= _last_of(some, rows)  # `_known` may drop them meanwhile
         return found
 
-    def saw(self, keys: Iterable[str], rows: Mapping[str, Row]) -> None:
-        """The heads of these conversations were read: of those without a row nothing was said."""
-        self._forget_others()
+    def note_heads(self, keys: Iterable[str], rows: Mapping[str, Row]) -> None:
+        """Keep the heads that were read of these conversations; those without a row have no message."""
+        self._forget_outdated()
         self._known |= _last_of(keys, rows)
 
-    def _forget_others(self) -> None:
-        """What was read in another life of the store, or of another generation, may be more than there is."""
+    def _forget_outdated(self) -> None:
+        """Forget what was read in another life of the store or another generation: it may exceed what is there."""
         now = (self._documents.life, self._generations.live(message_rows.MODEL))
         if now != self._of:
             self._of, self._known = now, {}
-        elif len(self._known) > KEPT:
-            self._known = dict(list(self._known.items())[KEPT // 2 :])
+        elif len(self._known) > MAX_CONVERSATIONS:
+            self._known = dict(list(self._known.items())[MAX_CONVERSATIONS // 2 :])
 
 
-def _behind(known: tuple[int, str] | None, channel: Delivered | None) -> bool:
-    """Whether it must be read: nothing is known, or nobody would say if there were more, or there is more."""
+def _is_outdated(known: tuple[int, str] | None, channel: DeliveredNumbers | None) -> bool:
+    """Return whether a head must be read: it is unknown, or no channel reports newer messages, or one does."""
     return known is None or channel is None or not channel.last or channel.last["sent"] > known[0]
 
 
 def _last_of(keys: Iterable[str], rows: Mapping[str, Row]) -> dict[str, tuple[int, str]]:
-    """Number and time of the last message of these, as their heads say it."""
+    """Return the number and time of the last messages in these heads."""
     heads = {key: rows.get(key, {}).get("sent", {"n": 0}) for key in keys}
     return {key: (sent["n"], sent.get("at", "")) for key, sent in heads.items()}

@@ -1,4 +1,4 @@
-"""Fair turns: a few at one time, one of each user, and whoever waits comes before those who had a turn since."""
+"""FairTurns grants turns to users: a few at a time, one per user, and waiting users before those who had one since."""
 
 import asyncio
 from collections import OrderedDict, deque
@@ -7,56 +7,58 @@ from contextlib import asynccontextmanager
 
 
 class FairTurns:
-    """Gives turns: `at_once` of all users, one of each. Users take turns, and one user's requests keep their order."""
+    """Grants at most `max_concurrent` turns at a time, one per user, in round-robin order of users. The requests of one
+    user keep their order.
+    """
 
-    def __init__(self, at_once: int) -> None:
-        self._free = at_once
+    def __init__(self, max_concurrent: int) -> None:
+        self._free = max_concurrent
         self._busy: set[str] = set()
         self._waiting: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
 
     @asynccontextmanager
     async def turn(self, user: str) -> AsyncIterator[None]:
-        """A turn of this user's, once it is theirs."""
-        await self._taken(user)
+        """Hold a turn of this user; wait until it is granted."""
+        await self._acquire(user)
         try:
             yield
         finally:
-            self._over(user)
+            self._release(user)
 
-    async def _taken(self, user: str) -> None:
-        mine: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(user, deque()).append(mine)
-        self._give()
+    async def _acquire(self, user: str) -> None:
+        request: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(user, deque()).append(request)
+        self._grant()
         try:
-            # Shielded: whoever is cancelled runs only later, and until then its turn can be given, and is given on.
-            await asyncio.shield(mine)
+            # Shielded: a cancelled task runs only later; until then its turn can be granted, and is then passed on.
+            await asyncio.shield(request)
         except asyncio.CancelledError:
-            if mine.done():  # it was given, and nobody takes it
-                self._over(user)
+            if request.done():  # it was granted, and is not used
+                self._release(user)
             else:
-                self._left(user, mine)
+                self._remove(user, request)
             raise
 
-    def _over(self, user: str) -> None:
-        """A turn is over; what its user still waits for comes after everybody else's."""
+    def _release(self, user: str) -> None:
+        """End a turn; its user's next request waits behind all other users."""
         self._free += 1
         self._busy.discard(user)
         if user in self._waiting:
             self._waiting.move_to_end(user)
-        self._give()
+        self._grant()
 
-    def _give(self) -> None:
-        """Give what is free to those who have waited longest and have none."""
+    def _grant(self) -> None:
+        """Grant the free turns to the users who have waited longest and have none."""
         while self._free and (user := next((one for one in self._waiting if one not in self._busy), None)) is not None:
-            mine = self._waiting[user].popleft()
+            request = self._waiting[user].popleft()
             self._free -= 1
             self._busy.add(user)
             if not self._waiting[user]:
                 del self._waiting[user]
-            mine.set_result(None)
+            request.set_result(None)
 
-    def _left(self, user: str, mine: asyncio.Future[None]) -> None:
-        if user in self._waiting and mine in self._waiting[user]:
-            self._waiting[user].remove(mine)
+    def _remove(self, user: str, request: asyncio.Future[None]) -> None:
+        if user in self._waiting and request in self._waiting[user]:
+            self._waiting[user].remove(request)
             if not self._waiting[user]:
                 del self._waiting[user]

@@ -1,7 +1,7 @@
-"""Where the stays of a member really end: who did not know yet that they were out wrote for them as well.
+"""Find the real ends of membership intervals: senders who did not know yet of a removal also wrote for that member.
 
-Those messages follow upon the stay, one after the other, up to the first that was decided by somebody who knew. So
-whatever a node showed that did not know it either stays theirs to read.
+Those messages follow the interval directly, up to the first that was decided with the removal known. So a message that
+another node, which did not know of it either, showed to the member remains readable.
 """
 
 from dataclasses import replace
@@ -11,24 +11,24 @@ from core.domain.member import Interval, Member
 from projections.queries.lanes import Lanes
 
 PAGE: Final = 20
-"""Mostly there is none: who is in a conversation learns of a change within milliseconds."""
+"""Number of rows that are read together; mostly there are none, since nodes learn of a change within milliseconds."""
 
 
 async def as_read(lanes: Lanes, conversation_id: str, member: Member, head: int) -> Member:
-    """The member with the ends up to which they read of the messages 1 … `head`. Raises `Unavailable`."""
+    """Return the member with the real ends of their intervals among the messages 1 … `head`. Raises `Unavailable`."""
     if member.present and len(member.intervals) == 1:
         return member
-    ends = [await _ended(lanes, conversation_id, stay, head) for stay in member.intervals]
+    ends = [await _ended(lanes, conversation_id, interval, head) for interval in member.intervals]
     return replace(member, intervals=tuple(ends))
 
 
-async def _ended(lanes: Lanes, conversation_id: str, stay: Interval, head: int) -> Interval:
-    until = stay.until_seq
-    if until is None or not stay.ended_n:
-        return stay
-    while until < head and (told := await lanes.told(conversation_id, "sent", until, head, PAGE)):
-        for one in told:
-            if one.conversation_n >= stay.ended_n:
-                return replace(stay, until_seq=until)
-            until = one.n
-    return replace(stay, until_seq=until)
+async def _ended(lanes: Lanes, conversation_id: str, interval: Interval, head: int) -> Interval:
+    until = interval.until_seq
+    if until is None or not interval.ended_n:
+        return interval
+    while until < head and (rows := await lanes.rows_between(conversation_id, "sent", until, head, PAGE)):
+        for row in rows:
+            if row.conversation_n >= interval.ended_n:
+                return replace(interval, until_seq=until)
+            until = row.n
+    return replace(interval, until_seq=until)

@@ -1,7 +1,7 @@
-"""What a session had acknowledged is in every later answer to it: a query waits until what it reads has passed that.
+"""Read your own writes: every answer to a session has what was acknowledged to it before; queries wait for that.
 
-It is known by position: where each command of a session was appended. Of what has been passed nothing is kept, so who
-asks twice waits once, and who wrote nothing waits for nothing.
+OwnWrites keeps the position of each command that a session appended. Positions that readers have passed are dropped, so
+only the first query waits, and a session that wrote nothing does not wait.
 """
 
 import asyncio
@@ -21,70 +21,70 @@ from schemas.envelope import Record
 from schemas.topics import MESSAGE_SENT, partition_of
 
 VIEW: Final = "view"
-"""The node's own view of who is in what."""
+"""The node's own view of memberships."""
 WRITTEN: Final[Mapping[type[Command], tuple[str, ...]]] = {
     **dict.fromkeys(get_args(MessageCommand), (message_rows.MODEL,)),
     **dict.fromkeys(get_args(ConversationCommand), (VIEW, conversation_rows.MODEL)),
     **dict.fromkeys(get_args(InboxCommand), (inbox_rows.MODEL,)),
 }
-"""What reads the record of a command."""
-SAID: Final = (VIEW, message_rows.MODEL, inbox_rows.MODEL)
+"""Command → the readers of its record."""
+MESSAGE_READERS: Final = (VIEW, message_rows.MODEL, inbox_rows.MODEL)
 READS: Final[Mapping[type[Query], tuple[str, ...]]] = {
-    GetMessage: SAID,
-    queries.History: SAID,
-    Thread: SAID,
-    ListConversations: SAID,
-    SearchMessages: SAID,
-    GetConversation: (*SAID, conversation_rows.MODEL),
+    GetMessage: MESSAGE_READERS,
+    queries.History: MESSAGE_READERS,
+    Thread: MESSAGE_READERS,
+    ListConversations: MESSAGE_READERS,
+    SearchMessages: MESSAGE_READERS,
+    GetConversation: (*MESSAGE_READERS, conversation_rows.MODEL),
 }
-"""What the answer to a query is read from. A `sync` tells what there is, and the rest comes as pushes; which messages a
-search finds is up to the index.
+"""Query → the readers that its answer depends on. A `sync` sends what is there, and the rest arrives as pushes; which
+messages a search finds depends on the index.
 """
-KEPT: Final = 256
-"""So many keys are kept apart for each; then only their partitions are."""
+MAX_KEYS: Final = 256
+"""Maximum number of keys that are kept per reader; beyond it one key per partition is kept."""
 
 Written = dict[tuple[str, bytes], int]
 """Topic and key → the position of the last record that was acknowledged."""
 
 
 def read_by(query: Query) -> tuple[str, ...]:
-    """What reads the records that the answer is made from; of those that one has left a list shows the change."""
+    """Return the readers that the answer to a query depends on; a list of left conversations shows changes too."""
     if isinstance(query, ListConversations) and not query.present:
         return READS[GetConversation]
     return READS.get(type(query), ())
 
 
 class OwnWrites:
-    """What one session had acknowledged and is not known to have been read, by what reads it."""
+    """The acknowledged writes of one session, per reader, that the reader is not known to have passed."""
 
-    __slots__ = ("_said", "_written")
+    __slots__ = ("_recently_sent", "_written")
 
     def __init__(self) -> None:
         self._written: dict[str, Written] = {}
-        self._said: dict[str, None] = {}
+        self._recently_sent: dict[str, None] = {}
 
     def add(self, command: Command, record: Record, position: int) -> None:
-        """A command of this session is in the log, as this record."""
+        """Add a command of this session that is in the log as this record."""
         at = record.topic, record.key or b""
-        if record.topic == MESSAGE_SENT and len(self._said) < KEPT:
-            self._said[at[1].decode()] = None
+        if record.topic == MESSAGE_SENT and len(self._recently_sent) < MAX_KEYS:
+            self._recently_sent[at[1].decode()] = None
         for reader in WRITTEN.get(type(command), ()):
             written = self._written.setdefault(reader, {})
             written[at] = max(position, written.get(at, position))
-            if len(written) > KEPT:
+            if len(written) > MAX_KEYS:
                 self._written[reader] = _last_of_each_partition(written)
 
-    def take_said(self) -> Collection[str]:
-        """The conversations in which it said something since this was asked last: their pushes may be on the way."""
-        said, self._said = self._said, {}
-        return said
+    def take_recently_sent(self) -> Collection[str]:
+        """Return the conversations with messages of this session since the last call, which may not be pushed yet."""
+        recently_sent, self._recently_sent = self._recently_sent, {}
+        return recently_sent
 
     def of(self, reader: str) -> Written:
-        """What this reader is not known to have read."""
+        """Return the writes that this reader is not known to have passed."""
         return self._written.get(reader, {})
 
     def passed(self, reader: str, written: Written) -> None:
-        """It has read all of this; what was acknowledged since stays."""
+        """Drop these writes, which the reader has passed; newer ones are kept."""
         left = {at: position for at, position in self.of(reader).items() if written.get(at, -1) < position}
         if left:
             self._written[reader] = left
@@ -93,25 +93,25 @@ class OwnWrites:
 
 
 NOTHING: Final = OwnWrites()
-"""Of a session that wrote nothing."""
+"""The writes of a session that wrote nothing."""
 
 
 class OwnWritesRead:
-    """Waits for what queries read."""
+    """Waits until the readers that a query depends on have passed a session's writes."""
 
     def __init__(self, memberships: Memberships, progress: Progress) -> None:
         self._memberships = memberships
         self._progress = progress
 
     async def wait(self, writes: OwnWrites, query: Query) -> None:
-        """Return when all that was acknowledged before is where this query reads. Raises `NotReady` after 2 s, and
-        `Unavailable`.
+        """Return when this query's readers have passed all writes acknowledged before. Raises `NotReady` after 2 s,
+        and `Unavailable`.
         """
         needed = [reader for reader in read_by(query) if writes.of(reader)]
         if not needed:
             return
         try:
-            async with asyncio.timeout(progress.PROOF_S):
+            async with asyncio.timeout(progress.CATCH_UP_TIMEOUT_S):
                 for reader in needed:
                     written = dict(writes.of(reader))
                     await self._passed(reader, written)
@@ -131,7 +131,7 @@ class OwnWritesRead:
 
 
 def _last_of_each_partition(written: Written) -> Written:
-    """The same, by one key of each partition: whoever has read its last record has read the others."""
+    """Return the writes with one key per partition: a reader that has passed its last record has passed the others."""
     found: dict[object, tuple[tuple[str, bytes], int]] = {}
     for at, position in sorted(written.items(), key=lambda item: item[1]):
         found[partition_of(*at)] = at, position

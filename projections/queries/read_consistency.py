@@ -1,18 +1,18 @@
-"""Nothing is shown by a view of who may read that is older than what is to be shown, and no no is said by one that
-has not passed the log's end.
+"""Consistency of reads with the view of memberships: a row is shown only by a view at least as new as the row, and a
+rejection is re-checked against the log's end.
 """
 
 from collections.abc import Awaitable, Callable
 
-from core.commands.command_handler import nothing_before
+from core.commands.command_handler import no_pending_appends
 from core.domain.conversation import Conversation, State
 from core.domain.decision import Rejected
 from core.ports.memberships import Memberships, NotReady
 
 
 async def with_fresh_view(memberships: Memberships, view: Conversation, n: int) -> Conversation:
-    """The conversation as `view` has it, or a newer view where that is older than its change `n`: one that has passed
-    the log's end is as new as there is any. Raises `NotReady` and `Unavailable`.
+    """Return `view`, or a newer view of the conversation if it is older than change `n`. A view that has passed the
+    log's end is the newest there is. Raises `NotReady` and `Unavailable`.
     """
     if n <= view.n:
         return view
@@ -20,22 +20,23 @@ async def with_fresh_view(memberships: Memberships, view: Conversation, n: int) 
         await memberships.prove(view.conversation_id)
     newer = memberships.get(view.conversation_id)
     if newer is None:
-        raise NotReady("the view of who may read this is behind")
+        raise NotReady("the view of memberships is behind")
     return newer
 
 
-async def proved(
+async def with_recheck(
     memberships: Memberships,
     conversation_id: str,
     look: Callable[[State], Conversation],
-    settled: Callable[[], Awaitable[object]] = nothing_before,
+    after_pending_appends: Callable[[], Awaitable[object]] = no_pending_appends,
 ) -> Conversation:
-    """What `look` finds of a conversation. Its no is proved; `settled` returns when what the same session asked before
-    is durable, which the log's end counts only then. Raises `Rejected`, `NotReady` and `Unavailable`.
+    """Return what `look` finds of a conversation. Its rejection is re-checked against the log's end;
+    `after_pending_appends` returns when the session's earlier commands are durable, so that the end includes them.
+    Raises `Rejected`, `NotReady` and `Unavailable`.
     """
     try:
         return look(memberships.get(conversation_id))
     except Rejected:
-        await settled()
+        await after_pending_appends()
         await memberships.prove(conversation_id)
         return look(memberships.get(conversation_id))

@@ -1,7 +1,8 @@
-"""How many entries of a list fit into one answer: it ends early where they are large, and says that there are more.
+"""Compute how many entries of a list fit into one answer, which ends early if they are large and says that there are
+more.
 
-No answer is larger than `ANSWER_BYTES`: of the largest message and the largest version of one, of any two other
-entries, and of a page of small ones beside a large message, it is computed here what fits together.
+No answer is larger than `ANSWER_BYTES`, whether its entries are the largest message and its largest version, any two
+other entries, or a page of small ones beside a large message.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,23 +13,23 @@ import msgspec
 from schemas.bounds import ANSWER_BYTES
 
 PAGE_BYTES: Final = 262_144
-"""Maximum of the entries of one answer; a single one may be larger."""
-ROOM: Final = ANSWER_BYTES - 4_096
-"""What an answer has for its entries, and what stands beside them, when all else has its place."""
+"""Maximum number of bytes of the entries of one answer; a single entry may be larger."""
+ENTRIES_BYTES: Final = ANSWER_BYTES - 4_096
+"""Maximum number of bytes of an answer's entries and what is beside them; the rest is for the other fields."""
 
 _encode: Final = msgspec.json.Encoder().encode
 
 
-def fitting(
-    views: Sequence[msgspec.Struct], anchor: int, most: int = PAGE_BYTES, *, beside: msgspec.Struct | None = None
+def fitting_range(
+    views: Sequence[msgspec.Struct], anchor: int, max_bytes: int = PAGE_BYTES, *, beside: msgspec.Struct | None = None
 ) -> range:
-    """Which of these fit together, and `beside` another: the one at `anchor`, and of its neighbours, right and left in
-    turns, as many as have room before the first that has none.
+    """Return the range of entries that fit together, also with `beside`: the one at `anchor`, and its neighbours, right
+    and left in turns, up to the first that does not fit.
     """
     if not views:
         return range(0)
     chosen = range(anchor, anchor + 1)
-    room = (most if beside is None else min(most, ROOM - size(beside))) - size(views[anchor])
+    room = (max_bytes if beside is None else min(max_bytes, ENTRIES_BYTES - size(beside))) - size(views[anchor])
     for index in _outward(anchor, len(views)):
         room -= size(views[index])
         if room < 0:
@@ -38,13 +39,13 @@ def fitting(
 
 
 def size(view: msgspec.Struct) -> int:
-    """How many bytes of an answer this takes."""
+    """Return the number of bytes that a view takes in an answer."""
     return len(_encode(view))
 
 
 def _outward(anchor: int, length: int) -> Iterator[int]:
-    for away in range(1, length):
-        if anchor + away < length:
-            yield anchor + away
-        if anchor >= away:
-            yield anchor - away
+    for distance in range(1, length):
+        if anchor + distance < length:
+            yield anchor + distance
+        if anchor >= distance:
+            yield anchor - distance

@@ -1,4 +1,4 @@
-"""Finds messages for a user: the index says where to look, and the rows say what is there, as it is now."""
+"""MessageSearch finds messages for a user: the index returns candidates, and their rows decide, as they are now."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -12,7 +12,7 @@ from core.domain.member import Member
 from core.identity import Identity
 from core.ports.documents import Row
 from core.ports.memberships import Memberships
-from core.ports.search_index import WITHIN_S, Hit, Query, SearchIndex, SearchTimeout
+from core.ports.search_index import TIMEOUT_S, Hit, Query, SearchIndex, SearchTimeout
 from core.search_text import Wanted
 from projections.generations import Generations
 from projections.messages import message_rows, threads
@@ -20,7 +20,7 @@ from projections.messages.reader import MessageReader
 from projections.queries.fair_turns import FairTurns
 from projections.queries.inboxes import Inboxes
 from projections.queries.read_consistency import with_fresh_view
-from projections.queries.response_size import fitting
+from projections.queries.response_size import fitting_range
 from projections.queries.search_cursor import cursor, place_of
 from projections.queries.search_scope import SearchScope
 from projections.queries.time_slices import TimeSlice
@@ -29,32 +29,32 @@ from schemas.commands.queries import SearchMessages
 from schemas.wire.answers import Found
 from schemas.wire.views import MessageView
 
-AT_ONCE: Final = 4
-"""So many searches of one node are under way at one time."""
-TURN_S: Final = 5.0
-"""So long a search waits for its turn."""
-LOOK_S: Final = 0.5
-"""After this long a search answers what it has found, and where it goes on."""
+MAX_CONCURRENT_SEARCHES: Final = 4
+"""Maximum number of searches that run concurrently on one node."""
+TURN_TIMEOUT_S: Final = 5.0
+"""Maximum time that a search waits for its turn."""
+TIME_LIMIT_S: Final = 0.5
+"""Time after which a search answers what it has found, with the place where it continues."""
 PAGE: Final = 200
-"""So many messages are asked of the index, and then of the rows, at most."""
+"""Maximum number of messages that are read together from the index, and then from the rows."""
 LONG_CHARS: Final = 500
-"""A text of more than that is looked through beside the event loop."""
+"""Maximum length of a text that is matched on the event loop; longer ones are matched in a thread."""
 
-Entered = Callable[[Identity, str], Awaitable[Conversation]]
+RequireEverMember = Callable[[Identity, str], Awaitable[Conversation]]
 
 
 class MessageSearch:
-    """Answers the searches of one node's users: one of each at a time, in fair turns. Raises `Rejected` (proved),
-    `SearchTimeout`, `NotReady` and `Unavailable`.
+    """Answers the searches of one node's users: one per user at a time, in fair turns. Raises `Rejected` (re-checked
+    against the log's end), `SearchTimeout`, `NotReady` and `Unavailable`.
 
-    Whatever the index finds is answered only where its row has all of what is wanted: an edited or deleted text is
-    never found by what it said before, however old the index is. Nothing is remembered from one search to the next.
+    A message that the index finds is answered only if its row matches the query: an edited or deleted text is never
+    found by its earlier words, however outdated the index is. No state is kept between searches.
     """
 
     def __init__(
         self,
         *,
-        entered: Entered,
+        require_ever_member: RequireEverMember,
         memberships: Memberships,
         scope: SearchScope,
         reader: MessageReader,
@@ -62,64 +62,64 @@ class MessageSearch:
         generations: Generations,
         index: SearchIndex,
     ) -> None:
-        self._entered = entered
+        self._require_ever_member = require_ever_member
         self._memberships = memberships
         self._scope = scope
         self._reader = reader
         self._inboxes = inboxes
         self._generations = generations
         self._index = index
-        self._turns = FairTurns(AT_ONCE)
+        self._turns = FairTurns(MAX_CONCURRENT_SEARCHES)
 
-    async def search(self, who: Identity, asked: SearchMessages) -> Found:
-        """Messages, newest first, as they now are, and where it goes on."""
-        wanted, before = _wanted(asked), place_of(who, asked)
-        if asked.conversation_id is not None:
-            await self._entered(who, asked.conversation_id)
+    async def search(self, who: Identity, request: SearchMessages) -> Found:
+        """Return messages as they are now, newest first, and the cursor where the search continues."""
+        wanted, before = _wanted(request), place_of(who, request)
+        if request.conversation_id is not None:
+            await self._require_ever_member(who, request.conversation_id)
         if wanted.empty:
             return Found(messages=[], after=None)
         async with AsyncExitStack() as turn:
             try:
-                async with asyncio.timeout(TURN_S):
+                async with asyncio.timeout(TURN_TIMEOUT_S):
                     await turn.enter_async_context(self._turns.turn(who.key))
             except TimeoutError:
-                raise SearchTimeout(f"it was not the turn of this search within {TURN_S:g} s") from None
-            return await self._search(who, asked, wanted, before)
+                raise SearchTimeout(f"it was not the turn of this search within {TURN_TIMEOUT_S:g} s") from None
+            return await self._search(who, request, wanted, before)
 
-    async def _search(self, who: Identity, asked: SearchMessages, wanted: Wanted, before: Hit | None) -> Found:
-        if asked.conversation_id is not None:
-            within = [asked.conversation_id]
+    async def _search(self, who: Identity, request: SearchMessages, wanted: Wanted, before: Hit | None) -> Found:
+        if request.conversation_id is not None:
+            within = [request.conversation_id]
         else:
             within = sorted(self._memberships.of_user(who.tenant, who.user_id))
-        stays = await self._scope.stays(who, within)
-        query = Query(who.tenant, wanted.tokens, stays, wanted.beginning, asked.sender)
-        found, rest = await self._found(who, wanted, query, before, asked.limit)
-        fits = fitting([view for _, view in found], 0)
+        ranges = await self._scope.readable_ranges(who, within)
+        query = Query(who.tenant, wanted.tokens, ranges, wanted.beginning, request.sender)
+        found, rest = await self._page(who, wanted, query, before, request.limit)
+        fits = fitting_range([view for _, view in found], 0)
         if fits.stop < len(found):
             rest = found[fits.stop - 1][0]
         shown = [view for _, view in found[: fits.stop]]
-        return Found(messages=shown, after=None if rest is None else cursor(who, asked, rest))
+        return Found(messages=shown, after=None if rest is None else cursor(who, request, rest))
 
-    async def _found(
+    async def _page(
         self, who: Identity, wanted: Wanted, query: Query, before: Hit | None, limit: int
     ) -> tuple[list[tuple[Hit, MessageView]], Hit | None]:
-        """As many as are wanted, fewer where that takes too long; and where it goes on."""
+        """Return up to `limit` messages, fewer when the time limit is over; and where the search continues."""
         found, place, size = list[tuple[Hit, MessageView]](), before, min(PAGE, 2 * limit)
-        ends = asyncio.get_running_loop().time() + LOOK_S
+        ends = asyncio.get_running_loop().time() + TIME_LIMIT_S
         while True:
             try:
                 hits = await self._index.search(
-                    self._generations.live(search_documents.MODEL), query, before=place, limit=size, within_s=WITHIN_S
+                    self._generations.live(search_documents.MODEL), query, before=place, limit=size, within_s=TIMEOUT_S
                 )
             except SearchTimeout:
                 if place == before:
                     raise
                 return found, place
-            views, looked = await self._views(who, wanted, hits.found, ends)
+            views, checked = await self._views(who, wanted, hits.found, ends)
             found += views
             if len(found) > limit:
                 return found[:limit], found[limit - 1][0]
-            rest = hits.rest if looked == len(hits.found) else hits.found[looked - 1]
+            rest = hits.rest if checked == len(hits.found) else hits.found[checked - 1]
             if len(found) == limit or rest is None or asyncio.get_running_loop().time() > ends:
                 return found, rest
             place, size = rest, PAGE
@@ -127,26 +127,26 @@ class MessageSearch:
     async def _views(
         self, who: Identity, wanted: Wanted, hits: Sequence[Hit], ends: float
     ) -> tuple[list[tuple[Hit, MessageView]], int]:
-        """Those of these messages that are the user's to see and have what is wanted now; and how many were looked at
-        until this time, one at least.
+        """Return those of these messages that the user may read and that match now; and how many were checked until
+        loop time `ends`, at least one.
         """
         ids = [hit.message_id for hit in hits]
         rows, hidden = await self._reader.rows(ids), await self._inboxes.hidden(who, ids)
         found, loop, turn = list[tuple[Hit, MessageView]](), asyncio.get_running_loop(), TimeSlice()
-        for looked, hit in enumerate(hits):
-            if looked and loop.time() > ends:
-                return found, looked
+        for checked, hit in enumerate(hits):
+            if checked and loop.time() > ends:
+                return found, checked
             await turn.pause()
             row = rows.get(hit.message_id)
             view = None if row is None or hit.message_id in hidden else message_rows.view(row)
             if row is None or view is None or view.text is None or (reader := await self._reader_of(who, row)) is None:
                 continue
-            if await _is_in(wanted, view.text):
+            if await _matches(wanted, view.text):
                 found.append((hit, threads.counted(view, row, reader)))
         return found, len(hits)
 
     async def _reader_of(self, who: Identity, row: Row) -> Member | None:
-        """The user as a member of this message's conversation, if it is theirs to read."""
+        """Return the user as a member of this message's conversation, if they may read it."""
         view = self._memberships.get(row["conversation_id"])
         if view is None or view.tenant != who.tenant or who.user_id not in view.members or "sent" not in row:
             return None
@@ -155,14 +155,14 @@ class MessageSearch:
         return member if member.reads(row["sent"]["n"], n) else None
 
 
-async def _is_in(wanted: Wanted, text: str) -> bool:
+async def _matches(wanted: Wanted, text: str) -> bool:
     return wanted.is_in(text) if len(text) <= LONG_CHARS else await asyncio.to_thread(wanted.is_in, text)
 
 
-def _wanted(asked: SearchMessages) -> Wanted:
-    """What is looked for. Raises `Rejected` where that is too much."""
-    found = search_text.wanted(asked.text, prefix=asked.prefix)
-    if (count := len(found.tokens) + (found.beginning is not None)) > search_text.TOKENS:
-        most = f"{search_text.TOKENS} words, or twice as many characters of a script without spaces"
-        raise field_error("text", "bounds", f"these are {count} terms: a search looks for {most}")
+def _wanted(request: SearchMessages) -> Wanted:
+    """Return what is searched for. Raises `Rejected` if that is too many words."""
+    found = search_text.wanted(request.text, prefix=request.prefix)
+    if (count := len(found.tokens) + (found.beginning is not None)) > search_text.MAX_TOKENS:
+        bound = f"{search_text.MAX_TOKENS} words, or twice as many characters of a script without spaces"
+        raise field_error("text", "bounds", f"these are {count} terms: a search looks for {bound}")
     return found

@@ -1,7 +1,8 @@
-"""A store is believed, at a node's start and when it was started anew, once its read models have passed the log's end.
+"""StoreTrust trusts a store, at a node's start and after a restart of the store, once its read models have passed the
+log's end.
 
-Its server may have lost what it had confirmed, and with it rows that this node, or one before it, has delivered. Until
-workers have made them again, what it says is neither told to clients nor taken for where a lane stands.
+Its server may have lost confirmed writes, and with them rows that this node, or an earlier one, has delivered. Until
+workers have rebuilt them, its rows are not sent to clients and its heads are not used as positions.
 """
 
 import asyncio
@@ -22,26 +23,26 @@ from projections.progress import Progress
 from schemas.topics import CONVERSATION_UPDATED, USER_ACTION, Partition, partition_of, partitions
 
 logger: Final = logging.getLogger("caas.node")
-READ: Final = {
+TOPICS_OF_MODEL: Final = {
     message_rows.MODEL: tuple(message_rows.LANE_OF),
     conversation_rows.MODEL: (CONVERSATION_UPDATED,),
     inbox_rows.MODEL: (USER_ACTION,),
 }
-"""What a node tells of, and what it is made from."""
-START_S: Final = 10.0
-"""So long a node that starts waits for read models that are behind."""
-STANDS_S: Final = 10.0
-"""So long a read model has stood still before nobody is thought to make it go on."""
+"""The read models whose rows a node delivers → the topics they are built from."""
+START_TIMEOUT_S: Final = 10.0
+"""Maximum time that a starting node waits for read models that lag behind."""
+STALLED_AFTER_S: Final = 10.0
+"""Time without progress after which a read model counts as having no running worker."""
 CHECK: Final = "store"
 Goals = dict[str, dict[Partition, int]]
 
 
-class NotBelieved(Unavailable):
-    """The store answers, and its read models are behind what this node may have delivered."""
+class NotTrusted(Unavailable):
+    """The store answers, but its read models lag behind what this node may have delivered."""
 
 
 class StoreTrust:
-    """The trust of one node in its store. Costs nothing while the store lives on."""
+    """The trust of one node in its store. It costs nothing while the store is not restarted."""
 
     def __init__(self, documents: Documents, generations: Generations, progress: Progress, health: Health) -> None:
         self._documents = documents
@@ -49,79 +50,84 @@ class StoreTrust:
         self._generations = generations
         self._progress = progress
         self._trusted: int | None = None
-        self._asked: int | None = None
+        self._goals_life: int | None = None
         self._goals: Goals = {}
-        self._behind: Goals = {}
+        self._lag: Goals = {}
         self._began = 0.0
         self._since = 0.0
-        self._looking: asyncio.Task[None] | None = None
+        self._checking: asyncio.Task[None] | None = None
 
     @property
     def life(self) -> int:
-        """The store's life: what was read in two of them does not belong together."""
+        """The store's life: rows read in two lives must not be combined."""
         return self._documents.life + self._generations.went_back
 
-    async def settled(self) -> None:
-        """Return when the store may be believed, at once where it was before. Raises `Unavailable` after 2 s."""
+    async def wait_until_trusted(self) -> None:
+        """Return when the store is trusted, at once if it was before. Raises `Unavailable` after 2 s."""
         while self._trusted != self.life:
-            if self._looking is None or self._looking.done():
-                self._looking = asyncio.create_task(self._look(), name="store-trust")
-                self._looking.add_done_callback(retrieved)
-            await asyncio.shield(self._looking)
+            if self._checking is None or self._checking.done():
+                self._checking = asyncio.create_task(self._check(), name="store-trust")
+                self._checking.add_done_callback(retrieved)
+            await asyncio.shield(self._checking)
 
-    async def _look(self) -> None:
-        """Believe the store, or raise `Unavailable`: one look for all who wait."""
+    async def _check(self) -> None:
+        """Trust the store, or raise `Unavailable`: one check for all waiting callers."""
         try:
-            await self._believe()
+            await self._check_store()
         except Unavailable as error:
-            if not isinstance(error, NotBelieved):
-                self._behind = {}  # while a server is away nothing goes on: that says nothing of the workers
+            if not isinstance(error, NotTrusted):
+                self._lag = {}  # during an outage nothing progresses: that says nothing about the workers
             self._health.warns(CHECK, error)
             raise
         self._health.goes_on(CHECK)
 
-    async def _believe(self) -> None:
+    async def _check_store(self) -> None:
         await self._progress.refresh()
-        if (life := self.life) != self._asked:
-            self._goals, self._asked, self._began = await self._ends(), life, _now()
-        await self._passed()
+        if (life := self.life) != self._goals_life:
+            self._goals, self._goals_life, self._began = await self._goals_now(), life, _now()
+        await self._wait_until_goals_passed()
         if self.life == life:
             self._trusted = life
 
-    async def _passed(self) -> None:
-        """Return where the read models have passed the goals, or nobody makes them do so."""
+    async def _wait_until_goals_passed(self) -> None:
+        """Return if the read models have passed the goals, or have no running worker."""
         try:
             for model, goals in self._goals.items():
                 await self._progress.pass_by(model, goals)
         except NotReady as error:
-            if self._trusted is None and _now() - self._began > START_S:
-                logger.warning("the read models are behind the log, and this node begins with what they have")
-            elif not await self._stands_still():
-                raise NotBelieved(f"the store is not believed yet: {error}") from error
+            if self._trusted is None and _now() - self._began > START_TIMEOUT_S:
+                logger.warning("the read models lag behind the log, and this node starts with what they have")
+            elif not await self._is_stalled():
+                raise NotTrusted(f"the store is not trusted yet: {error}") from error
 
-    async def _stands_still(self) -> bool:
-        """Whether no read model that is behind goes on: its workers do not run, and waiting for them would keep the
-        others from being read.
+    async def _is_stalled(self) -> bool:
+        """Return whether no lagging read model progresses: their workers do not run, and to wait for them would make
+        the other models unreadable.
         """
-        behind = {model: await self._progress.behind(model, goals) for model, goals in self._goals.items()}
-        if behind != self._behind:
-            self._behind, self._since = behind, _now()
-        if _now() - self._since < STANDS_S:
+        lag = {model: await self._progress.behind(model, goals) for model, goals in self._goals.items()}
+        if lag != self._lag:
+            self._lag, self._since = lag, _now()
+        if _now() - self._since < STALLED_AFTER_S:
             return False
-        names = ", ".join(model for model, places in behind.items() if places)
-        logger.warning("the store was started anew, and nobody makes %s go on: it is believed as it is", names)
+        names = ", ".join(model for model, places in lag.items() if places)
+        logger.warning("the store was restarted, and no worker updates %s: it is trusted as it is", names)
         return True
 
-    async def passed(self, model: str, keys: Sequence[tuple[str, str]]) -> None:
-        """Return when a read model has passed the log's end of now in the partitions of these topics and keys.
+    async def wait_until_passed(self, model: str, keys: Sequence[tuple[str, str]]) -> None:
+        """Return when a read model has passed the log's present end in the partitions of these topics and keys.
 
         Raises `NotReady` after 2 s, and `Unavailable`.
         """
         await self._progress.pass_ends(model, {partition_of(topic, key.encode()) for topic, key in keys})
 
-    async def _ends(self) -> Goals:
-        goals = await self._progress.ends({at for topics in READ.values() for at in partitions(*topics)})
-        return {model: {at: goals[at] for at in partitions(*topics) if at in goals} for model, topics in READ.items()}
+    async def _goals_now(self) -> Goals:
+        goals = await self._progress.end_positions(
+            {at for topics in TOPICS_OF_MODEL.values() for at in partitions(*topics)}
+        )
+        return {
+            model: {at: goals[at] for at in partitions(*topics) if at in goals}
+            for model, topics in TOPICS_OF_MODEL.items()
+        }
 
 
 def _now() -> float:

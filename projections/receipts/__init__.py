@@ -1,1 +1,1 @@
-"""The read model of receipts: how far messages were delivered and read."""
+"""The read model of receipts: up to which message each user has received and read."""

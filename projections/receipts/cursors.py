@@ -1,4 +1,4 @@
-"""Cursors: how far the members of a conversation have read it and have got it, by the live read model of receipts."""
+"""Reads the members' cursors of a conversation, delivered and read, from the live read model of receipts."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ class CursorReader:
         self._generations = generations
 
     async def of(self, conversation_id: str, users: Sequence[str]) -> dict[str, CursorView]:
-        """The cursor of each of these users, in their order; one at 0 where a user said nothing in public."""
+        """Return the cursor of each of these users, in their order; at 0 for a user without public receipts."""
         place = TableGeneration(receipt_rows.ROWS, self._generations.live(receipt_rows.MODEL))
         ids = {user: receipt_rows.row_id(conversation_id, user) for user in users}
         rows = await self._documents.get(place, ids.values())

@@ -1,1 +1,1 @@
-"""Where text is found: memory (the reference), FTS5, Elasticsearch."""
+"""The search read model, and search indexes: memory (the reference), FTS5, Elasticsearch."""

@@ -1,4 +1,4 @@
-"""What a server that speaks Elasticsearch's API refuses, in our words."""
+"""Maps errors of servers with Elasticsearch's API to the port's exceptions."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,39 +17,42 @@ _NO_INDEX: Final = "index_not_found_exception"
 
 
 class IndexRefused(Exception):
-    """The server took some entries and not others, and would refuse them again."""
+    """The server rejected some entries, and would reject them again."""
 
 
-def check(outcomes: Sequence[Mapping[str, Any]]) -> None:
-    """Every item by itself: an older version's conflict is as good as done."""
+def check_items(outcomes: Sequence[Mapping[str, Any]]) -> None:
+    """Check the outcome of each item; a conflict of an older version counts as done.
+
+    Raises `IndexBehind` if the index is missing, `Unavailable` if the server is busy, else `IndexRefused`.
+    """
     failed = [one for one in outcomes if one["status"] >= 300 and one["status"] != _CONFLICT]
     if not failed:
         return
     first = f"{failed[0].get('_id')}: {failed[0].get('error')}"
     if any(one["status"] == _MISSING for one in failed):
         raise IndexBehind(f"there is no index for {len(failed)} entries, the first {first}")
-    if all(_passes(one["status"], one.get("error", {}).get("type")) for one in failed):
+    if all(_is_temporary(one["status"], one.get("error", {}).get("type")) for one in failed):
         raise Unavailable(f"search is busy, {len(failed)} entries wait, the first {first}")
     raise IndexRefused(f"{len(failed)} entries, the first {first}")
 
 
-def check_found(documents: Sequence[Mapping[str, Any]]) -> None:
-    """What an index that is there cannot say now is not missing: its shard may be starting."""
+def check_documents(documents: Sequence[Mapping[str, Any]]) -> None:
+    """Raise `Unavailable` if an existing index cannot read a document now: its shard may be starting."""
     causes = [one["error"] for one in documents if "error" in one]
     if others := [cause for cause in causes if cause.get("type") != _NO_INDEX]:
         raise Unavailable(f"search: {others[0]}")
 
 
-def _passes(status: int, kind: object) -> bool:
-    """Whether the same call may succeed later: the server is busy, its disk is full and it only reads, or somebody
-    has closed the index, as for restoring it.
+def _is_temporary(status: int, kind: object) -> bool:
+    """Return whether the same call may succeed later: the server is busy or read-only because its disk is full, or the
+    index was closed, for example for restoring it.
     """
     return status in _BUSY or kind in {"cluster_block_exception", "index_closed_exception"}
 
 
 @contextmanager
-def mapped(but: str | None = None) -> Iterator[None]:
-    """Outages raise `Unavailable`; the error called `but` is none."""
+def map_errors(but: str | None = None) -> Iterator[None]:
+    """Raise `Unavailable` for outages; ignore the error named `but`."""
     try:
         yield
     except TransportError as error:
@@ -57,14 +60,14 @@ def mapped(but: str | None = None) -> Iterator[None]:
     except ApiError as error:
         if error.error == but:
             return
-        if _passes(error.status_code, error.error):
+        if _is_temporary(error.status_code, error.error):
             raise Unavailable(f"search: {error}") from error
         raise
 
 
 @contextmanager
-def missing_is(raised: type[Exception]) -> Iterator[None]:
-    """An index or alias that is not there, or not as it was read, raises this."""
+def raise_if_missing(raised: type[Exception]) -> Iterator[None]:
+    """Raise this for an index or alias that is missing, or has changed since it was read."""
     try:
         yield
     except ApiError as error:

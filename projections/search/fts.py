@@ -1,4 +1,4 @@
-"""Full text in one SQLite file: each generation has a table of entries and an FTS5 index over their words."""
+"""Implements the search index in one SQLite file: per generation tables of entries and an FTS5 index of the words."""
 
 import logging
 import secrets
@@ -12,7 +12,7 @@ import msgspec
 from core.damage import Damage
 from core.ports.event_log import Unavailable
 from core.ports.search_index import (
-    WITHIN_S,
+    TIMEOUT_S,
     Entry,
     Hit,
     Hits,
@@ -39,12 +39,12 @@ _checkpoint: Final = msgspec.json.Decoder(list[tuple[str, int, int]])
 
 
 class FtsIndex:
-    """A SearchIndex in a file.
+    """The port `SearchIndex` in a file.
 
-    What is indexed is synced, since the checkpoint of the rows lies in another file, and found at once. Many
-    statements are one step each (see `projections.stores.sqlite_thread`). Searches have connections and threads of
-    their own, so that a long one keeps neither the next nor anybody else waiting. A file that was deleted, or replaced
-    by another, is noticed by `checkpoint`.
+    Writes are synced to disk, since the checkpoint of the rows is in another file, and searchable at once. Statements
+    return many rows in one step (see `projections.stores.sqlite_thread`). Searches have their own connections and
+    threads, so that a long one delays neither the next search nor other calls. `checkpoint` detects a file that was
+    deleted or replaced.
     """
 
     def __init__(self, path: Path, *, read_only: bool = False, damage: Damage | None = None) -> None:
@@ -59,7 +59,7 @@ class FtsIndex:
         self._opened: tuple[int, int] | None = None
 
     async def start(self) -> None:
-        """Open the file. Raises `Unavailable`; one who only reads may come before the file."""
+        """Open the file. Raises `Unavailable`, but not for a reader: it may start before the file exists."""
         try:
             await self._open()
         except Unavailable:
@@ -76,7 +76,7 @@ class FtsIndex:
         self._opened = identity_of(self._path)
 
     async def stop(self) -> None:
-        """Finish what runs and close the file."""
+        """Finish running calls and close the file."""
         self._started = False
         await self._close()
 
@@ -85,14 +85,14 @@ class FtsIndex:
             await one.stop()
 
     async def begin(self, generation: int) -> str:
-        """Make empty tables, or join the fill that has begun."""
+        """Create empty tables, or join the fill that has begun; return the fill's token."""
 
         def begin(connection: sqlite3.Connection) -> str:
             filling, _ = _state(connection, generation) or ("", None)
             if filling:
                 return filling
             token, statements = secrets.token_hex(8), Statements(generation)
-            for statement in (*statements.drop, *statements.make):
+            for statement in (*statements.drop, *statements.create):
                 connection.execute(statement)
             connection.execute(statements.state, (generation, token, "[]"))
             return token
@@ -105,94 +105,96 @@ class FtsIndex:
             await self._write(lambda connection: _put(connection, generation, entries))
 
     async def complete(self, generation: int, token: str, until: Positions) -> None:
-        """What this fill began is complete."""
+        """Mark the index that this fill began as complete."""
 
         def complete(connection: sqlite3.Connection) -> None:
             state = _state(connection, generation)
             if state is None or state[0] != token:
                 raise other_fill(generation)
-            _stand(connection, generation, state[1], until)
+            _save_checkpoint(connection, generation, state[1], until)
 
         await self._write(complete)
 
     async def index(self, generation: int, entries: Sequence[Entry], since: Positions, until: Positions) -> None:
-        """Index these entries and move the checkpoint in one transaction."""
+        """Index these entries and move the checkpoint, in one transaction."""
 
         def index(connection: sqlite3.Connection) -> None:
-            held = require_since(generation, _held(connection, generation), since)
+            held = require_since(generation, _checkpoint_of(connection, generation), since)
             _put(connection, generation, entries)
-            _stand(connection, generation, held, until)
+            _save_checkpoint(connection, generation, held, until)
 
         await self._write(index)
 
     async def checkpoint(self, generation: int, partitions: Iterable[Partition]) -> dict[Partition, int] | None:
-        """Up to where it has everything."""
+        """Return the positions up to which it has everything; None if it is not complete."""
         if self._started and identity_of(self._path) != self._opened:
-            logger.warning("%s is another file than it was, opened again", self._path)
+            logger.warning("%s was replaced or deleted, opening it again", self._path)
             await self._close()
             await self._open()
-        held = await self._reader.run(lambda connection: _held(connection, generation))
+        held = await self._reader.run(lambda connection: _checkpoint_of(connection, generation))
         return None if held is None else {at: held[at] for at in partitions if at in held}
 
     async def refresh(self, generation: int) -> None:
-        """Everything is findable when `index` returns."""
+        """Do nothing: everything is searchable when `index` returns."""
 
     async def search(
-        self, generation: int, query: Query, *, before: Hit | None = None, limit: int, within_s: float = WITHIN_S
+        self, generation: int, query: Query, *, before: Hit | None = None, limit: int, within_s: float = TIMEOUT_S
     ) -> Hits:
-        """The next page of what the query finds."""
+        """Return the next page of the query's hits."""
 
         def search(connection: sqlite3.Connection) -> Hits:
-            with fts_search.limited(connection, within_s) as ends:
-                return _viewed(
+            with fts_search.limited(connection, within_s) as deadline:
+                return _in_snapshot(
                     connection,
                     generation,
-                    lambda _: fts_search.search(connection, generation, query, before=before, limit=limit, ends=ends),
+                    lambda _: fts_search.search(
+                        connection, generation, query, before=before, limit=limit, deadline=deadline
+                    ),
                 )
 
         searcher = min(self._searchers, key=lambda one: one.waiting)
         return await searcher.run(search)
 
     async def entries(self, generation: int, message_ids: Iterable[str]) -> dict[str, Entry]:
-        """The entries of these messages."""
-        given = (_encode(list(message_ids)).decode(),)
-        return {one.message_id: one for one in await self._read(generation, Statements(generation).entries, given)}
+        """Return the entries of these messages."""
+        parameters = (_encode(list(message_ids)).decode(),)
+        return {one.message_id: one for one in await self._read(generation, Statements(generation).entries, parameters)}
 
     async def scan(self, generation: int, *, after: str = "", limit: int = 1000) -> list[Entry]:
-        """The next entries."""
+        """Return the next entries by message id."""
         return await self._read(generation, Statements(generation).scan, (after, limit))
 
-    async def _read(self, generation: int, statement: str, given: Sequence[Any]) -> list[Entry]:
+    async def _read(self, generation: int, statement: str, parameters: Sequence[Any]) -> list[Entry]:
         def read(connection: sqlite3.Connection) -> str:
-            return str(connection.execute(statement, given).fetchone()[0])
+            return str(connection.execute(statement, parameters).fetchone()[0])
 
-        found = await self._reader.run(lambda connection: _viewed(connection, generation, read))
+        found = await self._reader.run(lambda connection: _in_snapshot(connection, generation, read))
         return [Entry(*fields) for fields in _entries.decode(found)]
 
     async def drop(self, generation: int) -> None:
         """Delete a generation's tables."""
 
         def drop(connection: sqlite3.Connection) -> None:
-            for statement in (*Statements(generation).drop, Statements(generation).forget_state):
+            for statement in (*Statements(generation).drop, Statements(generation).drop_state):
                 connection.execute(statement)
 
         await self._write(drop)
 
     async def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        def whole(connection: sqlite3.Connection) -> T:
+        def in_transaction(connection: sqlite3.Connection) -> T:
             with transaction(connection):
                 connection.execute(STATES)
                 return work(connection)
 
-        return await self._writer.run(whole)
+        return await self._writer.run(in_transaction)
 
 
 def _state(connection: sqlite3.Connection, generation: int) -> tuple[str, dict[Partition, int]] | None:
-    """The token of the fill that is not complete, empty where it is, and the checkpoint; None: there are no tables."""
+    """Return the token of an incomplete fill, empty if complete, and the checkpoint; None if there are no tables."""
     try:
-        found = connection.execute(Statements(generation).stands).fetchone()
+        found = connection.execute(Statements(generation).read_state).fetchone()
     except sqlite3.OperationalError as error:
-        # A file that an earlier version made; SQLite has no code of its own for this.
+        # A file of an earlier version; SQLite has no error code for this.
         if not str(error).startswith("no such table"):
             raise
         return None
@@ -201,14 +203,14 @@ def _state(connection: sqlite3.Connection, generation: int) -> tuple[str, dict[P
     return found[0], {Partition(topic, number): at for topic, number, at in _checkpoint.decode(found[1])}
 
 
-def _held(connection: sqlite3.Connection, generation: int) -> dict[Partition, int] | None:
+def _checkpoint_of(connection: sqlite3.Connection, generation: int) -> dict[Partition, int] | None:
     filling, held = _state(connection, generation) or ("missing", {})
     return None if filling else held
 
 
-def _stand(connection: sqlite3.Connection, generation: int, held: Positions, until: Positions) -> None:
-    stands = [(*at, max(held.get(at, 0), until.get(at, 0))) for at in sorted({*held, *until})]
-    connection.execute(Statements(generation).state, (generation, "", _encode(stands).decode()))
+def _save_checkpoint(connection: sqlite3.Connection, generation: int, held: Positions, until: Positions) -> None:
+    positions = [(*at, max(held.get(at, 0), until.get(at, 0))) for at in sorted({*held, *until})]
+    connection.execute(Statements(generation).state, (generation, "", _encode(positions).decode()))
 
 
 def _put(connection: sqlite3.Connection, generation: int, entries: Sequence[Entry]) -> None:
@@ -224,20 +226,20 @@ def _put(connection: sqlite3.Connection, generation: int, entries: Sequence[Entr
     newer = [one for key, one in newest.items() if key not in known or one.version > known[key][0]]
     numbers = {key: number for key, (_, number) in known.items()}
     numbers |= _numbered(connection, statements, [one for one in newer if one.message_id not in known])
-    given = _encode([_line(numbers[one.message_id], one) for one in newer]).decode()
-    connection.execute(statements.put, (given,))
-    connection.execute(statements.keep, (given,))
+    lines = _encode([_line(numbers[one.message_id], one) for one in newer]).decode()
+    connection.execute(statements.put, (lines,))
+    connection.execute(statements.put_texts, (lines,))
     before = [numbers[one.message_id] for one in newer if one.message_id in known]
-    connection.execute(statements.forget, (_encode(before).decode(),))
-    connection.execute(statements.learn, (given,))
+    connection.execute(statements.drop_words, (_encode(before).decode(),))
+    connection.execute(statements.put_words, (lines,))
 
 
 def _numbered(connection: sqlite3.Connection, statements: Statements, fresh: Sequence[Entry]) -> dict[str, int]:
-    """A number for each of these messages, which no other has: its order, or one of those that follow."""
+    """Return a unique number for each of these messages: its order, or the next free one."""
     found, used = dict[str, int](), set[int]()
     wanted = {one.message_id: one.order for one in fresh}
     while wanted:
-        [answer] = connection.execute(statements.taken, (_encode(list(wanted.values())).decode(),)).fetchone()
+        [answer] = connection.execute(statements.used_numbers, (_encode(list(wanted.values())).decode(),)).fetchone()
         used.update(_numbers.decode(answer))
         for key, number in list(wanted.items()):
             if number in used:
@@ -251,16 +253,16 @@ def _numbered(connection: sqlite3.Connection, statements: Statements, fresh: Seq
 
 def _line(number: int, one: Entry) -> list[Any]:
     text = None if one.text is None else _encode(one.text).decode()
-    where = (one.tenant, one.conversation_id, one.sender, one.offset, one.order)
-    return [number, one.message_id, one.version, *where, text, fts_search.words_of(one)]
+    fields = (one.tenant, one.conversation_id, one.sender, one.offset, one.order)
+    return [number, one.message_id, one.version, *fields, text, fts_search.words_of(one)]
 
 
-def _viewed(connection: sqlite3.Connection, generation: int, look: Callable[[sqlite3.Connection], T]) -> T:
-    """What is seen of a complete index, in one view of the file."""
+def _in_snapshot(connection: sqlite3.Connection, generation: int, read: Callable[[sqlite3.Connection], T]) -> T:
+    """Read from a complete index, in one snapshot of the file."""
     connection.execute("BEGIN")
     try:
-        if _held(connection, generation) is None:
+        if _checkpoint_of(connection, generation) is None:
             raise no_complete_index(generation)
-        return look(connection)
+        return read(connection)
     finally:
         connection.execute("COMMIT")

@@ -1,8 +1,8 @@
-"""One page of a search in FTS5: newest first, a part of the index after another, until there is enough.
+"""Reads one page of a search from FTS5: newest first, one part of the index after another, until the page is full.
 
-A conversation and a sender are tokens of their messages too, which no text has: so of a user with few conversations
-only their messages are looked at. With many, FTS5 would go through all of them at each step; then what is found is
-looked through, so many at most for a page, and the page says from where on the rest is.
+A message's conversation and sender are tokens too, which no text has: so for a user with few conversations only the
+messages of these are read. With many, FTS5 would go through all of them at each step; then the messages with the words
+are filtered, up to a maximum for a page, and the page has the place where the rest begins.
 """
 
 import hashlib
@@ -15,63 +15,63 @@ from typing import Final
 import msgspec
 
 from core import search_text
-from core.ports.search_index import Entry, Hit, Hits, Query, SearchTimeout, lies_in, within
+from core.ports.search_index import Entry, Hit, Hits, Query, SearchTimeout, is_in_ranges, ranges_by_conversation
 from projections.search.fts_statements import Statements
 
-FEW: Final = 200
-"""So many conversations FTS5 is asked for by their tokens."""
-FIRST: Final = 100
-LOOKED_THROUGH: Final = 20_000
-"""So many messages that have the words are looked through for one page."""
-STEPS: Final = 10_000
-"""After so many steps of SQLite it is looked at the time."""
+MAX_CONVERSATION_TOKENS: Final = 200
+"""Maximum number of conversations that FTS5 is queried for by their tokens."""
+MIN_BATCH_SIZE: Final = 100
+MAX_SCANNED: Final = 20_000
+"""Maximum number of messages with the words that are read for one page."""
+CHECK_INTERVAL_STEPS: Final = 10_000
+"""Interval between checks of the time, in steps of SQLite."""
 NEWEST: Final = (1 << 63) - 1
 _CONVERSATION: Final = "\ue000"
 _SENDER: Final = "\ue001"
-"""Begin tokens that no text has."""
+"""Prefixes of tokens that no text has."""
 
 _encode: Final = msgspec.json.Encoder().encode
 _page: Final = msgspec.json.Decoder(tuple[int, int | None, list[tuple[int, str, str, int]]])
 
 
 def words_of(entry: Entry) -> str | None:
-    """All tokens of a message, with spaces between them; None for one that is not to be found."""
+    """Return all tokens of a message, separated by spaces; None for a removed message."""
     if entry.text is None:
         return None
-    marks = _mark(_CONVERSATION, entry.conversation_id), _mark(_SENDER, entry.sender)
-    return " ".join((*search_text.tokens(entry.text), *marks))
+    scope = _token(_CONVERSATION, entry.conversation_id), _token(_SENDER, entry.sender)
+    return " ".join((*search_text.tokens(entry.text), *scope))
 
 
 @contextmanager
 def limited(connection: sqlite3.Connection, seconds: float) -> Iterator[float]:
-    """When what runs here ends at the latest (monotonic time). Raises `SearchTimeout` then."""
-    ends = time.monotonic() + seconds
-    connection.set_progress_handler(lambda: time.monotonic() > ends, STEPS)
+    """Bound the statements inside to `seconds`; yields the deadline (monotonic time). Raises `SearchTimeout`."""
+    deadline = time.monotonic() + seconds
+    connection.set_progress_handler(lambda: time.monotonic() > deadline, CHECK_INTERVAL_STEPS)
     try:
-        yield ends
+        yield deadline
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
             raise
-        raise SearchTimeout(f"it was not over within {seconds:g} s") from None
+        raise SearchTimeout(f"not finished within {seconds:g} s") from None
     finally:
-        connection.set_progress_handler(None, STEPS)
+        connection.set_progress_handler(None, CHECK_INTERVAL_STEPS)
 
 
 def search(
-    connection: sqlite3.Connection, generation: int, query: Query, *, before: Hit | None, limit: int, ends: float
+    connection: sqlite3.Connection, generation: int, query: Query, *, before: Hit | None, limit: int, deadline: float
 ) -> Hits:
-    """The next page, or as much of it as is found until then. Raises `SearchTimeout` for nothing."""
-    stays = within(query.stays)
-    if not stays or not (query.tokens or query.prefix):
+    """Return the next page, or the part found before `deadline`. Raises `SearchTimeout` if nothing was read."""
+    ranges = ranges_by_conversation(query.ranges)
+    if not ranges or not (query.tokens or query.prefix):
         return Hits(())
-    given = _match(query, list(stays)), query.tenant, _encode(list(stays)).decode()
+    parameters = _match(query, list(ranges)), query.tenant, _encode(list(ranges)).decode()
     found, top = list[Hit](), NEWEST if before is None else before.order
-    size, left = max(FIRST, 2 * limit), LOOKED_THROUGH
-    while time.monotonic() < ends:
-        [answer] = connection.execute(Statements(generation).search, (*given, top, size)).fetchone()
+    size, left = max(MIN_BATCH_SIZE, 2 * limit), MAX_SCANNED
+    while time.monotonic() < deadline:
+        [answer] = connection.execute(Statements(generation).search, (*parameters, top, size)).fetchone()
         seen, lowest, rows = _page.decode(answer)
         rows.sort(reverse=True)
-        found += [Hit(number, key) for number, key, where, offset in rows if lies_in(stays, where, offset)]
+        found += [Hit(number, key) for number, key, where, offset in rows if is_in_ranges(ranges, where, offset)]
         left -= seen
         if len(found) > limit:
             return Hits(found[:limit], found[limit - 1])
@@ -80,23 +80,23 @@ def search(
         top, size = lowest, min(4 * size, left)
         if left <= 0:
             return Hits(found, Hit(top))
-    if left == LOOKED_THROUGH:
-        raise SearchTimeout("there was no time left to look")
+    if left == MAX_SCANNED:
+        raise SearchTimeout("no time left for the search")
     return Hits(found, Hit(top))
 
 
 def _match(query: Query, conversations: Sequence[str]) -> str:
-    """The query in FTS5's language; tokens have no signs of it."""
-    every = [f'"{token}"' for token in query.tokens]
+    """Return the query in FTS5's syntax; tokens contain no characters of it."""
+    terms = [f'"{token}"' for token in query.tokens]
     if query.prefix is not None:
-        every.append(f'"{query.prefix}" *')
+        terms.append(f'"{query.prefix}" *')
     if query.sender is not None:
-        every.append(f'"{_mark(_SENDER, query.sender)}"')
-    if len(conversations) <= FEW:
-        marks = " OR ".join(f'"{_mark(_CONVERSATION, key)}"' for key in conversations)
-        every.append(f"({marks})")
-    return " AND ".join(every)
+        terms.append(f'"{_token(_SENDER, query.sender)}"')
+    if len(conversations) <= MAX_CONVERSATION_TOKENS:
+        scope = " OR ".join(f'"{_token(_CONVERSATION, key)}"' for key in conversations)
+        terms.append(f"({scope})")
+    return " AND ".join(terms)
 
 
-def _mark(kind: str, key: str) -> str:
+def _token(kind: str, key: str) -> str:
     return kind + hashlib.blake2b(key.encode(), digest_size=8).hexdigest()

@@ -1,4 +1,4 @@
-"""The search index as a dictionary: what its guarantees mean, without an index."""
+"""Implements the search index as a dictionary: the reference for the port's guarantees."""
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
@@ -6,33 +6,33 @@ from dataclasses import dataclass, field
 
 from core import search_text
 from core.ports.search_index import (
-    WITHIN_S,
+    TIMEOUT_S,
     Entry,
     Hit,
     Hits,
     IndexBehind,
+    OffsetRange,
     Positions,
     Query,
-    Stay,
-    lies_in,
+    is_in_ranges,
     no_complete_index,
     other_fill,
+    ranges_by_conversation,
     require_since,
-    within,
 )
 from schemas.topics import Partition
 
 
 @dataclass(slots=True)
 class _State:
-    """Of one generation: the fill that is not complete yet, and the checkpoint."""
+    """The state of one generation: the token of an incomplete fill, and the checkpoint."""
 
     filling: str | None
     positions: dict[Partition, int] = field(default_factory=dict)
 
 
 class MemorySearchIndex:
-    """A SearchIndex in memory; what is indexed lives as long as this object. Deterministic; looks at every entry."""
+    """The port `SearchIndex` in memory, as long as this object lives. Deterministic; a search reads every entry."""
 
     def __init__(self) -> None:
         self._entries: dict[int, dict[str, Entry]] = {}
@@ -40,15 +40,15 @@ class MemorySearchIndex:
         self._fills = 0
 
     async def start(self) -> None:
-        """Nothing to connect to."""
+        """Do nothing: there is nothing to connect to."""
         await asyncio.sleep(0)
 
     async def stop(self) -> None:
-        """Nothing to let go of."""
+        """Do nothing: there is nothing to release."""
         await asyncio.sleep(0)
 
     async def begin(self, generation: int) -> str:
-        """Make an empty index, or join the fill that has begun."""
+        """Create an empty index, or join the fill that has begun; return the fill's token."""
         await asyncio.sleep(0)
         state = self._states.get(generation)
         if state is not None and state.filling is not None:
@@ -58,18 +58,18 @@ class MemorySearchIndex:
         return f"fill {self._fills}"
 
     async def put(self, generation: int, entries: Sequence[Entry]) -> None:
-        """Keep each entry unless a newer version of it is there, giving way to others between them."""
+        """Keep each entry unless it has a newer version; yields to other tasks between entries."""
         await asyncio.sleep(0)
         for entry in entries:
             if (kept := self._entries.get(generation)) is None:
                 raise IndexBehind(f"generation {generation} has no index")
-            there = kept.get(entry.message_id)
-            if there is None or entry.version > there.version:
+            known = kept.get(entry.message_id)
+            if known is None or entry.version > known.version:
                 kept[entry.message_id] = entry
             await asyncio.sleep(0)
 
     async def complete(self, generation: int, token: str, until: Positions) -> None:
-        """What this fill began is complete."""
+        """Mark the index that this fill began as complete."""
         await asyncio.sleep(0)
         state = self._states.get(generation)
         if state is None or state.filling != token:
@@ -82,11 +82,11 @@ class MemorySearchIndex:
         require_since(generation, await self.checkpoint(generation, since), since)
         state = self._states[generation]
         await self.put(generation, entries)
-        for at, position in until.items():  # of the index that was looked at, if it is lost meanwhile
+        for at, position in until.items():  # of the index that was checked above, even if it is lost meanwhile
             state.positions[at] = max(position, state.positions.get(at, 0))
 
     async def checkpoint(self, generation: int, partitions: Iterable[Partition]) -> dict[Partition, int] | None:
-        """Up to where it has everything."""
+        """Return the positions up to which it has everything; None if it is not complete."""
         await asyncio.sleep(0)
         state = self._states.get(generation)
         if state is None or state.filling is not None:
@@ -94,7 +94,7 @@ class MemorySearchIndex:
         return {at: state.positions[at] for at in partitions if at in state.positions}
 
     async def refresh(self, generation: int) -> None:  # noqa: ARG002 - the port's, not needed here
-        """Everything is findable at once."""
+        """Do nothing: everything is searchable at once."""
         await asyncio.sleep(0)
 
     async def search(
@@ -104,28 +104,28 @@ class MemorySearchIndex:
         *,
         before: Hit | None = None,
         limit: int,
-        within_s: float = WITHIN_S,  # noqa: ARG002 - the port's, not needed here
+        within_s: float = TIMEOUT_S,  # noqa: ARG002 - the port's, not needed here
     ) -> Hits:
-        """The next page of what the query finds; it is over at once, whatever `within_s`."""
-        held = await self._complete(generation)
-        stays = within(query.stays)
+        """Return the next page of the query's hits; `within_s` has no effect."""
+        entries = await self._require_complete(generation)
+        ranges = ranges_by_conversation(query.ranges)
         found = [
             hit
-            for entry in held.values()
-            if (hit := Hit(entry.order, entry.message_id)).is_before(before) and _finds(query, entry, stays)
+            for entry in entries.values()
+            if (hit := Hit(entry.order, entry.message_id)).is_before(before) and _matches(query, entry, ranges)
         ]
         found.sort(reverse=True)
         return Hits(found[:limit], found[limit - 1] if len(found) > limit else None)
 
     async def entries(self, generation: int, message_ids: Iterable[str]) -> dict[str, Entry]:
-        """The entries of these messages."""
-        held = await self._complete(generation)
-        return {key: held[key] for key in message_ids if key in held}
+        """Return the entries of these messages."""
+        entries = await self._require_complete(generation)
+        return {key: entries[key] for key in message_ids if key in entries}
 
     async def scan(self, generation: int, *, after: str = "", limit: int = 1000) -> list[Entry]:
-        """The next entries."""
-        held = await self._complete(generation)
-        return [held[key] for key in sorted(key for key in held if key > after)[:limit]]
+        """Return the next entries by message id."""
+        entries = await self._require_complete(generation)
+        return [entries[key] for key in sorted(key for key in entries if key > after)[:limit]]
 
     async def drop(self, generation: int) -> None:
         """Delete a generation's index."""
@@ -133,16 +133,16 @@ class MemorySearchIndex:
         self._entries.pop(generation, None)
         self._states.pop(generation, None)
 
-    async def _complete(self, generation: int) -> dict[str, Entry]:
+    async def _require_complete(self, generation: int) -> dict[str, Entry]:
         if await self.checkpoint(generation, ()) is None:
             raise no_complete_index(generation)
         return self._entries[generation]
 
 
-def _finds(query: Query, entry: Entry, stays: Mapping[str, Sequence[Stay]]) -> bool:
+def _matches(query: Query, entry: Entry, ranges: Mapping[str, Sequence[OffsetRange]]) -> bool:
     if entry.tenant != query.tenant or query.sender not in {None, entry.sender} or not (query.tokens or query.prefix):
         return False
-    if entry.text is None or not lies_in(stays, entry.conversation_id, entry.offset):
+    if entry.text is None or not is_in_ranges(ranges, entry.conversation_id, entry.offset):
         return False
     has, prefix = search_text.tokens(entry.text), query.prefix
     return set(query.tokens) <= set(has) and (prefix is None or any(one.startswith(prefix) for one in has))

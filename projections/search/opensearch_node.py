@@ -1,4 +1,4 @@
-"""OpenSearch for the official Elasticsearch client: plain media types out, the product's name on the answer."""
+"""Adapts OpenSearch to the official Elasticsearch client: sends plain media types, adds the product's header."""
 
 from dataclasses import replace
 from typing import Any, Final
@@ -13,7 +13,7 @@ _PLAIN: Final = {
 
 
 class OpenSearchNode(AiohttpHttpNode):
-    """OpenSearch knows no vendor media types, and the client refuses a server that does not call itself
+    """A node of OpenSearch, which accepts no vendor media types; the client accepts only servers that name themselves
     Elasticsearch.
     """
 
@@ -25,7 +25,7 @@ class OpenSearchNode(AiohttpHttpNode):
         headers: HttpHeaders | None = None,
         request_timeout: Any = DEFAULT,
     ) -> Any:
-        """The same request in words that both understand."""
+        """Send the request with plain media types, and name the product in the response."""
         plain = HttpHeaders({name: _plain(value) for name, value in (headers or {}).items()})
         answer = await super().perform_request(method, target, body, plain, request_timeout)
         named = HttpHeaders({**answer.meta.headers, "x-elastic-product": "Elasticsearch"})

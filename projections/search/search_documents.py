@@ -1,4 +1,4 @@
-"""Search documents: the message's own three facets, kept without numbers, so that search depends on nobody else."""
+"""Folds search documents: a message's three content facets, without numbers, so that search needs no other model."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -18,26 +18,26 @@ from schemas.events import MessageEdited, MessageSent
 MODEL: Final = "search"
 ROWS: Final = Table(MODEL, "search_docs")
 INDEX: Final = Table(MODEL, "index")
-"""The entries of the search index, where they are compared as rows are; it lies in no store."""
+"""The entries of the search index, for comparing them like rows; this table is in no store."""
 OFFSET_BITS: Final = 20
 LATEST_MS: Final = (1 << 42) - 1
-"""In the year 2109."""
+"""A time in the year 2109."""
 
 
 def fold(facts: Sequence[Fact], rows: Mapping[str, Row]) -> list[Write]:
-    """The facets after these facts; repeats change nothing."""
+    """Return the facets after these facts; repeats change nothing."""
     found: dict[str, dict[str, Any]] = {key: dict(row) for key, row in rows.items()}
     changed: dict[str, set[str]] = {}
     for fact in facts:
         key, lane = message_rows.row_id(fact), message_rows.CONTENT_LANE_OF[fact.topic]
         fixed = {"tenant": fact.envelope.tenant, "conversation_id": fact.envelope.subject}
         row = found.setdefault(key, dict(fixed))
-        if message_rows.told_in(row.get(lane), lane, fact.envelope.id) is None:
-            said = _text_alone(fact)
+        if message_rows.find_event(row.get(lane), lane, fact.envelope.id) is None:
+            bare = _without_unsearched(fact)
             row[lane] = (
-                message_rows.sent_facet(said, 0)
+                message_rows.sent_facet(bare, 0)
                 if lane == "sent"
-                else message_rows.added_version(row.get(lane), said, 0)
+                else message_rows.added_version(row.get(lane), bare, 0)
             )
             changed.setdefault(key, set()).add(lane)
     return [
@@ -51,8 +51,8 @@ def fold(facts: Sequence[Fact], rows: Mapping[str, Row]) -> list[Write]:
     ]
 
 
-def _text_alone(fact: Fact) -> Fact:
-    """The fact without what is never searched, and need not lie here a second time."""
+def _without_unsearched(fact: Fact) -> Fact:
+    """Return the fact without fields that are never searched and need no second copy."""
     match fact.event:
         case MessageSent() as event:
             bare: MessageSent | MessageEdited = structs.replace(
@@ -66,10 +66,10 @@ def _text_alone(fact: Fact) -> Fact:
 
 
 def entry(row: Row) -> Entry | None:
-    """What shall be found of a row as it now is; None while its `sent` has not been read.
+    """Return the index entry of a row; None while its `sent` has not been read.
 
-    Its version is the sum of the facets' positions: it grows with each of them, and two readers of the same facets
-    give the same.
+    Its version is the sum of the facets' positions: it grows with each of them, and is the same for every reader of
+    the same facets.
     """
     if "sent" not in row:
         return None
@@ -87,8 +87,8 @@ def entry(row: Row) -> Entry | None:
 
 
 def order_of(at: str, offset: int) -> int:
-    """How new a message is among all: by the time that its sender's node gave it, and in the same millisecond by where
-    it lies in its partition.
+    """Return a message's sort key by age: the time set by its sender's node, then, in the same millisecond, its offset
+    in its partition.
     """
     try:
         ms = int(datetime.fromisoformat(at).timestamp() * 1000)
@@ -98,9 +98,8 @@ def order_of(at: str, offset: int) -> int:
 
 
 class WithIndex:
-    """Reads the rows of the documents and, as the table `INDEX`, the entries of the search index: what a message is
-    found by is compared like any facet, its version being the position. Raises `Unavailable` where the index is not
-    complete.
+    """Reads the rows of the documents and, as the table `INDEX`, the entries of the search index, so that an entry is
+    compared like a facet whose position is its version. Raises `Unavailable` if the index is not complete.
     """
 
     def __init__(self, documents: Documents, index: SearchIndex) -> None:
@@ -108,14 +107,14 @@ class WithIndex:
         self._index = index
 
     async def get(self, place: TableGeneration, ids: Iterable[str]) -> dict[str, Row]:
-        """The rows with these ids that exist."""
+        """Return the rows with these ids that exist."""
         if place.table != INDEX:
             return await self._documents.get(place, ids)
         entries = await self._index.entries(place.generation, ids)
         return {key: _row(entry) for key, entry in entries.items()}
 
     async def scan(self, place: TableGeneration, *, after: str = "", limit: int = 1000) -> list[Row]:
-        """The next rows by `_id`."""
+        """Return the next rows by `_id`."""
         if place.table != INDEX:
             return await self._documents.scan(place, after=after, limit=limit)
         if not after:

@@ -1,1 +1,1 @@
-"""Where rows lie: memory (the reference), SQLite, MongoDB."""
+"""The stores of rows: memory (the reference), SQLite, MongoDB."""

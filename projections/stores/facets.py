@@ -1,6 +1,7 @@
-"""The one rule of rows: a facet stands if its position is greater than that of the one that is there.
+"""Implements the rules of rows and saves that all stores share.
 
-And the one rule of saves: a batch is saved on top of the checkpoint it was folded on, or not at all.
+A facet replaces a stored one only if its position is greater. A batch is saved only on top of the checkpoint that it
+was folded on.
 """
 
 from collections.abc import Mapping
@@ -11,16 +12,16 @@ from core.ports.event_log import Unavailable
 from schemas.topics import Partition
 
 MARKER: Final = "\x01table"
-"""The id of a row that every prepared table has in a durable store: where it is missing the table was lost."""
+"""The id of a row in every prepared table of a durable store: if it is missing the table was lost."""
 
 
 def registration_of(place: TableGeneration) -> str:
-    """Under which name a durable store keeps that it has prepared a table."""
+    """Return the name under which a durable store registers a prepared table."""
     return f"table {place.table.model}/{place.table.name}/{place.generation}"
 
 
 def require_base(base: Base, stored: Mapping[Partition, int]) -> None:
-    """Raises `StoreWentBack` where a partition is stored up to less than `base`."""
+    """Raise `StoreWentBack` if the stored checkpoint of a partition is before `base`."""
     behind = {at: (stored.get(at, 0), where) for at, where in base.positions.items() if stored.get(at, 0) < where}
     if behind:
         at, (found, wanted) = min(behind.items())
@@ -31,13 +32,13 @@ def require_base(base: Base, stored: Mapping[Partition, int]) -> None:
 
 
 def require_life(base: Base | None, life: int) -> None:
-    """Raises `Unavailable` where the store was started anew since `base`."""
+    """Raise `Unavailable` if the store was restarted since `base`."""
     if base is not None and base.life != life:
-        raise Unavailable("the store was started anew since this batch was begun")
+        raise Unavailable("the store was restarted since this batch was begun")
 
 
 def merged(row: Row | None, write: Write) -> Row | None:
-    """The row with what `write` says that is newer; None where it says nothing new. `row` stays as it is."""
+    """Return the row with the newer facets of `write`, None if it has none. Does not change `row`."""
     if row is None:
         return {"_id": write.id, **write.fixed, **write.facets}
     newer = {name: facet for name, facet in write.facets.items() if name not in row or _newer(facet, row[name])}
@@ -46,12 +47,12 @@ def merged(row: Row | None, write: Write) -> Row | None:
     return None
 
 
-def _newer(facet: Any, there: Any) -> bool:
-    return bool(facet["pos"] > there["pos"])
+def _newer(facet: Any, stored: Any) -> bool:
+    return bool(facet["pos"] > stored["pos"])
 
 
 def at_path(row: Row, path: str) -> Any:
-    """What lies at a path with dots, such as `sent.n`; None where nothing does."""
+    """Return the value at a path with dots, such as `sent.n`; None if there is none."""
     found: Any = row
     for step in path.split("."):
         if not isinstance(found, dict) or step not in found:

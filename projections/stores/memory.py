@@ -1,4 +1,4 @@
-"""Rows in dictionaries: what the guarantees of Documents mean, without a disk, a thread or a clock."""
+"""Stores rows in dictionaries: the reference for the guarantees of Documents, without disk, threads or clock."""
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,9 +23,9 @@ from schemas.topics import Partition
 
 
 class MemoryDocuments:
-    """Documents in memory; what is saved lives as long as this object, whoever started or stopped it.
+    """The port `Documents` in memory; saves live as long as this object, also after `stop`.
 
-    Deterministic. `save` gives way to others before, between and after single rows, heads and the checkpoint: a
+    Deterministic. `save` yields to other tasks before, between and after single rows, heads and the checkpoint: a
     caller cancelled there leaves exactly a prefix.
     """
 
@@ -38,39 +38,39 @@ class MemoryDocuments:
 
     @property
     def life(self) -> int:
-        """It lives once."""
+        """Always 0: the store never restarts."""
         return 0
 
     def lose(self, place: TableGeneration) -> None:
-        """Somebody drops a table behind our back."""
+        """Simulate a table dropped from outside."""
         self._rows.pop(_name(place), None)
         self._lost.add(_name(place))
 
     async def start(self, tables: Iterable[Table]) -> None:  # noqa: ARG002 - the port's, not needed here
-        """Nothing to connect to."""
+        """Do nothing: there is nothing to connect to."""
         await asyncio.sleep(0)
 
     async def stop(self) -> None:
-        """Nothing to let go of."""
+        """Do nothing: there is nothing to release."""
         await asyncio.sleep(0)
 
     async def get(self, place: TableGeneration, ids: Iterable[str]) -> dict[str, Row]:
-        """The rows with these ids that exist."""
+        """Return the rows with these ids that exist."""
         await asyncio.sleep(0)
         rows = self._at(place)
-        return {row: _own(rows[row]) for row in ids if row in rows}
+        return {row: _copy(rows[row]) for row in ids if row in rows}
 
     async def facets(self, place: TableGeneration, ids: Iterable[str], index: str) -> dict[str, Facet]:
-        """The facet that a declared index orders by, of those of these rows that have it."""
+        """Return the facet that a declared index orders by, for those of these rows that have it."""
         declared = place.table.index(index)
         name, order = declared.facet, declared.order or ""
         await asyncio.sleep(0)
         rows = self._at(place)
-        return {key: _own(rows[key])[name] for key in ids if key in rows and at_path(rows[key], order) is not None}
+        return {key: _copy(rows[key])[name] for key in ids if key in rows and at_path(rows[key], order) is not None}
 
     async def save(self, changes: Changes) -> frozenset[str]:
-        """Save a batch, one thing a turn; the ids of rows newly made."""
-        made: set[str] = set()
+        """Save a batch, one write per turn of the event loop; return the ids of created rows."""
+        created: set[str] = set()
         await asyncio.sleep(0)
         require_life(changes.base, self.life)
         if (base := changes.base) is not None:
@@ -78,31 +78,31 @@ class MemoryDocuments:
         for place, writes in changes.rows:
             for write in writes:
                 if self._put(place, write):
-                    made.add(write.id)
+                    created.add(write.id)
                 await asyncio.sleep(0)
         for place, writes in changes.heads:
             for write in writes:
                 self._put(place, write)
                 await asyncio.sleep(0)
         if changes.checkpoint is not None:
-            self._stand(changes.checkpoint)
+            self._save_checkpoint(changes.checkpoint)
             await asyncio.sleep(0)
-        return frozenset(made)
+        return frozenset(created)
 
     def _put(self, place: TableGeneration, write: Write) -> bool:
-        """Merge one row; whether it is new."""
+        """Merge one row; return whether it is new."""
         self._require(place)
         rows = self._rows.setdefault(_name(place), {})
-        there = rows.get(write.id)
-        row = merged(there, write)
+        stored = rows.get(write.id)
+        row = merged(stored, write)
         if row is not None:
-            rows[write.id] = _own(row)
-        return there is None
+            rows[write.id] = _copy(row)
+        return stored is None
 
-    def _stand(self, checkpoint: Checkpoint) -> None:
-        stands = self._checkpoints.setdefault((checkpoint.processor, checkpoint.generation), {})
+    def _save_checkpoint(self, checkpoint: Checkpoint) -> None:
+        positions = self._checkpoints.setdefault((checkpoint.processor, checkpoint.generation), {})
         for partition, at in checkpoint.positions.items():
-            stands[partition] = max(at, stands.get(partition, at))
+            positions[partition] = max(at, positions.get(partition, at))
         known = self._fingerprints.setdefault((checkpoint.processor, checkpoint.generation), {})
         for partition, digest in checkpoint.digests.items():
             new = Fingerprint(checkpoint.positions[partition], digest)
@@ -120,7 +120,7 @@ class MemoryDocuments:
         limit: int = 100,
         reverse: bool = False,
     ) -> list[Row]:
-        """Rows by a declared index. Looks at every row of the table."""
+        """Return rows by a declared index. Reads every row of the table."""
         await asyncio.sleep(0)
         declared = place.table.index(index)
         wanted = dict(zip(declared.equals, equals, strict=True))
@@ -130,39 +130,39 @@ class MemoryDocuments:
             found.sort(key=lambda row: str(row["_id"]), reverse=reverse)
         else:
             found = _in_order(found, declared, low, high, reverse)
-        return [_own(row) for row in found[:limit]]
+        return [_copy(row) for row in found[:limit]]
 
     async def scan(self, place: TableGeneration, *, after: str = "", limit: int = 1000) -> list[Row]:
-        """The next rows by `_id`."""
+        """Return the next rows by `_id`."""
         await asyncio.sleep(0)
         rows = self._at(place)
-        return [_own(rows[row]) for row in sorted(row for row in rows if row > after)[:limit]]
+        return [_copy(rows[row]) for row in sorted(row for row in rows if row > after)[:limit]]
 
     async def checkpoints(self, processor: str, generation: int) -> dict[Partition, int]:
-        """The next position of each partition that a processor has read."""
+        """Return the next position of each partition that a processor has read."""
         await asyncio.sleep(0)
         return dict(self._checkpoints.get((processor, generation), {}))
 
     async def fingerprints(self, processor: str, generation: int) -> dict[Partition, Fingerprint]:
-        """The last record before each checkpoint that was saved with a digest."""
+        """Return the last record before each checkpoint that was saved with a digest."""
         await asyncio.sleep(0)
         return dict(self._fingerprints.get((processor, generation), {}))
 
     async def pointer(self, name: str) -> dict[str, Any] | None:
-        """The document kept under this name."""
+        """Return the document stored under this name."""
         await asyncio.sleep(0)
-        return _own(self._pointers[name]) if name in self._pointers else None
+        return _copy(self._pointers[name]) if name in self._pointers else None
 
-    async def point(self, name: str, document: Mapping[str, Any], expected: Mapping[str, Any] | None) -> bool:
-        """Replace the document under this name if it equals `expected`; whether it did."""
+    async def compare_and_set(self, name: str, document: Mapping[str, Any], expected: Mapping[str, Any] | None) -> bool:
+        """Replace the document under this name if it equals `expected`; return whether it did."""
         await asyncio.sleep(0)
         if self._pointers.get(name) != (None if expected is None else dict(expected)):
             return False
-        self._pointers[name] = _own(document)
+        self._pointers[name] = _copy(document)
         return True
 
     async def prepare(self, places: Iterable[TableGeneration]) -> None:
-        """Make a generation's tables."""
+        """Create a generation's tables."""
         await asyncio.sleep(0)
         for place in places:
             if not self._checkpoints.get((place.table.model, place.generation)):
@@ -193,14 +193,14 @@ def _name(place: TableGeneration) -> tuple[str, str, int]:
     return place.table.model, place.table.name, place.generation
 
 
-def _own(document: Mapping[str, Any]) -> dict[str, Any]:
-    """A copy that shares nothing with the original, and holds what JSON holds."""
+def _copy(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a deep copy, as JSON encodes and decodes it."""
     copy: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(document))
     return copy
 
 
 def _in_order(rows: list[Row], index: Index, low: int | None, high: int | None, reverse: bool) -> list[Row]:
-    """The rows that have the order field within the range, by it and then by id."""
+    """Return the rows whose order field is in the range, sorted by it and then by id."""
     path = index.order or ""
     placed = [(order, row["_id"], row) for row in rows if (order := at_path(row, path)) is not None]
     inside = [one for one in placed if (low is None or one[0] >= low) and (high is None or one[0] < high)]

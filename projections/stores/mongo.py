@@ -1,4 +1,4 @@
-"""Rows in MongoDB, through motor, which nothing else imports: PyMongo's async client can take its place here."""
+"""Stores rows in MongoDB, through motor, which only this module imports: PyMongo's async client can replace it."""
 
 import asyncio
 import logging
@@ -56,13 +56,13 @@ POINTERS: Final = "pointers"
 class MongoDocuments:
     """The port `Documents` on MongoDB. One per process and event loop.
 
-    The URL names the database. Writes are acknowledged by a majority that has them in its journal; reads go to the
-    primary. `timeout_s` bounds every call as a whole, `bulk` the writes of one command (FerretDB: at most 100).
-    Only plain commands of single documents are used: no transactions, sessions, change streams or pipelines.
+    The URL names the database. Writes are acknowledged when a majority has them in its journal; reads go to the
+    primary. `timeout_s` bounds every whole call, `bulk` the writes of one command (FerretDB: at most 100).
+    Only plain commands on single documents are used: no transactions, sessions, change streams or pipelines.
 
-    A server that was started anew has broken every connection to it. The driver repeats nothing by itself, and whoever
-    used the store after a connection became ready or ended has asked which process of the server answers: another one
-    begins another `life`, and nothing is saved on what another life said.
+    A restart of the server breaks every connection to it. The driver retries nothing by itself, and every call after a
+    connection became ready or ended checks which process of the server answers: another process begins another `life`,
+    and nothing is saved that was read in another life.
     """
 
     def __init__(self, url: str, *, timeout_s: float = 5.0, bulk: int = 1000, health: Health | None = None) -> None:
@@ -77,11 +77,11 @@ class MongoDocuments:
 
     @property
     def life(self) -> int:
-        """How many processes of the server have answered so far, but the first."""
+        """The number of server processes that have answered so far, without the first."""
         return self._lives.life
 
-    async def start(self, tables: Iterable[Table]) -> None:  # noqa: ARG002 - places bring their tables
-        """Connect, waiting with backoff as `documents` in `health`. `prepare` makes indexes, from places' tables."""
+    async def start(self, tables: Iterable[Table]) -> None:  # noqa: ARG002 - calls bring their tables
+        """Connect, waiting with backoff; reported as `documents` in `health`. `prepare` creates the indexes."""
         if self._client is not None:
             return
         client: Any = AsyncIOMotorClient(
@@ -92,7 +92,7 @@ class MongoDocuments:
             retryWrites=False,
             event_listeners=[self._connections],
         )
-        # Declared here and not in the URL, so that a forgotten option cannot lose what was confirmed.
+        # Set here and not in the URL, so that a missing option cannot lose acknowledged writes.
         self._database = client.get_default_database("caas").with_options(
             codec_options=CODEC,
             read_preference=ReadPreference.PRIMARY,
@@ -106,22 +106,23 @@ class MongoDocuments:
             raise
 
     async def _ping(self) -> None:
-        async with self._asked():
+        async with self._call():
             await self._database.command("ping")
 
     @asynccontextmanager
-    async def _asked(self) -> AsyncIterator[None]:
-        """What is done inside has a deadline as a whole, and belongs to the `life` that is there afterwards or to one
-        before it. Raises `Unavailable` and `StoreBroken`.
+    async def _call(self) -> AsyncIterator[None]:
+        """Bound the calls inside by one deadline; their results belong to the `life` afterwards or an earlier one.
+
+        Raises `Unavailable` and `StoreBroken`.
         """
         with bounded(self._timeout_s):
             yield
-            await self._lives.look(self._database)
+            await self._lives.check(self._database)
 
     async def _require_life(self, base: Base | None) -> None:
-        """Raises `Unavailable` where what was done so far may belong to another life than `base`."""
+        """Raise `Unavailable` if the calls so far may belong to another life than `base`."""
         if base is not None:
-            await self._lives.look(self._database)
+            await self._lives.check(self._database)
             require_life(base, self.life)
 
     async def stop(self) -> None:
@@ -136,11 +137,11 @@ class MongoDocuments:
         return self._database[name]
 
     async def get(self, place: TableGeneration, ids: Iterable[str]) -> dict[str, Row]:
-        """The rows with these ids that exist."""
+        """Return the rows with these ids that exist."""
         wanted = list(dict.fromkeys(ids))
         if not wanted:
             return {}
-        async with self._asked():
+        async with self._call():
             query = {"_id": {"$in": [MARKER, *wanted]}}
             found = await self._collection(collection_of(place)).find(query).to_list(None)
             rows = {document["_id"]: row_of(document) for document in found}
@@ -149,43 +150,43 @@ class MongoDocuments:
         return rows
 
     async def facets(self, place: TableGeneration, ids: Iterable[str], index: str) -> dict[str, Facet]:
-        """The facet that a declared index orders by, of those of these rows that have it."""
+        """Return the facet that a declared index orders by, for those of these rows that have it."""
         wanted, declared = list(dict.fromkeys(ids)), place.table.index(index)
         if not wanted:
             return {}
         query, field = {"_id": {"$in": wanted}, declared.order: {"$exists": True}}, field_of(declared.facet)
-        async with self._asked():
+        async with self._call():
             found = await self._collection(collection_of(place)).find(query, {field: 1}).to_list(None)
             if not found:
                 await self._check_not_lost(place)
         return {document["_id"]: document[field] for document in found}
 
     async def _check_not_lost(self, place: TableGeneration) -> None:
-        """The marker was not found: raises `DataLost` unless nobody has prepared this table yet."""
+        """Raise `DataLost` if this table was prepared and has no marker; called when no marker was found."""
         registered = await self._collection(POINTERS).find_one({"_id": registration_of(place)})
         if registered is not None and await self._collection(collection_of(place)).find_one({"_id": MARKER}) is None:
             raise DataLost(place)
 
     async def save(self, changes: Changes) -> frozenset[str]:
-        """Rows, then heads, then the checkpoint; the ids of rows newly made."""
-        made: set[str] = set()
-        async with self._asked():
+        """Save rows, then heads, then the checkpoint; return the ids of created rows."""
+        created: set[str] = set()
+        async with self._call():
             if (base := changes.base) is not None and base.positions:
                 require_base(base, await self._positions(base.processor, base.generation))
             await self._require_life(base)
             for place, writes in changes.rows:
-                made |= await save_rows(self._collection(collection_of(place)), writes, self._bulk)
+                created |= await save_rows(self._collection(collection_of(place)), writes, self._bulk)
                 await self._require_life(base)
             for place, writes in changes.heads:
                 await upsert(self._collection(collection_of(place)), writes, self._bulk)
                 await self._require_life(base)
             if (checkpoint := changes.checkpoint) is not None and checkpoint.positions:
-                await self._stand(checkpoint, changes.base)
-        return frozenset(made)
+                await self._save_checkpoint(checkpoint, changes.base)
+        return frozenset(created)
 
-    async def _stand(self, checkpoint: Checkpoint, base: Base | None) -> None:
-        """Save a checkpoint. One with a base first leaves a claim, behind all rows and heads of its save: a store that
-        has forgotten some of these has forgotten the claim too, and only where that is found does the checkpoint move.
+    async def _save_checkpoint(self, checkpoint: Checkpoint, base: Base | None) -> None:
+        """Save a checkpoint. With a base it first writes a claim, after all rows and heads of the save: a store that
+        has lost some of these has lost the claim too, and the checkpoint moves only if the claim is found.
         """
         checkpoints, change = self._collection(CHECKPOINTS), checkpoint_change(checkpoint)
         if base is None:
@@ -211,12 +212,12 @@ class MongoDocuments:
         limit: int = 100,
         reverse: bool = False,
     ) -> list[Row]:
-        """Rows by a declared index."""
+        """Return rows by a declared index."""
         declared = place.table.index(index)
         if limit <= 0:
             return []
         query = filter_of(declared, equals, low, high, after)
-        async with self._asked():
+        async with self._call():
             cursor = self._collection(collection_of(place)).find(query, sort=order_of(declared, reverse), limit=limit)
             rows = rows_of(await cursor.to_list(limit))
             if not rows:
@@ -224,8 +225,8 @@ class MongoDocuments:
         return rows
 
     async def scan(self, place: TableGeneration, *, after: str = "", limit: int = 1000) -> list[Row]:
-        """The next rows by `_id`."""
-        async with self._asked():
+        """Return the next rows by `_id`."""
+        async with self._call():
             cursor = self._collection(collection_of(place)).find(
                 {"_id": {"$gt": after}}, sort=[("_id", 1)], limit=limit + 1
             )
@@ -235,8 +236,8 @@ class MongoDocuments:
         return [row for row in found if row["_id"] != MARKER][:limit]
 
     async def checkpoints(self, processor: str, generation: int) -> dict[Partition, int]:
-        """The next position of each partition that a processor has read."""
-        async with self._asked():
+        """Return the next position of each partition that a processor has read."""
+        async with self._call():
             return await self._positions(processor, generation)
 
     async def _positions(self, processor: str, generation: int) -> dict[Partition, int]:
@@ -244,21 +245,21 @@ class MongoDocuments:
         return positions_of(await self._collection(CHECKPOINTS).find_one(at))
 
     async def fingerprints(self, processor: str, generation: int) -> dict[Partition, Fingerprint]:
-        """The last record before each checkpoint that was saved with a digest."""
+        """Return the last record before each checkpoint that was saved with a digest."""
         at = {"_id": checkpoint_id(processor, generation)}
-        async with self._asked():
+        async with self._call():
             return fingerprints_of(await self._collection(CHECKPOINTS).find_one(at))
 
     async def pointer(self, name: str) -> dict[str, Any] | None:
-        """The document kept under this name."""
-        async with self._asked():
+        """Return the document stored under this name."""
+        async with self._call():
             found = await self._collection(POINTERS).find_one({"_id": name})
         return None if found is None else dict(found["document"])
 
-    async def point(self, name: str, document: Mapping[str, Any], expected: Mapping[str, Any] | None) -> bool:
-        """Replace the pointer if it equals `expected`: the revision read with it must still stand."""
+    async def compare_and_set(self, name: str, document: Mapping[str, Any], expected: Mapping[str, Any] | None) -> bool:
+        """Replace the pointer if it equals `expected` and its revision has not changed since; return whether it did."""
         pointers = self._collection(POINTERS)
-        async with self._asked():
+        async with self._call():
             if expected is None:
                 try:
                     await pointers.insert_one({"_id": name, "rev": 1, "document": dict(document)})
@@ -273,24 +274,24 @@ class MongoDocuments:
             return bool(done.modified_count)
 
     async def prepare(self, places: Iterable[TableGeneration]) -> None:
-        """Make the declared indexes, mark the tables and register them; harmless when they exist."""
+        """Create the declared indexes, mark the tables and register them; harmless if they exist. Raises `DataLost`."""
         for place in places:
             collection, pointers = self._collection(collection_of(place)), self._collection(POINTERS)
-            async with self._asked():
+            async with self._call():
                 if await collection.find_one({"_id": MARKER}) is None:
-                    if await self._positions(place.table.model, place.generation):  # else all of it is made again
+                    if await self._positions(place.table.model, place.generation):  # else all of it is rebuilt
                         await self._check_not_lost(place)
                     await collection.update_one({"_id": MARKER}, {"$setOnInsert": {"_id": MARKER}}, upsert=True)
             for index in place.table.indexes:
-                async with self._asked():
+                async with self._call():
                     await collection.create_index(keys_of(index), **options_of(index))
-            async with self._asked():
+            async with self._call():
                 registration = {"_id": registration_of(place)}
                 await pointers.update_one(registration, {"$setOnInsert": {"rev": 1, "document": {}}}, upsert=True)
 
     async def drop(self, places: Iterable[TableGeneration], checkpoint: tuple[str, int] | None = None) -> None:
-        """Drop collections and, where it is named, a checkpoint."""
-        async with self._asked():
+        """Drop collections and, if it is given, a checkpoint."""
+        async with self._call():
             for place in places:
                 await self._collection(POINTERS).delete_one({"_id": registration_of(place)})
                 await self._collection(collection_of(place)).drop()

@@ -1,6 +1,6 @@
-"""Which process of MongoDB answers: one that was started anew may have lost what it had confirmed."""
+"""Detects restarts of MongoDB: a restarted server may have lost acknowledged writes."""
 
-# ruff: noqa: ARG002 - the driver's listener, of which some calls matter here
+# ruff: noqa: ARG002 - the driver's listener interface, of which only some calls matter
 
 import asyncio
 from collections.abc import Mapping
@@ -14,97 +14,97 @@ from pymongo.errors import OperationFailure
 from projections.stores.mongo_writes import is_outage
 
 SAME_START: Final = timedelta(seconds=1)
-"""How far two answers of one process may differ in when it began: it says so by two clocks."""
+"""Maximum difference between two computed start times of one process: they are computed from two clocks."""
 
 
 class Connections(monitoring.ConnectionPoolListener):
-    """A listener of one client: counts the connections that were made or ended, since none outlives the process that
-    it was made to. The driver calls it on threads of its own; a number alone is written.
+    """Counts the connections of one client that were opened or closed, since none outlives the server process. The
+    driver calls it on its own threads; it writes only a number.
     """
 
     def __init__(self) -> None:
         self.changes = 0
 
     def connection_created(self, event: monitoring.ConnectionCreatedEvent) -> None:
-        """Nothing changed: it is tied to no process yet."""
+        """Ignored: it is not connected to a process yet."""
 
     def connection_closed(self, event: monitoring.ConnectionClosedEvent) -> None:
-        """One was found broken, or was closed for another reason."""
+        """Count it: it was broken, or closed for another reason."""
         self.changes += 1
 
     def pool_cleared(self, event: monitoring.PoolClearedEvent) -> None:
-        """The server did not answer: all of them are closed before they are used again."""
+        """Count it: the server did not answer; all connections are closed before they are used again."""
         self.changes += 1
 
     def pool_created(self, event: monitoring.PoolCreatedEvent) -> None:
-        """Nothing changed."""
+        """Ignored."""
 
     def pool_ready(self, event: monitoring.PoolReadyEvent) -> None:
-        """Nothing changed."""
+        """Ignored."""
 
     def pool_closed(self, event: monitoring.PoolClosedEvent) -> None:
-        """Nobody uses the client any more."""
+        """Ignored: the client is not used any more."""
 
     def connection_ready(self, event: monitoring.ConnectionReadyEvent) -> None:
-        """A look since it was made may have been answered by the process before."""
+        """Count it: a check since it was created may have been answered by the earlier process."""
         self.changes += 1
 
     def connection_check_out_started(self, event: monitoring.ConnectionCheckOutStartedEvent) -> None:
-        """Nothing changed."""
+        """Ignored."""
 
     def connection_check_out_failed(self, event: monitoring.ConnectionCheckOutFailedEvent) -> None:
-        """Nothing changed."""
+        """Ignored."""
 
     def connection_checked_out(self, event: monitoring.ConnectionCheckedOutEvent) -> None:
-        """Nothing changed."""
+        """Ignored."""
 
     def connection_checked_in(self, event: monitoring.ConnectionCheckedInEvent) -> None:
-        """Nothing changed."""
+        """Ignored."""
 
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """One process of a server. `id` is never given twice where `began` is None."""
+    """One process of a server. If `began` is None, `id` is never reused."""
 
     id: object
     began: datetime | None = None
 
     def is_surely(self, other: "Process") -> bool:
-        """Whether both are one process."""
+        """Return whether both are certainly one process."""
         if self.began is None or other.began is None:
             return self == other
         return self.id == other.id and abs(self.began - other.began) < SAME_START
 
 
 class Lives:
-    """The store's life: it becomes another where another process answers than before, or may. Costs a command or two
-    for each connection that is made or ends.
+    """Counts the store's lives: `life` increases when another server process answers, or may. Costs one or two
+    commands for each connection that is opened or closed.
     """
 
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
-        self._looked = 0
+        self._checked = 0
         self._process: Process | None = None
-        self._looking = asyncio.Lock()
+        self._lock = asyncio.Lock()
         self.life = 0
 
-    async def look(self, database: Any) -> None:
-        """Ask who answers, where a connection was made or ended since the last look. Raises the driver's errors."""
-        if self._connections.changes == self._looked:
+    async def check(self, database: Any) -> None:
+        """Check which process answers, if a connection changed since the last check. Raises the driver's errors."""
+        if self._connections.changes == self._checked:
             return
-        async with self._looking:
+        async with self._lock:
             changes = self._connections.changes
-            if changes == self._looked:
+            if changes == self._checked:
                 return
             found = await _process(database)
-            if self._looked and (found is None or self._process is None or not found.is_surely(self._process)):
+            if self._checked and (found is None or self._process is None or not found.is_surely(self._process)):
                 self.life += 1
-            self._process, self._looked = found, changes
+            self._process, self._checked = found, changes
 
 
 async def _process(database: Any) -> Process | None:
-    """Who answers; None where the server does not say. MongoDB does since 4.4 to everybody; for others it is what
-    their `serverStatus` says of their operating system's process.
+    """Return the process that answers; None if it is unknown. MongoDB reports it since 4.4 to every client; for other
+    servers it is computed from `serverStatus`, from the operating system's process.
     """
     if (version := (await _answer(database, "hello")).get("topologyVersion")) is not None:
         return Process(version["processId"])
@@ -117,8 +117,8 @@ async def _process(database: Any) -> Process | None:
 
 
 async def _answer(database: Any, command: str) -> Mapping[str, Any]:
-    """Nothing where the server does not know the command, or does not allow it. Raises the driver's errors of a server
-    that is away.
+    """Run a command; return nothing if the server does not know it or does not allow it. Raises the driver's errors
+    of a server that is down.
     """
     try:
         answer: Mapping[str, Any] = await database.command(command)

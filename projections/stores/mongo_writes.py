@@ -1,4 +1,4 @@
-"""Unordered bulk writes that never lose one to a race: what collides on its key is written again as an update."""
+"""Writes unordered bulks without losing a write to a race: a duplicate key is written again as an update."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,20 +22,20 @@ from projections.stores.mongo_rows import document_of, update_of
 
 DUPLICATE: Final = 11000
 ATTEMPTS: Final = 5
-_PASSING: Final = frozenset(
+_TEMPORARY: Final = frozenset(
     {6, 7, 43, 50, 64, 89, 91, 100, 134, 189, 262, 9001, 10107, 11600, 11602, 13388, 13435, 13436, 14031}
 )
-"""Codes of a server that is stepping down, shutting down, out of time, out of disk, cannot reach its majority, or has
-let go of a cursor.
+"""Codes of a server that steps down, shuts down, timed out, is out of disk, cannot reach its majority, or has dropped a
+cursor.
 """
 _TOO_LARGE: Final = frozenset({10334, 17419, 17420})
-"""Codes of a document that is, or that an update would make, larger than 16 MiB."""
+"""Codes of a document that is larger than 16 MiB, or would be after an update."""
 
 
 @contextmanager
 def bounded(timeout_s: float) -> Iterator[None]:
-    """A deadline for all that is done inside; a server that is down raises `Unavailable`, one that refuses what it is
-    asked `StoreBroken`, and where it is a row's size `RowTooLarge`.
+    """Bound all calls inside by one deadline. Raises `Unavailable` if the server is down, `RowTooLarge` if it rejects a
+    row's size, and `StoreBroken` if it rejects anything else.
     """
     try:
         with pymongo.timeout(timeout_s):
@@ -51,19 +51,19 @@ def bounded(timeout_s: float) -> Iterator[None]:
 
 
 def is_outage(error: PyMongoError) -> bool:
-    """Whether waiting helps."""
+    """Return whether the error is an outage, so that waiting helps."""
     if error.timeout or isinstance(
         error, (ConnectionFailure, AutoReconnect, DuplicateKeyError)
-    ):  # two made one at once
+    ):  # created by two clients at once
         return True
     if isinstance(error, OperationFailure):
         codes = _codes(error)
-        return codes <= _PASSING and bool(codes or (error.details or {}).get("writeConcernErrors"))
+        return codes <= _TEMPORARY and bool(codes or (error.details or {}).get("writeConcernErrors"))
     return isinstance(error, InvalidOperation) and "after close" in str(error)
 
 
 def _codes(error: PyMongoError) -> set[Any]:
-    """What a server refused, but duplicates of a bulk."""
+    """Return the codes of the server's errors, without duplicates of a bulk."""
     if isinstance(error, BulkWriteError):
         details: Mapping[str, Any] = error.details or {}
         return {one["code"] for one in details.get("writeErrors", ())} - {DUPLICATE}
@@ -71,15 +71,15 @@ def _codes(error: PyMongoError) -> set[Any]:
 
 
 async def save_rows(collection: Any, writes: Sequence[Write], bulk: int) -> set[str]:
-    """Save rows, the probably new ones by an insert, which proves that they are; the ids of those made."""
-    made: set[str] = set()
+    """Save rows, the probably new ones by an insert, which proves that they are new; return the ids of created rows."""
+    created: set[str] = set()
     for part in _parts(writes, bulk):
         new = [write for write in part if not write.exists]
         known = [write for write in part if write.exists]
         collided = await _insert(collection, new)
-        made |= _inserted(new, collided)
-        made |= await upsert(collection, [*[new[n] for n in collided], *known], bulk)
-    return made
+        created |= _inserted(new, collided)
+        created |= await upsert(collection, [*[new[n] for n in collided], *known], bulk)
+    return created
 
 
 def _inserted(new: Sequence[Write], collided: Sequence[int]) -> set[str]:
@@ -88,7 +88,7 @@ def _inserted(new: Sequence[Write], collided: Sequence[int]) -> set[str]:
 
 
 async def _insert(collection: Any, writes: Sequence[Write]) -> list[int]:
-    """Insert what is not there; the indexes of those that are."""
+    """Insert the rows that do not exist; return the indexes of those that do."""
     if not writes:
         return []
     try:
@@ -99,19 +99,19 @@ async def _insert(collection: Any, writes: Sequence[Write]) -> list[int]:
 
 
 async def upsert(collection: Any, writes: Sequence[Write], bulk: int) -> set[str]:
-    """Keep what is newer, facet by facet; the ids of rows that were not there."""
-    made: set[str] = set()
+    """Upsert rows, keeping the newer facets; return the ids of created rows. Raises `Unavailable`."""
+    created: set[str] = set()
     for part in _parts(writes, bulk):
         left = list(part)
         for _ in range(ATTEMPTS):
-            made_now, collided = await _upsert_once(collection, left)
-            made |= made_now
+            created_now, collided = await _upsert_once(collection, left)
+            created |= created_now
             left = [left[n] for n in collided]
             if not left:
                 break
         else:
             raise Unavailable(f"MongoDB: {len(left)} upserts collided {ATTEMPTS} times")
-    return made
+    return created
 
 
 async def _upsert_once(collection: Any, writes: Sequence[Write]) -> tuple[set[str], list[int]]:
@@ -126,7 +126,7 @@ async def _upsert_once(collection: Any, writes: Sequence[Write]) -> tuple[set[st
 
 
 def _collisions(error: BulkWriteError) -> list[int]:
-    """The indexes of the writes that met another of the same key. Raises the error when there was anything else."""
+    """Return the indexes of the writes with duplicate keys. Raises the error if it has any other failure."""
     details: Mapping[str, Any] = error.details or {}
     failures = details.get("writeErrors", ())
     if details.get("writeConcernErrors") or any(one["code"] != DUPLICATE for one in failures):

@@ -1,4 +1,4 @@
-"""Rows in one SQLite file: a batch is one transaction, so that rows, heads and checkpoint come and go together."""
+"""Stores rows in one SQLite file: a batch is one transaction of rows, heads and checkpoint, saved or lost together."""
 
 import asyncio
 import sqlite3
@@ -21,9 +21,9 @@ _SCHEMA: Final = (
     position INTEGER, last TEXT, PRIMARY KEY (processor, generation, topic, partition)) WITHOUT ROWID""",
     "CREATE TABLE IF NOT EXISTS pointers (name TEXT PRIMARY KEY, doc TEXT) WITHOUT ROWID",
 )
-_LAST: Final = "SELECT 1 FROM pragma_table_info ('checkpoints') WHERE name = 'last'"
-"""Files that were made before checkpoints had digests lack the column."""
-_STAND: Final = (
+_HAS_LAST: Final = "SELECT 1 FROM pragma_table_info ('checkpoints') WHERE name = 'last'"
+"""Detects the column of digests, which files of older versions lack."""
+_SAVE_CHECKPOINT: Final = (
     "INSERT INTO checkpoints (processor, generation, topic, partition, position, last)"
     " SELECT ?1, ?2, json_extract(value, '$[0]'), json_extract(value, '$[1]'),"
     " json_extract(value, '$[2]'), json_extract(value, '$[3]') FROM json_each(?3) WHERE true"
@@ -31,18 +31,18 @@ _STAND: Final = (
     " last = CASE WHEN excluded.position >= position THEN excluded.last ELSE last END"
 )
 T = TypeVar("T")
-_RETRY_S: Final = 0.2
+_RETRY_INTERVAL_S: Final = 0.2
 _document: Final = msgspec.json.Decoder(dict[str, Any])
 
 
 class SqliteDocuments:
-    """Documents in a file.
+    """The port `Documents` in a file.
 
-    `synchronous=NORMAL`: a killed process loses nothing; a power failure may take back the last saves, but whole and
-    from the newest on, each with the checkpoint that belongs to it, and the log, which is synced, has the records to do
-    them again. So no save waits for the disk.
+    `synchronous=NORMAL`: a killed process loses nothing; a power failure may undo the last saves, but only whole ones,
+    the newest first, each with its checkpoint, and the log, which is synced, has the records to repeat them. So no
+    save waits for the disk.
 
-    Reads have connections and threads of their own and never wait for a save; whole passes (`scan`) have another one.
+    Reads have their own connection and thread and never wait for a save; whole passes (`scan`) have another pair.
     Several processes may use one file; with `read_only` a save raises `Unavailable`.
     """
 
@@ -57,11 +57,11 @@ class SqliteDocuments:
 
     @property
     def life(self) -> int:
-        """A file that is open has one life: a batch is one transaction of it."""
+        """Always 0: an open file has one life, and a batch is one transaction."""
         return 0
 
-    async def start(self, tables: Iterable[Table]) -> None:  # noqa: ARG002 - tables are made when they are prepared
-        """Open the file; a reader waits until there is one."""
+    async def start(self, tables: Iterable[Table]) -> None:  # noqa: ARG002 - `prepare` creates tables
+        """Open the file; a reader waits until it exists. Raises `Unavailable`."""
         if not self._read_only:
             await self._writer.start(*_SCHEMA)
             await self._write(_add_last)
@@ -72,24 +72,24 @@ class SqliteDocuments:
             except Unavailable:
                 if not self._read_only:
                     raise
-                await asyncio.sleep(_RETRY_S)
+                await asyncio.sleep(_RETRY_INTERVAL_S)
             else:
                 return
 
     async def stop(self) -> None:
-        """Finish what runs and close the file."""
+        """Finish running calls and close the file."""
         await self._reader.stop()
         await self._scanner.stop()
         await self._writer.stop()
 
     async def get(self, place: TableGeneration, ids: Iterable[str]) -> dict[str, Row]:
-        """The rows with these ids that exist."""
+        """Return the rows with these ids that exist."""
         table, wanted = self._table(place), list(ids)
         found = await self._reader.run(lambda connection: table.get(connection, wanted))
         return {row["_id"]: row for row in found}
 
     async def facets(self, place: TableGeneration, ids: Iterable[str], index: str) -> dict[str, Facet]:
-        """The facet that a declared index orders by, of those of these rows that have it."""
+        """Return the facet that a declared index orders by, for those of these rows that have it."""
         table, wanted = self._table(place), list(ids)
         return await self._reader.run(lambda connection: table.facets(connection, wanted, index))
 
@@ -105,7 +105,7 @@ class SqliteDocuments:
         limit: int = 100,
         reverse: bool = False,
     ) -> list[Row]:
-        """Rows by a declared index."""
+        """Return rows by a declared index."""
         table = self._table(place)
         return await self._reader.run(
             lambda connection: table.find(
@@ -114,41 +114,41 @@ class SqliteDocuments:
         )
 
     async def scan(self, place: TableGeneration, *, after: str = "", limit: int = 1000) -> list[Row]:
-        """The next rows by `_id`."""
+        """Return the next rows by `_id`."""
         table = self._table(place)
         return await self._scanner.run(lambda connection: table.scan(connection, after, limit))
 
     async def save(self, changes: Changes) -> frozenset[str]:
-        """Save a batch in one transaction; the ids of rows newly made."""
+        """Save a batch in one transaction; return the ids of created rows."""
         return await self._write(lambda connection: self._save(connection, changes))
 
     def _save(self, connection: sqlite3.Connection, changes: Changes) -> frozenset[str]:
-        made: set[str] = set()
+        created: set[str] = set()
         require_life(changes.base, self.life)
         if (base := changes.base) is not None:
             require_base(base, _positions(connection, base.processor, base.generation))
         for place, writes in changes.rows:
-            made |= self._ready(connection, place).save(connection, writes)
+            created |= self._prepared_table(connection, place).save(connection, writes)
         for place, writes in changes.heads:
-            self._ready(connection, place).save(connection, writes)
+            self._prepared_table(connection, place).save(connection, writes)
         if changes.checkpoint is not None:
-            _stand(connection, changes.checkpoint)
-        return frozenset(made)
+            _save_checkpoint(connection, changes.checkpoint)
+        return frozenset(created)
 
     async def checkpoints(self, processor: str, generation: int) -> dict[Partition, int]:
-        """The next position of each partition that a processor has read."""
+        """Return the next position of each partition that a processor has read."""
         return await self._reader.run(lambda connection: _positions(connection, processor, generation))
 
     async def fingerprints(self, processor: str, generation: int) -> dict[Partition, Fingerprint]:
-        """The last record before each checkpoint that was saved with a digest."""
+        """Return the last record before each checkpoint that was saved with a digest."""
         return await self._reader.run(lambda connection: _fingerprints(connection, processor, generation))
 
     async def pointer(self, name: str) -> dict[str, Any] | None:
-        """The document kept under this name."""
+        """Return the document stored under this name."""
         return await self._reader.run(lambda connection: _pointer(connection, name))
 
-    async def point(self, name: str, document: Mapping[str, Any], expected: Mapping[str, Any] | None) -> bool:
-        """Replace the document under this name if it equals `expected`; whether it did."""
+    async def compare_and_set(self, name: str, document: Mapping[str, Any], expected: Mapping[str, Any] | None) -> bool:
+        """Replace the document under this name if it equals `expected`; return whether it did."""
 
         def replace(connection: sqlite3.Connection) -> bool:
             if _pointer(connection, name) != (None if expected is None else dict(expected)):
@@ -160,13 +160,13 @@ class SqliteDocuments:
         return await self._write(replace)
 
     async def prepare(self, places: Iterable[TableGeneration]) -> None:
-        """Make a generation's tables and indexes. Raises `DataLost`."""
+        """Create a generation's tables and indexes. Raises `DataLost`."""
         wanted = list(places)
 
         def prepare(connection: sqlite3.Connection) -> None:
             for place in wanted:
                 self._prepared.discard(self._table(place).name)
-                self._ready(connection, place)
+                self._prepared_table(connection, place)
 
         await self._write(prepare)
 
@@ -184,9 +184,9 @@ class SqliteDocuments:
         await self._write(drop)
 
     async def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Run `work` in a transaction. After a failure every table is looked at again: it may be gone."""
+        """Run `work` in a transaction. After a failure every table is prepared again: it may be lost."""
 
-        def whole(connection: sqlite3.Connection) -> T:
+        def in_transaction(connection: sqlite3.Connection) -> T:
             try:
                 with transaction(connection):
                     return work(connection)
@@ -194,7 +194,7 @@ class SqliteDocuments:
                 self._prepared.clear()
                 raise
 
-        return await self._writer.run(whole)
+        return await self._writer.run(in_transaction)
 
     def _table(self, place: TableGeneration) -> SqliteTable:
         key = (place.table.model, place.table.name, place.generation)
@@ -202,8 +202,8 @@ class SqliteDocuments:
             self._tables[key] = SqliteTable(place)
         return self._tables[key]
 
-    def _ready(self, connection: sqlite3.Connection, place: TableGeneration) -> SqliteTable:
-        """The table of a place, made if this process has not seen it made."""
+    def _prepared_table(self, connection: sqlite3.Connection, place: TableGeneration) -> SqliteTable:
+        """Return the table of a place, and prepare it if this process has not yet."""
         table = self._table(place)
         if table.name not in self._prepared:
             table.prepare(connection)
@@ -212,7 +212,7 @@ class SqliteDocuments:
 
 
 def _add_last(connection: sqlite3.Connection) -> None:
-    if connection.execute(_LAST).fetchone() is None:
+    if connection.execute(_HAS_LAST).fetchone() is None:
         connection.execute("ALTER TABLE checkpoints ADD COLUMN last TEXT")
 
 
@@ -222,17 +222,19 @@ def _positions(connection: sqlite3.Connection, processor: str, generation: int) 
 
 
 def _fingerprints(connection: sqlite3.Connection, processor: str, generation: int) -> dict[Partition, Fingerprint]:
-    if connection.execute(_LAST).fetchone() is None:
+    if connection.execute(_HAS_LAST).fetchone() is None:
         return {}
     sql = "SELECT topic, partition, position, last FROM checkpoints WHERE processor = ? AND generation = ?"
     found = connection.execute(f"{sql} AND last IS NOT NULL", (processor, generation)).fetchall()
     return {Partition(topic, number): Fingerprint(at, last) for topic, number, at, last in found}
 
 
-def _stand(connection: sqlite3.Connection, checkpoint: Checkpoint) -> None:
+def _save_checkpoint(connection: sqlite3.Connection, checkpoint: Checkpoint) -> None:
     digests = checkpoint.digests
     lines = [[*partition, at, digests.get(partition)] for partition, at in checkpoint.positions.items()]
-    connection.execute(_STAND, (checkpoint.processor, checkpoint.generation, msgspec.json.encode(lines).decode()))
+    connection.execute(
+        _SAVE_CHECKPOINT, (checkpoint.processor, checkpoint.generation, msgspec.json.encode(lines).decode())
+    )
 
 
 def _pointer(connection: sqlite3.Connection, name: str) -> dict[str, Any] | None:

@@ -1,11 +1,11 @@
-"""A table of rows in SQLite: each row one JSON text, and beside it the fields that its declared indexes ask for.
+"""Implements a table of rows in SQLite: each row one JSON text, and columns for the fields of its declared indexes.
 
-Rows are appended in the order they come, and found by an index over their ids: ids are random, and kept in the order of
-ids the rows of one batch would each rewrite a page. Columns filled by us, rather
-than expression indexes, because SQLite would parse each text once per index and write.
+Rows are appended in the order of arrival, and found by an index of their ids: ids are random, so in the order of ids
+each row of a batch would rewrite another page. We fill columns instead of using expression indexes because SQLite would
+parse each text once per index and write.
 """
 
-# ruff: noqa: S608 - the names put into statements are declared in code, and quoted
+# ruff: noqa: S608 - the names in statements are declared in code, and quoted
 
 import sqlite3
 from collections.abc import Iterable, Sequence
@@ -22,7 +22,7 @@ _MARKED: Final = _encode({"_id": MARKER}).decode()
 
 
 class SqliteTable:
-    """The statements of one place. Methods run on the thread that owns the connection they are given."""
+    """A table in one generation. Methods run on the thread that owns the given connection."""
 
     def __init__(self, place: TableGeneration) -> None:
         self._place = place
@@ -37,14 +37,14 @@ class SqliteTable:
         )
 
     def prepare(self, connection: sqlite3.Connection) -> None:
-        """Make the table, and what columns and indexes it lacks; mark it, and register it among the pointers.
+        """Create the table and its missing columns and indexes; mark it, and register it among the pointers.
 
         Raises `DataLost`.
         """
         self._mark(connection)
-        there = {column for _, column, *_ in connection.execute(f"PRAGMA table_info ({self.name})")}
+        existing = {column for _, column, *_ in connection.execute(f"PRAGMA table_info ({self.name})")}
         for path in self._paths:
-            if path not in there:
+            if path not in existing:
                 self._add(connection, path)
         for index in self._table.indexes:
             needed = [*index.sparse, *([index.order] if index.order else [])]
@@ -55,19 +55,19 @@ class SqliteTable:
         connection.execute("INSERT OR IGNORE INTO pointers VALUES (?, '{}')", (registration_of(self._place),))
 
     def _mark(self, connection: sqlite3.Connection) -> None:
-        """Make the table with its marker, unless it was made before and has lost it."""
+        """Create the table with its marker. Raises `DataLost` if it was created before and has lost it."""
         if self._marked(connection):
             return
         sql = "SELECT 1 FROM checkpoints WHERE processor = ? AND generation = ?"
         if connection.execute(sql, (self._place.table.model, self._place.generation)).fetchone() is not None:
-            self.check_not_lost(connection)  # without a checkpoint all of it is made again
+            self.check_not_lost(connection)  # without a checkpoint all of it is rebuilt
         connection.execute(
             f"CREATE TABLE IF NOT EXISTS {self.name} (number INTEGER PRIMARY KEY, id TEXT UNIQUE, doc TEXT)"
         )
         connection.execute(f"INSERT INTO {self.name} (id, doc) VALUES (?, ?)", (MARKER, _MARKED))
 
     def check_not_lost(self, connection: sqlite3.Connection) -> None:
-        """No marker was found: raises `DataLost` unless nobody has prepared this table yet."""
+        """Raise `DataLost` if this table was prepared; called when no marker was found."""
         sql = "SELECT 1 FROM pointers WHERE name = ?"
         if connection.execute(sql, (registration_of(self._place),)).fetchone() is not None:
             raise DataLost(self._place)
@@ -76,7 +76,7 @@ class SqliteTable:
         return quoted(f"{self.name[1:-1]}/{index.name}")
 
     def _add(self, connection: sqlite3.Connection, path: str) -> None:
-        """A column that rows already there get their value for."""
+        """Add a column, and fill it for existing rows."""
         connection.execute(f"ALTER TABLE {self.name} ADD COLUMN {quoted(path)}")
         json_path = "$" + "".join(f'."{step}"' for step in path.split("."))
         connection.execute(f"UPDATE {self.name} SET {quoted(path)} = json_extract(doc, ?)", (json_path,))
@@ -87,22 +87,22 @@ class SqliteTable:
         connection.execute(f"DROP TABLE IF EXISTS {self.name}")
 
     def save(self, connection: sqlite3.Connection, writes: Sequence[Write]) -> set[str]:
-        """Merge these into the rows that are there; the ids of new rows. Within a transaction of the caller's."""
-        there = {row["_id"]: row for row in self.get(connection, [write.id for write in writes])}
+        """Merge these into the stored rows; return the ids of new rows. Runs within the caller's transaction."""
+        stored = {row["_id"]: row for row in self.get(connection, [write.id for write in writes])}
         changed: dict[str, Row] = {}
         for write in writes:
-            row = merged(changed.get(write.id) or there.get(write.id), write)
+            row = merged(changed.get(write.id) or stored.get(write.id), write)
             if row is not None:
                 changed[write.id] = row
         if changed:
             connection.execute(self._put, (_encode([self._line(row) for row in changed.values()]).decode(),))
-        return changed.keys() - there.keys()
+        return changed.keys() - stored.keys()
 
     def _line(self, row: Row) -> list[Any]:
         return [row["_id"], _encode(row).decode(), *(at_path(row, path) for path in self._paths)]
 
     def get(self, connection: sqlite3.Connection, ids: Iterable[str]) -> list[Row]:
-        """The rows with these ids that exist. Raises `DataLost`."""
+        """Return the rows with these ids that exist. Raises `DataLost`."""
         sql = f"SELECT doc FROM {self.name} WHERE id IN (SELECT value FROM json_each(?))"
         found = self._read(connection, sql, [_encode([MARKER, *ids]).decode()])
         rows = [row for row in found if row["_id"] != MARKER]
@@ -111,7 +111,7 @@ class SqliteTable:
         return rows
 
     def facets(self, connection: sqlite3.Connection, ids: Iterable[str], name: str) -> dict[str, Facet]:
-        """The facet that an index orders by; other rows are told by its column, and their texts are not looked at.
+        """Return the facet that an index orders by; rows without it are excluded by its column, without reading them.
 
         Raises `DataLost`.
         """
@@ -126,7 +126,7 @@ class SqliteTable:
         return {row["id"]: row["facet"] for row in found}
 
     def scan(self, connection: sqlite3.Connection, after: str, limit: int) -> list[Row]:
-        """The next rows by id. Raises `DataLost`."""
+        """Return the next rows by id. Raises `DataLost`."""
         sql = f"SELECT doc FROM {self.name} WHERE id > ? ORDER BY id LIMIT ?"
         found = self._read(connection, sql, [after, limit + 1])
         if not found:
@@ -134,7 +134,7 @@ class SqliteTable:
         return [row for row in found if row["_id"] != MARKER][:limit]
 
     def _check_empty(self, connection: sqlite3.Connection) -> None:
-        """Nothing was found: raises `DataLost` where the marker is gone too."""
+        """Raise `DataLost` if the marker is missing too; called when no row was found."""
         if not self._marked(connection):
             self.check_not_lost(connection)
 
@@ -153,7 +153,7 @@ class SqliteTable:
         limit: int,
         reverse: bool,
     ) -> list[Row]:
-        """Rows by a declared index. It is named to SQLite, which without statistics may take one that fits less.
+        """Return rows by a declared index. The statement names it: without statistics SQLite may choose a worse one.
 
         Raises `DataLost`.
         """
@@ -161,28 +161,28 @@ class SqliteTable:
         bounds: list[tuple[str, Any]] = [
             (f"{quoted(field)} = ?", value) for field, value in zip(index.equals, equals, strict=True)
         ]
-        way = "DESC" if reverse else "ASC"
+        direction = "DESC" if reverse else "ASC"
         if index.order:
             field = quoted(index.order)
             bounds += [(f"{field} >= ?", low), (f"{field} < ?", high)]
-            present, order = f"{field} IS NOT NULL", f"{field} {way}"
+            present, order = f"{field} IS NOT NULL", f"{field} {direction}"
         else:
             bounds += [("id < ?" if reverse else "id > ?", after)]
-            present, order = "id IS NOT NULL", f"id {way}"
-        given = [(condition, value) for condition, value in bounds if value is not None]
-        where = " AND ".join([condition for condition, _ in given] + [present])
+            present, order = "id IS NOT NULL", f"id {direction}"
+        bound = [(condition, value) for condition, value in bounds if value is not None]
+        where = " AND ".join([condition for condition, _ in bound] + [present])
         sql = f"SELECT doc FROM {self.name} INDEXED BY {self._index(index)} WHERE {where} ORDER BY {order} LIMIT ?"
-        rows = self._read(connection, sql, [*(value for _, value in given), limit])
+        rows = self._read(connection, sql, [*(value for _, value in bound), limit])
         if not rows:
             self._check_empty(connection)
         return rows
 
     def _read(self, connection: sqlite3.Connection, sql: str, parameters: Sequence[Any]) -> list[Row]:
-        """All rows in one step. A table that nobody has made yet has none."""
+        """Read all rows in one step; none if the table does not exist yet."""
         try:
             [text] = connection.execute(f"SELECT group_concat(doc, ',') FROM ({sql})", parameters).fetchone()
         except sqlite3.OperationalError as error:
-            # SQLite has no code of its own for this.
+            # SQLite has no error code for this.
             if str(error).startswith("no such table"):
                 return []
             raise
@@ -190,11 +190,11 @@ class SqliteTable:
 
 
 def quoted(name: str) -> str:
-    """An SQL identifier."""
+    """Return a name as an SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
 
 
 def _paths(indexes: Iterable[Index]) -> tuple[str, ...]:
-    """The fields that indexes ask for, once each, in the order of their declaration."""
+    """Return the fields of the indexes, once each, in the order of their declaration."""
     fields = (field for index in indexes for field in (*index.equals, index.order) if field)
     return tuple(dict.fromkeys(fields))

@@ -1,8 +1,8 @@
-"""One SQLite connection on one thread of its own: statements run in turn there, and the event loop never waits.
+"""Runs one SQLite connection on its own thread: statements run one after the other, and the event loop never waits.
 
-The `sqlite3` module lets go of the interpreter at every step and wins it back only when the event loop pauses: a row
-a step, 500 rows take tens of milliseconds beside a busy loop. So whoever works here puts many rows into one step:
-lists go in as one JSON parameter (`json_each`), and come out as one JSON text (`group_concat`).
+The `sqlite3` module releases the interpreter lock at every step and gets it back only when the event loop pauses: with
+one row per step, 500 rows take tens of milliseconds beside a busy loop. So callers put many rows into one step: lists
+go in as one JSON parameter (`json_each`), and come out as one JSON text (`group_concat`).
 """
 
 import asyncio
@@ -23,18 +23,18 @@ from core.damage import Damage
 from core.ports.event_log import DataDamaged, Unavailable
 
 logger: Final = logging.getLogger("caas.sqlite")
-BUSY_S: Final = 5.0
-"""How long a statement waits for another process that is writing."""
+BUSY_TIMEOUT_S: Final = 5.0
+"""Timeout of a statement that waits for another process's write, in seconds."""
 
 WAL_PAGES: Final = 16_000
-"""Pages of 4 KiB that are written to the log beside the file before they move into it: the more, the fewer twice."""
+"""Pages of 4 KiB in the write-ahead log before they move into the file: the more, the fewer are written twice."""
 
-CHECK_S: Final = 1.0
-"""How long the check of a file may take at its start."""
+CHECK_TIMEOUT_S: Final = 1.0
+"""Timeout of the check of a file at its start, in seconds."""
 
 _DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _DAMAGED_TEXT: Final = ("Could not decode to UTF-8", "malformed JSON")
-"""How errors begin that have no code of their own."""
+"""The beginnings of errors that have no error code."""
 
 Synchronous = Literal["NORMAL", "FULL"]
 T = TypeVar("T")
@@ -43,21 +43,21 @@ T = TypeVar("T")
 def connect(
     path: Path, *, read_only: bool, synchronous: Synchronous = "NORMAL", wal_pages: int = WAL_PAGES
 ) -> sqlite3.Connection:
-    """Open a WAL database, made with its folder for its owner alone if need be. It may be handed to another thread.
+    """Open a WAL database; create it with its folder, for its owner alone, if missing. Other threads may use it.
     Raises sqlite3.Error.
 
-    A read-only connection is opened for writing, and then forbidden to: SQLite needs the shared memory beside the
+    A read-only connection is opened for writing, and writing then disabled: SQLite needs the shared memory beside the
     file also for reading.
     """
     if not read_only:
-        _make(path)
+        _create_file(path)
     mode = "rw" if read_only else "rwc"
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode={mode}",
         uri=True,
         isolation_level=None,
         check_same_thread=False,
-        timeout=BUSY_S,
+        timeout=BUSY_TIMEOUT_S,
         cached_statements=256,
     )
     try:
@@ -72,8 +72,8 @@ def connect(
     return connection
 
 
-def _make(path: Path) -> None:
-    """The file, for its owner alone; SQLite gives what it makes beside it the same mode. Raises sqlite3.Error."""
+def _create_file(path: Path) -> None:
+    """Create the file, for its owner alone; SQLite's files beside it get the same mode. Raises sqlite3.Error."""
     private_files.make_directory(path.parent)
     try:
         private_files.make_file(path)
@@ -83,7 +83,7 @@ def _make(path: Path) -> None:
 
 @contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """All or nothing, and no other writer meanwhile."""
+    """Run the statements inside as one transaction, with no other writer meanwhile."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield
@@ -95,11 +95,11 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 class Broken(Exception):
-    """What is wrong in the file, found by whoever works in it; `SqliteThread.run` says in which file."""
+    """Damage that the work of `SqliteThread.run` finds in the file; `run` adds which file it is."""
 
 
 def within(connection: sqlite3.Connection, seconds: float, work: Callable[[sqlite3.Connection], T]) -> T | None:
-    """What `work` answers, None when it takes longer. It may only read."""
+    """Return the result of `work`, None if it takes longer than `seconds`. It may only read."""
     timer = threading.Timer(seconds, connection.interrupt)
     timer.start()
     try:
@@ -114,12 +114,12 @@ def within(connection: sqlite3.Connection, seconds: float, work: Callable[[sqlit
 
 
 class SqliteThread:
-    """A thread with a connection. `run` raises `Unavailable` when it is not started, or when SQLite says that the
-    file is locked, full, unreadable or gone; nothing was done then.
+    """A thread with a connection. `run` raises `Unavailable` when it is not started, or when SQLite reports that the
+    file is locked, full, unreadable or missing; then nothing was done.
 
-    Where SQLite or `work` finds the file damaged it raises `damaged`, and so it does at its start, where a file that
-    is to be written is checked for up to `check_s` seconds; and where another file lies in its place by now, unless
-    that is `replaceable`: what is written goes nowhere then. Every such error is reported to `damage` too.
+    It raises `damaged` if SQLite or `work` finds the file damaged, also in the check at the start, which takes up to
+    `check_s` seconds and is only for files that are written; and if the file was replaced or deleted, unless it is
+    `replaceable`: its writes are lost then. Every such error is reported to `damage` too.
     """
 
     def __init__(
@@ -130,7 +130,7 @@ class SqliteThread:
         read_only: bool = False,
         synchronous: Synchronous = "NORMAL",
         wal_pages: int = WAL_PAGES,
-        check_s: float = CHECK_S,
+        check_s: float = CHECK_TIMEOUT_S,
         damaged: type[DataDamaged] = DataDamaged,
         damage: Damage | None = None,
         replaceable: bool = False,
@@ -148,7 +148,7 @@ class SqliteThread:
         self._thread: ThreadPoolExecutor | None = None
         self._connection: sqlite3.Connection | None = None
         self.waiting = 0
-        """How much of what was asked is not answered yet."""
+        """Number of calls that have not finished yet."""
 
     async def start(self, *statements: str) -> None:
         """Open the file, check it and execute these statements. Raises `Unavailable`, `DataDamaged`."""
@@ -172,7 +172,7 @@ class SqliteThread:
             self._opened = None
 
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """What `work` answers; it runs whole, also when the caller is cancelled."""
+        """Return the result of `work`; it runs to its end even if the caller is cancelled."""
         if self._thread is None:
             raise Unavailable(f"{self._path} is not open")
         self.waiting += 1
@@ -189,7 +189,7 @@ class SqliteThread:
         return answer
 
     def require_same_file(self) -> None:
-        """Raises `damaged` where the file that was opened was replaced or deleted."""
+        """Raise `damaged` if the opened file was replaced or deleted."""
         if self._opened is None or self._replaceable or identity_of(self._path) == self._opened:
             return
         error = self._damaged(self._path, "it was replaced or deleted while it was open")
@@ -197,7 +197,7 @@ class SqliteThread:
         raise error
 
     def _check(self, connection: sqlite3.Connection) -> None:
-        """Look at every page, as far as there is time. Raises `Broken`."""
+        """Check every page, until the timeout. Raises `Broken`."""
         found = within(connection, self._check_s, lambda one: one.execute("PRAGMA quick_check(1)").fetchall())
         if found is None:
             logger.info("%s: only a part of it was checked, for %.0f s", self._path, self._check_s)
@@ -213,7 +213,7 @@ class SqliteThread:
                 self._opened = self._opened or identity_of(self._path)
             return work(self._connection)
         except (sqlite3.Error, msgspec.DecodeError, Broken) as error:
-            # An I/O error may leave a connection unusable for ever; the next call opens a new one.
+            # An I/O error may leave a connection permanently unusable; the next call opens a new one.
             self._close()
             if _is_damage(error):
                 raise self._damaged(self._path, str(error)) from error
@@ -226,7 +226,7 @@ class SqliteThread:
 
 
 def identity_of(path: Path) -> tuple[int, int] | None:
-    """Which file lies there, None where there is none."""
+    """Return the device and inode of the file at this path; None if there is none."""
     try:
         found = os.stat(path)  # noqa: PTH116 - for every commit: half of what Path.stat costs
     except FileNotFoundError:
@@ -235,7 +235,7 @@ def identity_of(path: Path) -> tuple[int, int] | None:
 
 
 def _is_damage(error: Exception) -> bool:
-    """Whether this error says that the file is damaged; what was read from it and cannot be decoded says so as well."""
+    """Return whether this error means that the file is damaged, as an error of decoding its data does."""
     if not isinstance(error, sqlite3.Error):
         return True
     code = getattr(error, "sqlite_errorcode", None)

@@ -1,4 +1,4 @@
-"""What a client may ask for: one struct per command, its tag the frame's `type`; one file per aggregate."""
+"""The commands of clients: one struct per command, whose tag is the frame's `type`; one file per aggregate."""
 
 from typing import Final
 

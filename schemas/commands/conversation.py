@@ -1,4 +1,4 @@
-"""What a client may do with a conversation and its members."""
+"""Commands about a conversation and its members."""
 
 from typing import Annotated, Any
 
@@ -12,10 +12,10 @@ from schemas.names import ExternalId
 
 
 class CreateConversation(CommandData, frozen=True, kw_only=True, tag="conversation:create"):
-    """Open a conversation; with an `external_id` or as `direct`, opening it twice opens the same one.
+    """Open a conversation; with an `external_id` or as `direct`, opening it again opens the same one.
 
-    `history`: what whoever is let into a group later reads, `joined` what comes from then on, `all` what was said
-    before too.
+    `history` is what members who are added to a group later may read: `joined` the messages from then on, `all` also
+    those before.
     """
 
     kind: Kind = "group"
@@ -27,7 +27,7 @@ class CreateConversation(CommandData, frozen=True, kw_only=True, tag="conversati
 
 
 class AddParticipants(CommandData, frozen=True, kw_only=True, tag="conversation:add-participants"):
-    """Let people in."""
+    """Add participants."""
 
     conversation_id: Uuid
     participants: Members
@@ -36,7 +36,7 @@ class AddParticipants(CommandData, frozen=True, kw_only=True, tag="conversation:
 
 
 class RemoveParticipants(CommandData, frozen=True, kw_only=True, tag="conversation:remove-participants"):
-    """Show people out."""
+    """Remove participants."""
 
     conversation_id: Uuid
     participants: Members
@@ -44,15 +44,16 @@ class RemoveParticipants(CommandData, frozen=True, kw_only=True, tag="conversati
 
 
 class LeaveConversation(CommandData, frozen=True, kw_only=True, tag="conversation:leave"):
-    """Go oneself."""
+    """Leave the conversation."""
 
     conversation_id: Uuid
     client_key: Key | None = None
 
 
 class UpdateConversation(CommandData, frozen=True, kw_only=True, tag="conversation:update"):
-    """Change what a group is called, shows and carries: what is left out stays, null takes it away. `history`, which
-    only owners change, is as in `conversation:create`.
+    """Change a group's title, avatar, metadata or history; a field left out is kept, null removes it.
+
+    `history`, which only owners change, is as in `conversation:create`.
     """
 
     conversation_id: Uuid
@@ -73,7 +74,7 @@ class SetRole(CommandData, frozen=True, kw_only=True, tag="conversation:set-role
 
 
 class PinMessage(CommandData, frozen=True, kw_only=True, tag="message:pin"):
-    """Keep a message in sight for everyone."""
+    """Pin a message for everyone."""
 
     conversation_id: Uuid
     message_id: Uuid
@@ -81,7 +82,7 @@ class PinMessage(CommandData, frozen=True, kw_only=True, tag="message:pin"):
 
 
 class UnpinMessage(CommandData, frozen=True, kw_only=True, tag="message:unpin"):
-    """Keep it in sight no longer."""
+    """Unpin a message for everyone."""
 
     conversation_id: Uuid
     message_id: Uuid

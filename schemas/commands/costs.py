@@ -1,6 +1,4 @@
-"""What a command costs of `user_commands_per_s`: about as many times the work of a send as a node and its stores have
-with it.
-"""
+"""Costs of commands in `user_commands_per_s`: about their work for a node and its stores as a multiple of a send."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -15,5 +13,5 @@ COST_OF: Final[Mapping[type, int]] = MappingProxyType(
 
 
 def cost_of(command: object) -> int:
-    """What this command costs."""
+    """Return the cost of this command."""
     return COST_OF.get(type(command), 1)

@@ -1,13 +1,13 @@
-"""What a client may ask for that concerns nobody else: how one user has a conversation."""
+"""Commands about one user's own view of a conversation, which concern no other user."""
 
 from schemas.bounds import Key, Number, Time, Uuid
 from schemas.commands.command_base import CommandData
 
 
 class ReadMessages(CommandData, frozen=True, kw_only=True, tag="message:read"):
-    """Say that one has read a conversation up to message `seq`; where it is `private` nobody is told.
+    """Mark a conversation as read up to message `seq`; with `private` other members are not notified.
 
-    With `thread`, any message of one, only what answers in it is read up to there, of which nobody is told.
+    With `thread`, the id of any message in it, only the answers in that thread are marked, always privately.
     """
 
     conversation_id: Uuid
@@ -17,14 +17,14 @@ class ReadMessages(CommandData, frozen=True, kw_only=True, tag="message:read"):
 
 
 class HideMessage(CommandData, frozen=True, kw_only=True, tag="message:hide"):
-    """Delete a message for oneself alone."""
+    """Delete a message for this user alone."""
 
     conversation_id: Uuid
     message_id: Uuid
 
 
 class MuteConversation(CommandData, frozen=True, kw_only=True, tag="conversation:mute"):
-    """Want to hear no more of a conversation, until a time or for good."""
+    """Mute a conversation, until a time or permanently."""
 
     conversation_id: Uuid
     until: Time | None = None
@@ -32,14 +32,14 @@ class MuteConversation(CommandData, frozen=True, kw_only=True, tag="conversation
 
 
 class UnmuteConversation(CommandData, frozen=True, kw_only=True, tag="conversation:unmute"):
-    """Want to hear of it again."""
+    """Unmute a conversation."""
 
     conversation_id: Uuid
     client_key: Key | None = None
 
 
 class ArchiveConversation(CommandData, frozen=True, kw_only=True, tag="conversation:archive"):
-    """Put a conversation away, until something is said in it; with `keep_archived` until one says something oneself."""
+    """Archive a conversation until its next message; with `keep_archived` until the user's own next message."""
 
     conversation_id: Uuid
     keep_archived: bool = False
@@ -47,21 +47,21 @@ class ArchiveConversation(CommandData, frozen=True, kw_only=True, tag="conversat
 
 
 class UnarchiveConversation(CommandData, frozen=True, kw_only=True, tag="conversation:unarchive"):
-    """Put it back."""
+    """Unarchive a conversation."""
 
     conversation_id: Uuid
     client_key: Key | None = None
 
 
 class PinConversation(CommandData, frozen=True, kw_only=True, tag="conversation:pin"):
-    """Have a conversation at the top of one's list."""
+    """Pin a conversation to the top of the user's list."""
 
     conversation_id: Uuid
     client_key: Key | None = None
 
 
 class UnpinConversation(CommandData, frozen=True, kw_only=True, tag="conversation:unpin"):
-    """Have it in its place again."""
+    """Unpin a conversation from the top of the user's list."""
 
     conversation_id: Uuid
     client_key: Key | None = None

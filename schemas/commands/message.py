@@ -1,4 +1,4 @@
-"""What a client may do with messages and reactions."""
+"""Commands about messages and reactions."""
 
 from typing import Annotated, Any
 
@@ -10,7 +10,7 @@ from schemas.commands.command_base import CommandData, Level
 
 
 class Attached(msgspec.Struct, frozen=True, kw_only=True):
-    """A file of the media service; what is said of it besides its id is for those who show it."""
+    """A file of the media service; all fields but its id are for display."""
 
     media_id: Uuid
     name: Annotated[str, Meta(min_length=1, max_length=255)] | None = None
@@ -19,10 +19,10 @@ class Attached(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SendMessage(CommandData, frozen=True, kw_only=True, tag="message:send"):
-    """Say something in a conversation: a text, or attachments, or both; or a ciphertext and no text.
+    """Send a message to a conversation: a text, or attachments, or both; or a ciphertext and no text.
 
-    Members whom the text names as `@user_id` are mentioned, and those in `mentions`. The answer waits until it is
-    `wait_for`, some seconds at most, and says how far it came.
+    Members whom the text names as `@user_id` are mentioned, and those in `mentions`. The answer waits, some seconds at
+    most, until the message reaches the stage `wait_for`, and has the stage it reached.
     """
 
     conversation_id: Uuid
@@ -37,7 +37,7 @@ class SendMessage(CommandData, frozen=True, kw_only=True, tag="message:send"):
 
 
 class ForwardMessage(CommandData, frozen=True, kw_only=True, tag="message:forward"):
-    """Say in a conversation what a message says that one may read, there or elsewhere."""
+    """Send a copy of a message that the user may read to a conversation, the same or another."""
 
     conversation_id: Uuid
     client_msg_id: Key
@@ -46,7 +46,7 @@ class ForwardMessage(CommandData, frozen=True, kw_only=True, tag="message:forwar
 
 
 class EditMessage(CommandData, frozen=True, kw_only=True, tag="message:edit"):
-    """Replace the text, or the ciphertext, of one's own message; without one, its attachments stand alone."""
+    """Replace the text, or the ciphertext, of one's own message; without either, only its attachments remain."""
 
     conversation_id: Uuid
     message_id: Uuid
@@ -57,14 +57,14 @@ class EditMessage(CommandData, frozen=True, kw_only=True, tag="message:edit"):
 
 
 class DeleteMessage(CommandData, frozen=True, kw_only=True, tag="message:delete"):
-    """Withdraw a message for everyone: one's own, or any as an owner or admin."""
+    """Delete a message for everyone: one's own, or any as an owner or admin."""
 
     conversation_id: Uuid
     message_id: Uuid
 
 
 class AddReaction(CommandData, frozen=True, kw_only=True, tag="reaction:add"):
-    """Put an emoji to a message."""
+    """Add an emoji to a message."""
 
     conversation_id: Uuid
     message_id: Uuid
@@ -73,7 +73,7 @@ class AddReaction(CommandData, frozen=True, kw_only=True, tag="reaction:add"):
 
 
 class RemoveReaction(CommandData, frozen=True, kw_only=True, tag="reaction:remove"):
-    """Take one's emoji away again."""
+    """Remove one's own emoji from a message."""
 
     conversation_id: Uuid
     message_id: Uuid

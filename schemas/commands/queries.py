@@ -1,4 +1,4 @@
-"""What a client may ask to be told; nothing comes of it."""
+"""Queries of clients; they append no event."""
 
 from typing import Annotated
 
@@ -9,7 +9,7 @@ from schemas.commands.command_base import CommandData
 
 
 class GetMessage(CommandData, frozen=True, kw_only=True, tag="message:get"):
-    """One message and its versions, the oldest first; `after` says how many of them were told before."""
+    """Get one message and its versions, the oldest first; `after` is the number of versions to skip."""
 
     conversation_id: Uuid
     message_id: Uuid
@@ -17,7 +17,7 @@ class GetMessage(CommandData, frozen=True, kw_only=True, tag="message:get"):
 
 
 class History(CommandData, frozen=True, kw_only=True, tag="message:history"):
-    """Messages of a conversation by `seq`, ascending: those before one, after one, around one, or the last ones."""
+    """Get messages of a conversation by `seq`, ascending: those before one, after one, around one, or the last ones."""
 
     conversation_id: Uuid
     before: Number | None = None
@@ -27,7 +27,7 @@ class History(CommandData, frozen=True, kw_only=True, tag="message:history"):
 
 
 class Thread(CommandData, frozen=True, kw_only=True, tag="message:thread"):
-    """The answers to a message by `seq`, ascending, and the message itself; `after` is the last seq of a page."""
+    """Get the answers to a message by `seq`, ascending, and the message itself; `after` is the last `seq` of a page."""
 
     conversation_id: Uuid
     message_id: Uuid
@@ -36,7 +36,7 @@ class Thread(CommandData, frozen=True, kw_only=True, tag="message:thread"):
 
 
 class GetConversation(CommandData, frozen=True, kw_only=True, tag="conversation:get"):
-    """One conversation with a page of its participants; `after` says how many of them were told before."""
+    """Get one conversation with a page of its participants; `after` is the number of participants to skip."""
 
     conversation_id: Uuid
     after: Number = 0
@@ -44,10 +44,10 @@ class GetConversation(CommandData, frozen=True, kw_only=True, tag="conversation:
 
 
 class ListConversations(CommandData, frozen=True, kw_only=True, tag="conversation:list"):
-    """One's own conversations, by their last activity; `after` is what the page before ended with.
+    """List the user's own conversations, by last activity; `after` is the cursor that ended the previous page.
 
-    `archived` asks for those that one has put away, or for the others; left out, for all. `present` false asks for
-    those that one was in and is no more, by id. `totals` asks for numbers of all of them as well.
+    `archived` selects archived conversations or the others; left out, all. `present` false selects those that the user
+    is no longer in, by id. `totals` adds counts over all of them.
     """
 
     after: Annotated[str, Meta(min_length=1, max_length=400)] | None = None
@@ -58,17 +58,17 @@ class ListConversations(CommandData, frozen=True, kw_only=True, tag="conversatio
 
 
 class GetPresence(CommandData, frozen=True, kw_only=True, tag="presence:get"):
-    """Who of these people is there; of those with whom one shares no conversation nothing is told."""
+    """Get the presence of these users; those with whom the user shares no conversation are left out."""
 
     users: Users
 
 
 class Sync(CommandData, frozen=True, kw_only=True, tag="sync"):
-    """What happened beyond these positions: conversation → lane → n; and beyond `user`, the position in one's own lane.
+    """Get what follows these positions: conversation → lane → n; and `user`, the position in the user's own lane.
 
-    It is about all of one's conversations, or about those whose ids lie after `after` and up to `upto`: so positions
-    that do not fit into a frame are asked of in parts, one after another. Where `user` is left out nothing of one's
-    own lane is told. Where `tell` is false nothing is told, and the answer is where all of it stands.
+    It covers all conversations of the user, or those whose ids lie after `after` and up to `upto`: positions that do
+    not fit into one frame are sent in parts, one after another. Without `user` the user's own lane is left out. With
+    `tell` false no rows are sent, and the answer has the current positions.
     """
 
     positions: Annotated[dict[Uuid, dict[str, Number]], Meta(max_length=SYNC_CONVERSATIONS)]
@@ -79,10 +79,10 @@ class Sync(CommandData, frozen=True, kw_only=True, tag="sync"):
 
 
 class SearchMessages(CommandData, frozen=True, kw_only=True, tag="search:messages"):
-    """Messages of one's own conversations, or of one of them, that contain these words, newest first.
+    """Search the user's own conversations, or one of them, for messages that contain these words, newest first.
 
-    With `prefix` the last word is the beginning of one. `sender` asks for what one person said; `after` is the cursor
-    of the page before, of the same question.
+    With `prefix` the last word is the beginning of a word. `sender` limits it to one user's messages; `after` is the
+    cursor of the previous page of the same search.
     """
 
     text: Annotated[str, Meta(min_length=1, max_length=500)]

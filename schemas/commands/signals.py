@@ -1,4 +1,4 @@
-"""What a client says of the moment: it lasts for a while and is in no lane."""
+"""Short-lived signals of a client; they are in no lane."""
 
 from typing import Literal
 
@@ -9,7 +9,7 @@ Status = Literal["online", "away", "busy"]
 
 
 class DeliveredMessages(CommandData, frozen=True, kw_only=True, tag="message:delivered"):
-    """Say that a device of one's own has a conversation up to message `seq`."""
+    """Report that one of the user's devices has received a conversation up to message `seq`."""
 
     conversation_id: Uuid
     seq: Number
@@ -17,25 +17,25 @@ class DeliveredMessages(CommandData, frozen=True, kw_only=True, tag="message:del
 
 
 class StartTyping(CommandData, frozen=True, kw_only=True, tag="typing:start"):
-    """Say that one is writing; to be said again every few seconds."""
+    """Report that the user is typing; to be repeated every few seconds."""
 
     conversation_id: Uuid
 
 
 class StopTyping(CommandData, frozen=True, kw_only=True, tag="typing:stop"):
-    """Say that one writes no longer."""
+    """Report that the user has stopped typing."""
 
     conversation_id: Uuid
 
 
 class SetPresence(CommandData, frozen=True, kw_only=True, tag="presence:set"):
-    """Say how one is there, on this session."""
+    """Set the presence of this session."""
 
     status: Status
 
 
 class SubscribePresence(CommandData, frozen=True, kw_only=True, tag="presence:subscribe"):
-    """Be told when one of these people comes or goes, on this session; instead of those named before."""
+    """Subscribe this session to the presence of these users, in place of those subscribed before."""
 
     users: Users
 

@@ -1,6 +1,4 @@
-"""What happened, as it lies in the log: frozen structs with a tag and a version, one topic and one key each; one file
-per aggregate.
-"""
+"""The events of the log: frozen structs, each with a tag, a version, a topic and a key; one file per aggregate."""
 
 from typing import Final
 

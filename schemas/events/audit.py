@@ -1,4 +1,4 @@
-"""What is kept of who did what: topics `user.action` and `audit.log`."""
+"""Events that record user actions: topics `user.action` and `audit.log`."""
 
 from typing import Literal
 
@@ -6,7 +6,7 @@ from schemas.events.event_base import EventBase
 
 
 class UserActed(EventBase, frozen=True, kw_only=True, tag="caas.user.action.v1"):
-    """Something one user did to their own view of things; `subject` names what it was done to."""
+    """A user's action on their own view; `subject` names its object."""
 
     user_id: str
     action: str
@@ -14,7 +14,7 @@ class UserActed(EventBase, frozen=True, kw_only=True, tag="caas.user.action.v1")
 
 
 class AuditRecorded(EventBase, frozen=True, kw_only=True, tag="caas.audit.log.v1"):
-    """One line of the audit log: who did what to what, and how it ended; no content."""
+    """One line of the audit log: actor, action, entity and outcome, without content."""
 
     actor: str
     action: str

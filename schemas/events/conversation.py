@@ -1,4 +1,4 @@
-"""What happened to a conversation and its members."""
+"""Events of a conversation and its members."""
 
 from typing import Any, Literal
 
@@ -8,11 +8,11 @@ from schemas.events.event_base import Count, EventBase
 
 Kind = Literal["direct", "group"]
 Role = Literal["owner", "admin", "member"]
-History = Literal["joined", "all"]  # what whoever is let in later reads
+History = Literal["joined", "all"]  # which messages members added later may read
 
 
 class ConversationCreated(EventBase, frozen=True, kw_only=True, tag="caas.conversation.created.v1"):
-    """A conversation began; `participants` maps each first member to a role."""
+    """A conversation was created; `participants` maps each initial member to a role."""
 
     conversation_id: str
     actor: str
@@ -24,7 +24,7 @@ class ConversationCreated(EventBase, frozen=True, kw_only=True, tag="caas.conver
 
 
 class ConversationChanged(EventBase, frozen=True, kw_only=True, tag="caas.conversation.changed.v1"):
-    """What a conversation is called, shows (`avatar`, a media id) and carries changed; null took it away."""
+    """A conversation's title, avatar (a media id), metadata or history changed; null removed it."""
 
     conversation_id: str
     actor: str
@@ -35,9 +35,10 @@ class ConversationChanged(EventBase, frozen=True, kw_only=True, tag="caas.conver
 
 
 class ParticipantsAdded(EventBase, frozen=True, kw_only=True, tag="caas.conversation.participants-added.v1"):
-    """People joined behind message `at_seq`; `reopened`: again, since the actor opened it or wrote to who had left.
+    """Users joined after message `at_seq`; `reopened`: they rejoined, since the actor opened it or wrote to them.
 
-    `by_rank`: by the rule that whoever acts on a person stands above them; without it owners and admins act on all.
+    `by_rank`: decided under the rule that an actor must rank above the members acted on; without it owners and admins
+    may act on all.
     """
 
     conversation_id: str
@@ -49,7 +50,7 @@ class ParticipantsAdded(EventBase, frozen=True, kw_only=True, tag="caas.conversa
 
 
 class ParticipantsRemoved(EventBase, frozen=True, kw_only=True, tag="caas.conversation.participants-removed.v1"):
-    """People left or were removed; they read up to message `at_seq`. `by_rank` as of `ParticipantsAdded`."""
+    """Users left or were removed; they may read up to message `at_seq`. `by_rank` as in `ParticipantsAdded`."""
 
     conversation_id: str
     actor: str
@@ -59,7 +60,7 @@ class ParticipantsRemoved(EventBase, frozen=True, kw_only=True, tag="caas.conver
 
 
 class RolesChanged(EventBase, frozen=True, kw_only=True, tag="caas.conversation.roles-changed.v1"):
-    """Members have other roles; `roles` maps each of them to the new one. `by_rank` as of `ParticipantsAdded`."""
+    """Roles of members changed; `roles` maps each of them to the new one. `by_rank` as in `ParticipantsAdded`."""
 
     conversation_id: str
     actor: str
@@ -68,7 +69,7 @@ class RolesChanged(EventBase, frozen=True, kw_only=True, tag="caas.conversation.
 
 
 class MessagePinned(EventBase, frozen=True, kw_only=True, tag="caas.conversation.message-pinned.v1"):
-    """A message is kept in sight for everyone; `freed` are pins of messages that were deleted, which end here."""
+    """A message was pinned for everyone; `freed` are pins of deleted messages, which end with this event."""
 
     conversation_id: str
     actor: str
@@ -77,7 +78,7 @@ class MessagePinned(EventBase, frozen=True, kw_only=True, tag="caas.conversation
 
 
 class MessageUnpinned(EventBase, frozen=True, kw_only=True, tag="caas.conversation.message-unpinned.v1"):
-    """A message is no longer kept in sight."""
+    """A message was unpinned."""
 
     conversation_id: str
     actor: str

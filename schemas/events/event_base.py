@@ -1,4 +1,4 @@
-"""What all events begin with."""
+"""The base of all events."""
 
 from typing import Annotated
 
@@ -9,7 +9,7 @@ Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 
 
 class EventBase(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", omit_defaults=True):
-    """What all events say: whose they are and when, by the clock of the node that decided (UTC, milliseconds)."""
+    """The fields of every event: its tenant, and its time by the clock of the node that decided (UTC, milliseconds)."""
 
     tenant: str
     at: str

@@ -1,12 +1,12 @@
-"""What happened to what one user keeps for themselves: topic `user.action`, keyed by the user."""
+"""Events of one user's own view of a conversation: topic `user.action`, keyed by the user."""
 
 from schemas.events.event_base import Count, EventBase
 
 
 class CursorMoved(EventBase, frozen=True, kw_only=True, tag="caas.user.cursor-moved.v1"):
-    """A user has read a conversation up to message `seq`; nobody is told of it where it is `private`.
+    """A user has read a conversation up to message `seq`; if `private`, no other member is notified.
 
-    Of a thread, named by the message that began it, only the answers in it are read up to there, always privately.
+    With `thread`, the id of its root message, only the answers in that thread are read up to there, always privately.
     """
 
     user_id: str
@@ -17,7 +17,7 @@ class CursorMoved(EventBase, frozen=True, kw_only=True, tag="caas.user.cursor-mo
 
 
 class ConversationMuted(EventBase, frozen=True, kw_only=True, tag="caas.user.conversation-muted.v1"):
-    """A user wants to hear no more of a conversation until then, or for good; or again (`on` is false)."""
+    """A user muted a conversation until a time, or permanently; or unmuted it (`on` is false)."""
 
     user_id: str
     conversation_id: str
@@ -26,10 +26,10 @@ class ConversationMuted(EventBase, frozen=True, kw_only=True, tag="caas.user.con
 
 
 class ConversationArchived(EventBase, frozen=True, kw_only=True, tag="caas.user.conversation-archived.v1"):
-    """A user put a conversation away, or back (`on` is false).
+    """A user archived a conversation, or unarchived it (`on` is false).
 
-    `seq` is the last message of it by then, and what is said later brings it back: what the user says, and unless they
-    `keep_archived`, what others say while it is not muted. Without `seq` it stays until it is put back.
+    `seq` is its last message at that time; later messages unarchive it: the user's own, and without `keep_archived`
+    those of others while it is not muted. Without `seq` it stays archived until it is unarchived by the user.
     """
 
     user_id: str
@@ -40,7 +40,7 @@ class ConversationArchived(EventBase, frozen=True, kw_only=True, tag="caas.user.
 
 
 class ConversationPinned(EventBase, frozen=True, kw_only=True, tag="caas.user.conversation-pinned.v1"):
-    """A user wants a conversation at the top of their list, or no longer (`on` is false)."""
+    """A user pinned a conversation to the top of their list, or unpinned it (`on` is false)."""
 
     user_id: str
     conversation_id: str
@@ -48,7 +48,7 @@ class ConversationPinned(EventBase, frozen=True, kw_only=True, tag="caas.user.co
 
 
 class MessageHidden(EventBase, frozen=True, kw_only=True, tag="caas.user.message-hidden.v1"):
-    """A user deleted a message for themselves alone; `seq` is its number, 0 in events that do not tell it."""
+    """A user deleted a message for themselves alone; `seq` is its number, 0 in events without it."""
 
     user_id: str
     conversation_id: str

@@ -1,4 +1,4 @@
-"""What happened to messages: sent, edited, deleted, delivered, rejected, reacted to."""
+"""Events of messages: sent, edited, deleted, delivered, rejected, reacted to."""
 
 from typing import Any, Literal
 
@@ -10,7 +10,7 @@ Stage = Literal["persisted", "delivered", "read"]
 
 
 class Attachment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A file of the media service, `media_id`, and what its sender says of it; `size` is in bytes."""
+    """A file of the media service, `media_id`, with the sender's description; `size` is in bytes."""
 
     media_id: str
     name: str | None = None
@@ -19,7 +19,7 @@ class Attachment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True):
-    """A message that was forwarded: where it stood, who said it and when."""
+    """The origin of a forwarded message: its conversation, id, sender and time."""
 
     conversation_id: str
     message_id: str
@@ -28,11 +28,11 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MessageSent(EventBase, frozen=True, kw_only=True, tag="caas.message.sent.v1"):
-    """A message entered its conversation. `conversation_n` is the conversation's lane number it was decided on.
+    """A message was sent. `conversation_n` is the number in the lane `conversation` that it was decided on.
 
-    `text` is empty where it has none: a message may be attachments alone, or `ciphertext`, which only its readers can
-    open. `thread_root` is the message that began the thread it answers in. `mentions` are the members it names.
-    `forwarded_from` has where it comes from, the first origin first.
+    `text` is empty if there is none: a message may be attachments alone, or `ciphertext`, which only its readers can
+    decrypt. `thread_root` is the root message of the thread it answers in. `mentions` are the members it names.
+    `forwarded_from` are its origins, the first one first.
     """
 
     conversation_id: str
@@ -51,7 +51,7 @@ class MessageSent(EventBase, frozen=True, kw_only=True, tag="caas.message.sent.v
 
 
 class MessageEdited(EventBase, frozen=True, kw_only=True, tag="caas.message.edited.v1"):
-    """A message's text was replaced, or taken away (it is empty); every version is kept. `seq` is its number, or 0."""
+    """A message's text was replaced, or removed (empty); every version is kept. `seq` is the message's number, or 0."""
 
     conversation_id: str
     message_id: str
@@ -63,7 +63,7 @@ class MessageEdited(EventBase, frozen=True, kw_only=True, tag="caas.message.edit
 
 
 class MessageDeleted(EventBase, frozen=True, kw_only=True, tag="caas.message.deleted.v1"):
-    """A message was withdrawn for everyone."""
+    """A message was deleted for everyone."""
 
     conversation_id: str
     message_id: str
@@ -71,9 +71,9 @@ class MessageDeleted(EventBase, frozen=True, kw_only=True, tag="caas.message.del
 
 
 class MessageDelivered(EventBase, frozen=True, kw_only=True, tag="caas.message.delivered.v1"):
-    """A stage a message or a change of it reached, for its sender; `applied` is false where the fold ignored it.
+    """A message, or a change of it, reached a stage, for its sender; `applied` is false if the fold ignored it.
 
-    `delivered` and `read` say of the member `by`, and of one `device` of theirs, that all up to `seq` reached them:
+    The stages `delivered` and `read` mean that all messages up to `seq` reached the member `by`, on their `device`:
     then `message_id` and `sender` are empty.
     """
 
@@ -89,7 +89,7 @@ class MessageDelivered(EventBase, frozen=True, kw_only=True, tag="caas.message.d
 
 
 class MessageRejected(EventBase, frozen=True, kw_only=True, tag="caas.message.rejected.v1"):
-    """A command that was refused: what it was about and why, never its content."""
+    """A command was rejected: what it concerned and why, never its content."""
 
     user_id: str
     command: str
@@ -99,9 +99,9 @@ class MessageRejected(EventBase, frozen=True, kw_only=True, tag="caas.message.re
 
 
 class Reacted(EventBase, frozen=True, kw_only=True, tag="caas.user.reacted.v1"):
-    """A member put an emoji to a message, or took it away again (`on` is false).
+    """A member added an emoji to a message, or removed it (`on` is false).
 
-    `per_member`: decided under the limits of a member. Without it those apply that a message once had.
+    `per_member`: decided under the limits per member. Without it the former limits per message apply.
     """
 
     conversation_id: str

@@ -1,4 +1,4 @@
-"""Old events become the newest by pure steps, one version at a time; readers know only the newest."""
+"""Converts old events to the newest version by pure steps, one version at a time; readers know only the newest."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -9,10 +9,10 @@ from schemas import events
 from schemas.events import Event
 
 Step = tuple[str, Callable[[dict[str, Any]], dict[str, Any]]]
-"""The type an old body becomes, and how."""
+"""The type that an old body is converted to, and the conversion."""
 
 STEPS: Final[Mapping[str, Step]] = {}
-"""Old type → step. Empty while every event is at v1; a released version is never removed from here."""
+"""Old type → step. Empty while every event is at v1; a released version is never removed."""
 
 _TOPIC_OF_FAMILY: Final = {tag.rpartition(".")[0]: events.TOPIC_OF[event] for tag, event in events.EVENT_OF.items()}
 _DECODERS: Final[dict[str, msgspec.json.Decoder[Event]]] = {
@@ -21,16 +21,16 @@ _DECODERS: Final[dict[str, msgspec.json.Decoder[Event]]] = {
 
 
 class Undecodable(ValueError):
-    """A body that this code cannot read, whatever is wrong with it."""
+    """A body that cannot be decoded, for any reason."""
 
 
 def topic_of(event_type: str) -> str | None:
-    """The topic of an event type in any version, known or not; None when the family is not ours."""
+    """Return the topic of an event type in any version, known or not; None if the family is not ours."""
     return _TOPIC_OF_FAMILY.get(event_type.rpartition(".")[0])
 
 
 def decode(event_type: str, body: bytes, steps: Mapping[str, Step] = STEPS) -> Event:
-    """The newest form of a body. Raises `Undecodable`, and nothing else, whatever the bytes are."""
+    """Return the newest form of a body. Raises `Undecodable`, and nothing else, for any bytes."""
     try:
         return _decode(event_type, body, steps)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

@@ -1,1 +1,1 @@
-"""Exports the language as AsyncAPI, OpenAPI and JSON Schema; `python -m schemas.export` writes the files."""
+"""Exports the schemas as AsyncAPI, OpenAPI and JSON Schema; `python -m schemas.export` writes the files."""

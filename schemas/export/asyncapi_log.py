@@ -1,4 +1,4 @@
-"""The log as an AsyncAPI document: topics with their keys, partitions and retention, records with their headers."""
+"""Describes the log as an AsyncAPI document: topics with keys, partitions and retention, records with headers."""
 
 from typing import Any, Final
 
@@ -10,7 +10,7 @@ from schemas.export.json_schema import Schema
 ASYNCAPI: Final = "3.0.0"
 VERSION: Final = "1.0.0"
 _SCHEMAS: Final = "#/components/schemas/"
-_KEY_SAYS: Final = {
+_KEY_DESCRIPTIONS: Final = {
     "conversation_id": "The conversation's id.",
     "user_id": "The user's id.",
     "per event": "The user's id.",
@@ -19,7 +19,7 @@ _KEY_SAYS: Final = {
 
 
 def document() -> dict[str, Any]:
-    """The whole document."""
+    """Return the whole document."""
     channels = {name: _channel(topic) for name, topic in topics.TOPICS.items()}
     return {
         "asyncapi": ASYNCAPI,
@@ -51,11 +51,11 @@ def _name(event: type[Event]) -> str:
 
 
 def _channel(topic: topics.Topic) -> dict[str, Any]:
-    told = [_name(event) for event, where in events.TOPIC_OF.items() if where == topic.name]
+    names = [_name(event) for event, where in events.TOPIC_OF.items() if where == topic.name]
     return {
         "address": topic.name,
         "description": f"Keyed by {topic.key}.",
-        "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in told},
+        "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in names},
         "bindings": {
             "kafka": {
                 "topic": topic.name,
@@ -81,30 +81,30 @@ def _message(event: type[Event]) -> dict[str, Any]:
         "correlationId": {"location": "$message.header#/ce_correlationid"},
         "traits": [{"$ref": "#/components/messageTraits/cloudevent"}],
         "bindings": {
-            "kafka": {"key": {"type": "string", "description": _KEY_SAYS[topic.key]}, "bindingVersion": "0.5.0"}
+            "kafka": {"key": {"type": "string", "description": _KEY_DESCRIPTIONS[topic.key]}, "bindingVersion": "0.5.0"}
         },
         "payload": {"$ref": f"{_SCHEMAS}{event.__name__}"},
     }
 
 
 def headers() -> Schema:
-    """What every record's headers say; a test holds `envelope.headers_of` to it."""
+    """Return the schema of every record's headers; a test compares `envelope.headers_of` with it."""
     text = {"type": "string"}
     uuid = {"type": "string", "format": "uuid"}
     return json_schema.record(
         [*_REQUIRED, "content-type"],
         **{
             "ce_specversion": {"const": "1.0"},
-            "ce_id": {**uuid, "description": "Derived from who did what under which client key: a repeat has it too."},
-            "ce_source": {**text, "description": "Which node or processor made the record."},
+            "ce_id": {**uuid, "description": "Derived from actor, command and client key: a repeat has the same."},
+            "ce_source": {**text, "description": "The node or processor that made the record."},
             "ce_type": {**text, "description": "The event's type and version."},
             "ce_time": {"type": "string", "format": "date-time"},
             "ce_subject": {**text, "description": "The record's key."},
             "ce_partitionkey": {**text, "description": "The record's key."},
             "ce_tenantid": text,
-            "ce_authid": {**text, "description": "Who did it."},
+            "ce_authid": {**text, "description": "The user who did it."},
             "ce_correlationid": uuid,
-            "ce_causationid": {**uuid, "description": "The event this one was derived from, if it was."},
+            "ce_causationid": {**uuid, "description": "The event that this one was derived from, if any."},
             "correlation_id": {**uuid, "description": "The same as ce_correlationid."},
             "traceparent": {**text, "description": "W3C trace context: the correlation id as the trace."},
             "content-type": {"const": "application/json"},

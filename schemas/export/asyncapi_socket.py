@@ -1,4 +1,4 @@
-"""The socket protocol as an AsyncAPI document, as a node sees it: it receives commands and sends replies and pushes."""
+"""Describes the socket protocol as an AsyncAPI document, for a node: it receives commands, sends replies and pushes."""
 
 from dataclasses import asdict
 from typing import Any, Final
@@ -37,7 +37,7 @@ PUSHES: Final[dict[str, type]] = {
     "receipt": ReceiptView,
     CURSORS: CursorsView,
 }
-"""What a node sends unasked, with a struct as its data; `going-away` and `error` have shapes of their own."""
+"""The pushes of a node whose data is a struct; `going-away` and `error` have shapes of their own."""
 
 _SCHEMAS: Final = "#/components/schemas/"
 _MESSAGES: Final = "#/components/messages/"
@@ -45,7 +45,7 @@ _TEXT: Final = {"type": "string"}
 
 
 def document() -> dict[str, Any]:
-    """The whole document."""
+    """Return the whole document."""
     messages = _messages()
     return {
         "asyncapi": ASYNCAPI,
@@ -90,21 +90,21 @@ def _handshake() -> Schema:
 
 
 def _messages() -> dict[str, Any]:
-    found = {"auth": _message("auth", _asking("auth", json_schema.record(["token"], token=_TEXT)))}
-    found["auth-answer"] = _message("ack", _replying("ack", _ref(Authenticated)), Authenticated)
+    found = {"auth": _message("auth", _command("auth", json_schema.record(["token"], token=_TEXT)))}
+    found["auth-answer"] = _message("ack", _answer("ack", _ref(Authenticated)), Authenticated)
     for name, command in COMMANDS.items():
-        found[_key(name)] = _message(name, _asking(name, _ref(command)), command)
+        found[_key(name)] = _message(name, _command(name, _ref(command)), command)
         answer = "synced" if name == "sync" else "ack"
-        found[_answer_key(command)] = _message(answer, _replying(answer, _ref(ANSWER_OF[command])), ANSWER_OF[command])
+        found[_answer_key(command)] = _message(answer, _answer(answer, _ref(ANSWER_OF[command])), ANSWER_OF[command])
     for name, view in PUSHES.items():
-        found[_key(name)] = _message(name, _pushing(name, _ref(view)), view)
-    found["going-away"] = _message("going-away", _pushing("going-away", _going()))
-    found["error"] = _message("error", _failing(), Problem)
+        found[_key(name)] = _message(name, _push(name, _ref(view)), view)
+    found["going-away"] = _message("going-away", _push("going-away", _going_away()))
+    found["error"] = _message("error", _error(), Problem)
     return found
 
 
-def _message(name: str, payload: Schema, about: type | None = None) -> dict[str, Any]:
-    summary = {} if about is None else {"summary": (about.__doc__ or "").partition("\n")[0]}
+def _message(name: str, payload: Schema, struct: type | None = None) -> dict[str, Any]:
+    summary = {} if struct is None else {"summary": (struct.__doc__ or "").partition("\n")[0]}
     correlation = {"correlationId": {"location": "$message.payload#/correlation_id"}}
     return {"name": name, **summary, "payload": payload, **correlation}
 
@@ -113,8 +113,8 @@ def _ref(kind: type) -> Schema:
     return {"$ref": f"{_SCHEMAS}{kind.__name__}"}
 
 
-def _asking(name: str, data: Schema) -> Schema:
-    """A client's frame."""
+def _command(name: str, data: Schema) -> Schema:
+    """Return the schema of a client's frame."""
     uuid = {"anyOf": [json_schema.inline(Uuid), {"type": "null"}], "default": None}
     retry = {"type": "boolean", "default": False}
     frame_id = {**json_schema.inline(FrameId), "default": None}
@@ -123,47 +123,47 @@ def _asking(name: str, data: Schema) -> Schema:
     )
 
 
-def _replying(name: str, data: Schema) -> Schema:
-    """A node's frame that answers one."""
+def _answer(name: str, data: Schema) -> Schema:
+    """Return the schema of a node's frame that answers a client's."""
     frame_id = json_schema.inline(FrameId)
     return json_schema.record(
         ["id", "type", "data", "correlation_id"], id=frame_id, type={"const": name}, data=data, correlation_id=_TEXT
     )
 
 
-def _pushing(name: str, data: Schema) -> Schema:
-    """A node's frame that answers none; one of a lane has its number there."""
+def _push(name: str, data: Schema) -> Schema:
+    """Return the schema of a push; one of a lane has its number in it."""
     lane = next((lane for lane, kind in {**PUSH_OF_LANE, USER: PUSH_OF_USER}.items() if kind == name), None)
     place: dict[str, Schema] = {} if lane is None else {"lane": {"const": lane}, "n": {"type": "integer", "minimum": 1}}
     return json_schema.record(["type", "data", *place], type={"const": name}, data=data, correlation_id=_TEXT, **place)
 
 
-def _going() -> Schema:
+def _going_away() -> Schema:
     number = {"type": "integer"}
     return json_schema.record(["code", "reconnect_after_ms"], code=number, reconnect_after_ms=number)
 
 
-def _failing() -> Schema:
-    """`id` is null where it answers no frame that could be read; `data` is null where it answers one."""
-    about = json_schema.record(["conversation_id", "message_id"], conversation_id=_TEXT, message_id=_TEXT)
+def _error() -> Schema:
+    """Return the schema of an error: `id` is null if no readable frame caused it; else `data` is null."""
+    ids = json_schema.record(["conversation_id", "message_id"], conversation_id=_TEXT, message_id=_TEXT)
     return json_schema.record(
         ["id", "type", "error", "correlation_id", "data"],
         id=json_schema.inline(FrameId),
         type={"const": "error"},
         error=_ref(Problem),
         correlation_id={"anyOf": [_TEXT, {"type": "null"}]},
-        data={"anyOf": [about, {"type": "null"}]},
+        data={"anyOf": [ids, {"type": "null"}]},
     )
 
 
 def _operations(messages: dict[str, Any]) -> dict[str, Any]:
-    asked = {_key(name): [_answer_key(command), "error"] for name, command in COMMANDS.items()} | {
+    replies = {_key(name): [_answer_key(command), "error"] for name, command in COMMANDS.items()} | {
         "auth": ["auth-answer", "error"]
     }
-    answers = {answer for each in asked.values() for answer in each}
-    found = {key: {**_operation("receive", key), "reply": _reply(*answers)} for key, answers in asked.items()}
-    pushed = [key for key in messages if key not in asked and key not in answers]
-    return found | {key: _operation("send", key) for key in (*pushed, "error")}
+    answers = {answer for each in replies.values() for answer in each}
+    found = {key: {**_operation("receive", key), "reply": _reply(*answers)} for key, answers in replies.items()}
+    pushes = [key for key in messages if key not in replies and key not in answers]
+    return found | {key: _operation("send", key) for key in (*pushes, "error")}
 
 
 def _operation(action: str, key: str) -> dict[str, Any]:
@@ -180,5 +180,5 @@ def _in_channel(key: str) -> dict[str, str]:
 
 def _schemas() -> dict[str, Schema]:
     views = [*PUSHES.values(), Authenticated, *ANSWER_OF.values(), Problem]
-    asks = json_schema.components(COMMANDS.values(), _SCHEMAS, tagged=False)
-    return asks | json_schema.components(dict.fromkeys(views), _SCHEMAS)
+    requests = json_schema.components(COMMANDS.values(), _SCHEMAS, tagged=False)
+    return requests | json_schema.components(dict.fromkeys(views), _SCHEMAS)

@@ -1,7 +1,7 @@
-"""Records stay for ever, so the code of today reads whatever was ever released: what a change of an event would break.
+"""Finds changes of events that break readers: records are kept permanently, so code must read all released ones.
 
-A schema is compared with the one last released: everything that the old one allows, the new one must allow, and no
-field may lose its name or what leaving it out means.
+A schema is compared with the one last released: the new one must allow everything that the old one allows, and no
+field may change its name or the meaning of its absence.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -15,8 +15,10 @@ _ABSENT: Final = object()
 
 
 def breaks(released: Mapping[str, Schema], now: Mapping[str, Schema], upcast: Collection[str] = ()) -> Sequence[str]:
-    """One sentence per change that breaks readers of old records. Both map event types to schema documents; types in
-    `upcast` are old versions that a step makes into newer ones, so they may be gone.
+    """Return one sentence per change that breaks readers of old records.
+
+    Both map event types to schema documents; types in `upcast` are old versions that a step converts, so they may be
+    missing.
     """
     found: list[str] = []
     for name, old in released.items():
@@ -28,14 +30,14 @@ def breaks(released: Mapping[str, Schema], now: Mapping[str, Schema], upcast: Co
 
 
 class _Comparison:
-    """Two documents, whose references point into themselves."""
+    """Compares two documents, each with its references inside itself."""
 
     def __init__(self, old: Schema, new: Schema) -> None:
         self._old = old
         self._new = new
 
     def of(self, where: str, old: Schema, new: Schema) -> Iterator[str]:
-        """What `old` allows and `new` does not."""
+        """Yield what `old` allows and `new` does not."""
         new_choices = [_resolved(choice, self._new) for choice in _choices(_resolved(new, self._new))]
         for choice in _choices(_resolved(old, self._old)):
             known = _resolved(choice, self._old)
@@ -44,7 +46,7 @@ class _Comparison:
                 alike = [
                     some for some, other in zip(problems, new_choices, strict=True) if _kinds(known) & _kinds(other)
                 ]
-                yield from min(alike or [[f"{where}: no longer takes {_said(known)}"]], key=len)
+                yield from min(alike or [[f"{where}: no longer takes {_kinds_text(known)}"]], key=len)
 
     def _one(self, where: str, old: Schema, new: Schema) -> Iterator[str]:
         if lost := _kinds(old) - _kinds(new):
@@ -69,7 +71,7 @@ class _Comparison:
             yield f"{where}.{name}: now required"
 
     def _inside(self, where: str, old: Schema, new: Schema) -> Iterator[str]:
-        """Values of a map, its keys, items of a list."""
+        """Compare the values and keys of a map, and the items of a list."""
         for name, label in (("additionalProperties", "{}"), ("propertyNames", "{keys}"), ("items", "[]")):
             if name in new and new[name] is not True:
                 inner = new[name] if isinstance(new[name], dict) else {"enum": []}
@@ -97,7 +99,7 @@ _KIND_OF: Final = {str: "string", bool: "boolean", int: "integer", float: "numbe
 
 
 def _kinds(schema: Schema) -> frozenset[str]:
-    """The JSON types a schema takes; a number may be an integer."""
+    """Return the JSON types that a schema allows; a number may be an integer."""
     if "enum" in schema or "const" in schema:
         return frozenset(_KIND_OF[type(value)] for value in _enum(schema) or ())
     kind = schema.get("type")
@@ -108,7 +110,7 @@ def _kinds(schema: Schema) -> frozenset[str]:
 
 
 def _enum(schema: Schema) -> list[Any] | None:
-    """The only values a schema takes; None: there is no such list."""
+    """Return the only values that a schema allows; None if it has no such list."""
     return [schema["const"]] if "const" in schema else schema.get("enum")
 
 
@@ -134,5 +136,5 @@ def _bounds(where: str, old: Schema, new: Schema) -> Iterator[str]:
         yield f"{where}: pattern is now {new['pattern']}"
 
 
-def _said(schema: Schema) -> str:
+def _kinds_text(schema: Schema) -> str:
     return " or ".join(sorted(_kinds(schema)))

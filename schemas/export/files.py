@@ -1,5 +1,5 @@
-"""The schemas as files for other languages, made from the structs: `python -m schemas.export` writes them beside this
-module, `--check` says which of them are not as the code is, `--release` keeps the events as what later code must read.
+"""Generates the schema files for other languages from the structs: `python -m schemas.export` writes them,
+`--check` lists those that differ from the code, `--release` saves the events as what later code must read.
 """
 
 import json
@@ -17,7 +17,7 @@ from schemas.wire.frames import Hello
 HERE: Final = Path(__file__).parents[1] / "generated"
 RELEASED: Final = Path(__file__).parents[1] / "baseline" / "events-v1.json"
 """The schemas of all events as of the last release, by type."""
-SHOWN: Final[tuple[type, ...]] = (
+PUBLISHED_VIEWS: Final[tuple[type, ...]] = (
     views.MessageView,
     views.ParticipantView,
     views.ConversationView,
@@ -31,11 +31,11 @@ SHOWN: Final[tuple[type, ...]] = (
     Hello,
     Problem,
 )
-"""What a client is shown, beside the frames around it."""
+"""The data of frames that clients receive."""
 
 
 def documents() -> dict[str, dict[str, Any]]:
-    """Every generated file: its path below `generated/`, and its content."""
+    """Return every generated file: its path below `generated/`, and its content."""
     return {
         **{f"events/{name}.json": schema for name, schema in event_schemas().items()},
         **{
@@ -46,7 +46,7 @@ def documents() -> dict[str, dict[str, Any]]:
         },
         **{
             f"views/{view.__name__}.json": json_schema.document(view, f"urn:caas:view:{view.__name__}")
-            for view in SHOWN
+            for view in PUBLISHED_VIEWS
         },
         "asyncapi-socket.json": asyncapi_socket.document(),
         "asyncapi-log.json": asyncapi_log.document(),
@@ -55,24 +55,24 @@ def documents() -> dict[str, dict[str, Any]]:
 
 
 def texts() -> dict[str, str]:
-    """The files as they are written: sorted and indented, so that a change of one field is a change of one line."""
+    """Return the files' texts: sorted and indented, so that a change of one field changes one line."""
     return {path: text_of(content) for path, content in documents().items()}
 
 
 def text_of(content: Mapping[str, Any]) -> str:
-    """A document as text."""
+    """Return a document as text."""
     return json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def drift(root: Path = HERE) -> list[str]:
-    """The files that are not as the code is: missing, different, or left over."""
+    """Return the files that do not match the code: missing, different, or left over."""
     now = texts()
-    there = {str(path.relative_to(root)): path.read_text(encoding="utf-8") for path in root.rglob("*.json")}
-    return sorted(path for path in now.keys() | there.keys() if now.get(path) != there.get(path))
+    existing = {str(path.relative_to(root)): path.read_text(encoding="utf-8") for path in root.rglob("*.json")}
+    return sorted(path for path in now.keys() | existing.keys() if now.get(path) != existing.get(path))
 
 
 def write(root: Path = HERE) -> list[str]:
-    """Make the files as the code is; those that changed."""
+    """Update the files to the code; return those that changed."""
     changed, now = drift(root), texts()
     for path in changed:
         if path in now:
@@ -84,17 +84,17 @@ def write(root: Path = HERE) -> list[str]:
 
 
 def event_schemas() -> dict[str, dict[str, Any]]:
-    """The schema of every event as the code is, by type."""
+    """Return the current schema of every event, by type."""
     return {name: json_schema.document(event, f"urn:caas:event:{name}") for event, name in events.TYPE_OF.items()}
 
 
 def broken(released: Path = RELEASED) -> Sequence[str]:
-    """What the code of today would break for readers of records of the last release."""
+    """Return the changes since the last release that would make its records unreadable."""
     return compatibility.breaks(json.loads(released.read_text(encoding="utf-8")), event_schemas(), upcast.STEPS)
 
 
 def release(released: Path = RELEASED) -> Sequence[str]:
-    """Keep the events as they are as the last release, if they break nothing of the one before; what they break."""
+    """Save the events as the last release, unless they break the previous one; return the breaking changes."""
     breaks = broken(released) if released.exists() else ()
     if not breaks:
         released.write_text(text_of(event_schemas()), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Structs as JSON Schema 2020-12, as any language reads it: what msgspec says, less what is Python's own."""
+"""Describes structs as JSON Schema 2020-12 for any language: the output of msgspec without what only Python reads."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
@@ -11,9 +11,9 @@ DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
 
 def components(types: Iterable[type], prefix: str, *, tagged: bool = True) -> dict[str, Schema]:
-    """The schema of each struct and of those inside it, by name; references point below `prefix`.
+    """Return the schema of each struct and of those inside it, by name; references point below `prefix`.
 
-    `tagged` False leaves the tag out: a command's name stands in its frame, not in its data.
+    `tagged` False leaves the tag out: a command's name is in its frame, not in its data.
     """
     _, found = msgspec.json.schema_components(types, ref_template=prefix + "{name}")
     portable = {name: _portable(schema) for name, schema in found.items()}
@@ -21,25 +21,25 @@ def components(types: Iterable[type], prefix: str, *, tagged: bool = True) -> di
 
 
 def document(kind: type, urn: str, *, tagged: bool = True) -> Schema:
-    """One struct as a schema document of its own, with whatever it refers to inside."""
+    """Return one struct as a schema document of its own, which contains everything it refers to."""
     found = components([kind], "#/$defs/", tagged=tagged)
     top = found.pop(kind.__name__)
     return {"$schema": DIALECT, "$id": urn, **top, **({"$defs": found} if found else {})}
 
 
 def inline(kind: Any) -> Schema:
-    """The schema of a type that is no struct, such as an annotated string."""
+    """Return the schema of a type that is not a struct, such as an annotated string."""
     schema: Schema = _portable(msgspec.json.schema(kind))
     return schema
 
 
 def record(required: Sequence[str], **properties: Schema) -> Schema:
-    """The schema of an object with these fields."""
+    """Return the schema of an object with these fields."""
     return {"type": "object", "properties": properties, "required": list(required)}
 
 
 def _portable(schema: Any) -> Any:
-    """Python writes the end of a string as `\\Z`, everybody else as `$`."""
+    """Replace `\\Z`, which only Python uses for the end of a string, by `$`."""
     if isinstance(schema, dict):
         return {name: _portable(value) for name, value in schema.items()}
     if isinstance(schema, list):

@@ -1,4 +1,4 @@
-"""The gateway's routes as an OpenAPI document: how an application gets a token for one of its users."""
+"""Describes the gateway's routes as an OpenAPI document: how an application gets a token for one of its users."""
 
 from typing import Any, Final
 
@@ -19,18 +19,18 @@ ANSWERS: Final = {
     "400": "The body is not JSON.",
     "401": "The application's key or secret is missing or wrong.",
     "413": "The body is too large.",
-    "422": "`user_id` is missing or cannot be one.",
+    "422": "`user_id` is missing or not valid.",
 }
 _SCHEMAS: Final = "#/components/schemas/"
 
 
 def document() -> dict[str, Any]:
-    """The whole document."""
+    """Return the whole document."""
     return {
         "openapi": OPENAPI,
         "info": {"title": "CAAS gateway", "version": VERSION},
         "servers": [{"url": "http://127.0.0.1:3000"}],
-        "paths": {TOKEN_PATH: {"post": _ask_token()}},
+        "paths": {TOKEN_PATH: {"post": _token_operation()}},
         "components": {
             "schemas": json_schema.components((TokenRequest, TokenAnswer, ProblemDocument), _SCHEMAS),
             "securitySchemes": {
@@ -41,7 +41,7 @@ def document() -> dict[str, Any]:
     }
 
 
-def _ask_token() -> dict[str, Any]:
+def _token_operation() -> dict[str, Any]:
     problems = {
         status: {"description": what, "content": _content(PROBLEM_JSON, ProblemDocument)}
         for status, what in ANSWERS.items()

@@ -1,1 +1,1 @@
-"""What clients and nodes send each other: frames, answers, errors and views."""
+"""The data that clients and nodes exchange: frames, answers, errors and views."""

@@ -1,4 +1,4 @@
-"""What a command answers when it is accepted, and a query when it is answered: the data of an `ack` or `synced`."""
+"""The answers to accepted commands and to queries: the data of an `ack` or `synced`."""
 
 from typing import Final
 
@@ -12,22 +12,23 @@ from schemas.wire.views import ConversationView, MessageView, PresenceView, Vers
 
 
 class Authenticated(msgspec.Struct, frozen=True, kw_only=True):
-    """Whose line it is, and for how many seconds the token is good."""
+    """The user of the connection, and how long the token is valid, in seconds."""
 
     user_id: str
     expires_in: int
 
 
 class MessageAccepted(msgspec.Struct, frozen=True, kw_only=True):
-    """The message that a command said, edited or withdrew; `persisted` also where nothing had to be added."""
+    """The message that a command sent, edited or deleted; `persisted` also if nothing had to be appended."""
 
     message_id: str
     level: Level
 
 
 class MessageFound(msgspec.Struct, frozen=True, kw_only=True):
-    """One message as it now is, and what it said, the oldest first, and whether there is more than fits into an answer;
-    of a deleted one nothing is told.
+    """One message as it is now, its versions, the oldest first, and whether more exist than fit into an answer.
+
+    A deleted message has none.
     """
 
     message: MessageView
@@ -36,7 +37,7 @@ class MessageFound(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Messages(msgspec.Struct, frozen=True, kw_only=True):
-    """Messages by `seq`, ascending, and whether there are more that one may read before and after these."""
+    """Messages by `seq`, ascending, and whether the user may read more before and after these."""
 
     messages: list[MessageView]
     more_before: bool
@@ -44,11 +45,10 @@ class Messages(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ThreadFound(msgspec.Struct, frozen=True, kw_only=True):
-    """The message that began the thread, null where it is from before one came or too large to stand beside an answer,
-    answers to it by `seq`, ascending, and whether there are more after these.
+    """The root message of a thread, answers to it by `seq`, ascending, and whether there are more after these.
 
-    `read` is up to where one has read the thread, `unread` how many answers came after that, `UNREAD_COUNTED` for as
-    many or more.
+    `root` is null if the user joined after it or it is too large to fit beside an answer. `read` is the user's cursor
+    in the thread, `unread` the number of answers after it, at most `UNREAD_COUNTED`.
     """
 
     root: MessageView | None
@@ -66,8 +66,8 @@ class ConversationAccepted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Totals(msgspec.Struct, frozen=True, kw_only=True):
-    """How many conversations there are of those asked for, whatever page; how many messages in them are unread, in how
-    many of them, and how many of these messages name one.
+    """Counts over all pages: the conversations asked for, the unread messages in them, the conversations that have
+    unread messages, and the unread messages that mention the user.
     """
 
     conversations: int
@@ -77,8 +77,8 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Conversations(msgspec.Struct, frozen=True, kw_only=True):
-    """A page of one's conversations; `after` asks for the next page, null: there is none. `totals` where they were
-    asked for.
+    """A page of the user's conversations; `after` is the cursor of the next page, null if there is none. `totals` are
+    there only if they were asked for.
     """
 
     conversations: list[ConversationView]
@@ -87,8 +87,9 @@ class Conversations(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
-    """Messages that contain the words, newest first; `after` is where it goes on, null where there is nothing more. A
-    page may have fewer than were asked for, and none, though there are more.
+    """Messages that contain the words, newest first; `after` is the cursor of the next page, null if there is none.
+
+    A page may have fewer messages than were asked for, or none, although more exist.
     """
 
     messages: list[MessageView]
@@ -96,16 +97,17 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Presences(msgspec.Struct, frozen=True, kw_only=True):
-    """How these people are there."""
+    """The presence of these users."""
 
     presences: list[PresenceView]
 
 
 class Synced(msgspec.Struct, frozen=True, kw_only=True):
-    """The end of a sync: where the client stands now; where it is not `complete`, it asks again from there.
+    """The end of a sync: the client's new positions; if it is not `complete`, the client syncs again from there.
 
-    `user` is the position in its own lane, where it asked for that. What `reset` names the client must forget and
-    ask for anew, without positions: these say more than there is, as after a restore. `user` there is its own lane.
+    `user` is the position in the user's own lane, if that was asked for. The client must drop what `reset` names and
+    sync it again without positions: its positions are beyond the lanes' heads, as after a restore. `user` in `reset` is
+    the user's own lane.
     """
 
     complete: bool

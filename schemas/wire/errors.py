@@ -1,4 +1,4 @@
-"""The one table of what can go wrong for a client: error codes for frames and HTTP, close codes for sockets."""
+"""The table of all errors that a client can receive: error codes for frames and HTTP, close codes for sockets."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -32,18 +32,18 @@ ERRORS: Final = {
         ErrorCode("not_found", "There is nothing at this address", 404),
         ErrorCode("method_not_allowed", "This address does not take this method", 405),
         ErrorCode("conversation_not_found", "There is no such conversation", 404),
-        ErrorCode("participant_not_found", "Somebody who is named is not in this conversation", 404),
+        ErrorCode("participant_not_found", "A named user is not in this conversation", 404),
         ErrorCode("message_not_found", "There is no such message, or it was deleted", 404),
         ErrorCode("idempotency_conflict", "This client key was used before with another body", 409),
         ErrorCode("edit_limit", "The message was edited too often", 409),
-        ErrorCode("reaction_limit", "The message has as many reactions as it takes", 409),
-        ErrorCode("pin_limit", "There are as many pins as there may be", 409),
-        ErrorCode("member_limit", "The group has as many members as it takes", 409),
-        ErrorCode("last_owner", "A group keeps an owner: give the role to somebody first", 409),
+        ErrorCode("reaction_limit", "The message has the maximum number of reactions", 409),
+        ErrorCode("pin_limit", "The conversation has the maximum number of pins", 409),
+        ErrorCode("member_limit", "The group has the maximum number of members", 409),
+        ErrorCode("last_owner", "A group must keep an owner: make another member owner first", 409),
         ErrorCode("too_large", "The request is larger than the limit", 413),
-        ErrorCode("not_ready", "A view that decides this is behind; nothing was done", 503, retry=True),
-        ErrorCode("search_timeout", "The search took too long: look for less, or search again", 503, retry=True),
-        ErrorCode("unavailable", "A server that this needs is down; nothing was done", 503, retry=True),
+        ErrorCode("not_ready", "A view needed to decide this lags behind the log; nothing was done", 503, retry=True),
+        ErrorCode("search_timeout", "The search took too long: narrow it, or search again", 503, retry=True),
+        ErrorCode("unavailable", "A required server is down; nothing was done", 503, retry=True),
         ErrorCode("outcome_unknown", "The log did not answer in time: repeat with the same key", 504, retry=True),
         ErrorCode("internal", "Something went wrong on our side", 500, retry=True),
     )
@@ -51,7 +51,7 @@ ERRORS: Final = {
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
-    """What a client is told: one entry of the table, and the detail of this case."""
+    """An error as a client receives it: one entry of the table, with the detail of this case."""
 
     code: str
     title: str
@@ -64,7 +64,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
 def problem(
     code: str, detail: str = "", *, retry_after_ms: int | None = None, errors: list[dict[str, str]] | None = None
 ) -> Problem:
-    """The problem with this code; `errors` names the fields, each `{pointer, code}`."""
+    """Return the problem with this code; `errors` names the fields, each `{pointer, code}`. Raises KeyError."""
     entry = ERRORS[code]
     return Problem(
         code=code,
@@ -78,7 +78,7 @@ def problem(
 
 @dataclass(frozen=True, slots=True)
 class CloseCode:
-    """Why a socket was closed; by its range a client knows whether to come back."""
+    """The reason why a socket was closed; its range tells a client whether to reconnect."""
 
     code: int
     name: str
@@ -86,16 +86,16 @@ class CloseCode:
 
     @property
     def reconnect(self) -> bool:
-        """4000-4499 and the going-away codes: come back; all others: do not."""
+        """Whether a client should reconnect: after 4000-4499 and the going-away codes, and no others."""
         return 4000 <= self.code < 4500 or self.code in {1001, 1011, 1012, 1013}
 
 
 CLOSES: Final = {
     close.name: close
     for close in (
-        CloseCode(1000, "normal", "Closed as asked"),
-        CloseCode(1001, "going_away", "The node goes away: reconnect"),
-        CloseCode(1002, "protocol_error", "A frame that no WebSocket client sends, such as one without a mask"),
+        CloseCode(1000, "normal", "Closed on request"),
+        CloseCode(1001, "going_away", "The node shuts down: reconnect"),
+        CloseCode(1002, "protocol_error", "A frame that violates the WebSocket protocol, such as one without a mask"),
         CloseCode(1009, "frame_too_large", "A frame was larger than hello.limits.frame"),
         CloseCode(1011, "internal", "Something went wrong on our side: reconnect with backoff"),
         CloseCode(4101, "draining", "The node drains: reconnect after reconnect_after_ms"),
@@ -104,8 +104,8 @@ CLOSES: Final = {
         CloseCode(4429, "rate_limited", "Too many connections, pings or fragments: reconnect after a second or more"),
         CloseCode(4501, "bad_token", "The token is missing, wrong or came too late"),
         CloseCode(4506, "bad_protocol", "No subprotocol in common"),
-        CloseCode(4507, "connection_limit", "This user has as many connections as one may have"),
-        CloseCode(4509, "too_many_errors", "Too many frames in a row that are no command"),
+        CloseCode(4507, "connection_limit", "This user has the maximum number of connections"),
+        CloseCode(4509, "too_many_errors", "Too many consecutive frames that are not commands"),
         CloseCode(4510, "malformed_frame", "A binary frame: this protocol is text"),
     )
 }

@@ -1,4 +1,4 @@
-"""What a node says to a client: hello, replies, and pushes, each encoded once however many receive it."""
+"""Encodes the frames of a node: hello, replies, and pushes, each encoded once for all receivers."""
 
 from typing import Any, Final, Literal
 
@@ -21,13 +21,12 @@ PUSH_OF_LANE: Final[dict[str, str]] = {
     "conversation": "conversation:updated",
 }
 USER: Final = "user"
-"""The lane of one user: their cursors, mutes, archives and hidden messages; what a `Push` in it is for is `to`."""
+"""The user lane: one user's cursors, mutes, archives and hidden messages; a `Push` in it goes to the user `to`."""
 PUSH_OF_USER: Final = "inbox:changed"
 TYPING: Final = "typing"
 PRESENCE: Final = "presence"
 CURSORS: Final = "cursors:moved"
-"""What stands as the lane of a `Push` that says how people are, or how far they have read: none of these has numbers.
-"""
+"""Values of `Push.lane` for typing, presence and cursors, which have no numbers."""
 LIMITS: Final = {
     "frame": bounds.FRAME_BYTES,
     "answer": bounds.ANSWER_BYTES,
@@ -65,7 +64,7 @@ _encode: Final = msgspec.json.Encoder().encode
 
 
 class Hello(msgspec.Struct, kw_only=True, frozen=True):
-    """The first frame of a node: who you are, for how many seconds your token is good, and what you may do."""
+    """The first frame of a node: the user, the token's validity in seconds, and the limits and features."""
 
     session: str
     user_id: str
@@ -106,27 +105,27 @@ def hello(data: Hello) -> bytes:
 
 
 def ack(frame_id: FrameId, data: object, correlation_id: str | None) -> bytes:
-    """`{"id", "type": "ack", "data": {…}, "correlation_id"}`: what an accepted command or a query answers."""
+    """`{"id", "type": "ack", "data": {…}, "correlation_id"}`: the answer to an accepted command or a query."""
     return _encode(_Reply(frame_id, "ack", data, correlation_id))
 
 
 def synced(frame_id: FrameId, data: object, correlation_id: str | None) -> bytes:
-    """`{"id", "type": "synced", "data": {"complete", "positions"}}`: the end of what a sync brought."""
+    """`{"id", "type": "synced", "data": {"complete", "positions"}}`: the end of a sync."""
     return _encode(_Reply(frame_id, "synced", data, correlation_id))
 
 
-def error(frame_id: FrameId, what: Problem, correlation_id: str | None = None, data: object = None) -> bytes:
+def error(frame_id: FrameId, problem: Problem, correlation_id: str | None = None, data: object = None) -> bytes:
     """`{"id", "type": "error", "error": {…}, "correlation_id"}`."""
-    return _encode(_Error(frame_id, what, correlation_id, data=data))
+    return _encode(_Error(frame_id, problem, correlation_id, data=data))
 
 
 def push(kind: str, data: object, lane: str | None = None, n: int | None = None, correlation_id: str = "") -> bytes:
-    """`{"type", "lane", "n", "data": {…}, "correlation_id"}`: something that happened."""
+    """`{"type", "lane", "n", "data": {…}, "correlation_id"}`: an event."""
     return _encode(_Push(kind, data, lane, n, correlation_id or None))
 
 
 def going_away(reconnect_after_ms: int) -> bytes:
-    """A draining node asks its client to open another line; this one serves until it is closed."""
+    """Ask the client of a draining node to open another connection; this one serves until it is closed."""
     close = errors.CLOSES["draining"]
     return _encode(_Push("going-away", {"code": close.code, "reconnect_after_ms": reconnect_after_ms}))
 
@@ -139,7 +138,7 @@ _correlated: Final = msgspec.json.Decoder(_Correlated)
 
 
 def correlation_of(frame: bytes) -> str:
-    """The correlation id in a frame of ours, for the log; empty where it has none."""
+    """Return the correlation id in a frame of ours, for log messages; empty if it has none."""
     try:
         return _correlated.decode(frame).correlation_id
     except msgspec.DecodeError:
@@ -147,12 +146,12 @@ def correlation_of(frame: bytes) -> str:
 
 
 class Push(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
-    """What a processor sends to the nodes: a ready frame, and what a node needs to know whom it is for.
+    """A best-effort push from a processor to the nodes: an encoded frame, and the data to find its receivers.
 
-    `model` and `generation` name the read model it was made from; `lane` and `n` its number there, empty and 0 for
-    receipts and errors, which go to the user `to` alone; `conversation_n` is how new a node's view must be; `seq` is
-    the message's, which a member's stays are asked about. Typing goes to everyone but the typist, who is `by`; of
-    presence `conversation_id` says whose it is, and there is no frame. Cursors that moved go to everyone, gathered.
+    `model` and `generation` name the read model it was made from; `lane` and `n` are its number there, empty and 0 for
+    receipts and errors, which go to the user `to` alone. `conversation_n` is the minimum version of a node's view;
+    `seq` is the message's, which must lie in a receiver's membership intervals. Typing goes to everyone but the typist,
+    `by`; in presence `conversation_id` names the user, and there is no frame. Cursors go to everyone, in batches.
     """
 
     model: str
@@ -172,10 +171,10 @@ _pack: Final = msgspec.msgpack.Encoder().encode
 
 
 def pack_pushes(pushes: list[Push]) -> bytes:
-    """Several pushes for one node in one hint."""
+    """Encode several pushes for one node as one payload."""
     return _pack(pushes)
 
 
 def unpack_pushes(payload: bytes) -> list[Push]:
-    """The pushes in a hint. Raises `msgspec.DecodeError`."""
+    """Decode the pushes in a payload. Raises `msgspec.DecodeError`."""
     return _pushes.decode(payload)

@@ -1,4 +1,4 @@
-"""What the gateway's token route is asked and answers, and how HTTP tells an error (RFC 9457)."""
+"""Requests and answers of the gateway's token route, and the form of HTTP errors (RFC 9457)."""
 
 from typing import Final
 
@@ -14,14 +14,14 @@ PROBLEM_JSON: Final = "application/problem+json"
 
 
 class TokenRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """An application asks for a token of one of its users, with which they may open its conversations so named."""
+    """An application requests a token for one of its users, who may open its conversations with these name prefixes."""
 
     user_id: UserId
     names: Names = []
 
 
 class TokenAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """What opens a socket: the token, the seconds it is good for, and where the nodes are."""
+    """The data to open a socket: the token, its validity in seconds, and the nodes' URLs."""
 
     token: str
     expires_in: int
@@ -30,7 +30,7 @@ class TokenAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ProblemDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One entry of the table of errors as HTTP tells it; `type` is `urn:caas:error:` and the code."""
+    """One entry of the table of errors in HTTP's form; `type` is `urn:caas:error:` and the code."""
 
     type: str
     title: str

@@ -1,4 +1,4 @@
-"""What a client sees of a row: the same shape in pushes, sync and answers."""
+"""The views of rows that clients receive: the same shape in pushes, sync and answers."""
 
 from typing import Any
 
@@ -8,23 +8,25 @@ from schemas.events import Attachment, Origin
 
 
 class ReactionView(msgspec.Struct, frozen=True, kw_only=True):
-    """An emoji and everyone who put it there, in the order in which they did."""
+    """An emoji and the users who added it, in that order."""
 
     emoji: str
     users: list[str]
 
 
 class ThreadView(msgspec.Struct, frozen=True, kw_only=True):
-    """How many messages answer one, or an answer to it, deleted ones too; `last_seq` is the number of the newest."""
+    """The number of answers in a thread, direct or not, deleted ones too; `last_seq` is the number of the newest."""
 
     count: int
     last_seq: int
 
 
 class MessageView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One message as it now is. `text` is null when there is none: it was deleted, cannot be read, has attachments
-    alone, or is a `ciphertext`. From `thread_root` on a field is there only where it says something. `thread` is there
-    in answers alone, of a message that began one.
+    """One message as it is now.
+
+    `text` is null if there is none: the message was deleted, cannot be decoded, has attachments alone, or is a
+    `ciphertext`. Fields from `thread_root` on are left out when they have their default value. `thread` is only in
+    answers, for the root message of a thread.
     """
 
     conversation_id: str
@@ -49,7 +51,7 @@ class MessageView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
 
 class ReactionsView(msgspec.Struct, frozen=True, kw_only=True):
-    """All that is on one message now; nothing of a deleted one."""
+    """All current reactions to one message; none to a deleted one."""
 
     conversation_id: str
     message_id: str
@@ -58,7 +60,7 @@ class ReactionsView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class VersionView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a message said from `at` on, by whom; the first version is what was sent."""
+    """A version of a message, valid from `at`, written by `by`; the first version is what was sent."""
 
     at: str
     by: str
@@ -68,9 +70,10 @@ class VersionView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
 
 class ParticipantView(msgspec.Struct, frozen=True, kw_only=True):
-    """One participant: role, whether in it now, and the stays `[from_seq, until_seq or null]`, the newest 100.
+    """One participant: role, whether in the conversation now, and membership intervals.
 
-    `read_seq` and `delivered_seq` are their public cursors, null of whoever is not in it now.
+    `intervals` are `[from_seq, until_seq or null]`, the newest 100.
+    `read_seq` and `delivered_seq` are their public cursors, null if they are not in it now.
     """
 
     user_id: str
@@ -82,7 +85,7 @@ class ParticipantView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CursorView(msgspec.Struct, frozen=True, kw_only=True):
-    """How far a member has read, and has got, what is theirs to read; 0 where they said nothing of it."""
+    """The numbers up to which a member has read and received the messages they may read; 0 if never reported."""
 
     user_id: str
     read_seq: int
@@ -90,20 +93,19 @@ class CursorView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CursorsView(msgspec.Struct, frozen=True, kw_only=True):
-    """The cursors of one conversation that moved, each as it now is."""
+    """The cursors of one conversation that moved, each with its current value."""
 
     conversation_id: str
     cursors: list[CursorView]
 
 
 class InboxView(msgspec.Struct, frozen=True, kw_only=True):
-    """How one user has a conversation: read up to message `read`, muted for good or until a time, put away.
+    """One user's view of a conversation: read up to message `read`, muted permanently or until a time, archived.
 
-    Put away with message `archived_seq` as the last, what is said later brings it back: what others say not while it is
-    muted, nor where the user wants to `keep_archived`. `pinned` is the number of the pin in the user's lane: those with
-    greater ones stand before others in their list, and before those without. `hidden` is there in the push alone of a
-    message that was deleted for this user. With a `thread`, named by the message that began it, it is how far that one
-    is read, and nothing else of it is anything.
+    `archived_seq` is the last message when it was archived. Later messages unarchive it, except those of others while
+    it is muted or with `keep_archived`. `pinned` is the number of the pin in the user's lane: in their list greater
+    ones come first, and before those without. `hidden` is only in the push of a message that was deleted for this user.
+    With a `thread`, the id of its root message, it is the cursor in that thread, and no other field has a meaning.
     """
 
     conversation_id: str
@@ -119,7 +121,7 @@ class InboxView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PresenceView(msgspec.Struct, frozen=True, kw_only=True):
-    """How somebody is there: `online`, `away` or `busy`, or `offline`; `last_seen` is null where that is not known."""
+    """The presence of a user: `online`, `away`, `busy` or `offline`; `last_seen` is null if not known."""
 
     user_id: str
     status: str
@@ -127,7 +129,7 @@ class PresenceView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TypingView(msgspec.Struct, frozen=True, kw_only=True):
-    """Somebody writes in a conversation, or no longer does; that they do is over by itself after `ttl_ms`."""
+    """A user is typing in a conversation, or has stopped; typing expires by itself after `ttl_ms`."""
 
     conversation_id: str
     user_id: str
@@ -136,17 +138,20 @@ class TypingView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ConversationView(msgspec.Struct, frozen=True, kw_only=True):
-    """One conversation; `seq` is its last message's. `avatar` is a media id, `pins` are message ids, the oldest pin
-    first. Of a direct one `other` is whom one talks to, oneself in a conversation with oneself.
+    """One conversation.
 
-    `metadata`, `pins` and `participants` are there only where one conversation was asked for, with `more` where there
-    are more participants than these. Of one that was left there is nothing that may have changed since, and of its
-    participants oneself. `history` is what whoever is let in reads: `joined`, or `all` from message
-    `history_from` on.
+    `seq` is the number of its last message. `avatar` is a media id, `pins` are message ids, the oldest pin first. In a
+    direct conversation `other` is the other user, or the user themselves in a conversation with themselves.
 
-    `inbox`, `unread`, `mentions` and `last_message` are the asking user's own: `unread` counts what came after all
-    that they read or said, `mentions` the messages among these that name them, up to 100. Of one that was left there
-    is none of it. `active_at` is there in a list alone: when something was said last, or when it was opened.
+    `metadata`, `pins` and `participants` are there only if one conversation was asked for, and `more` says whether
+    there are more participants. A conversation that the user is no longer in has no field that may have changed since,
+    and of its participants only the user. `history` is what members added later may read: `joined`, or `all` from
+    message `history_from` on.
+
+    `inbox`, `unread`, `mentions` and `last_message` are the requesting user's own: `unread` counts the messages after
+    the last one that they read or sent, `mentions` those among them that mention the user, up to 100. A conversation
+    that they are no longer in has none of these. `active_at` is only in lists: the time of the last message, or of the
+    creation.
     """
 
     conversation_id: str
@@ -173,16 +178,16 @@ class ConversationView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ChangeView(msgspec.Struct, frozen=True, kw_only=True):
-    """One change of a conversation: `change` is created, changed, participants-added, participants-removed,
-    roles-changed, message-pinned or message-unpinned.
+    """One change of a conversation.
 
-    It names what is otherwise than before and no more: nothing at all where the log had decided otherwise by then.
-    `participants` are those who came, went or have another role, `roles` the roles of those who are in it; `changed`
-    has those of `title`, `avatar` and `metadata` that are other now, `message_id` is what was pinned or unpinned,
-    `freed` the pins of deleted messages that ended with a new one.
-    `history` is what whoever is let in reads of what was said before, and `from_seq` the first message that those read
-    who were let in, or will be where that is all.
-    It is `unreadable` where the node cannot read the change, which has its number all the same.
+    `change` is created, changed, participants-added, participants-removed, roles-changed, message-pinned,
+    message-unpinned, or `unreadable` if the node cannot decode the change, which has its number all the same.
+
+    It has only what differs from before, and nothing if an earlier record in the log had made it void. `participants`
+    are those who joined, left or have another role, `roles` the roles of those who are members; `changed` has those of
+    `title`, `avatar` and `metadata` that differ, `message_id` is the message pinned or unpinned, `freed` the pins of
+    deleted messages that ended with a new pin. `history` is what members added later may read of earlier messages, and
+    `from_seq` the first message that the added members read, or with `all` those added later will.
     """
 
     conversation_id: str
@@ -205,9 +210,9 @@ class ChangeView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReceiptView(msgspec.Struct, frozen=True, kw_only=True):
-    """What you did is in the read model; `applied` is false where the log had decided otherwise by then.
+    """A command's event is in the read model; `applied` is false if an earlier record in the log had made it void.
 
-    `seq` is the message's, whatever the lane; in lane `conversation` there is none (`message_id` empty, `seq` 0).
+    `seq` is the message's in every lane but `conversation`, which has none (`message_id` empty, `seq` 0).
     """
 
     conversation_id: str

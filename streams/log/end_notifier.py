@@ -1,23 +1,23 @@
-"""How readers at the end of a log learn that there is more, without asking."""
+"""The end notifier wakes readers at the end of a log when records are appended, so that they need not poll."""
 
 import asyncio
 from asyncio import Future
 
 
-class Bell:
-    """Whoever waits when it rings is woken. Check, then wait, with no await between: nothing is missed."""
+class EndNotifier:
+    """Wakes all that wait. A reader that checks, then waits, with no await between, misses nothing."""
 
     def __init__(self) -> None:
         self._waiting: list[Future[None]] = []
 
-    async def heard(self) -> None:
-        """Wait for the next ring."""
+    async def wait(self) -> None:
+        """Wait for the next notification."""
         waiter: Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(waiter)
         await waiter
 
-    def ring(self) -> None:
-        """Wake all who wait now, in the order they came."""
+    def notify(self) -> None:
+        """Wake all that wait now, in the order in which they began to wait."""
         waiting, self._waiting = self._waiting, []
         for waiter in waiting:
             if not waiter.done():

@@ -1,4 +1,6 @@
-"""The event log as a list per partition: what the guarantees mean, without a disk, a thread or a clock."""
+"""The memory log is an event log as a list per partition: it shows what the guarantees mean, without a disk, a thread
+or a clock.
+"""
 
 import asyncio
 from asyncio import Future
@@ -10,35 +12,35 @@ from core.ports.event_log import Received, Unavailable
 from core.positions import position
 from schemas.envelope import Record
 from schemas.topics import TOPICS, Partition, partition_of, partitions
-from streams.log.end_notifier import Bell
+from streams.log.end_notifier import EndNotifier
 from streams.log.progress import Progress
 
 
-class Held:
-    """What a log holds. It outlives the `MemoryLog`s that write to it and read from it, as a server outlives its
-    clients; several of them share one.
+class LogStorage:
+    """The records of a log. They outlive the `MemoryLog`s that write and read them, as a server outlives its clients;
+    several `MemoryLog`s can share one storage.
     """
 
     def __init__(self, epoch: int = 1) -> None:
         self.epoch = epoch
         self.records: dict[Partition, list[Received]] = {place: [] for place in partitions(*TOPICS)}
-        self.bell = Bell()
+        self.end_notifier = EndNotifier()
 
     def put(self, record: Record) -> int:
-        """Add a record at the end of its partition; its position. Without a key it lies in partition 0."""
+        """Append a record to its partition and return its position. A record without a key goes to partition 0."""
         place = Partition(record.topic, 0) if record.key is None else partition_of(record.topic, record.key)
         offset = len(self.records[place])
         at = position(self.epoch, offset)
         self.records[place].append(Received(*place, offset, at, record.key, record.value, record.headers))
-        self.bell.ring()
+        self.end_notifier.notify()
         return at
 
-    def ends(self, places: Iterable[Partition]) -> dict[Partition, int]:
-        """The next offset of each partition."""
+    def end_offsets(self, places: Iterable[Partition]) -> dict[Partition, int]:
+        """Return the next offset of each partition."""
         return {place: len(self.records[place]) for place in places}
 
     def begin(self, epoch: int) -> None:
-        """Move every record into a greater epoch. Raises ValueError for another."""
+        """Move every record into a greater epoch. Raises ValueError for an epoch that is not greater."""
         if epoch <= self.epoch:
             raise ValueError(f"epoch {epoch} is not greater than {self.epoch}")
         self.epoch = epoch
@@ -47,68 +49,68 @@ class Held:
 
 
 class MemoryLog:
-    """An EventLog in memory. An append is in the log, and its future complete, in a later turn of the event loop.
+    """An EventLog in memory. An append is in the log, and its future is complete, in a later turn of the event loop.
 
     Deterministic: the same calls in the same turns leave the same log. Timestamps are 0.
     """
 
-    def __init__(self, held: Held | None = None) -> None:
-        self.held = held if held is not None else Held()
+    def __init__(self, storage: LogStorage | None = None) -> None:
+        self.storage = storage if storage is not None else LogStorage()
         self._open = False
-        self._flying = 0
+        self._pending = 0
 
     @property
     def epoch(self) -> int:
         """The log's epoch."""
-        return self.held.epoch
+        return self.storage.epoch
 
     async def start(self) -> None:
-        """Begin, or begin again, with what is held."""
+        """Start, or start again, with the records in the storage."""
         await asyncio.sleep(0)
         self._open = True
 
     async def stop(self) -> None:
-        """Wait for what was appended; whoever still reads through this object gets `Unavailable`."""
+        """Wait for pending appends; a reader that still reads through this object gets `Unavailable`."""
         self._open = False
-        while self._flying:  # noqa: ASYNC110 - one turn is all it takes
+        while self._pending:  # noqa: ASYNC110 - one turn is all it takes
             await asyncio.sleep(0)
-        self.held.bell.ring()
+        self.storage.end_notifier.notify()
 
     def append(self, record: Record) -> Future[int]:
-        """Append one record; its position, in a later turn."""
+        """Append one record; the future has its position, in a later turn."""
         loop = asyncio.get_running_loop()
         future: Future[int] = loop.create_future()
         if self._open:
-            self._flying += 1
+            self._pending += 1
             loop.call_soon(self._put, record, future)
         else:
             future.set_exception(Unavailable("the log is not running"))
         return future
 
     def _put(self, record: Record, future: Future[int]) -> None:
-        self._flying -= 1
-        at = self.held.put(record)
+        self._pending -= 1
+        at = self.storage.put(record)
         if not future.done():
             future.set_result(at)
 
     async def read(
         self, start: Mapping[Partition, int], until: Mapping[Partition, int] | None = None, *, limit: int = 1000
     ) -> AsyncGenerator[Sequence[Received], None]:
-        """Batches of up to `limit` records from these offsets on."""
+        """Yield batches of up to `limit` records from these offsets on."""
         progress = Progress(start, until)
-        while not progress.over():
+        while not progress.is_complete():
             await asyncio.sleep(0)
             if not self._open:
                 raise Unavailable("the log is not running")
             if batch := self._next(progress, limit):
                 yield batch
             else:
-                await self.held.bell.heard()
+                await self.storage.end_notifier.wait()
 
     def _next(self, progress: Progress, limit: int) -> list[Received]:
         batch: list[Received] = []
-        for place, offset, stop in progress.open_to(self.held.ends(progress.at)):
-            found = self.held.records[place][offset : min(stop, offset + limit - len(batch))]
+        for place, offset, stop in progress.available(self.storage.end_offsets(progress.next_offsets)):
+            found = self.storage.records[place][offset : min(stop, offset + limit - len(batch))]
             progress.advance(place, found)
             batch += found
             if len(batch) >= limit:
@@ -116,22 +118,22 @@ class MemoryLog:
         return batch
 
     async def raise_epoch(self, epoch: int) -> None:
-        """Every record moves into this epoch."""
+        """Move every record into this epoch."""
         await self.stop()
-        self.held.begin(epoch)
+        self.storage.begin(epoch)
         await self.start()
 
-    async def begins(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
-        """0 for each: everything is kept."""
+    async def beginning_offsets(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
+        """Return 0 for each partition: everything is kept."""
         await asyncio.sleep(0)
         self._check()
         return dict.fromkeys(partitions, 0)
 
-    async def ends(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
-        """The next offset of each partition."""
+    async def end_offsets(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
+        """Return the next offset of each partition."""
         await asyncio.sleep(0)
         self._check()
-        return self.held.ends(partitions)
+        return self.storage.end_offsets(partitions)
 
     def _check(self) -> None:
         if not self._open:

@@ -1,4 +1,4 @@
-"""The newest records of a log, kept in memory, so that readers at its end cost no disk access."""
+"""Tail keeps the newest records of a log in memory, so that readers at its end cost no disk access."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from schemas.topics import Partition
 
 
 class Tail:
-    """Up to `records` records and `size` bytes of keys and values, over all partitions; the oldest go first."""
+    """Keeps up to `records` records and `size` bytes of keys and values of all partitions; drops the oldest first."""
 
     def __init__(self, records: int, size: int) -> None:
         self._room, self._size = records, size
@@ -16,7 +16,7 @@ class Tail:
         self._chunks: deque[tuple[Partition, int, int]] = deque()
 
     def add(self, place: Partition, records: Sequence[Received]) -> None:
-        """The next records of a partition. Where they do not follow on, everything older is let go."""
+        """Add the next records of a partition. Where they do not follow on, everything older is dropped."""
         if self._kept.get(place) and self._kept[place][-1].offset + 1 != records[0].offset:
             self._clear()
         size = sum(len(one.key or b"") + len(one.value or b"") for one in records)
@@ -31,7 +31,7 @@ class Tail:
             self._size += size
 
     def read(self, place: Partition, offset: int, stop: int) -> Sequence[Received] | None:
-        """The records from `offset` to before `stop`; None if the first is not kept (any more)."""
+        """Return the records from `offset` to before `stop`; None if the first is not kept (any more)."""
         kept = self._kept.get(place)
         if not kept or offset < kept[0].offset:
             return None

@@ -1,1 +1,1 @@
-"""A node's view of who is a member of which conversation."""
+"""This package keeps a node's view of who is a member of which conversation."""

@@ -1,4 +1,4 @@
-"""Who is in what, as folded so far: it may begin with the read model's rows and goes on with the log's records."""
+"""MembershipFold folds who is in which conversation, from the read model's rows, if any, and the log's records."""
 
 from dataclasses import replace
 from typing import Final, get_args
@@ -16,8 +16,8 @@ _ROLES: Final[dict[str, Role]] = {role: role for role in get_args(Role)}
 class MembershipFold:
     """Conversations by id, with the ids and the number of the events that led to each.
 
-    What was begun with rows is what the same records would have come to: `row` for every conversation that has one,
-    then `change` for every event that these rows, or the records before the first one folded, have in them.
+    A fold that begins with rows equals a fold of the same records: call `row` for every conversation that has one, then
+    `change` for every event that these rows, or the records before the first one folded, contain.
     """
 
     def __init__(self) -> None:
@@ -27,20 +27,20 @@ class MembershipFold:
         self._of_user: dict[tuple[str, str], set[str]] = {}
 
     def get(self, conversation_id: str) -> Conversation | None:
-        """The conversation, if it has begun."""
+        """Return the conversation, if it has begun."""
         return self._conversations.get(conversation_id)
 
     def of_user(self, tenant: str, user_id: str) -> frozenset[str]:
-        """Every conversation the user was ever in."""
+        """Return every conversation the user was ever in."""
         return frozenset(self._of_user.get((tenant, user_id), ()))
 
     def count(self, conversation_id: str) -> int:
-        """How many events were folded, also such as could not be read and such as came before the creation."""
+        """Return how many events were folded, including unreadable ones and those before the creation."""
         return self._counts.get(conversation_id, 0)
 
     def event(self, event_id: str, key: str, event: ConversationEvent | None) -> Conversation | None:
-        """Fold one event, None for one that cannot be read: the state after it, None before the creation and for an
-        event that was folded before.
+        """Fold one event, None for an unreadable one, and return the state after it: None before the creation, and for
+        an event that was folded before.
         """
         folded = self._folded.setdefault(key, set())
         if event_id in folded:
@@ -65,12 +65,12 @@ class MembershipFold:
             self._of_user.setdefault((state.tenant, user), set()).add(key)
 
     def change(self, key: str, event_id: str, n: int) -> None:
-        """The `n`-th event of a conversation is already in it."""
+        """Record that the `n`-th event of a conversation is already folded."""
         self._folded.setdefault(key, set()).add(event_id)
         self._counts[key] = max(n, self._counts.get(key, 0))
 
 
 def _lean(state: Conversation) -> Conversation:
-    """The state without a copy of each role for each member: rows come from JSON, which shares no values."""
+    """Return the state without a copy of each role for each member: rows come from JSON, which shares no values."""
     members = {user: Member(_ROLES[member.role], member.intervals) for user, member in state.members.items()}
     return replace(state, members=members)

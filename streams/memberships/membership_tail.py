@@ -1,4 +1,5 @@
-"""A node's view of who is in what: it starts from the read model and tails `conversation.updated` from there."""
+"""MembershipTail is a node's view of who is in which conversation: it starts from the read model and tails
+`conversation.updated` from there."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -22,9 +23,9 @@ from streams.runtime.lineage import EndsWatch
 
 PROOF_S: Final = 2.0
 STALE_S: Final = 5.0
-LOOK_S: Final = 1.0
-ENDS_S: Final = 3.0
-"""The log says by itself after less than this that it is down."""
+CHECK_INTERVAL_S: Final = 1.0
+ENDS_TIMEOUT_S: Final = 3.0
+"""Timeout, in seconds; the log itself reports sooner that it is down."""
 WAITS_FOR: Final = "memberships"
 
 OnChange = Callable[[ConversationEvent, Conversation], None]
@@ -43,24 +44,24 @@ class MembershipTail:
         self._health = health
         self._fold = MembershipFold()
         self._read: dict[Partition, int] = {}
-        self._moved = asyncio.Event()
+        self._advanced = asyncio.Event()
         self._outage = Outage(WAITS_FOR)
 
     def get(self, conversation_id: str) -> Conversation | None:
-        """The conversation as folded so far."""
+        """Return the conversation as folded so far."""
         return self._fold.get(conversation_id)
 
     def of_user(self, tenant: str, user_id: str) -> frozenset[str]:
-        """Every conversation the user was ever in."""
+        """Return every conversation the user was ever in."""
         return self._fold.of_user(tenant, user_id)
 
     async def prove(self, conversation_id: str | None) -> None:
-        """Take the end of the conversation's partition, or of all, and wait until it has been folded."""
+        """Wait until the current end of the conversation's partition, or of all partitions, has been folded."""
         if conversation_id is None:
             places = partitions(CONVERSATION_UPDATED)
         else:
             places = (partition_of(CONVERSATION_UPDATED, conversation_id.encode()),)
-        for at, end in (await self._log.ends(places)).items():
+        for at, end in (await self._log.end_offsets(places)).items():
             await self._pass_by(at, end)
 
     async def pass_by(self, conversation_id: str, position: int) -> None:
@@ -72,11 +73,11 @@ class MembershipTail:
             raise NotReady(f"the view of conversations is more than {PROOF_S:.0f} s behind the log")
 
     async def wait_for(self, conversation_id: str, n: int, timeout_s: float = 1.0) -> bool:
-        """Wait until the view of this conversation is as new as `n`; whether it is."""
+        """Wait until the view of this conversation is as new as `n`; return whether it is."""
         return await self._until(lambda: self._fold.count(conversation_id) >= n, timeout_s)
 
     async def run(self) -> None:
-        """Start, then tail the topic, for ever. Raises `LogTruncated` and `LogMismatch`."""
+        """Start, then tail the topic until cancelled. Raises `LogTruncated` and `LogMismatch`."""
         self._health.waits(WAITS_FOR, "starting")
         start = await MembershipStart(self._log, self._documents, self._health).read()
         self._fold = start.fold
@@ -91,52 +92,53 @@ class MembershipTail:
         for record in batch:
             match envelope.read(record.topic, record.key, record.value, record.headers):
                 case Known(found, event):
-                    self._event(found.id, found.subject, event)
+                    self._fold_event(found.id, found.subject, event)
                 case Unreadable(found, _):
-                    self._event(found.id, found.subject, None)
+                    self._fold_event(found.id, found.subject, None)
                 case Foreign():
-                    pass  # the processor tells the dead letters
+                    pass  # the processor writes the dead letters
             self._read[record.at()] = record.offset + 1
         self._wake()
 
-    def _event(self, event_id: str, key: str, event: object) -> None:
+    def _fold_event(self, event_id: str, key: str, event: object) -> None:
         known = event if isinstance(event, ConversationEvent) else None
         state = self._fold.event(event_id, key, known)
         if state is not None and known is not None and self.on_change is not None:
             self.on_change(known, state)
 
     def _wake(self) -> None:
-        """Whoever waits for the view to be newer looks again."""
-        self._moved.set()
-        self._moved = asyncio.Event()
+        """Let every caller that waits for a newer view check again."""
+        self._advanced.set()
+        self._advanced = asyncio.Event()
 
     async def _watch(self) -> None:
-        """Once a second: were we at the end within the last five?"""
+        """Check once a second whether the view was at the end within the last five."""
         loop = asyncio.get_running_loop()
-        seen, watch = loop.time() - STALE_S, EndsWatch(conversation_rows.MODEL)  # until it was at the end, it is behind
+        seen, watch = loop.time() - STALE_S, EndsWatch(conversation_rows.MODEL)  # behind until it was at the end
         while True:
             if await self._at_end(watch):
                 seen = loop.time()
-            self._judge(loop.time() - seen < STALE_S)
-            await asyncio.sleep(LOOK_S)
+            self._set_fresh(loop.time() - seen < STALE_S)
+            await asyncio.sleep(CHECK_INTERVAL_S)
 
     async def _at_end(self, watch: EndsWatch) -> bool:
-        """Whether we are where the log ends now, within some seconds: a log that does not answer cannot say so.
+        """Return whether the view is at the current end of the log, within some seconds: a log that does not answer
+        does not count as reached.
 
         Raises `LogMismatch` where it ends before what was read.
         """
-        read = dict(self._read)  # before the ends: what is read meanwhile is no short log
+        read = dict(self._read)  # before the ends: what is read meanwhile does not make the log look short
         try:
-            async with asyncio.timeout(ENDS_S):
-                ends = await self._log.ends(partitions(CONVERSATION_UPDATED))
+            async with asyncio.timeout(ENDS_TIMEOUT_S):
+                ends = await self._log.end_offsets(partitions(CONVERSATION_UPDATED))
         except (Unavailable, TimeoutError) as error:
             self._outage.begins(error)
             return False
         self._outage.ends()
-        watch.look(ends, read)
-        return await self._until(lambda: self._passed(ends), LOOK_S)
+        watch.check(ends, read)
+        return await self._until(lambda: self._passed(ends), CHECK_INTERVAL_S)
 
-    def _judge(self, fresh: bool) -> None:
+    def _set_fresh(self, fresh: bool) -> None:
         if fresh == self.fresh:
             return
         self.fresh = fresh
@@ -148,11 +150,11 @@ class MembershipTail:
     def _passed(self, ends: dict[Partition, int]) -> bool:
         return all(self._read.get(at, 0) >= end for at, end in ends.items())
 
-    async def _until(self, reached: Callable[[], bool], within_s: float) -> bool:
+    async def _until(self, reached: Callable[[], bool], timeout_s: float) -> bool:
         try:
-            async with asyncio.timeout(within_s):
+            async with asyncio.timeout(timeout_s):
                 while not reached():
-                    await self._moved.wait()
+                    await self._advanced.wait()
         except TimeoutError:
             return reached()
         return True

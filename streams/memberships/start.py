@@ -1,9 +1,9 @@
-"""Where a node's view begins: with the live read model, and at the offsets from which the log goes on from there.
+"""MembershipStart reads where a node's view begins: the live read model, and the offsets from which the log goes on.
 
-The order of the reads makes it right while a processor writes on. First the checkpoints: every record before them is
-in the rows for good. Then the rows, each as new or newer. Then the ids of the events, which are saved before the rows
-they lead to: one is in a row if its number is not above the row's, and one without a row is in the view if it lies
-before the checkpoint. Whatever else is found will come from the log. All of it is read in one life of the store.
+The order of the reads makes it right while a processor keeps writing. First the checkpoints: every record before them
+is finally in the rows. Then the rows, each as new or newer. Then the ids of the events, which are saved before the rows
+they lead to: an event is in a row if its number is not above the row's, and an event without a row is in the view if it
+is before the checkpoint. Everything else will come from the log. All of it is read in one life of the store.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ class Start:
 
 
 class MembershipStart:
-    """Reads the start of one view. A store or a log that is down is waited for, and readiness says so."""
+    """Reads the start of one view. It waits for a store or a log that is down, and readiness reports that."""
 
     def __init__(self, log: EventLog, documents: Documents, health: Health) -> None:
         self._log = log
@@ -44,8 +44,8 @@ class MembershipStart:
         self._health = health
 
     async def read(self) -> Start:
-        """The start, all of one generation. Raises `LogTruncated` and `LogMismatch`. Where the rows are lost it waits
-        until there are some again.
+        """Return the start, all of one generation. Where the rows are lost it waits until they exist again. Raises
+        `LogTruncated` and `LogMismatch`.
         """
         while True:
             pointer, life = await self._pointer(), self._documents.life
@@ -59,7 +59,7 @@ class MembershipStart:
             same = (again.live, again.turn, self._documents.life) == (pointer.live, pointer.turn, life)
             if same:
                 self._health.goes_on(WAITS_FOR)
-                return start  # else what was read first may have been dropped or forgotten on the way
+                return start  # else what was read first may have been dropped or forgotten meanwhile
 
     async def _from(self, generation: int) -> Start:
         saved = await self._checkpoints(generation)
@@ -85,7 +85,7 @@ class MembershipStart:
         )
 
     async def _checkpoints(self, generation: int) -> dict[Partition, int]:
-        """The checkpoints, which are of this log."""
+        """Return the checkpoints, after checking that they are of this log."""
         await check_log(self._log, self._documents, conversation_rows.MODEL, generation, self._health)
         return await retry_until_available(
             WAITS_FOR, lambda: self._documents.checkpoints(conversation_rows.MODEL, generation), self._health
@@ -93,11 +93,11 @@ class MembershipStart:
 
     async def _check_kept(self, offsets: Mapping[Partition, int]) -> None:
         """Raises `LogTruncated` where the log does not go on from there."""
-        begins = await retry_until_available(WAITS_FOR, lambda: self._log.begins(offsets), self._health)
+        begins = await retry_until_available(WAITS_FOR, lambda: self._log.beginning_offsets(offsets), self._health)
         check_begins(begins, offsets, conversation_rows.MODEL)
 
     async def _scan(self, table: Table, generation: int) -> AsyncIterator[Row]:
-        """All rows of a table, page after page."""
+        """Yield all rows of a table, page after page."""
         place, after = TableGeneration(table, generation), ""
         while True:
             page = await retry_until_available(

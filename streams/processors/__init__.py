@@ -1,1 +1,1 @@
-"""One processor per read model: look up, fold, save, say what to emit."""
+"""This package has one processor per read model: it looks up, folds, saves, and returns what to emit."""

@@ -1,4 +1,4 @@
-"""The `conversations` processor: folds who is in what, saves it, then tells the nodes."""
+"""The `conversations` processor folds who is in which conversation, saves it, then pushes it to the nodes."""
 
 from typing import Final
 
@@ -6,8 +6,8 @@ from core.ports.documents import Changes, Documents, TableGeneration
 from core.ports.effects import Effects
 from projections.conversations import conversation_rows
 from projections.conversations.changes import view_of
-from projections.conversations.conversation_rows import Told
-from projections.facts import Fact, Heads
+from projections.conversations.conversation_rows import NumberedChange
+from projections.facts import Fact, LaneCounter
 from schemas import topics
 from schemas.events import MessagePinned, MessageUnpinned, ParticipantsAdded, ParticipantsRemoved, RolesChanged
 from schemas.wire import frames
@@ -35,15 +35,15 @@ class Conversations:
         self._documents = documents
 
     async def prepare(self, generation: int) -> None:
-        """Make this generation's tables."""
+        """Create this generation's tables."""
         await self._documents.prepare([TableGeneration(table, generation) for table in self.tables])
 
     async def apply(self, batch: Batch) -> Effects:
-        """Changes are saved before the states they lead to; both before the checkpoint, in one save."""
+        """Save changes before the states they lead to, and both before the checkpoint, in one save."""
         rows_at, changes_at = batch.place(conversation_rows.ROWS), batch.place(conversation_rows.CHANGES)
         heads_at, people_at = batch.place(conversation_rows.HEADS), batch.place(conversation_rows.PARTICIPANTS)
         keys = {fact.envelope.subject for fact in batch.facts}
-        heads = Heads(await self._documents.get(heads_at, keys))
+        heads = LaneCounter(await self._documents.get(heads_at, keys))
         rows = await self._documents.get(rows_at, keys)
         changes = await self._documents.get(changes_at, {fact.envelope.id for fact in batch.facts})
         folded = conversation_rows.fold(batch.facts, rows, changes, heads)
@@ -57,14 +57,14 @@ class Conversations:
         )
         return Effects(
             logged=[
-                conflict_record(told.fact, self.name, command_of(told.fact)) for told in folded.told if told.conflict
+                conflict_record(one.fact, self.name, command_of(one.fact)) for one in folded.numbered if one.conflict
             ],
-            hints=[push for told in folded.told for push in _pushes(told, batch.generation)],
+            hints=[push for one in folded.numbered for push in _pushes(one, batch.generation)],
         )
 
 
 def command_of(fact: Fact) -> str:
-    """The command that an event of this topic came from; leaving and being removed are one event."""
+    """Return the command that caused an event of this topic; leaving and being removed are one event."""
     match fact.event:
         case ParticipantsAdded(reopened=True):
             name = "conversation:create"
@@ -85,10 +85,10 @@ def command_of(fact: Fact) -> str:
     return name
 
 
-def _pushes(told: Told, generation: int) -> list[Push]:
-    fact = told.fact
+def _pushes(change: NumberedChange, generation: int) -> list[Push]:
+    fact = change.fact
     pushes = []
-    if not told.repeat:
+    if not change.repeat:
         pushes.append(
             Push(
                 model=conversation_rows.MODEL,
@@ -96,26 +96,26 @@ def _pushes(told: Told, generation: int) -> list[Push]:
                 conversation_id=fact.envelope.subject,
                 frame=frames.push(
                     frames.PUSH_OF_LANE[conversation_rows.LANE],
-                    view_of(told.change),
+                    view_of(change.change),
                     conversation_rows.LANE,
-                    told.n,
+                    change.n,
                     fact.envelope.correlation_id,
                 ),
                 lane=conversation_rows.LANE,
-                n=told.n,
-                conversation_n=told.n,
+                n=change.n,
+                conversation_n=change.n,
             )
         )
-    if told.conflict:
+    if change.conflict:
         pushes.append(conflict_push(fact, conversation_rows.MODEL, generation))
-    elif not told.applied:
-        pushes.append(_ignored(told, generation))
+    elif not change.applied:
+        pushes.append(_ignored(change, generation))
     return pushes
 
 
-def _ignored(told: Told, generation: int) -> Push:
-    """The log had decided otherwise by then: its sender is told."""
-    fact = told.fact
+def _ignored(change: NumberedChange, generation: int) -> Push:
+    """Return the receipt for the sender of a change that the log had already decided otherwise."""
+    fact = change.fact
     receipt = ReceiptView(
         conversation_id=fact.envelope.subject,
         message_id="",
@@ -129,6 +129,6 @@ def _ignored(told: Told, generation: int) -> Push:
         generation=generation,
         conversation_id=fact.envelope.subject,
         frame=frames.push("receipt", receipt, correlation_id=fact.envelope.correlation_id),
-        conversation_n=told.n,
+        conversation_n=change.n,
         to=fact.envelope.actor,
     )

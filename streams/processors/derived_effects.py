@@ -1,4 +1,6 @@
-"""Effects that derive from a fact: their ids come from its event and the kind, so a crash repeats them harmlessly."""
+"""This module builds effects that derive from a fact: their ids derive from its event and the kind, so that a repeat
+after a crash is harmless.
+"""
 
 from typing import Final
 
@@ -13,7 +15,7 @@ CONFLICT: Final = "idempotency_conflict"
 
 
 def record_of(event: MessageDelivered | MessageRejected, fact: Fact, processor: str, kind: str) -> Record:
-    """The record of an event that `processor` emits because of a fact."""
+    """Return the record of an event that `processor` emits because of a fact."""
     return envelope.encode(
         event,
         event_id=ids.effect_id(fact.envelope.id, kind),
@@ -27,7 +29,7 @@ def record_of(event: MessageDelivered | MessageRejected, fact: Fact, processor: 
 def conflict_record(
     fact: Fact, processor: str, command: str, message_id: str | None = None, *, conversation_id: str | None = None
 ) -> Record:
-    """The record of a repeat that had another body than the first; `conversation_id` where the key is another."""
+    """Return the record of a repeat whose body differs from the first; `conversation_id` where the key is another."""
     event = MessageRejected(
         tenant=fact.envelope.tenant,
         at=fact.envelope.time,
@@ -41,7 +43,7 @@ def conflict_record(
 
 
 def conflict_push(fact: Fact, processor: str, generation: int, **about: str) -> Push:
-    """The error that its sender is told; `about` names the conversation where the key is another."""
+    """Return the error that is sent to its sender; `about` names the conversation where the key is another."""
     where = {"conversation_id": fact.envelope.subject, **about}
     return Push(
         model=processor,

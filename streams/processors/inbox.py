@@ -1,13 +1,15 @@
-"""The `inbox` processor: numbers what users keep for themselves, saves it, tells their sessions, and who was read."""
+"""The `inbox` processor numbers what users keep for themselves, saves it, pushes it to their sessions, and reports read
+positions to senders.
+"""
 
 from collections.abc import Iterable
 from typing import Final
 
 from core.ports.documents import Changes, Documents, Row, TableGeneration
 from core.ports.effects import Effects
-from projections.facts import Fact, Heads
+from projections.facts import Fact, LaneCounter
 from projections.inbox import inbox_rows
-from projections.inbox.inbox_rows import Told
+from projections.inbox.inbox_rows import NumberedEvent
 from schemas import topics
 from schemas.commands import NAME_OF
 from schemas.commands.inbox import (
@@ -29,7 +31,7 @@ from streams.runtime.processor import Batch
 
 
 class Inbox:
-    """Writes the tables of the read model `inbox`; of `user.action` it takes what users keep for themselves."""
+    """Writes the tables of the read model `inbox`; of `user.action` it takes the users' inbox actions."""
 
     name: Final = inbox_rows.MODEL
     version: Final = 2
@@ -41,13 +43,13 @@ class Inbox:
         self._documents = documents
 
     async def prepare(self, generation: int) -> None:
-        """Make this generation's tables."""
+        """Create this generation's tables."""
         await self._documents.prepare([TableGeneration(table, generation) for table in self.tables])
 
     async def apply(self, batch: Batch) -> Effects:
-        """Acts are saved before the rows they change; both before the checkpoint, in one save."""
+        """Save acts before the rows they change, and both before the checkpoint, in one save."""
         rows_at, acts_at, heads_at = (batch.place(table) for table in self.tables)
-        heads = Heads(await self._get(heads_at, {inbox_rows.owner_of(fact) for fact in batch.facts}))
+        heads = LaneCounter(await self._get(heads_at, {inbox_rows.owner_of(fact) for fact in batch.facts}))
         rows = await self._get(rows_at, {key for fact in batch.facts if (key := inbox_rows.row_of(fact)) is not None})
         known = await self._get(acts_at, {fact.envelope.id for fact in batch.facts if acts(fact)})
         folded = inbox_rows.fold(batch.facts, rows, known, heads)
@@ -60,24 +62,24 @@ class Inbox:
             )
         )
         now = {write.id: {"_id": write.id, **write.fixed, **write.facets} for write in folded.rows if write.id in made}
-        told = {one.row_id for one in folded.told if one.row_id is not None and not one.repeat}
-        now |= await self._get(rows_at, told - now.keys())
-        return effects(folded.told, now, batch.generation)
+        changed = {one.row_id for one in folded.numbered if one.row_id is not None and not one.repeat}
+        now |= await self._get(rows_at, changed - now.keys())
+        return effects(folded.numbered, now, batch.generation)
 
     async def _get(self, place: TableGeneration, ids: set[str]) -> dict[str, Row]:
         return await self._documents.get(place, ids) if ids else {}
 
 
 def acts(fact: Fact) -> bool:
-    """Whether a fact has an act: all but cursors have."""
+    """Return whether a fact has an act: all but cursors have."""
     return not isinstance(fact.event, CursorMoved)
 
 
-def effects(told: Iterable[Told], now: dict[str, Row], generation: int) -> Effects:
-    """What every fact of a batch does, from the rows as they now are; what cannot be read is told of nobody."""
+def effects(numbered: Iterable[NumberedEvent], now: dict[str, Row], generation: int) -> Effects:
+    """Return the effects of every fact of a batch, from the rows as they now are; unreadable ones have none."""
     logged: list[Record] = []
     hints: list[Push] = []
-    for one in told:
+    for one in numbered:
         event = inbox_rows.event_of(one.fact)
         if event is None or one.row_id is None:
             continue
@@ -94,14 +96,14 @@ def effects(told: Iterable[Told], now: dict[str, Row], generation: int) -> Effec
     return Effects(logged, hints)
 
 
-def _passed(one: Told, row: Row) -> bool:
-    """Whether it was folded before and the row stands at another record's number, which is not its own to tell."""
+def _passed(one: NumberedEvent, row: Row) -> bool:
+    """Return whether it was folded before and the row has another record's number, which that record's push reports."""
     facet = row[inbox_rows.FACET]
     return bool(one.n == facet["n"] and one.fact.position != facet["pos"])
 
 
 def command_of(fact: Fact) -> str:
-    """The command that an act came from."""
+    """Return the command that caused an act."""
     match fact.event:
         case ConversationMuted() as event:
             return NAME_OF[MuteConversation if event.on else UnmuteConversation]
@@ -113,7 +115,7 @@ def command_of(fact: Fact) -> str:
             return NAME_OF[HideMessage]
 
 
-def _pushed(one: Told, row: Row, generation: int) -> Push:
+def _pushed(one: NumberedEvent, row: Row, generation: int) -> Push:
     envelope, event = one.fact.envelope, one.fact.event
     hidden = event.message_id if isinstance(event, MessageHidden) else None
     return Push(
@@ -130,8 +132,8 @@ def _pushed(one: Told, row: Row, generation: int) -> Push:
 
 
 def _read(fact: Fact, event: CursorMoved) -> Record:
-    """What the senders may know. Every cursor that is not private says it, also one that does not go on: whether an
-    old one went on cannot be told any more, and receipts grow by themselves, apart from private cursors.
+    """Return what senders may know. Every cursor that is not private emits it, also one that does not advance: whether
+    an old one advanced is not known any more, and receipts advance by themselves, apart from private cursors.
     """
     read = MessageDelivered(
         tenant=fact.envelope.tenant,

@@ -1,11 +1,13 @@
-"""The `messages` processor: numbers messages and their changes, saves them, then tells the nodes and the sender."""
+"""The `messages` processor numbers messages and their changes, saves them, then pushes them to the nodes and the
+sender.
+"""
 
 from collections.abc import Sequence
 from typing import Final
 
 from core.ports.documents import Changes, Documents, Row, StoreBroken, TableGeneration
 from core.ports.effects import Effects
-from projections.facts import Heads
+from projections.facts import LaneCounter
 from projections.messages import message_rows, reactions, threads, unread_markers
 from projections.messages.message_rows import Numbered
 from schemas.envelope import Record
@@ -35,13 +37,13 @@ class Messages:
         self._documents = documents
 
     async def prepare(self, generation: int) -> None:
-        """Make this generation's tables."""
+        """Create this generation's tables."""
         await self._documents.prepare([TableGeneration(table, generation) for table in self.tables])
 
     async def apply(self, batch: Batch) -> Effects:
-        """Heads before rows, then fold, save, read back what was not new, tell."""
+        """Read heads before rows, then fold, save, read back what was not new, and return the effects."""
         rows_at, marks_at, heads_at = (batch.place(table) for table in self.tables)
-        heads = Heads(await self._documents.get(heads_at, {fact.envelope.subject for fact in batch.facts}))
+        heads = LaneCounter(await self._documents.get(heads_at, {fact.envelope.subject for fact in batch.facts}))
         about = {message_rows.row_id(fact) for fact in batch.facts}
         rows = await self._documents.get(rows_at, about | threads.needed(batch.facts))
         named = unread_markers.needed(batch.facts)
@@ -65,7 +67,7 @@ class Messages:
 
 
 def effects(numbered: Sequence[Numbered], now: dict[str, Row], generation: int) -> Effects:
-    """What every fact of a batch does, from the rows as they now are."""
+    """Return the effects of every fact of a batch, from the rows as they now are."""
     logged: list[Record] = []
     hints: list[Push] = []
     for one in numbered:
@@ -82,7 +84,7 @@ def effects(numbered: Sequence[Numbered], now: dict[str, Row], generation: int) 
 
 
 def command_of(one: Numbered) -> str:
-    """The command that a fact came from."""
+    """Return the command that caused a fact."""
     match one.fact.event:
         case Reacted() as event:
             return REACTIONS[event.on]
@@ -99,7 +101,7 @@ def _pushed(one: Numbered, row: Row, view: MessageView, generation: int) -> Push
         model=message_rows.MODEL,
         generation=generation,
         conversation_id=one.fact.envelope.subject,
-        frame=frames.push(kind, reactions.pushed(one.lane, view), one.lane, n, one.fact.envelope.correlation_id),
+        frame=frames.push(kind, reactions.push_view(one.lane, view), one.lane, n, one.fact.envelope.correlation_id),
         lane=one.lane,
         n=n,
         conversation_n=row["sent"].get("conversation_n", 0),
@@ -124,8 +126,8 @@ def _persisted(one: Numbered, row: Row, view: MessageView) -> Record:
 
 
 def applied(one: Numbered, row: Row, view: MessageView) -> bool:
-    """Whether the merge heeds this fact: an edit by the author before the deletion, the first deletion, a reaction
-    that changed what was on the message.
+    """Return whether the merge accepts this fact: an edit by the author before the deletion, the first deletion, a
+    reaction that changed what was on the message.
     """
     if one.fact.event is None:
         return False
@@ -135,5 +137,5 @@ def applied(one: Numbered, row: Row, view: MessageView) -> bool:
         first: str = row["deleted"]["versions"][0]["id"]
         return first == one.fact.envelope.id
     if one.lane == reactions.LANE:
-        return reactions.heeded(row.get(one.lane), one.fact.envelope.id) and not view.deleted
+        return reactions.was_applied(row.get(one.lane), one.fact.envelope.id) and not view.deleted
     return not (view.deleted or view.unreadable) and view.sender == one.fact.envelope.actor

@@ -1,5 +1,5 @@
-"""The `receipts` processor: keeps how far each sender's messages came, and each member's cursors; what is persisted is
-pushed to its sender, a cursor that moved to everyone in the conversation.
+"""The `receipts` processor keeps how far each sender's messages came, and each member's cursors; it pushes persisted
+messages to their sender, and a cursor that moved to everyone in the conversation.
 """
 
 from typing import Final
@@ -30,7 +30,7 @@ class Receipts:
         self._documents = documents
 
     async def prepare(self, generation: int) -> None:
-        """Make this generation's table."""
+        """Create this generation's table."""
         await self._documents.prepare([TableGeneration(table, generation) for table in self.tables])
 
     async def apply(self, batch: Batch) -> Effects:
@@ -44,7 +44,7 @@ class Receipts:
 
 
 def _pushes(fact: Fact, generation: int) -> list[Push]:
-    """What the sender is told of what was persisted."""
+    """Return the receipts of persisted messages for their sender."""
     event = fact.event
     if not isinstance(event, MessageDelivered) or event.stage != "persisted":
         return []
@@ -60,7 +60,7 @@ def _pushes(fact: Fact, generation: int) -> list[Push]:
 
 
 def _moved(folded: Folded, generation: int) -> list[Push]:
-    """What a node is sent for each conversation, however many cursors moved there: it gathers them once more."""
+    """Return one push for each conversation, however many cursors moved there: the node joins them once more."""
     return [
         Push(
             model=receipt_rows.MODEL,

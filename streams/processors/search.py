@@ -1,4 +1,4 @@
-"""The `search` processor: keeps each message's own facets and indexes what they merge to."""
+"""The `search` processor keeps each message's own facets and indexes their merge."""
 
 import asyncio
 import logging
@@ -23,11 +23,11 @@ T = TypeVar("T")
 class Search:
     """Writes the table `search_docs` and the search index.
 
-    The index is compared with its rows before work begins and while it runs. One that is missing, emptied or behind
-    them is filled from the rows, whatever the log still keeps; readiness says so. One that is ahead (the rows were put
-    back older) is left as it is: the log is read again from the checkpoint of the rows, the same facets give the same
-    versions, and every entry that is read again replaces itself. One that is ahead of the log too is dropped, and
-    filled: the log will not say again what it has.
+    The index is compared with its rows before work begins and while it runs. One that is missing, emptied or behind its
+    rows is filled from the rows, whatever the log still keeps; readiness reports it. One that is ahead (the rows were
+    restored from an older backup) is left as it is: the log is read again from the checkpoint of the rows, the same
+    facets give the same versions, and every entry that is read again replaces itself. One that is ahead of the log too
+    is dropped, and filled: the log will not deliver its entries again.
     """
 
     name: Final = search_documents.MODEL
@@ -40,28 +40,28 @@ class Search:
         self._documents = documents
         self._index = index
         self._health = health or Health()
-        self._looking = asyncio.Lock()
+        self._check_lock = asyncio.Lock()
 
     async def prepare(self, generation: int) -> None:
-        """Make this generation's table and index."""
+        """Create this generation's table and index."""
         await self._documents.prepare([TableGeneration(table, generation) for table in self.tables])
         await self.check(generation)
 
     async def check(self, generation: int) -> None:
         """Return when the index has everything that its rows have; fill it where it does not."""
-        async with self._looking:
+        async with self._check_lock:
             while (cause := await incomplete(self._documents, self._index, generation)) is not None:
                 await self._fill(generation, cause)
 
     async def check_ends(self, generation: int, ends: Positions) -> None:
         """Drop an index that was made from records that this log does not have."""
-        held = await self._retried(lambda: self._index.checkpoint(generation, ends))
-        if held is not None and behind(ends, held):
-            logger.warning("search: the index of generation %d is ahead of the log, it is made again", generation)
-            await self._retried(lambda: self._index.drop(generation))
+        indexed = await self._retry(lambda: self._index.checkpoint(generation, ends))
+        if indexed is not None and behind(ends, indexed):
+            logger.warning("search: the index of generation %d is ahead of the log, it is created again", generation)
+            await self._retry(lambda: self._index.drop(generation))
 
     async def apply(self, batch: Batch) -> Effects:
-        """Save the facets, read the rows back, index them, and only then the checkpoint: the index is of the rows."""
+        """Save the facets, read the rows back, index them, then save the checkpoint: the index is of the rows."""
         at = batch.place(search_documents.ROWS)
         keys = {message_rows.row_id(fact) for fact in batch.facts}
         writes = search_documents.fold(batch.facts, await self._documents.get(at, keys))
@@ -70,12 +70,12 @@ class Search:
         entries = [entry for row in rows.values() if (entry := search_documents.entry(row)) is not None]
         while not await self._indexed(batch, entries):
             await self.check(batch.generation)
-            await self._documents.save(Changes([], [], base=batch.base))  # which the rows still have
+            await self._documents.save(Changes([], [], base=batch.base))  # fails unless the rows still have the base
         await self._documents.save(Changes([], [], batch.checkpoint, batch.base))
         return Effects()
 
     async def _indexed(self, batch: Batch, entries: list[Entry]) -> bool:
-        """Whether the index took them: only on top of all that was read before."""
+        """Return whether the index accepted the entries: only on top of all that was read before."""
         try:
             await self._index.index(batch.generation, entries, batch.begins, batch.positions)
         except IndexBehind as lost:
@@ -85,15 +85,15 @@ class Search:
 
     async def _fill(self, generation: int, cause: str) -> None:
         """Empty the index and fill it from the rows, page by page. It may be lost again meanwhile."""
-        self._health.waits("search: index", f"the index of generation {generation} {cause}: it is being made")
+        self._health.waits("search: index", f"the index of generation {generation} {cause}: it is being created")
         try:
-            token = await self._retried(lambda: self._index.begin(generation))
-            stands = await self._retried(lambda: self._documents.checkpoints(self.name, generation))
-            if stands:
+            token = await self._retry(lambda: self._index.begin(generation))
+            positions = await self._retry(lambda: self._documents.checkpoints(self.name, generation))
+            if positions:
                 logger.warning("search: the index of generation %d %s, filling it from search_docs", generation, cause)
             done = await self._put_all(generation, cause)
-            await self._retried(lambda: self._index.complete(generation, token, stands))
-            if stands:
+            await self._retry(lambda: self._index.complete(generation, token, positions))
+            if positions:
                 logger.warning("search: the index of generation %d is filled, %d rows", generation, done)
                 self._health.count("search_index_fills")
         except IndexBehind as lost:
@@ -102,11 +102,11 @@ class Search:
             self._health.goes_on("search: index")
 
     async def _put_all(self, generation: int, cause: str) -> int:
-        """Every row as it is now; those saved meanwhile are indexed by whoever saves them."""
+        """Index every row as it is now; rows saved meanwhile are indexed by the worker that saves them."""
         at, after, done = TableGeneration(search_documents.ROWS, generation), "", 0
-        while rows := await self._retried(lambda: self._documents.scan(at, after=after, limit=PAGE)):  # noqa: B023
+        while rows := await self._retry(lambda: self._documents.scan(at, after=after, limit=PAGE)):  # noqa: B023
             entries = [entry for row in rows if (entry := search_documents.entry(row)) is not None]
-            await self._retried(lambda: self._index.put(generation, entries))  # noqa: B023
+            await self._retry(lambda: self._index.put(generation, entries))  # noqa: B023
             after, done = rows[-1]["_id"], done + len(rows)
             self._health.waits(
                 "search: index",
@@ -114,20 +114,20 @@ class Search:
             )
         return done
 
-    async def _retried(self, call: Callable[[], Awaitable[T]]) -> T:
-        """A fill goes on where an outage interrupted it."""
+    async def _retry(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Retry while there is an outage: a fill continues where it was interrupted."""
         return await retry_until_available("search: fill", call, self._health)
 
 
 async def incomplete(documents: Documents, index: SearchIndex, generation: int) -> str | None:
-    """What the index of this generation lacks of its rows; None: nothing."""
+    """Return what the index of this generation lacks of its rows; None: nothing."""
     rows = await documents.checkpoints(Search.name, generation)  # first: the index moves before them
     return lacking(await index.checkpoint(generation, partitions(*Search.topics)), rows)
 
 
-def lacking(held: Positions | None, rows: Positions) -> str | None:
-    """What an index with this checkpoint lacks of its rows with that one; None: nothing."""
-    if held is None:
+def lacking(indexed: Positions | None, rows: Positions) -> str | None:
+    """Return what an index with this checkpoint lacks of its rows with that one; None: nothing."""
+    if indexed is None:
         return "is missing or not complete"
-    gone = behind(held, rows)
+    gone = behind(indexed, rows)
     return f"lacks {', '.join(f'{at.topic}/{at.number}' for at in gone)}" if gone else None

@@ -1,1 +1,1 @@
-"""Makes read models anew beside the live ones: replay, compare, switch, verify."""
+"""This package rebuilds read models beside the live ones: replay, compare, switch, verify."""

@@ -1,8 +1,8 @@
-"""Adopting a log: read models that were made from another log, or from more of this one, are made anew from it.
+"""This module adopts a log: read models that were made from another log, or from more of this one, are rebuilt from it.
 
-First it is said what goes: messages that the read models have and the log does not. Then the log gets a new epoch, so
-that every position in it is greater than whatever was saved, and each read model a new generation. Nobody works
-meanwhile: workers and nodes refuse a log that does not fit.
+First a survey names what is lost: messages that the read models have and the log does not. Then the log gets a new
+epoch, so that every position in it is greater than all that were saved, and each read model a new generation. No
+process works meanwhile: workers and nodes refuse a log that does not fit.
 """
 
 from collections import Counter
@@ -22,17 +22,17 @@ from projections.messages import message_rows
 from schemas import envelope, topics
 from schemas.envelope import Foreign
 from schemas.topics import Partition, partitions
-from streams.rebuild.candidate import Site
+from streams.rebuild.candidate import RebuildContext
 from streams.rebuild.compare import Side, scanned
 from streams.rebuild.lease import Refused
-from streams.rebuild.replay import Fold, Replay, Told, needs_all
+from streams.rebuild.replay import Fold, Replay, ReplayProgress, require_whole_log
 from streams.runtime.lineage import UNNUMBERED, check_log
 from streams.runtime.processor import Processor
 
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """Messages of one conversation that the log does not have: how many, from the first number to the last."""
+    """Messages of one conversation that the log does not have: their count, and their first and last number."""
 
     conversation_id: str
     messages: int
@@ -42,9 +42,9 @@ class Lost:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What does not fit, and what goes when the log is adopted. `reasons` is empty where everything fits; `epoch` is
-    the epoch from which on nothing that was saved is in the way; `unknown` says why lost messages cannot be named.
-    `records` counts by topic what the read models have read beyond the ends of this log.
+    """What does not fit, and what is lost when the log is adopted. `reasons` is empty where everything fits; `epoch` is
+    the epoch from which on no saved position is in the way; `unknown` says why lost messages cannot be named. `records`
+    counts by topic what the read models have read beyond the ends of this log.
     """
 
     epoch: int
@@ -55,13 +55,13 @@ class Survey:
 
     @property
     def messages(self) -> int:
-        """How many messages are lost."""
+        """Return the number of lost messages."""
         return sum(one.messages for one in self.lost)
 
 
 @dataclass(frozen=True, slots=True)
 class Adopted:
-    """What was done: the log's epoch now, and how many records each read model was made from."""
+    """The result: the log's new epoch, and the number of records that each read model was made from."""
 
     epoch: int
     records: Mapping[str, int]
@@ -96,8 +96,8 @@ async def survey(log: EventLog, documents: Documents, processors: Sequence[Proce
 
 
 async def _missing(log: EventLog, read: Mapping[Partition, int], health: Health) -> dict[str, int]:
-    """By topic, how many records of this epoch were read beyond its ends."""
-    ends = await retry_until_available("adopt", lambda: log.ends(read), health)
+    """Return, by topic, the number of records of this epoch that were read beyond its ends."""
+    ends = await retry_until_available("adopt", lambda: log.end_offsets(read), health)
     found: Counter[str] = Counter()
     for at, where in read.items():
         if epoch_of(where) == log.epoch:
@@ -106,9 +106,9 @@ async def _missing(log: EventLog, read: Mapping[Partition, int], health: Health)
 
 
 async def _lost(log: EventLog, documents: Documents, health: Health) -> list[Lost]:
-    """The messages that the live generation has and the log does not. Raises `DataLost` and `LogTruncated`."""
+    """Return the messages that the live generation has and the log does not. Raises `DataLost` and `LogTruncated`."""
     places = partitions(topics.MESSAGE_SENT)
-    ends = await retry_until_available("adopt", lambda: log.ends(places), health)
+    ends = await retry_until_available("adopt", lambda: log.end_offsets(places), health)
     there: set[str] = set()
     async for batch in log.read(dict.fromkeys(places, 0), ends):
         for record in batch:
@@ -130,39 +130,41 @@ async def adopt(
     health: Health,
     found: Survey,
     *,
-    progress: Callable[[str], Told],
+    progress: Callable[[str], ReplayProgress],
 ) -> Adopted:
-    """Raise the log's epoch to the survey's, make every read model that does not fit anew, and switch to it.
+    """Raise the log's epoch to the survey's, rebuild every read model that does not fit, and switch to it.
 
-    One that was broken off goes on when it is called again, after another survey. Raises `Refused`: `log_truncated`.
+    An interrupted adoption continues when it is called again, after another survey. Raises `Refused`: `log_truncated`.
     """
     made = {name: fold(documents) for name, fold in folds.items()}
     names = list(folds if found.epoch > log.epoch else found.reasons)
     for name in names:
         if name not in UNNUMBERED:
             try:
-                await needs_all(made[name], log, health)
+                await require_whole_log(made[name], log, health)
             except LogTruncated as error:
                 raise Refused("log_truncated", f"{error}: put back stores that are as old as this log") from error
     if found.epoch > log.epoch:
         await log.raise_epoch(found.epoch)
-    records = {name: await _made_anew(folds[name], log, documents, health, progress(name)) for name in names}
+    records = {name: await _rebuild_from_log(folds[name], log, documents, health, progress(name)) for name in names}
     return Adopted(log.epoch, records)
 
 
-async def _made_anew(fold: Fold, log: EventLog, documents: Documents, health: Health, told: Told) -> int:
-    """A new generation from all of the log, live at once; how many records it was made from."""
+async def _rebuild_from_log(
+    fold: Fold, log: EventLog, documents: Documents, health: Health, progress: ReplayProgress
+) -> int:
+    """Make a new generation from all of the log, live at once; return the number of records it was made from."""
     processor = fold(documents)
-    site = Site(fold, log, documents, health, told, pause_s=0.0)
-    generation = (await site.begun(processor)).newest
+    context = RebuildContext(fold, log, documents, health, progress, pause_s=0.0)
+    generation = (await context.begun(processor)).newest
     places = partitions(*processor.topics)
     if processor.name in UNNUMBERED:
-        begins = await site.retry_until_available(lambda: log.begins(places))
+        begins = await context.retry_until_available(lambda: log.beginning_offsets(places))
         skipped = {at: position(log.epoch, offset) for at, offset in begins.items()}
         first = Changes([], [], Checkpoint(processor.name, generation, skipped))
-        await site.retry_until_available(lambda: documents.save(first))
-    ends = await site.retry_until_available(lambda: log.ends(places))
-    replay = Replay(processor, log, documents, health, generation, told=told)
+        await context.retry_until_available(lambda: documents.save(first))
+    ends = await context.retry_until_available(lambda: log.end_offsets(places))
+    replay = Replay(processor, log, documents, health, generation, progress=progress)
     await replay.begin()
     await replay.to(ends)
     effects_from = {partition_name(at): position(log.epoch, end) for at, end in ends.items()}
@@ -171,7 +173,7 @@ async def _made_anew(fold: Fold, log: EventLog, documents: Documents, health: He
 
 
 async def _switch(processor: Processor, documents: Documents, health: Health, **fields: Any) -> None:
-    """Nobody works the old generation, and nothing leads back to it: it was made from another log."""
+    """Make the new generation live. No worker works the old one, and no rollback leads to it: it is of another log."""
     while True:
         old = await _pointer(documents, processor.name, health)
         new = msgspec.structs.replace(

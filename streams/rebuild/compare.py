@@ -1,8 +1,8 @@
-"""Two generations are equal when every row that stands at the same positions in both says the same.
+"""Comparison compares two generations: they are equal when every row that is at the same positions in both is the same.
 
-The fold stands still while it is compared, the live generation moves on. A row whose positions differ is looked at
-again after the live one has passed the log's end, and the fold has followed it: if the live row has not changed
-meanwhile, both speak of the same records, and any difference is one. So no row is judged before it can be.
+The fold does not advance while it is compared, the live generation does. A row whose positions differ is compared
+again after the live generation has passed the log's end, and the fold has followed it: if the live row has not changed
+meanwhile, both result from the same records, and any difference is real. So no row is judged too early.
 """
 
 import hashlib
@@ -19,8 +19,8 @@ from streams.rebuild.write_tracking import Key
 
 T = TypeVar("T")
 PAGE: Final = 1000
-NAMED: Final = 100
-"""Rows that are named; when more differ, the others are counted."""
+MAX_NAMED_ROWS: Final = 100
+"""Maximum number of differing rows that are named; the others are counted."""
 
 Positions = dict[str, Any] | None
 """The position of each facet of a row; None where there is no row."""
@@ -28,8 +28,8 @@ Positions = dict[str, Any] | None
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A row that differs: `what` is the facet or fixed field, or `row` where there is none on one side; `expected` is
-    what the log comes to, `found` what is live.
+    """A row that differs: `what` is the facet or fixed field, or `row` where one side has none; `expected` is the
+    result of the log, `found` what is live.
     """
 
     table: str
@@ -43,14 +43,14 @@ class Difference:
 
 
 class Rows(Protocol):
-    """What is read of a store, as `Documents` has it."""
+    """The reading part of the port `Documents`."""
 
     async def get(self, place: TableGeneration, ids: Iterable[str]) -> dict[str, Row]:
-        """The rows with these ids that exist."""
+        """Return the rows with these ids that exist."""
         ...
 
     async def scan(self, place: TableGeneration, *, after: str = "", limit: int = 1000) -> list[Row]:
-        """The next rows by `_id`."""
+        """Compare all rows of all tables once, merged by id."""
         ...
 
 
@@ -63,8 +63,8 @@ class Side(NamedTuple):
 
 class Comparison:
     """Compares a fold with the live generation. `rows` counts what was compared; `differing` are the rows that differ,
-    `differences` what differs in the first of them; `pending` are rows that stand at different positions, with those
-    of the live row when it was last looked at.
+    `differences` what differs in the first of them; `pending` are rows at different positions, with those of the live
+    row when it was last compared.
     """
 
     def __init__(self, tables: Sequence[Table], fold: Side, live: Side, health: Health) -> None:
@@ -85,9 +85,9 @@ class Comparison:
                 if not self._agree(table.name, row_id, expected, found):
                     self.pending[table.name, row_id] = positions(found)
 
-    async def look(self, touched: Iterable[Key] = ()) -> None:
-        """Look again at what is pending, and at the rows touched since. Between two looks the live generation has
-        passed the log's ends, and the fold has followed it.
+    async def recheck(self, touched: Iterable[Key] = ()) -> None:
+        """Compare again what is pending, and the rows touched since. Between two calls the live generation has passed
+        the log's ends, and the fold has followed it.
         """
         for table, row_id, expected, found in await self._both({*self.pending, *touched}):
             known = (table, row_id) in self.pending
@@ -99,8 +99,8 @@ class Comparison:
             else:
                 self.pending[table, row_id] = now
 
-    async def last(self, touched: Iterable[Key]) -> None:
-        """Look at them when both stand at the same place: all must agree."""
+    async def final_check(self, touched: Iterable[Key]) -> None:
+        """Compare them when both generations are at the same offsets: all must agree."""
         for table, row_id, expected, found in await self._both({*self.pending, *touched}):
             self.pending.pop((table, row_id), None)
             if not self._agree(table, row_id, expected, found):
@@ -121,14 +121,14 @@ class Comparison:
         rows: dict[str, Row] = {}
         for start in range(0, len(ids), PAGE):
             some = ids[start : start + PAGE]
-            rows |= await self._patiently(lambda: side.documents.get(place, some))  # noqa: B023 - awaited here
+            rows |= await self._retry(lambda: side.documents.get(place, some))  # noqa: B023 - awaited here
         return rows
 
-    async def _patiently(self, call: Callable[[], Awaitable[T]]) -> T:
+    async def _retry(self, call: Callable[[], Awaitable[T]]) -> T:
         return await retry_until_available("compare", call, self._health)
 
     def _agree(self, table: str, row_id: str, expected: Row | None, found: Row | None) -> bool:
-        """Whether both stand at the same positions; then what differs is told."""
+        """Return whether both rows are at the same positions; then record what differs."""
         if positions(expected) != positions(found):
             return False
         if expected != found:
@@ -138,18 +138,18 @@ class Comparison:
     def _differ(self, table: str, row_id: str, expected: Row | None, found: Row | None) -> None:
         if (table, row_id) in self.differing:
             return
-        if len(self.differing) < NAMED:
+        if len(self.differing) < MAX_NAMED_ROWS:
             self.differences += differing(table, row_id, expected, found)
         self.differing.add((table, row_id))
 
 
 def positions(row: Row | None) -> Positions:
-    """The position of each facet."""
+    """Return the position of each facet."""
     return None if row is None else {name: facet.get("pos") for name, facet in row.items() if isinstance(facet, dict)}
 
 
 def differing(table: str, row_id: str, expected: Row | None, found: Row | None) -> Iterator[Difference]:
-    """What differs between two rows."""
+    """Yield what differs between two rows."""
     if expected is None or found is None:
         yield Difference(table, row_id, "row", expected, found)
         return
@@ -161,7 +161,7 @@ def differing(table: str, row_id: str, expected: Row | None, found: Row | None) 
 async def merged(
     table: Table, one: Side, other: Side, health: Health
 ) -> AsyncIterator[tuple[str, Row | None, Row | None]]:
-    """The rows of two generations by id, side by side."""
+    """Yield the rows of two generations by id, side by side."""
     left, right = scanned(table, one, health), scanned(table, other, health)
     a, b = await anext(left, None), await anext(right, None)
     while a is not None or b is not None:
@@ -174,7 +174,7 @@ async def merged(
 
 
 async def scanned(table: Table, side: Side, health: Health) -> AsyncIterator[Row]:
-    """All rows of a table, page by page."""
+    """Yield all rows of a table, page by page."""
     place, after = TableGeneration(table, side.generation), ""
     while page := await retry_until_available(
         "compare",
@@ -187,7 +187,7 @@ async def scanned(table: Table, side: Side, health: Health) -> AsyncIterator[Row
 
 
 async def digest(tables: Sequence[Table], side: Side, health: Health) -> str:
-    """A SHA-256 over all rows in their order: equal rows, equal digest."""
+    """Return a SHA-256 over all rows in their order: equal rows, equal digest."""
     found = hashlib.sha256()
     for table in tables:
         found.update(f"table {table.name}\n".encode())

@@ -1,8 +1,9 @@
-"""A rebuild: a new generation beside the live one, equal row by row, then switched to while people chat.
+"""This module rebuilds a read model: a new generation beside the live one, compared row by row, then switched to while
+people chat.
 
-All rows are compared while both run; what changed since is noted and looked at again, until so little is left that it
-fits into the pause. Another version of the processor gives other rows: they must equal a second fold, and a person
-must accept their digest.
+All rows are compared while both run; what changed since is recorded and compared again, until so little is left that it
+fits into the pause. Another version of the processor gives other rows: they must equal a second fold, and a person must
+accept their digest.
 """
 
 import dataclasses
@@ -17,29 +18,29 @@ from core.health import Health
 from core.ports.documents import DataLost, Documents
 from core.ports.event_log import EventLog, LogTruncated
 from projections.generations import Pointer
-from streams.rebuild.candidate import Candidate, DropToo, Site
+from streams.rebuild.candidate import Candidate, DropExtra, RebuildContext
 from streams.rebuild.compare import Comparison, Difference, Side, digest
 from streams.rebuild.lease import Lease, Refused
-from streams.rebuild.replay import Fold, Replay, Told, needs_all
-from streams.rebuild.switch import CalledOff, Stands
-from streams.runtime.lag import StandsStill
+from streams.rebuild.replay import Fold, Replay, ReplayProgress, require_whole_log
+from streams.rebuild.switch import Offsets, SwitchAborted
+from streams.runtime.lag import ReadModelStalled
 
 __all__ = ["Refused", "Report", "rebuild", "rollback"]
 
 logger: Final = logging.getLogger("caas.rebuild")
-TRIES: Final = 3
+MAX_ATTEMPTS: Final = 3
 SECOND_LIMIT: Final = 97
-"""The second fold cuts its batches elsewhere: what depends on them shows."""
+"""Batch size of the second fold; it differs from the first, so that rows that depend on batches differ."""
 
 Outcome = Literal["switched", "differs", "unstable", "needs_accept", "called_off"]
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """How a rebuild ended. Unless it `switched` nothing changed. `rows` were compared, `records` replayed; `differs`:
-    the rows named are not what the log comes to; `unstable`: two folds of this version differ; `needs_accept`: another
-    version's rows, to be taken with `digest`; `called_off`: the pause was too long, or nobody works the live one.
-    Where `reason` is given it switched whatever the live rows were.
+    """The result of a rebuild. Unless it `switched` nothing changed. `rows` were compared, `records` replayed;
+    `differs`: the rows named are not what the log results in; `unstable`: two folds of this version differ;
+    `needs_accept`: another version's rows, to be accepted with `digest`; `called_off`: the pause was too long, or the
+    live generation has no worker. With a `reason` it switched whatever the live rows were.
     """
 
     model: str
@@ -79,35 +80,34 @@ async def rebuild(
     health: Health,
     *,
     scratch: Documents,
-    progress: Told,
+    progress: ReplayProgress,
     accept: str | None = None,
     replace: str | None = None,
     pause_s: float = 2.0,
-    drop_too: DropToo | None = None,
+    drop_extra: DropExtra | None = None,
 ) -> Report:
-    """Rebuild one model and switch to it. `fold` gives its processor over documents; `scratch` is empty, for a second
-    fold. Live workers must run somewhere. `replace` is the reason to switch although the live rows differ, or are
-    lost.
+    """Rebuild one model and switch to it. `fold` returns its processor over documents; `scratch` is empty, for a second
+    fold. Live workers must run somewhere. `replace` is the reason to switch although the live rows differ, or are lost.
 
     Raises `Refused`: `log_truncated`, `rebuild_running`, `digest_unknown`.
     """
-    running = _Rebuild(Site(fold, log, documents, health, progress, pause_s, drop_too), scratch)
+    running = _Rebuild(RebuildContext(fold, log, documents, health, progress, pause_s, drop_extra), scratch)
     try:
-        return await (running.anew(replace) if accept is None else running.accepted(accept))
+        return await (running.build(replace) if accept is None else running.accept(accept))
     except LogTruncated as error:
         raise Refused("log_truncated", str(error)) from error
 
 
 async def rollback(
-    fold: Fold, log: EventLog, documents: Documents, health: Health, *, progress: Told, pause_s: float = 2.0
+    fold: Fold, log: EventLog, documents: Documents, health: Health, *, progress: ReplayProgress, pause_s: float = 2.0
 ) -> Report:
-    """Back to the generation before, brought to where the live one stands; nothing is compared.
+    """Return to the previous generation, after it has caught up with the live one; nothing is compared.
 
     Raises `Refused`: `nothing_before`, `version_differs`, `log_truncated`, `rebuild_running`.
     """
-    running = _Rebuild(Site(fold, log, documents, health, progress, pause_s), documents)
+    running = _Rebuild(RebuildContext(fold, log, documents, health, progress, pause_s), documents)
     try:
-        return await running.back()
+        return await running.roll_back()
     except LogTruncated as error:
         raise Refused("log_truncated", str(error)) from error
 
@@ -115,19 +115,19 @@ async def rollback(
 class _Rebuild:
     """One rebuild, from lease to report."""
 
-    def __init__(self, site: Site, scratch: Documents) -> None:
-        self._site = site
+    def __init__(self, context: RebuildContext, scratch: Documents) -> None:
+        self._context = context
         self._scratch = scratch
         self._began = time.monotonic()
-        self._processor = site.fold(site.documents)
+        self._processor = context.fold(context.documents)
         self._model = self._processor.name
 
-    async def anew(self, reason: str | None) -> Report:
-        await needs_all(self._processor, self._site.log, self._site.health)
+    async def build(self, reason: str | None) -> Report:
+        await require_whole_log(self._processor, self._context.log, self._context.health)
         async with self._lease() as lease:
             lease.kept = None
-            pointer = await self._site.begun(self._processor)
-            candidate = Candidate(self._site, pointer, pointer.newest)
+            pointer = await self._context.begun(self._processor)
+            candidate = Candidate(self._context, pointer, pointer.newest)
             await candidate.replay.begin()
             await candidate.catch_up()
             if reason is not None:
@@ -137,8 +137,8 @@ class _Rebuild:
             return await self._other_version(candidate, lease)
 
     async def _replaced(self, candidate: Candidate, reason: str) -> Report:
-        """Whatever the live rows are; what differs by now is named, where there is something to compare with. The live
-        generation may stand still for ever, so nobody waits for it to move.
+        """Switch whatever the live rows are; what differs is named, where there is something to compare with. The live
+        generation may never advance, so this does not wait for it.
         """
         rows, lost = 0, ""
         differences: tuple[Difference, ...] = ()
@@ -155,14 +155,14 @@ class _Rebuild:
         report = await self._switched_unseen(candidate)
         if report.outcome != "switched":
             await candidate.drop()
-        told = "restart the nodes: what differed they have told" if report.outcome == "switched" and differences else ""
-        detail = ", ".join(filter(None, (lost, report.detail, told)))
+        hint = "restart the nodes: they have sent what differed" if report.outcome == "switched" and differences else ""
+        detail = ", ".join(filter(None, (lost, report.detail, hint)))
         return dataclasses.replace(report, reason=reason, rows=rows, differences=differences, detail=detail)
 
-    async def accepted(self, accept: str) -> Report:
-        """Take up the candidate that somebody has seen."""
+    async def accept(self, accept: str) -> Report:
+        """Take up the candidate that a person has seen."""
         async with self._lease() as lease:
-            pointer, kept = await self._site.pointer(self._model), lease.kept or {}
+            pointer, kept = await self._context.pointer(self._model), lease.kept or {}
             seen = (kept.get("digest"), kept.get("version"), kept.get("generation"))
             if seen != (accept, self._processor.version, pointer.newest):
                 raise Refused("digest_unknown", f"no candidate of {self._model} with this digest and version waits")
@@ -171,9 +171,9 @@ class _Rebuild:
                 lease.kept = None
             return dataclasses.replace(report, digest=accept)
 
-    async def back(self) -> Report:
+    async def roll_back(self) -> Report:
         async with self._lease():
-            pointer = await self._site.pointer(self._model)
+            pointer = await self._context.pointer(self._model)
             if not pointer.before:
                 raise Refused("nothing_before", f"{self._model} has had one generation only")
             if pointer.before_version not in {0, self._processor.version}:
@@ -181,10 +181,10 @@ class _Rebuild:
             return await self._unseen(pointer, pointer.before)
 
     def _lease(self) -> Lease:
-        return Lease(self._site.documents, self._model, str(uuid4()), self._site.health)
+        return Lease(self._context.documents, self._model, str(uuid4()), self._context.health)
 
     async def _same_version(self, candidate: Candidate) -> Report:
-        """Equal to the live one, or refused."""
+        """Switch if the candidate equals the live generation, else drop it."""
         comparison = await candidate.compared()
         report = await self._tried(candidate, comparison)
         if report.outcome != "switched":
@@ -194,63 +194,65 @@ class _Rebuild:
         return report
 
     async def _tried(self, candidate: Candidate, comparison: Comparison) -> Report:
-        async def equal_there(stands: Stands) -> None:
-            await candidate.last(comparison, stands)
+        async def equal_there(offsets: Offsets) -> None:
+            await candidate.final_check(comparison, offsets)
             if comparison.differences:
-                raise CalledOff("rows differ")
+                raise SwitchAborted("rows differ")
 
         reason: Exception | None = None
-        for _ in range(TRIES):
+        for _ in range(MAX_ATTEMPTS):
             try:
                 await candidate.settle(comparison)
                 if comparison.differences:
                     break
                 paused = await candidate.switch().make(equal_there)
                 return self._report("switched", candidate, comparison.rows, pause_ms=paused)
-            except (CalledOff, StandsStill) as error:
+            except (SwitchAborted, ReadModelStalled) as error:
                 reason = error
-                if comparison.differences or isinstance(error, StandsStill):
+                if comparison.differences or isinstance(error, ReadModelStalled):
                     break
         return self._report("called_off", candidate, comparison.rows, detail=str(reason or ""))
 
     async def _other_version(self, candidate: Candidate, lease: Lease) -> Report:
-        """Equal to a second fold; kept until somebody accepts its digest."""
+        """Compare with a second fold; keep the candidate until a person accepts its digest."""
         twice = await self._folded_twice(candidate)
         if twice.differences:
             await candidate.drop()
             differences = tuple(twice.differences)
             return self._report("unstable", candidate, twice.rows, differences=differences)
         live = await candidate.compared()
-        found = await digest(self._processor.tables, candidate.side, self._site.health)
+        found = await digest(self._processor.tables, candidate.side, self._context.health)
         lease.kept = {"generation": candidate.generation, "version": self._processor.version, "digest": found}
         differences = tuple(live.differences)
         return self._report("needs_accept", candidate, twice.rows, digest=found, differences=differences)
 
     async def _folded_twice(self, candidate: Candidate) -> Comparison:
-        site, scratch = self._site, self._scratch
-        generation, processor = candidate.generation, site.fold(scratch)
-        second = Replay(processor, site.log, scratch, site.health, generation, told=site.progress, limit=SECOND_LIMIT)
+        context, scratch = self._context, self._scratch
+        generation, processor = candidate.generation, context.fold(scratch)
+        second = Replay(
+            processor, context.log, scratch, context.health, generation, progress=context.progress, limit=SECOND_LIMIT
+        )
         await second.begin()
-        await second.to(candidate.replay.stands)
-        twice = Comparison(processor.tables, Side(scratch, generation), candidate.side, site.health)
+        await second.to(candidate.replay.offsets)
+        twice = Comparison(processor.tables, Side(scratch, generation), candidate.side, context.health)
         await twice.scan()
-        await twice.last(())
+        await twice.final_check(())
         return twice
 
     async def _unseen(self, pointer: Pointer, generation: int) -> Report:
-        """Follow and switch without comparing."""
-        candidate = Candidate(self._site, pointer, generation)
+        """Catch up and switch without comparing."""
+        candidate = Candidate(self._context, pointer, generation)
         await candidate.replay.begin()
         return await self._switched_unseen(candidate)
 
     async def _switched_unseen(self, candidate: Candidate) -> Report:
         detail = ""
-        for _ in range(TRIES):
+        for _ in range(MAX_ATTEMPTS):
             await candidate.catch_up()
             try:
                 paused = await candidate.switch().make(candidate.replay.to)
                 return self._report("switched", candidate, pause_ms=paused)
-            except CalledOff as error:
+            except SwitchAborted as error:
                 detail = str(error)
         return self._report("called_off", candidate, detail=detail)
 

@@ -1,4 +1,4 @@
-"""A replay folds the log into a generation of its own, in silence, and never beyond where the live one stands."""
+"""Replay folds the log into a separate generation, without effects, and never ahead of the live one."""
 
 from collections.abc import Callable, Mapping
 
@@ -15,14 +15,14 @@ from streams.runtime.processor import Processor
 from streams.runtime.worker import Worker
 
 Fold = Callable[[Documents], Processor]
-"""The processor over these documents: a second fold goes into other documents than the live one."""
+"""Returns the processor over these documents: a second fold writes to other documents than the live one."""
 
-Told = Callable[[int, int], None]
-"""`(records done, records in all)`, after each batch."""
+ReplayProgress = Callable[[int, int], None]
+"""`(records done, records in all)`, called after each batch."""
 
 
 class Live:
-    """The live generation as a replay follows it."""
+    """The live generation, as a replay follows it."""
 
     def __init__(self, processor: Processor, log: EventLog, documents: Documents, health: Health, generation: int):
         self.generation = generation
@@ -32,8 +32,8 @@ class Live:
         self._documents = documents
         self._health = health
 
-    async def stands(self) -> dict[Partition, int]:
-        """The next offset of each of its partitions."""
+    async def offsets(self) -> dict[Partition, int]:
+        """Return the next offset of each of its partitions."""
         saved = await retry_until_available(
             f"{self._name}: live checkpoints",
             lambda: self._documents.checkpoints(self._name, self.generation),
@@ -42,19 +42,21 @@ class Live:
         return {at: offset_in(self._log.epoch, saved.get(at, 0)) for at in self._places}
 
     async def ends(self) -> dict[Partition, int]:
-        """Where the log ends now."""
-        return await retry_until_available(f"{self._name}: ends", lambda: self._log.ends(self._places), self._health)
+        """Return where the log ends now."""
+        return await retry_until_available(
+            f"{self._name}: ends", lambda: self._log.end_offsets(self._places), self._health
+        )
 
-    async def passed(self, told: lag.ProgressCallback = lag.no_progress) -> Mapping[Partition, int]:
-        """Where it stands once it has passed the log's ends of now: so every row seen before is covered by that.
+    async def wait_until_caught_up(self, progress: lag.ProgressCallback = lag.no_progress) -> Mapping[Partition, int]:
+        """Wait until it has passed the log's current ends, and return its offsets: so it has every row seen before.
 
-        Raises `StandsStill`.
+        Raises `ReadModelStalled`.
         """
-        return await lag.passed(self._name, self.stands, self.ends, told)
+        return await lag.wait_until_caught_up(self._name, self.offsets, self.ends, progress)
 
 
 class Replay:
-    """One processor folding into one generation. `records` counts what it has read."""
+    """One processor that folds into one generation. `records` counts what it has read."""
 
     def __init__(
         self,
@@ -64,29 +66,29 @@ class Replay:
         health: Health,
         generation: int,
         *,
-        told: Told,
+        progress: ReplayProgress,
         limit: int = 500,
     ) -> None:
         self.records = 0
         self._log = log
         self._generation = generation
-        self._told = told
+        self._progress = progress
         self._all = 0
         self._worker = Worker(processor, documents, Silent(), health)
         self._runner = PlainRunner(self._worker, log, documents, health, limit)
 
     async def begin(self) -> None:
-        """Make the generation, and find where it stands."""
+        """Create the generation, and read its offsets."""
         await self._worker.begin(self._generation, self._log.epoch)
 
     @property
-    def stands(self) -> Mapping[Partition, int]:
-        """The next offset of each partition it has read."""
+    def offsets(self) -> Mapping[Partition, int]:
+        """Return the next offset of each partition it has read."""
         return self._worker.next
 
     def left(self, until: Mapping[Partition, int]) -> int:
-        """How many offsets lie between where it stands and there."""
-        return lag.left(self._worker.next, until)
+        """Return how many offsets are left up to `until`."""
+        return lag.records_behind(self._worker.next, until)
 
     async def to(self, until: Mapping[Partition, int]) -> None:
         """Read exactly up to these offsets. Raises `LogTruncated`."""
@@ -95,13 +97,13 @@ class Replay:
 
     def _done(self, count: int) -> None:
         self.records += count
-        self._told(self.records, max(self._all, self.records))
+        self._progress(self.records, max(self._all, self.records))
 
 
-async def needs_all(processor: Processor, log: EventLog, health: Health) -> None:
-    """Raises `LogTruncated` where a partition the processor reads does not begin at its birth."""
+async def require_whole_log(processor: Processor, log: EventLog, health: Health) -> None:
+    """Raises `LogTruncated` where the log no longer has the beginning of a partition that the processor reads."""
     places = partitions(*processor.topics)
-    begins = await retry_until_available(f"{processor.name}: begins", lambda: log.begins(places), health)
+    begins = await retry_until_available(f"{processor.name}: begins", lambda: log.beginning_offsets(places), health)
     gone = {f"{at.topic}/{at.number}": offset for at, offset in begins.items() if offset > 0}
     if gone:
         raise LogTruncated(f"{processor.name} needs the whole log, but it begins at {gone}")

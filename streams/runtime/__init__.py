@@ -1,1 +1,1 @@
-"""Runs processors: reads the log, decodes records, works batches, carries out effects."""
+"""This package runs processors: it reads the log, decodes records, applies batches and emits effects."""

@@ -1,4 +1,6 @@
-"""Effects carried out: logged ones until they are durable, hints once, to the nodes that hold a participant."""
+"""LiveEmitter emits effects: it appends logged ones until they are durable, and sends hints once, to the nodes that
+have a participant.
+"""
 
 import asyncio
 import logging
@@ -17,12 +19,12 @@ from schemas.wire.frames import Push, pack_pushes
 from streams.runtime.dead_letters import DeadLetterLog
 
 logger: Final = logging.getLogger("caas.effects")
-HINT_S: Final = 0.2
-PUSHES_PER_HINT: Final = 256
+PUSH_TIMEOUT_S: Final = 0.2
+PUSHES_PER_PAYLOAD: Final = 256
 
 
 def channel_of(node: str) -> str:
-    """The bus channel a node listens to."""
+    """Return the bus channel that a node listens to."""
     return f"edge:{node}"
 
 
@@ -39,7 +41,7 @@ class LiveEmitter:
         self._outage = Outage(f"{name}: pushes")
 
     async def emit(self, effects: Effects) -> None:
-        """Append what is logged, push the hints meanwhile, return when the logged is durable."""
+        """Append the logged effects, send the hints meanwhile, and return when the logged ones are durable."""
         waiting = [(record, self._log.append(record)) for record in effects.logged]
         await self._hint(effects.hints)
         for record, future in waiting:
@@ -48,30 +50,30 @@ class LiveEmitter:
             except ValueError as error:
                 self._health.count("effects_too_large")
                 of = {"correlation_id": correlation_of(record)}
-                logger.error("%s: an effect that no log takes is left out: %s", self._name, error, extra=of)
-        self._dead.buried(effects.logged)
+                logger.error("%s: an effect that no log accepts is left out: %s", self._name, error, extra=of)
+        self._dead.record_durable(effects.logged)
 
     async def _durable(self, record: Record, future: asyncio.Future[int]) -> None:
-        """Raises ValueError where the record is too large: it would stop its partition for ever."""
+        """Wait until the record is durable. Raises ValueError if it is too large: a retry would block its partition."""
         try:
             await future
         except ValueError:
             raise
-        except Exception:  # noqa: BLE001 - whatever it was, the append is repeated, and patiently raises what lasts
-            await self._logged(record)
+        except Exception:  # noqa: BLE001 - any failure is retried; the retry raises a permanent one
+            await self._append(record)
 
-    async def _logged(self, record: Record) -> None:
+    async def _append(self, record: Record) -> None:
         async def append() -> int:
             return await self._log.append(record)
 
         await retry_until_available(f"{self._name}: effects", append, self._health)
 
     async def _hint(self, hints: Sequence[Push]) -> None:
-        """One try of 200 ms; what is lost the nodes heal."""
+        """Try once, for 200 ms; nodes recover lost hints themselves."""
         if not hints:
             return
         try:
-            async with asyncio.timeout(HINT_S):
+            async with asyncio.timeout(PUSH_TIMEOUT_S):
                 await self._publish(hints)
             self._outage.ends()
         except (TimeoutError, Unavailable) as error:
@@ -86,14 +88,14 @@ class LiveEmitter:
             for node in nodes.get(hint.conversation_id, ()):
                 by_node.setdefault(node, []).append(hint)
         payloads = [
-            (channel_of(node), pack_pushes(pushes[start : start + PUSHES_PER_HINT]))
+            (channel_of(node), pack_pushes(pushes[start : start + PUSHES_PER_PAYLOAD]))
             for node, pushes in sorted(by_node.items())
-            for start in range(0, len(pushes), PUSHES_PER_HINT)
+            for start in range(0, len(pushes), PUSHES_PER_PAYLOAD)
         ]
         if payloads:
             await self._bus.publish(payloads)
 
 
 def correlation_of(record: Record) -> str:
-    """The correlation id that a record's headers name, if they do."""
+    """Return the correlation id from a record's headers, or an empty string."""
     return next((found.decode(errors="replace") for name, found in record.headers if name == "correlation_id"), "")

@@ -1,8 +1,9 @@
-"""A processor on Faust: the agent queues events, a second task takes whatever has come while the last batch was saved.
+"""The Faust runner runs a processor on Faust: an agent queues events, a second task takes those that came while the
+last batch was saved.
 
-So a batch is never waited for, grows under load by itself, and is acknowledged in order only when it is saved and
-emitted. An exception in an agent would acknowledge and lose its event: whatever goes wrong crashes the worker instead,
-which starts again from its checkpoint.
+So a batch never waits to fill, grows under load by itself, and is acknowledged in order only when it is saved and
+emitted. An exception in an agent would acknowledge and lose its event: every error crashes the worker instead, which
+starts again from its checkpoint.
 """
 
 import asyncio
@@ -23,23 +24,23 @@ from streams.runtime.gap_filler import GapFiller
 from streams.runtime.gate import Gate
 from streams.runtime.worker import Worker
 
-QUEUED: Final = 4096
+MAX_QUEUED: Final = 4096
 IDLE_TURNS: Final = 10
 HEARTBEAT_S: Final = 1.0
-"""Interval of a member's heartbeats, at one of which it learns that partitions are to be shared anew."""
+"""Interval of a member's heartbeats, in seconds; a heartbeat's answer announces a rebalance."""
 
 
 def faust_app(worker: Worker, log: EventLog, settings: Settings, slot: str | None = None) -> faust.App:
-    """The Faust app of one processor: one app, one consumer group, each batch worked inside the gate. `worker` has
-    begun; what Faust skips is read from `log`. `slot` makes its membership static: it names this worker among those of
-    the processor on all hosts, or two of them fence each other.
+    """Return the Faust app of one processor: one app, one consumer group, each batch applied inside the gate. `worker`
+    has begun; what Faust skips is read from `log`. `slot` makes its membership static: it must be unique among the
+    workers of the processor on all hosts, or two of them fence each other.
     """
     processor = worker.processor
     app = app_of(group_of(processor.name), settings, slot)
-    queue: asyncio.Queue[tuple[Any, Any]] = asyncio.Queue(maxsize=QUEUED)
+    queue: asyncio.Queue[tuple[Any, Any]] = asyncio.Queue(maxsize=MAX_QUEUED)
     topic = app.topic(*processor.topics, key_type=bytes, value_type=bytes, internal=True)
     gate = Gate(worker, lambda: assigned(app, processor.topics))
-    whole = GapFiller(gate, worker, log)
+    gap_filler = GapFiller(gate, worker, log)
 
     async def receive(stream: Any) -> None:
         async for event in _events(stream):
@@ -48,21 +49,19 @@ def faust_app(worker: Worker, log: EventLog, settings: Settings, slot: str | Non
     async def work() -> None:
         while True:
             taken = await take(queue, settings.batch)
-            await whole.work([received(event.message, log.epoch) for _, event in taken])
+            await gap_filler.work([received(event.message, log.epoch) for _, event in taken])
             for stream, event in taken:
                 await stream.ack(event)
 
     app.agent(topic, name=f"{processor.name}-receive")(receive)
     app.task(work)
-    app.task(_lasting(gate.watch))
-    app.task(_lasting(lambda: whole.watch(lambda: assigned(app, processor.topics), queue.empty)))
+    app.task(_named(gate.watch))
+    app.task(_named(lambda: gap_filler.watch(lambda: assigned(app, processor.topics), queue.empty)))
     return app
 
 
 def app_of(group: str, settings: Settings, slot: str | None = None) -> faust.App:
-    """An app without agents, and what Faust may not decide by itself: no topics, no tables, no web server, no hands on
-    our output.
-    """
+    """Return an app without agents, with Faust's own topics, tables, web server and output redirection switched off."""
     datadir = Path(settings.data) / "faust"
     for directory in (datadir.parent, datadir):
         private_files.make_directory(directory)
@@ -83,21 +82,21 @@ def app_of(group: str, settings: Settings, slot: str | None = None) -> faust.App
         broker_heartbeat_interval=min(HEARTBEAT_S, settings.session_timeout_ms / 3000),
         broker_commit_interval=1.0,
         stream_wait_empty=False,
-        stream_buffer_maxsize=QUEUED,
+        stream_buffer_maxsize=MAX_QUEUED,
     )
 
 
-def _lasting(service: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
-    """A function of its own for Faust, which names its tasks by them."""
+def _named(service: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
+    """Return a separate function for Faust, which names its tasks by their functions."""
 
-    async def last() -> None:
+    async def run() -> None:
         await service()
 
-    return last
+    return run
 
 
 def assigned(app: faust.App, topics: Collection[str]) -> list[Partition]:
-    """The partitions of these topics that Faust has given this worker, as of the last rebalance."""
+    """Return the partitions of these topics that Faust assigned to this worker in the last rebalance."""
     return [Partition(at.topic, at.partition) for at in app.assignor.assigned_actives() if at.topic in topics]
 
 
@@ -107,9 +106,9 @@ def _events(stream: Any) -> AsyncIterable[Any]:
 
 
 async def take(queue: asyncio.Queue[Any], limit: int) -> list[Any]:
-    """Everything that is there or comes within some turns of the loop, at least one and at most `limit`.
+    """Return what is queued or comes within some turns of the loop, at least one and at most `limit`.
 
-    Faust hands events over one at a time, through two tasks each: a turn without one is not yet the end of them.
+    Faust hands events over one at a time, through two tasks each: one turn without an event is not yet the end.
     """
     taken, idle = [await queue.get()], 0
     while len(taken) < limit and idle < IDLE_TURNS:
@@ -123,7 +122,7 @@ async def take(queue: asyncio.Queue[Any], limit: int) -> list[Any]:
 
 
 def received(message: Any, epoch: int) -> Received:
-    """A Faust message as the record it is."""
+    """Return a Faust message as a record."""
     headers = message.headers or ()
     return Received(
         topic=message.topic,
@@ -139,14 +138,14 @@ def received(message: Any, epoch: int) -> Received:
 
 async def run_faust(app: faust.App, health: Health, check: str | None = None) -> None:
     """Run the app in this event loop until it is cancelled (stops cleanly) or crashes (raises). The check of this name
-    (default: the app's) fails until it has its partitions.
+    (default: the app's id) fails until the app has its partitions.
     """
     check = check or app.conf.id
     host = faust.Worker(
         app, loop=asyncio.get_running_loop(), override_logging=False, redirect_stdouts=False, quiet=True
     )
     host.install_signal_handlers = lambda: None  # the process owns its signals
-    host.spinner = None  # it writes control characters, also where nobody watches
+    host.spinner = None  # it writes control characters, also without a terminal
     health.waits(check, STARTING)
     running = asyncio.create_task(host.start(), name=f"{app.conf.id}-faust")
     ready = asyncio.create_task(_ready(app, health, check), name=f"{app.conf.id}-ready")

@@ -1,8 +1,10 @@
-"""Which log a read model was made from: nobody goes on with another one, or with one that has lost its end.
+"""This module checks which log a read model was made from: no worker continues with another log, or with one that has
+lost its end.
 
 A checkpoint has a position, in an epoch, and a digest of the last record before it. The log that it was made from has
-that epoch, reaches that far, and has that record there. A log that was put back from a backup, damaged, or cut by an
-election does not reach so far, or has another record there by now; topics that were made anew have another epoch.
+that epoch, reaches that far, and has that record there. A log that was restored from a backup, damaged, or truncated by
+an election does not reach so far, or has another record there by now; topics that were created again have another
+epoch.
 """
 
 import asyncio
@@ -23,26 +25,26 @@ from schemas.topics import Partition, partitions
 from streams.runtime.processor import Processor, SelfChecking
 
 logger: Final = logging.getLogger("caas.lineage")
-LOOKS: Final = 3
-LOOK_S: Final = 0.3
+SHORT_CHECKS: Final = 3
+RETRY_INTERVAL_S: Final = 0.3
 UNNUMBERED: Final = frozenset({receipt_rows.MODEL})
-"""Read models that a log without its beginning makes poorer, and not wrong: nothing in them is numbered."""
+"""Read models that are incomplete, but not wrong, without the beginning of the log: nothing in them is numbered."""
 
 
 def digest_of(record: Received) -> str:
-    """Tells a record from every other one."""
-    found = blake2b(digest_size=12)
+    """Return a digest that distinguishes a record from every other one."""
+    digest = blake2b(digest_size=12)
     parts = [record.key, record.value]
     for name, value in record.headers:
         parts += (name.encode(), value)
     for part in parts:
-        found.update(b"%d:%b" % (len(part or b""), part or b""))  # readers differ in what they make of no value
-    return found.hexdigest()
+        digest.update(b"%d:%b" % (len(part or b""), part or b""))  # readers represent a missing value differently
+    return digest.hexdigest()
 
 
 async def check_models(log: EventLog, documents: Documents, models: Sequence[str], health: Health) -> None:
     """Raises `LogMismatch` where the live generation of one of these read models was not made from this log. What the
-    log no longer keeps is for their workers to say.
+    log no longer keeps is reported by their workers.
     """
     for model in models:
         pointer = await retry_until_available(f"{model}: pointer", lambda: read_pointer(documents, model), health)  # noqa: B023
@@ -53,10 +55,10 @@ async def check_models(log: EventLog, documents: Documents, models: Sequence[str
 async def skip_removed(
     log: EventLog, documents: Documents, model: str, generation: int, *, places: Sequence[Partition], health: Health
 ) -> None:
-    """Go on where the log begins, in a read model of which nothing is numbered (`UNNUMBERED`): what was removed before
-    it was read is lost for it, and said to be. Its checkpoints, and the marks of what was emitted, move there.
+    """Continue where the log begins, in a read model in which nothing is numbered (`UNNUMBERED`): what was removed
+    before it was read is lost, and a warning names it. Moves its checkpoints, and the marks of what was emitted.
     """
-    begins = await retry_until_available(f"{model}: log", lambda: log.begins(places), health)
+    begins = await retry_until_available(f"{model}: log", lambda: log.beginning_offsets(places), health)
     for name in (model, acknowledged(model)):
         saved = await retry_until_available(f"{model}: log", lambda: documents.checkpoints(name, generation), health)  # noqa: B023
         check_epochs(log.epoch, saved, model)
@@ -71,22 +73,22 @@ async def skip_removed(
 
 
 def acknowledged(processor: str) -> str:
-    """Under which name a processor's marks of what was emitted are kept, as checkpoints."""
+    """Return the name under which a processor's marks of what was emitted are kept, as checkpoints."""
     return f"{processor} acknowledged"
 
 
 async def check_processor(
     log: EventLog, documents: Documents, processor: Processor, generation: int, health: Health
 ) -> None:
-    """Before a processor works a generation: `skip_removed` where nothing is numbered, then `check_log`; what it keeps
-    beside its rows is compared with the log's ends, too.
+    """Check the log before a processor works a generation: `skip_removed` where nothing is numbered, then `check_log`;
+    what it keeps beside its rows is compared with the log's ends, too.
     """
     name, places = processor.name, partitions(*processor.topics)
     if name in UNNUMBERED:
         await skip_removed(log, documents, name, generation, places=places, health=health)
     await check_log(log, documents, name, generation, health)
     if isinstance(processor, SelfChecking):
-        ends = await retry_until_available(f"{name}: log", lambda: log.ends(places), health)
+        ends = await retry_until_available(f"{name}: log", lambda: log.end_offsets(places), health)
         await processor.check_ends(generation, {at: position(log.epoch, end) for at, end in ends.items()})
 
 
@@ -99,9 +101,9 @@ async def check_log(log: EventLog, documents: Documents, model: str, generation:
     check_epochs(log.epoch, saved, model)
     offsets = {at: offset_of(where) for at, where in saved.items()}
     watch = EndsWatch(model)
-    while not watch.look(await retry_until_available(what, lambda: log.ends(offsets), health), offsets):  # noqa: ASYNC110
-        await asyncio.sleep(LOOK_S)  # a broker that was frozen says soon what it knows now
-    begins = await retry_until_available(what, lambda: log.begins(offsets), health)
+    while not watch.check(await retry_until_available(what, lambda: log.end_offsets(offsets), health), offsets):  # noqa: ASYNC110
+        await asyncio.sleep(RETRY_INTERVAL_S)  # a broker that was frozen soon returns its current state
+    begins = await retry_until_available(what, lambda: log.beginning_offsets(offsets), health)
     check_begins(begins, offsets, model)
     known = await retry_until_available(what, lambda: documents.fingerprints(model, generation), health)
     kept = {at: last for at, last in known.items() if begins.get(at, 0) < offset_of(last.position)}
@@ -114,7 +116,7 @@ def check_epochs(epoch: int, saved: Mapping[Partition, int], model: str) -> None
     if others:
         raise LogMismatch(
             f"the read model {model} was made from epoch {max(others)} of the log, and this log is epoch {epoch}: its "
-            f"topics were made anew, or another log was put in its place; {ADOPT}"
+            f"topics were created again, or another log replaced it; {ADOPT}"
         )
 
 
@@ -141,23 +143,23 @@ def check_begins(begins: Mapping[Partition, int], offsets: Mapping[Partition, in
 
 
 class EndsWatch:
-    """Looks at the ends of a log that is being read: a broker that was frozen may once answer with what it last knew,
-    so they are too short only when several looks running say so.
+    """Checks the ends of a log that is being read. A broker that was frozen may once answer with an old state, so the
+    ends are too short only when several consecutive checks find so.
     """
 
     def __init__(self, model: str) -> None:
         self._model = model
         self._short = 0
 
-    def look(self, ends: Mapping[Partition, int], offsets: Mapping[Partition, int]) -> bool:
-        """Whether the log reaches as far as it was read. Raises `LogMismatch` at the third look running at which it
-        does not.
+    def check(self, ends: Mapping[Partition, int], offsets: Mapping[Partition, int]) -> bool:
+        """Return whether the log reaches as far as it was read. Raises `LogMismatch` at the third consecutive check at
+        which it does not.
         """
         try:
             check_ends(ends, {at: offset for at, offset in offsets.items() if at in ends}, self._model)
         except LogMismatch:
             self._short += 1
-            if self._short >= LOOKS:
+            if self._short >= SHORT_CHECKS:
                 raise
             return False
         self._short = 0
@@ -165,7 +167,7 @@ class EndsWatch:
 
 
 async def _check_last(log: EventLog, known: Mapping[Partition, Fingerprint], model: str) -> None:
-    """Raises `LogMismatch` where the record before a checkpoint is another one than was read."""
+    """Raises `LogMismatch` where the record before a checkpoint differs from the one that was read."""
     until = {at: offset_of(last.position) for at, last in known.items()}
     async for batch in log.read({at: offset - 1 for at, offset in until.items()}, until):
         for record in batch:

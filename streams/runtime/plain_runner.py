@@ -1,7 +1,7 @@
-"""The plain runner: one process reads all partitions of a processor's topics from where it stands, live or bounded.
+"""PlainRunner reads all partitions of a processor's topics in one process, live or up to a bound.
 
-Where it stands live is not its checkpoint, which says what is saved, but what is acknowledged: saved *and* emitted.
-The mark is written once a second and at the end; a crash repeats the effects of that second, under the same ids.
+Live it starts not at its checkpoint, which is what is saved, but at what is acknowledged: saved *and* emitted. The mark
+is written once a second and at the end; a crash repeats the effects of that second, under the same ids.
 """
 
 import asyncio
@@ -22,15 +22,15 @@ from streams.runtime.lineage import EndsWatch, acknowledged, check_processor
 from streams.runtime.worker import StoreBehindLog, Worker
 
 logger: Final = logging.getLogger("caas.plain")
-MARK_S: Final = 1.0
-LOOK_S: Final = 1.0
-CANCEL_AGAIN_S: Final = 1.0
-AGAIN_S: Final = 0.1
+MARK_INTERVAL_S: Final = 1.0
+CHECK_INTERVAL_S: Final = 1.0
+CANCEL_RETRY_INTERVAL_S: Final = 1.0
+RETRY_INTERVAL_S: Final = 0.1
 
 
-async def ended_all(tasks: Sequence[asyncio.Task[None]]) -> None:
+async def cancel_all(tasks: Sequence[asyncio.Task[None]]) -> None:
     """Cancel tasks until they have ended: a library may swallow a cancellation that comes as its call finishes. Where
-    several failed of one cause the caller raises one of them, and asyncio shall not print the others, also where the
+    several failed of one cause the caller raises one of them, and asyncio must not print the others, also where the
     caller is cancelled meanwhile.
     """
     for task in tasks:
@@ -38,11 +38,11 @@ async def ended_all(tasks: Sequence[asyncio.Task[None]]) -> None:
     while waiting := [task for task in tasks if not task.done()]:
         for task in waiting:
             task.cancel()
-        await asyncio.wait(waiting, timeout=CANCEL_AGAIN_S)
+        await asyncio.wait(waiting, timeout=CANCEL_RETRY_INTERVAL_S)
 
 
 class PlainRunner:
-    """Runs one worker. `limit` bounds a batch, in records."""
+    """Runs one worker. `limit` is the maximum number of records in a batch."""
 
     def __init__(self, worker: Worker, log: EventLog, documents: Documents, health: Health, limit: int = 500) -> None:
         self._worker = worker
@@ -53,8 +53,8 @@ class PlainRunner:
         self._marked: dict[Partition, int] = {}
 
     async def run(self, generation: int) -> None:
-        """Work the live records, for ever: into this generation, and after a switch into the one that is live then.
-        On cancellation the mark is written.
+        """Apply live records until cancelled: to this generation, and after a switch to the one that is live then.
+        Writes the mark on cancellation.
         """
         while True:
             try:
@@ -62,39 +62,39 @@ class PlainRunner:
             except StoreBehindLog as behind:
                 logger.warning("starting again from the checkpoints: %s", behind)
                 generation = self._worker.generation
-                await asyncio.sleep(AGAIN_S)
+                await asyncio.sleep(RETRY_INTERVAL_S)
 
     async def _run(self, generation: int) -> None:
         processor, name = self._worker.processor, self._worker.processor.name
         await check_processor(self._log, self._documents, processor, generation, self._health)
         await self._worker.begin(generation, self._log.epoch)
         start = await self._start()
-        gate = Gate(self._worker, lambda: start, self._settled)
+        gate = Gate(self._worker, lambda: start, self._all_emitted)
         tasks = (
             asyncio.create_task(self._read(gate, start), name=f"{name}-reads"),
             asyncio.create_task(gate.watch(), name=f"{name}-watches"),
-            asyncio.create_task(self._mark_often(), name=f"{name}-marks"),
-            asyncio.create_task(self._look(), name=f"{name}-looks"),
+            asyncio.create_task(self._mark_regularly(), name=f"{name}-marks"),
+            asyncio.create_task(self._check(), name=f"{name}-checks"),
         )
         try:
             ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            await ended_all(tasks)
+            await cancel_all(tasks)
             await self._mark_at_last()
         for task in ended:
             task.result()
 
-    async def _look(self) -> None:
-        """Once a second, for ever: does the log still have what was read, and the store what was saved? Raises
-        `LogMismatch` and `StoreBehindLog`.
+    async def _check(self) -> None:
+        """Check once a second, until cancelled, whether the log still has what was read, and the store what was saved.
+        Raises `LogMismatch` and `StoreBehindLog`.
         """
         worker, name = self._worker, self._worker.processor.name
         watch = EndsWatch(name)
         while True:
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(CHECK_INTERVAL_S)
             generation, before = worker.generation, dict(worker.next)
-            ends = await retry_until_available(f"{name}: ends", lambda: self._log.ends(before), self._health)  # noqa: B023
-            watch.look(ends, before)
+            ends = await retry_until_available(f"{name}: ends", lambda: self._log.end_offsets(before), self._health)  # noqa: B023
+            watch.check(ends, before)
             saved = await worker.saved()
             if worker.generation == generation and (lost := {at for at, n in before.items() if saved.get(at, 0) < n}):
                 raise StoreBehindLog(f"{name}: the store lost what was saved of {sorted(lost)}")
@@ -108,12 +108,12 @@ class PlainRunner:
     async def replay(
         self, generation: int, until: Mapping[Partition, int], done: Callable[[int], None] | None = None
     ) -> None:
-        """Work the records before `until` into a generation, from its checkpoints on, and return. `done` is told how
-        many records each batch had.
+        """Apply the records before `until` to a generation, from its checkpoints on, and return. `done` is called with
+        the number of records of each batch.
         """
         if self._worker.generation != generation:
             await self._worker.begin(generation, self._log.epoch)
-        while start := {at: stands for at, end in until.items() if (stands := self._worker.next.get(at, 0)) < end}:
+        while start := {at: offset for at, end in until.items() if (offset := self._worker.next.get(at, 0)) < end}:
             try:
                 async for batch in self._log.read(start, {at: until[at] for at in start}, limit=self._limit):
                     await self._worker.work(batch)
@@ -121,11 +121,11 @@ class PlainRunner:
                         done(len(batch))
             except StoreBehindLog as behind:
                 logger.warning("replaying again from the checkpoints: %s", behind)
-                await asyncio.sleep(AGAIN_S)
+                await asyncio.sleep(RETRY_INTERVAL_S)
 
     async def _start(self) -> dict[Partition, int]:
-        """What is acknowledged, in this generation or in the one before it up to the switch; a worker that never
-        marked begins at its checkpoints, and marks them first.
+        """Return the offsets of what is acknowledged, in this generation or in the one before it up to the switch; a
+        worker that has no marks begins at its checkpoints, and writes the marks first.
         """
         pointer = await retry_until_available(self._name, self._pointer, self._health)
         marks = await retry_until_available(self._name, self._marks, self._health)
@@ -139,8 +139,8 @@ class PlainRunner:
         await retry_until_available(self._name, self._mark, self._health)
         return start
 
-    def _settled(self) -> bool:
-        """Whether what is saved has been emitted, as far as this runner knows."""
+    def _all_emitted(self) -> bool:
+        """Return whether what is saved has been emitted, as far as this runner knows."""
         epoch, saved = self._log.epoch, self._worker.next
         return all(where >= position(epoch, saved.get(at, 0)) for at, where in self._marked.items())
 
@@ -164,10 +164,10 @@ class PlainRunner:
         except (Unavailable, DataDamaged) as error:
             logger.info("%s: not written at the end, some effects will be repeated: %s", self._name, error)
 
-    async def _mark_often(self) -> None:
+    async def _mark_regularly(self) -> None:
         written: dict[Partition, int] = {}
         while True:
-            await asyncio.sleep(MARK_S)
+            await asyncio.sleep(MARK_INTERVAL_S)
             if written != self._marked:
                 written = dict(self._marked)
                 await retry_until_available(self._name, self._mark, self._health)

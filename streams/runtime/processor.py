@@ -1,4 +1,4 @@
-"""What a processor is: facts in, rows saved, effects out; it knows neither runner nor adapters."""
+"""A processor turns facts into saved rows and effects; it knows neither runner nor adapters."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,10 +12,11 @@ from schemas.topics import Partition
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Facts of some partitions, each partition's in order, and where their reader stands after them.
+    """Facts of some partitions, in order within each partition, and the positions of their reader after them.
 
-    `begins` has where each partition's first record lies, unless it is the partition's first: all before it must be
-    saved. `digests` are of each partition's last record, `life` is the store's when the generation was taken up.
+    `begins` has the position of each partition's first record, unless it is the first of the partition: all before it
+    must be saved. `digests` are of each partition's last record, `life` is the store's when the generation was taken
+    up.
     """
 
     facts: Sequence[Fact]
@@ -28,75 +29,75 @@ class Batch:
 
     @property
     def checkpoint(self) -> Checkpoint:
-        """What is saved with the rows."""
+        """Return the checkpoint that is saved with the rows."""
         digests = {at: digest for at, digest in self.digests.items() if at in self.positions}
         return Checkpoint(self.processor, self.generation, self.positions, digests)
 
     @property
     def base(self) -> Base:
-        """What the rows are folded on: every save of the batch names it."""
+        """Return the base that the rows are folded on: every save of the batch names it."""
         return Base(self.processor, self.generation, self.begins, self.life)
 
     def place(self, table: Table) -> TableGeneration:
-        """A table in the generation that this batch is for."""
+        """Return a table in the generation of this batch."""
         return TableGeneration(table, self.generation)
 
 
-def everything(event_type: str) -> bool:  # noqa: ARG001 - whatever it is
-    """What a processor takes that all events on its topics concern."""
+def everything(event_type: str) -> bool:  # noqa: ARG001 - any type
+    """Return True: the processor takes all events on its topics."""
     return True
 
 
 class Processor(Protocol):
-    """One read model's writer.
+    """The writer of one read model.
 
-    `apply` looks up, folds, saves rows, heads and the batch's checkpoint, each on the batch's base, and answers what
-    shall be emitted for every fact of the batch, changed row or not, with ids that derive from the facts. Applying a
-    batch again, or one that overlaps it, changes nothing and answers the same effects. `version` changes when the fold
-    gives other rows.
+    `apply` looks up, folds, saves rows, heads and the batch's checkpoint, each on the batch's base, and returns the
+    effects of every fact of the batch, changed row or not, with ids that derive from the facts. Applying a batch
+    again, or one that overlaps it, changes nothing and returns the same effects. `version` changes when the fold
+    produces other rows.
     """
 
     @property
     def name(self) -> str:
-        """The read model's name."""
+        """Return the read model's name."""
         ...
 
     @property
     def version(self) -> int:
-        """The fold's version."""
+        """Return the fold's version."""
         ...
 
     @property
     def topics(self) -> tuple[str, ...]:
-        """What it reads."""
+        """Return the topics it reads."""
         ...
 
     @property
     def tables(self) -> tuple[Table, ...]:
-        """What it writes."""
+        """Return the tables it writes."""
         ...
 
     def takes(self, event_type: str) -> bool:
-        """Whether events of this type, in whatever version, concern it; others on its topics it passes over."""
+        """Return whether it takes events of this type, in any version; it skips others on its topics."""
         ...
 
     async def prepare(self, generation: int) -> None:
-        """Make what a generation needs; harmless when it is there."""
+        """Create what a generation needs; harmless when it exists."""
         ...
 
     async def apply(self, batch: Batch) -> Effects:
-        """Save what the facts come to; what to emit."""
+        """Save the result of the facts, and return what to emit."""
         ...
 
 
 @runtime_checkable
 class SelfChecking(Protocol):
-    """A processor that keeps something beside its rows, and mends it where it was lost."""
+    """A processor that keeps something beside its rows, and repairs it where it was lost."""
 
     async def check(self, generation: int) -> None:
-        """Return when it is whole; cheap where it is. Called before work begins, and every few seconds."""
+        """Return when it is complete; cheap where it is. Called before work begins, and every few seconds."""
         ...
 
     async def check_ends(self, generation: int, ends: Mapping[Partition, int]) -> None:
-        """Before work begins: let go of what was made from more of the log than there is up to these positions."""
+        """Drop, before work begins, what was made from more of the log than exists up to these positions."""
         ...

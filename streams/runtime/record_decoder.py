@@ -1,4 +1,4 @@
-"""From records to facts: what counts goes on, what is no event of ours goes to the dead letters with its cause."""
+"""The record decoder turns records into facts; what is no event of ours becomes a dead letter with its cause."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,24 +10,25 @@ from schemas import envelope
 from schemas.envelope import Foreign, Headers, Known, Record, Unreadable
 from schemas.topics import DEAD_LETTER
 
-LARGEST: Final = 900_000
-"""What the log takes of a dead letter, in bytes: less than of any record, since it says why it died as well."""
-KEPT: Final = 10_000
-"""So many bytes are kept of a key or a value that are larger together."""
+MAX_DEAD_LETTER_BYTES: Final = 900_000
+"""Maximum size of a dead letter in bytes: less than that of a record, since it also has the cause."""
+KEPT_BYTES: Final = 10_000
+"""Number of bytes kept of a key and of a value that are too large together."""
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
-    """A batch of records: facts in order, and the dead letters of the others and of what could not be read."""
+class DecodedRecords:
+    """A decoded batch: facts in order, and the dead letters of foreign and unreadable records."""
 
     facts: Sequence[Fact]
     dead: Sequence[Record]
 
 
-def read(batch: Sequence[Received], processor: str, takes: Callable[[str], bool]) -> Read:
-    """Read every record; never raises. An unreadable one counts and is told to the dead letters as well.
+def read(batch: Sequence[Received], processor: str, takes: Callable[[str], bool]) -> DecodedRecords:
+    """Decode every record; never raises. An unreadable record is a fact, since it has a number, and a dead letter as
+    well.
 
-    An event whose type the processor does not take is neither a fact nor dead: that is seen from its headers alone.
+    An event whose type the processor does not take is neither a fact nor dead: its headers alone show that.
     """
     facts: list[Fact] = []
     dead: list[Record] = []
@@ -42,13 +43,14 @@ def read(batch: Sequence[Received], processor: str, takes: Callable[[str], bool]
                 dead.append(dead_letter(record, processor, "unreadable", cause))
             case Foreign(cause):
                 dead.append(dead_letter(record, processor, "foreign", cause))
-    return Read(facts, dead)
+    return DecodedRecords(facts, dead)
 
 
 def dead_letter(record: Received, processor: str, code: str, cause: str) -> Record:
-    """The record as it was, with why and where it died: header names as Kafka Streams has them (KIP-1034).
+    """Return the record as a dead letter, with its cause and its origin: header names as Kafka Streams has them
+    (KIP-1034).
 
-    One that would not fit into the log again is cut, and says how many bytes it had: the whole lies where it died.
+    A record that would not fit into the log again is cut, and its size is in a header; the original is in the log.
     """
     why: Headers = (
         ("__streams.errors.topic", record.topic.encode()),
@@ -59,13 +61,13 @@ def dead_letter(record: Received, processor: str, code: str, cause: str) -> Reco
         ("caas_dlq_code", code.encode()),
     )
     key, value, headers = record.key, record.value, record.headers
-    if (size := _size(record)) > LARGEST:
-        key = None if key is None else key[:KEPT]
-        value = None if value is None else value[:KEPT]
+    if (size := _size(record)) > MAX_DEAD_LETTER_BYTES:
+        key = None if key is None else key[:KEPT_BYTES]
+        value = None if value is None else value[:KEPT_BYTES]
         headers = (("caas_dlq_cut", str(size).encode()),)
     return Record(DEAD_LETTER, key, value, (*headers, *why))
 
 
 def _size(record: Received) -> int:
-    said = sum(len(name) + len(value or b"") for name, value in record.headers)
-    return len(record.key or b"") + len(record.value or b"") + said
+    headers = sum(len(name) + len(value or b"") for name, value in record.headers)
+    return len(record.key or b"") + len(record.value or b"") + headers

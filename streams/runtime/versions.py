@@ -1,4 +1,6 @@
-"""Which version of a processor made the live rows: those of another one are worked on, and are to be made anew."""
+"""This module reports which version of a processor made the live rows: rows of another version keep being worked on,
+and should be rebuilt.
+"""
 
 import logging
 from collections.abc import Sequence
@@ -22,12 +24,12 @@ def check_version(pointer: Pointer, processor: Processor) -> None:
     if pointer.version not in {0, processor.version}:
         raise OtherVersion(
             f"{processor.name}: generation {pointer.live} was made by version {pointer.version} of the processor, and"
-            f" this is version {processor.version}: `caas rebuild {processor.name}` makes it anew"
+            f" this is version {processor.version}: `caas rebuild {processor.name}` rebuilds it"
         )
 
 
 async def report_versions(documents: Documents, processors: Sequence[Processor], health: Health) -> list[str]:
-    """The read models that another version of their processor made, of each of which a line is logged. Waits for the
+    """Log a line for each read model that another version of its processor made, and return their names. Waits for the
     store.
     """
     outdated = []

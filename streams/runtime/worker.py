@@ -1,6 +1,7 @@
-"""One processor at work: each batch is read, applied and emitted, in this order, whatever is down meanwhile.
+"""Worker runs one processor: it reads, applies and emits each batch, in this order, and waits for whatever is down.
 
-What cannot be read goes to the dead letters; what breaks the fold is folded as unreadable, so that it keeps its place.
+What cannot be read becomes a dead letter; a record that breaks the fold is folded as unreadable, so that it keeps its
+number.
 """
 
 import contextlib
@@ -27,15 +28,15 @@ logger: Final = logging.getLogger("caas.worker")
 
 
 STORE_BROKEN: Final = (StoreWentBack, StoreBroken, DataLost, DataDamaged, Inconsistent)
-"""It is the store that breaks the fold, not a record."""
+"""Errors where the store breaks the fold, not a record."""
 
 
 class StoreBehindLog(Exception):
-    """The next record lies beyond the checkpoint: going on would leave a hole. Start again from the checkpoint."""
+    """The next record is beyond the checkpoint: continuing would leave a gap. Start again from the checkpoint."""
 
 
 class Worker:
-    """Works one processor into one generation. One batch at a time."""
+    """Runs one processor for one generation, one batch at a time."""
 
     def __init__(self, processor: Processor, documents: Documents, emitter: Emitter, health: Health) -> None:
         self.processor = processor
@@ -48,9 +49,10 @@ class Worker:
         self._next: dict[Partition, int] = {}
 
     async def begin(self, generation: int, epoch: int) -> dict[Partition, int]:
-        """Take up a generation; the next offset of each partition, from its checkpoint. Raises `LogMismatch`.
+        """Take up a generation, and return the next offset of each partition, from its checkpoint. Raises
+        `LogMismatch`.
 
-        One whose tables are lost is taken up all the same: `work` raises `DataLost` then.
+        A generation whose tables are lost is taken up, too: `work` then raises `DataLost`.
         """
         self.generation, self._epoch, self._life = generation, epoch, self.documents.life
         with contextlib.suppress(DataLost):
@@ -62,16 +64,16 @@ class Worker:
 
     @property
     def epoch(self) -> int:
-        """The log's epoch."""
+        """Return the log's epoch."""
         return self._epoch
 
     @property
     def next(self) -> Mapping[Partition, int]:
-        """The next offset of every partition read or checkpointed."""
+        """Return the next offset of every partition read or checkpointed."""
         return self._next
 
     async def work(self, received: Sequence[Received]) -> None:
-        """Take one batch through; when it returns, all of it is saved and emitted.
+        """Apply one batch; when it returns, all of it is saved and emitted.
 
         Raises `StoreBehindLog`, also where the store lost what this worker had saved; `DataLost`, `StoreBroken` and
         `Inconsistent` where nothing can be folded on what the store has.
@@ -80,8 +82,8 @@ class Worker:
             return
         positions = await self._advanced(received)
         found = read(received, self.processor.name, self.processor.takes)
-        begins, digests = self._begins(received), _digests(received)
-        batch = Batch(found.facts, self.processor.name, self.generation, positions, begins, digests, self._life)
+        required, digests = self._required_offsets(received), _digests(received)
+        batch = Batch(found.facts, self.processor.name, self.generation, positions, required, digests, self._life)
         try:
             effects, dead = await self._applied(batch, received)
         except StoreWentBack as back:
@@ -94,12 +96,12 @@ class Worker:
         self.health.count(f"{self.processor.name}_records", len(received))
 
     async def _advanced(self, received: Sequence[Received]) -> dict[Partition, int]:
-        """Where the reader stands after these records; each must follow what is saved."""
+        """Return the positions of the reader after these records; each must follow what is saved."""
         after: dict[Partition, int] = {}
         for record in received:
             at = record.at()
             expected = after.get(at, self._next.get(at, 0))
-            if record.offset > expected:  # another owner went on meanwhile, perhaps between two records of this batch
+            if record.offset > expected:  # another owner went on meanwhile, perhaps within this batch
                 self._next = await self.saved()
                 expected = self._next.get(at, 0)
             if record.offset > expected:
@@ -107,9 +109,9 @@ class Worker:
             after[at] = record.offset + 1
         return {at: position(self._epoch, offset) for at, offset in after.items()}
 
-    def _begins(self, received: Sequence[Received]) -> dict[Partition, int]:
-        """Up to where each partition must be saved for these to follow; nothing where they begin it. Between two
-        records that leave some out somebody else has saved those.
+    def _required_offsets(self, received: Sequence[Received]) -> dict[Partition, int]:
+        """Return up to where each partition must be saved for these to follow; nothing where they begin it. What is
+        left out between two records has been saved by another worker.
         """
         first: dict[Partition, int] = {}
         after: dict[Partition, int] = {}
@@ -121,7 +123,7 @@ class Worker:
         return {at: position(self._epoch, offset) for at, offset in first.items() if offset}
 
     async def saved(self) -> dict[Partition, int]:
-        """The next offset of each partition as the store has it. Raises `LogMismatch`."""
+        """Return the next offset of each partition as the store has it. Raises `LogMismatch`."""
         saved = await retry_until_available(
             f"{self.processor.name}: checkpoints",
             lambda: self.documents.checkpoints(self.processor.name, self.generation),
@@ -131,7 +133,7 @@ class Worker:
         return {at: offset_in(self._epoch, where) for at, where in saved.items()}
 
     async def _applied(self, batch: Batch, received: Sequence[Received]) -> tuple[Effects, list[Record]]:
-        """The effects of a batch, and the dead letters of what breaks the fold."""
+        """Return the effects of a batch, and the dead letters of records that break the fold."""
         try:
             return await self._apply(batch), []
         except STORE_BROKEN:
@@ -144,12 +146,12 @@ class Worker:
         return await retry_until_available(self.processor.name, lambda: self._in_one_life(batch), self.health)
 
     async def _in_one_life(self, batch: Batch) -> Effects:
-        """A fold fails of what is in the store only where that was read in one life and has what the batch stands on.
-        In another life than this worker began in, whoever runs it has to begin again. Raises `Unavailable` and
-        `StoreWentBack`.
+        """Apply a batch in one life of the store. A fold that fails is only to blame where the store was read in one
+        life and has the batch's base. In another life than this worker began in, its runner has to begin again. Raises
+        `Unavailable` and `StoreWentBack`.
         """
         if self.documents.life != batch.life:
-            raise StoreWentBack(f"{self.processor.name}: the store may have been started anew")
+            raise StoreWentBack(f"{self.processor.name}: the store may have been restarted")
         try:
             effects = await self.processor.apply(batch)
         except (Unavailable, StoreWentBack):
@@ -157,14 +159,16 @@ class Worker:
         except Exception as error:
             require_base(batch.base, await self.documents.checkpoints(self.processor.name, self.generation))
             if self.documents.life != batch.life:
-                raise Unavailable("the store was started anew while it was read") from error
+                raise Unavailable("the store was restarted while it was read") from error
             raise
-        if self.documents.life != batch.life:  # the effects say what rows were read to say
-            raise StoreWentBack(f"{self.processor.name}: the store may have been started anew after a save")
+        if self.documents.life != batch.life:  # the effects depend on the rows that were read
+            raise StoreWentBack(f"{self.processor.name}: the store may have been restarted after a save")
         return effects
 
     async def _apply_singly(self, batch: Batch, received: Sequence[Received]) -> tuple[Effects, list[Record]]:
-        """One fact after another; the one that breaks the fold again stands as unreadable and is told."""
+        """Apply one fact after another; one that breaks the fold again is saved as unreadable and becomes a dead
+        letter.
+        """
         places = {(record.topic, record.position): record for record in received}
         done: list[Effects] = []
         dead: list[Record] = []
@@ -173,7 +177,7 @@ class Worker:
                 done.append(await self._apply(replace(batch, facts=[fact], positions={})))
             except STORE_BROKEN:
                 raise
-            except Exception as error:  # noqa: BLE001 - any bug of the fold; logged, told, and the place kept
+            except Exception as error:  # noqa: BLE001 - any bug of the fold; logged, a dead letter, and the number kept
                 record = places[fact.topic, fact.position]
                 dead.append(dead_letter(record, self.processor.name, "broken_fold", repr(error)))
                 done.append(await self._apply(replace(batch, facts=[_unreadable(fact)], positions={})))
@@ -183,7 +187,7 @@ class Worker:
 
 
 def _digests(received: Sequence[Received]) -> dict[Partition, str]:
-    """Of the last record of each partition."""
+    """Return the digest of the last record of each partition."""
     last = {record.at(): record for record in received}
     return {at: digest_of(record) for at, record in last.items()}
 

@@ -1,4 +1,4 @@
-"""The packages of this distribution, and the syntax trees of their files."""
+"""Lists the packages of this distribution, and the syntax trees of their files."""
 
 import ast
 from collections.abc import Iterator
@@ -11,17 +11,17 @@ ROOT = Path(schemas.__file__).parent.parent
 
 
 def files() -> Iterator[Path]:
-    """Every Python file of ours."""
+    """Yield every Python file of ours."""
     for name in NAMES:
         yield from sorted((ROOT / name).rglob("*.py"))
 
 
 def named(path: Path) -> str:
-    """The file as people call it."""
+    """Return the file's path from the root."""
     return str(path.relative_to(ROOT))
 
 
 def trees() -> Iterator[tuple[str, ast.Module]]:
-    """Every file of ours with its syntax tree."""
+    """Yield every file of ours with its syntax tree."""
     for path in files():
         yield named(path), ast.parse(path.read_text(encoding="utf-8"))

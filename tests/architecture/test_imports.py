@@ -1,4 +1,4 @@
-"""Imports point one way; the contracts are in pyproject.toml."""
+"""Imports follow the contracts in pyproject.toml."""
 
 import subprocess
 import sys
@@ -8,6 +8,6 @@ from tests.architecture.packages import ROOT
 LINT = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports(no_cache=True))"
 
 
-def test_the_import_contracts_hold() -> None:
+def test_imports_keep_the_contracts() -> None:
     done = subprocess.run([sys.executable, "-c", LINT], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

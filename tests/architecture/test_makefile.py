@@ -1,4 +1,4 @@
-"""`make test` runs both of its halves, whatever comes of the first."""
+"""`make test` runs both of its halves, whatever the result of the first."""
 
 import os
 import subprocess
@@ -15,7 +15,7 @@ case "$*" in *"not alone"*) exit {together};; *) exit {alone};; esac
 
 
 @pytest.mark.parametrize(("together", "alone", "status"), [(0, 0, 0), (1, 0, 2), (0, 1, 2), (1, 1, 2)])
-def test_both_halves_run_and_one_that_fails_makes_it_red(
+def test_both_halves_run_and_a_failure_of_either_is_reported(
     tmp_path: Path, together: int, alone: int, status: int
 ) -> None:
     log, python, marker = tmp_path / "log", tmp_path / "python", tmp_path / "installed"

@@ -1,4 +1,4 @@
-"""An application as its developer would write one: a page, and a server that gets its users tokens from the gateway."""
+"""A typical application: a page, and a server that fetches tokens for its users from the gateway."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -15,7 +15,7 @@ PAGES = {"": "text/html", "page.js": "text/javascript", "units.js": "text/javasc
 
 @dataclass
 class Application:
-    """`ready` is what `caas up` said; `changes` makes of a gateway's answer what this application tells its pages."""
+    """`ready` is the ready line of `caas up`; `changes` maps the gateway's answer to the answer that a page gets."""
 
     ready: dict[str, Any]
     url: str = ""
@@ -23,7 +23,7 @@ class Application:
     changes: Callable[[dict[str, Any]], dict[str, Any]] = lambda granted: granted
 
     async def token(self, request: web.Request) -> web.Response:
-        """A user's token. Who the user is, the real one knows from its own login."""
+        """Answer with a user's token. A real application knows the user from its login."""
         user = request.match_info["user"]
         headers = {"X-App-Key": self.ready["app_key"], "X-App-Secret": self.ready["app_secret"]}
         where = f"{self.ready['url']}/api/v1/auth/sdk/token"
@@ -49,7 +49,7 @@ def _page(name: str) -> Callable[[web.Request], Any]:
 
 @asynccontextmanager
 async def serving(application: Application) -> AsyncIterator[Application]:
-    """The application on a free port."""
+    """Serve the application on a free port."""
     app = web.Application()
     app.router.add_post("/token/{user}", application.token)
     for name in PAGES:

@@ -1,4 +1,4 @@
-"""A cable between pages and a node: it can be cut, so that lines break, or go dead without a word."""
+"""Cable is a TCP relay between pages and a node that can break its lines, or stall them silently."""
 
 import asyncio
 import contextlib
@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 
 class Cable:
-    """Leads to the socket at `to`; `url` is its other end."""
+    """Relays to the socket at `to`; `url` is its address for pages."""
 
     def __init__(self, to: str) -> None:
         self._to = urlsplit(to)
@@ -19,22 +19,22 @@ class Cable:
         self.url = ""
 
     def cut(self) -> None:
-        """Every line breaks, and no new one comes about."""
+        """Break every line, and refuse new ones."""
         self._whole = False
         for writer in self._writers:
             writer.transport.abort()
 
     def mend(self) -> None:
-        """New lines come about again."""
+        """Accept new lines again."""
         self._whole = True
         self._alive.set()
 
     def deaden(self) -> None:
-        """Nothing comes through any more, and nobody is told."""
+        """Stop relaying data without closing the lines."""
         self._alive.clear()
 
     async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One line, from end to end."""
+        """Relay one line in both directions."""
         if not self._whole:
             writer.transport.abort()
             return
@@ -60,7 +60,7 @@ class Cable:
 
 @asynccontextmanager
 async def laid(to: str) -> AsyncIterator[Cable]:
-    """A cable to the socket at this URL."""
+    """Run a cable to the socket at this URL."""
     cable = Cable(to)
     server = await asyncio.start_server(cable.carry, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]

@@ -1,4 +1,4 @@
-"""One Chromium for all, one `caas up` for those that leave it alone; a page gets a browser profile of its own."""
+"""Fixtures: one Chromium for all tests, one `caas up` for tests that do not stop it; each page has its own profile."""
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -48,7 +48,7 @@ async def application(up: Up) -> AsyncIterator[Application]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def cable(up: Up, application: Application) -> AsyncIterator[Cable]:
-    """What the pages of this test go through."""
+    """The cable that the pages of this test connect through."""
     async with laid(up.socket_url) as found:
         application.changes = lambda granted: {**granted, "socket_urls": [found.url]}
         yield found

@@ -1,4 +1,4 @@
-"""One page of the application in a browser, as one user sees it."""
+"""Screen drives one page of the application in a browser, for one user."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,47 +14,47 @@ Json = dict[str, Any]
 
 
 class Screen:
-    """`do` runs JavaScript there, with `client` in reach; `heard` is all that its client told."""
+    """One page; `do` runs JavaScript there, which can use `client`; `received` returns events of its client."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
 
     async def do(self, script: str, given: Any = None) -> Any:
-        """What this JavaScript function answers."""
+        """Return the result of this JavaScript function."""
         return await self.page.evaluate(script, given)
 
     async def ask(self, kind: str, **data: Any) -> Any:
-        """The answer to a command."""
+        """Send a command; return its answer."""
         return await self.do("([kind, data]) => client.ask(kind, data)", [kind, data])
 
     async def send(self, room: str, text: str) -> Any:
-        """The answer to a send."""
+        """Send a message; return the answer."""
         return await self.do("([room, text]) => client.send(room, text)", [room, text])
 
     async def room(self, *others: str) -> str:
-        """A group with these others."""
+        """Create a group with these others; return its id."""
         answer = await self.ask("conversation:create", participants=list(others))
         found: str = answer["conversation_id"]
         return found
 
-    async def heard(self, *kinds: str) -> list[Json]:
-        """All events of these types, in the order told."""
-        found: list[Json] = await self.do("(kinds) => heard.filter(({type}) => kinds.includes(type))", list(kinds))
+    async def received(self, *kinds: str) -> list[Json]:
+        """Return all events of these types, in the order received."""
+        found: list[Json] = await self.do("(kinds) => received.filter(({type}) => kinds.includes(type))", list(kinds))
         return found
 
     async def said(self) -> list[tuple[int, str]]:
-        """Number and text of every message told."""
-        return [(event["n"], event["data"]["text"]) for event in await self.heard("message:new")]
+        """Return number and text of every received message."""
+        return [(event["n"], event["data"]["text"]) for event in await self.received("message:new")]
 
     async def texts(self) -> list[str]:
-        """Every message told."""
+        """Return the text of every received message."""
         return [text for _, text in await self.said()]
 
-    async def until_heard(self, kind: str, count: int = 1, within: float = 30) -> list[Json]:
-        """The events of this type, once there are so many."""
+    async def until_received(self, kind: str, count: int = 1, within: float = 30) -> list[Json]:
+        """Return the events of this type, once there are at least `count`."""
 
         async def enough() -> list[Json] | bool:
-            found = await self.heard(kind)
+            found = await self.received(kind)
             return found if len(found) >= count else False
 
         found: list[Json] = await eventually(enough, within)
@@ -63,7 +63,7 @@ class Screen:
 
 @asynccontextmanager
 async def opened(browser: Browser, application: Application, user: str, **more: Any) -> AsyncIterator[Screen]:
-    """A page of this user in a browser profile of its own, once its client has begun or was refused.
+    """Open a page of this user in a separate browser profile; yield once its client has connected or was refused.
 
     `script` runs there before anything else.
     """
@@ -82,8 +82,8 @@ async def opened(browser: Browser, application: Application, user: str, **more: 
 
 
 def address(application: Application, user: str, **more: Any) -> str:
-    """The page of this user; `keeps` says whether it keeps what it sends, `positions` where it begins (JSON), `device`
-    what its device is called.
+    """Return the address of this user's page; `keeps` enables stored commands, `positions` are its initial positions
+    (JSON), `device` is the name of its device.
     """
     client = f"{application.ready['url']}/client/caas.js"
     return f"{application.url}/?{urlencode({'user': user, 'client': client, **more})}"

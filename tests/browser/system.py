@@ -1,4 +1,4 @@
-"""`caas up` that is stopped and comes back: the same data, the same port."""
+"""`caas up` that can be stopped and restarted with the same data and port."""
 
 import asyncio
 import contextlib
@@ -12,7 +12,7 @@ from tests.e2e.up import ready_line
 
 
 class System:
-    """`ready` is its ready line."""
+    """A restartable `caas up`; `ready` is its ready line."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -29,7 +29,7 @@ class System:
         self.ready = await asyncio.to_thread(ready_line, self._process)
 
     async def stop(self) -> None:
-        """SIGTERM: it drains, and ends."""
+        """Send SIGTERM, on which it drains and ends."""
         if self._process is not None:
             await asyncio.to_thread(self._process.stop)
 
@@ -41,7 +41,7 @@ class System:
 
 @asynccontextmanager
 async def started(directory: Path) -> AsyncIterator[System]:
-    """A system that runs, and is stopped at the end whatever it went through."""
+    """Run a system, and stop it at the end whatever happened to it."""
     system = System(directory)
     try:
         await system.start()

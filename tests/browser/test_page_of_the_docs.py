@@ -1,4 +1,4 @@
-"""The example of docs/clients.md runs in a browser as it stands, but for the address of the gateway."""
+"""The example of docs/clients.md runs unchanged in a browser, except for the address of the gateway."""
 
 import asyncio
 
@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 GATEWAY = "http://127.0.0.1:3000"
 
 
-async def test_the_example_says_what_it_was_told(browser: Browser, application: Application, up: Up) -> None:
+async def test_example_prints_a_received_message(browser: Browser, application: Application, up: Up) -> None:
     (example,) = examples("clients.md", "js")
     assert example.text.count(f'"{GATEWAY}/client/caas.js"') == 1
     script = example.text.replace(GATEWAY, up.url).replace("/chat-token", "/token/ann")

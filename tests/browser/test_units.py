@@ -1,4 +1,4 @@
-"""The parts of the JavaScript client that need no line, tested where they run: in a browser."""
+"""Unit tests of the parts of the JavaScript client that need no line, run in a browser."""
 
 import re
 from collections.abc import AsyncIterator
@@ -28,5 +28,5 @@ async def test_unit(screen: Screen, name: str) -> None:
     await screen.do("async (name) => { await units[name]() }", name)
 
 
-async def test_every_unit_is_run(screen: Screen) -> None:
+async def test_every_unit_is_tested(screen: Screen) -> None:
     assert await screen.do("() => Object.keys(units)") == NAMES

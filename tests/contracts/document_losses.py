@@ -1,4 +1,4 @@
-"""What every store of documents does when it, or somebody behind its back, has lost what was saved."""
+"""Contract of every document store after saved data was lost, by the store or from outside."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -21,7 +21,7 @@ from tests.contracts.document_samples import ROWS, fresh, rows, sent, stands, wr
 
 AT, OTHER = Partition(MESSAGE_SENT, 0), Partition(MESSAGE_EDITED, 2)
 Lose = Callable[[TableGeneration], Awaitable[None]]
-"""Drops a table as a stranger would."""
+"""Drops a table from outside."""
 
 
 class DocumentLossesContract:
@@ -35,11 +35,11 @@ class DocumentLossesContract:
 
     # on top of a checkpoint
 
-    async def test_a_batch_is_saved_on_top_of_its_base(
+    async def test_batch_is_saved_on_its_base(
         self, documents: Documents, place: TableGeneration, processor: str
     ) -> None:
         await documents.save(stands(processor, place.generation, {AT: position(1, 5), OTHER: position(1, 2)}))
-        for offset in (6, 7, 7):  # what is said again stands on a base that has been passed
+        for offset in (6, 7, 7):  # a repeated save has an older base
             base = Base(processor, place.generation, {AT: position(1, 5)}, documents.life)
             new = Checkpoint(processor, place.generation, {AT: position(1, offset)})
             await documents.save(Changes([(place, [sent("a", offset)])], [], new, base))
@@ -47,7 +47,7 @@ class DocumentLossesContract:
         assert found == {AT: position(1, 7), OTHER: position(1, 2)}
 
     @pytest.mark.parametrize("there", [{}, {AT: position(1, 4)}, {OTHER: position(1, 9)}])
-    async def test_nothing_is_saved_where_the_store_stands_before_the_base(
+    async def test_save_fails_if_the_store_is_before_the_base(
         self,
         documents: Documents,
         place: TableGeneration,
@@ -67,7 +67,7 @@ class DocumentLossesContract:
         assert await documents.get(heads, ["c"]) == {}
         assert await documents.checkpoints(processor, place.generation) == there
 
-    async def test_a_base_of_no_partition_stands_on_anything(
+    async def test_empty_base_is_always_accepted(
         self, documents: Documents, place: TableGeneration, processor: str
     ) -> None:
         new = Checkpoint(processor, place.generation, {AT: position(1, 6)})
@@ -76,7 +76,7 @@ class DocumentLossesContract:
 
     # fingerprints
 
-    async def test_the_digest_of_the_furthest_checkpoint_stands(
+    async def test_digest_of_the_last_checkpoint_is_kept(
         self, documents: Documents, place: TableGeneration, processor: str
     ) -> None:
         def saved(offset: int, digest: str) -> Changes:
@@ -89,9 +89,9 @@ class DocumentLossesContract:
         found = await documents.fingerprints(processor, place.generation)
         assert found == {AT: Fingerprint(position(1, 9), "nine")}
 
-    # tables that are lost
+    # lost tables
 
-    async def test_a_table_lost_behind_our_back_is_no_empty_table(
+    async def test_lost_table_is_not_an_empty_table(
         self, documents: Documents, place: TableGeneration, lose: Lose
     ) -> None:
         await documents.save(rows(place, sent("a", 1)))
@@ -110,7 +110,7 @@ class DocumentLossesContract:
         with pytest.raises(DataLost):
             await documents.prepare([place])
 
-    async def test_a_lost_table_stays_lost_for_who_comes_later(
+    async def test_lost_table_stays_lost_for_later_clients(
         self, documents: Documents, place: TableGeneration, lose: Lose
     ) -> None:
         await documents.save(stands("contract", place.generation, {AT: position(1, 1)}))
@@ -121,7 +121,7 @@ class DocumentLossesContract:
             await documents.prepare([place])
         await documents.drop([place], ("contract", place.generation))
 
-    async def test_a_table_lost_with_its_checkpoint_is_made_again(
+    async def test_table_lost_with_its_checkpoint_is_created_again(
         self, documents: Documents, place: TableGeneration, lose: Lose
     ) -> None:
         await documents.save(rows(place, sent("a", 1)))
@@ -131,7 +131,7 @@ class DocumentLossesContract:
         await documents.save(rows(place, sent("b", 2)))
         assert set(await documents.get(place, ["a", "b"])) == {"b"}
 
-    async def test_a_table_that_was_never_prepared_or_was_dropped_is_empty(
+    async def test_unprepared_or_dropped_table_is_empty(
         self, documents: Documents, place: TableGeneration, lose: Lose
     ) -> None:
         never = TableGeneration(ROWS, place.generation + 1_000_000)
@@ -146,7 +146,9 @@ class DocumentLossesContract:
         await documents.save(rows(place, sent("a", 1)))
         assert set(await documents.get(place, ["a"])) == {"a"}
 
-    async def test_preparing_again_and_at_once_is_harmless(self, documents: Documents, place: TableGeneration) -> None:
+    async def test_repeated_and_concurrent_preparing_is_harmless(
+        self, documents: Documents, place: TableGeneration
+    ) -> None:
         await documents.save(rows(place, sent("a", 1)))
         await asyncio.gather(*(documents.prepare([place]) for _ in range(4)))
         assert [row["_id"] for row in await documents.scan(place)] == ["a"]

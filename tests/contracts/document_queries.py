@@ -1,4 +1,4 @@
-"""What every store of documents answers: checkpoints, queries, pointers, generations."""
+"""Contract of every document store: checkpoints, queries, pointers, generations."""
 
 import asyncio
 import random
@@ -19,14 +19,14 @@ from tests.contracts.document_samples import (
 
 
 class DocumentQueriesContract:
-    """Everything but the rows themselves."""
+    """The contract except for rows."""
 
     # checkpoints
 
-    async def test_a_processor_nobody_knows_stands_nowhere(self, documents: Documents) -> None:
+    async def test_unknown_processor_has_no_checkpoint(self, documents: Documents) -> None:
         assert await documents.checkpoints(fresh("processor"), 1) == {}
 
-    async def test_a_checkpoint_never_goes_back(self, documents: Documents) -> None:
+    async def test_checkpoint_never_goes_back(self, documents: Documents) -> None:
         processor, [one, other, *_] = fresh("processor"), partitions(MESSAGE_SENT)
         await documents.save(stands(processor, 1, {one: BIG, other: 7}))
         await documents.save(stands(processor, 1, {one: BIG - 1, other: 8}))
@@ -35,7 +35,7 @@ class DocumentQueriesContract:
         assert await documents.checkpoints(processor, 1) == {one: BIG, other: 9}
         await documents.drop([], (processor, 1))
 
-    async def test_concurrent_checkpoints_leave_the_furthest(self, documents: Documents) -> None:
+    async def test_concurrent_checkpoints_keep_the_last(self, documents: Documents) -> None:
         processor, at = fresh("processor"), Partition(MESSAGE_SENT, 3)
         order = list(range(1, 21))
         random.shuffle(order)
@@ -43,7 +43,7 @@ class DocumentQueriesContract:
         assert await documents.checkpoints(processor, 1) == {at: 20}
         await documents.drop([], (processor, 1))
 
-    async def test_processors_and_generations_stand_apart(self, documents: Documents) -> None:
+    async def test_processors_and_generations_are_separate(self, documents: Documents) -> None:
         one, other, at = fresh("processor"), fresh("processor"), Partition(MESSAGE_SENT, 3)
         await documents.save(stands(one, 1, {at: 10}))
         await documents.save(stands(one, 2, {at: 5}))
@@ -59,7 +59,7 @@ class DocumentQueriesContract:
 
     # queries
 
-    async def test_find_answers_a_range_of_the_order(self, documents: Documents, place: TableGeneration) -> None:
+    async def test_find_returns_a_range_of_the_order(self, documents: Documents, place: TableGeneration) -> None:
         await documents.save(rows(place, *(sent(f"r{n}", n) for n in range(15, 0, -1))))
         await documents.save(rows(place, *(sent(f"other{n}", n, conversation_id="d") for n in range(1, 16))))
 
@@ -80,7 +80,7 @@ class DocumentQueriesContract:
         assert await found(reverse=True, limit=3) == [15, 14, 13]
         assert await found(reverse=True, high=10, limit=2) == [9, 8]
 
-    async def test_find_answers_whole_rows(self, documents: Documents, place: TableGeneration) -> None:
+    async def test_find_returns_whole_rows(self, documents: Documents, place: TableGeneration) -> None:
         await documents.save(rows(place, sent("a", 1), write("a", {"edited": {"pos": 9, "n": 4, "text": "t"}})))
         [row] = await documents.find(place, "by_edit", ["c"])
         assert {row["_id"]: row} == await documents.get(place, ["a"])
@@ -101,9 +101,7 @@ class DocumentQueriesContract:
         assert seen(await documents.find(place, "by_n", ["c"], low=0, high=99, reverse=True)) == ["b", "a"]
         assert seen(await documents.find(place, "by_edit", ["c"])) == ["b", "only edited"]
 
-    async def test_find_sees_a_facet_that_came_later_and_one_that_changed(
-        self, documents: Documents, place: TableGeneration
-    ) -> None:
+    async def test_find_sees_later_and_changed_facets(self, documents: Documents, place: TableGeneration) -> None:
         await documents.save(rows(place, sent("a", 1)))
         assert await documents.find(place, "by_edit", ["c"]) == []
         await documents.save(rows(place, write("a", {"edited": {"pos": 1, "n": 1}}, conversation_id="c")))
@@ -112,7 +110,7 @@ class DocumentQueriesContract:
         assert await documents.find(place, "by_edit", ["c"], high=2) == []
         assert seen(await documents.find(place, "by_edit", ["c"], low=5)) == ["a"]
 
-    async def test_order_fields_may_lie_deep(self, documents: Documents, place: TableGeneration) -> None:
+    async def test_order_fields_may_be_nested(self, documents: Documents, place: TableGeneration) -> None:
         for n, row in enumerate("bca"):
             deep = {"pos": 1, "deep": {"er": {"n": n}}}
             await documents.save(rows(place, write(row, {"sent": deep}, conversation_id="c")))
@@ -142,7 +140,7 @@ class DocumentQueriesContract:
         assert seen(await documents.find(place, "by_two", ["d", "ann"])) == ["d"]
         assert await documents.find(place, "by_two", ["d", "bob"]) == []
 
-    async def test_equals_fields_may_lie_within_a_facet(self, documents: Documents, place: TableGeneration) -> None:
+    async def test_equals_fields_may_be_within_a_facet(self, documents: Documents, place: TableGeneration) -> None:
         def under(row: str, n: int, conversation_id: str = "c", **fields: str) -> Any:
             return write(row, {"sent": {"pos": n, "n": n, **fields}}, conversation_id=conversation_id)
 
@@ -163,7 +161,7 @@ class DocumentQueriesContract:
         assert await documents.find(place, "by_root", ["d", "other"]) == []
         assert seen(await documents.find(place, "by_n", ["c"])) == ["b", "d", "a", "e", "f"]
 
-    async def test_an_equals_field_within_a_facet_moves_with_the_facet(
+    async def test_equals_field_within_a_facet_changes_with_the_facet(
         self, documents: Documents, place: TableGeneration
     ) -> None:
         await documents.save(rows(place, sent("a", 1), sent("b", 2)))
@@ -177,9 +175,7 @@ class DocumentQueriesContract:
         assert await documents.find(place, "by_tag", ["x"]) == []
         assert seen(await documents.find(place, "by_tag", ["y"])) == ["a"]
 
-    async def test_without_an_order_rows_come_by_id_and_are_paged_by_it(
-        self, documents: Documents, place: TableGeneration
-    ) -> None:
+    async def test_index_without_order_pages_by_id(self, documents: Documents, place: TableGeneration) -> None:
         ids = [f"r{n:02}" for n in range(25)]
         mixed = random.sample(ids, len(ids))
         await documents.save(rows(place, *(sent(row, n, sender="ann") for n, row in enumerate(mixed))))
@@ -190,9 +186,7 @@ class DocumentQueriesContract:
         assert seen(await documents.find(place, "by_sender", ["ann"], after=ids[19], limit=10)) == ids[20:]
         assert await documents.find(place, "by_sender", ["ann"], after=ids[-1]) == []
 
-    async def test_scan_goes_through_all_rows_in_the_order_of_ids(
-        self, documents: Documents, place: TableGeneration
-    ) -> None:
+    async def test_scan_returns_all_rows_sorted_by_id(self, documents: Documents, place: TableGeneration) -> None:
         ids = ["0", "10", "9", "A", "Z", "_", "a", "a/b", "ab", "é", "ж", "中"]
         await documents.save(rows(place, *(sent(row, 1) for row in random.sample(ids, len(ids)))))
         assert seen(await documents.scan(place)) == ids
@@ -203,35 +197,33 @@ class DocumentQueriesContract:
         assert passed == ids
         assert (await documents.scan(place, limit=1))[0] == (await documents.get(place, ["0"]))["0"]
 
-    async def test_ids_are_ordered_by_code_point_beyond_the_basic_plane_too(
-        self, documents: Documents, place: TableGeneration
-    ) -> None:
+    async def test_ids_are_sorted_by_code_point(self, documents: Documents, place: TableGeneration) -> None:
         await documents.save(rows(place, sent("😀", 1), sent("\uff5e", 2)))
         assert seen(await documents.scan(place)) == ["\uff5e", "😀"]
 
     # pointers
 
-    async def test_a_pointer_is_set_only_from_what_it_was(self, documents: Documents) -> None:
+    async def test_pointer_is_replaced_only_if_unchanged(self, documents: Documents) -> None:
         name = fresh("pointer")
         first, second = {"live": 1, "effects_from": {"message.sent/0": BIG}}, {"live": 2, "effects_from": {}}
         assert await documents.pointer(name) is None
-        assert await documents.point(name, second, first) is False
+        assert await documents.compare_and_set(name, second, first) is False
         assert await documents.pointer(name) is None
-        assert await documents.point(name, first, None) is True
-        assert await documents.point(name, second, None) is False
+        assert await documents.compare_and_set(name, first, None) is True
+        assert await documents.compare_and_set(name, second, None) is False
         assert await documents.pointer(name) == first
-        assert await documents.point(name, second, first) is True
-        assert await documents.point(name, first, first) is False
+        assert await documents.compare_and_set(name, second, first) is True
+        assert await documents.compare_and_set(name, first, first) is False
         assert await documents.pointer(name) == second
 
-    async def test_of_concurrent_points_one_succeeds(self, documents: Documents) -> None:
+    async def test_one_of_concurrent_compare_and_sets_succeeds(self, documents: Documents) -> None:
         name = fresh("pointer")
         documents_of = [{"live": n} for n in range(10)]
-        born = await asyncio.gather(*(documents.point(name, one, None) for one in documents_of))
+        born = await asyncio.gather(*(documents.compare_and_set(name, one, None) for one in documents_of))
         assert born.count(True) == 1
         first = documents_of[born.index(True)]
         assert await documents.pointer(name) == first
-        moved = await asyncio.gather(*(documents.point(name, {"live": n}, first) for n in range(100, 110)))
+        moved = await asyncio.gather(*(documents.compare_and_set(name, {"live": n}, first) for n in range(100, 110)))
         assert moved.count(True) == 1
         assert await documents.pointer(name) == {"live": 100 + moved.index(True)}
 
@@ -249,12 +241,12 @@ class DocumentQueriesContract:
         assert await documents.get(other, ["a"]) == {}
         assert seen(await documents.find(place, "by_n", ["c"])) == ["a"]
 
-    async def test_preparing_again_keeps_what_is_there(self, documents: Documents, place: TableGeneration) -> None:
+    async def test_repeated_preparing_keeps_rows(self, documents: Documents, place: TableGeneration) -> None:
         await documents.save(rows(place, sent("a", 1)))
         await documents.prepare([place, place])
         assert seen(await documents.scan(place)) == ["a"]
 
-    async def test_a_dropped_generation_is_empty_and_can_be_made_anew(
+    async def test_dropped_generation_is_empty_and_can_be_created_again(
         self, documents: Documents, place: TableGeneration
     ) -> None:
         await documents.save(rows(place, sent("a", 1)))
@@ -267,7 +259,7 @@ class DocumentQueriesContract:
         assert await documents.save(rows(place, sent("a", 2))) == frozenset({"a"})
         assert seen(await documents.find(place, "by_n", ["c"])) == ["a"]
 
-    async def test_dropping_takes_checkpoints_only_where_it_is_told_to(
+    async def test_dropping_deletes_checkpoints_only_on_request(
         self, documents: Documents, place: TableGeneration
     ) -> None:
         processor, at = fresh("processor"), Partition(MESSAGE_SENT, 0)
@@ -277,7 +269,7 @@ class DocumentQueriesContract:
         await documents.drop([place], (processor, place.generation))
         assert await documents.checkpoints(processor, place.generation) == {}
 
-    async def test_a_generation_nobody_prepared_is_empty(self, documents: Documents) -> None:
+    async def test_unprepared_generation_is_empty(self, documents: Documents) -> None:
         place = TableGeneration(ROWS, random.randrange(1, 1_000_000))
         assert await documents.get(place, ["a"]) == {}
         assert await documents.find(place, "by_n", ["c"]) == []

@@ -1,4 +1,4 @@
-"""What every store of documents does with rows and their facets."""
+"""Contract of every document store: rows and facets."""
 
 import asyncio
 import random
@@ -21,23 +21,23 @@ from tests.contracts.document_samples import (
 
 
 class DocumentRowsContract:
-    """Rows, facets, what a save answers, and saves at the same time."""
+    """Rows, facets, results of saves, and concurrent saves."""
 
     # rows and facets
 
-    async def test_a_row_comes_back_as_it_was_saved(self, documents: Documents, place: TableGeneration) -> None:
+    async def test_row_round_trips(self, documents: Documents, place: TableGeneration) -> None:
         await documents.save(rows(place, sent("a", 1, sender="ann")))
         assert await documents.get(place, ["a"]) == {
             "a": {"_id": "a", "conversation_id": "c", "sender": "ann", "sent": {"pos": FIRST + 1, "n": 1}}
         }
 
-    async def test_get_answers_the_rows_that_exist(self, documents: Documents, place: TableGeneration) -> None:
+    async def test_get_returns_existing_rows(self, documents: Documents, place: TableGeneration) -> None:
         await documents.save(rows(place, *(sent(f"r{n}", n) for n in range(1, 4))))
         assert set(await documents.get(place, ["r1", "nobody", "r3", "r1"])) == {"r1", "r3"}
         assert await documents.get(place, []) == {}
         assert set(await documents.get(place, iter(["r2"]))) == {"r2"}
 
-    async def test_a_facet_is_answered_of_those_rows_that_an_index_orders_by_it(
+    async def test_facets_returns_the_facet_of_the_order_field(
         self, documents: Documents, place: TableGeneration
     ) -> None:
         edited = {"pos": BIG, "n": 7, "versions": [{"text": 'say "so" 😀'}]}
@@ -59,7 +59,7 @@ class DocumentRowsContract:
             {"a_key with space": 1, "ключ": 2, "": 3, 'say "so"': 4},
         ],
     )
-    async def test_contents_of_any_kind_come_back_as_they_were(
+    async def test_values_of_all_json_types_round_trip(
         self, documents: Documents, place: TableGeneration, content: dict[str, Any]
     ) -> None:
         await documents.save(rows(place, write("a", {"sent": {"pos": 1, **content}}, conversation_id="☃ 'c'")))
@@ -67,22 +67,18 @@ class DocumentRowsContract:
         assert row == {"_id": "a", "conversation_id": "☃ 'c'", "sent": {"pos": 1, **content}}
         assert list(row["sent"]) == ["pos", *content]
 
-    async def test_a_newer_position_replaces_the_whole_facet(
-        self, documents: Documents, place: TableGeneration
-    ) -> None:
+    async def test_newer_position_replaces_the_whole_facet(self, documents: Documents, place: TableGeneration) -> None:
         await documents.save(rows(place, write("a", {"edited": {"pos": 5, "text": "old", "more": 1}})))
         await documents.save(rows(place, write("a", {"edited": {"pos": 6, "text": "new"}})))
         assert (await documents.get(place, ["a"]))["a"]["edited"] == {"pos": 6, "text": "new"}
 
-    async def test_an_older_position_never_overwrites_a_newer(
-        self, documents: Documents, place: TableGeneration
-    ) -> None:
+    async def test_older_position_never_replaces_a_newer(self, documents: Documents, place: TableGeneration) -> None:
         await documents.save(rows(place, write("a", {"edited": {"pos": 6, "text": "new"}})))
         await documents.save(rows(place, write("a", {"edited": {"pos": 5, "text": "zzz", "zzz": 9}})))
         assert (await documents.get(place, ["a"]))["a"]["edited"] == {"pos": 6, "text": "new"}
 
     @pytest.mark.parametrize(("old", "new"), [(9, 10), (BIG - 1, BIG), (position(1, (1 << 48) - 1), position(2, 0))])
-    async def test_positions_are_compared_as_whole_numbers_and_kept_exactly(
+    async def test_positions_are_exact_integers(
         self, documents: Documents, place: TableGeneration, old: int, new: int
     ) -> None:
         await documents.save(rows(place, write("a", {"edited": {"pos": old}})))
@@ -90,13 +86,13 @@ class DocumentRowsContract:
         await documents.save(rows(place, write("a", {"edited": {"pos": old}})))
         assert (await documents.get(place, ["a"]))["a"]["edited"]["pos"] == new
 
-    async def test_the_same_position_again_changes_nothing(self, documents: Documents, place: TableGeneration) -> None:
+    async def test_same_position_again_changes_nothing(self, documents: Documents, place: TableGeneration) -> None:
         await documents.save(rows(place, sent("a", 1)))
         before = await documents.get(place, ["a"])
         assert await documents.save(rows(place, sent("a", 1))) == frozenset()
         assert await documents.get(place, ["a"]) == before
 
-    async def test_the_same_position_with_another_content_leaves_one_of_the_two(
+    async def test_same_position_with_other_content_keeps_one_of_them(
         self, documents: Documents, place: TableGeneration
     ) -> None:
         contents: list[dict[str, Any]] = [{"pos": 5, "text": "b"}, {"pos": 5, "text": "a"}, {"pos": 5, "n": None}]
@@ -104,9 +100,7 @@ class DocumentRowsContract:
             await documents.save(rows(place, write("a", {"edited": content})))
         assert (await documents.get(place, ["a"]))["a"]["edited"] in contents
 
-    async def test_facets_of_one_row_do_not_disturb_each_other(
-        self, documents: Documents, place: TableGeneration
-    ) -> None:
+    async def test_facets_of_one_row_are_independent(self, documents: Documents, place: TableGeneration) -> None:
         await documents.save(rows(place, write("a", {"sent": {"pos": 5, "n": 1}, "edited": {"pos": 100, "n": 1}})))
         await documents.save(rows(place, write("a", {"edited": {"pos": 50, "n": 9}, "deleted": {"pos": 1, "n": 1}})))
         await documents.save(rows(place, write("a", {"sent": {"pos": 6, "n": 2}})))
@@ -119,7 +113,7 @@ class DocumentRowsContract:
             }
         }
 
-    async def test_any_facet_makes_the_row_and_the_others_come_to_it(
+    async def test_first_facet_creates_the_row_and_others_are_added(
         self, documents: Documents, place: TableGeneration
     ) -> None:
         edit = write("a", {"edited": {"pos": 7, "text": "later"}}, conversation_id="c")
@@ -136,7 +130,7 @@ class DocumentRowsContract:
             "sent": {"pos": 3, "n": 1},
         }
 
-    async def test_one_batch_may_write_a_row_twice(self, documents: Documents, place: TableGeneration) -> None:
+    async def test_batch_may_write_a_row_twice(self, documents: Documents, place: TableGeneration) -> None:
         twice = [write("a", {"edited": {"pos": 2, "n": 2}}), write("a", {"edited": {"pos": 1, "n": 1}})]
         other = [write("b", {"edited": {"pos": 1, "n": 1}}), write("b", {"sent": {"pos": 1, "n": 1}})]
         assert await documents.save(rows(place, *twice, *other)) == frozenset({"a", "b"})
@@ -144,9 +138,7 @@ class DocumentRowsContract:
         assert found["a"] == {"_id": "a", "edited": {"pos": 2, "n": 2}}
         assert found["b"] == {"_id": "b", "edited": {"pos": 1, "n": 1}, "sent": {"pos": 1, "n": 1}}
 
-    async def test_what_a_reader_does_to_a_row_stays_with_the_reader(
-        self, documents: Documents, place: TableGeneration
-    ) -> None:
+    async def test_returned_rows_are_copies(self, documents: Documents, place: TableGeneration) -> None:
         content: dict[str, Any] = {"pos": 1, "list": [1]}
         await documents.save(rows(place, write("a", {"sent": content})))
         content["list"].append(2)
@@ -155,23 +147,21 @@ class DocumentRowsContract:
         row["more"] = 1
         assert await documents.get(place, ["a"]) == {"a": {"_id": "a", "sent": {"pos": 1, "list": [1]}}}
 
-    async def test_a_large_batch_is_saved_and_read(self, documents: Documents, place: TableGeneration) -> None:
+    async def test_large_batch_is_saved_and_read(self, documents: Documents, place: TableGeneration) -> None:
         ids = [f"row {n:05}" for n in range(2500)]
         made = await documents.save(rows(place, *(sent(row, n) for n, row in enumerate(ids))))
         assert made == frozenset(ids)
         found = await documents.get(place, ids)
         assert [found[row]["sent"]["n"] for row in ids] == list(range(2500))
 
-    # what a save answers
+    # the result of a save
 
-    async def test_a_save_answers_the_rows_it_made_and_no_others(
-        self, documents: Documents, place: TableGeneration
-    ) -> None:
+    async def test_save_returns_the_created_rows(self, documents: Documents, place: TableGeneration) -> None:
         assert await documents.save(rows(place, sent("a", 1), sent("b", 2))) == frozenset({"a", "b"})
         assert await documents.save(rows(place, sent("b", 2), sent("c", 3), sent("a", 9))) == frozenset({"c"})
         assert await documents.save(rows(place, sent("a", 9))) == frozenset()
 
-    async def test_heads_are_saved_and_not_told(
+    async def test_heads_are_saved_and_not_returned(
         self, documents: Documents, place: TableGeneration, heads: TableGeneration
     ) -> None:
         head = write("c", {"sent": {"pos": 9, "n": 3}})
@@ -184,7 +174,7 @@ class DocumentRowsContract:
         assert await documents.save(Changes([], [])) == frozenset()
         assert await documents.save(Changes([(place, [])], [(place, [])])) == frozenset()
 
-    async def test_rows_heads_and_checkpoint_are_all_there_afterwards(
+    async def test_save_stores_rows_heads_and_checkpoint(
         self, documents: Documents, place: TableGeneration, heads: TableGeneration
     ) -> None:
         processor, at = fresh("processor"), Partition(MESSAGE_SENT, 0)
@@ -196,9 +186,9 @@ class DocumentRowsContract:
         assert await documents.checkpoints(processor, place.generation) == {at: FIRST + 1}
         await documents.drop([], (processor, place.generation))
 
-    # at the same time
+    # concurrent saves
 
-    async def test_of_concurrent_saves_of_one_row_one_made_it_and_the_newest_stands(
+    async def test_concurrent_saves_of_one_row_create_it_once_and_keep_the_newest(
         self, documents: Documents, place: TableGeneration
     ) -> None:
         order = list(range(1, 21))
@@ -209,7 +199,7 @@ class DocumentRowsContract:
         assert sorted(map(sorted, made)) == [[]] * 19 + [["a"]]
         assert (await documents.get(place, ["a"]))["a"]["edited"] == {"pos": 20, "n": 20}
 
-    async def test_concurrent_saves_of_different_facets_all_stand(
+    async def test_concurrent_saves_of_different_facets_are_all_kept(
         self, documents: Documents, place: TableGeneration
     ) -> None:
         names = [f"facet{n}" for n in range(10)]

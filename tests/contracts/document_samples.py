@@ -27,7 +27,7 @@ TABLES = (ROWS, HEADS)
 INT64 = (1 << 63) - 1
 FIRST = position(1, 0)
 BIG = position(0x7FFE, (1 << 48) - 2)
-"""A position no float can tell from its neighbour."""
+"""A position that as a float equals its neighbour."""
 
 
 def fresh(kind: str) -> str:

@@ -1,4 +1,4 @@
-"""What every store of documents does, in a store that other tests have written to before."""
+"""Contract of every document store, in a store that other tests have written to."""
 
 import random
 from collections.abc import AsyncIterator
@@ -43,7 +43,7 @@ __all__ = [
 
 class DocumentsContract(DocumentRowsContract, DocumentQueriesContract, DocumentLossesContract):
     """Give a fixture `documents`: Documents started with `TABLES`, stopped by the fixture afterwards; and `lose`, which
-    drops a table behind its back.
+    drops a table from outside.
     """
 
     @pytest.fixture

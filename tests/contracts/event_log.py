@@ -1,11 +1,11 @@
-"""What every event log does, in a log that other tests have written to before."""
+"""Contract of every event log, in a log that other tests have written to."""
 
 from tests.contracts.log_appends import LogAppendsContract
-from tests.contracts.log_calls import WITHIN_S, append_all, appended, fresh_key, key_in, reading, record, take, whole
+from tests.contracts.log_calls import TIMEOUT_S, append_all, appended, fresh_key, key_in, reading, record, take, whole
 from tests.contracts.log_reads import LogReadsContract
 
 __all__ = [
-    "WITHIN_S",
+    "TIMEOUT_S",
     "EventLogContract",
     "append_all",
     "appended",

@@ -1,4 +1,4 @@
-"""What every bus, presence and cache does, on servers that other tests use too."""
+"""Contracts of every bus, node registry and cache, on servers that other tests use, too."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -20,7 +20,7 @@ def fresh(kind: str) -> str:
 
 @asynccontextmanager
 async def listening(bus: Bus, channel: str) -> AsyncIterator[list[bytes]]:
-    """What comes on a channel, from when the subscription is known to stand; its probes are left out."""
+    """Collect the messages of a channel, once the subscription is known to work; without its probes."""
     heard: list[bytes] = []
     probe = f"probe {uuid4()}".encode()
 
@@ -51,7 +51,7 @@ async def listening(bus: Bus, channel: str) -> AsyncIterator[list[bytes]]:
 class BusContract:
     """Give a fixture `bus`, ready for use."""
 
-    async def test_a_subscriber_gets_what_is_published_in_order(self, bus: Bus) -> None:
+    async def test_subscriber_receives_messages_in_order(self, bus: Bus) -> None:
         channel = fresh("edge")
         payloads = [b"%d" % n for n in range(500)]
         async with listening(bus, channel) as heard:
@@ -68,21 +68,21 @@ class BusContract:
             await eventually(lambda: len(heard) >= len(payloads))
             assert heard == payloads
 
-    async def test_channels_are_apart(self, bus: Bus) -> None:
+    async def test_channels_are_separate(self, bus: Bus) -> None:
         one, other = fresh("edge"), fresh("edge")
         async with listening(bus, one) as heard, listening(bus, other) as heard_too:
             await bus.publish([(one, b"1"), (other, b"2"), (one, b"3")])
             await eventually(lambda: len(heard) >= 2 and len(heard_too) >= 1)
             assert (heard, heard_too) == ([b"1", b"3"], [b"2"])
 
-    async def test_every_subscriber_of_a_channel_gets_it(self, bus: Bus) -> None:
+    async def test_every_subscriber_receives_a_message(self, bus: Bus) -> None:
         channel = fresh("edge")
         async with listening(bus, channel) as heard, listening(bus, channel) as heard_too:
             heard.clear()
             await bus.publish([(channel, b"both")])
             await eventually(lambda: heard[-1:] == [b"both"] and heard_too[-1:] == [b"both"])
 
-    async def test_what_nobody_listens_to_is_lost(self, bus: Bus) -> None:
+    async def test_message_without_subscriber_is_lost(self, bus: Bus) -> None:
         channel = fresh("edge")
         await bus.publish([(channel, b"too early")])
         async with listening(bus, channel) as heard:
@@ -90,7 +90,7 @@ class BusContract:
             await eventually(lambda: bool(heard))
             assert heard == [b"in time"]
 
-    async def test_a_subscriber_who_goes_disturbs_nobody(self, bus: Bus) -> None:
+    async def test_leaving_subscriber_does_not_affect_others(self, bus: Bus) -> None:
         channel = fresh("edge")
         async with listening(bus, channel) as heard:
             async with listening(bus, channel):
@@ -111,7 +111,7 @@ class PresenceContract:
         assert await presence.alive(node, LONG_S) is False
         assert await presence.alive(node, LONG_S) is True
 
-    async def test_it_tells_which_living_nodes_hold_a_conversation(self, presence: NodeRegistry) -> None:
+    async def test_nodes_returns_live_nodes_of_a_conversation(self, presence: NodeRegistry) -> None:
         one, other = fresh("node"), fresh("node")
         shared, alone, nobodys = fresh("c"), fresh("c"), fresh("c")
         await presence.alive(one, LONG_S)
@@ -131,7 +131,7 @@ class PresenceContract:
         await presence.leave(node, [conversation])
         assert (await presence.nodes([conversation])).get(conversation, frozenset()) == frozenset()
 
-    async def test_leaving_is_for_the_named_conversations_only(self, presence: NodeRegistry) -> None:
+    async def test_leave_removes_the_given_conversations_only(self, presence: NodeRegistry) -> None:
         node, left, kept = fresh("node"), fresh("c"), fresh("c")
         await presence.alive(node, LONG_S)
         await presence.enter(node, [left, kept])
@@ -140,12 +140,12 @@ class PresenceContract:
         assert found.get(left, frozenset()) == frozenset()
         assert found[kept] == frozenset({node})
 
-    async def test_a_node_that_never_said_alive_is_not_told(self, presence: NodeRegistry) -> None:
+    async def test_node_that_never_called_alive_is_not_returned(self, presence: NodeRegistry) -> None:
         node, conversation = fresh("node"), fresh("c")
         await presence.enter(node, [conversation])
         assert (await presence.nodes([conversation])).get(conversation, frozenset()) == frozenset()
 
-    async def test_a_silent_node_is_forgotten(self, presence: NodeRegistry) -> None:
+    async def test_silent_node_is_forgotten(self, presence: NodeRegistry) -> None:
         silent, living, conversation = fresh("node"), fresh("node"), fresh("c")
         await presence.alive(silent, SHORT_S)
         await presence.alive(living, LONG_S)
@@ -159,7 +159,7 @@ class PresenceContract:
         await eventually(only_the_living)
         assert await presence.alive(silent, LONG_S) is False
 
-    async def test_saying_alive_in_time_keeps_a_node(self, presence: NodeRegistry) -> None:
+    async def test_calling_alive_in_time_keeps_a_node(self, presence: NodeRegistry) -> None:
         node, conversation = fresh("node"), fresh("c")
         await presence.alive(node, SHORT_S)
         await presence.enter(node, [conversation])
@@ -173,7 +173,7 @@ class PresenceContract:
 
         await eventually(brief_is_gone)
 
-    async def test_a_node_that_goes_away_is_gone_at_once(self, presence: NodeRegistry) -> None:
+    async def test_forgotten_node_is_gone_at_once(self, presence: NodeRegistry) -> None:
         node, conversation = fresh("node"), fresh("c")
         await presence.alive(node, LONG_S)
         await presence.enter(node, [conversation])
@@ -181,7 +181,7 @@ class PresenceContract:
         assert (await presence.nodes([conversation])).get(conversation, frozenset()) == frozenset()
         assert await presence.alive(node, LONG_S) is False
 
-    async def test_an_announced_node_is_named_once_until_it_is_withdrawn(self, presence: NodeRegistry) -> None:
+    async def test_announced_node_is_returned_once_until_withdrawn(self, presence: NodeRegistry) -> None:
         node, other, url = fresh("node"), fresh("node"), f"ws://{fresh('host')}/socket"
         assert url not in await presence.announced()
         await presence.announce(node, url, LONG_S)
@@ -194,7 +194,7 @@ class PresenceContract:
         await presence.withdraw(other)
         assert url not in await presence.announced()
 
-    async def test_a_node_that_announces_itself_no_more_is_forgotten(self, presence: NodeRegistry) -> None:
+    async def test_announcement_expires(self, presence: NodeRegistry) -> None:
         silent, living = f"ws://{fresh('host')}/socket", f"ws://{fresh('host')}/socket"
         node = fresh("node")
         await presence.announce(fresh("node"), silent, SHORT_S)
@@ -209,7 +209,7 @@ class PresenceContract:
         await eventually(only_the_living)
         await presence.withdraw(node)
 
-    async def test_a_node_that_moved_is_named_where_it_is(self, presence: NodeRegistry) -> None:
+    async def test_moved_node_is_returned_with_its_new_url(self, presence: NodeRegistry) -> None:
         node, old, new = fresh("node"), f"ws://{fresh('host')}/socket", f"ws://{fresh('host')}/a b"
         await presence.announce(node, old, LONG_S)
         await presence.announce(node, new, LONG_S)
@@ -217,7 +217,7 @@ class PresenceContract:
         assert (old in found, new in found, found == sorted(found)) == (False, True, True)
         await presence.withdraw(node)
 
-    async def test_nothing_asked_nothing_told(self, presence: NodeRegistry) -> None:
+    async def test_empty_call_returns_nothing(self, presence: NodeRegistry) -> None:
         node = fresh("node")
         await presence.enter(node, [])
         await presence.leave(node, [])
@@ -228,22 +228,22 @@ class PresenceContract:
 class CacheContract:
     """Give a fixture `cache`, ready for use."""
 
-    async def test_what_was_never_put_is_not_there(self, cache: Cache) -> None:
+    async def test_missing_key_returns_none(self, cache: Cache) -> None:
         assert await cache.get(fresh("key")) is None
 
-    async def test_what_was_put_is_there(self, cache: Cache) -> None:
+    async def test_stored_value_is_returned(self, cache: Cache) -> None:
         for value in (b"", b"\x00\xff", b"x" * 100_000):
             key = fresh("key")
             await cache.put(key, value, LONG_S)
             assert await cache.get(key) == value
 
-    async def test_the_last_put_counts(self, cache: Cache) -> None:
+    async def test_last_put_wins(self, cache: Cache) -> None:
         key = fresh("key")
         await cache.put(key, b"old", LONG_S)
         await cache.put(key, b"new", LONG_S)
         assert await cache.get(key) == b"new"
 
-    async def test_it_is_kept_for_its_time_only(self, cache: Cache) -> None:
+    async def test_value_expires(self, cache: Cache) -> None:
         short, long = fresh("key"), fresh("key")
         await cache.put(short, b"1", SHORT_S)
         await cache.put(long, b"2", LONG_S)

@@ -1,4 +1,4 @@
-"""What every set of limits does, on servers that other tests use too."""
+"""Contract of every set of limits, on servers that other tests use, too."""
 
 import asyncio
 from uuid import uuid4
@@ -9,7 +9,7 @@ from core.ports.limits import Limits, Rate
 from tests.eventually import eventually
 
 SLOW = Rate(per_s=1 / 3600, burst=10)
-"""Nothing fills while a test runs."""
+"""A rate so low that no bucket refills during a test."""
 
 
 def fresh() -> str:
@@ -23,7 +23,7 @@ async def taken_one_by_one(limits: Limits, key: str, rate: Rate, tries: int) -> 
 class LimitsContract:
     """Give a fixture `limits`, ready for use."""
 
-    async def test_who_has_rested_takes_a_burst_and_no_more(self, limits: Limits) -> None:
+    async def test_full_bucket_gives_a_burst_and_no_more(self, limits: Limits) -> None:
         assert await taken_one_by_one(limits, fresh(), SLOW, 15) == 10
 
     @pytest.mark.parametrize("rate", [Rate(1 / 3600, 3), Rate(0.0007, 7), Rate(1 / 3, 1), Rate(0.5, 1000)])
@@ -32,19 +32,19 @@ class LimitsContract:
         assert await limits.take(key, rate, rate.burst) == 0
         assert await limits.take(key, rate) > 0
 
-    async def test_whoever_comes_too_early_is_told_how_long_it_takes(self, limits: Limits) -> None:
+    async def test_early_caller_gets_the_waiting_time(self, limits: Limits) -> None:
         key = fresh()
         assert await limits.take(key, SLOW, 10) == 0
         for n in (1, 4, 10):
             assert await limits.take(key, SLOW, n) == pytest.approx(n * 3600, rel=0.01)
 
-    async def test_where_there_are_too_few_none_is_taken(self, limits: Limits) -> None:
+    async def test_take_is_all_or_nothing(self, limits: Limits) -> None:
         key = fresh()
         assert await limits.take(key, SLOW, 7) == 0
         assert await limits.take(key, SLOW, 4) == pytest.approx(3600, rel=0.01)
         assert await limits.take(key, SLOW, 3) == 0
 
-    async def test_each_key_has_its_own(self, limits: Limits) -> None:
+    async def test_each_key_has_its_own_bucket(self, limits: Limits) -> None:
         one, other = fresh(), fresh()
         assert await limits.take(one, SLOW, 10) == 0
         assert await limits.take(one, SLOW) > 0
@@ -56,12 +56,12 @@ class LimitsContract:
             assert await limits.take(key, SLOW, 10) == 0
             assert await limits.take(key, SLOW) > 0
 
-    async def test_those_who_take_at_once_get_no_more_than_there_is(self, limits: Limits) -> None:
+    async def test_concurrent_takes_stay_within_the_bucket(self, limits: Limits) -> None:
         key = fresh()
         waits = await asyncio.gather(*(limits.take(key, SLOW, 2) for _ in range(12)))
         assert waits.count(0.0) == 5
 
-    async def test_whoever_waits_as_long_as_told_is_served(self, limits: Limits) -> None:
+    async def test_take_succeeds_after_the_returned_wait(self, limits: Limits) -> None:
         key, rate = fresh(), Rate(per_s=20, burst=4)
         assert await limits.take(key, rate, 4) == 0
         wait_s = await limits.take(key, rate, 2)
@@ -69,7 +69,7 @@ class LimitsContract:
         await asyncio.sleep(wait_s + 0.002)
         assert await limits.take(key, rate, 2) == 0
 
-    async def test_it_fills_to_the_burst_and_not_beyond(self, limits: Limits) -> None:
+    async def test_bucket_fills_to_the_burst_and_not_beyond(self, limits: Limits) -> None:
         key, rate = fresh(), Rate(per_s=100, burst=5)
         assert await limits.take(key, rate, 5) == 0
         began = asyncio.get_running_loop().time()
@@ -83,7 +83,7 @@ class LimitsContract:
         assert await limits.take(key, rate, 5) == 0
         assert await limits.take(key, rate, 5) > 0
 
-    async def test_in_the_long_run_the_rate_is_kept(self, limits: Limits) -> None:
+    async def test_rate_is_kept_in_the_long_run(self, limits: Limits) -> None:
         key, rate = fresh(), Rate(per_s=200, burst=10)
         loop = asyncio.get_running_loop()
         began, taken = loop.time(), 0
@@ -92,7 +92,7 @@ class LimitsContract:
             await asyncio.sleep(0.001)
         assert 10 <= taken <= 10 + 200 * (loop.time() - began) + 1
 
-    async def test_a_rate_that_was_raised_or_lowered_counts_from_then_on(self, limits: Limits) -> None:
+    async def test_changed_rate_applies_from_then_on(self, limits: Limits) -> None:
         key = fresh()
         assert await limits.take(key, SLOW, 10) == 0
         assert await limits.take(key, Rate(per_s=1000.0, burst=10)) <= 0.01

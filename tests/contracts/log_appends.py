@@ -1,4 +1,4 @@
-"""What every event log does with what is appended, until it stops."""
+"""Contract of every event log: appends, until it stops."""
 
 import asyncio
 from itertools import pairwise
@@ -18,17 +18,17 @@ from schemas.topics import (
     partition_of,
     partitions,
 )
-from tests.contracts.log_calls import WITHIN_S, append_all, appended, fresh_key, key_in, record, whole
+from tests.contracts.log_calls import TIMEOUT_S, append_all, appended, fresh_key, key_in, record, whole
 
 
 class LogAppendsContract:
-    """Appends, what records may be, ends and begins, stop."""
+    """Appends, values of records, beginning and end offsets, stop."""
 
     # append
 
-    async def test_an_append_answers_the_position_where_the_record_lies(self, log: EventLog) -> None:
+    async def test_append_returns_the_position_of_the_record(self, log: EventLog) -> None:
         sent = record(fresh_key(), b'{"text": "hi"}', ce_id=b"1", correlation_id=b"2")
-        at = await asyncio.wait_for(log.append(sent), WITHIN_S)
+        at = await asyncio.wait_for(log.append(sent), TIMEOUT_S)
         place, offset = partition_of(MESSAGE_SENT, sent.key or b""), offset_of(at)
         [found] = await whole(log, {place: offset}, {place: offset + 1})
         assert (found.topic, found.partition, found.offset) == (*place, offset)
@@ -36,11 +36,11 @@ class LogAppendsContract:
         assert found.position == at
         assert (found.key, found.value, found.headers) == (sent.key, sent.value, sent.headers)
 
-    async def test_append_answers_a_future_at_once(self, log: EventLog) -> None:
+    async def test_append_returns_a_future_at_once(self, log: EventLog) -> None:
         future = log.append(record(fresh_key()))
         assert asyncio.isfuture(future)
         assert not future.done()
-        assert await asyncio.wait_for(future, WITHIN_S) > 0
+        assert await asyncio.wait_for(future, TIMEOUT_S) > 0
 
     async def test_positions_carry_the_epoch_and_grow_with_offsets(self, log: EventLog) -> None:
         key = fresh_key()
@@ -50,7 +50,7 @@ class LogAppendsContract:
         assert all(at == position(log.epoch, offset_of(at)) for at in positions)
         assert all(earlier < later for earlier, later in pairwise(positions))
 
-    async def test_records_of_one_key_lie_in_the_order_of_the_calls(self, log: EventLog) -> None:
+    async def test_records_of_one_key_keep_the_order_of_the_calls(self, log: EventLog) -> None:
         keys = [fresh_key() for _ in range(8)]
         found = await appended(log, [record(key, b"%d" % n) for n in range(100) for key in keys])
         for key in keys:
@@ -59,7 +59,7 @@ class LogAppendsContract:
     async def test_concurrent_writers_keep_the_order_of_each_key(self, log: EventLog) -> None:
         keys = [fresh_key() for _ in range(8)]
         everywhere = TOPICS[MESSAGE_SENT].all_partitions()
-        before = await log.ends(everywhere)
+        before = await log.end_offsets(everywhere)
 
         async def write(key: bytes) -> list[int]:
             futures = []
@@ -69,50 +69,48 @@ class LogAppendsContract:
                     await futures[-1]
             return list(await asyncio.gather(*futures))
 
-        positions = await asyncio.wait_for(asyncio.gather(*map(write, keys)), WITHIN_S)
-        found = await whole(log, before, await log.ends(everywhere))
-        for key, told in zip(keys, positions, strict=True):
+        positions = await asyncio.wait_for(asyncio.gather(*map(write, keys)), TIMEOUT_S)
+        found = await whole(log, before, await log.end_offsets(everywhere))
+        for key, expected in zip(keys, positions, strict=True):
             mine = [one for one in found if one.key == key]
             assert [one.value for one in mine] == [b"%d" % n for n in range(50)]
-            assert [one.position for one in mine] == told
+            assert [one.position for one in mine] == expected
 
-    async def test_many_appends_at_once_are_each_in_the_log_once(self, log: EventLog) -> None:
+    async def test_concurrent_appends_are_each_in_the_log_once(self, log: EventLog) -> None:
         key = fresh_key()
         found = await appended(log, [record(key, b"%d" % n) for n in range(3000)])
         assert [one.value for one in found if one.key == key] == [b"%d" % n for n in range(3000)]
 
-    async def test_a_caller_who_gives_up_does_not_disturb_the_others(self, log: EventLog) -> None:
+    async def test_cancelled_caller_does_not_affect_others(self, log: EventLog) -> None:
         key = fresh_key()
         futures = [log.append(record(key, b"%d" % n)) for n in range(20)]
         futures[7].cancel()
         rest = [future for future in futures if not future.cancelled()]
-        positions = await asyncio.wait_for(asyncio.gather(*rest), WITHIN_S)
+        positions = await asyncio.wait_for(asyncio.gather(*rest), TIMEOUT_S)
         assert positions == sorted(set(positions))
-        assert await asyncio.wait_for(log.append(record(key)), WITHIN_S) > positions[-1]
+        assert await asyncio.wait_for(log.append(record(key)), TIMEOUT_S) > positions[-1]
 
     @pytest.mark.parametrize("topic", sorted(TOPICS))
-    async def test_every_topic_has_its_partitions_and_keys_lie_where_kafka_puts_them(
-        self, log: EventLog, topic: str
-    ) -> None:
+    async def test_keys_are_partitioned_as_in_kafka(self, log: EventLog, topic: str) -> None:
         keys = [key_in(place) for place in TOPICS[topic].all_partitions()]
         found = await appended(log, [record(key, topic=topic) for key in keys])
         assert {one.key: one.at() for one in found} == {key: partition_of(topic, key) for key in keys}
 
-    # what records may be
+    # values of records
 
     @pytest.mark.parametrize("value", [None, b"", b"\x00\xff\xfe", b"{}", b"x" * 100_000])
-    async def test_values_of_any_kind_come_back_as_they_were(self, log: EventLog, value: bytes | None) -> None:
+    async def test_values_round_trip(self, log: EventLog, value: bytes | None) -> None:
         key = fresh_key()
         found = await appended(log, [record(key, value)])
         assert [one.value for one in found if one.key == key] == [value]
 
     @pytest.mark.parametrize("key", [None, b"", b"\x00", b"\xff\xfe\x00 key", "ключ".encode(), b"k" * 1000])
-    async def test_keys_of_any_kind_come_back_as_they_were(self, log: EventLog, key: bytes | None) -> None:
+    async def test_keys_round_trip(self, log: EventLog, key: bytes | None) -> None:
         mark = fresh_key()
         found = await appended(log, [record(key, mark)])
         assert [one.key for one in found if one.value == mark] == [key]
 
-    async def test_headers_come_back_in_order_with_empty_values_and_repeated_names(self, log: EventLog) -> None:
+    async def test_headers_round_trip_in_order(self, log: EventLog) -> None:
         key = fresh_key()
         headers = (("b", b"1"), ("a", b""), ("b", b"\x00\xff"), ("ünï", "☃".encode()), ("b", b"1"))
         found = await appended(log, [Record(MESSAGE_SENT, key, b"{}", headers)])
@@ -123,43 +121,43 @@ class LogAppendsContract:
         found = await appended(log, [Record(MESSAGE_SENT, key, b"{}")])
         assert [one.headers for one in found if one.key == key] == [()]
 
-    # ends and begins
+    # beginning and end offsets
 
-    async def test_ends_count_every_acknowledged_append(self, log: EventLog) -> None:
+    async def test_end_offsets_count_every_acknowledged_append(self, log: EventLog) -> None:
         place = Partition(MESSAGE_EDITED, 1)
         key = key_in(place)
-        before = await log.ends([place])
+        before = await log.end_offsets([place])
         for n in range(1, 6):
-            at = await asyncio.wait_for(log.append(record(key, topic=MESSAGE_EDITED)), WITHIN_S)
-            assert await log.ends([place]) == {place: before[place] + n} == {place: offset_of(at) + 1}
+            at = await asyncio.wait_for(log.append(record(key, topic=MESSAGE_EDITED)), TIMEOUT_S)
+            assert await log.end_offsets([place]) == {place: before[place] + n} == {place: offset_of(at) + 1}
 
-    async def test_ends_and_begins_answer_the_partitions_asked_for(self, log: EventLog) -> None:
+    async def test_offsets_are_returned_for_the_given_partitions(self, log: EventLog) -> None:
         asked = partitions(MESSAGE_SENT, CONVERSATION_UPDATED)[2:8]
-        begins, ends = await log.begins(asked), await log.ends(iter(asked))
+        begins, ends = await log.beginning_offsets(asked), await log.end_offsets(iter(asked))
         assert set(begins) == set(ends) == set(asked)
         assert all(0 <= begins[place] <= ends[place] for place in asked)
 
-    async def test_an_append_moves_the_end_of_its_own_partition_only(self, log: EventLog) -> None:
+    async def test_append_moves_the_end_of_its_own_partition_only(self, log: EventLog) -> None:
         everywhere = partitions(MESSAGE_SENT, MESSAGE_DELIVERED)
-        before = await log.ends(everywhere)
+        before = await log.end_offsets(everywhere)
         key = fresh_key()
         await append_all(log, [record(key)])
-        after = await log.ends(everywhere)
+        after = await log.end_offsets(everywhere)
         assert [p for p in everywhere if after[p] != before[p]] == [partition_of(MESSAGE_SENT, key)]
 
     # stop
 
-    async def test_stop_flushes_what_was_appended(self, log: EventLog) -> None:
+    async def test_stop_flushes_appended_records(self, log: EventLog) -> None:
         futures = [log.append(record(fresh_key())) for _ in range(200)]
-        await asyncio.wait_for(log.stop(), WITHIN_S)
+        await asyncio.wait_for(log.stop(), TIMEOUT_S)
         assert all(future.done() for future in futures)
         assert all(future.result() > 0 for future in futures)
 
     async def test_stopping_twice_is_harmless(self, log: EventLog) -> None:
-        await asyncio.wait_for(log.stop(), WITHIN_S)
-        await asyncio.wait_for(log.stop(), WITHIN_S)
+        await asyncio.wait_for(log.stop(), TIMEOUT_S)
+        await asyncio.wait_for(log.stop(), TIMEOUT_S)
 
-    async def test_an_append_after_stop_fails_as_unavailable(self, log: EventLog) -> None:
-        await asyncio.wait_for(log.stop(), WITHIN_S)
+    async def test_append_after_stop_raises_unavailable(self, log: EventLog) -> None:
+        await asyncio.wait_for(log.stop(), TIMEOUT_S)
         with pytest.raises(Unavailable):
-            await asyncio.wait_for(log.append(record(fresh_key())), WITHIN_S)
+            await asyncio.wait_for(log.append(record(fresh_key())), TIMEOUT_S)

@@ -1,4 +1,4 @@
-"""What tests say to a log: fresh keys, small records, and whole reads with a time limit."""
+"""Helpers for tests of logs: fresh keys, small records, and complete reads with a timeout."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
@@ -14,7 +14,7 @@ from schemas.topics import (
     partition_of,
 )
 
-WITHIN_S = 30
+TIMEOUT_S = 30
 
 
 def fresh_key() -> bytes:
@@ -26,21 +26,21 @@ def record(key: bytes | None, value: bytes | None = b"{}", topic: str = MESSAGE_
 
 
 def key_in(partition: Partition) -> bytes:
-    """A key nobody used before that lies in this partition."""
+    """Return a new key of this partition."""
     while partition_of(partition.topic, key := fresh_key()) != partition:
         pass
     return key
 
 
 async def append_all(log: EventLog, records: Iterable[Record]) -> list[int]:
-    return await asyncio.wait_for(asyncio.gather(*(log.append(one) for one in records)), WITHIN_S)
+    return await asyncio.wait_for(asyncio.gather(*(log.append(one) for one in records)), TIMEOUT_S)
 
 
 @asynccontextmanager
 async def reading(
     log: EventLog, start: Mapping[Partition, int], until: Mapping[Partition, int] | None = None, limit: int = 1000
 ) -> AsyncIterator[AsyncIterator[Sequence[Received]]]:
-    """A read that is over when the block ends."""
+    """Read until the end of the block."""
     batches = log.read(start, until, limit=limit)
     try:
         yield batches
@@ -52,24 +52,24 @@ async def reading(
 async def whole(
     log: EventLog, start: dict[Partition, int], until: dict[Partition, int], limit: int = 1000
 ) -> list[Received]:
-    """A bounded read in one list."""
-    async with asyncio.timeout(WITHIN_S), reading(log, start, until, limit) as batches:
+    """Return all records of a bounded read."""
+    async with asyncio.timeout(TIMEOUT_S), reading(log, start, until, limit) as batches:
         return [one async for batch in batches for one in batch]
 
 
 async def appended(log: EventLog, records: Sequence[Record]) -> list[Received]:
-    """Append records of one topic and read back everything that the log then has more of, partition by partition."""
+    """Append records of one topic, and read back all new records of the log, partition by partition."""
     everywhere = TOPICS[records[0].topic].all_partitions()
-    before = await log.ends(everywhere)
+    before = await log.end_offsets(everywhere)
     await append_all(log, records)
-    found = await whole(log, before, await log.ends(everywhere))
+    found = await whole(log, before, await log.end_offsets(everywhere))
     return sorted(found, key=lambda one: (one.partition, one.offset))
 
 
 async def take(batches: AsyncIterator[Sequence[Received]], count: int) -> list[Received]:
-    """At least `count` records of a live read."""
+    """Return at least `count` records of a live read."""
     found: list[Received] = []
-    async with asyncio.timeout(WITHIN_S):
+    async with asyncio.timeout(TIMEOUT_S):
         while len(found) < count:
             found.extend(await anext(batches))
     return found

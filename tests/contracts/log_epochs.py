@@ -1,4 +1,4 @@
-"""What every event log does when its epoch is raised: give a fixture `log` that is the test's alone."""
+"""Contract of every event log: raised epochs. Give a fixture `log` of the test's own."""
 
 import pytest
 
@@ -11,10 +11,10 @@ AT = Partition(MESSAGE_SENT, 1)
 
 
 class LogEpochsContract:
-    """The epoch of a log that nobody else has open."""
+    """The epoch of a log in exclusive use."""
 
-    async def test_a_raised_epoch_moves_every_record_and_keeps_its_offset(self, log: EventLog) -> None:
-        key, first = key_in(AT), (await log.ends([AT]))[AT]
+    async def test_raised_epoch_moves_every_record_and_keeps_its_offset(self, log: EventLog) -> None:
+        key, first = key_in(AT), (await log.end_offsets([AT]))[AT]
         await append_all(log, [record(key, b"1"), record(key, b"2")])
         before = log.epoch
         await log.raise_epoch(before + 3)
@@ -26,7 +26,7 @@ class LogEpochsContract:
             (b"%d" % n, first + n - 1, position(before + 3, first + n - 1)) for n in (1, 2, 3)
         ]
 
-    async def test_a_raised_epoch_is_there_after_a_restart(self, log: EventLog) -> None:
+    async def test_raised_epoch_survives_a_restart(self, log: EventLog) -> None:
         epoch = log.epoch + 1
         await log.raise_epoch(epoch)
         await log.stop()
@@ -34,7 +34,7 @@ class LogEpochsContract:
         assert log.epoch == epoch
 
     @pytest.mark.parametrize("step", [0, -1])
-    async def test_an_epoch_is_never_lowered_nor_begun_again(self, log: EventLog, step: int) -> None:
+    async def test_epoch_is_never_lowered_or_repeated(self, log: EventLog, step: int) -> None:
         with pytest.raises(ValueError, match="is not greater than"):
             await log.raise_epoch(log.epoch + step)
         assert log.epoch >= 1

@@ -1,4 +1,4 @@
-"""What every event log does for those who read it."""
+"""Contract of every event log: reads."""
 
 import asyncio
 
@@ -12,7 +12,7 @@ from schemas.topics import (
     Partition,
     partitions,
 )
-from tests.contracts.log_calls import WITHIN_S, append_all, fresh_key, key_in, reading, record, take, whole
+from tests.contracts.log_calls import TIMEOUT_S, append_all, fresh_key, key_in, reading, record, take, whole
 
 
 class LogReadsContract:
@@ -20,16 +20,16 @@ class LogReadsContract:
 
     # bounded reads
 
-    async def test_a_bounded_read_has_no_holes_and_ends_before_its_bound(self, log: EventLog) -> None:
+    async def test_bounded_read_has_no_gaps_and_ends_before_its_bound(self, log: EventLog) -> None:
         place = Partition(MESSAGE_SENT, 2)
-        start = (await log.ends([place]))[place]
+        start = (await log.end_offsets([place]))[place]
         await append_all(log, [record(key_in(place)) for _ in range(40)])
         found = await whole(log, {place: start + 5}, {place: start + 30})
         assert [one.offset for one in found] == list(range(start + 5, start + 30))
 
-    async def test_a_bounded_read_of_several_partitions_reads_each_to_its_own_bound(self, log: EventLog) -> None:
+    async def test_bounded_read_reads_each_partition_to_its_bound(self, log: EventLog) -> None:
         places = partitions(MESSAGE_SENT, MESSAGE_EDITED)
-        before = await log.ends(places)
+        before = await log.end_offsets(places)
         keys = [(place.topic, key_in(place)) for place in places]
         await append_all(log, [record(key, topic=topic) for _ in range(20) for topic, key in keys])
         start = {place: before[place] + n for n, place in enumerate(places)}
@@ -39,49 +39,49 @@ class LogReadsContract:
             offsets = [one.offset for one in found if one.at() == place]
             assert offsets == list(range(start[place], until[place]))
 
-    async def test_a_partition_without_a_start_is_not_read(self, log: EventLog) -> None:
+    async def test_partition_without_a_start_is_not_read(self, log: EventLog) -> None:
         one, other = Partition(MESSAGE_SENT, 0), Partition(MESSAGE_SENT, 1)
-        before = await log.ends([one, other])
+        before = await log.end_offsets([one, other])
         await append_all(log, [record(key_in(place)) for place in (one, other) for _ in range(5)])
-        after = await log.ends([one, other])
+        after = await log.end_offsets([one, other])
         found = await whole(log, {one: before[one]}, {one: after[one]})
         assert len(found) == 5
         assert {received.at() for received in found} == {one}
 
-    async def test_a_bounded_read_of_nothing_ends(self, log: EventLog) -> None:
-        ends = await log.ends(partitions(MESSAGE_SENT))
+    async def test_empty_bounded_read_ends(self, log: EventLog) -> None:
+        ends = await log.end_offsets(partitions(MESSAGE_SENT))
         assert await whole(log, ends, ends) == []
         assert await whole(log, {}, {}) == []
 
-    async def test_a_bounded_read_goes_on_past_partitions_that_have_nothing(self, log: EventLog) -> None:
+    async def test_bounded_read_continues_past_empty_partitions(self, log: EventLog) -> None:
         one, other = Partition(MESSAGE_SENT, 3), Partition(MESSAGE_SENT, 4)
-        before = await log.ends([one, other])
+        before = await log.end_offsets([one, other])
         await append_all(log, [record(key_in(one)) for _ in range(7)])
-        after = await log.ends([one, other])
+        after = await log.end_offsets([one, other])
         assert len(await whole(log, before, after)) == 7
 
-    async def test_a_bound_ahead_of_the_log_waits_for_the_records_up_to_it(self, log: EventLog) -> None:
+    async def test_bound_after_the_end_waits_for_records(self, log: EventLog) -> None:
         place = Partition(MESSAGE_SENT, 5)
-        end = (await log.ends([place]))[place]
+        end = (await log.end_offsets([place]))[place]
         waiting = asyncio.create_task(whole(log, {place: end}, {place: end + 2}))
         await append_all(log, [record(key_in(place)) for _ in range(3)])
         assert [one.offset for one in await waiting] == [end, end + 1]
 
     async def test_batches_hold_at_most_the_limit(self, log: EventLog) -> None:
         places = partitions(MESSAGE_SENT)
-        before = await log.ends(places)
+        before = await log.end_offsets(places)
         await append_all(log, [record(key_in(place)) for place in places for _ in range(20)])
-        until = await log.ends(places)
-        async with asyncio.timeout(WITHIN_S), reading(log, before, until, 7) as batches:
+        until = await log.end_offsets(places)
+        async with asyncio.timeout(TIMEOUT_S), reading(log, before, until, 7) as batches:
             sizes = [len(batch) async for batch in batches]
         assert sum(sizes) == 20 * len(places)
         assert all(0 < size <= 7 for size in sizes)
 
-    async def test_what_was_read_once_is_read_again_in_the_same_place(self, log: EventLog) -> None:
+    async def test_record_is_read_again_at_the_same_offset(self, log: EventLog) -> None:
         places = partitions(MESSAGE_SENT)
-        start = await log.ends(places)
+        start = await log.end_offsets(places)
         await append_all(log, [record(fresh_key(), b"%d" % n) for n in range(50)])
-        until = await log.ends(places)
+        until = await log.end_offsets(places)
 
         def at(one: Received) -> tuple[int, int]:
             return one.partition, one.offset
@@ -92,9 +92,9 @@ class LogReadsContract:
 
     # live reads
 
-    async def test_a_live_read_waits_for_what_comes(self, log: EventLog) -> None:
+    async def test_live_read_waits_for_new_records(self, log: EventLog) -> None:
         places = partitions(MESSAGE_SENT)
-        start = await log.ends(places)
+        start = await log.end_offsets(places)
         key = fresh_key()
         async with reading(log, start) as batches:
             waiting = asyncio.create_task(take(batches, 1))
@@ -104,9 +104,9 @@ class LogReadsContract:
             await append_all(log, [record(key, b"second"), record(key, b"third")])
             assert [one.value for one in await waiting] == [b"second", b"third"]
 
-    async def test_a_live_read_goes_from_old_records_to_new_ones_without_a_hole(self, log: EventLog) -> None:
+    async def test_live_read_continues_from_old_to_new_records_without_a_gap(self, log: EventLog) -> None:
         places = partitions(MESSAGE_SENT, MESSAGE_DELIVERED)
-        start = await log.ends(places)
+        start = await log.end_offsets(places)
         keys = [(place.topic, key_in(place)) for place in places]
         old = [record(key, b"%d" % n, topic) for n in range(50) for topic, key in keys]
         new = [record(key, b"%d" % n, topic) for n in range(50, 100) for topic, key in keys]
@@ -123,15 +123,15 @@ class LogReadsContract:
 
     async def test_live_readers_do_not_share_their_progress(self, log: EventLog) -> None:
         place = Partition(MESSAGE_SENT, 0)
-        start = (await log.ends([place]))[place]
+        start = (await log.end_offsets([place]))[place]
         await append_all(log, [record(key_in(place)) for _ in range(10)])
         async with reading(log, {place: start}) as one, reading(log, {place: start + 4}) as other:
             assert [r.offset for r in await take(one, 10)] == list(range(start, start + 10))
             assert [r.offset for r in await take(other, 6)] == list(range(start + 4, start + 10))
 
-    async def test_a_reader_can_be_cancelled_while_it_waits(self, log: EventLog) -> None:
+    async def test_waiting_reader_can_be_cancelled(self, log: EventLog) -> None:
         place = Partition(MESSAGE_SENT, 1)
-        start = await log.ends([place])
+        start = await log.end_offsets([place])
         waiting = asyncio.create_task(take(log.read(start), 1))
         with pytest.raises(asyncio.TimeoutError):
             await asyncio.wait_for(asyncio.shield(waiting), 0.1)

@@ -1,4 +1,4 @@
-"""What every search index does, in an index that other tests have written to before."""
+"""Contract of every search index, in an index that other tests have written to."""
 
 import random
 from collections.abc import AsyncIterator, Iterable
@@ -7,7 +7,7 @@ import pytest
 
 from core import search_text
 from core.ports.event_log import Unavailable
-from core.ports.search_index import Entry, Hit, IndexBehind, Query, SearchIndex, Stay
+from core.ports.search_index import Entry, Hit, IndexBehind, OffsetRange, Query, SearchIndex
 from schemas.topics import MESSAGE_EDITED, MESSAGE_SENT, Partition
 from tests.contracts.search_texts import TEXTS, Case
 
@@ -38,15 +38,15 @@ def query(
     tenant: str = "acme",
     prefix: bool = False,
     sender: str | None = None,
-    stays: Iterable[Stay] | None = None,
+    ranges: Iterable[OffsetRange] | None = None,
 ) -> Query:
     wanted = search_text.wanted(text, prefix=prefix)
-    where = list(map(Stay, conversations)) if stays is None else list(stays)
+    where = list(map(OffsetRange, conversations)) if ranges is None else list(ranges)
     return Query(tenant, wanted.tokens, where, wanted.beginning, sender)
 
 
 async def ids(index: SearchIndex, generation: int, asked: Query, limit: int = 100) -> list[str]:
-    """All that is found, page by page."""
+    """Return all hits, page by page."""
     found, before = list[str](), None
     while True:
         hits = await index.search(generation, asked, before=before, limit=limit)
@@ -58,12 +58,12 @@ async def ids(index: SearchIndex, generation: int, asked: Query, limit: int = 10
 
 
 async def made(index: SearchIndex, generation: int) -> None:
-    """A complete index of this generation, which has nothing."""
+    """Create a complete, empty index of this generation."""
     await index.complete(generation, await index.begin(generation), {})
 
 
 def having(asked: str, texts: dict[str, Case]) -> list[str]:
-    """Which of these texts have all tokens of a query."""
+    """Return the texts that have all tokens of a query."""
     wanted = set(search_text.wanted(asked).tokens)
     return [key for key, case in texts.items() if wanted and wanted <= set(search_text.tokens(case.text))]
 
@@ -87,12 +87,12 @@ class SearchIndexContract:
 
     # words
 
-    async def test_a_message_is_found_by_each_of_its_words(self, index: SearchIndex, generation: int) -> None:
+    async def test_message_is_found_by_each_word(self, index: SearchIndex, generation: int) -> None:
         await self.put(index, generation, entry("a", "The budget, for 2027: approved!"), entry("b", "lunch?"))
         for text in ("budget", "2027", "approved", "the budget", "APPROVED Budget", "budget!", "(2027)"):
             assert await self.found(index, generation, text) == ["a"], text
 
-    async def test_every_word_must_be_there(self, index: SearchIndex, generation: int) -> None:
+    async def test_all_words_must_match(self, index: SearchIndex, generation: int) -> None:
         await self.put(index, generation, entry("a", "red apples"), entry("b", "green apples"), entry("c", "red pears"))
         assert sorted(await self.found(index, generation, "apples")) == ["a", "b"]
         assert await self.found(index, generation, "red apples") == ["a"]
@@ -104,14 +104,12 @@ class SearchIndexContract:
         assert await self.found(index, generation, "привет") == ["a"]
         assert await self.found(index, generation, "grüße KÖLN") == ["b"]
 
-    async def test_an_apostrophe_in_a_word_is_found_as_it_was_written(
-        self, index: SearchIndex, generation: int
-    ) -> None:
+    async def test_word_with_an_apostrophe_is_found(self, index: SearchIndex, generation: int) -> None:
         await self.put(index, generation, entry("a", "I don't know"), entry("b", "i know"))
         assert await self.found(index, generation, "don't know") == ["a"]
 
     @pytest.mark.parametrize("text", ["", " ", "\n\t", '"', "***", "!?", "()", "- -", "'", "\\", "\x00"])
-    async def test_a_text_without_a_word_finds_nothing(self, index: SearchIndex, generation: int, text: str) -> None:
+    async def test_query_without_a_word_finds_nothing(self, index: SearchIndex, generation: int, text: str) -> None:
         await self.put(index, generation, entry("a", "anything at all * \" - ' ()"))
         assert await self.found(index, generation, text) == []
 
@@ -134,7 +132,7 @@ class SearchIndexContract:
             "budget\x00",
         ],
     )
-    async def test_signs_of_query_languages_are_no_words(self, index: SearchIndex, generation: int, text: str) -> None:
+    async def test_query_syntax_characters_are_not_words(self, index: SearchIndex, generation: int, text: str) -> None:
         await self.put(index, generation, entry("a", "the budget"), entry("b", "lunch"))
         assert await self.found(index, generation, text) == ["a"]
 
@@ -146,19 +144,17 @@ class SearchIndexContract:
         await self.put(index, generation, entry("a", f"apples {word} pears"), entry("b", "apples pears"))
         assert await self.found(index, generation, f"apples {operator} pears") == ["a"]
 
-    async def test_a_long_question_is_answered(self, index: SearchIndex, generation: int) -> None:
+    async def test_long_query_is_answered(self, index: SearchIndex, generation: int) -> None:
         words = " ".join(f"word{n}" for n in range(60))
         await self.put(index, generation, entry("a", words), entry("b", words[:-3]))
         assert await self.found(index, generation, words) == ["a"]
 
-    async def test_a_word_longer_than_any_token_is_found(self, index: SearchIndex, generation: int) -> None:
+    async def test_word_longer_than_a_token_is_found(self, index: SearchIndex, generation: int) -> None:
         await self.put(index, generation, entry("a", "x" * 20_000), entry("b", "y" * 20_000), entry("c", "语" * 20_000))
         assert await self.found(index, generation, "x" * 20_000) == ["a"]
         assert await self.found(index, generation, "语语") == ["c"]
 
-    async def test_texts_of_every_script_are_found_alike_by_every_index(
-        self, index: SearchIndex, generation: int
-    ) -> None:
+    async def test_all_indexes_find_the_same_texts_in_every_script(self, index: SearchIndex, generation: int) -> None:
         texts = {f"{n:02} {case.script}": case for n, case in enumerate(TEXTS)}
         await self.put(index, generation, *(entry(key, case.text) for key, case in texts.items()))
         wrong = list[tuple[str, str, list[str]]]()
@@ -169,24 +165,20 @@ class SearchIndexContract:
                     wrong.append((key, asked, found))
         assert wrong == []
 
-    # the beginnings of words
+    # prefixes
 
-    async def test_a_word_is_found_by_its_beginning_where_that_is_asked(
-        self, index: SearchIndex, generation: int
-    ) -> None:
+    async def test_word_is_found_by_its_prefix_on_request(self, index: SearchIndex, generation: int) -> None:
         await self.put(index, generation, entry("a", "the budgets"), entry("b", "the bud"), entry("c", "bad budapest"))
         for text, found in (("the bud", "ab"), ("bud", "abc"), ("budg", "a"), ("BUDGETS", "a"), ("the budgetsy", "")):
             assert sorted(await ids(index, generation, query(text, prefix=True))) == list(found), text
         assert await self.found(index, generation, "budg") == []
 
-    async def test_the_beginning_of_one_letter_or_before_a_sign_is_a_word(
-        self, index: SearchIndex, generation: int
-    ) -> None:
+    async def test_short_or_inner_prefix_is_a_word(self, index: SearchIndex, generation: int) -> None:
         await self.put(index, generation, entry("a", "b bud"), entry("b", "budget"))
         assert await ids(index, generation, query("b", prefix=True)) == ["a"]
         assert await ids(index, generation, query("bud ", prefix=True)) == ["a"]
 
-    # where
+    # ranges
 
     async def test_only_the_given_conversations_are_searched(self, index: SearchIndex, generation: int) -> None:
         await self.put(index, generation, entry("a", "hello"), entry("b", "hello", conversation=OTHER))
@@ -204,30 +196,36 @@ class SearchIndexContract:
         many = [f"c0000000-0000-5000-8000-{n:012}" for n in range(10, 5010)]
         assert await ids(index, generation, query("hello", [*many, CONVERSATION])) == ["a"]
 
-    async def test_only_the_stays_in_a_conversation_are_searched(self, index: SearchIndex, generation: int) -> None:
+    async def test_only_the_given_ranges_are_searched(self, index: SearchIndex, generation: int) -> None:
         many = [entry(f"m{n:03}", "zebra", offset=n, order=n) for n in range(300)]
         await self.put(index, generation, *many, entry("other", "zebra", conversation=OTHER, offset=7))
-        stays = [Stay(CONVERSATION, 3, 4), Stay(CONVERSATION, 10, 11), Stay(OTHER, 7), Stay(CONVERSATION, 299)]
-        found = await ids(index, generation, query("zebra", stays=stays), limit=2)
+        ranges = [
+            OffsetRange(CONVERSATION, 3, 4),
+            OffsetRange(CONVERSATION, 10, 11),
+            OffsetRange(OTHER, 7),
+            OffsetRange(CONVERSATION, 299),
+        ]
+        found = await ids(index, generation, query("zebra", ranges=ranges), limit=2)
         assert found == ["other", "m299", "m011", "m010", "m004", "m003"]
-        assert await ids(index, generation, query("zebra", stays=[Stay(OTHER, 8), Stay(CONVERSATION, 300)])) == []
+        assert (
+            await ids(index, generation, query("zebra", ranges=[OffsetRange(OTHER, 8), OffsetRange(CONVERSATION, 300)]))
+            == []
+        )
 
-    async def test_thousands_of_stays_can_be_searched(self, index: SearchIndex, generation: int) -> None:
+    async def test_thousands_of_ranges_can_be_searched(self, index: SearchIndex, generation: int) -> None:
         await self.put(index, generation, entry("a", "hello", offset=5), entry("b", "hello", offset=6))
-        many = [Stay(f"c0000000-0000-5000-8000-{n:012}", 1, 9) for n in range(10, 3010)]
-        for stays in ([*many, Stay(CONVERSATION, 6)], [Stay(CONVERSATION, 6), *many]):
-            assert await ids(index, generation, query("hello", stays=stays)) == ["b"]
+        many = [OffsetRange(f"c0000000-0000-5000-8000-{n:012}", 1, 9) for n in range(10, 3010)]
+        for ranges in ([*many, OffsetRange(CONVERSATION, 6)], [OffsetRange(CONVERSATION, 6), *many]):
+            assert await ids(index, generation, query("hello", ranges=ranges)) == ["b"]
 
-    async def test_only_one_sender_s_messages_are_searched_where_that_is_asked(
-        self, index: SearchIndex, generation: int
-    ) -> None:
+    async def test_search_can_be_limited_to_one_sender(self, index: SearchIndex, generation: int) -> None:
         await self.put(index, generation, entry("a", "hello"), entry("b", "hello ben", sender="ben"))
         assert await ids(index, generation, query("hello", sender="ben")) == ["b"]
         assert await ids(index, generation, query("ben", sender="ann")) == []
 
-    # what comes first, and how many
+    # order and pages
 
-    async def test_the_newest_come_first_page_by_page(self, index: SearchIndex, generation: int) -> None:
+    async def test_pages_are_newest_first(self, index: SearchIndex, generation: int) -> None:
         await self.put(index, generation, *(entry(f"m{n:02}", "hello", order=100 - n) for n in range(30)))
         asked, every = query("hello"), [f"m{n:02}" for n in range(30)]
         first = await index.search(generation, asked, limit=7)
@@ -238,16 +236,14 @@ class SearchIndexContract:
         older = await index.search(generation, asked, before=Hit(91), limit=2)
         assert [hit.message_id for hit in older.found] == ["m10", "m11"]
 
-    async def test_messages_of_one_moment_are_each_found_once(self, index: SearchIndex, generation: int) -> None:
+    async def test_messages_of_equal_order_are_each_found_once(self, index: SearchIndex, generation: int) -> None:
         await self.put(index, generation, *(entry(f"m{n:02}", "hello", order=5) for n in range(9)))
         await self.put(index, generation, *(entry(f"m{n:02}", "hello", order=5 + n % 3) for n in range(9, 20)))
         for limit in (1, 4, 20):
             found = await ids(index, generation, query("hello"), limit=limit)
             assert sorted(found) == [f"m{n:02}" for n in range(20)]
 
-    async def test_a_page_goes_on_where_the_last_one_ended_whatever_came_meanwhile(
-        self, index: SearchIndex, generation: int
-    ) -> None:
+    async def test_next_page_continues_despite_new_messages(self, index: SearchIndex, generation: int) -> None:
         await self.put(index, generation, *(entry(f"m{n}", "hello", order=n) for n in range(6)))
         first = await index.search(generation, query("hello"), limit=3)
         await self.put(index, generation, entry("new", "hello", order=9), entry("m2", None, 2), entry("m5", "bye", 2))
@@ -257,42 +253,44 @@ class SearchIndexContract:
 
     # versions
 
-    async def test_a_newer_version_replaces_an_older(self, index: SearchIndex, generation: int) -> None:
+    async def test_newer_version_replaces_an_older(self, index: SearchIndex, generation: int) -> None:
         await self.put(index, generation, entry("a", "draft", 1))
         await self.put(index, generation, entry("a", "final", 2))
         assert await self.found(index, generation, "draft") == []
         assert await self.found(index, generation, "final") == ["a"]
 
-    async def test_an_older_version_never_replaces_a_newer(self, index: SearchIndex, generation: int) -> None:
+    async def test_older_version_never_replaces_a_newer(self, index: SearchIndex, generation: int) -> None:
         await self.put(index, generation, entry("a", "final", 2))
         await self.put(index, generation, entry("a", "draft", 1))
         assert await self.found(index, generation, "draft") == []
         assert await self.found(index, generation, "final") == ["a"]
 
-    async def test_the_same_version_again_changes_nothing(self, index: SearchIndex, generation: int) -> None:
+    async def test_same_version_again_changes_nothing(self, index: SearchIndex, generation: int) -> None:
         await self.put(index, generation, entry("a", "hello", 3))
         await self.put(index, generation, entry("a", "hello", 3), entry("b", "hello too"))
         assert sorted(await self.found(index, generation, "hello")) == ["a", "b"]
 
-    async def test_versions_are_whole_numbers_of_64_bits(self, index: SearchIndex, generation: int) -> None:
+    async def test_versions_are_64_bit_integers(self, index: SearchIndex, generation: int) -> None:
         large = (3 << 60) + 7
         await self.put(index, generation, entry("a", "older", large), entry("a", "newer", large + 1))
         await self.put(index, generation, entry("a", "older", large))
         assert await self.found(index, generation, "newer") == ["a"]
 
-    async def test_of_several_versions_in_one_call_the_newest_stands(self, index: SearchIndex, generation: int) -> None:
+    async def test_newest_of_several_versions_in_one_call_is_kept(self, index: SearchIndex, generation: int) -> None:
         await self.put(index, generation, entry("a", "two", 2), entry("a", "three", 3), entry("a", "one", 1))
         assert await self.found(index, generation, "three") == ["a"]
         assert await self.found(index, generation, "one") == await self.found(index, generation, "two") == []
 
-    async def test_no_text_takes_a_message_out_for_good(self, index: SearchIndex, generation: int) -> None:
+    async def test_entry_without_text_removes_the_message_permanently(
+        self, index: SearchIndex, generation: int
+    ) -> None:
         await self.put(index, generation, entry("a", "hello", 1), entry("b", "hello", 1))
         await self.put(index, generation, entry("a", None, 2))
         assert await self.found(index, generation, "hello") == ["b"]
         await self.put(index, generation, entry("a", "hello", 1))
         assert await self.found(index, generation, "hello") == ["b"]
 
-    async def test_a_message_taken_out_before_it_came_does_not_come(self, index: SearchIndex, generation: int) -> None:
+    async def test_message_removed_before_its_entry_is_not_found(self, index: SearchIndex, generation: int) -> None:
         await self.put(index, generation, entry("a", None, 2))
         await self.put(index, generation, entry("a", "hello", 1))
         assert await self.found(index, generation, "hello") == []
@@ -319,9 +317,7 @@ class SearchIndexContract:
         await index.drop(other)
         assert await self.found(index, generation, "hello") == ["a"]
 
-    async def test_a_dropped_generation_can_be_made_anew_and_is_empty(
-        self, index: SearchIndex, generation: int
-    ) -> None:
+    async def test_dropped_index_can_be_created_again_and_is_empty(self, index: SearchIndex, generation: int) -> None:
         await self.put(index, generation, entry("a", "hello", 9))
         await index.drop(generation)
         await index.drop(generation)
@@ -331,11 +327,9 @@ class SearchIndexContract:
         await self.put(index, generation, entry("a", "hello", 1))
         assert sorted(await self.found(index, generation, "hello")) == ["a", "b"]
 
-    # what is missing
+    # missing indexes
 
-    async def test_without_an_index_nothing_is_answered_and_nothing_written(
-        self, index: SearchIndex, generation: int
-    ) -> None:
+    async def test_calls_without_an_index_raise(self, index: SearchIndex, generation: int) -> None:
         await self.put(index, generation, entry("a", "hello"))
         await index.drop(generation)
         await self.answers_nothing(index, generation)
@@ -358,7 +352,7 @@ class SearchIndexContract:
                 await call
         assert await index.checkpoint(generation, ALL) is None
 
-    async def test_an_index_answers_once_its_fill_is_complete(self, index: SearchIndex, generation: int) -> None:
+    async def test_index_answers_after_its_fill_is_complete(self, index: SearchIndex, generation: int) -> None:
         await index.drop(generation)
         token = await index.begin(generation)
         await self.put(index, generation, entry("a", "hello"))
@@ -369,7 +363,7 @@ class SearchIndexContract:
         assert await self.found(index, generation, "hello") == ["a"]
         assert await index.checkpoint(generation, ALL) == {SENT: FAR}
 
-    async def test_beginning_a_fill_empties_the_index(self, index: SearchIndex, generation: int) -> None:
+    async def test_new_fill_empties_the_index(self, index: SearchIndex, generation: int) -> None:
         await index.index(generation, [entry("a", "hello", 9)], {}, {SENT: FAR})
         token = await index.begin(generation)
         await self.answers_nothing(index, generation)
@@ -378,7 +372,7 @@ class SearchIndexContract:
         assert await self.found(index, generation, "bye") == ["a"]
         assert await index.checkpoint(generation, ALL) == {}
 
-    async def test_a_fill_that_has_begun_is_joined(self, index: SearchIndex, generation: int) -> None:
+    async def test_running_fill_is_joined(self, index: SearchIndex, generation: int) -> None:
         await index.drop(generation)
         token = await index.begin(generation)
         await index.put(generation, [entry("a", "hello")])
@@ -388,9 +382,7 @@ class SearchIndexContract:
         with pytest.raises(IndexBehind):
             await index.complete(generation, token, {})
 
-    async def test_a_fill_of_an_index_that_was_lost_meanwhile_is_not_complete(
-        self, index: SearchIndex, generation: int
-    ) -> None:
+    async def test_fill_of_a_lost_index_cannot_complete(self, index: SearchIndex, generation: int) -> None:
         token = await index.begin(generation)
         await index.drop(generation)
         later = await index.begin(generation)
@@ -420,16 +412,16 @@ class SearchIndexContract:
         await index.refresh(generation)
         assert await self.found(index, generation, "again") == ["a"]
 
-    async def test_what_does_not_follow_the_checkpoint_is_refused(self, index: SearchIndex, generation: int) -> None:
+    async def test_entries_that_skip_the_checkpoint_are_rejected(self, index: SearchIndex, generation: int) -> None:
         await index.index(generation, [], {}, {SENT: FAR})
         for since in ({SENT: FAR + 1}, {SENT: FAR, OTHERS: 1}):
             with pytest.raises(IndexBehind):
                 await index.index(generation, [entry("a", "hello")], since, {SENT: FAR + 9, OTHERS: 9})
         assert await index.checkpoint(generation, ALL) == {SENT: FAR}
 
-    # reading it whole
+    # entries and scans
 
-    async def test_entries_are_read_back_as_they_were_indexed(self, index: SearchIndex, generation: int) -> None:
+    async def test_entries_round_trip(self, index: SearchIndex, generation: int) -> None:
         given = [
             entry("a", "hello", FAR),
             entry("b", None, 2),
@@ -440,7 +432,7 @@ class SearchIndexContract:
         assert found == {one.message_id: one for one in given}
         assert await index.entries(generation, []) == {}
 
-    async def test_a_scan_goes_through_all_entries_by_id(self, index: SearchIndex, generation: int) -> None:
+    async def test_scan_returns_all_entries_by_id(self, index: SearchIndex, generation: int) -> None:
         every = ["a", "b", "\uff5e", "😀"]
         await index.index(generation, [entry(one, "hello") for one in reversed(every)], {}, dict.fromkeys(ALL, 1))
         await index.refresh(generation)

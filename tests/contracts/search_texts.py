@@ -1,4 +1,4 @@
-"""Texts in many scripts, what each is found by, and what it is not found by although it looks near."""
+"""Texts in many scripts, queries that find each, and similar ones that do not."""
 
 from typing import NamedTuple
 

@@ -6,7 +6,7 @@ from core.damage import Damage
 from core.ports.event_log import DataDamaged, LogDamaged
 
 
-async def test_damage_is_raised_once_it_is_reported_and_from_then_on() -> None:
+async def test_damage_is_raised_after_its_report() -> None:
     damage = Damage()
     waiting = asyncio.create_task(damage.found())
     await asyncio.sleep(0)

@@ -1,4 +1,4 @@
-"""What a process checks: red from when it is expected, and listed while it passes."""
+"""Health checks: failing from the time they are expected, and listed while they pass."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from core.ports.event_log import Unavailable
 from core.retry import retry_until_available
 
 
-def test_what_is_expected_fails_until_it_goes_on_and_is_listed_then() -> None:
+def test_expected_check_fails_until_it_goes_on_and_stays_listed() -> None:
     health = Health()
     health.expects("log", "messages")
     assert not health.ready
@@ -18,7 +18,7 @@ def test_what_is_expected_fails_until_it_goes_on_and_is_listed_then() -> None:
     assert health.checks() == {"log": Check("pass"), "messages": Check("pass")}
 
 
-def test_what_waits_says_why_and_is_not_forgotten() -> None:
+def test_waiting_check_has_a_cause_and_stays_listed() -> None:
     health = Health()
     health.waits("log", Unavailable("kafka: no broker"))
     health.expects("log")
@@ -27,7 +27,7 @@ def test_what_waits_says_why_and_is_not_forgotten() -> None:
     assert health.checks() == {"log": Check("fail", "Unavailable")}
 
 
-def test_what_warns_leaves_the_process_ready() -> None:
+def test_warning_check_leaves_the_process_ready() -> None:
     health = Health()
     health.waits("documents", "away")
     health.warns("documents", "away still")
@@ -37,7 +37,7 @@ def test_what_warns_leaves_the_process_ready() -> None:
     assert health.checks() == {"documents": Check("pass")}
 
 
-async def test_an_outage_is_logged_once_with_its_end_and_a_start_without_one_never(
+async def test_outage_is_logged_at_its_start_and_end_only(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     health, fails = Health(), [Unavailable("no broker"), Unavailable("no broker")]

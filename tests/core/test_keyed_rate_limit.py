@@ -1,35 +1,33 @@
-"""A bucket of tokens fills steadily, and one that is full is forgotten."""
+"""A token bucket fills steadily, and a full one is dropped."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.keyed_rate_limit import SWEPT, KeyedBuckets
+from core.keyed_rate_limit import SWEEP_SIZE, KeyedBuckets
 from core.ports.limits import Rate
 
 TIMES = st.lists(st.floats(0.0, 0.5), max_size=60)
 
 
-def test_buckets_that_are_full_again_are_forgotten() -> None:
+def test_full_buckets_are_dropped() -> None:
     buckets, rate = KeyedBuckets(), Rate(1.0, 10)
-    for n in range(SWEPT - 1):
+    for n in range(SWEEP_SIZE - 1):
         buckets.take(f"{n}", rate, 1, 0.0)
     buckets.take("still filling", rate, 1, 0.5)
-    assert len(buckets) == SWEPT
+    assert len(buckets) == SWEEP_SIZE
     buckets.take("new", rate, 1, 1.25)
     assert len(buckets) == 2
 
 
-def test_a_clock_that_went_back_empties_no_bucket_for_longer_than_a_burst() -> None:
+def test_clock_set_back_empties_a_bucket_for_at_most_a_burst() -> None:
     buckets = KeyedBuckets()
     assert buckets.take("a", Rate(1.0, 5), 5, 1000.0) == 0
     assert buckets.take("a", Rate(1.0, 5), 1, 0.0) == pytest.approx(1.0)
 
 
 @given(pauses=TIMES, per_s=st.floats(0.5, 100.0), burst=st.integers(1, 20), n=st.integers(1, 20))
-def test_never_more_than_the_burst_and_what_filled_meanwhile(
-    pauses: list[float], per_s: float, burst: int, n: int
-) -> None:
+def test_tokens_taken_stay_within_burst_and_refill(pauses: list[float], per_s: float, burst: int, n: int) -> None:
     buckets, rate, n = KeyedBuckets(), Rate(per_s, burst), min(n, burst)
     now, taken = 0.0, 0
     for pause in pauses:
@@ -43,10 +41,10 @@ def test_never_more_than_the_burst_and_what_filled_meanwhile(
     assert taken <= burst + now * per_s + 1e-3
 
 
-def test_more_than_there_is_can_be_spilled_and_no_more_than_the_bucket_holds() -> None:
+def test_taking_up_to_n_tokens_never_exceeds_the_bucket() -> None:
     buckets, rate = KeyedBuckets(), Rate(1.0, 5)
-    buckets.spill("a", rate, 3, 0.0)
+    buckets.take_up_to("a", rate, 3, 0.0)
     assert buckets.take("a", rate, 2, 0.0) == 0
-    buckets.spill("a", rate, 100, 0.0)
+    buckets.take_up_to("a", rate, 100, 0.0)
     assert buckets.take("a", rate, 1, 0.0) == pytest.approx(1.0)
     assert buckets.take("a", rate, 5, 5.0) == 0

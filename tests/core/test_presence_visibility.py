@@ -1,4 +1,4 @@
-"""Who may see somebody: whoever is in a conversation with them now."""
+"""A user is visible to users who share a conversation now."""
 
 import pytest
 
@@ -11,7 +11,7 @@ T = "acme"
 
 
 class Views:
-    """A view of conversations as it is."""
+    """A fixed view of conversations."""
 
     on_change = None
     fresh = True
@@ -27,7 +27,7 @@ class Views:
         return frozenset(view.conversation_id for view in mine)
 
     async def prove(self, conversation_id: str | None) -> None:
-        """It is as new as can be."""
+        """Return at once: the view is current."""
 
     async def wait_for(self, conversation_id: str, n: int, timeout_s: float = 1.0) -> bool:
         return True
@@ -40,8 +40,8 @@ def room(name: str, *here: str, gone: tuple[str, ...] = (), tenant: str = T) -> 
 
 
 @pytest.mark.parametrize("few", [0, 64])
-def test_those_who_are_in_a_conversation_with_one_now(few: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(presence_visibility, "FEW", few)
+def test_users_who_share_a_conversation_are_visible(few: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(presence_visibility, "MAX_SCANNED", few)
     views = Views(
         room("1", "ann", "ben", gone=("cy",)),
         room("2", "dan", "eve", gone=("ann",)),

@@ -1,4 +1,4 @@
-"""What is made is its owner's alone, and what others could get at is taken from them."""
+"""Created files are for their owner alone, and permissions of others are removed."""
 
 import fcntl
 import stat
@@ -11,7 +11,7 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def test_what_is_made_is_for_its_owner_alone(tmp_path: Path) -> None:
+def test_created_files_are_for_their_owner_alone(tmp_path: Path) -> None:
     place = tmp_path / "new"
     private_files.make_directory(place)
     private_files.make_file(place / "made")
@@ -21,7 +21,7 @@ def test_what_is_made_is_for_its_owner_alone(tmp_path: Path) -> None:
     assert {path.name for path in place.iterdir()} == {"made", "written"}
 
 
-def test_a_file_that_is_there_keeps_its_content_and_its_locks(tmp_path: Path) -> None:
+def test_existing_file_keeps_its_content_and_locks(tmp_path: Path) -> None:
     path = tmp_path / "locked"
     path.write_text("kept")
     with path.open("r+") as ours:
@@ -32,7 +32,7 @@ def test_a_file_that_is_there_keeps_its_content_and_its_locks(tmp_path: Path) ->
     assert path.read_text() == "kept"
 
 
-def test_a_file_that_others_could_read_is_replaced_by_one_that_they_cannot(tmp_path: Path) -> None:
+def test_file_open_to_others_is_replaced_by_a_private_one(tmp_path: Path) -> None:
     path = tmp_path / "open"
     path.write_text("old")
     path.chmod(0o644)
@@ -40,7 +40,7 @@ def test_a_file_that_others_could_read_is_replaced_by_one_that_they_cannot(tmp_p
     assert (mode(path), path.read_text()) == (0o600, "new")
 
 
-def test_what_is_open_is_tightened_once(tmp_path: Path) -> None:
+def test_open_paths_are_tightened_once(tmp_path: Path) -> None:
     directory, open_to_all, private = tmp_path / "d", tmp_path / "open", tmp_path / "private"
     directory.mkdir()
     directory.chmod(0o755)
@@ -53,7 +53,7 @@ def test_what_is_open_is_tightened_once(tmp_path: Path) -> None:
     assert private_files.tighten(everything) == []
 
 
-def test_what_is_everybodys_and_what_links_lead_to_stay(tmp_path: Path) -> None:
+def test_shared_directories_and_link_targets_stay_unchanged(tmp_path: Path) -> None:
     shared, link, target = tmp_path / "shared", tmp_path / "link", tmp_path / "target"
     shared.mkdir()
     shared.chmod(0o1777)

@@ -1,48 +1,48 @@
-"""What the stack needs is asked for by name, and what an embedded system cannot do is refused."""
+"""Missing settings of the stack are reported by name, and stack commands are rejected when embedded."""
 
 import pytest
 
-from core.settings import InvalidSettings, Settings, is_within, listed, load, networks, only_given, only_on_the_stack
+from core.settings import InvalidSettings, Settings, is_within, listed, load, networks, require_secrets, require_stack
 
 STACK = Settings(adapters="stack", app_key="k")
 
 
-def test_a_secret_that_the_stack_needs_is_asked_for_with_how_to_make_one() -> None:
-    with pytest.raises(InvalidSettings) as told:
-        only_given(STACK, "app_key", "app_secret", "token_secret")
-    assert [line.partition(": ")[0] for line in str(told.value).splitlines()] == [
+def test_missing_stack_secret_is_reported_with_a_remedy() -> None:
+    with pytest.raises(InvalidSettings) as error:
+        require_secrets(STACK, "app_key", "app_secret", "token_secret")
+    assert [line.partition(": ")[0] for line in str(error.value).splitlines()] == [
         "CAAS_APP_SECRET",
         "CAAS_TOKEN_SECRET",
     ]
-    assert str(told.value).count("`openssl rand -hex 32`") == 2
+    assert str(error.value).count("`openssl rand -hex 32`") == 2
 
 
-def test_what_is_given_or_not_needed_is_not_asked_for() -> None:
-    only_given(STACK, "app_key")
-    only_given(STACK)
+def test_given_or_unneeded_secret_is_not_reported() -> None:
+    require_secrets(STACK, "app_key")
+    require_secrets(STACK)
 
 
-def test_an_embedded_system_makes_its_own() -> None:
-    only_given(Settings(), "app_key", "app_secret", "token_secret")
+def test_embedded_system_needs_no_secrets() -> None:
+    require_secrets(Settings(), "app_key", "app_secret", "token_secret")
 
 
-def test_what_is_a_process_of_its_own_on_the_stack_is_refused_embedded() -> None:
-    only_on_the_stack(STACK)
+def test_stack_process_is_rejected_when_embedded() -> None:
+    require_stack(STACK)
     with pytest.raises(InvalidSettings, match="`caas up`"):
-        only_on_the_stack(Settings())
+        require_stack(Settings())
 
 
 @pytest.mark.parametrize(
     "listed", ["", "*", "https://one.example", "http://one.example:8080, capacitor://localhost,null"]
 )
-def test_origins_are_named_whole(listed: str) -> None:
+def test_origins_must_be_complete(listed: str) -> None:
     assert load({"CAAS_ORIGINS": listed}).origins == listed
 
 
 @pytest.mark.parametrize(
     "listed", ["one.example", "https://one.example/", "https://", "https://a b", "https://a,,https://b"]
 )
-def test_an_origin_that_no_browser_would_name_is_told(listed: str) -> None:
+def test_invalid_origin_is_reported(listed: str) -> None:
     with pytest.raises(InvalidSettings, match="CAAS_ORIGINS="):
         load({"CAAS_ORIGINS": listed})
 
@@ -58,7 +58,7 @@ def test_proxies_are_addresses_and_networks() -> None:
         load({"CAAS_TRUSTED_PROXIES": "127.0.0.1,proxy.example", "CAAS_ORIGINS": "*"})
 
 
-def test_the_own_tenant_is_among_those_that_are_served() -> None:
+def test_own_tenant_must_be_served() -> None:
     assert listed(load({"CAAS_TENANTS": "acme, umbra,", "CAAS_TENANT": "acme"}).tenants) == {"acme", "umbra"}
     assert listed(load({"CAAS_TENANTS": "default"}).tenants) == {"default"}
     for tenant in ({}, {"CAAS_TENANT": "acm"}):
@@ -80,18 +80,18 @@ def test_the_own_tenant_is_among_those_that_are_served() -> None:
         (None, False),
     ],
 )
-def test_who_comes_from_this_machine_is_told_what_health_rests_on(peer: str | None, within: bool) -> None:
+def test_local_peers_get_health_details(peer: str | None, within: bool) -> None:
     assert is_within(peer, networks(load({}).health_networks)) is within
 
 
 @pytest.mark.parametrize("name", ["CAAS_USER_COMMANDS_PER_S", "CAAS_USER_CONNECTIONS", "CAAS_HANDSHAKES_PER_S"])
-def test_a_limit_may_be_zero_and_not_less(name: str) -> None:
+def test_limit_may_be_zero_and_not_negative(name: str) -> None:
     assert getattr(load({name: "0"}), name.removeprefix("CAAS_").lower()) == 0
     with pytest.raises(InvalidSettings, match=name):
         load({name: "-1"})
 
 
-def test_a_value_that_is_none_of_the_few_is_refused_also_where_something_stands_above_it() -> None:
+def test_invalid_value_is_rejected_even_if_overridden() -> None:
     for overrides in ({}, {"adapters": "embedded"}):
         with pytest.raises(InvalidSettings, match=r"^CAAS_ADAPTERS='kafka': one of embedded, stack$"):
             load({"CAAS_ADAPTERS": "kafka"}, **overrides)

@@ -1,4 +1,4 @@
-"""The command's exit status and output say what the servers are like, to people and to scripts."""
+"""`caas stack` reports the state of the servers by its output and exit status, for people and scripts."""
 
 from __future__ import annotations
 
@@ -29,33 +29,35 @@ def recorded(directory: Path, brokers: int = 3, roles: tuple[str, ...] = ("kafka
     record.write(directory, record.Record(brokers, roles, "memory", 0, "c"))
 
 
-def test_env_is_what_a_shell_can_eval(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_env_prints_what_a_shell_can_eval(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("env", "--dir", str(tmp_path)) == 0
     lines = capsys.readouterr().out
     shell = subprocess.run(["sh", "-c", f"{lines}\nenv"], capture_output=True, text=True, check=True)
     assert "CAAS_MONGO_URL=mongodb://127.0.0.1:27017/caas" in shell.stdout.splitlines()
 
 
-def test_env_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_env_prints_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("env", "--json", "--dir", str(tmp_path)) == 0
     assert json.loads(capsys.readouterr().out)["CAAS_ADAPTERS"] == "stack"
 
 
-def test_status_is_3_when_a_server_is_down(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_status_exits_with_3_when_a_server_is_down(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("status", "--dir", str(tmp_path), "--only", "redis", "--json") == 3
-    told = json.loads(capsys.readouterr().out)
-    assert told["all_up"] is False
-    assert {server["state"] for server in told["servers"]} == {"down"}
-    assert len(told["servers"]) == 5
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["all_up"] is False
+    assert {server["state"] for server in printed["servers"]} == {"down"}
+    assert len(printed["servers"]) == 5
 
 
-def test_a_failure_is_1_with_its_reason_on_stderr(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_failure_exits_with_1_and_prints_its_reason_on_stderr(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     recorded(tmp_path, brokers=1)
     assert run("up", "--dir", str(tmp_path), "--brokers", "3") == 1
     assert "caas stack up: " in capsys.readouterr().err
 
 
-def test_what_the_options_leave_open_is_as_the_directory_says(tmp_path: Path) -> None:
+def test_missing_options_are_taken_from_the_directory(tmp_path: Path) -> None:
     recorded(tmp_path)
     stack = cli.stack_of(parse("status", "--dir", str(tmp_path)))
     assert (stack.brokers, stack.only) == (3, frozenset({"kafka"}))
@@ -67,27 +69,27 @@ def test_the_directory_comes_from_the_setting_or_the_working_directory() -> None
     assert cli.stack_of(parse("env"), {}).directory == Path.cwd() / ".caas" / "stack"
 
 
-def test_clean_and_down_of_nothing_are_fine(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_clean_and_down_without_servers_succeed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("down", "--dir", str(tmp_path)) == run("clean", "--dir", str(tmp_path)) == 0
     assert capsys.readouterr().out.count("nothing was running") == 2
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(("backend", "gone"), [("memory", True), ("h2", False)])
-def test_down_says_what_is_gone_with_a_mongodb_in_memory(
+def test_down_warns_of_the_data_lost_with_a_mongodb_in_memory(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], backend: Literal["memory", "h2"], gone: bool
 ) -> None:
     record.write(tmp_path, record.Record(1, ("mongo",), backend, 0, "c"))
     layout = Layout(tmp_path)
     process.launch(("sleep", "60"), layout.log("mongo"), layout.pid("mongo"))
     assert run("down", "--dir", str(tmp_path)) == 0
-    said = capsys.readouterr()
-    assert said.out == "stopped: mongo\n"
-    assert ("the read models are gone" in said.err) == gone
+    printed = capsys.readouterr()
+    assert printed.out == "stopped: mongo\n"
+    assert ("the read models are gone" in printed.err) == gone
 
 
 @pytest.mark.parametrize("words", [("--brokers", "2"), ("--only", "kafka,s3"), ("--only", "")])
-def test_a_wrong_option_is_2(words: tuple[str, ...]) -> None:
+def test_a_wrong_option_exits_with_2(words: tuple[str, ...]) -> None:
     with pytest.raises(SystemExit) as ended:
         parse("up", *words)
     assert ended.value.code == 2
@@ -100,6 +102,6 @@ def test_every_help_has_an_example(action: tuple[str, ...], capsys: pytest.Captu
     assert "example:" in capsys.readouterr().out
 
 
-def test_the_module_runs_by_itself(tmp_path: Path) -> None:
+def test_the_module_runs_without_the_rest_of_caas(tmp_path: Path) -> None:
     words = [sys.executable, "-m", "deploy.local", "stack", "status", "--dir", str(tmp_path)]
     assert subprocess.run(words, capture_output=True, check=False).returncode == 3

@@ -1,4 +1,4 @@
-"""The cache holds whole folders of pinned things, whoever was interrupted or came at the same time."""
+"""The cache holds complete folders of pinned packages, despite interrupted and concurrent installs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from deploy.local import install, java, kafka, maven, mongo, redis_install, search
 from deploy.local.server import HOST, Layout, Package, RedisCommand, StackError
-from deploy.local.stack import silently
+from deploy.local.stack import no_report
 
 
 def test_a_folder_is_filled_once(tmp_path: Path) -> None:
@@ -26,22 +26,22 @@ def test_a_folder_is_filled_once(tmp_path: Path) -> None:
     assert (target / "file").read_text() == "x"
 
 
-def test_an_interrupted_install_leaves_nothing_that_counts(tmp_path: Path) -> None:
+def test_an_interrupted_install_leaves_no_target(tmp_path: Path) -> None:
     target = tmp_path / "thing"
 
-    def dies(folder: Path) -> None:
+    def interrupted(folder: Path) -> None:
         (folder / "half").write_text("x")
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        install.installed(target, dies)
+        install.installed(target, interrupted)
     assert not target.exists()
     install.installed(target, lambda folder: (folder / "whole").touch())
     assert [found.name for found in target.iterdir()] == ["whole"]
     assert not list(tmp_path.glob(".new-*"))
 
 
-def test_two_at_once_fill_it_once(tmp_path: Path) -> None:
+def test_concurrent_installs_fill_it_once(tmp_path: Path) -> None:
     fills: list[Path] = []
     threads = [threading.Thread(target=install.installed, args=(tmp_path / "thing", fills.append)) for _ in range(8)]
     for thread in threads:
@@ -67,7 +67,7 @@ def test_every_artifact_is_pinned_to_an_exact_version(package: Package) -> None:
         assert f"<groupId>{group}</groupId><artifactId>{name}</artifactId><version>{version}</version>" in text
 
 
-def test_the_class_of_our_own_is_part_of_the_fingerprint() -> None:
+def test_the_fingerprint_covers_our_own_class() -> None:
     assert "class MongoServerMain" in maven.source(mongo.PACKAGE)
     bare = Package(mongo.PACKAGE.name, mongo.PACKAGE.artifacts, mongo.PACKAGE.java)
     assert maven.fingerprint(bare) != maven.fingerprint(mongo.PACKAGE)
@@ -81,9 +81,7 @@ def jdk(folder: Path, version: str) -> Path:
     return folder
 
 
-def test_the_newest_java_is_taken_unless_java_home_is_new_enough(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_java_home_is_used_if_new_enough_else_the_newest_java(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     old, new = jdk(tmp_path / "jvm" / "a", "17.0.15"), jdk(tmp_path / "jvm" / "b", "25.0.3")
     (tmp_path / "jvm" / "empty").mkdir()
     monkeypatch.setattr(java, "INSTALLED", tmp_path / "jvm")
@@ -96,23 +94,23 @@ def test_the_newest_java_is_taken_unless_java_home_is_new_enough(
         java.java_home(30)
 
 
-def test_who_is_not_root_is_told_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_install_without_root_names_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(redis_install, "BINARY", tmp_path / "none")
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(StackError, match="apt-get install redis-server"):
         redis_install.fill(tmp_path)
 
 
-def test_a_missing_maven_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_maven_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(StackError, match="apt-get install maven"):
         maven.fill(kafka.PACKAGE, tmp_path, tmp_path)
 
 
-def test_redis_runs_with_its_arguments_from_the_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_redis_from_the_path_runs_with_its_arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "redis-server").touch(mode=0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    words = install.argv(RedisCommand(("--port", "1")), tmp_path / "x.log", silently)
+    words = install.argv(RedisCommand(("--port", "1")), tmp_path / "x.log", no_report)
     assert words == (str(tmp_path / "redis-server"), "--port", "1")
 
 

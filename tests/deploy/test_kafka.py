@@ -27,7 +27,7 @@ def test_one_broker_keeps_one_copy() -> None:
     assert one["controller.quorum.voters"] == "1@127.0.0.1:9192"
 
 
-def test_three_brokers_keep_three_copies_of_which_two_must_have_it() -> None:
+def test_three_brokers_keep_three_copies_and_need_two_in_sync() -> None:
     two = settings(2, 3)
     assert two["offsets.topic.replication.factor"] == two["transaction.state.log.replication.factor"] == "3"
     assert two["min.insync.replicas"] == two["transaction.state.log.min.isr"] == "2"
@@ -66,13 +66,13 @@ def metadata_answer(*nodes: tuple[int, str | None]) -> bytes:
     return body + b"the cluster id and topics"
 
 
-def test_the_request_says_its_own_size() -> None:
+def test_the_request_begins_with_its_size() -> None:
     request = metadata_request()
     assert struct.unpack_from(">ihh", request) == (len(request) - 4, 3, 4)
 
 
 @pytest.mark.parametrize("racks", [(None, None), ("a", None), (None, "bb")])
-def test_the_brokers_of_an_answer_are_read(racks: tuple[str | None, str | None]) -> None:
+def test_the_brokers_in_an_answer_are_decoded(racks: tuple[str | None, str | None]) -> None:
     assert brokers_in(metadata_answer((1, racks[0]), (3, racks[1]))) == {1, 3}
 
 
@@ -84,15 +84,15 @@ def answer_once(listening: socket.socket, body: bytes) -> None:
             connection.sendall(bytes([byte]))
 
 
-def test_a_broker_that_does_not_see_another_says_which() -> None:
+def test_a_broker_that_does_not_see_another_is_reported() -> None:
     with socket.create_server((HOST, 0)) as listening:
         port = listening.getsockname()[1]
         thread = threading.Thread(target=answer_once, args=(listening, metadata_answer((1, None), (3, None))))
         thread.start()
-        assert kafka.sees(port, frozenset({1, 2, 3})) == "it does not see broker 2 yet"
+        assert kafka.check_brokers(port, frozenset({1, 2, 3})) == "it does not see broker 2 yet"
         thread.join()
 
 
-def test_an_open_port_without_an_answer_is_no_broker() -> None:
+def test_an_open_port_without_an_answer_is_not_a_broker() -> None:
     with socket.create_server((HOST, 0)) as listening, pytest.raises(TimeoutError):
         brokers_seen(HOST, listening.getsockname()[1], timeout=0.1)

@@ -1,4 +1,4 @@
-"""A probe believes an answer, not an open port."""
+"""A probe needs an answer, not only an open port."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from deploy.local import mongo, redis, search
 from deploy.local.server import HOST
 
 
-def with_answer(reply: bytes, ask: Callable[[int], str | None]) -> str | None:
-    """What a probe says about a server that gives this reply to whatever it is sent."""
+def with_answer(reply: bytes, probe: Callable[[int], str | None]) -> str | None:
+    """Return the probe's result for a server that sends this reply to any request."""
 
     def serve(listening: socket.socket) -> None:
         connection, _ = listening.accept()
@@ -25,7 +25,7 @@ def with_answer(reply: bytes, ask: Callable[[int], str | None]) -> str | None:
         thread = threading.Thread(target=serve, args=(listening,))
         thread.start()
         try:
-            return ask(listening.getsockname()[1])
+            return probe(listening.getsockname()[1])
         finally:
             thread.join()
 
@@ -39,9 +39,9 @@ def http(body: str) -> bytes:
     return f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
 
 
-@pytest.mark.parametrize("ask", [redis.answers, search.healthy])
-def test_nobody_there_is_a_reason(ask: Callable[[int], str | None]) -> None:
-    assert "refused" in (ask(free_port()) or "")
+@pytest.mark.parametrize("probe", [redis.answers, search.healthy])
+def test_a_closed_port_is_a_reason(probe: Callable[[int], str | None]) -> None:
+    assert "refused" in (probe(free_port()) or "")
 
 
 def test_redis_answers_pong() -> None:
@@ -63,5 +63,5 @@ def test_search_that_closes_the_connection_is_not_up() -> None:
     assert with_answer(b"", search.healthy)
 
 
-def test_mongo_that_is_not_there_is_a_reason() -> None:
+def test_a_missing_mongo_is_a_reason() -> None:
     assert "refused" in (mongo.answers(free_port()) or "")

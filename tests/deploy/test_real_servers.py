@@ -1,4 +1,4 @@
-"""The real servers come up, can be taken away and brought back, and leave nothing behind."""
+"""The real servers start, can be stopped and started again, and leave no files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from deploy.local.kafka_wire import brokers_seen
 from deploy.local.server import HOST
 from deploy.local.stack import Stack
 
-# Beside a stack that somebody works with on the usual ports.
+# Away from a stack in use on the default ports.
 SHIFT = 3_000
 
 pytestmark = [pytest.mark.stack, pytest.mark.kills]
@@ -50,7 +50,7 @@ def test_each_server_can_be_killed_stopped_started_frozen_and_thawed(stack: Stac
 
 
 @pytest.mark.parametrize("stack", [(3, frozenset({"kafka"}))], indirect=True)
-def test_a_killed_broker_of_three_comes_back(stack: Stack) -> None:
+def test_a_killed_broker_of_three_rejoins(stack: Stack) -> None:
     stack.kill("kafka-2")
     assert states(stack) == {"kafka-1": "up", "kafka-2": "down", "kafka-3": "up"}
     stack.start("kafka-2")

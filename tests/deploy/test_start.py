@@ -1,4 +1,4 @@
-"""A server is started only on a free port, is up only when it answers, and tells why when it is not."""
+"""A server is started only on a free port, is up only when it answers, and a failure is reported with its reason."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from deploy.local import install, process, start
 from deploy.local.server import HOST, Command, Layout, Probe, RedisCommand, Server, StackError
-from deploy.local.stack import silently
+from deploy.local.stack import no_report
 
 
 def listener() -> socket.socket:
@@ -21,9 +21,16 @@ def listener() -> socket.socket:
     return listening
 
 
-def server(probe: Probe, *, port: int = 1, patience: float = 5.0, prepare: Command | None = None) -> Server:
+def server(probe: Probe, *, port: int = 1, start_timeout_s: float = 5.0, prepare: Command | None = None) -> Server:
     return Server(
-        "toy", "redis", (port,), RedisCommand(()), probe, patience=patience, prepare=prepare, prepared=Path("/nowhere")
+        "toy",
+        "redis",
+        (port,),
+        RedisCommand(()),
+        probe,
+        prepare=prepare,
+        prepared=Path("/nowhere"),
+        start_timeout_s=start_timeout_s,
     )
 
 
@@ -32,7 +39,7 @@ def shell(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Lets commands be shell scripts: RedisCommand(("echo hello",)) and the given one for the empty command."""
 
     def use(script: str) -> None:
-        def argv(command: RedisCommand, _log: Path, _tell: install.Tell) -> tuple[str, ...]:
+        def argv(command: RedisCommand, _log: Path, _report: install.Report) -> tuple[str, ...]:
             return ("sh", "-c", command.arguments[0] if command.arguments else script)
 
         monkeypatch.setattr(install, "argv", argv)
@@ -40,18 +47,18 @@ def shell(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     return use
 
 
-def run(one: Server, directory: Path, tell: install.Tell = silently, *, together: bool = False) -> None:
+def run(one: Server, directory: Path, report: install.Report = no_report, *, together: bool = False) -> None:
     layout = Layout(directory)
     try:
-        start.await_all(start.launch_all((one,), layout, tell), tell, together)
+        start.await_all(start.launch_all((one,), layout, report), report, together)
     finally:
         running = process.find(layout.pid("toy"))
         if running is not None:
             process.send(running, signal.SIGKILL)
-            assert process.gone(running, 5)
+            assert process.exited_within(running, 5)
 
 
-def test_a_listened_port_is_taken_and_a_free_one_is_not() -> None:
+def test_a_port_with_a_listener_is_taken_and_a_free_one_is_not() -> None:
     with listener() as listening:
         port = listening.getsockname()[1]
         assert start.port_taken(port)
@@ -68,12 +75,12 @@ def test_every_taken_port_is_named_before_anything_starts() -> None:
 def test_a_server_is_up_once_it_has_answered(tmp_path: Path, shell: Callable[..., None]) -> None:
     shell("exec sleep 60")
     answers = iter(["not yet", "not yet", None])
-    heard: list[str] = []
-    run(server(lambda: next(answers)), tmp_path, heard.append)
-    assert [line.split(" (")[0] for line in heard] == ["toy is up on 127.0.0.1:1"]
+    reported: list[str] = []
+    run(server(lambda: next(answers)), tmp_path, reported.append)
+    assert [line.split(" (")[0] for line in reported] == ["toy is up on 127.0.0.1:1"]
 
 
-def test_a_server_that_ends_says_so_with_the_tail_of_its_log(tmp_path: Path, shell: Callable[..., None]) -> None:
+def test_a_server_that_ends_is_reported_with_the_tail_of_its_log(tmp_path: Path, shell: Callable[..., None]) -> None:
     log = Layout(tmp_path).log("toy")
     log.parent.mkdir()
     log.write_text("a line of an earlier start\n")
@@ -87,12 +94,12 @@ def test_a_server_that_ends_says_so_with_the_tail_of_its_log(tmp_path: Path, she
     assert "earlier" not in text
 
 
-def test_a_server_that_does_not_answer_in_time_says_what_the_probe_saw(
+def test_a_server_that_does_not_answer_in_time_is_reported_with_the_probes_reason(
     tmp_path: Path, shell: Callable[..., None]
 ) -> None:
     shell("exec sleep 60")
     with pytest.raises(StackError, match=r"no answer within 0 s \(connection refused\)"):
-        run(server(lambda: "connection refused", patience=0.1), tmp_path)
+        run(server(lambda: "connection refused", start_timeout_s=0.1), tmp_path)
 
 
 def test_a_preparation_that_fails_stops_the_start(tmp_path: Path, shell: Callable[..., None]) -> None:

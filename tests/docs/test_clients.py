@@ -21,8 +21,8 @@ PAGE = "clients.md"
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_is_told_with_its_method_and_its_answer(name: str) -> None:
     method, answer = (cell.strip("`") for cell in rows(PAGE)[name])
-    told = getattr(Client, method).__doc__
-    assert method == "send" or method == "forward" or told == COMMANDS[name].__doc__
+    documented = getattr(Client, method).__doc__
+    assert method == "send" or method == "forward" or documented == COMMANDS[name].__doc__
     assert answer == ANSWER_OF[COMMANDS[name]].__name__
 
 

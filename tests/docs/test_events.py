@@ -38,8 +38,8 @@ def test_every_header_is_in_the_table(name: str) -> None:
 
 def test_every_header_of_a_dead_letter_is_in_the_table() -> None:
     source = page("../streams/runtime/record_decoder.py")
-    told = [name for name in rows(PAGE) if name.startswith(("__streams", "caas_dlq"))]
+    documented = [name for name in rows(PAGE) if name.startswith(("__streams", "caas_dlq"))]
     assert dead_letter.__doc__
-    assert told
-    assert all(f'"{name}"' in source for name in told)
-    assert source.count('("__streams') + source.count('("caas_dlq') == len(told)
+    assert documented
+    assert all(f'"{name}"' in source for name in documented)
+    assert source.count('("__streams') + source.count('("caas_dlq') == len(documented)

@@ -1,4 +1,4 @@
-"""Every setting, command and health path is told to operators, with its default."""
+"""Every setting, command and health path is documented for operators, with its default."""
 
 import argparse
 from typing import get_args
@@ -38,16 +38,16 @@ def test_every_other_variable_is_told(name: str) -> None:
 
 
 def test_no_variable_is_told_that_there_is_not() -> None:
-    told = {name for name in rows(PAGE) if name.startswith(PREFIX)}
-    assert told == FIELDS.keys() | settings.OTHERS
+    documented = {name for name in rows(PAGE) if name.startswith(PREFIX)}
+    assert documented == FIELDS.keys() | settings.OTHERS
 
 
 def test_every_command_is_told_with_its_options() -> None:
-    told = {name.split()[1]: cells[0] for name, cells in rows(PAGE).items() if name.startswith("caas ")}
-    assert told.keys() == verbs().keys()
+    documented = {name.split()[1]: cells[0] for name, cells in rows(PAGE).items() if name.startswith("caas ")}
+    assert documented.keys() == verbs().keys()
     for verb, parser in verbs().items():
         options = {option for action in parser._actions for option in action.option_strings if option.startswith("--")}
-        missing = {option for option in options - {"--help"} if option not in told[verb]}
+        missing = {option for option in options - {"--help"} if option not in documented[verb]}
         assert not missing, f"caas {verb}: {missing}"
 
 

@@ -111,8 +111,8 @@ def test_every_error_code_says_what_to_do(code: str) -> None:
 
 @pytest.mark.parametrize("name", CLOSES)
 def test_every_close_code_says_what_to_do(name: str) -> None:
-    told, comes_back, what = rows(PAGE)[str(CLOSES[name].code)]
-    assert told == f"`{name}`"
+    documented, comes_back, what = rows(PAGE)[str(CLOSES[name].code)]
+    assert documented == f"`{name}`"
     assert comes_back == ("yes" if CLOSES[name].reconnect else "no")
     assert what
 
@@ -123,15 +123,15 @@ def test_every_lane_and_every_code_of_a_wrong_field_is_named() -> None:
 
 
 def test_the_limits_are_todays() -> None:
-    told = {cells[0].strip("`") for cells in rows(PAGE).values() if len(cells) == 2}
-    assert told >= frames.LIMITS.keys()
+    documented = {cells[0].strip("`") for cells in rows(PAGE).values() if len(cells) == 2}
+    assert documented >= frames.LIMITS.keys()
     numbers = page(PAGE).replace(",", "")
     assert all(str(limit) in numbers for limit in frames.LIMITS.values())
 
 
 def test_what_each_command_costs_is_todays() -> None:
-    told = {name: cells for name, cells in rows(PAGE).items() if name in COMMANDS and len(cells) == 1}
-    assert told == {commands.NAME_OF[command]: [str(cost)] for command, cost in COST_OF.items()}
+    documented = {name: cells for name, cells in rows(PAGE).items() if name in COMMANDS and len(cells) == 1}
+    assert documented == {commands.NAME_OF[command]: [str(cost)] for command, cost in COST_OF.items()}
     assert rows(PAGE)["every other command, and coming in"] == ["1"]
 
 

@@ -102,7 +102,7 @@ async def talk(system: World, ann: Speaker, ben: Speaker) -> None:
 
 
 def persisted(speaker: Speaker) -> int:
-    """Of so much they were told that it is persisted."""
+    """Return how many messages were reported as persisted to their sender."""
     return sum(receipt["data"]["stage"] == "persisted" for receipt in speaker.of("receipt"))
 
 
@@ -124,7 +124,7 @@ async def say_more(ann: Speaker, ben: Speaker, here: str, root: str) -> None:
 
 
 async def keep(ann: Speaker, ben: Speaker, here: str, root: str) -> None:
-    """What one keeps for oneself, and what the others are told of it."""
+    """What a user keeps for themselves, and what others are sent of it."""
     for kind in ("mute", "unmute", "archive", "unarchive", "pin", "unpin"):
         await ann.ask(f"conversation:{kind}", conversation_id=here)
     await ann.ask("message:hide", conversation_id=here, message_id=root)

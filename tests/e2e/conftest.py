@@ -1,4 +1,4 @@
-"""What several tests of the embedded system begin with."""
+"""Fixtures shared by tests of the embedded system."""
 
 from collections.abc import Iterator
 from pathlib import Path

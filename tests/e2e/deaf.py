@@ -1,7 +1,7 @@
-"""A client that sends and does not read, on a bare socket: no library reads ahead for it.
+"""A client that sends and does not read, on a bare socket, so that no library reads ahead.
 
-Run as a program, `python tests/e2e/deaf.py URL TOKEN < FRAMES`, it sends 10,000 frames, each line of which `%d` is the
-number in; it reads once the line "listen" comes, and prints the close code.
+Run as a program, `python tests/e2e/deaf.py URL TOKEN < FRAMES`, it sends 10,000 frames made from the first input line
+by replacing `%d` with their numbers; after the line "listen" it reads, and prints the close code.
 """
 
 import asyncio
@@ -18,20 +18,20 @@ FRAMES = 10_000
 
 
 class Deaf:
-    """One open line. `flood` sends, `hears_out` reads at last."""
+    """One open line. `flood` sends, `read_to_close` reads at the end."""
 
     def __init__(self, opened: socket.socket) -> None:
         self._socket = opened
         opened.setblocking(False)
 
     @classmethod
-    def come(cls, url: str, token: str) -> Self:
-        """A line that was let in."""
-        return cls(cls.shaken(url, f"Authorization: Bearer {token}\r\n".encode()))
+    def connect(cls, url: str, token: str) -> Self:
+        """Open an authenticated line."""
+        return cls(cls.handshaken(url, f"Authorization: Bearer {token}\r\n".encode()))
 
     @staticmethod
-    def shaken(url: str, headers: bytes = b"", *, check: bool = True) -> socket.socket:
-        """A socket after its handshake, with small buffers."""
+    def handshaken(url: str, headers: bytes = b"", *, check: bool = True) -> socket.socket:
+        """Return a socket after its handshake, with small buffers."""
         where = urlsplit(url)
         opened = socket.socket()
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -61,14 +61,14 @@ class Deaf:
         self._socket.close()
 
     async def flood(self, frames: Iterable[bytes]) -> None:
-        """Send all of it, or until the node hangs up."""
+        """Send all frames, or until the node closes."""
         loop = asyncio.get_running_loop()
         for frame in frames:
             head = b"\x81\xfe" + len(frame).to_bytes(2, "big") + bytes(4)  # masked with zeros
             await loop.sock_sendall(self._socket, head + frame)
 
-    async def hears_out(self) -> int | None:
-        """Read all that was said; the code of the close frame at its end."""
+    async def read_to_close(self) -> int | None:
+        """Read all data; return the code of the close frame at its end."""
         loop = asyncio.get_running_loop()
         said = bytearray()
         try:
@@ -76,12 +76,12 @@ class Deaf:
                 while more := await loop.sock_recv(self._socket, 1 << 20):
                     said += more
         except ConnectionError:
-            pass  # what was said before stands
+            pass  # the data before it is complete
         return _close_code(bytes(said))
 
 
 def _close_code(said: bytes) -> int | None:
-    """Go through unmasked frames up to one that closes."""
+    """Return the code of the first close frame among unmasked frames."""
     at = 0
     while at + 2 <= len(said):
         kind, length = said[at] & 15, said[at + 1]
@@ -96,14 +96,14 @@ def _close_code(said: bytes) -> int | None:
 
 
 async def main(url: str, token: str) -> None:
-    """Flood, and listen when told to."""
+    """Flood, and read after the next input line."""
     frame = sys.stdin.readline().strip()
     frames = [(frame % n).encode() for n in range(FRAMES)]
-    with Deaf.come(url, token) as deaf:
+    with Deaf.connect(url, token) as deaf:
         flood = asyncio.create_task(deaf.flood(frames))
         print("floods", flush=True)
         await asyncio.to_thread(sys.stdin.readline)
-        print(await deaf.hears_out(), flush=True)
+        print(await deaf.read_to_close(), flush=True)
         flood.cancel()
         await asyncio.gather(flood, return_exceptions=True)
 

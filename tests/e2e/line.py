@@ -1,4 +1,4 @@
-"""The socket protocol as docs/protocol.md has it, spoken with a WebSocket library and nothing of ours."""
+"""A client of the socket protocol of docs/protocol.md, with a WebSocket library and none of our code."""
 
 import asyncio
 import contextlib
@@ -12,11 +12,11 @@ from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 Frame = dict[str, Any]
-WITHIN_S = 15.0
+TIMEOUT_S = 15.0
 
 
 class Line:
-    """One open line: `ask` a command, wait for pushes; `said` keeps every frame in the order it came."""
+    """One open line: `ask` a command, wait for pushes; `said` keeps every received frame in order."""
 
     def __init__(self, socket: ClientConnection) -> None:
         self.socket = socket
@@ -27,7 +27,7 @@ class Line:
         self._last_id = 100
 
     async def read(self) -> None:
-        """Take in what comes, until the line closes; `code` is its close code then."""
+        """Read frames until the line closes; then `code` is its close code."""
         try:
             async for text in self.socket:
                 frame = json.loads(text)
@@ -38,7 +38,7 @@ class Line:
                 async with self._news:
                     self._news.notify_all()
         except ConnectionClosed:
-            pass  # its code says the same
+            pass  # the close code has the reason
         self.code = self.socket.close_code
         async with self._news:
             self._news.notify_all()
@@ -46,7 +46,7 @@ class Line:
             waits.cancel()
 
     async def begin(self, kind: str, data: Frame, **around: Any) -> asyncio.Future[Frame]:
-        """Send a command; its answer to come."""
+        """Send a command; return the future of its answer."""
         self._last_id += 1
         answer = self._waiting[self._last_id] = asyncio.get_running_loop().create_future()
         frame = {"id": self._last_id, "type": kind, "data": data, **around}
@@ -54,18 +54,18 @@ class Line:
         return answer
 
     async def ask(self, kind: str, data: Frame, **around: Any) -> Frame:
-        """The whole answer to a command, whatever it is."""
-        async with asyncio.timeout(WITHIN_S):
+        """Send a command; return its answer, a success or an error."""
+        async with asyncio.timeout(TIMEOUT_S):
             return await (await self.begin(kind, data, **around))
 
     async def done(self, kind: str, data: Frame, **around: Any) -> Frame:
-        """The data of a command's yes."""
+        """Send a command that must succeed; return the answer's data."""
         answer = await self.ask(kind, data, **around)
         assert answer["type"] in {"ack", "synced"}, answer
         return answer["data"]  # type: ignore[no-any-return]
 
-    async def until(self, check: Callable[[], Any], seconds: float = WITHIN_S) -> Any:
-        """What `check` answers, once that is true; it is asked again with every frame."""
+    async def until(self, check: Callable[[], Any], seconds: float = TIMEOUT_S) -> Any:
+        """Return the first truthy result of `check`, which is called again after every frame."""
         async with asyncio.timeout(seconds), self._news:
             while not (found := check()):
                 assert self.code is None, f"closed with {self.code}"
@@ -73,11 +73,11 @@ class Line:
         return found
 
     async def push(self, kind: str, **wanted: Any) -> Frame:
-        """The first push of this type whose data has these fields; it may have come before."""
+        """Return the first push of this type whose data has these fields; it may have arrived before."""
         return await self.until(lambda: next(iter(self.pushes(kind, **wanted)), None))  # type: ignore[no-any-return]
 
     def pushes(self, kind: str, **wanted: Any) -> list[Frame]:
-        """All pushes so far of this type whose data has these fields."""
+        """Return all pushes so far of this type whose data has these fields."""
         return [
             frame
             for frame in self.said
@@ -85,8 +85,8 @@ class Line:
             and all((frame.get("data") or {}).get(name) == value for name, value in wanted.items())
         ]
 
-    async def closed(self, seconds: float = WITHIN_S) -> int | None:
-        """The close code."""
+    async def closed(self, seconds: float = TIMEOUT_S) -> int | None:
+        """Wait for the close; return its code."""
         async with asyncio.timeout(seconds), self._news:
             await self._news.wait_for(lambda: self.code is not None)
         return self.code
@@ -94,7 +94,7 @@ class Line:
 
 @asynccontextmanager
 async def opened(url: str, token: str | None = None, **more: Any) -> AsyncIterator[Line]:
-    """A line on which an `auth` frame was sent, if there is a token; `more` goes to the library."""
+    """Open a line, and send an `auth` frame if there is a token; `more` is passed to the library."""
     options: dict[str, Any] = {"subprotocols": [Subprotocol("caas.v1.json")], "compression": None, **more}
     async with connect(url, proxy=None, ping_interval=None, max_size=None, **options) as socket:
         line = Line(socket)

@@ -1,4 +1,4 @@
-"""What a recording must come to, folded without any of our code, and what a transcript has different.
+"""Oracle folds a recording into its expected result without our code, and finds the differences of a transcript.
 
 Run as a program: `python tests/e2e/oracle.py RECORDING < TRANSCRIPT`; prints each difference and exits 1 if any.
 """
@@ -18,7 +18,7 @@ COMPARED = ("sender", "text", "edited", "deleted", "reply_to")
 
 @dataclass
 class Expected:
-    """One message as it must be at the end; `edited` stays true when it is deleted after."""
+    """The expected final state of a message; `edited` stays true after a deletion."""
 
     sender: str
     text: str | None
@@ -30,7 +30,7 @@ class Expected:
 
 @dataclass
 class Oracle:
-    """Channel → `at` of the message → what it must be, in the order of the file; and what comes to nothing."""
+    """Channel → `at` of the message → expected message, in the order of the file; and the rows without effect."""
 
     channels: dict[str, dict[str, Expected]] = field(default_factory=dict)
     rejected: list[tuple[int, str]] = field(default_factory=list)
@@ -42,13 +42,13 @@ class Oracle:
 
 
 def read(path: Path) -> list[Row]:
-    """The rows of a gzipped recording."""
+    """Return the rows of a gzipped recording."""
     with gzip.open(path, "rt", encoding="utf-8") as lines:
         return [json.loads(line) for line in lines]
 
 
 def fold(recording: Path | Iterable[Row]) -> Oracle:
-    """What a recording, or these rows, come to."""
+    """Return the expected result of a recording or of these rows."""
     rows = read(recording) if isinstance(recording, Path) else recording
     oracle = Oracle()
     members: dict[str, set[str]] = {}
@@ -102,14 +102,14 @@ def _delete(message: Expected, user: str) -> None:
 
 
 def differences(lines: Iterable[Row], oracle: Oracle) -> list[str]:
-    """Everything in which a transcript is not what the recording must come to, each in words; empty if nothing is."""
+    """Return all differences between a transcript and the expected result, in words."""
     found: list[str] = []
     by_channel: dict[str, list[Row]] = {}
     ids: Counter[str] = Counter()
     for line in lines:
         by_channel.setdefault(line["conversation"], []).append(line)
         ids[line["message_id"]] += 1
-    found += [f"message_id {key} stands {count} times" for key, count in ids.items() if count > 1]
+    found += [f"message_id {key} occurs {count} times" for key, count in ids.items() if count > 1]
     for channel in sorted(by_channel.keys() | {name for name, sent in oracle.channels.items() if sent}):
         found += _channel_differences(channel, by_channel.get(channel, []), oracle.channels.get(channel, {}))
     return found
@@ -140,7 +140,7 @@ def _message_differences(channel: str, line: Row, expected: Expected) -> list[st
 
 
 def _disorder(channel: str, lines: list[Row], sent: dict[str, Expected]) -> list[str]:
-    """Each user's messages in their order of the file, and each reply after its root."""
+    """Return violations of the order: each user's messages in the file's order, and each reply after its root."""
     found: list[str] = []
     rank = {at: number for number, at in enumerate(sent)}
     last: dict[str, int] = {}

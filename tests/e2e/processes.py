@@ -1,4 +1,4 @@
-"""The system as its users start it: real `caas` processes, waited for by their readiness, killed without mercy."""
+"""Runs the system as users start it: real `caas` processes, awaited by their readiness, and killed."""
 
 import contextlib
 import json
@@ -19,13 +19,13 @@ from typing import Any
 from tests.stack.servers import Servers
 
 PORTS = range(20_000, 27_000)
-"""Below what the system gives to those who ask for any port (from 32,768 on Linux)."""
+"""Below the ephemeral ports of the system (from 32,768 on Linux)."""
 CAAS = Path(sys.executable).parent / "caas"
 
 
 def free_port() -> int:
-    """A port that nobody has now, and that nobody gets who asks for any: while a process that was killed is away, no
-    connection of somebody else takes its port, and no other server answers on it.
+    """Return a free port that is not ephemeral: while a killed process is down, no other connection or server takes
+    its port.
     """
     while True:
         port = secrets.choice(PORTS)
@@ -36,7 +36,7 @@ def free_port() -> int:
 
 
 def within(seconds: float, what: str, check: Callable[[], Any], pause: float = 0.1) -> Any:
-    """What `check` answers once it is true; fails after so many seconds."""
+    """Return the first truthy result of `check`; fail after `seconds`."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         if answer := check():
@@ -47,7 +47,7 @@ def within(seconds: float, what: str, check: Callable[[], Any], pause: float = 0
 
 @dataclass
 class Process:
-    """One `caas` process: its arguments, its log, where it says that it is ready."""
+    """One `caas` process: its arguments, its log, the URL of its readiness."""
 
     name: str
     arguments: Sequence[str]
@@ -69,7 +69,7 @@ class Process:
         return self
 
     def ready(self) -> bool:
-        """Whether it says so; a process that ended says why."""
+        """Return whether it is ready; fail with its log if it has ended."""
         assert self.running is not None
         if self.running.poll() is not None:
             raise AssertionError(f"{self.name} ended with {self.running.returncode}:\n{self.tail()}")
@@ -89,7 +89,7 @@ class Process:
         self.running.wait()
 
     def stop(self, seconds: float = 20) -> int:
-        """SIGTERM, then kill -9 for whoever does not listen; the exit status."""
+        """Send SIGTERM, then kill -9 if it does not end; return the exit status."""
         if self.running is None:
             return 0
         if self.running.poll() is None:
@@ -126,7 +126,7 @@ def body_of(url: str) -> str:
 
 @dataclass
 class System:
-    """CAAS on the stack: a gateway, socket nodes, workers, each a process of its own."""
+    """CAAS on the stack: a gateway, socket nodes, workers, each in a separate process."""
 
     directory: Path
     environment: dict[str, str]
@@ -140,7 +140,7 @@ class System:
         return process.start()
 
     def start(self, workers: Mapping[str, int], nodes: int = 2) -> "System":
-        """Start everything at once and wait until all are ready; `workers` says how many of each processor."""
+        """Start everything at once and wait until all are ready; `workers` is the number of workers per processor."""
         sockets = [free_port() for _ in range(nodes)]
         self.environment["CAAS_SOCKET_URLS"] = ",".join(f"ws://127.0.0.1:{port}/socket" for port in sockets)
         for number, port in enumerate(sockets, 1):
@@ -155,14 +155,14 @@ class System:
         return self
 
     def serve_tenant(self, tenant: str) -> None:
-        """A gateway for this tenant; what is run from now on is the tenant's. Nodes and workers serve all tenants."""
+        """Start a gateway for this tenant; later commands use this tenant. Nodes and workers serve all tenants."""
         port = free_port()
         self.environment = {**self.environment, "CAAS_TENANT": tenant, "CAAS_PUBLIC_URL": f"http://127.0.0.1:{port}"}
         self.spawn(f"gateway-{tenant}", "serve", "gateway", "--port", str(port), port=port).wait_ready(30)
 
     @property
     def play_log(self) -> Path:
-        """What the newest play says; each has a log of its own."""
+        """The log of the newest play; each play has a separate log."""
         return self.directory / f"play-{self.plays}.log"
 
     @property
@@ -170,11 +170,11 @@ class System:
         return self.environment["CAAS_PUBLIC_URL"]
 
     def run(self, *arguments: str, seconds: float = 600) -> str:
-        """Run one `caas` verb to its end; its output."""
+        """Run one `caas` verb to its end; return its output."""
         return run(*arguments, environment=self.environment, seconds=seconds)
 
     def play(self, recording: Path, *more: str) -> subprocess.Popen[str]:
-        """`caas play` in the background."""
+        """Start `caas play` in the background."""
         arguments = [str(CAAS), "play", str(recording), "--url", self.url, "--json", *more]
         self.plays += 1
         with self.play_log.open("wb") as log:
@@ -196,7 +196,7 @@ class System:
 
 
 def run(*arguments: str, environment: Mapping[str, str] | None = None, seconds: float = 600) -> str:
-    """Run one `caas` verb to its end; its output."""
+    """Run one `caas` verb to its end; return its output."""
     done = subprocess.run(
         [str(CAAS), *arguments],
         stdin=subprocess.DEVNULL,
@@ -212,7 +212,7 @@ def run(*arguments: str, environment: Mapping[str, str] | None = None, seconds: 
 
 
 def summary_of(playing: subprocess.Popen[str], log: Path, seconds: float = 600) -> dict[str, Any]:
-    """What a `caas play` in the background says at its end; one that failed says why in its log."""
+    """Wait for a `caas play` in the background; return its summary, or fail with its log."""
     out, _ = playing.communicate(timeout=seconds)
     said = f"{out[-2000:]}\n{log.read_text(errors='replace')[-4000:]}"
     assert playing.returncode == 0, f"caas play ended with {playing.returncode}: {said}"
@@ -222,7 +222,7 @@ def summary_of(playing: subprocess.Popen[str], log: Path, seconds: float = 600) 
 
 @contextlib.contextmanager
 def on_stack(stack: Servers, directory: Path, environment: Mapping[str, str]) -> Iterator[System]:
-    """The system on this stack, which is begun for it, with its topics and nobody at work; both are gone at the end."""
+    """Start the stack for a system, with topics but without processes; stop both at the end."""
     system = System(directory, {"CAAS_DATA": str(directory / "data"), **environment})
     try:
         stack.up()

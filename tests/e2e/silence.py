@@ -1,4 +1,4 @@
-"""A steady talk that several clients hear, and the longest time for which any of them heard nothing."""
+"""Sends messages steadily to several clients, and measures the longest time without a message for any of them."""
 
 import asyncio
 import time
@@ -10,32 +10,32 @@ from itertools import pairwise
 from edge.sdk.python.caas_client import Client, MessageNew
 from tests.eventually import eventually
 
-EVERY_S = 0.05
+SEND_INTERVAL_S = 0.05
 
 
 @dataclass
 class Listener:
-    """What one client heard, and when."""
+    """The messages that one client received, and their times."""
 
     client: Client
-    heard: list[int] = field(default_factory=list)
+    received: list[int] = field(default_factory=list)
     times: list[float] = field(default_factory=list)
 
     async def listen(self) -> None:
         async for event in self.client.events():
             if isinstance(event, MessageNew):
-                self.heard.append(event.n)
+                self.received.append(event.n)
                 self.times.append(time.monotonic())
 
     def longest_silence(self, since: float) -> float:
-        """The longest time between two messages of those that came after `since`."""
+        """Return the longest time between two messages after `since`."""
         times = [since, *(at for at in self.times if at > since)]
         return max(later - sooner for sooner, later in pairwise(times))
 
 
 @dataclass
 class SteadyTalk:
-    """One speaker says something twenty times a second until it is over."""
+    """One speaker sends twenty messages a second until it is over."""
 
     speaker: Client
     room: str
@@ -48,15 +48,15 @@ class SteadyTalk:
         while not self.over:
             answers.append(self.speaker.send(self.room, str(self.said)))
             self.said += 1
-            await asyncio.sleep(EVERY_S)
+            await asyncio.sleep(SEND_INTERVAL_S)
         await asyncio.gather(*answers)
 
     async def goes_on(self) -> None:
-        """Return when each has heard another second's messages."""
-        heard = [len(listener.heard) + 20 for listener in self.listeners]
+        """Return when each listener has received another second's messages."""
+        received = [len(listener.received) + 20 for listener in self.listeners]
 
         def more() -> bool:
-            return all(len(one.heard) > count for one, count in zip(self.listeners, heard, strict=True))
+            return all(len(one.received) > count for one, count in zip(self.listeners, received, strict=True))
 
         await eventually(more, within=60)
 
@@ -66,7 +66,7 @@ class SteadyTalk:
 
 @asynccontextmanager
 async def steady_talk(speaker: Client, clients: Sequence[Client]) -> AsyncIterator[SteadyTalk]:
-    """They talk. At the end all has been heard by each, once and in order, or this fails."""
+    """Run a steady talk. At the end, check that each client received all messages once and in order."""
     users = [client.user_id for client in clients]
     room = (await speaker.create(participants=users)).conversation_id
     talk = SteadyTalk(speaker, room, [Listener(client) for client in clients])
@@ -77,7 +77,7 @@ async def steady_talk(speaker: Client, clients: Sequence[Client]) -> AsyncIterat
     talk.over = True
     await talking
     for listener in talk.listeners:
-        await eventually(lambda: len(listener.heard) >= talk.said, within=30)  # noqa: B023 - awaited here
-        assert listener.heard == list(range(1, talk.said + 1))
+        await eventually(lambda: len(listener.received) >= talk.said, within=30)  # noqa: B023 - awaited here
+        assert listener.received == list(range(1, talk.said + 1))
     for task in listening:
         task.cancel()

@@ -1,4 +1,4 @@
-"""The backup of an embedded system, with the commands of docs/operations.md, while people talk."""
+"""The backup of an embedded system, with the commands of docs/operations.md, while a user sends messages."""
 
 import asyncio
 import json
@@ -18,7 +18,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "operations.md"
 
 
 def commands() -> str:
-    """The shell block under "What to back up"."""
+    """Return the shell block under "What to back up"."""
     section = PAGE.read_text().partition("## What to back up")[2]
     found = re.search(r"```sh\n(.*?)```", section, re.DOTALL)
     assert found is not None
@@ -26,16 +26,16 @@ def commands() -> str:
 
 
 async def talked(up: Up, over: asyncio.Event, acknowledged: set[str]) -> None:
-    """Talk until it is over; what was acknowledged so far."""
+    """Send messages until it is over; add the ids of acknowledged ones."""
     async with opened(up.socket_url, up.token("ann")) as ann:
         room = (await ann.done("conversation:create", {"participants": ["bob"]}))["conversation_id"]
         while not over.is_set():
-            told = {"conversation_id": room, "client_msg_id": f"m{len(acknowledged)}", "text": "said"}
-            acknowledged.add((await ann.done("message:send", told))["message_id"])
+            data = {"conversation_id": room, "client_msg_id": f"m{len(acknowledged)}", "text": "said"}
+            acknowledged.add((await ann.done("message:send", data))["message_id"])
 
 
 @pytest.mark.timeout(180)
-async def test_what_was_acknowledged_before_the_backup_is_there_after_it(tmp_path: Path) -> None:
+async def test_backup_contains_all_messages_acknowledged_before_it(tmp_path: Path) -> None:
     home, acknowledged, over = tmp_path / "home", set[str](), asyncio.Event()
     home.mkdir()
     with running(home, data=".caas/data") as up:
@@ -57,7 +57,7 @@ async def test_what_was_acknowledged_before_the_backup_is_there_after_it(tmp_pat
 
 
 def restored(data: Path, before: set[str]) -> None:
-    """A directory that was put back holds them all, each read model is what its log says."""
+    """Check that a restored directory has all these messages, and that each read model equals its log."""
     lines: list[dict[str, Any]] = [json.loads(line) for line in run("transcript", "--data", str(data)).splitlines()]
     assert before <= {line["message_id"] for line in lines}
     assert [line["seq"] for line in lines] == list(range(1, len(lines) + 1))

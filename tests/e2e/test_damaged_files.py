@@ -1,4 +1,4 @@
-"""`caas up` with a damaged file: it ends with one clear line, or goes on with all that is there; never a traceback."""
+"""`caas up` with a damaged file ends with one clear line, or continues with all its data; never with a traceback."""
 
 import asyncio
 import os
@@ -20,15 +20,15 @@ from tests.e2e.recordings import SYNTHETIC
 from tests.e2e.up import Up, running
 
 MESSAGES = 400
-WITHIN_S = 30
+TIMEOUT_S = 30
 SETTINGS = {"CAAS_DRAIN_MS": "200", "CAAS_COMMANDS_PER_S": "100000", "CAAS_USER_COMMANDS_PER_S": "0"}
 RESTORE = "restore it from a backup"
-REMAKE = "it is made again from the log"
+REBUILD = "it is made again from the log"
 
 
 @pytest.fixture(scope="module")
 def healthy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The directory of a system in which people have talked, stopped."""
+    """The directory of a stopped system with messages."""
     directory = tmp_path_factory.mktemp("healthy")
     with running(directory, SETTINGS) as up:
         asyncio.run(talk(up))
@@ -37,7 +37,7 @@ def healthy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def data(healthy: Path, tmp_path: Path) -> Path:
-    """A copy of it."""
+    """A copy of the healthy directory."""
     return Path(shutil.copytree(healthy, tmp_path / "data"))
 
 
@@ -62,14 +62,14 @@ def caas(verb: str, data: Path, *more: str) -> subprocess.CompletedProcess[str]:
         [str(CAAS), verb, *more, "--data", str(data)],
         capture_output=True,
         text=True,
-        timeout=WITHIN_S,
+        timeout=TIMEOUT_S,
         check=False,
-        env={**os.environ, "CAAS_PORT": "0"},  # a system may run beside
+        env={**os.environ, "CAAS_PORT": "0"},  # another system may be running
     )
 
 
 def assert_refused(done: subprocess.CompletedProcess[str], verb: str, file: Path, advice: str) -> None:
-    """It ended with 1 and one line that names the file and says what to do."""
+    """Check that it ended with 1 and one line with the file and the advice."""
     said = [line for line in done.stderr.splitlines() if line.startswith("caas ")]
     assert done.returncode == 1, done.stderr
     assert len(said) == 1, done.stderr
@@ -83,14 +83,14 @@ SPOILED = [damaging.halve, damaging.zero_page, damaging.break_header]
 
 @pytest.mark.parametrize("spoil", SPOILED, ids=lambda one: one.__name__)
 @pytest.mark.parametrize(
-    ("name", "advice"), [("log.sqlite", RESTORE), ("documents.sqlite", REMAKE), ("search.sqlite", REMAKE)]
+    ("name", "advice"), [("log.sqlite", RESTORE), ("documents.sqlite", REBUILD), ("search.sqlite", REBUILD)]
 )
 def test_up_names_the_damaged_file_and_ends(data: Path, spoil: Callable[[Path], None], name: str, advice: str) -> None:
     spoil(data / name)
     assert_refused(caas("up", data, "--port", "0"), "up", data / name, advice)
 
 
-def test_up_ends_on_a_record_that_is_not_what_was_appended(data: Path) -> None:
+def test_up_ends_on_a_changed_record(data: Path) -> None:
     damaging.flip_text(data / "log.sqlite", b"word %d word" % (MESSAGES - 1))
     done = caas("up", data, "--port", "0")
     assert_refused(done, "up", data / "log.sqlite", RESTORE)
@@ -112,7 +112,7 @@ def test_up_ends_on_a_record_that_is_not_what_was_appended(data: Path) -> None:
 def test_every_command_names_the_damaged_file(data: Path, words: str, name: str) -> None:
     damaging.break_header(data / name)
     verb, *more = words.split()
-    advice = RESTORE if name == "log.sqlite" else REMAKE
+    advice = RESTORE if name == "log.sqlite" else REBUILD
     assert_refused(caas(verb, data, *more), verb, data / name, advice)
 
 
@@ -121,7 +121,7 @@ def test_play_names_the_damaged_file(data: Path) -> None:
     assert_refused(caas("play", data, str(SYNTHETIC)), "play", data / "log.sqlite", RESTORE)
 
 
-def test_verify_finds_an_old_record_that_is_not_what_was_appended(data: Path) -> None:
+def test_verify_finds_a_changed_old_record(data: Path) -> None:
     damaging.flip_text(data / "log.sqlite", b"word 7 word")
     done = caas("verify", data, "messages")
     assert_refused(done, "verify", data / "log.sqlite", RESTORE)
@@ -185,34 +185,32 @@ async def test_damage_under_a_running_system_ends_it_with_one_line(up: Up, name:
         damaging.overwrite(file, damaging.PAGE, bytes(file.stat().st_size - damaging.PAGE))
         await ann.begin("message:send", {"conversation_id": room, "client_msg_id": "one more", "text": "more"})
         await ann.begin("search:messages", {"text": "word"})
-        assert await asyncio.to_thread(up.process.running.wait, WITHIN_S) == 1
+        assert await asyncio.to_thread(up.process.running.wait, TIMEOUT_S) == 1
     said = up.process.log.read_text()
     assert said.count(f"caas up: {file} is damaged: ") == 1
     assert "Traceback" not in said
 
 
 @pytest.mark.parametrize("name", ["log.sqlite", "documents.sqlite"])
-async def test_a_file_replaced_under_a_running_system_ends_it_also_while_nobody_writes(
-    up: Up, healthy: Path, name: str
-) -> None:
+async def test_file_replaced_under_an_idle_system_ends_it(up: Up, healthy: Path, name: str) -> None:
     file = up.data / name
     assert up.process.running is not None
     for suffix in ("", "-wal", "-shm"):
         (up.data / f"{name}{suffix}").unlink(missing_ok=True)
     shutil.copy(healthy / name, file)
-    assert await asyncio.to_thread(up.process.running.wait, WITHIN_S) == 1
+    assert await asyncio.to_thread(up.process.running.wait, TIMEOUT_S) == 1
     said = up.process.log.read_text()
     assert said.count(f"caas up: {file} is damaged: it was replaced or deleted while it was open") == 1
     assert "Traceback" not in said
 
 
-async def test_verify_beside_a_system_whose_log_was_put_back_says_so(up: Up, tmp_path: Path) -> None:
+async def test_verify_reports_a_restored_log_beside_a_running_system(up: Up, tmp_path: Path) -> None:
     older = Path(shutil.copy(up.data / "log.sqlite", tmp_path))
     async with opened(up.socket_url, up.token("ann")) as ann:
         await say(ann, await room_of(ann), range(MESSAGES, MESSAGES + 50))
     await asyncio.to_thread(caas, "transcript", up.data)  # which waits until the read models have them
     assert up.process.running is not None
-    up.process.running.send_signal(signal.SIGSTOP)  # else it ends before
+    up.process.running.send_signal(signal.SIGSTOP)  # else it would end before
     for suffix in ("", "-wal", "-shm"):
         (up.data / f"log.sqlite{suffix}").unlink(missing_ok=True)
     older.rename(up.data / "log.sqlite")
@@ -223,9 +221,9 @@ async def test_verify_beside_a_system_whose_log_was_put_back_says_so(up: Up, tmp
     assert "Traceback" not in done.stderr
 
 
-def test_system_whose_read_models_were_moved_away_makes_them_again(data: Path) -> None:
+def test_deleted_read_models_are_rebuilt_from_the_log(data: Path) -> None:
     damaging.break_header(data / "documents.sqlite")
-    assert_refused(caas("up", data, "--port", "0"), "up", data / "documents.sqlite", REMAKE)
+    assert_refused(caas("up", data, "--port", "0"), "up", data / "documents.sqlite", REBUILD)
     for suffix in ("", "-wal", "-shm"):
         (data / f"documents.sqlite{suffix}").unlink(missing_ok=True)
     assert len(caas("transcript", data).stdout.splitlines()) == MESSAGES
@@ -235,7 +233,7 @@ def test_system_whose_read_models_were_moved_away_makes_them_again(data: Path) -
 # After kill -9
 
 
-async def test_log_of_a_killed_system_with_a_damaged_wal_ends_earlier_and_whole(up: Up, tmp_path: Path) -> None:
+async def test_log_of_a_killed_system_with_a_damaged_wal_is_shorter_and_complete(up: Up, tmp_path: Path) -> None:
     await talk(up)
     up.process.kill()
     wal = up.data / "log.sqlite-wal"
@@ -247,7 +245,7 @@ async def test_log_of_a_killed_system_with_a_damaged_wal_ends_earlier_and_whole(
         log = SqliteLog(where / "log.sqlite")
         await log.start()
         places = [at for topic in TOPICS.values() for at in topic.all_partitions()]
-        ends = await log.ends(places)
+        ends = await log.end_offsets(places)
         found = await whole(log, dict.fromkeys(places, 0), ends)
         assert len(found) == sum(ends.values()) > MESSAGES
         await log.stop()

@@ -1,4 +1,4 @@
-"""`caas up`, `caas play`, `caas transcript`: what a recorded chat comes to in the read model, exactly."""
+"""`caas up`, `caas play`, `caas transcript`: a recorded chat results in exactly the expected read model."""
 
 import json
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ def up(tmp_path: Path) -> Iterator[Process]:
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("recording", recordings())
-def test_a_recorded_chat_ends_up_exactly_in_the_read_model(up: Process, tmp_path: Path, recording: Path) -> None:
+def test_read_model_of_a_recorded_chat_is_as_expected(up: Process, tmp_path: Path, recording: Path) -> None:
     ready = ready_line(up)
     access = ("--url", ready["url"], "--app-key", ready["app_key"], "--app-secret", ready["app_secret"])
     summary = json.loads(run("play", str(recording), *access, "--json"))
@@ -37,14 +37,14 @@ def test_a_recorded_chat_ends_up_exactly_in_the_read_model(up: Process, tmp_path
     assert summary["lost"] == 0
     assert summary["duplicates"] == 0
     assert summary["received_by_push"] + summary["healed"] == summary["deliveries_expected"]
-    beside = transcript(tmp_path)
-    assert oracle.differences(beside, oracle.fold(recording)) == []
+    running = transcript(tmp_path)
+    assert oracle.differences(running, oracle.fold(recording)) == []
     assert up.stop() == 0
-    assert transcript(tmp_path) == beside
+    assert transcript(tmp_path) == running
 
 
 @pytest.mark.timeout(300)
-def test_kill_9_loses_nothing_that_was_acknowledged(up: Process, tmp_path: Path) -> None:
+def test_kill_9_loses_no_acknowledged_message(up: Process, tmp_path: Path) -> None:
     ready = ready_line(up)
     access = ("--url", ready["url"], "--app-key", ready["app_key"], "--app-secret", ready["app_secret"])
     recording = recordings()[0].values[0]

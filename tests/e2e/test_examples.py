@@ -1,4 +1,4 @@
-"""The examples of docs/clients.md run as they stand, each a process of its own, against a real `caas up`."""
+"""The examples of docs/clients.md run unchanged, each in a separate process, against a real `caas up`."""
 
 import json
 import os
@@ -36,7 +36,7 @@ def started(up: Up, log: Path, name: str, *arguments: str) -> subprocess.Popen[b
 
 @contextmanager
 def listening(up: Up, folder: Path, name: str, *arguments: str) -> Iterator[None]:
-    """An example that listens until it is stopped."""
+    """Run an example until the end of the block, once it listens."""
     log = folder / f"{name}.log"
     process = started(up, log, name, *arguments)
 
@@ -53,7 +53,7 @@ def listening(up: Up, folder: Path, name: str, *arguments: str) -> Iterator[None
 
 
 class Talk:
-    """Ann, who talks with an example in a room, and the texts that she is shown."""
+    """Ann, who chats with an example in a room, and her events."""
 
     def __init__(self, ann: Client, room: str) -> None:
         self.ann = ann
@@ -63,7 +63,7 @@ class Talk:
     async def say(self, text: str) -> str:
         return (await self.ann.send(self.room, text)).message_id
 
-    async def heard(self, check: Callable[[MessageNew], bool]) -> MessageNew:
+    async def received(self, check: Callable[[MessageNew], bool]) -> MessageNew:
         async for event in self._events:
             if isinstance(event, MessageNew) and check(event):
                 return event
@@ -76,33 +76,33 @@ async def talk(up: Up, other: str) -> AsyncIterator[Talk]:
         yield Talk(ann, (await ann.create(external_id=f"with {other}", participants=[other])).conversation_id)
 
 
-async def test_the_bot_answers_ping_once_and_also_what_was_asked_while_it_was_away(up: Up, tmp_path: Path) -> None:
+async def test_bot_answers_each_ping_once_also_after_a_restart(up: Up, tmp_path: Path) -> None:
     arguments = ("--url", up.url, "--user", "bot", "--state", str(tmp_path / "bot.json"))
     async with talk(up, "bot") as ann:
         with listening(up, tmp_path, "bot.py", *arguments):
             await ann.say("hello bot")
             first = await ann.say("ping")
-            pong = await ann.heard(lambda event: event.message.sender == "bot")
+            pong = await ann.received(lambda event: event.message.sender == "bot")
             assert (pong.message.text, pong.message.reply_to) == ("pong", first)
             seen = pong.n
             await eventually(lambda: json.loads((tmp_path / "bot.json").read_text())[ann.room]["sent"] >= seen)
         second = await ann.say("Ping")
         with listening(up, tmp_path, "bot.py", *arguments):
-            pong = await ann.heard(lambda event: event.message.sender == "bot")
+            pong = await ann.received(lambda event: event.message.sender == "bot")
             assert (pong.message.reply_to, pong.n) == (second, seen + 2)
 
 
-async def test_the_echo_says_back_what_others_say_in_their_order(up: Up, tmp_path: Path) -> None:
+async def test_echo_repeats_messages_in_order(up: Up, tmp_path: Path) -> None:
     async with talk(up, "echo") as ann:
         with listening(up, tmp_path, "echo.py", "--url", up.socket_url, "--token", up.token("echo")):
             texts = [f"text {number}" for number in range(20)]
             for text in texts:
                 await ann.say(text)
-            back = [await ann.heard(lambda event: event.message.sender == "echo") for _ in texts]
+            back = [await ann.received(lambda event: event.message.sender == "echo") for _ in texts]
     assert [event.message.text for event in back] == texts
 
 
-async def test_the_export_has_every_message_once_in_order_over_all_pages(up: Up, tmp_path: Path) -> None:
+async def test_export_has_every_message_once_in_order_over_all_pages(up: Up, tmp_path: Path) -> None:
     async with Client(up.socket_url, up.token("clerk")) as clerk:
         rooms = [(await clerk.create(external_id=f"export {number}")).conversation_id for number in range(3)]
         await clerk.send(rooms[2], "before leaving")
@@ -128,7 +128,7 @@ async def test_the_export_has_every_message_once_in_order_over_all_pages(up: Up,
     assert len(lines) == 452
 
 
-def test_an_example_whose_token_is_wrong_says_so_and_ends(up: Up, tmp_path: Path) -> None:
+def test_example_with_a_wrong_token_reports_it_and_ends(up: Up, tmp_path: Path) -> None:
     log = tmp_path / "wrong.log"
     assert started(up, log, "echo.py", "--url", up.socket_url, "--token", "wrong").wait(30) == 1
     assert log.read_text().startswith("unauthorized: refused with 4501")

@@ -1,4 +1,4 @@
-"""Whatever a client sends, it gets the documented error or close code, and the node lives on for all others."""
+"""Whatever a client sends, it gets the documented error or close code, and the node keeps serving all others."""
 
 import asyncio
 import base64
@@ -17,8 +17,8 @@ from websockets.asyncio.client import connect
 from websockets.typing import Subprotocol
 
 from edge.sdk.python.caas_client import Client
+from edge.sdk.python.caas_client.language.commands import Attached
 from schemas.bounds import COMMANDS_PER_S
-from schemas.commands import Attached
 from tests.e2e import deaf
 from tests.e2e.deaf import Deaf
 from tests.e2e.line import Line, opened
@@ -28,7 +28,7 @@ from tests.e2e.up import Up, running
 SLOW_MS = 500
 GROWS_MB = 150
 FLOOR_MS = 10
-"""Below this an ack is quick enough beside a flood, on whatever machine."""
+"""Below this an ack is fast enough during a flood, on any machine."""
 MESSAGES = 150
 DEEP = b"[" * 30_000 + b"]" * 30_000
 ROOM = "6f1d1f8a-0000-5000-8000-000000000001"
@@ -43,13 +43,13 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
 
 @pytest.fixture(scope="module")
 def silent(up: Up) -> Iterator[socket.socket]:
-    """A socket that was opened and says nothing: it is looked at last, since the node waits ten seconds for it."""
-    with Deaf.shaken(up.socket_url) as found:
+    """An open socket that sends nothing; it is checked last, since the node waits ten seconds for it."""
+    with Deaf.handshaken(up.socket_url) as found:
         yield found
 
 
 @pytest.fixture(autouse=True)
-def the_node_lives_on(up: Up, silent: socket.socket) -> Iterator[None]:
+def node_keeps_serving(up: Up, silent: socket.socket) -> Iterator[None]:
     yield
     assert up.process.running is not None
     assert up.process.running.poll() is None, up.process.tail()
@@ -60,7 +60,7 @@ def the_node_lives_on(up: Up, silent: socket.socket) -> Iterator[None]:
 
 @asynccontextmanager
 async def raw(up: Up, protocol: str = "caas.v1.json") -> AsyncIterator[Line]:
-    """A line that has not said who it is."""
+    """Open a line that has not logged in."""
     async with opened(up.socket_url, subprotocols=[Subprotocol(protocol)]) as found:
         yield found
 
@@ -73,7 +73,7 @@ def error_of(line: Line) -> dict[str, Any] | None:
 
 
 def signed(up: Up, secret: str | None = None, **claims: Any) -> str:
-    """A token as the gateway makes them, but for these claims; `exp` is seconds from now."""
+    """Return a token like the gateway's, except for these claims; `exp` is seconds from now."""
     now = int(time.time())
     usual = {"sub": "ann", "tenant": "default", "aud": "caas", "iat": now, "exp": 60, "jti": "1", **claims}
     own = json.loads((up.data / "secrets.json").read_text())["token_secret"]
@@ -85,13 +85,13 @@ def part(value: bytes) -> str:
 
 
 def forged(up: Up, head: bytes) -> str:
-    """A token with this head, and the claims and the signature of a good one."""
+    """Return a token with this head, and the claims and the signature of a valid one."""
     _, claims, signature = signed(up).split(".")
     return f"{part(head)}.{claims}.{signature}"
 
 
 def bad_tokens(up: Up) -> dict[str, tuple[str, str, int]]:
-    """Token, error code and close code of everything that is no token of today."""
+    """Return token, error code and close code of every kind of invalid token."""
     none = forged(up, b'{"alg":"none","typ":"JWT"}')
     wrong = {
         "rubbish": "rubbish",
@@ -111,25 +111,25 @@ def bad_tokens(up: Up) -> dict[str, tuple[str, str, int]]:
     }
 
 
-async def test_a_token_that_opens_nothing_is_told_and_closed(up: Up) -> None:
+async def test_invalid_token_is_answered_and_closed(up: Up) -> None:
     for name, (token, code, closes) in bad_tokens(up).items():
         async with raw(up) as line:
             await line.socket.send(json.dumps({"id": 9, "type": "auth", "data": {"token": token}}))
             assert await line.closed() == closes, name
-            (told,) = line.said
-            assert (told["id"], told["error"]["code"]) == (9, code), name
+            (error,) = line.said
+            assert (error["id"], error["error"]["code"]) == (9, code), name
 
 
-async def test_in_the_header_as_well(up: Up) -> None:
+async def test_invalid_token_in_the_header_is_answered_and_closed(up: Up) -> None:
     for name, (token, code, closes) in bad_tokens(up).items():
         if not token.isascii() or len(token) > 4_000:
-            continue  # no such header goes over the line
+            continue  # such a header cannot be sent
         async with opened(up.socket_url, additional_headers={"Authorization": f"Bearer {token}"}) as line:
             assert (await line.closed(), [frame["error"]["code"] for frame in line.said]) == (closes, [code]), name
 
 
-async def test_bytes_that_are_no_text_in_the_header_harm_nobody(up: Up) -> None:
-    with Deaf.shaken(up.socket_url, b"Authorization: Bearer \xff\xfe\r\n", check=False) as found:
+async def test_invalid_bytes_in_the_header_do_no_harm(up: Up) -> None:
+    with Deaf.handshaken(up.socket_url, b"Authorization: Bearer \xff\xfe\r\n", check=False) as found:
         found.settimeout(10)
         answer = b""
         while more := found.recv(4096):
@@ -154,14 +154,14 @@ async def test_bytes_that_are_no_text_in_the_header_harm_nobody(up: Up) -> None:
     ],
     ids=lambda first: repr(first[:50]),
 )
-async def test_a_first_frame_that_is_no_auth_is_refused(up: Up, first: bytes) -> None:
+async def test_first_frame_other_than_auth_is_refused(up: Up, first: bytes) -> None:
     async with raw(up) as line:
         await line.socket.send(first, text=True)
         assert await line.closed() == 4501
         assert [frame["error"]["code"] for frame in line.said] == ["unauthorized"]
 
 
-async def test_another_subprotocol_is_closed_for_good(up: Up) -> None:
+async def test_other_subprotocol_is_closed_permanently(up: Up) -> None:
     async with connect(
         up.socket_url, subprotocols=[Subprotocol("else.v9")], proxy=None, ping_interval=None, compression=None
     ) as other:
@@ -199,21 +199,21 @@ async def test_another_subprotocol_is_closed_for_good(up: Up) -> None:
     ],
     ids=lambda value: repr(value[:45]) if isinstance(value, bytes) else None,
 )
-async def test_a_frame_that_is_no_command_is_told_why(
+async def test_invalid_frame_is_answered_with_the_reason(
     up: Up, frame: bytes, code: str, pointer: str | None, frame_id: int | None
 ) -> None:
     async with opened(up.socket_url, up.token("ann")) as line:
         await line.socket.send(frame, text=True)
-        told = await line.until(lambda: error_of(line))
-        assert (told["error"]["code"], told["id"], told["error"]["retry"]) == (code, frame_id, False)
-        assert pointer is None or told["error"]["errors"][0]["pointer"] == pointer
-        assert told["correlation_id"]
+        error = await line.until(lambda: error_of(line))
+        assert (error["error"]["code"], error["id"], error["error"]["retry"]) == (code, frame_id, False)
+        assert pointer is None or error["error"]["errors"][0]["pointer"] == pointer
+        assert error["correlation_id"]
         await line.done("conversation:list", {})
 
 
 @pytest.mark.parametrize(("length", "fine"), [(0, False), (1, True), (20_000, True), (20_001, False)])
 @pytest.mark.parametrize("character", ["\u00fc", "\U0001f44d", "\u4f60"], ids=ascii)
-async def test_a_text_has_1_to_20_000_characters(up: Up, character: str, length: int, fine: bool) -> None:
+async def test_text_has_1_to_20_000_characters(up: Up, character: str, length: int, fine: bool) -> None:
     async with opened(up.socket_url, up.token("ann")) as line:
         room = await line.done("conversation:create", {"external_id": "texts"})
         key = f"{character} {length}"
@@ -228,7 +228,7 @@ async def test_a_text_has_1_to_20_000_characters(up: Up, character: str, length:
             assert answer["error"]["errors"] == [{"pointer": "/data/text", "code": "bounds"}]
 
 
-async def test_the_python_client_says_the_longest_text_and_takes_a_caption_away(up: Up) -> None:
+async def test_python_client_sends_the_longest_text_and_removes_a_caption(up: Up) -> None:
     async with Client(up.socket_url, up.token("cy")) as client:
         room = (await client.create(external_id="long")).conversation_id
         for text in ("\U0001f44d" * 20_000, "\x01" * 19_999 + "x"):
@@ -240,7 +240,7 @@ async def test_the_python_client_says_the_longest_text_and_takes_a_caption_away(
         assert (shown.text, shown.edited, len(shown.attachments)) == (None, True, 1)
 
 
-async def test_twenty_frames_in_a_row_that_are_no_command_close(up: Up) -> None:
+async def test_twenty_invalid_frames_in_a_row_close_the_line(up: Up) -> None:
     async with opened(up.socket_url, up.token("ann")) as line:
         for _ in range(19):
             await line.socket.send("rubbish")
@@ -251,14 +251,14 @@ async def test_twenty_frames_in_a_row_that_are_no_command_close(up: Up) -> None:
         assert sum(frame["type"] == "error" for frame in line.said) == 39
 
 
-async def test_a_binary_frame_closes(up: Up) -> None:
+async def test_binary_frame_closes_the_line(up: Up) -> None:
     for token in (None, up.token("ann")):
         async with opened(up.socket_url, token) as line:
             await line.socket.send(b'{"id":1,"type":"conversation:list"}')
             assert await line.closed() == 4510
 
 
-async def test_a_frame_beyond_the_limit_closes_and_one_of_the_limit_does_not(up: Up) -> None:
+async def test_only_frames_beyond_the_limit_close_the_line(up: Up) -> None:
     asks = json.dumps({"id": 1, "type": "conversation:list"})
     async with opened(up.socket_url, up.token("ann")) as line:
         limit = line.said[0]["data"]["limits"]["frame"]
@@ -277,15 +277,15 @@ async def test_a_frame_beyond_the_limit_closes_and_one_of_the_limit_does_not(up:
         b"\x83\x80" + bytes(4),  # no such opcode
         b"\xc1\x80" + bytes(4),  # a reserved bit
         b"\x89\xfe\x00\x7e" + bytes(130),  # a ping that is too long
-        b"\x80\x80" + bytes(4),  # a continuation of nothing
+        b"\x80\x80" + bytes(4),  # a continuation without a beginning
         b"\x88\x81" + bytes(5),  # half a close code
-        b"\x81\xff" + b"\xff" * 8 + bytes(4),  # 2^64 bytes are to come
+        b"\x81\xff" + b"\xff" * 8 + bytes(4),  # a length of 2^64 bytes
         b"GET / HTTP/1.1\r\n\r\n",
     ],
 )
-def test_what_breaks_websocket_itself_is_hung_up_on(up: Up, broken: bytes) -> None:
+def test_invalid_websocket_frame_closes_the_connection(up: Up, broken: bytes) -> None:
     bearer = f"Authorization: Bearer {up.token('ann')}\r\n".encode()
-    with Deaf.shaken(up.socket_url, bearer) as found:
+    with Deaf.handshaken(up.socket_url, bearer) as found:
         found.settimeout(10)
         found.sendall(broken)
         while found.recv(4096):
@@ -296,7 +296,7 @@ def test_what_breaks_websocket_itself_is_hung_up_on(up: Up, broken: bytes) -> No
 
 
 async def answered_within(line: Line, room: str, times: list[float], name: str) -> None:
-    """One message, and how long its ack took, in ms; at half the pace at which the node reads a connection."""
+    """Send one message, at half the node's rate limit of a connection, and add the time of its ack in ms."""
     await asyncio.sleep(2 / COMMANDS_PER_S)
     began = time.perf_counter()
     await line.done("message:send", {"conversation_id": room, "client_msg_id": name, "text": "still here"})
@@ -320,7 +320,7 @@ FLOODS: dict[str, dict[str, Any]] = {
 
 @asynccontextmanager
 async def flooding(up: Up, user: str, frame: dict[str, Any]) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Another process floods the node with this frame."""
+    """Start a process that floods the node with this frame."""
     pipe = asyncio.subprocess.PIPE
     program = [sys.executable, deaf.__file__, up.socket_url, up.token(user)]
     process = await asyncio.create_subprocess_exec(*program, stdin=pipe, stdout=pipe)
@@ -336,8 +336,8 @@ async def flooding(up: Up, user: str, frame: dict[str, Any]) -> AsyncIterator[as
         await process.wait()
 
 
-async def hears_when_closed(up: Up, process: asyncio.subprocess.Process, closed: int) -> int:
-    """Let it read once the node has closed so many slow consumers; the close code that it finds."""
+async def close_code_when_closed(up: Up, process: asyncio.subprocess.Process, closed: int) -> int:
+    """Let the process read once the node has closed `closed` slow consumers; return its close code."""
     async with asyncio.timeout(30):
         while (await asyncio.to_thread(up.counted)).get("slow_consumers", 0) < closed:
             await asyncio.sleep(0.02)
@@ -345,27 +345,27 @@ async def hears_when_closed(up: Up, process: asyncio.subprocess.Process, closed:
 
 
 async def flooded(up: Up, kind: str, turn: int) -> bool:
-    """Mal floods while eve talks; whether she was answered as quickly as before, or nearly."""
+    """Let mal flood while eve sends; return whether eve was answered nearly as fast as before."""
     before: list[float] = []
     during: list[float] = []
     counted, memory = up.counted(), resident_mb(up.pid)
     async with opened(up.socket_url, up.token("eve")) as eve:
         own = (await eve.done("conversation:create", {"external_id": "own"}))["conversation_id"]
-        async with opened(up.socket_url, up.token("fay")) as fay:  # eve hears nothing of what mal says
+        async with opened(up.socket_url, up.token("fay")) as fay:  # eve does not receive mal's messages
             there = {"external_id": f"{kind} {turn}", "participants": [*(f"{kind}-{n}" for n in range(150)), "mal"]}
             room = (await fay.done("conversation:create", there))["conversation_id"]
         for n in range(MESSAGES):
             await answered_within(eve, own, before, f"{kind} {turn} before {n}")
         frame = {**FLOODS[kind], "data": {**FLOODS[kind]["data"], "conversation_id": room}}
         async with flooding(up, "mal", frame) as mal:
-            heard = asyncio.create_task(hears_when_closed(up, mal, counted.get("slow_consumers", 0) + 1))
-            while not heard.done() or len(during) < MESSAGES:
+            closing = asyncio.create_task(close_code_when_closed(up, mal, counted.get("slow_consumers", 0) + 1))
+            while not closing.done() or len(during) < MESSAGES:
                 await answered_within(eve, own, during, f"{kind} {turn} during {len(during)}")
-            assert await heard == 4408
+            assert await closing == 4408
     taken = up.counted()["commands"] - counted.get("commands", 0) - 2 - len(before) - len(during)
     grown = resident_mb(up.pid) - memory
-    told = f"{kind}: {taken} of 10000 taken, {len(during)} other acks meanwhile, memory +{grown:.0f} MiB"
-    print(f"{told}; ack p99 {p99(before):.1f} ms before, {p99(during):.1f} ms during")
+    counts = f"{kind}: {taken} of 10000 taken, {len(during)} other acks meanwhile, memory +{grown:.0f} MiB"
+    print(f"{counts}; ack p99 {p99(before):.1f} ms before, {p99(during):.1f} ms during")
     assert taken < 10_000
     assert grown < GROWS_MB
     return p99(during) < max(2 * p99(before), FLOOR_MS)
@@ -373,15 +373,15 @@ async def flooded(up: Up, kind: str, turn: int) -> bool:
 
 @pytest.mark.alone
 @pytest.mark.parametrize("kind", FLOODS)
-async def test_who_asks_10_000_times_and_reads_nothing_is_closed_and_slows_nobody(up: Up, kind: str) -> None:
-    """A machine that is busy elsewhere answers slowly by itself: one good turn of three shows what the node does."""
+async def test_client_that_floods_without_reading_is_closed_and_slows_nobody(up: Up, kind: str) -> None:
+    """A busy machine is slow by itself, so one good attempt of three is enough."""
     for turn in range(3):
         if await flooded(up, kind, turn):
             return
     pytest.fail("eve waited, see above")
 
 
-async def test_who_says_nothing_is_closed_in_time(up: Up, silent: socket.socket) -> None:
+async def test_silent_socket_is_closed_in_time(up: Up, silent: socket.socket) -> None:
     silent.settimeout(15)
     said = b""
     while more := await asyncio.to_thread(silent.recv, 4096):

@@ -1,4 +1,4 @@
-"""A user who asks for too much on many connections is limited once for all of them, and nobody else feels it."""
+"""A user's rate limit covers all of the user's connections together, and does not affect other users."""
 
 import asyncio
 import json
@@ -18,7 +18,7 @@ PER_S, BURST = 40, 80
 LINES = 12
 SECONDS = 3.0
 FLOOR_MS = 10
-"""Below this an ack is quick enough, on whatever machine."""
+"""Below this an ack is fast enough, on any machine."""
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
 
 
 @pytest.fixture(autouse=True)
-def the_node_lives_on(up: Up) -> Iterator[None]:
+def node_keeps_serving(up: Up) -> Iterator[None]:
     yield
     counted = up.counted()
     assert {name for name in ("connection_failed", "task_failed", "answered_internal") if counted.get(name)} == set()
@@ -42,7 +42,7 @@ def the_node_lives_on(up: Up) -> Iterator[None]:
 
 
 async def asks_until(line: Line, ends: float) -> Counter[str]:
-    """Asks one thing after another, and counts what is answered."""
+    """Send one query after another; return the counts of the answers."""
     said: Counter[str] = Counter()
     while time.monotonic() < ends:
         frame = await line.ask("presence:get", {"users": ["mal"]})
@@ -52,7 +52,7 @@ async def asks_until(line: Line, ends: float) -> Counter[str]:
 
 
 async def talks_until(line: Line, room: str, ends: float, name: str) -> list[float]:
-    """Sends at half the pace at which a user may, and tells how long each ack took, in ms."""
+    """Send at half the user's rate limit; return the time of each ack in ms."""
     times: list[float] = []
     while time.monotonic() < ends:
         await asyncio.sleep(2 / PER_S)
@@ -63,12 +63,12 @@ async def talks_until(line: Line, room: str, ends: float, name: str) -> list[flo
     return times
 
 
-async def hurried(up: Up, turn: int) -> bool:
-    """Mal asks on all lines at once while eve talks; whether eve was answered as quickly as before, or nearly."""
+async def flooded(up: Up, turn: int) -> bool:
+    """Let mal query on all lines at once while eve sends; return whether eve was answered nearly as fast as before."""
     async with asyncio.TaskGroup() as tasks, opened(up.socket_url, up.token("eve")) as eve:
         room = (await eve.done("conversation:create", {"external_id": "own"}))["conversation_id"]
         before = await talks_until(eve, room, time.monotonic() + 1, f"before {turn}")
-        came, done = asyncio.Event(), asyncio.Event()
+        connected, done = asyncio.Event(), asyncio.Event()
         ready = 0
 
         async def mal(url: str, token: str) -> Counter[str]:
@@ -76,8 +76,8 @@ async def hurried(up: Up, turn: int) -> bool:
             async with opened(url, token) as line:
                 ready += 1
                 if ready == LINES:
-                    came.set()
-                await came.wait()
+                    connected.set()
+                await connected.wait()
                 said = await asks_until(line, time.monotonic() + SECONDS)
                 await done.wait()
             return said
@@ -85,7 +85,7 @@ async def hurried(up: Up, turn: int) -> bool:
         began = time.monotonic()
         token = up.token("mal")
         mals = [tasks.create_task(mal(up.socket_url, token)) for _ in range(LINES)]
-        await came.wait()
+        await connected.wait()
         during = await talks_until(eve, room, time.monotonic() + SECONDS, f"during {turn}")
         took = time.monotonic() - began
         done.set()
@@ -100,15 +100,15 @@ async def hurried(up: Up, turn: int) -> bool:
 
 
 @pytest.mark.alone
-async def test_many_connections_of_a_user_get_together_what_one_may_have_and_nobody_else_feels_it(up: Up) -> None:
-    """A machine that is busy elsewhere answers slowly by itself: one good turn of three shows what the node does."""
+async def test_rate_limit_of_a_user_covers_all_connections_and_no_other_user(up: Up) -> None:
+    """A busy machine is slow by itself, so one good attempt of three is enough."""
     for turn in range(3):
-        if await hurried(up, turn):
+        if await flooded(up, turn):
             return
     pytest.fail("eve waited, see above")
 
 
-async def test_a_user_who_has_as_many_connections_as_one_may_is_closed_for_good(up: Up) -> None:
+async def test_connection_beyond_the_users_maximum_is_closed_permanently(up: Up) -> None:
     async with asyncio.TaskGroup() as tasks:
         enough, over = asyncio.Semaphore(0), asyncio.Event()
 
@@ -129,12 +129,12 @@ async def test_a_user_who_has_as_many_connections_as_one_may_is_closed_for_good(
         over.set()
 
 
-async def test_a_page_of_elsewhere_is_refused_and_one_that_is_named_is_not(up: Up) -> None:
+async def test_only_pages_of_configured_origins_connect(up: Up) -> None:
     for origin in ("https://evil.example", "http://127.0.0.1:1", "null"):
-        with pytest.raises(InvalidStatus) as no:
+        with pytest.raises(InvalidStatus) as refused:
             async with opened(up.socket_url, up.token("ann"), origin=origin):
-                pytest.fail("it was let in")
-        assert no.value.response.status_code == 403
-        assert json.loads(no.value.response.body)["code"] == "forbidden_origin"
+                pytest.fail("the handshake was accepted")
+        assert refused.value.response.status_code == 403
+        assert json.loads(refused.value.response.body)["code"] == "forbidden_origin"
     async with opened(up.socket_url, up.token("ann"), origin="https://one.example") as line:
         assert await line.done("conversation:list", {})

@@ -1,4 +1,4 @@
-"""A log that went back in time under an embedded system: a refusal that says what to do, never a silent hole."""
+"""An embedded system with an older log refuses to start and says what to do; it never has a silent gap."""
 
 import asyncio
 import json
@@ -16,7 +16,7 @@ from tests.e2e.processes import CAAS
 from tests.e2e.up import Up, running
 
 QUICK_S = 20
-"""A refusal comes long before anybody gives up waiting."""
+"""A refusal is far faster than any timeout of a wait."""
 
 
 def caas(data: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -25,7 +25,7 @@ def caas(data: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 async def say(up: Up, first: int, last: int) -> str:
-    """Messages of these numbers, each accepted and delivered; their conversation."""
+    """Send messages of these numbers, each accepted and delivered; return their conversation."""
     async with opened(up.socket_url, up.token("ann")) as ann, opened(up.socket_url, up.token("bob")) as bob:
         made = await ann.done("conversation:create", {"external_id": "lunch", "participants": ["bob"]})
         here = {"conversation_id": made["conversation_id"]}
@@ -61,8 +61,8 @@ def cut(data: Path, copy: Path) -> None:
         log.execute("DELETE FROM batches WHERE topic = 'message.sent' AND id > (SELECT max(id) - 60 FROM batches)")
 
 
-def went_on_differently(data: Path, copy: Path) -> None:
-    """Put back, and then written to by a system whose read models were made from it, until it was longer."""
+def diverged(data: Path, copy: Path) -> None:
+    """Restore the log, and let another system append to it until it is longer."""
     other = data.parent / "other" / "data"
     other.mkdir(parents=True)
     shutil.copy(copy, other / "log.sqlite")
@@ -70,14 +70,12 @@ def went_on_differently(data: Path, copy: Path) -> None:
     older(data, other / "log.sqlite")
 
 
-@pytest.mark.parametrize("goes_back", [older, gone, cut, went_on_differently])
-def test_a_log_that_went_back_is_refused_by_name_and_can_be_adopted(
-    tmp_path: Path, goes_back: Callable[[Path, Path], None]
-) -> None:
+@pytest.mark.parametrize("go_back", [older, gone, cut, diverged])
+def test_older_log_is_refused_and_can_be_adopted(tmp_path: Path, go_back: Callable[[Path, Path], None]) -> None:
     data, room = talked(tmp_path, 1, 50)
     copy = kept(data)
     talked(tmp_path, 51, 100)
-    goes_back(data, copy)
+    go_back(data, copy)
     for verb in ("up --port 0", "verify", "transcript", "rebuild messages", "rollback messages"):
         refused = caas(data, *verb.split())
         assert refused.returncode == 1, refused
@@ -88,23 +86,23 @@ def test_a_log_that_went_back_is_refused_by_name_and_can_be_adopted(
     assert named.returncode == 3
     [lost] = json.loads(named.stdout)["survey"]["lost"]
     assert (lost["conversation_id"], lost["last_seq"]) == (room, 100)
-    assert caas(data, "up", "--port", "0").returncode == 1, "asking changes nothing"
+    assert caas(data, "up", "--port", "0").returncode == 1, "a survey changes nothing"
     assert caas(data, "log", "adopt", "--yes").returncode == 0
-    assert caas(data, "log", "adopt").returncode == 0, "now it fits"
+    assert caas(data, "log", "adopt").returncode == 0, "now the log matches"
     with running(tmp_path, name="up-again") as up:
         asyncio.run(say(up, 1001, 1010))
         equal = caas(data, "verify")
         assert equal.returncode == 0, equal
 
 
-def test_a_log_is_not_adopted_under_a_running_system(tmp_path: Path) -> None:
+def test_log_is_not_adopted_under_a_running_system(tmp_path: Path) -> None:
     with running(tmp_path, name="up-again") as up:
         refused = caas(up.data, "log", "adopt", "--yes")
     assert refused.returncode == 1
     assert "stop it first" in refused.stderr
 
 
-def test_stores_older_than_the_log_heal_by_themselves(tmp_path: Path) -> None:
+def test_stores_older_than_the_log_catch_up(tmp_path: Path) -> None:
     data, _ = talked(tmp_path, 1, 50)
     kept_store = tmp_path / "documents.kept"
     shutil.copy(data / "documents.sqlite", kept_store)
@@ -118,7 +116,7 @@ def test_stores_older_than_the_log_heal_by_themselves(tmp_path: Path) -> None:
         assert asyncio.run(_seqs(up, room)) == list(range(1, 111))
 
 
-def test_an_emptied_store_is_made_again_from_the_log(tmp_path: Path) -> None:
+def test_deleted_store_is_rebuilt_from_the_log(tmp_path: Path) -> None:
     data, _ = talked(tmp_path, 1, 50)
     for file in (*data.glob("documents.sqlite*"), *data.glob("search.sqlite*")):
         file.unlink()

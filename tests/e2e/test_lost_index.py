@@ -1,4 +1,4 @@
-"""A search index that is lost in any way is made again by the system itself: no message stays that nobody can find."""
+"""A search index that is lost in any way is rebuilt by the system itself: every message can be found again."""
 
 import asyncio
 import shutil
@@ -13,11 +13,11 @@ from tests.e2e.processes import run
 from tests.e2e.up import Up, running
 
 FILES = ("search.sqlite", "search.sqlite-wal", "search.sqlite-shm")
-WITHIN_S = 20
+TIMEOUT_S = 20
 
 
 async def said(up: Up, room: str | None, texts: Iterable[str]) -> str:
-    """Ann says this, in a new conversation where none is given; the conversation."""
+    """Send these texts as ann, in a new conversation if none is given; return the conversation."""
     async with opened(up.socket_url, up.token("ann")) as ann:
         if room is None:
             room = str((await ann.done("conversation:create", {"participants": ["bob"]}))["conversation_id"])
@@ -28,7 +28,7 @@ async def said(up: Up, room: str | None, texts: Iterable[str]) -> str:
 
 
 async def finds(line: Line, text: str) -> None:
-    """Each answer is one of found messages or an error that may be repeated; never nothing once it was found."""
+    """Search until the text is found; every error before must allow a retry."""
 
     async def found() -> bool:
         answer = await line.ask("search:messages", {"text": text})
@@ -41,7 +41,7 @@ async def finds(line: Line, text: str) -> None:
 
 
 async def soon(so: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(WITHIN_S):
+    async with asyncio.timeout(TIMEOUT_S):
         while not await so():
             await asyncio.sleep(0.1)
 
@@ -67,7 +67,9 @@ def put_back(data: Path) -> None:
 
 
 @pytest.mark.parametrize("lose", [deleted, put_back])
-async def test_an_index_lost_while_the_system_was_stopped(tmp_path: Path, lose: Callable[[Path], None]) -> None:
+async def test_index_lost_while_the_system_was_stopped_is_filled_at_start(
+    tmp_path: Path, lose: Callable[[Path], None]
+) -> None:
     with running(tmp_path) as up:
         room = await said(up, None, texts("early"))
     shutil.copy(up.data / FILES[0], tmp_path / "older")
@@ -80,7 +82,7 @@ async def test_an_index_lost_while_the_system_was_stopped(tmp_path: Path, lose: 
         assert "search: equal" in await asyncio.to_thread(run, "verify", "search", "--data", str(up.data))
 
 
-async def test_an_index_lost_while_nobody_runs_the_system_is_filled_by_verify(tmp_path: Path) -> None:
+async def test_index_lost_while_the_system_was_stopped_is_filled_by_verify(tmp_path: Path) -> None:
     with running(tmp_path) as up:
         room = await said(up, None, texts("early"))
         await said(up, room, texts("late"))
@@ -91,7 +93,7 @@ async def test_an_index_lost_while_nobody_runs_the_system_is_filled_by_verify(tm
         assert "search_index_fills" not in up.counted()
 
 
-async def test_an_index_deleted_under_the_running_system(tmp_path: Path) -> None:
+async def test_index_deleted_under_the_running_system_is_filled(tmp_path: Path) -> None:
     with running(tmp_path) as up:
         room = await said(up, None, texts("early"))
         await said(up, room, texts("late"))

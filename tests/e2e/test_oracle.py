@@ -1,4 +1,4 @@
-"""The oracle is right on a recording small enough to check by hand, and no damage escapes it."""
+"""The oracle is right on a recording small enough to check by hand, and finds every kind of damage."""
 
 import copy
 import gzip
@@ -37,8 +37,8 @@ ROWS: list[dict[str, Any]] = [
 
 def line(seq: int, at: str, sender: str, text: str | None, conversation: str = "c", **more: Any) -> dict[str, Any]:
     usual = {"edited": False, "deleted": False, "reply_to": None}
-    about = {"conversation": conversation, "seq": seq, "message_id": f"{conversation}{at}", "client_msg_id": at}
-    return {**about, "sender": sender, "text": text, **usual, **more}
+    names = {"conversation": conversation, "seq": seq, "message_id": f"{conversation}{at}", "client_msg_id": at}
+    return {**names, "sender": sender, "text": text, **usual, **more}
 
 
 TRANSCRIPT = [
@@ -50,7 +50,7 @@ TRANSCRIPT = [
 ]
 
 
-def test_a_small_recording_comes_to_what_a_person_says_it_does() -> None:
+def test_fold_of_a_small_recording_is_as_checked_by_hand() -> None:
     found = fold(ROWS)
     assert found.channels == {
         "c": {
@@ -67,11 +67,11 @@ def test_a_small_recording_comes_to_what_a_person_says_it_does() -> None:
     assert found.deliveries == 1 + 2 + 2 + 2 + 1
 
 
-def test_a_right_transcript_differs_in_nothing() -> None:
+def test_correct_transcript_has_no_differences() -> None:
     assert differences(TRANSCRIPT, fold(ROWS)) == []
 
 
-def test_users_may_come_in_another_order_than_the_file_as_long_as_each_keeps_their_own() -> None:
+def test_only_the_order_of_each_user_is_compared() -> None:
     rows = [
         {"at": "1", "kind": "send", "channel": "c", "user": "ada", "text": "a"},
         {"at": "2", "kind": "send", "channel": "c", "user": "bo", "text": "b"},
@@ -84,7 +84,7 @@ def change(number: int, **fields: Any) -> Callable[[list[dict[str, Any]]], None]
 
 
 def swap(one: int, other: int) -> Callable[[list[dict[str, Any]]], None]:
-    """Exchange two messages of a conversation, numbers and all."""
+    """Return a function that swaps two messages of a conversation, with their numbers."""
 
     def damage(lines: list[dict[str, Any]]) -> None:
         lines[one]["seq"], lines[other]["seq"] = lines[other]["seq"], lines[one]["seq"]
@@ -94,7 +94,7 @@ def swap(one: int, other: int) -> Callable[[list[dict[str, Any]]], None]:
 
 
 @pytest.mark.parametrize(
-    ("damage", "told"),
+    ("damage", "reported"),
     [
         pytest.param(change(0, text="uno"), "text is 'uno'", id="another text"),
         pytest.param(change(2, text="3"), "text is '3', must be None", id="a deleted text that is still there"),
@@ -108,7 +108,7 @@ def swap(one: int, other: int) -> Callable[[list[dict[str, Any]]], None]:
         pytest.param(change(2, reply_to="2"), "reply_to is '2'", id="a root from nowhere"),
         pytest.param(change(3, seq=5), "seq is not 1 to 4", id="a hole in seq"),
         pytest.param(change(3, seq=3), "seq is not 1 to 4", id="one seq twice"),
-        pytest.param(change(0, message_id="c3"), "stands 2 times", id="one id twice"),
+        pytest.param(change(0, message_id="c3"), "occurs 2 times", id="one id twice"),
         pytest.param(change(4, conversation="e"), "e 17: is there and was never sent", id="another conversation"),
         pytest.param(lambda lines: lines.pop(3), "c 16: is missing", id="the last one missing"),
         pytest.param(lambda lines: lines.pop(4), "d 17: is missing", id="a whole conversation missing"),
@@ -119,19 +119,19 @@ def swap(one: int, other: int) -> Callable[[list[dict[str, Any]]], None]:
         pytest.param(lambda lines: lines.clear(), "is missing", id="nothing at all"),
     ],
 )
-def test_every_kind_of_damage_is_found(damage: Callable[[list[dict[str, Any]]], Any], told: str) -> None:
+def test_every_kind_of_damage_is_found(damage: Callable[[list[dict[str, Any]]], Any], reported: str) -> None:
     lines = copy.deepcopy(TRANSCRIPT)
     damage(lines)
     found = differences(lines, fold(ROWS))
-    assert any(told in difference for difference in found), found
+    assert any(reported in difference for difference in found), found
 
 
-def test_a_row_of_no_known_kind_is_not_passed_over() -> None:
+def test_row_of_an_unknown_kind_is_an_error() -> None:
     with pytest.raises(ValueError, match="line 1"):
         fold([{"at": "1", "kind": "wave", "channel": "c", "user": "ada"}])
 
 
-def test_it_imports_nothing_of_ours() -> None:
+def test_oracle_imports_none_of_our_code() -> None:
     source = Path(oracle.__file__).read_text()
     ours = ("schemas", "core", "projections", "streams", "edge", "tests")
     assert not [
@@ -141,15 +141,15 @@ def test_it_imports_nothing_of_ours() -> None:
     ]
 
 
-def test_as_a_program_it_says_by_its_exit_status_whether_all_is_right(tmp_path: Path) -> None:
+def test_exit_status_of_the_program_reports_differences(tmp_path: Path) -> None:
     recording = tmp_path / "recording.jsonl.gz"
     with gzip.open(recording, "wt") as file:
         file.writelines(json.dumps(row) + "\n" for row in ROWS)
 
     def check(lines: list[dict[str, Any]]) -> subprocess.CompletedProcess[str]:
-        told = "".join(json.dumps(one) + "\n" for one in lines)
+        text = "".join(json.dumps(one) + "\n" for one in lines)
         command = [sys.executable, oracle.__file__, str(recording)]
-        return subprocess.run(command, input=told, capture_output=True, text=True, check=False)
+        return subprocess.run(command, input=text, capture_output=True, text=True, check=False)
 
     assert check(TRANSCRIPT).returncode == 0
     wrong = check(TRANSCRIPT[1:])

@@ -1,4 +1,4 @@
-"""What people keep for themselves, receipts, typing and presence, as programs with the client see them."""
+"""Private state of users, receipts, typing and presence through the Python client."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -23,13 +23,13 @@ def up(tmp_path: Path) -> Iterator[Up]:
 
 
 class Device:
-    """A client and all that it was told."""
+    """A client and all events that it received."""
 
     def __init__(self, client: Client) -> None:
         self.client = client
         self.events: list[Event] = []
 
-    def told(self, kind: type[T]) -> list[T]:
+    def received(self, kind: type[T]) -> list[T]:
         return [event for event in self.events if isinstance(event, kind)]
 
     async def listen(self) -> None:
@@ -51,75 +51,80 @@ async def device(
             await asyncio.gather(listening, return_exceptions=True)
 
 
-async def test_what_one_keeps_for_oneself_is_told_to_all_of_ones_devices_and_to_one_that_was_away(up: Up) -> None:
+async def test_private_state_is_sent_to_all_devices_also_after_an_absence(up: Up) -> None:
     async with device(up, "ann") as phone, device(up, "ann") as desk, device(up, "bob") as bob:
         room = (await bob.client.create(external_id="room", participants=["ann"])).conversation_id
         said = [await bob.client.send(room, str(number)) for number in range(3)]
-        await eventually(lambda: len(phone.told(MessageNew)) == 3)
+        await eventually(lambda: len(phone.received(MessageNew)) == 3)
         await phone.client.read(conversation_id=room, seq=2)
         await phone.client.mute(conversation_id=room)
-        await eventually(lambda: len(desk.told(InboxChanged)) == 2)
-        assert [(event.n, event.inbox.read, event.inbox.muted) for event in desk.told(InboxChanged)] == [
+        await eventually(lambda: len(desk.received(InboxChanged)) == 2)
+        assert [(event.n, event.inbox.read, event.inbox.muted) for event in desk.received(InboxChanged)] == [
             (1, 2, False),
             (2, 2, True),
         ]
-        stood = desk.client.positions()
+        positions = desk.client.positions()
         await phone.client.hide(conversation_id=room, message_id=said[0].message_id)
         await phone.client.archive(conversation_id=room)
-        await eventually(lambda: [event.n for event in phone.told(InboxChanged)] == [1, 2, 3, 4])
-        async with device(up, "ann", positions=stood) as later:
-            await eventually(lambda: len(later.told(InboxChanged)) == 2)
-            hid, archived = later.told(InboxChanged)
-        assert (hid.n, hid.healed, hid.inbox.hidden, hid.conversation_id) == (3, True, said[0].message_id, room)
+        await eventually(lambda: [event.n for event in phone.received(InboxChanged)] == [1, 2, 3, 4])
+        async with device(up, "ann", positions=positions) as later:
+            await eventually(lambda: len(later.received(InboxChanged)) == 2)
+            hidden, archived = later.received(InboxChanged)
+        assert (hidden.n, hidden.healed, hidden.inbox.hidden, hidden.conversation_id) == (
+            3,
+            True,
+            said[0].message_id,
+            room,
+        )
         assert (archived.n, archived.inbox.archived, archived.inbox.hidden) == (4, True, None)
-        assert bob.told(InboxChanged) == []
+        assert bob.received(InboxChanged) == []
 
 
-async def test_a_sender_is_sent_how_far_others_have_got_and_read_it(up: Up) -> None:
+async def test_sender_receives_delivered_and_read_cursors(up: Up) -> None:
     async with device(up, "ann") as ann, device(up, "bob", name="phone") as bob:
         room = (await ann.client.create(external_id="room", participants=["bob"])).conversation_id
         await ann.client.send(room, "here?")
         await eventually(lambda: moved(ann) == [("bob", 0, 1)], within=20)
         await bob.client.read(conversation_id=room, seq=1)
         await eventually(lambda: moved(ann) == [("bob", 0, 1), ("bob", 1, 1)], within=20)
-        assert bob.told(CursorsMoved) == []
+        assert bob.received(CursorsMoved) == []
         people = (await ann.client.get_conversation(conversation_id=room)).participants or []
         assert {(one.user_id, one.read_seq, one.delivered_seq) for one in people} == {("ann", 0, 0), ("bob", 1, 1)}
 
 
 def moved(who: Device) -> list[tuple[str, int, int]]:
-    """The cursors that were pushed; one that came twice, once."""
-    found = (cursor for event in who.told(CursorsMoved) for cursor in event.moved.cursors)
+    """Return the cursors that were pushed, without duplicates."""
+    found = (cursor for event in who.received(CursorsMoved) for cursor in event.moved.cursors)
     return list(dict.fromkeys((one.user_id, one.read_seq, one.delivered_seq) for one in found))
 
 
-async def test_a_send_that_waits_to_be_read_holds_back_no_other_and_says_when_it_was(up: Up) -> None:
+async def test_send_that_waits_for_read_does_not_block_others(up: Up) -> None:
     async with device(up, "ann") as ann, device(up, "bob") as bob:
         room = (await ann.client.create(external_id="room", participants=["bob"])).conversation_id
-        waiting = ann.client.send(room, "one", wait_for="read")
+        sending = ann.client.send(room, "one", wait_for="read")
         await ann.client.send(room, "two")
-        assert not waiting.done
-        await eventually(lambda: [event.message.text for event in bob.told(MessageNew)] == ["one", "two"])
+        assert not sending.done
+        await eventually(lambda: [event.message.text for event in bob.received(MessageNew)] == ["one", "two"])
         await bob.client.read(conversation_id=room, seq=2)
-        assert (await waiting).level == "read"
+        assert (await sending).level == "read"
 
 
-async def test_people_are_told_who_writes(up: Up) -> None:
+async def test_typing_is_sent_to_the_others(up: Up) -> None:
     async with device(up, "ann") as ann, device(up, "bob") as bob:
         room = (await ann.client.create(external_id="room", participants=["bob"])).conversation_id
         await eventually(lambda: bob.events != [])
         await ann.client.start_typing(conversation_id=room)
-        await eventually(lambda: len(bob.told(Typing)) == 1)
+        await eventually(lambda: len(bob.received(Typing)) == 1)
         await ann.client.stop_typing(conversation_id=room)
-        await eventually(lambda: len(bob.told(Typing)) == 2)
-        assert [(event.typing.user_id, event.typing.typing) for event in bob.told(Typing)] == [
+        await eventually(lambda: len(bob.received(Typing)) == 2)
+        assert [(event.typing.user_id, event.typing.typing) for event in bob.received(Typing)] == [
             ("ann", True),
             ("ann", False),
         ]
-        assert ann.told(Typing) == []
+        assert ann.received(Typing) == []
 
 
-async def test_presence_is_there_again_after_the_system_was_killed_and_started(tmp_path: Path) -> None:
+async def test_presence_is_restored_after_a_kill_and_restart(tmp_path: Path) -> None:
     data = tmp_path / "data"
     arguments = ("up", "--data", str(data), "--port", str(free_port()), "--json", "--secrets")
     process = Process("up", arguments, tmp_path / "up-1.log", None, {}).start()
@@ -144,4 +149,4 @@ async def test_presence_is_there_again_after_the_system_was_killed_and_started(t
 
 
 def statuses(who: Device) -> list[str]:
-    return [event.presence.status for event in who.told(Presence)]
+    return [event.presence.status for event in who.received(Presence)]

@@ -1,4 +1,4 @@
-"""A client written from docs/protocol.md alone: a WebSocket library, a token of `caas token`, nothing of ours."""
+"""A client written from docs/protocol.md alone: a WebSocket library, a token of `caas token`, none of our code."""
 
 import ast
 import subprocess
@@ -22,39 +22,39 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
 
 
 def token(up: Up, user: str) -> str:
-    """What a developer does who has no application yet."""
-    asked = [str(CAAS), "token", user, "--data", str(up.data)]
-    return subprocess.run(asked, capture_output=True, text=True, check=True, timeout=60).stdout.strip()
+    """Return a token as a developer without an application gets it."""
+    command = [str(CAAS), "token", user, "--data", str(up.data)]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout.strip()
 
 
-async def test_a_plain_client_chats_edits_deletes_repeats_and_catches_up(up: Up) -> None:
+async def test_plain_client_chats_edits_deletes_repeats_and_syncs(up: Up) -> None:
     tokens = {user: token(up, user) for user in ("ann", "bob")}
     async with opened(up.socket_url, tokens["ann"]) as ann, opened(up.socket_url, tokens["bob"]) as bob:
         room = await _talk(ann, bob)
         here = {"conversation_id": room}
-        stood = (await bob.done("sync", {"positions": {}}))["positions"]
-        assert stood == {room: {"conversation": 1, "sent": 2, "edited": 1, "deleted": 1, "reaction": 0}}
+        positions = (await bob.done("sync", {"positions": {}}))["positions"]
+        assert positions == {room: {"conversation": 1, "sent": 2, "edited": 1, "deleted": 1, "reaction": 0}}
     async with opened(up.socket_url, tokens["ann"]) as ann:
         missed = (await ann.done("message:send", {**here, "client_msg_id": "3", "text": "are you there?"}))[
             "message_id"
         ]
         await ann.push("message:new", message_id=missed)
     async with opened(up.socket_url, tokens["bob"]) as bob:
-        synced = await bob.done("sync", {"positions": stood})
+        synced = await bob.done("sync", {"positions": positions})
         assert synced == {
             "complete": True,
-            "positions": {room: {**stood[room], "sent": 3}},
+            "positions": {room: {**positions[room], "sent": 3}},
             "user": None,
             "reset": [],
         }
-        told = [frame for frame in bob.said if "lane" in frame]
-        assert [(frame["type"], frame["n"], frame["data"]["text"]) for frame in told] == [
+        pushes = [frame for frame in bob.said if "lane" in frame]
+        assert [(frame["type"], frame["n"], frame["data"]["text"]) for frame in pushes] == [
             ("message:new", 3, "are you there?")
         ]
 
 
 async def _talk(ann: Line, bob: Line) -> str:
-    """Everything that one line can do; the conversation."""
+    """Use every kind of command on one line; return the conversation."""
     room: str = (await ann.done("conversation:create", {"external_id": "lunch", "participants": ["bob"]}))[
         "conversation_id"
     ]
@@ -71,7 +71,7 @@ async def _talk(ann: Line, bob: Line) -> str:
     again = await ann.done("message:send", first, retry=True)
     assert again["message_id"] == sent["message_id"]
     other = await ann.ask("message:send", {**first, "text": "Soup?"})
-    # A node that remembers the first says so at once; else the log does, after the yes.
+    # A node that remembers the first send rejects at once; else the log does, after the acceptance.
     conflict = other if other["type"] == "error" else await ann.push("error", **said)
     assert conflict["error"]["code"] == "idempotency_conflict"
 
@@ -90,7 +90,7 @@ async def _talk(ann: Line, bob: Line) -> str:
     return room
 
 
-async def test_the_header_opens_a_line_as_well(up: Up) -> None:
+async def test_token_in_the_header_opens_a_line(up: Up) -> None:
     bearer = {"Authorization": f"Bearer {up.token('ann')}"}
     async with opened(up.socket_url, additional_headers=bearer) as ann:
         hello = await ann.until(lambda: ann.said)
@@ -98,7 +98,7 @@ async def test_the_header_opens_a_line_as_well(up: Up) -> None:
 
 
 @pytest.mark.parametrize("path", [Path(line.__file__), Path(__file__)], ids=lambda path: path.name)
-def test_it_imports_nothing_of_ours(path: Path) -> None:
+def test_plain_client_imports_none_of_our_code(path: Path) -> None:
     imported = {
         name.split(".")[0]
         for node in ast.walk(ast.parse(path.read_text()))

@@ -1,4 +1,4 @@
-"""What README.md tells a newcomer to do is done here, word for word, and works."""
+"""The instructions of README.md for newcomers work as written."""
 
 import os
 import re
@@ -15,12 +15,12 @@ from tests.e2e.up import Up, running
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 PORT = "127.0.0.1:3000"
-"""Where `make up` listens; here it is whatever port is free."""
+"""The address of `make up`; replaced here by that of a free port."""
 
 
 @pytest.fixture(scope="module")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
-    """A directory as a newcomer has it, with `.venv` in it, and `caas up` running there."""
+    """A newcomer's directory with `.venv`, and `caas up` running there."""
     directory = tmp_path_factory.mktemp("newcomer")
     (directory / ".venv").symlink_to(CAAS.parents[1])
     with running(directory, data=".caas/data") as found:
@@ -28,13 +28,13 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
 
 
 def block(language: str, after: str) -> str:
-    """The first block in this language after these words."""
+    """Return the first block in this language after these words."""
     found = re.compile(rf"```{language}\n(.*?)```", re.DOTALL).search(README, README.index(after))
     assert found is not None
     return found[1]
 
 
-def test_the_first_chat_works_as_written_and_again(up: Up) -> None:
+def test_first_chat_works_as_written_twice(up: Up) -> None:
     home = up.data.parents[1]
     script = block("python", "## A first chat in five minutes")
     assert f"ws://{PORT}/socket" in script
@@ -51,7 +51,7 @@ def test_the_first_chat_works_as_written_and_again(up: Up) -> None:
         assert says == "ann says Noodles at noon?"
 
 
-def test_its_two_commands_are_targets_of_the_makefile() -> None:
+def test_two_commands_are_targets_of_the_makefile() -> None:
     rules = (ROOT / "Makefile").read_text()
     commands = re.findall(r"^make ([a-z-]+)", block("sh", "## Two commands"), re.MULTILINE)
     assert commands == ["up", "test"]
@@ -59,7 +59,7 @@ def test_its_two_commands_are_targets_of_the_makefile() -> None:
     assert re.search(r"^up: install.*\n\t\$\(BIN\)/caas up$", rules, re.MULTILINE)
 
 
-def test_every_verb_it_names_is_one() -> None:
+def test_named_verbs_exist() -> None:
     named = set(re.findall(r"(?:\.venv/bin/|`|\()caas ([a-z]+)", README))
     said = cli.parser().format_help()
     assert named

@@ -1,4 +1,4 @@
-"""`caas rebuild` beside the `caas up` that it rebuilds: people who chat meanwhile miss and repeat nothing."""
+"""`caas rebuild` beside a running `caas up`: users who chat meanwhile miss nothing and see no duplicates."""
 
 import asyncio
 import json
@@ -32,7 +32,7 @@ def caas(verb: str, up: Up, *more: str) -> subprocess.CompletedProcess[str]:
 
 
 async def fill(ann: Line, room: str, messages: int) -> None:
-    """Messages that a rebuild has to read, some edited, reacted to and deleted."""
+    """Send messages for a rebuild to read, some edited, reacted to and deleted."""
     here = {"conversation_id": room}
     sends = [
         await ann.begin("message:send", {**here, "client_msg_id": f"before {n}", "text": f"before {n}"})
@@ -49,7 +49,7 @@ async def fill(ann: Line, room: str, messages: int) -> None:
 
 
 async def talk(line: Line, room: str, name: str, over: asyncio.Event) -> int:
-    """Send, edit, react and delete without a rest until it is over; how many were sent."""
+    """Send, edit, react and delete without pause until it is over; return the number of sends."""
     here, n = {"conversation_id": room}, 0
     while not over.is_set():
         n += 1
@@ -64,22 +64,22 @@ async def talk(line: Line, room: str, name: str, over: asyncio.Event) -> int:
     return n
 
 
-async def look(line: Line, room: str, over: asyncio.Event) -> int:
-    """Ask again and again what there is: no answer fails, none is older than the one before; how many there were."""
+async def query(line: Line, room: str, over: asyncio.Event) -> int:
+    """Query repeatedly: no answer fails, none is older than the one before; return the number of queries."""
     last: dict[str, int] = {}
-    seq = looks = 0
+    seq = queries = 0
     while not over.is_set():
         found = (await line.done("conversation:get", {"conversation_id": room}))["seq"]
         assert found >= seq
         synced = await line.done("sync", {"positions": {room: last} if last else {}})
         now = synced["positions"][room]
         assert all(now[lane] >= n for lane, n in last.items()), (last, now)
-        last, seq, looks = now, found, looks + 1
-    return looks
+        last, seq, queries = now, found, queries + 1
+    return queries
 
 
 async def synced(line: Line, room: str) -> dict[str, int]:
-    """Where the conversation stands, as a client learns it that begins anew."""
+    """Return the positions of the conversation, as a new client syncs them."""
     answer: dict[str, Any] = {"complete": False, "positions": {}}
     while not answer["complete"]:
         answer = await line.done("sync", {"positions": answer["positions"]})
@@ -88,7 +88,7 @@ async def synced(line: Line, room: str) -> dict[str, int]:
 
 
 def pushed(line: Line, room: str) -> dict[str, list[int]]:
-    """The numbers of all pushes, as they came."""
+    """Return the numbers of all pushes by lane, in the order received."""
     found: dict[str, list[int]] = {}
     for frame in line.said:
         if frame.get("lane") is not None and "n" in frame and frame["data"]["conversation_id"] == room:
@@ -96,7 +96,7 @@ def pushed(line: Line, room: str) -> dict[str, list[int]]:
     return found
 
 
-async def test_a_rebuild_beside_a_running_system_loses_and_doubles_nothing(up: Up) -> None:
+async def test_rebuild_beside_a_running_system_causes_no_loss_and_no_duplicates(up: Up) -> None:
     over = asyncio.Event()
     async with (
         opened(up.socket_url, up.token("ann")) as ann,
@@ -107,13 +107,13 @@ async def test_a_rebuild_beside_a_running_system_loses_and_doubles_nothing(up: U
         await fill(ann, room, BEFORE)
         async with asyncio.TaskGroup() as tasks:
             talking = [tasks.create_task(talk(line, room, name, over)) for name, line in (("ann", ann), ("bob", bob))]
-            looking = tasks.create_task(look(cy, room, over))
+            querying = tasks.create_task(query(cy, room, over))
             rebuilt = await asyncio.to_thread(caas, "rebuild", up, "messages")
-            await asyncio.sleep(0.5)  # people go on talking in the new generation
+            await asyncio.sleep(0.5)  # users continue in the new generation
             over.set()
         report = json.loads(rebuilt.stdout)
         said = BEFORE + sum(task.result() for task in talking)
-        print(f"{said - BEFORE} messages and {looking.result()} looks meanwhile; rebuild: {report}")
+        print(f"{said - BEFORE} messages and {querying.result()} queries meanwhile; rebuild: {report}")
         assert (rebuilt.returncode, report["outcome"], report["new"]) == (0, "switched", 2), rebuilt.stderr
         assert report["pause_ms"] <= PAUSE_MS
         for line in (ann, bob):
@@ -140,7 +140,7 @@ async def filled(up: Up) -> None:
 
 
 async def keep(who: Line, room: str) -> None:
-    """What somebody keeps for themselves."""
+    """Set all kinds of private state."""
     here = {"conversation_id": room}
     said = await who.done("message:send", {**here, "client_msg_id": "last", "text": "@bob"})
     for seq in range(1, FEW, 10):
@@ -150,7 +150,7 @@ async def keep(who: Line, room: str) -> None:
     await who.done("message:hide", {**here, "message_id": said["message_id"]})
 
 
-async def test_a_read_model_is_rebuilt_again_and_the_index_as_well(up: Up) -> None:
+async def test_models_and_index_are_rebuilt_repeatedly(up: Up) -> None:
     await filled(up)
     for name, new in (("messages", 2), ("messages", 3), ("inbox", 2), ("search", 2)):
         report = json.loads((await asyncio.to_thread(caas, "rebuild", up, name)).stdout)
@@ -166,9 +166,7 @@ async def test_a_read_model_is_rebuilt_again_and_the_index_as_well(up: Up) -> No
         ("messages", "messages/marks/1", '"named":{', '"named":{"odd":1,'),
     ],
 )
-async def test_a_row_changed_by_hand_is_named_and_no_other(
-    up: Up, model: str, table: str, said: str, instead: str
-) -> None:
+async def test_only_the_row_changed_by_hand_is_named(up: Up, model: str, table: str, said: str, instead: str) -> None:
     await filled(up)
     assert_equal(up)
     key = changed_by_hand(up.data / "documents.sqlite", table, said, instead)
@@ -181,7 +179,7 @@ async def test_a_row_changed_by_hand_is_named_and_no_other(
 
 
 def changed_by_hand(file: Path, table: str, said: str, instead: str) -> str:
-    """Let one row say something else; its id."""
+    """Change one row; return its id."""
     with sqlite3.connect(file, timeout=10) as connection:
         key, _ = connection.execute(f'SELECT id, doc FROM "{table}" WHERE doc LIKE ?', (f"%{said}%",)).fetchone()
         connection.execute(f'UPDATE "{table}" SET doc = replace(doc, ?, ?) WHERE id = ?', (said, instead, key))

@@ -1,4 +1,4 @@
-"""The fifteen lines of docs/protocol.md run as they stand: whatever a line loses, each push is shown once, in order."""
+"""The resume loop of docs/protocol.md runs unchanged: whatever a line loses, each push is shown once, in order."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ from tests.eventually import eventually
 (LOOP,) = examples("protocol.md", "pseudocode resume")
 PROGRAM = compile(LOOP.text, "docs/protocol.md", "exec")
 LOST = 0.2
-SAYS = 40
+SENDS = 40
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
 
 
 class Simple:
-    """A client of these lines; what it hears loses pushes and breaks, what it keeps is `at` and what it was shown."""
+    """A client of these lines of code; its connection loses pushes and breaks, `at` and `shown` are its state."""
 
     def __init__(self, chance: random.Random) -> None:
         self.at: dict[tuple[str, str], int] = defaultdict(int)
@@ -48,23 +48,23 @@ class Simple:
         exec(PROGRAM, self._names)
 
     async def live(self, url: str, token: str) -> None:
-        """One line after another."""
+        """Open one line after another."""
         while True:
             async with connect(url, subprotocols=[Subprotocol("caas.v1.json")], proxy=None) as self._socket:
                 self.lines, self._asked = self.lines + 1, 0
                 await self._socket.send(json.dumps({"type": "auth", "data": {"token": token}}))
                 try:
-                    await self._hear(self._chance.randint(15, 60))
+                    await self._read(self._chance.randint(15, 60))
                 except ConnectionClosed:
                     continue
 
     async def break_off(self) -> None:
-        """The last line: a push that was lost behind all others is found on it."""
+        """Break for the last time: a push that was lost after all others is recovered on the next line."""
         self.loses = 0.0
         await self._socket.close()
 
-    async def _hear(self, lasts: int) -> None:
-        for _ in range(lasts):
+    async def _read(self, count: int) -> None:
+        for _ in range(count):
             frame = json.loads(await self._socket.recv())
             if frame["type"] == "synced" and frame["id"] == self._asked:
                 self._asked = 0
@@ -111,15 +111,15 @@ async def _sent(sending: Any) -> None:
     try:
         await sending
     except ConnectionClosed:
-        return  # the next line asks anew
+        return  # the next line syncs again
 
 
-def test_it_is_fifteen_lines() -> None:
+def test_loop_has_fifteen_lines() -> None:
     assert len(LOOP.text.splitlines()) == 15
 
 
 @pytest.mark.parametrize("seed", range(3))
-async def test_whatever_a_line_loses_each_push_is_shown_once_and_in_order(up: Up, seed: int) -> None:
+async def test_pushes_are_shown_once_and_in_order_over_lossy_lines(up: Up, seed: int) -> None:
     simple = Simple(random.Random(seed))
     user = f"simple{seed}"
     async with opened(up.socket_url, up.token(f"ann{seed}")) as ann:
@@ -131,38 +131,38 @@ async def test_whatever_a_line_loses_each_push_is_shown_once_and_in_order(up: Up
         ]
         living = asyncio.create_task(simple.live(up.socket_url, up.token(user)))
         async with opened(up.socket_url, up.token(user)) as other_device:
-            await _talk(ann, other_device, rooms)
+            await _send_all(ann, other_device, rooms)
         await simple.break_off()
-        wanted = {(room, lane): list(range(1, n + 1)) for room in rooms for lane, n in _told(SAYS).items()}
-        wanted["user", "user"] = list(range(1, SAYS + 1))
+        wanted = {(room, lane): list(range(1, n + 1)) for room in rooms for lane, n in _expected(SENDS).items()}
+        wanted["user", "user"] = list(range(1, SENDS + 1))
         try:
             await eventually(lambda: _missing(simple, wanted) == {}, 30)
         finally:
             living.cancel()
             await asyncio.gather(living, return_exceptions=True)
-    own = simple.shown.pop(("user", "user"))  # told once after a hole, as it is now: so numbers are left out
+    own = simple.shown.pop(("user", "user"))  # after a gap only the current state is sent, so numbers are skipped
     assert (own, own[-1]) == (sorted(set(own)), wanted.pop(("user", "user"))[-1])
     assert {place: found for place, found in simple.shown.items() if found} == wanted
     assert simple.lines > 1
 
 
-def _told(says: int) -> dict[str, int]:
-    return {"conversation": 1, "sent": says, "edited": says // 4, "reaction": says // 4}
+def _expected(sends: int) -> dict[str, int]:
+    return {"conversation": 1, "sent": sends, "edited": sends // 4, "reaction": sends // 4}
 
 
 def _missing(simple: Simple, wanted: dict[tuple[str, str], list[int]]) -> dict[tuple[str, str], int]:
-    """The last number of each lane that was not shown yet."""
+    """Return the last number of each lane that was not shown yet."""
     return {place: numbers[-1] for place, numbers in wanted.items() if numbers[-1] not in simple.shown[place]}
 
 
-async def _talk(ann: Line, device: Line, rooms: list[str]) -> None:
-    for n in range(SAYS):
+async def _send_all(ann: Line, device: Line, rooms: list[str]) -> None:
+    for n in range(SENDS):
         for room in rooms:
             here = {"conversation_id": room}
             said = await ann.done("message:send", {**here, "client_msg_id": f"{n}", "text": f"{n}"})
-            about = {**here, "message_id": said["message_id"]}
+            message = {**here, "message_id": said["message_id"]}
             if n % 4 == 0:
-                await ann.done("message:edit", {**about, "text": f"{n}!"})
-                await ann.done("reaction:add", {**about, "emoji": "👍"})
+                await ann.done("message:edit", {**message, "text": f"{n}!"})
+                await ann.done("reaction:add", {**message, "emoji": "👍"})
         kept = "conversation:mute" if n % 2 == 0 else "conversation:unmute"
         await device.done(kept, {"conversation_id": rooms[0], "client_key": f"{n}"})

@@ -1,4 +1,4 @@
-"""Clients of a system that is restarted as for an update hear again soon, and everything."""
+"""Clients of a system that is restarted as for an update soon receive messages again, and miss none."""
 
 import asyncio
 import time
@@ -11,7 +11,7 @@ from tests.e2e.up import Restartable
 LISTENERS = 4
 
 
-async def test_after_a_restart_clients_are_back_soon_after_the_system_and_miss_nothing(system: Restartable) -> None:
+async def test_clients_reconnect_soon_after_a_restart_and_miss_nothing(system: Restartable) -> None:
     up = await asyncio.to_thread(system.start)
     async with AsyncExitStack() as stack:
         clients = [Client(up.socket_url, up.token(f"user{number}")) for number in range(LISTENERS)]

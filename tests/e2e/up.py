@@ -1,4 +1,4 @@
-"""One embedded system: a real `caas up` in a directory of its own, on a free port."""
+"""Runs an embedded system: a real `caas up` in a separate directory, on a free port."""
 
 import json
 import urllib.request
@@ -13,7 +13,7 @@ from tests.e2e.processes import Process, free_port, within
 
 @dataclass(frozen=True)
 class Up:
-    """A running system: where it is, and what its applications show."""
+    """A running system: its process, its directory and its ready line."""
 
     process: Process
     data: Path
@@ -40,7 +40,7 @@ class Up:
         return self.process.running.pid
 
     def token(self, user: str) -> str:
-        """A token as an application's server gets it."""
+        """Return a token as an application's server gets it."""
         headers = {"X-App-Key": self.ready["app_key"], "X-App-Secret": self.ready["app_secret"]}
         request = urllib.request.Request(
             f"{self.url}/api/v1/auth/sdk/token", json.dumps({"user_id": user}).encode(), headers
@@ -50,14 +50,14 @@ class Up:
             return token
 
     def counted(self) -> dict[str, int]:
-        """What it has counted; fails where it is not ready."""
+        """Return its counters; fail if it is not ready."""
         with urllib.request.urlopen(f"{self.url}/health", timeout=10) as answer:
             counted: dict[str, int] = json.load(answer)["counted"]
             return counted
 
 
 class Restartable:
-    """`caas up` in one directory and at one port, as often as it is started."""
+    """`caas up` in one directory and at one port, which can be restarted."""
 
     def __init__(self, folder: Path) -> None:
         self._data = folder / "data"
@@ -81,7 +81,7 @@ class Restartable:
 def running(
     directory: Path, environment: Mapping[str, str] | None = None, data: str = "data", name: str = "up"
 ) -> Iterator[Up]:
-    """`caas up --data DIRECTORY/DATA` from its ready line to SIGTERM."""
+    """Run `caas up --data DIRECTORY/DATA`; yield after its ready line, and send SIGTERM at the end."""
     where = directory / data
     arguments = ("up", "--data", str(where), "--port", "0", "--json", "--secrets")
     process = Process(name, arguments, directory / f"{name}.log", None, environment or {}).start()
@@ -92,7 +92,7 @@ def running(
 
 
 def ready_line(process: Process) -> dict[str, Any]:
-    """The one line that `caas up` prints when it is ready."""
+    """Return the line that `caas up` prints when it is ready."""
 
     def line() -> dict[str, Any] | None:
         process.ready()

@@ -1,4 +1,4 @@
-"""What `caas` run in this process does to logging is undone: its stream ends with the test."""
+"""Undo what `caas` does to logging in this process: its stream ends with the test."""
 
 import logging
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""A node in memory behind real WebSockets: the rules of the protocol in little, with faults on demand."""
+"""FakeNode is a node in memory behind real WebSockets: a small form of the protocol, with faults on demand."""
 
 import asyncio
 import json
@@ -18,8 +18,8 @@ AT = "2018-02-01T00:00:00.000Z"
 Json = dict[str, Any]
 
 
-class No(Exception):
-    """A command is refused with this code."""
+class Refusal(Exception):
+    """A command that is refused with this code."""
 
 
 def no_fault(*_: Any) -> Any:
@@ -27,11 +27,11 @@ def no_fault(*_: Any) -> Any:
 
 
 class FakeNode:
-    """One node; `frames` are all commands it got, `syncs` the syncs. `loses(user, lane, n)` drops a push until the
-    heartbeat, if there is one; `fails(user, frame)` answers a code instead of obeying; `cuts(user, frame)` closes with
-    a code once the command was carried out, unanswered; `answers` has what it says to commands that it does not know;
-    `kept` is each user's own lane. `nameless(user, frame)` refuses a frame without its id, `silent(user, frame)` obeys
-    and says nothing. With a `status` there is no node at its address, but a stranger who answers so.
+    """One node; `frames` are all received commands, `syncs` the syncs. `loses(user, lane, n)` drops a push until the
+    heartbeat, if there is one; `fails(user, frame)` answers a code instead of executing; `cuts(user, frame)` closes
+    with a code after the command was executed, unanswered; `answers` has the replies to commands that it does not know;
+    `kept` is each user's own lane. `nameless(user, frame)` refuses a frame without its id, `silent(user, frame)`
+    executes and does not answer. With a `status` another server at its address answers with that status.
     """
 
     def __init__(self) -> None:
@@ -105,7 +105,7 @@ class FakeNode:
             await socket.close(code=code)
 
     async def go_away(self, user: str, after_ms: int) -> None:
-        """Ask this user's clients to open their next lines; those that they have are served on."""
+        """Ask this user's clients to open their next connections; the current ones are still served."""
         frame = {"type": "going-away", "data": {"code": 4101, "reconnect_after_ms": after_ms}}
         for socket in list(self.sockets.get(user, [])):
             await _say(socket, frame)
@@ -120,8 +120,8 @@ class FakeNode:
             return await _say(socket, {"id": None, "type": "error", "error": _problem("invalid_json"), "data": None})
         try:
             answer = self.obey(user, frame)
-        except No as no:
-            return await _say(socket, {"id": frame["id"], "type": "error", "error": _problem(str(no))})
+        except Refusal as refusal:
+            return await _say(socket, {"id": frame["id"], "type": "error", "error": _problem(str(refusal))})
         if close := self.cuts(user, frame):
             await socket.close(code=close)
             return None
@@ -143,9 +143,9 @@ class FakeNode:
             return self.create(user, data)
         conversation = self.conversations.get(data["conversation_id"])
         if conversation is None:
-            raise No("conversation_not_found")
-        if not conversation.holds(user):
-            raise No("not_a_participant")
+            raise Refusal("conversation_not_found")
+        if not conversation.is_member(user):
+            raise Refusal("not_a_participant")
         if frame["type"] == "message:send":
             return self.send(user, data, conversation)
         if frame["type"] in {"message:edit", "message:delete"}:
@@ -161,8 +161,8 @@ class FakeNode:
         return {"conversation_id": key, "level": "accepted"}
 
     def move(self, actor: str, enter: bool, users: list[str], conversation: Conversation) -> Json:
-        seq = len(conversation.told["sent"])
-        moved = [user for user in users if conversation.holds(user) is not enter]
+        seq = len(conversation.rows["sent"])
+        moved = [user for user in users if conversation.is_member(user) is not enter]
         if moved:
             change = "participants-added" if enter else "participants-removed"
             for user in moved:
@@ -181,7 +181,7 @@ class FakeNode:
             return {**answer, "level": "persisted"}
         root = data.get("reply_to")
         if root is not None and root not in conversation.messages:
-            raise No("message_not_found")
+            raise Refusal("message_not_found")
         seq = len(conversation.messages) + 1
         conversation.messages[key] = Message(key, data["client_msg_id"], user, data["text"], seq, root)
         self.say(conversation, "sent", conversation.messages[key].view(conversation.id), seq)
@@ -192,9 +192,9 @@ class FakeNode:
         if message is not None and message.deleted and kind == "message:delete" and message.sender == user:
             return {"message_id": message.message_id, "level": "persisted"}
         if message is None or message.deleted:
-            raise No("message_not_found")
+            raise Refusal("message_not_found")
         if message.sender != user:
-            raise No("not_the_author")
+            raise Refusal("not_the_author")
         if kind == "message:delete":
             message.deleted = True
         else:
@@ -207,16 +207,16 @@ class FakeNode:
     # Pushes
 
     def changed(self, conversation: Conversation, change: str, actor: str, users: list[str], at_seq: int) -> None:
-        n = len(conversation.told["conversation"]) + 1
+        n = len(conversation.rows["conversation"]) + 1
         about = {"conversation_id": conversation.id, "change": change, "actor": actor, "at": AT, "n": n}
         self.say(conversation, "conversation", {**about, "participants": users, "at_seq": at_seq}, 0)
 
     def say(self, conversation: Conversation, lane: str, data: Json, seq: int) -> None:
-        conversation.told[lane].append((data, seq, PUSH_OF_LANE[lane]))
-        n = len(conversation.told[lane])
+        conversation.rows[lane].append((data, seq, PUSH_OF_LANE[lane]))
+        n = len(conversation.rows[lane])
         frame = json.dumps({"type": PUSH_OF_LANE[lane], "lane": lane, "n": n, "data": data})
         for user in conversation.members:
-            reads = conversation.holds(user) and (not seq or conversation.reads(user, seq))
+            reads = conversation.is_member(user) and (not seq or conversation.reads(user, seq))
             if reads and not self.loses(user, lane, n):
                 self.push(user, frame)
             elif reads and self.heartbeat_s is not None:
@@ -228,11 +228,11 @@ class FakeNode:
                 self.push(data["sender"], json.dumps(receipt))
 
     def keep(self, user: str, view: Json) -> None:
-        """The user's own lane has one more."""
-        told = self.kept.setdefault(user, [])
-        told.append(view)
-        if not self.loses(user, USER, len(told)):
-            self.push(user, json.dumps({"type": PUSH_OF_USER, "lane": USER, "n": len(told), "data": view}))
+        """Add a row to the user's own lane."""
+        views = self.kept.setdefault(user, [])
+        views.append(view)
+        if not self.loses(user, USER, len(views)):
+            self.push(user, json.dumps({"type": PUSH_OF_USER, "lane": USER, "n": len(views), "data": view}))
 
     def push(self, user: str, frame: str) -> None:
         for socket in self.sockets.get(user, []):
@@ -246,13 +246,13 @@ class FakeNode:
             if (after and conversation.id <= after) or (upto and conversation.id > upto):
                 continue
             was_in = user in conversation.members and conversation.id in asked
-            if conversation.holds(user) or was_in:
+            if conversation.is_member(user) or was_in:
                 vector[conversation.id] = conversation.vector()
                 if frame["data"].get("tell") is False:
                     continue
-                for lane, told in conversation.told.items():
+                for lane, rows in conversation.rows.items():
                     start = asked.get(conversation.id, {}).get(lane, 0)
-                    for n, (data, seq, kind) in enumerate(told[start:], start + 1):
+                    for n, (data, seq, kind) in enumerate(rows[start:], start + 1):
                         if not seq or conversation.reads(user, seq):
                             await _say(socket, {"type": kind, "lane": lane, "n": n, "data": data})
         kept = self.kept.get(user, [])
@@ -263,7 +263,7 @@ class FakeNode:
         await _say(socket, {"id": frame["id"], "type": "synced", "data": synced})
 
     def transcript(self) -> list[Json]:
-        """What a right transcript of this node says."""
+        """Return the correct transcript of this node."""
         return [
             {
                 "conversation": conversation.external_id,
@@ -300,7 +300,7 @@ async def _say_text(socket: web.WebSocketResponse, text: str) -> None:
 
 @asynccontextmanager
 async def fake_node(port: int = 0) -> AsyncIterator[FakeNode]:
-    """A node that listens there, 0 for any free port; its two socket URLs lead to the same place."""
+    """Run a node on this port, 0 for any free one; its two socket URLs lead to the same place."""
     node = FakeNode()
     runner = web.AppRunner(node.app(), shutdown_timeout=1)
     await runner.setup()

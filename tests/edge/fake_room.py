@@ -1,4 +1,4 @@
-"""What the fake node knows of one conversation: who is in it, what was said, and all it ever told in each lane."""
+"""The fake node's state of one conversation: members, messages, and all rows of each lane."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -40,15 +40,15 @@ class Conversation:
     owner: str
     members: dict[str, list[list[int | None]]] = field(default_factory=dict)
     messages: dict[str, Message] = field(default_factory=dict)
-    told: dict[str, list[tuple[Json, int, str]]] = field(
+    rows: dict[str, list[tuple[Json, int, str]]] = field(
         default_factory=lambda: {lane: [] for lane in ("sent", "edited", "deleted", "conversation")}
     )
 
-    def holds(self, user: str) -> bool:
+    def is_member(self, user: str) -> bool:
         return user in self.members and self.members[user][-1][1] is None
 
     def reads(self, user: str, seq: int) -> bool:
         return any(start <= seq and (until is None or seq <= until) for start, until in self.members.get(user, []))
 
     def vector(self) -> dict[str, int]:
-        return {lane: len(told) for lane, told in self.told.items()}
+        return {lane: len(rows) for lane, rows in self.rows.items()}

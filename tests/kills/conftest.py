@@ -1,4 +1,4 @@
-"""Stacks of their own on ports of their own, and the system on them as real processes."""
+"""Separate stacks on separate ports, and the system on them as real processes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,14 +12,14 @@ from tests.e2e.processes import System, on_stack
 
 WORKERS = {"messages": 2, "conversations": 1, "inbox": 1, "receipts": 1, "search": 1}
 SHIFT = 2000
-"""Beside a stack that a developer runs."""
+"""Port shift, so that it does not collide with a developer's stack."""
 
 
 @contextmanager
 def system_on(
     directory: Path, brokers: int = 1, mongo_backend: mongo.Backend = "memory", heartbeat_ms: int = 5000
 ) -> Iterator[tuple[Stack, System]]:
-    """A fresh stack and the system on it; both are gone at the end."""
+    """Run a new stack and the system on it; remove both at the end."""
     stack = Stack(directory / "stack", brokers=brokers, mongo_backend=mongo_backend, shift=SHIFT)
     with on_stack(stack, directory, {"CAAS_HEARTBEAT_MS": str(heartbeat_ms)}) as system:
         yield stack, system.start(WORKERS)

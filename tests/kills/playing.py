@@ -1,4 +1,4 @@
-"""Play a recording on a system, perhaps disturb it in the middle, and check that all of it ended up exact."""
+"""This module plays a recording on a system, may disturb it meanwhile, and checks that the result is exact."""
 
 import json
 import secrets
@@ -18,13 +18,13 @@ ROWS = 1500
 def played(
     system: System, rows: int | None = None, disturb: Callable[[], None] | None = None, chaos: int | None = None
 ) -> dict[str, Any]:
-    """Play for a new tenant, with a seed of `chaos` in it; nothing lost, doubled or reordered, or this fails."""
+    """Play for a new tenant, with `chaos` as a seed; check that nothing is lost, repeated or reordered."""
     system.serve_tenant(f"t{secrets.token_hex(4)}")
     limit = () if rows is None else ("--limit", str(rows))
     playing = system.play(RECORDING, *limit, *(() if chaos is None else ("--chaos", str(chaos))))
     if disturb is not None:
         within(120, "the play is in the middle", lambda: "play: " in system.play_log.read_text())
-        assert playing.poll() is None, "the play was over before anybody was disturbed"
+        assert playing.poll() is None, "the play was over before it was disturbed"
         disturb()
     summary = summary_of(playing, system.play_log)
     print(json.dumps(summary))
@@ -33,7 +33,7 @@ def played(
 
 
 def check(system: System, summary: dict[str, Any], rows: int | None) -> None:
-    """The summary, the transcript against the oracle, the read models against a fresh fold."""
+    """Check the summary, the transcript against the oracle, and the read models against a new fold."""
     assert (summary["lost"], summary["duplicates"]) == (0, 0)
     assert summary["received_by_push"] + summary["healed"] == summary["deliveries_expected"]
     lines = [json.loads(line) for line in system.run("transcript").splitlines()]

@@ -1,4 +1,4 @@
-"""A thousand real clients that come back by themselves, each noting what it was told, and one who makes them talk."""
+"""Crowd is a thousand real clients that reconnect by themselves and record what they receive, and sends for them."""
 
 import asyncio
 from collections import Counter
@@ -14,13 +14,13 @@ from edge.tools.bench.gathering import Chances
 from edge.tools.bench.spec import Circle, Seat
 
 WRITES_EVERY_S = 0.04
-PATIENCE_S = 120
-AT_ONCE = 50
+RECONNECT_S = 120
+MAX_CONCURRENT = 50
 
 
 @dataclass
 class Member:
-    """One client: what it was told last of each conversation, and what must not have been."""
+    """One client: the last number it received in each conversation, and its faults."""
 
     urls: Sequence[str]
     token: str
@@ -31,10 +31,10 @@ class Member:
     healed: int = 0
 
     def __post_init__(self) -> None:
-        self.line = Line(self.urls, self.token, session=self.session, listener=self.hears, patience=PATIENCE_S)
+        self.line = Line(self.urls, self.token, session=self.session, listener=self.receive, patience=RECONNECT_S)
 
-    def hears(self, event: Event) -> None:
-        """An event, as an application gets it."""
+    def receive(self, event: Event) -> None:
+        """Record an event, as an application gets it."""
         if event.type == "reset":
             self.faults.append(f"reset: {event}")
         if event.lane == "sent":
@@ -47,7 +47,7 @@ class Member:
 
 
 class Crowd:
-    """All of them. `said` counts the sends that were accepted in each circle."""
+    """All clients. `said` counts the sends that were accepted in each circle."""
 
     def __init__(self, members: Sequence[Member], circles: Sequence[Circle]) -> None:
         self.members = members
@@ -55,12 +55,12 @@ class Crowd:
         self.said: Counter[int] = Counter()
         self.quiet = False
 
-    def back(self) -> int:
-        """How many have a line."""
+    def connected(self) -> int:
+        """Return how many are connected."""
         return sum(member.line.connected for member in self.members)
 
     def missing(self) -> int:
-        """How many deliveries have not come."""
+        """Return how many deliveries are missing."""
         return sum(
             self.said[number] - self.members[seat].last.get(circle.conversation_id, 0)
             for number, circle in enumerate(self.circles)
@@ -68,7 +68,7 @@ class Crowd:
         )
 
     async def talk(self) -> None:
-        """Send until `quiet`, whatever the lines do meanwhile; return when every send was accepted."""
+        """Send until `quiet`, whatever the connections do; return when every send was accepted."""
         chances = Chances(self.circles, "storm")
         async with asyncio.TaskGroup() as sending:
             number = 0
@@ -84,8 +84,8 @@ class Crowd:
         self.said[circle] += 1
 
     async def synced(self) -> None:
-        """Everyone asks once more, and is told that nothing is missing; or this fails."""
-        gate = asyncio.Semaphore(AT_ONCE)
+        """Let every client sync once more, and check that nothing is missing."""
+        gate = asyncio.Semaphore(MAX_CONCURRENT)
 
         async def ask(member: Member) -> None:
             async with gate:
@@ -103,18 +103,18 @@ class Crowd:
 
 @asynccontextmanager
 async def crowd(urls: Sequence[str], seats: Sequence[Seat], circles: Sequence[Circle]) -> AsyncIterator[Crowd]:
-    """All of them connected, half of them to each of two nodes first; gone at the end."""
-    gate = asyncio.Semaphore(AT_ONCE)
+    """Connect all clients, half of them to each of two nodes first; close them at the end."""
+    gate = asyncio.Semaphore(MAX_CONCURRENT)
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
 
-        async def enter(number: int, seat: Seat) -> Member:
+        async def connect(number: int, seat: Seat) -> Member:
             turned = [*urls[number % len(urls) :], *urls[: number % len(urls)]]
             member = Member(turned, seat.token, session)
             async with gate:
                 await member.line.connect()
             return member
 
-        members = await asyncio.gather(*(enter(number, seat) for number, seat in enumerate(seats)))
+        members = await asyncio.gather(*(connect(number, seat) for number, seat in enumerate(seats)))
         try:
             yield Crowd(members, circles)
         finally:

@@ -1,7 +1,8 @@
-"""A chat program as a process of its own: it talks in a room until it is told to end, and keeps all that it was told.
+"""Talker is a chat program in a separate process: it sends messages to a room until it gets a stop command, and keeps
+all events that it received.
 
-`python talker.py GATEWAY USER` says a line of JSON when it is connected. Then each line of its input is answered by
-one: `{"room": ID}` begins, `{}` asks for all events, `{"over": true}` ends the talk and asks how much was said.
+`python talker.py GATEWAY USER` prints a line of JSON when it is connected. Then it answers each line of its input with
+one: `{"room": ID}` starts, `{}` requests all events, `{"over": true}` stops and requests the number of messages sent.
 """
 
 import asyncio
@@ -16,11 +17,11 @@ from edge.sdk.python.caas_client import Application, Client
 
 EVERY_S = 0.03
 CHANGED = 10
-"""Each tenth message is edited, and its author puts an emoji to it."""
+"""Each tenth message is edited, and gets a reaction of its author."""
 
 
 class Talker:
-    """Who talks."""
+    """A client that sends messages and keeps events."""
 
     def __init__(self, client: Client, name: str) -> None:
         self._client = client
@@ -29,12 +30,12 @@ class Talker:
         self.over = False
 
     async def listen(self) -> None:
-        """Keep what comes."""
+        """Keep the events that arrive."""
         async for event in self._client.events():
             self.heard.append({"type": type(event).__name__, **msgspec.to_builtins(event)})
 
     async def talk(self, room: str) -> int:
-        """Say one thing after another until it is over; how many were said."""
+        """Send messages until it is over, and return their number."""
         number = 0
         async with asyncio.TaskGroup() as saying:
             while not self.over:
@@ -56,7 +57,7 @@ async def _answered(said: Any) -> None:
 
 
 async def run(url: str, name: str) -> None:
-    """Do what the lines say."""
+    """Execute the commands of the input lines."""
     application = Application(url, os.environ["CAAS_APP_KEY"], os.environ["CAAS_APP_SECRET"])
     async with application, await application.client(name, positions={}) as client:
         talker = Talker(client, name)

@@ -1,4 +1,4 @@
-"""A thousand clients on two nodes who chat: every delivery comes once and in order, and memory and times are told."""
+"""A thousand clients chat on two nodes: every delivery comes once and in order; memory and times are printed."""
 
 import asyncio
 import resource
@@ -24,13 +24,13 @@ pytestmark = [pytest.mark.stack, pytest.mark.kills, pytest.mark.soak, pytest.mar
 
 SECONDS = 60.0
 STORM_S = 60.0
-"""What a storm may last, on any machine."""
+"""Maximum duration of a storm in seconds, on any machine."""
 GOALS_MS = {"ack_p99_ms": 50, "delivered_p99_ms": 250}
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _many_files() -> Iterator[None]:
-    """A thousand sockets here, and as many at a node."""
+    """Allow a thousand sockets here, and as many at a node."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     assert hard == resource.RLIM_INFINITY or hard >= 4 * PEOPLE, f"{hard} open files are too few: ulimit -n"
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 4 * PEOPLE), hard))
@@ -56,10 +56,10 @@ async def test_every_delivery_comes_once_and_in_order(one_broker: tuple[Stack, S
     await asyncio.to_thread(system.processes["search-1"].start().wait_ready, 60)
 
 
-async def test_all_are_back_and_in_sync_after_a_storm_in_which_a_node_is_killed(
+async def test_all_clients_are_in_sync_after_a_reconnect_storm(
     one_broker: tuple[Stack, System],
 ) -> None:
-    """Both nodes are killed, so that everyone comes at once; while they come one is killed again."""
+    """Both nodes are killed, so that all clients reconnect at once; meanwhile one is killed again."""
     system = one_broker[1]
     ended = {process.log: process.log.stat().st_size for process in system.processes.values()}
     world = World(token_secret=system.environment["CAAS_TOKEN_SECRET"])
@@ -82,30 +82,30 @@ async def test_all_are_back_and_in_sync_after_a_storm_in_which_a_node_is_killed(
 
 
 async def stormed(system: System, people: Crowd) -> dict[str, float]:
-    """Everyone loses their line and comes back, a quarter of them to a node that is killed meanwhile."""
+    """Disconnect all clients and let them reconnect, a quarter of them to a node that is killed meanwhile."""
     nodes = system.processes["socket-1"], system.processes["socket-2"]
     for node in nodes:
         node.kill()
-    await eventually(lambda: people.back() == 0, within=20)
+    await eventually(lambda: people.connected() == 0, within=20)
     for node in nodes:
         node.start()
-    await eventually(lambda: people.back() > PEOPLE / 4, within=STORM_S)
-    caught = people.back()
+    await eventually(lambda: people.connected() > PEOPLE / 4, within=STORM_S)
+    caught = people.connected()
     nodes[0].kill()
     killed = time.monotonic()
     nodes[0].start()
-    await eventually(lambda: people.back() == PEOPLE, within=STORM_S)
+    await eventually(lambda: people.connected() == PEOPLE, within=STORM_S)
     people.quiet = True
     return {"back_when_killed": caught, "back_s": round(time.monotonic() - killed, 1), "killed": killed}
 
 
 def errors_since(ended: Mapping[Path, int]) -> list[str]:
-    """What went wrong according to what the logs say beyond these ends."""
+    """Return the errors in the logs after these offsets."""
     said = [line for log, end in ended.items() for line in log.read_bytes()[end:].decode().splitlines()]
     return [line for line in said if " ERROR " in line or " CRITICAL " in line or line.startswith("Traceback")]
 
 
 def pids(system: System) -> list[int]:
-    """The nodes' process ids."""
+    """Return the nodes' process ids."""
     running = [process.running for name, process in system.processes.items() if name.startswith("socket-")]
     return [process.pid for process in running if process is not None]

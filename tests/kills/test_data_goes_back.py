@@ -1,4 +1,4 @@
-"""What goes back in time, or loses data, on the real servers: it heals, or a refusal says why."""
+"""Servers that go back in time or lose data: the system recovers, or is refused with the reason."""
 
 import asyncio
 import json
@@ -29,13 +29,13 @@ EVERY_S = 0.025
 
 @pytest.fixture(scope="module")
 def durable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stack, System]]:
-    """The system on a MongoDB server that keeps documents, but not those of its last second when it is killed."""
+    """The system on a MongoDB server that is durable, except for the last second before it is killed."""
     with system_on(tmp_path_factory.mktemp("durable"), mongo_backend="h2", heartbeat_ms=2000) as found:
         yield found
 
 
 class Talk:
-    """Somebody writes to somebody who reads, on another node."""
+    """A user writes to a reader on another node."""
 
     def __init__(self, system: System) -> None:
         self._tenant = f"t{secrets.token_hex(4)}"
@@ -51,7 +51,7 @@ class Talk:
 
     @asynccontextmanager
     async def going_on(self) -> AsyncIterator[None]:
-        """They talk as long as the block lasts, and until all that was accepted has been heard."""
+        """Send during the block, and wait until everything accepted has been received."""
         async with self.client("ann", 0) as ann, self.client("bob", 1) as bob:
             self.room = (await ann.create(participants=["bob"], kind="direct")).conversation_id
             listening = asyncio.create_task(self._listen(bob), name="bob listens")
@@ -103,7 +103,7 @@ def all_start(system: System) -> None:
 
 
 def dropped(mongo: MongoClient[dict[str, Any]], prefix: str) -> None:
-    """Drop the newest generation of a collection, as a stranger would."""
+    """Drop the newest generation of a collection, without the system's knowledge."""
     database = mongo.get_default_database()
     names = [name for name in database.list_collection_names() if name.startswith(prefix)]
     database.drop_collection(max(names, key=lambda name: int(name.rpartition(".g")[2])))
@@ -113,8 +113,8 @@ async def in_thread(call: Any, *arguments: Any) -> Any:
     return await asyncio.to_thread(call, *arguments)
 
 
-class Past:
-    """MongoDB's file as it was once; `comes_back` kills the server and starts it with that file."""
+class Snapshot:
+    """A copy of MongoDB's file; `restore` kills the server and starts it with that file."""
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
@@ -124,21 +124,21 @@ class Past:
         shutil.copy(self._file, self._kept)
         stack.start("mongo")
 
-    def comes_back(self) -> None:
+    def restore(self) -> None:
         self._stack.kill("mongo")
         shutil.copy(self._kept, self._file)
         self._stack.start("mongo")
 
 
-async def test_a_store_put_back_older_under_running_workers_leaves_no_hole(durable: tuple[Stack, System]) -> None:
+async def test_store_restored_under_running_workers_loses_nothing(durable: tuple[Stack, System]) -> None:
     stack, system = durable
     talk = Talk(system)
     async with talk.going_on():
         await asyncio.sleep(1.5)
-        past = await in_thread(Past, stack)
+        snapshot = await in_thread(Snapshot, stack)
         for _ in range(2):
             await asyncio.sleep(2.5)
-            await in_thread(past.comes_back)
+            await in_thread(snapshot.restore)
         await asyncio.sleep(1.0)
     assert talk.heard == list(enumerate(talk.accepted, start=1)), "each once, in order, under its own number"
     verified = await in_thread(caas, system, "verify")
@@ -147,17 +147,15 @@ async def test_a_store_put_back_older_under_running_workers_leaves_no_hole(durab
 
 
 @pytest.mark.parametrize("workers", ["idle", "stopped"])
-async def test_a_store_put_back_older_while_nothing_comes_is_brought_up_again(
-    durable: tuple[Stack, System], workers: str
-) -> None:
+async def test_store_restored_while_idle_catches_up(durable: tuple[Stack, System], workers: str) -> None:
     stack, system = durable
-    past = await in_thread(Past, stack)
+    snapshot = await in_thread(Snapshot, stack)
     talk = Talk(system)
     async with talk.going_on():
         await asyncio.sleep(1.0)
     if workers == "stopped":
         await in_thread(system.stop)
-    await in_thread(past.comes_back)
+    await in_thread(snapshot.restore)
     if workers == "stopped":
         await in_thread(all_start, system)
     verified = await in_thread(caas, system, "verify")
@@ -167,7 +165,7 @@ async def test_a_store_put_back_older_while_nothing_comes_is_brought_up_again(
     assert [message.message_id for message in page.messages][-len(talk.accepted) :] == talk.accepted[-100:]
 
 
-async def test_a_store_killed_three_times_delivers_everything_and_leaves_no_hole(durable: tuple[Stack, System]) -> None:
+async def test_store_killed_three_times_loses_nothing(durable: tuple[Stack, System]) -> None:
     stack, system = durable
     talk = Talk(system)
     async with talk.going_on():
@@ -182,7 +180,7 @@ async def test_a_store_killed_three_times_delivers_everything_and_leaves_no_hole
 
 
 @pytest.mark.parametrize("collection", ["messages.heads.g1", "messages.messages.g1", "conversations.participants.g1"])
-async def test_a_dropped_collection_is_named_never_empty_and_made_again_by_one_command(
+async def test_dropped_collection_is_reported_and_rebuilt_by_one_command(
     durable: tuple[Stack, System], collection: str
 ) -> None:
     _, system = durable
@@ -198,7 +196,7 @@ async def test_a_dropped_collection_is_named_never_empty_and_made_again_by_one_c
     refused = await in_thread(caas, system, "verify", model)
     assert refused.returncode != 0
     assert f"caas rebuild {model} --replace" in refused.stdout + refused.stderr
-    rebuilt = await in_thread(caas, system, "rebuild", model, "--replace", "somebody dropped it", "--json")
+    rebuilt = await in_thread(caas, system, "rebuild", model, "--replace", "it was dropped", "--json")
     assert rebuilt.returncode == 0, rebuilt
     for worker in workers:
         await in_thread(worker.wait_ready, 30)
@@ -209,7 +207,7 @@ async def test_a_dropped_collection_is_named_never_empty_and_made_again_by_one_c
     assert (await in_thread(caas, system, "verify", model)).returncode == 0
 
 
-async def test_topics_made_anew_are_refused_and_can_be_adopted(durable: tuple[Stack, System]) -> None:
+async def test_recreated_topics_are_refused_and_can_be_adopted(durable: tuple[Stack, System]) -> None:
     _, system = durable
     talk = Talk(system)
     async with talk.going_on():
@@ -220,10 +218,10 @@ async def test_topics_made_anew_are_refused_and_can_be_adopted(durable: tuple[St
     await admin.delete_topics(["message.sent"])
     await admin.close()
 
-    def made_anew() -> bool:
+    def recreated() -> bool:
         return "message.sent" in caas(system, "topics", "--json").stdout
 
-    await in_thread(within, 30, "the topic is made anew", made_anew)
+    await in_thread(within, 30, "the topic is created again", recreated)
     for words in (("worker", "messages"), ("serve", "socket", "--port", "0"), ("verify",), ("rebuild", "messages")):
         refused = await in_thread(caas, system, *words)
         assert refused.returncode == 1, refused

@@ -1,4 +1,4 @@
-"""A recorded chat on the real servers ends up exact, also when somebody is killed or frozen in the middle of it."""
+"""A recorded chat on the real servers ends up exact, also when a process is killed or a server frozen meanwhile."""
 
 import json
 import secrets
@@ -14,7 +14,7 @@ from tests.kills.playing import ROWS, played
 pytestmark = [pytest.mark.stack, pytest.mark.kills, pytest.mark.timeout(400)]
 
 
-def test_every_rule_of_the_protocol_holds_on_the_real_servers(one_broker: tuple[Stack, System]) -> None:
+def test_every_protocol_rule_holds_on_the_real_servers(one_broker: tuple[Stack, System]) -> None:
     """The suite that tests/edge/tools/conformance runs on the embedded system; afterwards no read model has drifted."""
     system = one_broker[1]
     system.serve_tenant(f"t{secrets.token_hex(4)}")
@@ -23,12 +23,12 @@ def test_every_rule_of_the_protocol_holds_on_the_real_servers(one_broker: tuple[
     assert "differ" not in system.run("verify")
 
 
-def test_all_of_it_on_one_broker(one_broker: tuple[Stack, System]) -> None:
+def test_play_on_one_broker(one_broker: tuple[Stack, System]) -> None:
     played(one_broker[1])
 
 
 @pytest.mark.parametrize("victim", ["messages-1", "socket-1"])
-def test_a_process_killed_in_the_middle(one_broker: tuple[Stack, System], victim: str) -> None:
+def test_play_survives_a_killed_process(one_broker: tuple[Stack, System], victim: str) -> None:
     process = one_broker[1].processes[victim]
 
     def disturb() -> None:
@@ -39,7 +39,7 @@ def test_a_process_killed_in_the_middle(one_broker: tuple[Stack, System], victim
     played(one_broker[1], ROWS, disturb)
 
 
-def test_every_view_is_right_after_chaos_and_a_node_killed_in_the_middle(one_broker: tuple[Stack, System]) -> None:
+def test_views_are_right_after_chaos_and_a_killed_node(one_broker: tuple[Stack, System]) -> None:
     node = one_broker[1].processes["socket-2"]
 
     def disturb() -> None:
@@ -62,7 +62,7 @@ OUTAGES = {
 
 
 @pytest.mark.parametrize("outage", OUTAGES)
-def test_a_server_away_in_the_middle(one_broker: tuple[Stack, System], outage: str) -> None:
+def test_play_survives_a_server_outage(one_broker: tuple[Stack, System], outage: str) -> None:
     stack, system = one_broker
     away, back, name, seconds, waits = OUTAGES[outage]
 

@@ -1,4 +1,4 @@
-"""A read model is built anew and switched to while people chat, and nobody who writes or reads notices."""
+"""A read model is rebuilt and switched to while people chat, without any effect on writers and readers."""
 
 import asyncio
 import json
@@ -29,7 +29,7 @@ READS_EVERY_S = 0.05
 
 
 class Room:
-    """One conversation of a tenant of its own: somebody writes all the time, on each node somebody reads."""
+    """One conversation of a new tenant: a user writes all the time, and on each node a user reads."""
 
     def __init__(self, system: System) -> None:
         self.tenant = f"t{secrets.token_hex(4)}"
@@ -41,16 +41,16 @@ class Room:
         self._over = False
 
     def _client(self, user: str, node: int) -> Line:
-        def hears(event: Event) -> None:
+        def received(event: Event) -> None:
             if event.lane == "sent" and user in self.pushed:
                 assert event.n is not None
                 self.pushed[user].append(event.n)
 
-        return Line(self._urls[node], self._tokens.issue(self.tenant, user)[0], listener=hears)
+        return Line(self._urls[node], self._tokens.issue(self.tenant, user)[0], listener=received)
 
     @asynccontextmanager
     async def busy(self) -> AsyncIterator[None]:
-        """They write and read as long as the block lasts; a read or a write that fails fails the block."""
+        """Write and read during the block; a failed read or write fails the block."""
         async with AsyncExitStack() as stack:
             writer = await stack.enter_async_context(self._client("writer", 0))
             readers = [
@@ -76,21 +76,21 @@ class Room:
             await asyncio.sleep(WRITES_EVERY_S)
 
     async def _read(self, client: Line) -> None:
-        """What a reader has seen never goes back."""
+        """Read, and check that no position ever goes back."""
         seq, positions = 0, {self._id: dict.fromkeys(LANES, 0)}
         while not self._over:
-            got = await client.command("conversation:get", {"conversation_id": self._id})
-            assert got["seq"] >= seq and len(got["participants"]) == 1 + len(self.pushed)
+            answer = await client.command("conversation:get", {"conversation_id": self._id})
+            assert answer["seq"] >= seq and len(answer["participants"]) == 1 + len(self.pushed)
             synced = await client.command("sync", {"positions": positions})
             assert synced["complete"] and set(synced["positions"]) == {self._id}
             assert all(n >= positions[self._id][lane] for lane, n in synced["positions"][self._id].items())
-            seq, positions = got["seq"], synced["positions"]
+            seq, positions = answer["seq"], synced["positions"]
             self.reads += 1
             await asyncio.sleep(READS_EVERY_S)
 
 
 async def rebuilt(system: System, name: str) -> dict[str, Any]:
-    """`caas rebuild` as a process, to its good end."""
+    """Run `caas rebuild` as a process, and check that it succeeds."""
     report: dict[str, Any] = json.loads(await asyncio.to_thread(system.run, "rebuild", name, "--json", seconds=60))
     print(json.dumps(report))
     assert report["outcome"] == "switched"
@@ -118,7 +118,7 @@ async def test_rebuilds_while_people_chat(one_broker: tuple[Stack, System]) -> N
     check(system, summary, ROWS)
 
 
-def test_verify_and_rebuild_name_a_row_that_somebody_changed_by_hand(one_broker: tuple[Stack, System]) -> None:
+def test_verify_and_rebuild_report_a_manually_changed_row(one_broker: tuple[Stack, System]) -> None:
     system = one_broker[1]
     client: MongoClient[dict[str, Any]] = MongoClient(system.environment["CAAS_MONGO_URL"])
     with client:
@@ -130,7 +130,7 @@ def test_verify_and_rebuild_name_a_row_that_somebody_changed_by_hand(one_broker:
         assert row is not None
         rows.update_one({"_id": row["_id"]}, {"$set": {"sent.text": "never said"}})
         try:
-            status, found = ended(system, "verify", "--json")
+            status, found = run_verb(system, "verify", "--json")
             assert status == 3
             assert found.pop("differing") == {"messages": 1}
             assert {name: named(differences) for name, differences in found.items()} == {
@@ -142,12 +142,12 @@ def test_verify_and_rebuild_name_a_row_that_somebody_changed_by_hand(one_broker:
             }
             assert found["messages"][0]["found"]["text"] == "never said"
             assert found["messages"][0]["expected"]["text"] == row["sent"]["text"]
-            status, report = ended(system, "rebuild", "messages", "--json")
+            status, report = run_verb(system, "rebuild", "messages", "--json")
             assert (status, report["outcome"]) == (1, "differs")
             assert named(report["differences"]) == [("messages", row["_id"], "sent")]
         finally:
             rows.update_one({"_id": row["_id"]}, {"$set": {"sent.text": row["sent"]["text"]}})
-    assert ended(system, "verify", "--json")[0] == 0
+    assert run_verb(system, "verify", "--json")[0] == 0
 
 
 def named(differences: list[dict[str, Any]]) -> list[tuple[str, str, str]]:
@@ -165,8 +165,8 @@ def transcript(system: System, tenant: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in out.splitlines()]
 
 
-def ended(system: System, *arguments: str) -> tuple[int, Any]:
-    """A verb run to its end: its exit status and what it printed."""
+def run_verb(system: System, *arguments: str) -> tuple[int, Any]:
+    """Run a verb to its end; return its exit status and its output."""
     done = subprocess.run(
         [str(CAAS), *arguments],
         capture_output=True,

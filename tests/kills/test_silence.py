@@ -1,4 +1,4 @@
-"""A node that is stopped as for an update silences its clients no longer than one that is killed: hardly at all."""
+"""Clients of a node that is stopped as for an update miss nothing longer than those of a killed node: hardly at all."""
 
 import asyncio
 import time
@@ -10,7 +10,7 @@ from deploy.local.stack import Stack
 from edge.sdk.python.caas_client import Application
 from tests.e2e.processes import System
 from tests.e2e.silence import SteadyTalk, steady_talk
-from tests.kills.test_two_sdks import gone_and_back
+from tests.kills.test_two_sdks import restart_node
 
 pytestmark = [pytest.mark.stack, pytest.mark.kills, pytest.mark.timeout(240)]
 
@@ -18,7 +18,7 @@ LISTENERS = 6
 HARDLY_S = 0.5
 
 
-async def test_clients_of_a_node_that_stops_hear_on(one_broker: tuple[Stack, System]) -> None:
+async def test_clients_of_a_stopping_node_keep_receiving(one_broker: tuple[Stack, System]) -> None:
     system = one_broker[1]
     system.serve_tenant("silence")
     key, secret = (system.environment[f"CAAS_{name}"] for name in ("APP_KEY", "APP_SECRET"))
@@ -37,8 +37,8 @@ async def test_clients_of_a_node_that_stops_hear_on(one_broker: tuple[Stack, Sys
 
 
 async def silence_of(talk: SteadyTalk, system: System, node: str, *, kill: bool) -> float:
-    """The longest time for which somebody heard nothing while this node went and came back."""
+    """Restart this node, and return the longest time for which a client received nothing."""
     began = time.monotonic()
-    await asyncio.to_thread(gone_and_back, system, node, kill=kill)
+    await asyncio.to_thread(restart_node, system, node, kill=kill)
     await talk.goes_on()
     return talk.longest_silence(began)

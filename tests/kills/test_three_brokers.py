@@ -1,4 +1,4 @@
-"""One broker of three may go in the middle of a recorded chat: with two in sync, nothing acknowledged is lost."""
+"""One broker of three may fail during a recorded chat: with two in sync, nothing acknowledged is lost."""
 
 import time
 
@@ -11,7 +11,7 @@ from tests.kills.playing import ROWS, played
 pytestmark = [pytest.mark.stack, pytest.mark.kills, pytest.mark.soak, pytest.mark.timeout(400)]
 
 
-def test_one_of_three_brokers_killed_in_the_middle(three_brokers: tuple[Stack, System]) -> None:
+def test_play_survives_a_killed_broker(three_brokers: tuple[Stack, System]) -> None:
     stack, system = three_brokers
 
     def disturb() -> None:

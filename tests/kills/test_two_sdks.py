@@ -58,37 +58,39 @@ View = dict[int, Json]
 
 
 class Talker:
-    """The Python side, from outside."""
+    """The Python client, seen from the test."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
 
     async def ask(self, **asked: Any) -> Json:
-        """What it answers."""
+        """Send a command, and return its answer."""
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(asked).encode() + b"\n")
         return await self.said()
 
     async def said(self) -> Json:
-        """Its next line."""
+        """Return its next line."""
         assert self._process.stdout is not None
         line = await asyncio.wait_for(self._process.stdout.readline(), 60)
         found: Json = json.loads(line)
         return found
 
     async def heard(self) -> list[Json]:
-        """The events with a number, as the other side names them."""
+        """Return the numbered events, with the names of the JavaScript client."""
         events = (await self.ask())["heard"]
-        return [{**event, **_told(event)} for event in events if event["type"] in NAMES or event["type"] == "Reset"]
+        return [
+            {**event, **_named_event(event)} for event in events if event["type"] in NAMES or event["type"] == "Reset"
+        ]
 
 
-def _told(event: Json) -> Json:
+def _named_event(event: Json) -> Json:
     return {"type": NAMES.get(event["type"], "reset"), "data": event.get("message") or event.get("reactions")}
 
 
 @asynccontextmanager
 async def talking(system: System, name: str) -> AsyncIterator[Talker]:
-    """The Python client, connected; gone at the end."""
+    """Run the Python client, connected; stop it at the end."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, str(TALKER), system.url, name),
         stdin=asyncio.subprocess.PIPE,
@@ -109,7 +111,7 @@ async def talking(system: System, name: str) -> AsyncIterator[Talker]:
             await process.wait()
 
 
-async def test_a_python_and_a_browser_client_miss_nothing_while_nodes_go_and_come(
+async def test_python_and_browser_clients_miss_nothing_while_nodes_restart(
     one_broker: tuple[Stack, System], browser: Browser
 ) -> None:
     system = one_broker[1]
@@ -122,21 +124,21 @@ async def test_a_python_and_a_browser_client_miss_nothing_while_nodes_go_and_com
         await py.ask(room=room)
         of_js = asyncio.create_task(js.do(TALK, [room, "js"]), name="js talks")
         await more(js, 0)
-        await asyncio.to_thread(gone_and_back, system, "socket-1", kill=False)
-        await more(js, await told(js))
-        await asyncio.to_thread(gone_and_back, system, "socket-2", kill=True)
-        await more(js, await told(js))
+        await asyncio.to_thread(restart_node, system, "socket-1", kill=False)
+        await more(js, await received_count(js))
+        await asyncio.to_thread(restart_node, system, "socket-2", kill=True)
+        await more(js, await received_count(js))
         await js.do("() => { window.over = true }")
         said = {"js": await of_js, "py": (await py.ask(over=True))["said"]}
         views = await same_view(py, js, said)
-        breaks = len(await js.heard("offline"))
+        breaks = len(await js.received("offline"))
         print({"said": said, "messages": len(views), "js lost its line": breaks})
         assert breaks >= 1
-        assert await js.heard("failed", "error", "reset") == []
+        assert await js.received("failed", "error", "reset") == []
 
 
-def gone_and_back(system: System, name: str, *, kill: bool) -> None:
-    """A node is killed, or stopped as for an update, and comes back."""
+def restart_node(system: System, name: str, *, kill: bool) -> None:
+    """Kill a node, or stop it as for an update, and start it again."""
     node = system.processes[name]
     if kill:
         node.kill()
@@ -145,34 +147,34 @@ def gone_and_back(system: System, name: str, *, kill: bool) -> None:
     node.start().wait_ready(60)
 
 
-async def told(js: Screen) -> int:
-    return len(await js.heard("message:new"))
+async def received_count(js: Screen) -> int:
+    return len(await js.received("message:new"))
 
 
 async def more(js: Screen, than: int) -> None:
-    """The talk goes on."""
-    await js.until_heard("message:new", than + MORE, within=60)
+    """Wait for more messages."""
+    await js.until_received("message:new", than + MORE, within=60)
 
 
 async def same_view(py: Talker, js: Screen, said: dict[str, int]) -> View:
-    """What both see once both have been told all: the same, and what was said."""
+    """Return what both see once both have received everything: the same, and what was sent."""
     wanted = expected(said)
 
     async def same() -> None:
-        for heard in (await py.heard(), await js.heard(*NAMES.values(), "reset")):
+        for heard in (await py.heard(), await js.received(*NAMES.values(), "reset")):
             view = view_of(heard)
             assert list(view) == list(range(1, sum(said.values()) + 1))
             for name, texts in wanted.items():
                 assert [one["text"] for one in view.values() if one["sender"] == name] == texts
             assert all(one["reactions"] == (one["text"].endswith("again")) for one in view.values())
-        assert view_of(await py.heard()) == view_of(await js.heard(*NAMES.values(), "reset"))
+        assert view_of(await py.heard()) == view_of(await js.received(*NAMES.values(), "reset"))
 
     await eventually(same, within=30)
     return view_of(await py.heard())
 
 
 def expected(said: dict[str, int]) -> dict[str, list[str]]:
-    """The texts of each, in their order."""
+    """Return the texts of each client, in order."""
     return {
         name: [f"{name} {number}{' again' if number % 10 == 0 else ''}" for number in range(1, count + 1)]
         for name, count in said.items()
@@ -180,9 +182,9 @@ def expected(said: dict[str, int]) -> dict[str, list[str]]:
 
 
 def view_of(heard: list[Json]) -> View:
-    """By number, from the events alone; none of lane `sent` twice or out of order.
+    """Return messages by number, from the events alone; none of lane `sent` is repeated or out of order.
 
-    Lanes are independent: what became of a message may be told before it, and is newer than what it says itself.
+    Lanes are independent: changes of a message may arrive before it, and are newer than its own contents.
     """
     view: View = {}
     texts, reactions = dict[int, str](), dict[int, bool]()

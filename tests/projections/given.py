@@ -1,4 +1,4 @@
-"""Facts as they would lie in the log, for tests of folds."""
+"""Builds facts as from the log, for tests of folds."""
 
 import random
 from collections.abc import Iterable
@@ -41,7 +41,7 @@ def unreadable(topic: str, offset: int, event_id: str) -> Fact:
 
 
 def keep(rows: dict[str, Any], writes: Iterable[Write]) -> None:
-    """What a store does with these: a facet stands where it is newer."""
+    """Do what a store does with these: a facet replaces an older one."""
     for write in writes:
         row = rows.setdefault(write.id, {"_id": write.id, **write.fixed})
         for name, facet in write.facets.items():
@@ -50,7 +50,7 @@ def keep(rows: dict[str, Any], writes: Iterable[Write]) -> None:
 
 
 def fold_in_parts(store: Any, facts: list[Fact], chance: random.Random) -> None:
-    """Batches cut anywhere, some of them dead after so many of their three saves; one may overlap what was done."""
+    """Fold batches cut anywhere; some stop after a number of their three saves, and may overlap earlier ones."""
     done = 0
     while done < len(facts):
         begin, end = chance.randint(0, done), chance.randint(done + 1, len(facts))

@@ -1,4 +1,4 @@
-"""Pointers: what is live, and how a process keeps up with it."""
+"""Tests pointers to live generations, and how a process follows them."""
 
 import asyncio
 from typing import Any
@@ -12,23 +12,23 @@ async def switch(documents: MemoryDocuments, live: int, turn: int) -> None:
     assert await replace_pointer(documents, "messages", Pointer(live=live, newest=live, turn=turn), old)
 
 
-async def test_without_a_document_the_first_generation_is_live() -> None:
+async def test_first_generation_is_live_without_a_document() -> None:
     assert await read_pointer(MemoryDocuments(), "messages") == Pointer(live=1, newest=1)
 
 
-async def test_a_pointer_comes_back_as_it_was_set() -> None:
+async def test_pointer_is_read_as_it_was_written() -> None:
     documents, new = MemoryDocuments(), Pointer(live=2, newest=3, pause=Pause(request="r", seconds=2.0), turn=1)
     assert await replace_pointer(documents, "messages", new, Pointer())
     assert await read_pointer(documents, "messages") == new
 
 
-async def test_it_is_replaced_only_from_what_it_was() -> None:
+async def test_pointer_is_replaced_only_if_it_is_the_expected_one() -> None:
     documents = MemoryDocuments()
     assert await replace_pointer(documents, "messages", Pointer(newest=2), Pointer())
     assert not await replace_pointer(documents, "messages", Pointer(newest=2), Pointer())
 
 
-async def test_a_push_of_a_newer_generation_makes_a_process_look() -> None:
+async def test_push_of_a_newer_generation_refreshes_the_pointer() -> None:
     documents = MemoryDocuments()
     generations = Generations(documents, ("messages",))
     await switch(documents, live=2, turn=1)
@@ -38,7 +38,7 @@ async def test_a_push_of_a_newer_generation_makes_a_process_look() -> None:
 
 
 class SlowDocuments(MemoryDocuments):
-    """Answers the first question about a pointer late, with what was there when it was asked."""
+    """Answers the first read of a pointer late, with the value at the time of the call."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -52,7 +52,7 @@ class SlowDocuments(MemoryDocuments):
         return found
 
 
-async def test_a_read_that_is_late_never_brings_the_older_generation_back() -> None:
+async def test_late_read_never_brings_back_the_older_generation() -> None:
     documents = SlowDocuments()
     late = documents.late
     assert late is not None
@@ -61,13 +61,13 @@ async def test_a_read_that_is_late_never_brings_the_older_generation_back() -> N
     while documents.late is not None:
         await asyncio.sleep(0)
     await switch(documents, live=2, turn=1)
-    looking = asyncio.create_task(generations.at_least("messages", 2))
+    newer = asyncio.create_task(generations.at_least("messages", 2))
     late.set()
-    await asyncio.gather(refreshing, looking)
+    await asyncio.gather(refreshing, newer)
     assert generations.live("messages") == 2
 
 
-async def test_a_store_that_went_back_before_a_switch_is_followed() -> None:
+async def test_store_that_went_back_before_a_switch_is_followed() -> None:
     documents = MemoryDocuments()
     generations = Generations(documents, ("messages",))
     await switch(documents, live=2, turn=1)
@@ -77,7 +77,7 @@ async def test_a_store_that_went_back_before_a_switch_is_followed() -> None:
     assert generations.live("messages") == 1
 
 
-async def test_a_rollback_is_followed() -> None:
+async def test_rollback_is_followed() -> None:
     documents = MemoryDocuments()
     generations = Generations(documents, ("messages",))
     for live, turn in ((2, 1), (1, 2)):

@@ -1,11 +1,11 @@
-"""A message that was reacted to more often than it knows repeats permanently: it still takes reactions."""
+"""Tests messages with more reactions than are kept permanently: they still accept reactions."""
 
 import pytest
 from hypothesis import given as for_all
 from hypothesis import strategies as st
 
 from core.domain import reaction as domain
-from core.domain.reaction import EMOJI_OF_ALL, REACTIONS_KEPT
+from core.domain.reaction import MAX_EMOJI, REACTIONS_KEPT
 from projections.messages import reactions
 from projections.messages.reactions import LATE_KEPT
 from schemas.topics import MESSAGE_SENT
@@ -25,11 +25,11 @@ def full() -> Store:
 
 
 def late(store: Store) -> list[str]:
-    """The ids of the reactions that are kept for a while."""
+    """Return the ids of the reactions in `late`."""
     return [one[0] for one in store.rows[HELLO.message_id]["reaction"]["late"]]
 
 
-def test_a_message_that_knows_no_more_repeats_permanently_still_takes_reactions() -> None:
+def test_full_message_still_accepts_reactions() -> None:
     store = full()
     numbered = store.fold(reacted(REACTIONS_KEPT, "cem"), reacted(REACTIONS_KEPT + 1, "bob", on=False))
     assert numbers(numbered) == [REACTIONS_KEPT + 1, REACTIONS_KEPT + 2]
@@ -39,7 +39,7 @@ def test_a_message_that_knows_no_more_repeats_permanently_still_takes_reactions(
     assert store.fold(reacted(REACTIONS_KEPT + 2, "ann", event_id="r0"))[0].repeat
 
 
-def test_a_repeat_of_what_came_late_takes_a_number_and_undoes_nothing_newer() -> None:
+def test_repeat_of_a_late_reaction_takes_a_number_and_undoes_nothing_newer() -> None:
     store = full()
     store.fold(
         reacted(REACTIONS_KEPT, "cem", event_id="add"),
@@ -49,11 +49,11 @@ def test_a_repeat_of_what_came_late_takes_a_number_and_undoes_nothing_newer() ->
     assert shown(store) == [("👍", ["ann", "bob"])]
     assert store.heads[ROOM]["reaction"]["n"] == REACTIONS_KEPT + 3
     facet = store.rows[HELLO.message_id]["reaction"]
-    assert reactions.heeded(facet, "add")
+    assert reactions.was_applied(facet, "add")
     assert len(facet["late"]) == 2
 
 
-def test_whoever_reacts_most_makes_the_row_forget_theirs_and_nobody_elses() -> None:
+def test_late_reactions_of_the_most_active_user_are_dropped_first() -> None:
     store, start = full(), REACTIONS_KEPT + 1
     store.fold(reacted(REACTIONS_KEPT, "cem", event_id="add"))
     store.fold(*(reacted(start + n, "ann", "🎉", on=n % 2 == 0) for n in range(LATE_KEPT + 50)))
@@ -62,21 +62,21 @@ def test_whoever_reacts_most_makes_the_row_forget_theirs_and_nobody_elses() -> N
     assert late(store)[-1] == f"r{start + LATE_KEPT + 49}"
 
 
-def test_what_an_old_log_ignored_stays_ignored() -> None:
+def test_reactions_ignored_by_an_old_log_remain_ignored() -> None:
     store = full()
     store.fold(
         reacted(REACTIONS_KEPT, "cem", per_member=False),
         reacted(REACTIONS_KEPT + 1, "ann", on=False, per_member=False),
     )
     assert shown(store) == [("👍", ["ann", "bob"])]
-    assert not reactions.heeded(store.rows[HELLO.message_id]["reaction"], f"r{REACTIONS_KEPT}")
+    assert not reactions.was_applied(store.rows[HELLO.message_id]["reaction"], f"r{REACTIONS_KEPT}")
     other = Store()
-    several = [reacted(n, "ann", f"e{n}", per_member=False) for n in range(EMOJI_OF_ALL + 1)]
+    several = [reacted(n, "ann", f"e{n}", per_member=False) for n in range(MAX_EMOJI + 1)]
     other.fold(fact(MESSAGE_SENT, 0, HELLO), *several)
-    assert len(shown(other)) == EMOJI_OF_ALL
+    assert len(shown(other)) == MAX_EMOJI
 
 
-def test_a_row_of_an_earlier_version_is_folded_on() -> None:
+def test_row_of_an_earlier_version_is_folded_further() -> None:
     store = full()
     assert "late" not in store.rows[HELLO.message_id]["reaction"]
     store.fold(reacted(REACTIONS_KEPT, "bob", on=False))
@@ -84,7 +84,7 @@ def test_a_row_of_an_earlier_version_is_folded_on() -> None:
 
 
 @pytest.mark.parametrize("lose_heads", [False, True])
-def test_a_batch_beyond_the_limit_that_comes_again_moves_no_number(lose_heads: bool) -> None:
+def test_repeated_batch_beyond_the_limit_takes_no_numbers(lose_heads: bool) -> None:
     store = full()
     batch = [reacted(REACTIONS_KEPT, "cem"), reacted(REACTIONS_KEPT + 1, "dan")]
     store.fold(*batch, lose_heads=lose_heads)
@@ -104,7 +104,7 @@ MANY = st.lists(
 
 
 @for_all(MANY, st.data())
-def test_however_a_full_message_is_cut_its_row_and_numbers_are_the_same(
+def test_full_message_has_the_same_row_and_numbers_for_any_cut(
     many: list[tuple[str, str, bool, int]], data: st.DataObject
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:

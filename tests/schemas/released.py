@@ -1,5 +1,5 @@
-"""Golden records: one of every event version ever released, as it lay in the log that day. Files are added, never
-changed but for `reads_as` when a newer version of the event takes over.
+"""Golden records: one of every released event version, as it was written then. Files are added and never changed,
+except `reads_as` when a newer version of the event replaces it.
 """
 
 from pathlib import Path
@@ -13,7 +13,7 @@ FOLDER = Path(__file__).parent / "golden"
 
 
 class Golden(msgspec.Struct, frozen=True, kw_only=True):
-    """A record, and the event (in its newest form) that today's code must read in it. All bytes here are UTF-8."""
+    """A record, and the event in its newest form that the code must decode from it. All bytes are UTF-8."""
 
     topic: str
     key: str
@@ -27,5 +27,5 @@ class Golden(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def released() -> dict[str, Golden]:
-    """All golden records, by event type and version."""
+    """Return all golden records, by event type and version."""
     return {path.stem: msgspec.json.decode(path.read_bytes(), type=Golden) for path in sorted(FOLDER.glob("*.json"))}

@@ -1,4 +1,4 @@
-"""One event of every type, as the golden records and the docs have them."""
+"""One event of every type, the same as in the golden records and the docs."""
 
 from schemas import envelope, ids
 from schemas.envelope import Record
@@ -88,7 +88,7 @@ SAMPLES: tuple[Event, ...] = (
 
 
 def record_of(event: Event) -> Record:
-    """The event as it lies in the log."""
+    """Return the event's record."""
     return envelope.encode(
         event,
         event_id=MESSAGE if isinstance(event, MessageSent) else ids.effect_id(MESSAGE, type(event).__name__),

@@ -1,4 +1,4 @@
-"""Every struct of the language, found by walking its modules."""
+"""Finds every struct in `schemas` by walking its modules."""
 
 import importlib
 import pkgutil
@@ -10,7 +10,7 @@ import schemas
 
 
 def structs() -> Iterator[type[msgspec.Struct]]:
-    """All of them, each once, the private ones too."""
+    """Yield each struct once, private ones too."""
     for module in pkgutil.walk_packages(schemas.__path__, "schemas."):
         for value in vars(importlib.import_module(module.name)).values():
             if isinstance(value, type) and issubclass(value, msgspec.Struct) and value.__module__ == module.name:

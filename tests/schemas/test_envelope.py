@@ -1,4 +1,4 @@
-"""A record says what it is by its key and headers alone; reading one never raises, whatever its bytes are."""
+"""A record is classified by its key and headers alone; decoding one never raises, for any bytes."""
 
 import msgspec
 import pytest
@@ -32,7 +32,7 @@ def with_headers(**changed: bytes | None) -> Record:
 
 
 @pytest.mark.parametrize("event", SAMPLES, ids=lambda event: type(event).__name__)
-def test_what_is_written_is_read(event: Event) -> None:
+def test_an_encoded_event_is_decoded_again(event: Event) -> None:
     reading = read(record_of(event))
     assert isinstance(reading, Known)
     assert reading.event == event
@@ -41,7 +41,7 @@ def test_what_is_written_is_read(event: Event) -> None:
     assert (reading.envelope.correlation_id, reading.envelope.actor) == (CORRELATION, "bob")
 
 
-def test_what_was_derived_says_from_what() -> None:
+def test_a_derived_event_has_its_causation_id() -> None:
     record = envelope.encode(
         SAMPLES[0], event_id=MESSAGE, source="x", correlation_id=CORRELATION, actor="bob", causation_id="cause"
     )
@@ -51,12 +51,12 @@ def test_what_was_derived_says_from_what() -> None:
 
 
 @pytest.mark.parametrize("event", SAMPLES, ids=lambda event: type(event).__name__)
-def test_any_cloudevents_library_reads_our_records(event: Event) -> None:
+def test_the_cloudevents_library_decodes_our_records(event: Event) -> None:
     record = record_of(event)
     assert record.value is not None
     found = kafka.from_binary_event(KafkaMessage(dict(record.headers), record.key, record.value))
-    said = dict(record.headers)
-    assert found.get_id() == said["ce_id"].decode()
+    headers = dict(record.headers)
+    assert found.get_id() == headers["ce_id"].decode()
     assert found.get_source() == "/caas/edge/node-1"
     assert found.get_type() == events.TYPE_OF[type(event)]
     assert found.get_specversion() == "1.0"
@@ -80,20 +80,20 @@ def test_one_search_for_the_trace_finds_the_correlation_id() -> None:
 @pytest.mark.parametrize(
     "name", ["ce_id", "ce_type", "ce_source", "ce_time", "ce_subject", "ce_tenantid", "correlation_id"]
 )
-def test_a_record_without_one_of_our_headers_is_no_event(name: str) -> None:
+def test_a_record_without_one_of_our_headers_is_foreign(name: str) -> None:
     reading = read(with_headers(**{name: None}))
     assert reading == Foreign(f"no header {name}")
 
 
 @pytest.mark.parametrize("name", [name for name, _ in SENT.headers])
-def test_a_header_without_a_value_is_as_one_that_is_not_there(name: str) -> None:
+def test_a_header_without_a_value_counts_as_missing(name: str) -> None:
     nulled = tuple((key, None if key == name else value) for key, value in SENT.headers)
     reading = envelope.read(SENT.topic, SENT.key, SENT.value, nulled)  # type: ignore[arg-type]
     without = read(with_headers(**{name: None}))
     assert reading == (Foreign("a header without a value") if isinstance(without, Foreign) else without)
 
 
-def test_a_header_that_is_no_text_makes_it_foreign() -> None:
+def test_a_record_with_a_header_that_is_not_text_is_foreign() -> None:
     assert read(with_headers(ce_id=b"\xff")) == Foreign("a header that is not UTF-8")
 
 
@@ -125,21 +125,21 @@ UNREADABLE = {
 
 
 @pytest.mark.parametrize("value", UNREADABLE.values(), ids=UNREADABLE.keys())
-def test_a_body_that_cannot_be_read_still_counts(value: bytes | None) -> None:
+def test_an_undecodable_body_is_unreadable(value: bytes | None) -> None:
     reading = read(with_value(value))
     assert isinstance(reading, Unreadable)
     assert (reading.envelope.id, reading.envelope.subject) == (MESSAGE, ROOM)
     assert reading.cause
 
 
-def test_a_version_from_the_future_counts_and_waits() -> None:
+def test_a_newer_version_is_unreadable() -> None:
     reading = read(with_headers(ce_type=b"caas.message.sent.v2"))
     assert isinstance(reading, Unreadable)
     assert reading.envelope.type == "caas.message.sent.v2"
 
 
 @given(st.binary(max_size=200))
-def test_no_body_raises_and_every_one_counts(value: bytes) -> None:
+def test_any_body_gives_a_numbered_record(value: bytes) -> None:
     assert isinstance(read(with_value(value)), Known | Unreadable)
 
 
@@ -149,21 +149,23 @@ def test_no_body_raises_and_every_one_counts(value: bytes) -> None:
     st.none() | st.binary(max_size=50),
     st.lists(st.tuples(st.sampled_from([name for name, _ in SENT.headers]) | st.text(max_size=9), st.binary())),
 )
-def test_no_record_at_all_raises(topic: str, key: bytes | None, value: bytes | None, headers: Headers) -> None:
+def test_any_record_is_decoded_without_an_error(
+    topic: str, key: bytes | None, value: bytes | None, headers: Headers
+) -> None:
     assert isinstance(envelope.read(topic, key, value, tuple(headers)), Known | Unreadable | Foreign)
 
 
 @given(st.dictionaries(st.sampled_from([name for name, _ in SENT.headers]), st.none() | st.binary(max_size=9)))
-def test_no_headers_raise(changed: dict[str, bytes | None]) -> None:
+def test_any_headers_are_decoded_without_an_error(changed: dict[str, bytes | None]) -> None:
     assert isinstance(read(with_headers(**changed)), Known | Unreadable | Foreign)
 
 
-@pytest.mark.parametrize("name", sorted(envelope.OURS - {"ce_type", "ce_subject"}))
-def test_a_header_that_no_effect_could_carry_on_makes_it_foreign(name: str) -> None:
+@pytest.mark.parametrize("name", sorted(envelope.ENVELOPE_HEADERS - {"ce_type", "ce_subject"}))
+def test_a_record_with_a_header_too_long_for_effects_is_foreign(name: str) -> None:
     assert read(with_headers(**{name: b"x" * 513})) == Foreign("a header of more than 512 bytes")
     assert not isinstance(read(with_headers(**{name: b"x" * 512})), Foreign)
 
 
-def test_a_message_id_that_no_index_takes_makes_the_body_unreadable() -> None:
+def test_a_body_with_a_message_id_too_long_for_an_index_is_unreadable() -> None:
     event = msgspec.structs.replace(SAMPLES[1], message_id="x" * 129)
     assert isinstance(read(record_of(event)), Unreadable)

@@ -1,4 +1,4 @@
-"""Every event has a type, a topic and a key, and every version ever released can still be read."""
+"""Every event has a type, a topic and a key, and every released version can still be decoded."""
 
 from typing import get_args
 
@@ -15,7 +15,7 @@ GOLDEN = released()
 
 
 @pytest.mark.parametrize("name", GOLDEN)
-def test_a_record_of_any_release_reads_as_it_did(name: str) -> None:
+def test_a_record_of_any_release_is_decoded_as_before(name: str) -> None:
     golden = GOLDEN[name]
     record = golden.record()
     reading = envelope.read(record.topic, record.key, record.value, record.headers)
@@ -24,16 +24,16 @@ def test_a_record_of_any_release_reads_as_it_did(name: str) -> None:
     assert reading.envelope.type == name
 
 
-def test_every_version_that_code_reads_has_a_golden_record() -> None:
+def test_every_decodable_version_has_a_golden_record() -> None:
     assert GOLDEN.keys() == events.EVENT_OF.keys() | upcast.STEPS.keys()
 
 
-def test_golden_records_of_the_newest_versions_are_what_we_write_today() -> None:
+def test_golden_records_of_the_newest_versions_equal_current_records() -> None:
     for event in SAMPLES:
         assert record_of(event) == GOLDEN[events.TYPE_OF[type(event)]].record()
 
 
-def test_there_is_a_sample_of_every_event() -> None:
+def test_every_event_has_a_sample() -> None:
     assert {type(event) for event in SAMPLES} == set(get_args(Event)) == set(events.TOPIC_OF)
 
 
@@ -44,7 +44,7 @@ def test_every_event_has_a_topic_of_the_table_and_a_type_of_its_own() -> None:
 
 
 @pytest.mark.parametrize("event", SAMPLES, ids=lambda event: type(event).__name__)
-def test_the_key_is_what_the_table_says(event: Event) -> None:
-    said = topics.TOPICS[events.TOPIC_OF[type(event)]].key
+def test_every_event_has_the_key_of_its_topic(event: Event) -> None:
+    expected = topics.TOPICS[events.TOPIC_OF[type(event)]].key
     per_event = "conversation_id" if isinstance(event, Reacted) else "user_id"
-    assert key_of(event) == getattr(event, per_event if said == "per event" else said)
+    assert key_of(event) == getattr(event, per_event if expected == "per event" else expected)

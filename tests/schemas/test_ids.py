@@ -1,4 +1,4 @@
-"""Ids derive: the same doing has the same id on any node, another doing never has it."""
+"""Ids are derived: the same action has the same id on any node, and no other action has it."""
 
 from uuid import UUID
 
@@ -11,7 +11,7 @@ PARTS = st.tuples(*[st.text(alphabet="ab:1 2", max_size=6)] * 5)
 
 
 @given(PARTS, PARTS)
-def test_no_two_lists_of_parts_run_together_into_one_id(one: tuple[str, ...], other: tuple[str, ...]) -> None:
+def test_different_parts_have_different_ids(one: tuple[str, ...], other: tuple[str, ...]) -> None:
     assume(one != other)
     assert ids.derive(*one) != ids.derive(*other)
 
@@ -23,16 +23,16 @@ def test_the_same_parts_have_the_same_id(parts: tuple[str, ...]) -> None:
     assert UUID(ids.derive(*parts)).version == 5
 
 
-def test_an_id_is_the_same_for_ever() -> None:
+def test_an_id_never_changes() -> None:
     assert ids.message_id("acme", "room", "bob", "k1") == "edc42c7c-5066-5ee3-b8dd-9b19c86a63db"
 
 
 @given(st.text(max_size=5), st.text(max_size=5))
-def test_a_direct_conversation_is_the_same_whoever_opens_it(one: str, other: str) -> None:
+def test_a_direct_conversation_is_the_same_for_both_users(one: str, other: str) -> None:
     assert ids.direct_conversation_id("t", one, other) == ids.direct_conversation_id("t", other, one)
 
 
-def test_the_ways_to_name_a_conversation_never_meet() -> None:
+def test_the_kinds_of_conversation_ids_never_collide() -> None:
     named = {
         ids.external_conversation_id("t", "x"),
         ids.direct_conversation_id("t", "", "x"),

@@ -1,4 +1,4 @@
-"""A key's partition is Kafka's own, so that any Kafka tool finds it where we put it."""
+"""Keys are partitioned as in Kafka, so that any Kafka tool finds a record in the expected partition."""
 
 import pytest
 from aiokafka.partitioner import DefaultPartitioner
@@ -20,17 +20,17 @@ KAFKAS_OWN = {
 
 
 @pytest.mark.parametrize(("key", "hashed"), KAFKAS_OWN.items())
-def test_murmur2_is_kafkas(key: bytes, hashed: int) -> None:
+def test_murmur2_equals_kafkas(key: bytes, hashed: int) -> None:
     assert murmur2(key) == hashed & 0xFFFFFFFF
 
 
 @given(st.binary(max_size=80), st.sampled_from(sorted(TOPICS)))
-def test_a_record_lies_where_other_kafka_clients_put_it(key: bytes, topic: str) -> None:
+def test_a_record_has_the_partition_that_other_kafka_clients_choose(key: bytes, topic: str) -> None:
     every = list(range(TOPICS[topic].partitions))
     assert partition_of(topic, key) == Partition(topic, DefaultPartitioner()(key, every, every))
 
 
-def test_the_table_is_the_platforms() -> None:
+def test_the_topics_are_those_of_the_platform() -> None:
     day = topics.DAY_MS
     assert {(topic.name, topic.partitions, topic.retention_ms) for topic in TOPICS.values()} == {
         ("message.sent", 6, 7 * day),

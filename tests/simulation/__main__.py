@@ -1,4 +1,4 @@
-"""`python -m tests.simulation SEED`: what happened in the world of one seed, and which laws do not hold after it."""
+"""`python -m tests.simulation SEED`: print the events of the world of one seed, and the laws that it broke."""
 
 import logging
 import sys

@@ -1,19 +1,19 @@
-"""What people keep for themselves: numbered in a lane of their own, as the log says it, and seen on their screens."""
+"""Check inboxes: numbered in the user lane, equal to the log, and shown by the user's client."""
 
 from collections.abc import Iterator
 
-from tests.simulation.fold import CURSOR, Box, Told, Whole
+from tests.simulation.fold import CURSOR, Box, LogEvent, Whole
 from tests.simulation.screens import Screen
 from tests.simulation.users import TENANT
 from tests.simulation.world import World
 
 Broken = Iterator[str]
 SAID = ("n", "read", "muted", "muted_until", "archived", "archived_seq", "keep_archived", "pinned")
-"""What a row of somebody's own, and a push of it, says."""
+"""The fields of an inbox row, and of a push of it."""
 
 
 def boxes(world: World, whole: Whole) -> Broken:
-    """Law 16: a user's own lane is numbered like any other, its rows are what the log says, and so is what they see."""
+    """Law 16: the user lane is numbered like any other; its rows equal the log, and so does the user's client."""
     yield from _numbered(world, whole)
     yield from _kept(world, whole)
     for screen in world.screens.values():
@@ -22,19 +22,19 @@ def boxes(world: World, whole: Whole) -> Broken:
 
 def _numbered(world: World, whole: Whole) -> Broken:
     heads, acts = world.watch.rows("inbox", "heads"), world.watch.rows("inbox", "acts")
-    for (user, lane), told in whole.lanes.items():
+    for (user, lane), events in whole.lanes.items():
         if lane != "user":
             continue
         head = heads.get(f"{TENANT}:{user}", {}).get("user", {"pos": -1, "n": 0})
-        if (head["pos"], head["n"]) != (told[-1].position, len(told)):
-            yield f"law 16: the head of {user} is {head}, not {len(told)} at {told[-1].position}"
-        for n, event in enumerate(told, start=1):
+        if (head["pos"], head["n"]) != (events[-1].position, len(events)):
+            yield f"law 16: the head of {user} is {head}, not {len(events)} at {events[-1].position}"
+        for n, event in enumerate(events, start=1):
             act = acts.get(event.id, {}).get("act", {})
             if _acts(event) and act.get("n") != n:
                 yield f"law 16: {event} is {act}, not number {n}"
 
 
-def _acts(event: Told) -> bool:
+def _acts(event: LogEvent) -> bool:
     return event.type != CURSOR or event.body is None
 
 
@@ -55,16 +55,16 @@ def _seen(screen: Screen, whole: Whole) -> Broken:
     law = "law 14" if screen.stayed else "law 12"
     lane = whole.lanes.get((screen.user, "user"), [])
     if screen.own != len(lane):
-        yield f"{law}: {screen.user} stands at {screen.own} of their own lane, not at {len(lane)}"
+        yield f"{law}: {screen.user} is at {screen.own} of the user lane, not at {len(lane)}"
     for (user, room), box in whole.boxes.items():
         if user != screen.user:
             continue
-        told = screen.boxes.get(room, {})
-        told = {**told, "pinned": told.get("pinned") or 0}
-        if tuple(told.get(name) for name in SAID) != _said(box):
-            yield f"{law}: {user} sees {told} of {room}, not {box}"
+        client_view = screen.boxes.get(room, {})
+        client_view = {**client_view, "pinned": client_view.get("pinned") or 0}
+        if tuple(client_view.get(name) for name in SAID) != _said(box):
+            yield f"{law}: {user} sees {client_view} of {room}, not {box}"
         if not set(box.hidden) <= screen.hidden:
-            yield f"{law}: {user} was never told that {set(box.hidden) - screen.hidden} are hidden"
+            yield f"{law}: {user} was never notified that {set(box.hidden) - screen.hidden} are hidden"
 
 
 def _said(box: Box) -> tuple[object, ...]:

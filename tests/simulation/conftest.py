@@ -1,4 +1,4 @@
-"""What every simulated world is played with."""
+"""Fixtures of all simulations."""
 
 import logging
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def _quiet() -> Iterator[None]:
-    """Outages are the rule here: what is logged of them says nothing."""
+    """Disable logging: outages are normal here, and their log lines are noise."""
     logging.disable(logging.CRITICAL)
     yield
     logging.disable(logging.NOTSET)

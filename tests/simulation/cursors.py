@@ -1,4 +1,4 @@
-"""What others see of how far somebody has read: what they said in public, and nothing where they are not together."""
+"""Check public read cursors: others see only public reads, and only in shared conversations."""
 
 from collections.abc import Iterator
 
@@ -7,10 +7,10 @@ from tests.simulation.world import World
 
 
 def cursors(world: World, whole: Whole) -> Iterator[str]:
-    """Law 19: a cursor stands where its member said so in public, and only who was ever in the room is shown it."""
+    """Law 19: a cursor is at its member's last public read, and only present or former members are shown it."""
     public: dict[tuple[str, str], int] = {}
-    for (user, lane), told in whole.lanes.items():
-        for event in told if lane == "user" else ():
+    for (user, lane), events in whole.lanes.items():
+        for event in events if lane == "user" else ():
             if event.type == CURSOR and event.body is not None and not event.body.get("private"):
                 place = event.body["conversation_id"], user
                 public[place] = max(event.body["seq"], public.get(place, 0))

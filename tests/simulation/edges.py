@@ -1,4 +1,4 @@
-"""Edge nodes: the real ones, in processes that may die with commands in flight."""
+"""Edge nodes: the real ones, in simulated processes that may die with commands in flight."""
 
 import asyncio
 from asyncio import Future, Task
@@ -30,27 +30,27 @@ from tests.simulation.servers import FlakyDocuments, FlakyLog
 from tests.simulation.weather import Ledger, Process
 
 Command = MessageCommand | ConversationCommand | InboxCommand
-AGAIN = frozenset({"not_ready", "unavailable", "outcome_unknown", "lost"})
+RETRIED = frozenset({"not_ready", "unavailable", "outcome_unknown", "lost"})
 """Answers after which a client repeats its command."""
 AT = "2026-11-20T09:30:00.000Z"
 
 
 class Sorted(frozenset[str]):
-    """A set whose order does not hang on this process's hashes: a seed is the same world everywhere."""
+    """A set whose order does not depend on this process's hashes: a seed is the same world everywhere."""
 
     def __iter__(self) -> Iterator[str]:
         return iter(sorted(super().__iter__()))
 
 
 class Tail(MembershipTail):
-    """The real one, told in a fixed order."""
+    """The real one, iterated in a fixed order."""
 
     def of_user(self, tenant: str, user_id: str) -> frozenset[str]:
         return Sorted(super().of_user(tenant, user_id))
 
 
 class Clock:
-    """Here it is always half past nine."""
+    """A clock that always shows half past nine."""
 
     def now(self) -> str:
         return AT
@@ -58,7 +58,7 @@ class Clock:
 
 @dataclass(eq=False)
 class Asked:
-    """One command asked once: what the log held then (`asked`, a count of records) and when it was answered."""
+    """One attempt of a command: the log's number of records when it was sent (`asked`) and when it was answered."""
 
     edge: str
     command: Command
@@ -73,7 +73,7 @@ class Asked:
 
 
 class Node:
-    """One edge node and its process. Commands of one person go through one visit, in order."""
+    """One edge node and its process. Commands of one user go through one client session, in order."""
 
     def __init__(
         self,
@@ -115,8 +115,8 @@ class Node:
             new_id=self._new_id,
         )
         self._behind: dict[str, float] = {}
-        self._visits: dict[str, tuple[ClientSession, asyncio.Lock]] = {}
-        self._comes: dict[str, asyncio.Lock] = {}
+        self._clients: dict[str, tuple[ClientSession, asyncio.Lock]] = {}
+        self._connecting: dict[str, asyncio.Lock] = {}
         self._answers: dict[int, Future[dict[str, Any]]] = {}
         self._tasks: dict[Task[None], None] = {}
         self.ready = asyncio.Event()
@@ -134,7 +134,7 @@ class Node:
         self.ready.set()
 
     def later(self, work: Coroutine[Any, Any, None]) -> None:
-        """Something that this process does, until it dies."""
+        """Run work in this process, until it dies."""
         task = asyncio.get_running_loop().create_task(self._guarded(work), name=self.process.name)
         self._tasks[task] = None
         task.add_done_callback(lambda task: self._tasks.pop(task, None))
@@ -144,7 +144,7 @@ class Node:
         try:
             await work
         except Exception as error:
-            if not self.process.dead:  # a dead one's last words are of no interest
+            if not self.process.dead:  # errors of a dead process do not count
                 self._complain(f"{self.process.name} broke: {error!r}")
 
     def crash(self) -> None:
@@ -160,13 +160,13 @@ class Node:
     # Commands
 
     async def ask(self, command: Command, context: Context, retry: bool) -> Asked:
-        """What the client hears, or `lost`."""
+        """Send a command; the outcome is what the client receives, or `lost`."""
         asked = Asked(self.name, command, context, retry, self._ledger.moment)
         asked.event_id = event_id_of(command, context)
         if not self.process.dead:
             self._numbers += 1
             answer = self._answers[self._numbers] = asyncio.get_running_loop().create_future()
-            self.later(self._tell(self._numbers, asked))
+            self.later(self._send(self._numbers, asked))
             await asyncio.wait([answer])
             if not answer.cancelled():
                 said = answer.result()
@@ -180,10 +180,10 @@ class Node:
             self._complain(f"{self.name} answered {command} with {asked.reply}")
         return asked
 
-    async def _tell(self, number: int, asked: Asked) -> None:
+    async def _send(self, number: int, asked: Asked) -> None:
         await self.ready.wait()
         try:
-            visit, turn = await self._visit(asked.context.actor)
+            client, lock = await self._client(asked.context.actor)
         except NotReady:
             self._answers[number].set_result({"error": {"code": "not_ready"}})
             return
@@ -194,16 +194,16 @@ class Node:
             "correlation_id": asked.context.correlation_id,
             "retry": asked.retry,
         }
-        async with turn:
-            await self.node.receive(visit, msgspec.json.encode(frame))
+        async with lock:
+            await self.node.receive(client, msgspec.json.encode(frame))
 
-    async def _visit(self, user: str) -> tuple[ClientSession, asyncio.Lock]:
-        """The one visit on which this person's commands come here."""
-        async with self._comes.setdefault(user, asyncio.Lock()):
-            if user not in self._visits:
-                visit = await self.node.connect(Identity("acme", user, 1e12, ("",)), self._heard, push=lambda _: None)
-                self._visits[user] = visit, asyncio.Lock()
-            return self._visits[user]
+    async def _client(self, user: str) -> tuple[ClientSession, asyncio.Lock]:
+        """Return the client session of this user at this node."""
+        async with self._connecting.setdefault(user, asyncio.Lock()):
+            if user not in self._clients:
+                client = await self.node.connect(Identity("acme", user, 1e12, ("",)), self._heard, push=lambda _: None)
+                self._clients[user] = client, asyncio.Lock()
+            return self._clients[user]
 
     def _heard(self, frame: bytes) -> None:
         said = msgspec.json.decode(frame)
@@ -212,7 +212,7 @@ class Node:
             answer.set_result(said)
 
     def _appends(self, record: Record) -> None:
-        """How old the oldest change of the conversation's partition is that this node has not seen: 0 if none."""
+        """Record the age of the oldest change of the conversation's partition unseen by this node: 0 if none."""
         headers = dict(record.headers)
         at = partition_of(CONVERSATION_UPDATED, record.key or b"")
         times, read = self._ledger.times.get(at, []), self.tail._read.get(at, 0)

@@ -1,7 +1,7 @@
-"""The workers of one processor: they share its partitions, lose them in the middle of a batch, die and come back.
+"""The workers of one processor: they share its partitions, lose them in the middle of a batch, crash and restart.
 
-As in a consumer group on Kafka a new owner starts at what was acknowledged; whoever lost a partition finishes what it
-holds and may not acknowledge it. As on Faust what was fetched before may stay queued.
+As in a Kafka consumer group a new owner starts at the acknowledged offset; a worker that lost a partition finishes its
+batch and may not acknowledge it. As with Faust fetched records may stay queued.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ Build = Callable[[Process, Health], Worker]
 
 
 class Group:
-    """One processor's consumer group. `complain` is told what no worker may ever run into."""
+    """One processor's consumer group. `complain` is called with errors that no worker may ever have."""
 
     def __init__(
         self,
@@ -58,7 +58,7 @@ class Group:
                 waiter.set_result(None)
 
     def rebalance(self) -> None:
-        """Share the partitions among the members that live, anew."""
+        """Reassign the partitions to the live members."""
         living = [member for member in self.members if member.task is not None]
         chance = self.weather.chance
         for place in self.places if living else ():
@@ -78,7 +78,7 @@ class Group:
                 self.acknowledged[place] = max(self.acknowledged[place], offset)
 
     async def look(self) -> None:
-        """Bring back, again and again, whoever is beyond what the store has saved (streams/runtime/gap_filler.py)."""
+        """Repeatedly set back members that are ahead of the store's checkpoints (streams/runtime/gap_filler.py)."""
         while True:
             await asyncio.sleep(1.0)
             for place in self.places:
@@ -92,19 +92,19 @@ class Group:
                         self.wake()
 
     def saved(self, place: Partition) -> int:
-        """The checkpoint of a partition."""
+        """Return the checkpoint of a partition."""
         position: int = self.store._checkpoints.get((self.name, 1), {}).get(place, 0)
         return position & ((1 << 48) - 1)
 
     @property
     def caught_up(self) -> bool:
-        ends = self.ledger.held.ends(self.places)
+        ends = self.ledger.storage.end_offsets(self.places)
         return all(min(self.acknowledged[place], self.saved(place)) >= end for place, end in ends.items())
 
 
 @dataclass(eq=False)
 class Member:
-    """One worker, life after life."""
+    """One worker, through all its restarts."""
 
     group: Group
     name: str
@@ -123,7 +123,7 @@ class Member:
         self.group.rebalance()
 
     def crash(self) -> None:
-        """Everything in memory is gone; the others learn of it later."""
+        """Lose everything in memory; the other members notice later."""
         task, self.task = self.task, None
         self.process.dead = True
         self.queue, self.fetched, self.done = [], {}, {}
@@ -141,7 +141,7 @@ class Member:
     async def life(self) -> None:
         try:
             worker = self.build(self.process, Health())
-            await worker.begin(1, self.group.ledger.held.epoch)
+            await worker.begin(1, self.group.ledger.storage.epoch)
             checking = asyncio.get_running_loop().create_task(self.check(worker), name=f"{self.process.name} checks")
             try:
                 while True:
@@ -179,7 +179,7 @@ class Member:
         self.done |= {record.at(): record.offset + 1 for record in batch}
 
     def fetch(self) -> None:
-        records, chance = self.group.ledger.held.records, self.group.weather.chance
+        records, chance = self.group.ledger.storage.records, self.group.weather.chance
         for place, offset in self.fetched.items():
             found = records[place]
             if offset < len(found):

@@ -1,6 +1,6 @@
-"""What a log says, told plainly and on its own: one pass per conversation, knowing nothing of read models.
+"""An independent, plain fold of a log: one pass per conversation, without read models.
 
-This is the other witness: it shares no code with projections/ or core/domain/, so that a mistake there is not believed.
+It is the oracle: it shares no code with projections/ or core/domain/, so that it does not repeat a mistake there.
 """
 
 import functools
@@ -38,28 +38,28 @@ FAMILY = {
 CURSOR = "caas.user.cursor-moved"
 KEPT = ("conversation-muted", "conversation-archived", "conversation-pinned", "message-hidden")
 OWN = frozenset({CURSOR, *(f"caas.user.{name}" for name in KEPT)})
-"""What is in a user's own lane, and in no conversation's."""
+"""The event types of the user lane; no conversation has them."""
 NEEDED = ("ce_id", "ce_source", "ce_type", "ce_time", "ce_subject", "ce_tenantid", "correlation_id")
 
 
-EMOJI_OF_ONE = 20
-"""So many emoji one member has on a message."""
+MAX_EMOJI_PER_MEMBER = 20
+"""Maximum number of emoji of one member on a message."""
 
 
 def bare(emoji: str) -> str:
-    """An emoji without what says whether it is text or a picture."""
+    """Return an emoji without variation selectors."""
     return emoji.replace("\ufe0e", "").replace("\ufe0f", "")
 
 
 def place_of(body: Mapping[str, Any]) -> str:
-    """What somebody's own event or push is about: a conversation, or a thread of it."""
+    """Return the key of an inbox event or push: a conversation, or a thread of it."""
     thread = body.get("thread")
     return body["conversation_id"] if thread is None else f"{body['conversation_id']}:{thread}"
 
 
 @dataclass(frozen=True)
-class Told:
-    """One record that counts; `body` is None where nobody can read it."""
+class LogEvent:
+    """An event of the log; `body` is None if it cannot be decoded."""
 
     topic: str
     id: str
@@ -71,23 +71,23 @@ class Told:
 
     @property
     def counts(self) -> bool:
-        """What nobody knows to read is no matter of a lane."""
+        """Whether it has a number in a lane: an unknown type has none."""
         return self.type != "caas.user.action"
 
     @property
     def own(self) -> bool:
-        """Whether it is in its user's own lane."""
+        """Whether it is in the user lane."""
         return self.type in OWN
 
     @property
     def row(self) -> str:
-        """The message it is about; by itself where that cannot be read."""
+        """The message of the event; the event's id if the body cannot be decoded."""
         return self.id if self.body is None else str(self.body["message_id"])
 
 
 @functools.lru_cache(maxsize=4096)
-def told(record: Received) -> Told | None:
-    """What a record says; None where it is no event of ours."""
+def event_of(record: Received) -> LogEvent | None:
+    """Parse a record; None if it is no event of ours."""
     headers = {name: value.decode() for name, value in record.headers}
     if any(name not in headers for name in NEEDED):
         return None
@@ -98,7 +98,7 @@ def told(record: Received) -> Told | None:
         body = json.loads(record.value or b"")
     except ValueError:
         body = None
-    return Told(
+    return LogEvent(
         record.topic,
         headers["ce_id"],
         family,
@@ -111,79 +111,79 @@ def told(record: Received) -> Told | None:
 
 @dataclass
 class Said:
-    """One message: what was sent, and what was done to it, each `(number in its lane, record)`."""
+    """One message with its edits, deletions and reactions, each `(number in its lane, event)`."""
 
-    sent: tuple[int, Told] | None = None
-    edits: list[tuple[int, Told]] = field(default_factory=list)
-    deletions: list[tuple[int, Told]] = field(default_factory=list)
-    reactions: list[tuple[int, Told]] = field(default_factory=list)
+    sent: tuple[int, LogEvent] | None = None
+    edits: list[tuple[int, LogEvent]] = field(default_factory=list)
+    deletions: list[tuple[int, LogEvent]] = field(default_factory=list)
+    reactions: list[tuple[int, LogEvent]] = field(default_factory=list)
 
     @property
     def on(self) -> list[tuple[str, list[str]]]:
-        """What is on it now: emoji and people as they came."""
-        stands: list[tuple[str, list[str]]] = []
-        for body in (told.body for _, told in self.reactions if told.body is not None):
-            there = next((users for emoji, users in stands if bare(emoji) == bare(body["emoji"])), None)
-            mine = sum(body["user_id"] in users for _, users in stands)
-            if body["on"] and mine >= EMOJI_OF_ONE:
+        """The reactions on it now: emoji and users in order."""
+        shown: list[tuple[str, list[str]]] = []
+        for body in (event.body for _, event in self.reactions if event.body is not None):
+            there = next((users for emoji, users in shown if bare(emoji) == bare(body["emoji"])), None)
+            mine = sum(body["user_id"] in users for _, users in shown)
+            if body["on"] and mine >= MAX_EMOJI_PER_MEMBER:
                 continue
             if body["on"] and there is None:
-                stands.append((body["emoji"], [body["user_id"]]))
+                shown.append((body["emoji"], [body["user_id"]]))
             elif body["on"] and there is not None and body["user_id"] not in there:
                 there.append(body["user_id"])
             elif not body["on"] and there is not None and body["user_id"] in there:
                 there.remove(body["user_id"])
-            stands = [(emoji, users) for emoji, users in stands if users]
-        return [] if self.withdrawn else stands
+            shown = [(emoji, users) for emoji, users in shown if users]
+        return [] if self.withdrawn else shown
 
     @property
     def withdrawn(self) -> bool:
-        """Whether it is shown as deleted: what cannot be read stands as that."""
+        """Whether it is shown as deleted; a message that cannot be decoded is shown as such instead."""
         return self.deleted and self.sent is not None and self.sent[1].body is not None
 
     @property
     def seq(self) -> int:
-        """Its number, 0 where it was not sent."""
+        """Its number, 0 if it was not sent."""
         return 0 if self.sent is None else self.sent[0]
 
     @property
     def root(self) -> str | None:
-        """What began the thread that it answers in."""
+        """The first message of its thread."""
         return None if self.sent is None or self.sent[1].body is None else self.sent[1].body.get("thread_root")
 
     @property
     def deleted(self) -> bool:
-        return any(told.body is not None for _, told in self.deletions)
+        return any(event.body is not None for _, event in self.deletions)
 
     @property
     def text(self) -> str | None:
-        """What stands there now."""
+        """The current text."""
         if self.sent is None or self.sent[1].body is None or self.deleted:
             return None
         text: str = self._newest(self.sent[1].body)["text"]
         return text or None
 
     def _newest(self, sent: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The body that says what stands there now: of the last edit by the sender, else of what was sent."""
+        """Return the body with the current content: of the last edit by the sender, else of the send."""
         bodies = (edit.body for _, edit in self.edits)
         return [sent, *(body for body in bodies if body is not None and body["editor"] == sent["sender"])][-1]
 
     @property
     def carried(self) -> dict[str, Any]:
-        """What it carries beside its text now."""
+        """The current content beside the text."""
         if self.sent is None or self.sent[1].body is None:
             return {}
         sent = self.sent[1].body
         root = {"thread_root": sent.get("thread_root")}
-        stays = {name: sent.get(name) for name in ("attachments", "metadata", "forwarded_from")}
+        kept = {name: sent.get(name) for name in ("attachments", "metadata", "forwarded_from")}
         newest = {name: self._newest(sent).get(name) for name in ("mentions", "ciphertext")}
-        found = root if self.deleted else root | stays | newest
+        found = root if self.deleted else root | kept | newest
         return {name: value for name, value in found.items() if value}
 
 
 @dataclass
 class Box:
-    """How one user has one conversation; `n` is the number of the newest record about it."""
+    """The inbox of one user for one conversation; `n` is the number of the newest event about it."""
 
     n: int = 0
     read: int = 0
@@ -195,8 +195,8 @@ class Box:
     pinned: int = 0
     hidden: list[str] = field(default_factory=list)
 
-    def after(self, event: Told, n: int) -> None:
-        """One more record of its user about this conversation."""
+    def after(self, event: LogEvent, n: int) -> None:
+        """Apply the next event of the user about this conversation."""
         body = event.body or {}
         self.n = n
         match event.type:
@@ -216,16 +216,16 @@ class Box:
 
 @dataclass
 class Whole:
-    """A whole log: numbers by lane, messages, rooms, what users keep for themselves, and which records were repeats."""
+    """The state of a whole log: events by lane, messages, rooms, inboxes, and repeated events."""
 
-    lanes: dict[tuple[str, str], list[Told]] = field(default_factory=dict)
+    lanes: dict[tuple[str, str], list[LogEvent]] = field(default_factory=dict)
     said: dict[str, Said] = field(default_factory=dict)
     rooms: dict[str, Room | None] = field(default_factory=dict)
     boxes: dict[tuple[str, str], Box] = field(default_factory=dict)
-    repeats: list[tuple[Told, Told]] = field(default_factory=list)
-    ids: dict[str, Told] = field(default_factory=dict)
+    repeats: list[tuple[LogEvent, LogEvent]] = field(default_factory=list)
+    ids: dict[str, LogEvent] = field(default_factory=dict)
     newest: dict[str, list[int]] = field(default_factory=dict)
-    """By conversation, of every message: the newest view on which it, or one before it, was decided."""
+    """By conversation, for every message: the newest view on which it, or an earlier one, was decided."""
 
 
 LANES = {
@@ -238,7 +238,7 @@ LANES = {
 
 
 def whole(records: Mapping[Partition, Sequence[Received]]) -> Whole:
-    """Everything, partition by partition."""
+    """Fold all partitions."""
     found = Whole()
     for place, lane in ((place, LANES[place.topic]) for place in records if place.topic in LANES):
         _pass(found, lane, records[place])
@@ -247,7 +247,7 @@ def whole(records: Mapping[Partition, Sequence[Received]]) -> Whole:
 
 def _pass(found: Whole, where: str, records: Iterable[Received]) -> None:
     for record in records:
-        event = told(record)
+        event = event_of(record)
         if event is None or not event.counts:
             continue
         cursor = event.type == CURSOR and event.body is not None

@@ -1,4 +1,4 @@
-"""A store that forgets its last saves, as a server does that was killed before it had written what it confirmed."""
+"""A store that loses its last saves, like a server killed before it has written confirmed saves to disk."""
 
 from collections import deque
 from collections.abc import Mapping
@@ -9,18 +9,18 @@ from core.ports.documents import Changes, Checkpoint, TableGeneration, Write
 from core.ports.event_log import Unavailable
 from projections.stores.memory import MemoryDocuments
 
-KEPT = 40
-"""So many saves back it can still be taken."""
+MAX_FORGOTTEN = 40
+"""Maximum number of saves that it can lose."""
 _LIFE: ContextVar[int] = ContextVar("life of the store when a save began", default=0)
 
 
 class ForgetfulDocuments(MemoryDocuments):
-    """`forget` takes it back to what it was some saves ago. A save that is under way then fails: its line broke."""
+    """`forget` restores the state of some saves ago. A running save then fails: its connection broke."""
 
     def __init__(self) -> None:
         super().__init__()
         self._lives = 0
-        self._past: deque[Mapping[str, Any]] = deque(maxlen=KEPT)
+        self._past: deque[Mapping[str, Any]] = deque(maxlen=MAX_FORGOTTEN)
 
     @property
     def life(self) -> int:
@@ -34,7 +34,7 @@ class ForgetfulDocuments(MemoryDocuments):
         return made
 
     def forget(self, saves: int) -> int:
-        """Forget up to so many saves; how many they were."""
+        """Lose up to `saves` saves. Return how many."""
         many = min(saves, len(self._past) - 1)
         if many < 1:
             return 0
@@ -48,16 +48,16 @@ class ForgetfulDocuments(MemoryDocuments):
         return self._copied({name: getattr(self, name) for name in ("_rows", "_checkpoints", "_fingerprints")})
 
     def _copied(self, whole: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Rows are replaced and never changed, so that tables alone are copied."""
+        """Copy the tables; rows are replaced and never mutated, so they are shared."""
         return {name: {key: dict(kept) for key, kept in found.items()} for name, found in whole.items()}
 
     def _put(self, place: TableGeneration, write: Write) -> bool:
         self._same_life()
         return super()._put(place, write)
 
-    def _stand(self, checkpoint: Checkpoint) -> None:
+    def _save_checkpoint(self, checkpoint: Checkpoint) -> None:
         self._same_life()
-        super()._stand(checkpoint)
+        super()._save_checkpoint(checkpoint)
 
     def _same_life(self) -> None:
         if _LIFE.get() != self._lives:

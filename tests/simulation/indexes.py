@@ -1,4 +1,4 @@
-"""The search index in the weather, and what becomes of it behind everybody's back."""
+"""The search index with faults, and with losses from outside."""
 
 import asyncio
 import copy
@@ -9,7 +9,7 @@ from typing import Any
 
 from core.health import Health
 from core.ports.event_log import Unavailable
-from core.ports.search_index import WITHIN_S, Entry, Hit, Hits, Positions, Query
+from core.ports.search_index import TIMEOUT_S, Entry, Hit, Hits, Positions, Query
 from core.retry import retry_until_available
 from projections.search.memory import MemorySearchIndex
 from schemas.topics import Partition
@@ -67,7 +67,7 @@ class FlakyIndex:
         await self._inner.refresh(generation)
 
     async def search(
-        self, generation: int, query: Query, *, before: Hit | None = None, limit: int, within_s: float = WITHIN_S
+        self, generation: int, query: Query, *, before: Hit | None = None, limit: int, within_s: float = TIMEOUT_S
     ) -> Hits:
         return await self._inner.search(generation, query, before=before, limit=limit, within_s=within_s)
 
@@ -76,14 +76,14 @@ class FlakyIndex:
 
 
 class Older:
-    """An index as it was at some time, for who wants to put it back."""
+    """Keeps an old copy of an index, to restore it."""
 
     def __init__(self, index: MemorySearchIndex) -> None:
         self._index = index
         self._kept: Any = None
 
     def lose(self, chance: random.Random) -> str:
-        """Now the index is deleted, now an older one is put back where one was kept; what was done."""
+        """Delete the index, or restore an older copy if one was kept. Return which."""
         kept = self._kept
         if all(state.filling is None for state in self._index._states.values()):
             self._kept = copy.deepcopy((self._index._entries, self._index._states))
@@ -95,14 +95,14 @@ class Older:
 
 
 async def checked(worker: Worker) -> None:
-    """As the gate does: every two seconds what a processor keeps beside its rows is looked at, also while it idles."""
+    """Check what a processor stores beside its rows every two seconds, as the gate does, also while it is idle."""
     while isinstance(processor := worker.processor, SelfChecking):
         await asyncio.sleep(CHECK_S)
         await retry_until_available("check", lambda: processor.check(1), Health())
 
 
 class Unchecked(Search):
-    """Makes an index where there is none, and believes every other."""
+    """Creates a missing index, and trusts every existing one."""
 
     async def check(self, generation: int) -> None:
         if await self._index.checkpoint(generation, ()) is None:

@@ -1,4 +1,4 @@
-"""What must be true after any schedule: the ten ideas of the design, as far as one seed can show them."""
+"""The laws that hold after every schedule: the ten ideas of the design, as far as one seed can show them."""
 
 import json
 from collections.abc import Iterator
@@ -16,9 +16,9 @@ from tests.simulation import fold
 from tests.simulation.boxes import boxes
 from tests.simulation.cursors import cursors
 from tests.simulation.edges import Asked
-from tests.simulation.fold import Told, Whole
+from tests.simulation.fold import LogEvent, Whole
 from tests.simulation.history import History
-from tests.simulation.leaves import leaves
+from tests.simulation.leaves import pages
 from tests.simulation.named import named
 from tests.simulation.outcomes import buried, effects, pushes
 from tests.simulation.refusal_laws import refused, unchanged
@@ -30,12 +30,12 @@ from tests.simulation.world import World
 Broken = Iterator[str]
 CARRIED = ("thread_root", "mentions", "attachments", "ciphertext", "metadata", "forwarded_from")
 STALE_S = 5.0
-"""How far behind a node's view may be and still be decided on; looking takes it two seconds more."""
+"""Maximum lag of a view that decisions use, in seconds; detecting it takes two seconds more."""
 
 
 def broken(world: World) -> list[str]:
-    """Every law that does not hold, with where; what was seen on the way comes first."""
-    whole = fold.whole(world.ledger.held.records)
+    """Return every broken law, with details; those found while the world ran come first."""
+    whole = fold.whole(world.ledger.storage.records)
     history = History(world)
     laws: tuple[Broken, ...] = (
         acknowledged(world, history),
@@ -51,7 +51,7 @@ def broken(world: World) -> list[str]:
         ordered(world),
         complete(world, whole),
         confined(world, whole),
-        leaves(world, whole),
+        pages(world, whole),
         boxes(world, whole),
         cursors(world, whole),
         replays(world),
@@ -62,7 +62,7 @@ def broken(world: World) -> list[str]:
 
 
 def bounded(world: World) -> Broken:
-    """Law 10: nothing is accepted on a view that is older than the documented bound of a removal."""
+    """Law 10: no command is accepted on a view older than the documented bound of a removal."""
     bound = STALE_S + 2.0 + 2 * world.weather.long_s
     for asked in world.asked:
         if asked.behind_s > bound:
@@ -70,10 +70,10 @@ def bounded(world: World) -> Broken:
 
 
 def acknowledged(world: World, history: History) -> Broken:
-    """Law 1: what was accepted is in the log by then; one command has one id."""
+    """Law 1: an accepted command is in the log at its answer; one command has one id."""
     ids: dict[str, str] = {}
     for asked in world.asked:
-        cut = isinstance(asked.command, ReadMessages)  # up to what there is: that is what its id is made of
+        cut = isinstance(asked.command, ReadMessages)  # it is cut to the last message, and its id is derived from that
         back = isinstance(asked.command, CreateConversation) and _brought_back(asked, history)
         there = history.first.get(asked.event_id, 1 << 60) <= asked.answered
         if asked.outcome == "accepted" and not (cut or back or there):
@@ -87,26 +87,26 @@ def acknowledged(world: World, history: History) -> Broken:
 
 
 def _brought_back(asked: Asked, history: History) -> bool:
-    """Whether somebody had been brought back by then: that has an id of its own, also where another one opened it."""
+    """Return whether a user had been brought back by then: that event has its own id, whoever created it."""
     returns = history.returns.get(asked.reply.get("conversation_id", ""), ())
     return any(moment <= asked.answered for moment in returns)
 
 
 def numbered(world: World, whole: Whole) -> Broken:
-    """Law 2: a number is the rank in the lane, from 1 without holes; and a head is the last one."""
-    for (key, lane), told in whole.lanes.items():
+    """Law 2: numbers of a lane count from 1 without gaps; and a head is the last one."""
+    for (key, lane), events in whole.lanes.items():
         if lane == "user":
             continue
         model = "conversations" if lane == "conversation" else "messages"
         head = world.watch.rows(model, "heads").get(key, {}).get(lane, {"pos": -1, "n": 0})
-        if (head["pos"], head["n"]) != (told[-1].position, len(told)):
-            yield f"law 2: the head of {lane} of {key} is {head}, not {len(told)} at {told[-1].position}"
-        for n, event in enumerate(told, start=1):
+        if (head["pos"], head["n"]) != (events[-1].position, len(events)):
+            yield f"law 2: the head of {lane} of {key} is {head}, not {len(events)} at {events[-1].position}"
+        for n, event in enumerate(events, start=1):
             if (found := _number(world, lane, event)) != n:
                 yield f"law 2: {event} is number {found} of {lane}, not {n}"
 
 
-def _number(world: World, lane: str, event: Told) -> int | None:
+def _number(world: World, lane: str, event: LogEvent) -> int | None:
     if lane == "conversation":
         change = world.watch.rows("conversations", "changes").get(event.id)
         return None if change is None else int(change["change"]["n"])
@@ -119,7 +119,7 @@ def _number(world: World, lane: str, event: Told) -> int | None:
 
 
 def texts(world: World, whole: Whole) -> Broken:
-    """Law 3: messages say what the log says, and there are no others; the index finds what they say."""
+    """Law 3: message rows equal the log, and there are no others; so do the index's entries."""
     rows = world.watch.rows("messages", "messages")
     index = world.index._entries.get(1, {})
     for unknown in rows.keys() - whole.said.keys():
@@ -144,22 +144,22 @@ def texts(world: World, whole: Whole) -> Broken:
 
 
 def _carried(view: MessageView) -> dict[str, Any]:
-    """What a view has beside the text, as JSON would say it."""
+    """Return the content of a view beside the text, as JSON values."""
     return {name: value for name, value in msgspec.to_builtins(view).items() if name in CARRIED}
 
 
 def rooms(world: World, whole: Whole) -> Broken:
-    """Law 3: who is in what is what the log says, for the read model and for every node."""
+    """Law 3: members and settings equal the log, in the read model and at every node."""
     rows, people = world.watch.rows("conversations", "conversations"), world.watch.rows("conversations", "participants")
     for key, room in whole.rooms.items():
         expected = None if room is None else (room.n, room.members, room.shown, room.pins, room.since)
         found = {"the row": None if key not in rows else _room(conversation_rows.state_of(rows[key]))}
         found |= {name: _room(node.tail.get(key)) for name, node in world.nodes.items()}
         yield from (f"law 3: {key} is {it} for {who}, not {expected}" for who, it in found.items() if it != expected)
-        for user, (role, stays) in room.members.items() if room else ():
+        for user, (role, intervals) in room.members.items() if room else ():
             updated = people.get(f"{key}:{user}", {}).get("updated", {})
-            if (updated.get("role"), updated.get("intervals")) != (role, stays):
-                yield f"law 3: {user} in {key} is {updated}, not {role} {stays}"
+            if (updated.get("role"), updated.get("intervals")) != (role, intervals):
+                yield f"law 3: {user} in {key} is {updated}, not {role} {intervals}"
 
 
 def _room(state: Conversation | None) -> tuple[Any, ...] | None:

@@ -1,4 +1,4 @@
-"""People leaf through what was said, forth and back."""
+"""Users page through history, forwards and backwards."""
 
 import random
 
@@ -11,25 +11,25 @@ from tests.simulation.edges import Node
 from tests.simulation.users import TENANT
 
 Found = dict[tuple[str, str], tuple[list[MessageView], list[MessageView]]]
-"""By user and conversation: all that they found going forth, and going back."""
+"""By user and conversation: all messages found forwards, and backwards."""
 
 
-async def leafed(node: Node, users: list[str], rooms: list[str], chance: random.Random) -> Found:
-    """Everybody leafs through every conversation that lets them, at one node, when all is calm."""
+async def paged(node: Node, users: list[str], rooms: list[str], chance: random.Random) -> Found:
+    """Let every user page through every conversation they may read, at one node, when all is calm."""
     found: Found = {}
     for user in users:
         for room in rooms:
             try:
-                found[user, room] = await _leaf(node, user, room, chance.randint(2, 9))
-            except Rejected as no:
-                if no.code not in {"not_a_participant", "conversation_not_found"}:
+                found[user, room] = await _read_pages(node, user, room, chance.randint(2, 9))
+            except Rejected as rejection:
+                if rejection.code not in {"not_a_participant", "conversation_not_found"}:
                     raise
     return found
 
 
-async def _leaf(node: Node, user: str, room: str, limit: int) -> tuple[list[MessageView], list[MessageView]]:
+async def _read_pages(node: Node, user: str, room: str, limit: int) -> tuple[list[MessageView], list[MessageView]]:
     async def page(asked: History) -> Messages:
-        answer = await node.node._reads._answering.answer(Identity(TENANT, user, 1e12), asked)
+        answer = await node.node._reads._dispatch.answer(Identity(TENANT, user, 1e12), asked)
         assert isinstance(answer, Messages)
         return answer
 

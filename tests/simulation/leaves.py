@@ -1,4 +1,4 @@
-"""What people find who leaf through what was said: all of their stays, as the log says it."""
+"""Check paging through history: users find all messages of their intervals, equal to the log."""
 
 from collections.abc import Iterator
 
@@ -7,11 +7,11 @@ from tests.simulation.sights import reads
 from tests.simulation.world import World
 
 
-def leaves(world: World, log: Whole) -> Iterator[str]:
-    """Law 15: whoever leafs through a conversation finds the messages of their stays, each once, as they now are, but
-    for those they have hidden.
+def pages(world: World, log: Whole) -> Iterator[str]:
+    """Law 15: a user who pages through a conversation finds the messages of their intervals, each once, in the current
+    state, except those they have hidden.
     """
-    for (user, key), (forth, back) in world.leafed.items():
+    for (user, key), (forth, back) in world.paged.items():
         sent, room = log.lanes.get((key, "sent"), []), log.rooms[key]
         hidden = log.boxes[user, key].hidden if (user, key) in log.boxes else []
         mine = [

@@ -1,8 +1,8 @@
-"""An event loop of one seed: time is virtual, and of all that could run next the seed chooses.
+"""A seeded event loop: time is virtual, and the seed chooses which of the ready tasks runs next.
 
-What asyncio promises is kept: plain callbacks run in the order of `call_soon`, and a task's steps follow each other.
-What it does not promise is shuffled: which of several tasks that could go on does so first. Sleeping costs nothing:
-when nothing can run, the clock jumps to the next timer. No threads, no sockets, no wall clock.
+It keeps asyncio's guarantees: plain callbacks run in the order of `call_soon`, and the steps of a task are in order. It
+shuffles what asyncio does not guarantee: which of several ready tasks runs first. Sleeping costs nothing: when nothing
+can run, the clock jumps to the next timer. No threads, no sockets, no wall clock.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 STEPS = 2_000_000
-"""A world that takes more steps than this goes round in circles."""
+"""Maximum number of steps; a world with more is in an endless loop."""
 
 
 class Stuck(Exception):
@@ -26,7 +26,7 @@ class Stuck(Exception):
 
 
 class _Task(Task[Any]):
-    """A task whose place in a set is the same every time: asyncio cancels sets of tasks, in their order."""
+    """A task with a reproducible place in a set: asyncio cancels sets of tasks, in their order."""
 
     number = 0
 
@@ -51,7 +51,7 @@ class SeededLoop(AbstractEventLoop):
         self._generators: list[AsyncGenerator[Any, Any]] = []
         self._running = False
 
-    # What tasks and futures ask of their loop
+    # The interface for tasks and futures
 
     def time(self) -> float:
         return self._now
@@ -97,7 +97,7 @@ class SeededLoop(AbstractEventLoop):
         return handle
 
     def _timer_handle_cancelled(self, handle: TimerHandle) -> None:
-        """Its turn comes and nothing happens."""
+        """Do nothing: a cancelled timer is skipped."""
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         self.failures.append(context)
@@ -137,7 +137,7 @@ class SeededLoop(AbstractEventLoop):
             handle._run()
 
     def _jump(self) -> None:
-        """To the next timer, and to all that are due at that very time."""
+        """Advance to the next timer, and run all timers due at that time."""
         timers = self._timers
         while timers and timers[0][2]._cancelled:
             heapq.heappop(timers)
@@ -151,7 +151,7 @@ class SeededLoop(AbstractEventLoop):
                 self._ready.append(None)
 
     def names(self) -> list[str]:
-        """The tasks that are not done."""
+        """Return the names of the unfinished tasks."""
         return sorted(task.get_name() for task in self._tasks)
 
     def _finalize(self, generator: AsyncGenerator[Any, Any]) -> None:
@@ -159,7 +159,7 @@ class SeededLoop(AbstractEventLoop):
             self.create_task(generator.aclose(), name="finalize a generator")
 
     async def _end(self) -> None:
-        """Cancel what still runs and let it finish."""
+        """Cancel the running tasks and wait for them."""
         mine = asyncio.current_task()
         while rest := [task for task in self._tasks if task is not mine and not task.done()]:
             for task in rest:
@@ -170,7 +170,7 @@ class SeededLoop(AbstractEventLoop):
 
 
 def run(seed: int | str, main: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """What `main` answers in the world of this seed: the same every time."""
+    """Run `main` on the loop of this seed. Return its result, the same every time."""
     loop, collecting = SeededLoop(seed), gc.isenabled()  # type: ignore[abstract]
     gc.disable()  # a world is small and short; collecting it while it runs costs a fifth of its time
     try:

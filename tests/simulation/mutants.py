@@ -1,4 +1,4 @@
-"""Broken on purpose: each mutant breaks one rule of the design, and the laws must notice."""
+"""Mutants: each breaks one rule of the design on purpose, and a law must detect it."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -9,7 +9,7 @@ import msgspec
 
 from core.ports.documents import Changes, Documents, Row, Write
 from core.ports.effects import Effects, Emitter
-from projections.facts import Fact, Heads
+from projections.facts import Fact, LaneCounter
 from projections.messages import message_rows, unread_markers
 from projections.messages.message_rows import Numbered
 from projections.queries.message_ranges import readable
@@ -44,7 +44,7 @@ class _Another:
 
 
 class MaxPlusOne(_Another):
-    """Numbers a message by the highest number there is, plus one, and saves a batch's rows in no particular order."""
+    """Numbers a message by the highest stored number plus one, and saves the rows of a batch in another order."""
 
     async def apply(self, batch: Batch) -> Effects:
         at, ids = batch.place(message_rows.ROWS), {message_rows.row_id(fact) for fact in batch.facts}
@@ -54,7 +54,7 @@ class MaxPlusOne(_Another):
             key, lane = fact.envelope.subject, message_rows.LANE_OF[fact.topic]
             last = await self.documents.find(at, lane, [key], limit=1, reverse=True)
             highest[key, lane] = {"pos": -1, "n": last[0][lane]["n"] if last else 0}
-        heads = Heads({})
+        heads = LaneCounter({})
         heads._lanes = dict(highest)
         folded = message_rows.fold([fact for fact in batch.facts if _known(fact, rows) is None], rows, heads)
         unordered = sorted(folded.rows, key=lambda write: write.id)
@@ -66,7 +66,7 @@ class MaxPlusOne(_Another):
 
 
 def _known(fact: Fact, rows: Mapping[str, Row]) -> int | None:
-    """The number that a record's row has for it."""
+    """Return the number that a record's row has for it."""
     facet = rows.get(message_rows.row_id(fact), {}).get(message_rows.LANE_OF[fact.topic])
     if facet is not None and "told" in facet:
         return next((n for event_id, _, n, *_ in facet["told"] if event_id == fact.envelope.id), None)
@@ -78,7 +78,7 @@ class EffectsFirst(_Another):
     """Notifies, then persists."""
 
     async def apply(self, batch: Batch) -> Effects:
-        heads = Heads(
+        heads = LaneCounter(
             await self.documents.get(batch.place(message_rows.HEADS), {f.envelope.subject for f in batch.facts})
         )
         ids = {message_rows.row_id(fact) for fact in batch.facts}
@@ -93,12 +93,12 @@ class EffectsFirst(_Another):
 
 
 class HeadsAfterRows(_Another):
-    """Reads the heads after the rows: a head may then cover a position whose row was not seen."""
+    """Reads the heads after the rows: a head may then cover a position whose row was not read."""
 
     async def apply(self, batch: Batch) -> Effects:
         rows_at, heads_at = batch.place(message_rows.ROWS), batch.place(message_rows.HEADS)
         rows = await self.documents.get(rows_at, {message_rows.row_id(fact) for fact in batch.facts})
-        heads = Heads(await self.documents.get(heads_at, {fact.envelope.subject for fact in batch.facts}))
+        heads = LaneCounter(await self.documents.get(heads_at, {fact.envelope.subject for fact in batch.facts}))
         folded = message_rows.fold(batch.facts, rows, heads)
         await self.documents.save(Changes([(rows_at, folded.rows)], [(heads_at, folded.heads)], batch.checkpoint))
         now = await self.documents.get(rows_at, {one.row_id for one in folded.numbered})
@@ -106,7 +106,7 @@ class HeadsAfterRows(_Another):
 
 
 class NoRepeats(_Another):
-    """Takes every record for a new one, whatever its id."""
+    """Treats every record as new, whatever its id."""
 
     async def apply(self, batch: Batch) -> Effects:
         seen: dict[str, int] = {}
@@ -132,7 +132,7 @@ def _moved(fact: Any) -> Any:
 
 
 class EffectsOfChanges(_Another):
-    """Has effects for changed rows alone: what a crash ate after the save is never said."""
+    """Emits effects for changed rows only: those lost by a crash after the save are never emitted."""
 
     async def apply(self, batch: Batch) -> Effects:
         saved = await self.documents.get(
@@ -148,7 +148,7 @@ class EffectsOfChanges(_Another):
 
 
 class _Around:
-    """What it is put around, but for what a mutant does in another way."""
+    """A proxy, of which a mutant overrides some methods."""
 
     def __init__(self, inner: Any) -> None:
         self._inner = inner
@@ -158,7 +158,7 @@ class _Around:
 
 
 class CheckpointFirst(_Around):
-    """Documents that save the checkpoint before the rows it speaks of."""
+    """Documents that save the checkpoint before its rows."""
 
     async def save(self, changes: Changes) -> frozenset[str]:
         await self._inner.save(Changes([], [], changes.checkpoint))
@@ -167,7 +167,7 @@ class CheckpointFirst(_Around):
 
 
 class LastWriteWins(_Around):
-    """Documents that keep whatever was saved last, newer or not."""
+    """Documents that keep the last saved facet, newer or not."""
 
     async def save(self, changes: Changes) -> frozenset[str]:
         made: frozenset[str] = await self._inner.save(changes)
@@ -180,7 +180,7 @@ class LastWriteWins(_Around):
 
 
 class ForgetfulOfEdits(_Around):
-    """Documents that keep nobody's marks of edits that name them."""
+    """Documents that drop the marks of edits that mention a user."""
 
     async def save(self, changes: Changes) -> frozenset[str]:
         rows = [
@@ -196,7 +196,7 @@ def _unedited(write: Write) -> dict[str, Any]:
 
 
 class SavedOnAnything(_Around):
-    """Documents that save a batch on whatever there is: a store that went back in time is worked over."""
+    """Documents that save a batch on any base: also on a store that lost saves."""
 
     async def save(self, changes: Changes) -> frozenset[str]:
         made: frozenset[str] = await self._inner.save(replace(changes, base=None))
@@ -204,10 +204,10 @@ class SavedOnAnything(_Around):
 
 
 class LaggingHead(_Around):
-    """Messages whose head is taken as the read model has it, however far that is behind the log."""
+    """Messages whose head is not re-checked, however far the read model is behind the log."""
 
     async def prove_head(self, _conversation_id: str) -> None:
-        """It waits for nothing."""
+        """Return at once."""
 
 
 def _lagging(node: Any) -> None:
@@ -216,12 +216,12 @@ def _lagging(node: Any) -> None:
 
 
 def _strict(node: Any) -> None:
-    """The node knows of no message that was written by those who did not know that its reader was out."""
+    """Let the node ignore messages of senders who did not know that the reader was removed."""
 
     async def mine(who: Any, here: Any, head: int) -> Any:
         return readable(here.members[who.user_id], head)
 
-    node._reads._answering._history._mine = mine
+    node._reads._dispatch._history._mine = mine
 
 
 def _messages(mutant: type[_Another]) -> Parts:
@@ -235,8 +235,8 @@ def _unchecked(name: str, documents: Any, index: Any, _: Emitter) -> Processor:
     return Unchecked(documents, index) if name == "search" else processor(name, documents, index)
 
 
-class Clinging(Conversations):
-    """Lets no pin of a deleted message go, whatever a new pin frees."""
+class KeepsFreedPins(Conversations):
+    """Keeps pins of deleted messages, though a new pin frees them."""
 
     async def apply(self, batch: Batch) -> Effects:
         return await super().apply(replace(batch, facts=[replace(fact, event=_unfreed(fact)) for fact in batch.facts]))
@@ -247,12 +247,12 @@ def _unfreed(fact: Fact) -> Any:
     return msgspec.structs.replace(fact.event, freed=[]) if pinned else fact.event
 
 
-def _clinging(name: str, documents: Any, index: Any, _: Emitter) -> Processor:
-    return Clinging(documents) if name == "conversations" else processor(name, documents, index)
+def _keeps_freed_pins(name: str, documents: Any, index: Any, _: Emitter) -> Processor:
+    return KeepsFreedPins(documents) if name == "conversations" else processor(name, documents, index)
 
 
-class Indiscreet(Inbox):
-    """Tells others of what was read in private."""
+class PublishesPrivateReads(Inbox):
+    """Publishes private reads."""
 
     async def apply(self, batch: Batch) -> Effects:
         return await super().apply(replace(batch, facts=[replace(fact, event=_public(fact)) for fact in batch.facts]))
@@ -263,8 +263,8 @@ def _public(fact: Fact) -> Any:
     return msgspec.structs.replace(fact.event, private=False) if moved else fact.event
 
 
-def _indiscreet(name: str, documents: Any, index: Any, _: Emitter) -> Processor:
-    return Indiscreet(documents) if name == "inbox" else processor(name, documents, index)
+def _publishes_private_reads(name: str, documents: Any, index: Any, _: Emitter) -> Processor:
+    return PublishesPrivateReads(documents) if name == "inbox" else processor(name, documents, index)
 
 
 MUTANTS: Mapping[str, tuple[Parts, str]] = MappingProxyType(
@@ -281,8 +281,8 @@ MUTANTS: Mapping[str, tuple[Parts, str]] = MappingProxyType(
         "edges from a head that lags": (Parts(node=_lagging), "law 17"),
         "saves on a store that went back": (Parts(documents=SavedOnAnything), "law 2"),
         "an index that is believed": (Parts(processor=_unchecked), "law 3"),
-        "pins that stay": (Parts(processor=_clinging), "law 3"),
-        "cursors that say what was private": (Parts(processor=_indiscreet), "law 19"),
+        "pins that stay": (Parts(processor=_keeps_freed_pins), "law 3"),
+        "cursors that say what was private": (Parts(processor=_publishes_private_reads), "law 19"),
     }
 )
-"""Each mutant, and the law that finds it."""
+"""Each mutant, and the law that detects it."""

@@ -1,10 +1,10 @@
-"""Whom messages and edits name, and who spoke last: the marks that unread counts rest on are what the log says."""
+"""Check the marks used by unread counts (mentions in messages and edits, last sender) against the log."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.simulation.fold import Told, Whole
+from tests.simulation.fold import LogEvent, Whole
 from tests.simulation.world import World
 
 Broken = Iterator[str]
@@ -13,7 +13,7 @@ KEPT = 100
 
 @dataclass
 class Marks:
-    """What the log says of one user in one conversation."""
+    """The marks of one user in one conversation, by the log."""
 
     spoke: int = 0
     sent: list[tuple[int, str]] = field(default_factory=list)
@@ -21,13 +21,13 @@ class Marks:
 
     @property
     def edited(self) -> list[list[Any]]:
-        """`[seq, id]` of the newest, each once."""
+        """`[seq, id]` of the newest edits, each message once."""
         last = {message_id: (n, seq) for n, seq, message_id in sorted(self.edits)}
         return [[seq, message_id] for message_id, (_, seq) in sorted(last.items(), key=lambda one: one[1])][-KEPT:]
 
 
 def named(world: World, whole: Whole) -> Broken:
-    """Law 18: marks say who spoke last, and whom the newest messages and the newest edits name; edits say of which."""
+    """Law 18: marks have the last message sent, and mentions in the newest messages and edits; edits have a `seq`."""
     rows = world.watch.rows("messages", "marks")
     expected = _expected(whole)
     for unknown in rows.keys() - expected.keys():
@@ -62,6 +62,6 @@ def _expected(whole: Whole) -> dict[str, Marks]:
     return found
 
 
-def _others(event: Told, author: str) -> set[str]:
-    """Whom a message or an edit names beside its author."""
+def _others(event: LogEvent, author: str) -> set[str]:
+    """Return the mentioned users other than the author."""
     return set() if event.body is None else set(event.body.get("mentions", ())) - {author}

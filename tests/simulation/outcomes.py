@@ -1,4 +1,4 @@
-"""What follows a save is never lost: receipts, refusals and dead letters in the log, and a push for every change."""
+"""Check that effects of a save are never lost: receipts, rejections and dead letters, and a push per change."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,7 +7,7 @@ from uuid import UUID, uuid5
 from core.ports.event_log import Received
 from schemas import topics
 from tests.simulation import fold
-from tests.simulation.fold import LANES, Told, Whole
+from tests.simulation.fold import LANES, LogEvent, Whole
 from tests.simulation.world import PROCESSORS, World, processor
 
 NAMESPACE = UUID("5c1d3c9e-6b0e-5b1f-9b64-0f6f1d1f8a77")
@@ -16,30 +16,30 @@ SAID = ("text", "reply_to", "ciphertext", "attachments")
 
 
 def effects(world: World, whole: Whole) -> Broken:
-    """Law 7: logged effects are never lost: receipts and refusals under derived ids."""
+    """Law 7: logged effects are never lost: receipts and rejections, with derived ids."""
     delivered, rejected = _ids(world, topics.MESSAGE_DELIVERED), _ids(world, topics.MESSAGE_REJECTED)
-    for (key, lane), told in whole.lanes.items():
-        for event in told if lane not in {"conversation", "user"} and not _untold(world, lane) else ():
+    for (key, lane), events in whole.lanes.items():
+        for event in events if lane not in {"conversation", "user"} and not _may_be_unreported(world, lane) else ():
             if whole.said[event.row].sent is not None and _effect(event.id, "persisted") not in delivered:
                 yield f"law 7: {event} of {key} was never said to be persisted"
     for first, again in whole.repeats:
-        opened = again.body is not None and "kind" in again.body  # to open again is to open
+        opened = again.body is not None and "kind" in again.body  # creating again is a repeat
         if not opened and _says(first) != _says(again) and _effect(first.id, "rejected") not in rejected:
-            yield f"law 7: {again} has another body than {first}, and nobody was told"
+            yield f"law 7: {again} has another body than {first}, and no rejection was logged"
 
 
-def _untold(world: World, lane: str) -> bool:
-    """Whether a change may have been read while the store had forgotten its message: nobody is told of it then, and
-    the nodes find it in the heads.
+def _may_be_unreported(world: World, lane: str) -> bool:
+    """Return whether a change may have been read while the store had lost its message: it is not pushed then, and the
+    nodes find it in the heads.
     """
     return world.store.life > 0 and lane in {"edited", "deleted", "reaction"}
 
 
 def buried(world: World) -> Broken:
-    """Law 7: what could not be read lies with the dead letters, once for each of its readers."""
+    """Law 7: a record that cannot be decoded is a dead letter, once for each of its readers."""
     dead = {_origin(record) for record in world.ledger.order if record.topic == topics.DEAD_LETTER}
     for record in world.ledger.order:
-        event = fold.told(record)
+        event = fold.event_of(record)
         if record.topic in LANES and (event is None or event.body is None):
             for reader in _readers(record.topic, event):
                 lies = (reader, record.topic, record.partition, record.offset) in dead
@@ -50,7 +50,7 @@ def buried(world: World) -> Broken:
 
 
 def _ids(world: World, topic: str) -> set[str]:
-    found = (fold.told(record) for record in world.ledger.order if record.topic == topic)
+    found = (fold.event_of(record) for record in world.ledger.order if record.topic == topic)
     return {event.id for event in found if event is not None}
 
 
@@ -58,7 +58,7 @@ def _effect(source: str, kind: str) -> str:
     return str(uuid5(NAMESPACE, f"effect {kind} {source}"))
 
 
-def _says(event: Told) -> Any:
+def _says(event: LogEvent) -> Any:
     body = event.body
     return body and (
         body.get("emoji"),
@@ -77,19 +77,19 @@ def _origin(record: Received) -> tuple[str, str, int, int]:
     return said["caas_dlq_projection"], topic, int(partition), int(offset)
 
 
-def _readers(topic: str, event: Told | None) -> list[str]:
-    """Who reads such a record; of `user.action` one takes what the others do not."""
+def _readers(topic: str, event: LogEvent | None) -> list[str]:
+    """Return the processors that read such a record; of `user.action` each takes its own types."""
     own = () if event is None or topic != topics.USER_ACTION else {"inbox"} if event.own else {"messages"}
     return [name for name in PROCESSORS if topic in processor(name, None, None).topics and (not own or name in own)]
 
 
 def pushes(world: World, whole: Whole) -> Broken:
-    """Law 8: every change of what can be seen was handed to the bus at least once, whatever became of it there."""
-    for (key, lane), told in whole.lanes.items():
-        if lane == "user" or _untold(world, lane):
+    """Law 8: every visible change was published to the bus at least once; the bus may lose it."""
+    for (key, lane), events in whole.lanes.items():
+        if lane == "user" or _may_be_unreported(world, lane):
             continue
         model = "conversations" if lane == "conversation" else "messages"
-        for n, event in enumerate(told, start=1):
+        for n, event in enumerate(events, start=1):
             seen = lane == "conversation" or whole.said[event.row].sent is not None
             if seen and (model, key, lane, n) not in world.watch.pushed:
                 yield f"law 8: {lane} {n} of {key} was never pushed: {event}"

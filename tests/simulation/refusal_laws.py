@@ -1,4 +1,4 @@
-"""A no is proved, and so is "that changes nothing": both were true by the log between question and answer."""
+"""Check rejections and "changes nothing": by the log both were right at some moment from command to answer."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -34,11 +34,11 @@ Broken = Iterator[str]
 
 
 def refused(world: World, history: History) -> Broken:
-    """Law 6: every no was right by the log at some moment from question to answer."""
+    """Law 6: every rejection was right by the log at some moment from command to answer."""
     for asked in world.asked:
-        check = NOES.get(asked.outcome)
+        check = REFUSAL_CHECKS.get(asked.outcome)
         if check is not None and not check(asked, history):
-            yield f"law 6: {asked.context.actor} was told {asked.outcome} by {asked.edge}, and it was not so: {asked}"
+            yield f"law 6: {asked.context.actor} got {asked.outcome} from {asked.edge}, and it was wrong: {asked}"
 
 
 def _room_of(asked: Asked) -> str:
@@ -51,11 +51,11 @@ def _unknown_room(asked: Asked, history: History) -> bool:
 
 def _outside(asked: Asked, history: History) -> bool:
     found = history.room(_room_of(asked), asked)
-    return any(room is not None and not room.holds(asked.context.actor) for room in found)
+    return any(room is not None and not room.is_member(asked.context.actor) for room in found)
 
 
 def _not_managing(asked: Asked, history: History) -> bool:
-    """Whether it is for those who manage, or own, the group, and the asker did not; or for nobody."""
+    """Return whether it needs a manager, or owner, of the group, and the actor was none; or is never allowed."""
     if isinstance(asked.command, ForwardMessage):
         _, event = history.sent[asked.command.message_id]
         return event.body is not None and "ciphertext" in event.body
@@ -69,30 +69,32 @@ def _may(asked: Asked, room: Room) -> bool:
             others = [user for user in command.participants if room.roles().get(user) != command.role]
             return room.owns(actor) and all(room.above(actor, user) for user in others)
         case AddParticipants():
-            return room.gives(actor, command.role) and all(room.lets_in(actor, user) for user in command.participants)
+            return room.can_assign(actor, command.role) and all(
+                room.can_add(actor, user) for user in command.participants
+            )
         case RemoveParticipants():
-            return room.manages(actor) and all(room.above(actor, user) for user in command.participants)
+            return room.can_manage(actor) and all(room.above(actor, user) for user in command.participants)
         case UpdateConversation():
-            return room.manages(actor) and (command.history is UNSET or room.owns(actor))
+            return room.can_manage(actor) and (command.history is UNSET or room.owns(actor))
         case _:
-            return room.manages(actor)
+            return room.can_manage(actor)
 
 
 def _absent(asked: Asked, history: History) -> bool:
     command = asked.command
     assert isinstance(command, SetRole)
     found = history.room(_room_of(asked), asked)
-    return any(room is not None and not all(map(room.holds, command.participants)) for room in found)
+    return any(room is not None and not all(map(room.is_member, command.participants)) for room in found)
 
 
 def _last_owner(asked: Asked, history: History) -> bool:
-    """Whether the room would have kept somebody as its last owner."""
+    """Return whether the room would have lost its last owner."""
     found = history.room(_room_of(asked), asked)
     return any(room is not None and room.owners_kept(*_asks(asked)) for room in found)
 
 
 def _asks(asked: Asked) -> tuple[str, dict[str, Any]]:
-    """The event of this topic that a command asks for."""
+    """Return the type and body of the event of a command."""
     command, actor = asked.command, asked.context.actor
     if isinstance(command, SetRole):
         roles = dict.fromkeys(command.participants, command.role)
@@ -125,15 +127,15 @@ def _no_message(asked: Asked, history: History) -> bool:
 
 
 def _hidden(message_id: str, asked: Asked, history: History, where: str = "") -> bool:
-    """Whether it stood before the asker's stay, or after it."""
+    """Return whether the message was outside the actor's intervals."""
     user, seq = asked.context.actor, history.seqs[message_id]
     found = history.room(where or _room_of(asked), asked)
     return any(room is not None and not reads(room, user, seq) for room in found)
 
 
 def _senseless(asked: Asked, history: History) -> bool:
-    """Whether a text was to become a ciphertext, or the other way round, or nothing without attachments beside it; or
-    nothing was to be seen in it.
+    """Return whether a text was edited to a ciphertext, or the reverse, or emptied without attachments; or whether the
+    text was invisible.
     """
     command = asked.command
     if isinstance(command, SendMessage):
@@ -158,7 +160,7 @@ def _not_mine(asked: Asked, history: History) -> bool:
 
 
 def _another_body(asked: Asked, history: History) -> bool:
-    """Somebody had used the key: the record is there, or was on its way."""
+    """The key was in use: the record is in the log, or was being appended."""
     return isinstance(
         asked.command,
         SendMessage
@@ -173,7 +175,7 @@ def _another_body(asked: Asked, history: History) -> bool:
     )
 
 
-NOES: Mapping[str, Callable[[Asked, History], bool]] = {
+REFUSAL_CHECKS: Mapping[str, Callable[[Asked, History], bool]] = {
     "conversation_not_found": _unknown_room,
     "not_a_participant": _outside,
     "not_allowed": _not_managing,
@@ -187,17 +189,17 @@ NOES: Mapping[str, Callable[[Asked, History], bool]] = {
 
 
 def unchanged(world: World, history: History) -> Broken:
-    """Law 6: "that changes nothing" is as true as a no; and what is let in or shown out is so once the log has it."""
+    """Law 6: "changes nothing" is right like a rejection; accepted additions and removals take effect in the log."""
     for asked in world.asked:
         if asked.outcome == "unchanged" and not _so_already(asked, history):
-            yield f"law 6: {asked.context.actor} was told nothing changes by {asked.edge}, and it was not so: {asked}"
+            yield f"law 6: {asked.context.actor} got unchanged from {asked.edge}, and it was wrong: {asked}"
         if asked.outcome == "accepted" and not _done(asked, history):
-            yield f"law 6: {asked.context.actor} was told yes by {asked.edge}, and the log left some out: {asked}"
+            yield f"law 6: {asked.context.actor} got accepted from {asked.edge}, and the log left some out: {asked}"
 
 
 def _done(asked: Asked, history: History) -> bool:
-    """Whether everybody named is in, or out, or has the role, once the log has it; unless the log ignores it, keeps its
-    last owner, or it was asked before with other people: all of that is told.
+    """Return whether all users of the command are members, or removed, or have the role after the event; unless the log
+    ignores it, keeps the last owner, or it repeats a command with other users: all of that is reported.
     """
     command = asked.command
     if not isinstance(command, AddParticipants | RemoveParticipants | SetRole):
@@ -206,14 +208,14 @@ def _done(asked: Asked, history: History) -> bool:
     if history.named.get(asked.event_id) != (roles or set(command.participants)):
         return True
     before, after = history.around(command.conversation_id, asked.event_id)
-    if before is None or after is None or not before.manages(asked.context.actor):
+    if before is None or after is None or not before.can_manage(asked.context.actor):
         return True
     if not _may(asked, before):
-        return True  # who was below by then as well, or nobody: the laws of the rooms say which
+        return True  # the actor's rank had changed by then: the laws of the rooms check the result
     if isinstance(command, RemoveParticipants):
-        return all(not after.holds(user) or after.alone_owns(user) for user in command.participants)
+        return all(not after.is_member(user) or after.alone_owns(user) for user in command.participants)
     if isinstance(command, AddParticipants):
-        return all(map(after.holds, command.participants))
+        return all(map(after.is_member, command.participants))
     return all(role in {command.role, "owner"} for user, role in after.roles().items() if user in command.participants)
 
 
@@ -221,11 +223,11 @@ def _so_already(asked: Asked, history: History) -> bool:
     command, found = asked.command, history.room(_room_of(asked), asked)
     match command:
         case AddParticipants():
-            return any(room and all(room.holds(user) for user in command.participants) for room in found)
+            return any(room and all(room.is_member(user) for user in command.participants) for room in found)
         case RemoveParticipants():
-            return any(room and not any(room.holds(user) for user in command.participants) for room in found)
+            return any(room and not any(room.is_member(user) for user in command.participants) for room in found)
         case LeaveConversation():
-            return any(room and not room.holds(asked.context.actor) for room in found)
+            return any(room and not room.is_member(asked.context.actor) for room in found)
         case SetRole():
             return any(
                 room and {room.roles().get(user) for user in command.participants} == {command.role} for room in found
@@ -251,15 +253,15 @@ def _shows(room: Room, name: str) -> Any:
 
 
 def _whole(room: Room) -> bool:
-    return room.kind == "group" or all(map(room.holds, room.members))
+    return room.kind == "group" or all(map(room.is_member, room.members))
 
 
 def _is_so(asked: Asked, history: History) -> bool:
     match asked.command:
         case CreateConversation():
             found = history.room(_room_of(asked), asked)
-            return any(room and room.holds(asked.context.actor) and _whole(room) for room in found)
+            return any(room and room.is_member(asked.context.actor) and _whole(room) for room in found)
         case DeleteMessage() as command:
             return any(at <= asked.answered for at, _ in history.deleted.get(command.message_id, ()))
-        case _:  # also a cursor where no message could be seen yet: who has seen none has read none
+        case _:  # also a cursor without a visible message: with no messages none is unread
             return True

@@ -1,4 +1,4 @@
-"""A read model is a function of the log: replayed into nothing, twice, and in another order, it has the same rows."""
+"""Check that a read model is a function of the log: a replay, a second one, or another order give the same rows."""
 
 import random
 from collections.abc import Iterator, Sequence
@@ -16,7 +16,7 @@ from tests.simulation.world import PROCESSORS, World, processor
 
 
 def replays(world: World) -> Iterator[str]:
-    """Law 4. Which way a seed is replayed, the seed decides: once and again, or in another order."""
+    """Law 4. The seed decides how it is replayed: twice, or in another order."""
     live = _contents(world.store, world.index)
     if world.seed % 2:
         [shuffled] = run(world.seed, lambda: _replayed(world, random.Random(f"replay {world.seed}"), 1))
@@ -28,7 +28,7 @@ def replays(world: World) -> Iterator[str]:
 
 
 async def _replayed(world: World, chance: random.Random | None, times: int) -> list[dict[str, Any]]:
-    """What is there after each time."""
+    """Return the contents after each replay."""
     store, index, after = MemoryDocuments(), MemorySearchIndex(), list[dict[str, Any]]()
     for _ in range(times):
         await _replay(world, store, index, chance)
@@ -39,14 +39,14 @@ async def _replayed(world: World, chance: random.Random | None, times: int) -> l
 async def _replay(world: World, store: MemoryDocuments, index: MemorySearchIndex, chance: random.Random | None) -> None:
     for name in PROCESSORS:
         worker = Worker(processor(name, store, index), store, Silent(), Health())
-        await worker.begin(1, world.ledger.held.epoch)
+        await worker.begin(1, world.ledger.storage.epoch)
         for batch in _batches(world, worker.processor.topics, chance):
             await worker.work(batch)
 
 
 def _batches(world: World, topics: Sequence[str], chance: random.Random | None) -> Iterator[list[Received]]:
-    """All records, partition after partition; by chance: in one of the orders in which they could be read."""
-    records = world.ledger.held.records
+    """Yield all records, partition by partition; with `chance` in a random possible reading order."""
+    records = world.ledger.storage.records
     if chance is None:
         yield [record for place in partitions(*topics) for record in records[place]]
         return

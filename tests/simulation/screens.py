@@ -1,7 +1,7 @@
-"""What people see: one client each, on one node after another, that keeps its positions and asks for what it missed.
+"""Simulated clients: one per user, on one node after another; each keeps its positions and syncs missed frames.
 
-A client as the protocol's page describes it: a push whose number is next is taken, one that it has is dropped, a hole
-or an unknown conversation makes it ask `sync`; a new message never replaces a message that is known.
+They follow the protocol's documentation: a push with the next number is applied, a known one is dropped, a gap or an
+unknown conversation causes a `sync`; a new message never replaces a known one.
 """
 
 import asyncio
@@ -20,17 +20,17 @@ from tests.simulation.users import TENANT
 
 LANE_OF = {kind: lane for lane, kind in PUSH_OF_LANE.items()}
 OWN = "own lane"
-"""What stands for a conversation where it is the user's own lane."""
+"""Used in place of a conversation for the user lane."""
 Vector = dict[str, dict[str, int]]
 
 
 @dataclass(frozen=True)
 class Shown:
-    """One numbered frame, when it came, and on which visit; `live` when no sync had asked for it."""
+    """One numbered frame, its time and session; `live` if it was pushed, not synced."""
 
     user: str
     at: float
-    visit: int
+    session: int
     live: bool
     conversation: str
     lane: str
@@ -40,7 +40,7 @@ class Shown:
 
 @dataclass(eq=False)
 class Screen:
-    """One person's client."""
+    """One user's client."""
 
     user: str
     shown: list[Shown] = field(default_factory=list)
@@ -52,59 +52,59 @@ class Screen:
     boxes: dict[str, dict[str, Any]] = field(default_factory=dict)
     hidden: set[str] = field(default_factory=set)
     cursors: dict[tuple[str, str], int] = field(default_factory=dict)
-    """By room and user, how far that user was shown to have read."""
-    visits: int = 0
+    """By room and user, the last shown read cursor of that user."""
+    sessions: int = 0
     node: Node | None = None
-    visit: ClientSession | None = None
+    client: ClientSession | None = None
     syncing: bool = False
     again: bool = False
     stayed: bool = False
-    ends: asyncio.Event = field(default_factory=asyncio.Event)
+    synced: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def come(self, node: Node) -> None:
-        """Leave where it was, connect there, and ask for what it missed."""
-        self.leave()
-        self.visits += 1
-        self.node, number = node, self.visits
+    async def connect(self, node: Node) -> None:
+        """Disconnect, connect to this node, and sync."""
+        self.disconnect()
+        self.sessions += 1
+        self.node, number = node, self.sessions
         identity = Identity(TENANT, self.user, 1e12, ("",))
         await node.ready.wait()
         try:
-            visit = await node.node.connect(
+            client = await node.node.connect(
                 identity,
                 lambda frame: self.hear(node, number, frame, live=False),
                 push=lambda frame: self.hear(node, number, frame, live=True),
             )
         except NotReady:
             await asyncio.sleep(0.3)
-            if number == self.visits:
-                await self.come(node)
+            if number == self.sessions:
+                await self.connect(node)
             return
-        if number != self.visits:
-            node.node.disconnect(visit)
+        if number != self.sessions:
+            node.node.disconnect(client)
             return
-        self.visit = visit
+        self.client = client
         self.syncing = False
         self.sync()
 
-    def leave(self) -> None:
-        visit, self.visit = self.visit, None
-        if visit is not None and self.node is not None and not self.node.process.dead:
-            self.node.node.disconnect(visit)
+    def disconnect(self) -> None:
+        client, self.client = self.client, None
+        if client is not None and self.node is not None and not self.node.process.dead:
+            self.node.node.disconnect(client)
 
     def sync(self) -> None:
-        """Ask for everything beyond the positions; one at a time."""
-        if self.visit is None or self.node is None or self.node.process.dead:
+        """Sync everything after the positions; one sync at a time."""
+        if self.client is None or self.node is None or self.node.process.dead:
             return
         if self.syncing:
             self.again = True
             return
         self.syncing, self.again = True, False
         data = {"positions": self.positions, "user": self.own}
-        frame = msgspec.json.encode({"id": self.visits, "type": "sync", "data": data})
-        self.node.later(self.node.node.receive(self.visit, frame))
+        frame = msgspec.json.encode({"id": self.sessions, "type": "sync", "data": data})
+        self.node.later(self.node.node.receive(self.client, frame))
 
     def hear(self, node: Node, number: int, frame: bytes, *, live: bool) -> None:
-        if node.process.dead or number != self.visits:
+        if node.process.dead or number != self.sessions:
             return
         said = msgspec.json.decode(frame)
         if said["type"] in LANE_OF:
@@ -122,7 +122,7 @@ class Screen:
             if not said["data"]["complete"] or self.again:
                 self.sync()
             else:
-                self.ends.set()
+                self.synced.set()
         elif said["type"] == "error":
             self.syncing = False
             asyncio.get_running_loop().call_later(0.3, self.sync)
@@ -134,7 +134,7 @@ class Screen:
                 mine[lane] = max(n, mine.get(lane, 0))
 
     def keep(self, number: int, said: dict[str, Any], *, live: bool) -> None:
-        """Something of one's own lane: the newest says how one has a conversation."""
+        """Apply a frame of the user lane: the newest has the inbox of a conversation."""
         data, n = said["data"], said["n"]
         self.shown.append(Shown(self.user, asyncio.get_running_loop().time(), number, live, OWN, USER, n, data))
         if data["hidden"] is not None:
@@ -167,7 +167,7 @@ class Screen:
             self.positions[key][lane] = n
 
     def mark(self, lane: str, data: dict[str, Any]) -> None:
-        """What is on a known message is told by its own lane alone: what other lanes say of it may be older."""
+        """Apply reactions; those of a known message only from the reaction lane: other lanes may have older ones."""
         said = [(one["emoji"], one["users"]) for one in data.get("reactions", ())]
         if lane == "reaction" or data["message_id"] not in self.on:
             self.on[data["message_id"]] = said

@@ -1,4 +1,4 @@
-"""The servers as one process sees them: late, down, silent, or gone in the middle of a save."""
+"""The servers with faults, as one process sees them: late, down, silent, or failing during a save."""
 
 import asyncio
 import random
@@ -17,13 +17,13 @@ from tests.simulation.weather import Ledger, Process, Weather
 
 
 class FlakyLog:
-    """The EventLog as one process sees it: appends land later, in order, and some are answered by silence."""
+    """The EventLog as one process sees it: appends complete later, in order, and some are never answered."""
 
     def __init__(self, ledger: Ledger, weather: Weather, process: Process) -> None:
         self._ledger = ledger
         self._weather = weather
         self._process = process
-        self._inner = MemoryLog(ledger.held)
+        self._inner = MemoryLog(ledger.storage)
         self._inner._open = True
         self._lands = 0.0
         self._cut = False
@@ -59,7 +59,7 @@ class FlakyLog:
         return future
 
     def _land(self, record: Record, future: Future[int] | None) -> None:
-        """A dead process's last requests may still arrive, each only if those before it did."""
+        """Append a record; the last requests of a dead process may still arrive, each only if the earlier ones did."""
         if self._process.dead and (self._cut or self._weather.chance.random() < 0.5):
             self._cut = True
             return
@@ -74,7 +74,7 @@ class FlakyLog:
     def _fail(self, future: Future[int], error: Exception) -> None:
         if not future.done() and not self._process.dead:
             future.set_exception(error)
-            future.exception()  # a sender who is gone does not listen
+            future.exception()  # mark it retrieved: its caller may be gone
 
     async def read(
         self, start: Mapping[Partition, int], until: Mapping[Partition, int] | None = None, *, limit: int = 1000
@@ -88,17 +88,17 @@ class FlakyLog:
     async def raise_epoch(self, epoch: int) -> None:
         await self._inner.raise_epoch(epoch)
 
-    async def begins(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
+    async def beginning_offsets(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
         await self._weather.pass_by(self._process, "log")
-        return await self._inner.begins(partitions)
+        return await self._inner.beginning_offsets(partitions)
 
-    async def ends(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
+    async def end_offsets(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
         await self._weather.pass_by(self._process, "log")
-        return await self._inner.ends(partitions)
+        return await self._inner.end_offsets(partitions)
 
 
 class FlakyDocuments:
-    """Documents as one process sees them: a save may fail before, after, or with a prefix of it done."""
+    """Documents as one process sees them: a save may fail before, after, or with a prefix of it saved."""
 
     def __init__(
         self, inner: ForgetfulDocuments, weather: Weather, process: Process, watch: Callable[[Changes], None]
@@ -166,9 +166,9 @@ class FlakyDocuments:
         await self._weather.pass_by(self._process, "documents")
         return await self._inner.pointer(name)
 
-    async def point(self, name: str, document: Mapping[str, Any], expected: Mapping[str, Any] | None) -> bool:
+    async def compare_and_set(self, name: str, document: Mapping[str, Any], expected: Mapping[str, Any] | None) -> bool:
         await self._weather.pass_by(self._process, "documents")
-        return await self._inner.point(name, document, expected)
+        return await self._inner.compare_and_set(name, document, expected)
 
     async def prepare(self, places: Iterable[TableGeneration]) -> None:
         await self._weather.pass_by(self._process, "documents")
@@ -179,7 +179,7 @@ class FlakyDocuments:
 
 
 def _split(changes: Changes, chance: random.Random) -> tuple[Changes, Changes]:
-    """Some prefix of a save, without its checkpoint, and the rest of it."""
+    """Split a save into a random prefix, without its checkpoint, and the rest."""
     left = chance.randint(0, sum(len(writes) for _, writes in (*changes.rows, *changes.heads)))
     parts: list[list[list[tuple[TableGeneration, Sequence[Write]]]]] = []
     for places in (changes.rows, changes.heads):
@@ -193,7 +193,7 @@ def _split(changes: Changes, chance: random.Random) -> tuple[Changes, Changes]:
 
 
 class FlakyBus:
-    """The Bus as one process sees it: hints are lost, doubled and late where the weather says so."""
+    """The Bus as one process sees it: pushes are lost, doubled and late, as the weather decides."""
 
     def __init__(self, inner: InProcessBus, weather: Weather, process: Process) -> None:
         self._inner = inner
@@ -220,7 +220,7 @@ class FlakyBus:
 
 
 class FlakyPresence:
-    """The Presence as one process sees it."""
+    """The NodeRegistry as one process sees it."""
 
     def __init__(self, inner: InProcessNodeRegistry, weather: Weather, process: Process) -> None:
         self._inner = inner

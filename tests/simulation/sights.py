@@ -1,4 +1,4 @@
-"""What people were shown: in order, once, whole for their stays, and nothing beyond them."""
+"""Check what clients were shown: in order, once, complete for their membership intervals, and nothing else."""
 
 from collections.abc import Iterator
 from itertools import pairwise
@@ -18,17 +18,17 @@ def ordered(world: World) -> Broken:
         lanes: dict[tuple[int, str, str], list[int]] = {}
         for shown in screen.shown:
             if shown.live:
-                lanes.setdefault((shown.visit, shown.conversation, shown.lane), []).append(shown.n)
-        for (visit, key, lane), numbers in lanes.items():
+                lanes.setdefault((shown.session, shown.conversation, shown.lane), []).append(shown.n)
+        for (session, key, lane), numbers in lanes.items():
             if any(later <= earlier for earlier, later in pairwise(numbers)):
-                yield f"law 11: {screen.user} was pushed {numbers} of {lane} of {key} on visit {visit}"
+                yield f"law 11: {screen.user} was pushed {numbers} of {lane} of {key} in session {session}"
 
 
 def complete(world: World, log: Whole) -> Broken:
-    """Law 12: who asked sync has seen all of their stays, and it says what the log says; law 14: so has who did not."""
+    """Law 12: a client that synced has all of its intervals, equal to the log; law 14: so has one that did not."""
     for key, room in log.rooms.items():
         for screen in world.screens.values():
-            if room is not None and room.holds(screen.user):
+            if room is not None and room.is_member(screen.user):
                 yield from _missing(screen, key, room, log)
                 yield from _otherwise(screen, key, room)
 
@@ -51,29 +51,28 @@ def _missing(screen: Screen, key: str, room: Room, log: Whole) -> Broken:
 
 
 def _otherwise(screen: Screen, key: str, room: Room) -> Broken:
-    """Who was told of every change knows what the conversation is."""
+    """A client that received every change knows the state of the conversation."""
     changes = {one.n: one.data for one in screen.shown if (one.conversation, one.lane) == (key, "conversation")}
     if set(range(1, room.n + 1)) <= changes.keys():
-        told, is_so = seen(changes[n] for n in sorted(changes)), (room.roles(), room.looks(), room.pins)
-        if told != is_so:
-            yield f"law {14 if screen.stayed else 12}: {screen.user} was told that {key} is {told}, not {is_so}"
+        client_view, expected = seen(changes[n] for n in sorted(changes)), (room.roles(), room.looks(), room.pins)
+        if client_view != expected:
+            yield f"law {14 if screen.stayed else 12}: {screen.user} sees {key} as {client_view}, not {expected}"
 
 
 def reads(room: Room, user: str, seq: int, newest: int = 1 << 53) -> bool:
-    """Whether a message is one of the user's: of a stay; or of those who did not know yet that it was over, by the
-    `newest` view on which it, or one before it, was decided.
+    """Return whether the user may read a message: in an interval; or sent without knowing that it had ended, by the
+    `newest` view on which it, or an earlier message, was decided.
     """
-    stays = room.members[user][1] if user in room.members else []
+    intervals = room.members[user][1] if user in room.members else []
     return any(
-        first_read(stay) <= seq and (stay[1] is None or seq <= stay[1] or newest < (stay[2] or 0 if stay[2:] else 0))
-        for stay in stays
+        first_read(interval) <= seq
+        and (interval[1] is None or seq <= interval[1] or newest < (interval[2] or 0 if interval[2:] else 0))
+        for interval in intervals
     )
 
 
 def confined(world: World, log: Whole) -> Broken:
-    """Law 13: nobody is shown a message that is not theirs to read: what was shown stays so, whatever came to the log
-    before the node knew.
-    """
+    """Law 13: no user is shown a message that they may not read, also if the log had a change unknown to the node."""
     for screen in world.screens.values():
         for shown in screen.shown:
             room = log.rooms.get(shown.conversation)
@@ -81,4 +80,4 @@ def confined(world: World, log: Whole) -> Broken:
                 continue
             seq, views = shown.data["seq"], log.newest.get(shown.conversation, [])
             if seq > len(views) or not reads(room, screen.user, seq, views[seq - 1]):
-                yield f"law 13: {screen.user} was shown {shown}, stays are {room.members.get(screen.user)}"
+                yield f"law 13: {screen.user} was shown {shown}, intervals are {room.members.get(screen.user)}"

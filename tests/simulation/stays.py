@@ -1,4 +1,4 @@
-"""Where stays begin and end: what was said before somebody asked lies before the edge that they set."""
+"""Check bounds of membership intervals: messages sent before a command are before the bound that it sets."""
 
 from bisect import bisect_right
 from collections.abc import Iterator
@@ -8,17 +8,17 @@ from tests.simulation.history import History
 from tests.simulation.world import World
 
 Broken = Iterator[str]
-SETS_AN_EDGE = (AddParticipants, RemoveParticipants, LeaveConversation)
+SETS_READ_BOUNDS = (AddParticipants, RemoveParticipants, LeaveConversation)
 
 
 def edges(world: World, history: History) -> Broken:
-    """Law 17: every message that was in the log when somebody asked to let people in or out, so all that was
-    acknowledged by then on whichever node, lies before the edge of these people's stays.
+    """Law 17: every message in the log when a command added or removed users, so every message acknowledged by then on
+    any node, is before the bound of these users' intervals.
     """
     first: dict[str, int] = {}
     rooms: dict[str, str] = {}
     for asked in world.asked:
-        if isinstance(asked.command, SETS_AN_EDGE) and asked.event_id in history.first:
+        if isinstance(asked.command, SETS_READ_BOUNDS) and asked.event_id in history.first:
             first[asked.event_id] = min(asked.asked, first.get(asked.event_id, asked.asked))
             rooms[asked.event_id] = asked.command.conversation_id
     for event_id, key in rooms.items():
@@ -26,9 +26,9 @@ def edges(world: World, history: History) -> Broken:
         before, after = history.around(key, event_id)
         if before is None or after is None:
             continue
-        for user, (_, stays) in after.members.items():
-            begin, end = stays[-1][0] or 0, stays[-1][1] or 0
-            if after.holds(user) and not before.holds(user) and begin <= said:
+        for user, (_, intervals) in after.members.items():
+            begin, end = intervals[-1][0] or 0, intervals[-1][1] or 0
+            if after.is_member(user) and not before.is_member(user) and begin <= said:
                 yield f"law 17: {event_id} lets {user} read from {begin} on, {said} messages were in {key} before"
-            if before.holds(user) and not after.holds(user) and end < said:
+            if before.is_member(user) and not after.is_member(user) and end < said:
                 yield f"law 17: {event_id} lets {user} read up to {end}, {said} messages were in {key} before"

@@ -1,4 +1,4 @@
-"""The log forgets its tail: who was made from it refuses it, and an adopted log is what all of them are made from."""
+"""The log loses its tail: read models built from it refuse it; after adopting it all are rebuilt from it."""
 
 import asyncio
 import random
@@ -33,16 +33,16 @@ SEEDS = 12
 
 
 def cut(world: World, chance: random.Random) -> None:
-    """Some partitions lose some of their last records, as an election or a damaged file takes them."""
-    for records in world.ledger.held.records.values():
+    """Remove some last records of some partitions, as an election or a damaged file does."""
+    for records in world.ledger.storage.records.values():
         if records and chance.random() < 0.5:
             del records[chance.randint(0, len(records) - 1) :]
 
 
 def read_further(world: World, name: str) -> bool:
-    """Whether this read model has read what is no longer there."""
+    """Return whether this read model has read records that are gone."""
     saved = world.store._checkpoints.get((name, 1), {})
-    held = world.ledger.held.records
+    held = world.ledger.storage.records
     return any(where & OFFSETS > len(held[at]) for at, where in saved.items())
 
 
@@ -56,17 +56,17 @@ def folds(world: World) -> Mapping[str, Fold]:
     return {name: fold(name) for name in PROCESSORS}
 
 
-def untold(_done: int, _all: int) -> None:
-    """Nobody watches."""
+def unreported(_done: int, _all: int) -> None:
+    """Ignore progress."""
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))
-def test_a_log_that_forgot_its_tail_is_refused_and_can_be_adopted(seed: int) -> None:
+def test_log_without_its_tail_is_refused_and_can_be_adopted(seed: int) -> None:
     world = played(seed)
     cut(world, random.Random(seed))
 
     async def main() -> None:
-        log, made = MemoryLog(world.ledger.held), folds(world)
+        log, made = MemoryLog(world.ledger.storage), folds(world)
         await log.start()
         short = {name for name in PROCESSORS if read_further(world, name)}
         for name in PROCESSORS:
@@ -79,7 +79,7 @@ def test_a_log_that_forgot_its_tail_is_refused_and_can_be_adopted(seed: int) -> 
         assert set(found.reasons) == short
         if not short:
             return
-        await adopt(made, log, world.store, Health(), found, progress=lambda _: untold)
+        await adopt(made, log, world.store, Health(), found, progress=lambda _: unreported)
         for name, fold in made.items():
             live = (await read_pointer(world.store, name)).live
             verified = await verify(fold, log, world.store, live, scratch=MemoryDocuments(), health=Health())
@@ -88,29 +88,29 @@ def test_a_log_that_forgot_its_tail_is_refused_and_can_be_adopted(seed: int) -> 
     run(seed, main)
 
 
-def test_a_worker_that_does_not_compare_leaves_a_hole(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The mutant of the rule: it goes on with the log where its checkpoints stand, and verifying tells."""
+def test_worker_without_log_check_leaves_a_gap(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The mutant of the rule: it continues at its checkpoints, and verifying detects it."""
 
     async def believe(*_: object) -> None:
-        """Whatever log it is."""
+        """Accept any log."""
 
     monkeypatch.setattr(plain_runner, "check_processor", believe)
     assert any(holed(seed) for seed in range(SEEDS))
 
 
 def holed(seed: int) -> bool:
-    """Whether the messages of this world differ from its log after that."""
+    """Return whether the messages of this world differ from its log afterwards."""
     world = played(seed)
     cut(world, random.Random(seed))
 
     async def main() -> bool:
-        log, fold = MemoryLog(world.ledger.held), folds(world)["messages"]
+        log, fold = MemoryLog(world.ledger.storage), folds(world)["messages"]
         await log.start()
         for record in [one for one in world.ledger.order if one.topic in fold(world.store).topics]:
             world.ledger.put(Record(record.topic, record.key, record.value, record.headers))  # until it is longer
         worker = Worker(fold(world.store), world.store, Silent(), Health())
         live = asyncio.create_task(PlainRunner(worker, log, world.store, Health()).run(1), name="goes on")
-        ends = await log.ends(partitions(*fold(world.store).topics))
+        ends = await log.end_offsets(partitions(*fold(world.store).topics))
         await eventually(lambda: all(worker.next.get(at, 0) >= end for at, end in ends.items()), within=30)
         live.cancel()
         await asyncio.wait([live])

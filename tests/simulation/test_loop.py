@@ -1,4 +1,4 @@
-"""The loop keeps what asyncio promises and shuffles what it does not."""
+"""The loop keeps the guarantees of asyncio and shuffles everything else."""
 
 import asyncio
 
@@ -74,7 +74,7 @@ def test_a_timeout_is_a_timeout() -> None:
     assert run(0, main) == 5
 
 
-def test_waiting_for_what_never_comes_is_told() -> None:
+def test_waiting_without_end_raises_stuck() -> None:
     async def main() -> None:
         await asyncio.get_running_loop().create_future()
 
@@ -82,17 +82,17 @@ def test_waiting_for_what_never_comes_is_told() -> None:
         run(0, main)
 
 
-def test_what_still_runs_at_the_end_is_cancelled() -> None:
+def test_running_tasks_are_cancelled_at_the_end() -> None:
     ended = list[str]()
 
-    async def forever() -> None:
+    async def sleeps() -> None:
         try:
             await asyncio.sleep(1e9)
         finally:
             ended.append("cancelled")
 
     async def main() -> None:
-        task = asyncio.create_task(forever())
+        task = asyncio.create_task(sleeps())
         await asyncio.sleep(1)
         assert not task.done()
 

@@ -1,7 +1,7 @@
-"""Hypothesis drives a world step by step: people on several nodes, lost pushes, retries, broken lines, killed nodes.
+"""Hypothesis drives a world step by step: users at several nodes, lost pushes, retries, broken lines, killed nodes.
 
-At the end all that is down comes back, and then the laws hold: what each client sees, built from what it was pushed
-and what it synced, is what the read models say, and these are what the log says. A failure shrinks to its few steps.
+At the end everything recovers, and then the laws hold: the view of each client, built from pushes and syncs, equals the
+read models, and these equal the log. A failure shrinks to few steps.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ any_number = st.integers(0, 1 << 16)
 
 
 class People(RuleBasedStateMachine):
-    """A rule is one thing that happens; the world goes on for a moment after each."""
+    """Each rule is one event; the world runs for a moment after it."""
 
     @initialize(seed=any_number)
     def begin(self, seed: int) -> None:
@@ -55,12 +55,12 @@ class People(RuleBasedStateMachine):
     async def _passes(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
 
-    # What people do
+    # Actions of users
 
     def ask(self, user: str, command: Command, *, wait: bool) -> None:
-        """Ask a node; where one does not wait, the next step happens meanwhile."""
+        """Send a command to a node; without `wait` the next step runs meanwhile."""
         context = Context(TENANT, user, "2026-11-20T09:30:00.000Z", self.world.talk.key())
-        users.tell(command, context, self.world.talk)
+        users.announce(command, context, self.world.talk)
 
         async def asking() -> None:
             self.last.append(await self.world.ask(command, context, False))
@@ -141,7 +141,7 @@ class People(RuleBasedStateMachine):
 
         self.run(step)
 
-    # What becomes of them
+    # Faults
 
     @rule(user=person)
     def comes_elsewhere(self, user: str) -> None:
@@ -150,7 +150,7 @@ class People(RuleBasedStateMachine):
     @rule(user=person)
     def loses_the_line(self, user: str) -> None:
         async def step() -> None:
-            self.world.screens[user].leave()
+            self.world.screens[user].disconnect()
 
         self.run(step)
 
@@ -187,7 +187,7 @@ class People(RuleBasedStateMachine):
         self.run(lambda: self._passes(seconds))
 
     def settled(self) -> list[str]:
-        """All comes back, and the world ends; what is wrong then."""
+        """Recover everything, and end the world. Return the broken laws."""
         try:
             self.run(self.world.settle)
             return broken(self.world)

@@ -1,4 +1,4 @@
-"""Somebody is out while a message of theirs is edited, comes in on another line meanwhile, and then is let in again."""
+"""A user is removed while a message is edited, reconnects meanwhile, and is added again."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,7 +12,7 @@ SEEDS = 16
 
 
 def returned(seed: int) -> Sequence[str]:
-    """What is wrong after that."""
+    """Return the broken laws afterwards."""
     people = People()
     people.begin(seed)
     for _ in range(2):
@@ -22,13 +22,13 @@ def returned(seed: int) -> Sequence[str]:
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))
-def test_whoever_returns_sees_what_became_of_their_messages(seed: int) -> None:
+def test_returning_user_sees_the_edited_messages(seed: int) -> None:
     assert not returned(seed)
 
 
-def test_a_node_that_keeps_nothing_of_a_sync_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_node_that_forgets_syncs_is_detected(monkeypatch: pytest.MonkeyPatch) -> None:
     def forget(*_: Any) -> None:
-        """Keep nothing."""
+        """Remember nothing."""
 
     monkeypatch.setattr(query_executor, "remember", forget)
     assert any("law 14" in what for seed in range(SEEDS) for what in returned(seed))

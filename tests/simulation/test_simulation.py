@@ -1,4 +1,4 @@
-"""The laws of the design hold after every schedule; and where a rule is broken on purpose, they say so."""
+"""The laws of the design hold after every schedule, and detect rules that are broken on purpose."""
 
 import os
 import subprocess
@@ -11,28 +11,28 @@ from tests.simulation.mutants import MUTANTS
 from tests.simulation.world import played
 
 SEEDS = int(os.environ.get("CAAS_SEEDS", "100"))
-AT_ONCE = 50
-FOUND_WITHIN = 200
-"""A mutant that survives so many seeds is not found."""
+BATCH_SIZE = 50
+MAX_SEEDS = 200
+"""Maximum number of seeds in which a mutant must be detected."""
 
 
-@pytest.mark.parametrize("first", range(0, SEEDS, AT_ONCE))
+@pytest.mark.parametrize("first", range(0, SEEDS, BATCH_SIZE))
 def test_the_laws_hold_after_every_schedule(first: int) -> None:
-    for seed in range(first, min(first + AT_ONCE, SEEDS)):
+    for seed in range(first, min(first + BATCH_SIZE, SEEDS)):
         found = broken(played(seed))
         assert not found, f"python -m tests.simulation {seed} shows how it came to this:\n" + "\n".join(found)
 
 
 @pytest.mark.parametrize("name", MUTANTS)
-def test_a_broken_rule_is_found(name: str) -> None:
+def test_mutant_is_detected(name: str) -> None:
     parts, law = MUTANTS[name]
-    for seed in range(FOUND_WITHIN):
+    for seed in range(MAX_SEEDS):
         if any(law in what for what in broken(played(seed, parts))):
             return
-    pytest.fail(f"{name}: {law} holds in all of {FOUND_WITHIN} seeds")
+    pytest.fail(f"{name}: {law} holds in all of {MAX_SEEDS} seeds")
 
 
-def test_a_seed_is_the_same_world_in_every_process() -> None:
+def test_seed_gives_the_same_world_in_every_process() -> None:
     def trace(hash_seed: str) -> bytes:
         environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
         command = [sys.executable, "-m", "tests.simulation", "7"]

@@ -1,4 +1,4 @@
-"""What goes wrong in a world: workers and nodes die and come back, partitions move, servers go down, others litter."""
+"""The faults of a world: workers and nodes crash and restart, partitions move, servers go down, foreign records."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -25,13 +25,13 @@ LITTERED = frozenset(
 
 
 class Troubles:
-    """One source of trouble in a world."""
+    """One source of faults in a world."""
 
     def __init__(self, world: "World") -> None:
         self.world = world
 
     async def come(self) -> None:
-        """Now this, now that goes wrong, at a random step of a random moment."""
+        """Cause random faults, each at a random step of a random moment."""
         kinds: Sequence[tuple[int, Callable[[], None]]] = (
             (8, self.crash_worker),
             (6, self.rebalance),
@@ -88,21 +88,21 @@ class Troubles:
         self.later(1.0, self.world.weather.down.discard, server)
 
     def forget(self) -> None:
-        """The store comes back as it was some saves ago, under whoever is at work."""
+        """Let the store lose its last saves, while processes are working."""
         many = self.world.store.forget(self.world.chance.randint(1, 20))
         self.world.watch.forgot()
         self.world.note(f"the store has forgotten {many} saves")
 
     def lose_index(self) -> None:
-        """Somebody deletes the search index, or puts an older one back."""
+        """Delete the search index, or restore an older one."""
         self.world.note(f"the index is {self.world.older.lose(self.world.chance)}")
 
     def litter(self) -> None:
-        """Somebody else's records: no events of ours, and events that nobody can read."""
+        """Append a foreign record, or one that cannot be decoded."""
         self.world.ledger.put(watch.litter(self.world.chance, self.world.talk.rooms, self.world.talk.key()))
 
     def echo(self) -> None:
-        """An old record once more, as a producer without idempotence would write it."""
+        """Append an old record again, like a producer without idempotence."""
         old = [record for record in self.world.ledger.order if record.topic in LITTERED]
         if old:
             found = self.world.chance.choice(old)

@@ -1,4 +1,4 @@
-"""What people do: talk, change their minds, let others in and out, and repeat what was not answered."""
+"""Simulated users: they send, edit, delete, add and remove users, and retry unanswered commands."""
 
 import asyncio
 import random
@@ -40,7 +40,7 @@ from schemas.commands.inbox import (
 from schemas.envelope import Record
 from schemas.events import ConversationCreated, Role
 from tests.simulation import words
-from tests.simulation.edges import AGAIN, Asked, Command
+from tests.simulation.edges import RETRIED, Asked, Command
 
 TENANT = "acme"
 PEOPLE = ("ann", "bob", "cem", "dee")
@@ -50,7 +50,7 @@ Ask = Callable[[Command, Context, bool], Awaitable[Asked]]
 
 @dataclass
 class Talk:
-    """What people have told each other: which conversations and messages there are, whether they are or not."""
+    """The conversations and messages that users know of, whether they are in the log or not."""
 
     rooms: list[str] = field(default_factory=list)
     said: list[tuple[str, str]] = field(default_factory=list)
@@ -63,41 +63,41 @@ class Talk:
 
 
 async def live(user: str, turns: int, talk: Talk, chance: random.Random, ask: Ask) -> None:
-    """One person's day: mostly one thing after another, sometimes several at once."""
+    """Run one user: mostly one command after another, sometimes several at once."""
     async with asyncio.TaskGroup() as hands:
         for _ in range(turns):
             await asyncio.sleep(chance.random() ** 3 * 1.5)
             command = choose(user, talk, chance)
             if isinstance(command, AddParticipants | RemoveParticipants) and chance.random() < 0.5:
                 farewell = words.said(command.conversation_id, talk.key(), talk.count, chance)
-                await insist(*told(farewell, user, talk), chance, ask)
+                await insist(*announced(farewell, user, talk), chance, ask)
             if isinstance(command, PinMessage) and chance.random() < 0.7:
                 for before in (
                     command,
                     DeleteMessage(conversation_id=command.conversation_id, message_id=command.message_id),
                 ):
-                    await insist(*told(before, user, talk), chance, ask)
+                    await insist(*announced(before, user, talk), chance, ask)
                 command = in_its_place(command, talk, chance)
             for said in burst(command, talk, chance):
-                hands.create_task(insist(*told(said, user, talk), chance, ask), name=f"{user} asks")
+                hands.create_task(insist(*announced(said, user, talk), chance, ask), name=f"{user} asks")
 
 
-def told(command: Command, user: str, talk: Talk) -> tuple[Command, Context]:
-    """What is asked, once others have heard of it."""
+def announced(command: Command, user: str, talk: Talk) -> tuple[Command, Context]:
+    """Announce a command to the other users. Return it with its context."""
     context = Context(TENANT, user, "2026-11-20T09:30:00.000Z", talk.key())
-    tell(command, context, talk)
+    announce(command, context, talk)
     return command, context
 
 
 def in_its_place(command: PinMessage, talk: Talk, chance: random.Random) -> PinMessage:
-    """Another message of the same conversation is pinned in the place of one that was deleted."""
+    """Return a pin of another message of the conversation, in place of a deleted one."""
     others = [message for where, message in talk.said if where == command.conversation_id]
     return PinMessage(conversation_id=command.conversation_id, message_id=chance.choice(others), client_key=talk.key())
 
 
 def burst(command: Command, talk: Talk, chance: random.Random) -> list[Command]:
-    """Some people press enter after every word, some put an emoji there and take it away and put it there again; who
-    shows somebody out is talked to meanwhile.
+    """Return the command with others at once: several messages, a reaction added and removed repeatedly, or messages
+    during a removal.
     """
     if isinstance(command, AddReaction | RemoveReaction):
         kinds = (type(command), RemoveReaction if isinstance(command, AddReaction) else AddReaction)
@@ -117,18 +117,18 @@ def burst(command: Command, talk: Talk, chance: random.Random) -> list[Command]:
 
 
 async def insist(command: Command, context: Context, chance: random.Random, ask: Ask) -> None:
-    """Ask until there is an answer, and sometimes once more; sometimes with other words under the same key."""
+    """Send until there is an answer, sometimes once more; sometimes with another body under the same key."""
     for attempt in range(chance.choice((1, 3, 6))):
         asked = await ask(command, context, attempt > 0 and chance.random() < 0.6)
-        if asked.outcome not in AGAIN and chance.random() < 0.75:
+        if asked.outcome not in RETRIED and chance.random() < 0.75:
             return
         if chance.random() < 0.15:
             command = other(command)
         await asyncio.sleep(chance.random() * 0.4 * (attempt + 1))
 
 
-def tell(command: Command, context: Context, talk: Talk) -> None:
-    """Others hear of it at once, before any server does."""
+def announce(command: Command, context: Context, talk: Talk) -> None:
+    """Let other users know of a command at once, before any server does."""
     if isinstance(command, CreateConversation):
         room = conversation_of(command, context)
         if room not in talk.rooms:
@@ -140,7 +140,7 @@ def tell(command: Command, context: Context, talk: Talk) -> None:
 
 
 def choose(user: str, talk: Talk, chance: random.Random) -> Command:
-    """What to do next."""
+    """Return the next command."""
     if chance.random() < 0.04:
         return create(talk, chance)
     if chance.random() < 0.06:
@@ -166,7 +166,7 @@ def choose(user: str, talk: Talk, chance: random.Random) -> Command:
 
 
 def privately(user: str, talk: Talk, chance: random.Random) -> Command:
-    """Talk with one person alone, or take notes: open it, say something, go; and open it again."""
+    """Use a direct conversation: create it, send, leave; and create it again."""
     other, roll = chance.choice(PEOPLE), chance.random()
     where = ids.direct_conversation_id(TENANT, user, other)
     if roll < 0.4 or where not in talk.rooms:
@@ -177,7 +177,7 @@ def privately(user: str, talk: Talk, chance: random.Random) -> Command:
 
 
 def speak(room: str, talk: Talk, key: str, roll: float, chance: random.Random) -> Command:
-    """Say something, say it otherwise, pass it on, or take it back."""
+    """Send, edit, forward or delete a message."""
     if roll < 0.45 or not talk.said:
         return words.said(room, key, talk.count, chance)
     where, message = talk.said[-1] if chance.random() < 0.5 else chance.choice(talk.said)
@@ -191,14 +191,14 @@ def speak(room: str, talk: Talk, key: str, roll: float, chance: random.Random) -
 
 
 def react(talk: Talk, key: str, chance: random.Random) -> Command:
-    """Put an emoji to something, mostly to what was said last, or take one away that may not be there."""
+    """Add a reaction, mostly to the last message, or remove one that may not exist."""
     where, message = talk.said[-1] if chance.random() < 0.6 else chance.choice(talk.said)
     kind = AddReaction if chance.random() < 0.6 else RemoveReaction
     return kind(conversation_id=where, message_id=message, emoji=chance.choice(EMOJI), client_key=key)
 
 
 def keep(room: str, talk: Talk, key: str, chance: random.Random) -> Command:
-    """What concerns nobody else: read, hear no more of it, put it away, delete something for oneself."""
+    """Return an inbox command: read, mute, archive, pin or hide."""
     roll = chance.random()
     if roll < 0.15:
         where, message = chance.choice(talk.said)
@@ -218,7 +218,7 @@ def keep(room: str, talk: Talk, key: str, chance: random.Random) -> Command:
 
 
 def arrange(talk: Talk, key: str, chance: random.Random) -> Command:
-    """Call it something else, give roles, keep something in sight or no longer."""
+    """Change settings, set roles, pin or unpin a message."""
     room, roll = chance.choice(talk.rooms), chance.random()
     if roll < 0.3:
         what = {"title": f"title {talk.count}", "avatar": key, "metadata": {"count": talk.count}}
@@ -238,8 +238,8 @@ def arrange(talk: Talk, key: str, chance: random.Random) -> Command:
 
 
 def room(number: int, talk: Talk) -> Record:
-    """A conversation that is there from the beginning: of everybody with an owner and an admin, or of two owners and a
-    third.
+    """Return the record of an initial conversation: of all users with an owner and an admin, or of two owners and a
+    member.
     """
     where = ids.external_conversation_id(TENANT, f"room {number + 1}")
     roles: dict[str, Role] = {PEOPLE[0]: "owner", PEOPLE[1]: "owner" if number else "admin", PEOPLE[2]: "member"}
@@ -267,7 +267,7 @@ def create(talk: Talk, chance: random.Random) -> CreateConversation:
 
 
 def other(command: Command) -> Command:
-    """The same key with another body, where that can be."""
+    """Return the command with the same key and another body, if possible."""
     match command:
         case SendMessage() | EditMessage() | ForwardMessage():
             return words.otherwise(command)

@@ -1,4 +1,4 @@
-"""What is looked at while it happens: every save, every push; and the litter that others leave in the log."""
+"""Watch checks every save and every push while the world runs; and the foreign records in the log."""
 
 import asyncio
 import random
@@ -17,8 +17,8 @@ from schemas.wire.frames import CURSORS, Push
 from tests.simulation import fold
 from tests.simulation.weather import Ledger, Process
 
-FORGETS_S = 10.0
-"""For so long what was saved before the store forgot may still be pushed."""
+GRACE_S = 10.0
+"""Time after a lost save, in seconds, in which pushes of lost rows are tolerated."""
 OFFSETS = (1 << 48) - 1
 LANE_OF = {
     topics.MESSAGE_SENT: "sent",
@@ -29,36 +29,36 @@ LANE_OF = {
 
 
 class Watch:
-    """Sees every save and every publication of the world; `complain` is told which law was broken."""
+    """Observes every save and every publication of the world; `complain` is called with each broken law."""
 
     def __init__(self, store: MemoryDocuments, ledger: Ledger, complain: Callable[[str], None]) -> None:
         self._store = store
         self._ledger = ledger
         self._complain = complain
-        self._stood: dict[tuple[Any, ...], int] = {}
+        self._positions: dict[tuple[Any, ...], int] = {}
         self._checked: dict[tuple[str, Partition], int] = {}
         self._forgot = -1e9
         self.pushed: set[tuple[str, str, str, int]] = set()
 
     def saved(self, changes: Changes) -> None:
-        """Facets only grow, and a checkpoint never passes a record whose rows are not there."""
+        """Check that facets only grow, and that a checkpoint never passes a record whose rows are missing."""
         for place, writes in (*changes.rows, *changes.heads):
             rows = self.rows(place.table.model, place.table.name)
             for write in writes:
                 row = rows.get(write.id, {})
                 for facet in write.facets:
                     key = (place.table.model, place.table.name, write.id, facet)
-                    stands = row[facet]["pos"] if facet in row else -1
-                    if stands < self._stood.get(key, -1):
-                        self._complain(f"law 5: facet {key} went back from {self._stood[key]} to {stands}")
-                    self._stood[key] = stands
+                    current = row[facet]["pos"] if facet in row else -1
+                    if current < self._positions.get(key, -1):
+                        self._complain(f"law 5: facet {key} went back from {self._positions[key]} to {current}")
+                    self._positions[key] = current
         if changes.checkpoint is not None and " " not in changes.checkpoint.processor:
             for at, position in self._store._checkpoints.get((changes.checkpoint.processor, 1), {}).items():
                 self._passed(changes.checkpoint.processor, at, position & OFFSETS)
 
     def forgot(self) -> None:
-        """The store went back in time: what stood before may have to be made again."""
-        self._stood.clear()
+        """Reset after the store lost saves: rows may be built again."""
+        self._positions.clear()
         self._checked.clear()
         self._forgot = asyncio.get_running_loop().time()
 
@@ -67,60 +67,60 @@ class Watch:
 
     def _passed(self, processor: str, at: Partition, offset: int) -> None:
         before = self._checked.get((processor, at), 0)
-        for record in self._ledger.held.records[at][before:offset]:
-            told = fold.told(record)
-            if told is not None and told.counts and not self._kept(processor, told):
-                self._complain(f"law 9: {processor} stands at {offset} of {at} but {told} is in no row")
+        for record in self._ledger.storage.records[at][before:offset]:
+            event = fold.event_of(record)
+            if event is not None and event.counts and not self._kept(processor, event):
+                self._complain(f"law 9: {processor} is at {offset} of {at} but {event} is in no row")
         self._checked[processor, at] = max(before, offset)
 
-    def _kept(self, processor: str, told: fold.Told) -> bool:
-        if told.own != (processor == "inbox"):
+    def _kept(self, processor: str, event: fold.LogEvent) -> bool:
+        if event.own != (processor == "inbox"):
             return True
         match processor:
             case "inbox":
-                own = None if told.body is None else self._box(f"acme:{told.key}", told.body)
-                cursor = told.type == fold.CURSOR and told.body is not None
-                covers = own is not None and own["inbox"]["pos"] >= told.position
-                known = told.id in self.rows("inbox", "acts")  # of a repeat the row stands where the first was
-                return covers if cursor else known and (own is not None or told.body is None)
+                own = None if event.body is None else self._box(f"acme:{event.key}", event.body)
+                cursor = event.type == fold.CURSOR and event.body is not None
+                covers = own is not None and own["inbox"]["pos"] >= event.position
+                known = event.id in self.rows("inbox", "acts")  # the row of a repeat has the first event's position
+                return covers if cursor else known and (own is not None or event.body is None)
             case "conversations":
-                return told.id in self.rows("conversations", "changes")
+                return event.id in self.rows("conversations", "changes")
             case "receipts":
-                return told.body is None or any(
-                    told.body["stage"] in row and row[told.body["stage"]]["seq"] >= told.body.get("seq", 0)
+                return event.body is None or any(
+                    event.body["stage"] in row and row[event.body["stage"]]["seq"] >= event.body.get("seq", 0)
                     for key, row in self.rows("receipts", "receipts").items()
-                    if key == f"{told.key}:{told.body['sender'] or told.body['by']}:{told.body.get('device', '')}"
+                    if key == f"{event.key}:{event.body['sender'] or event.body['by']}:{event.body.get('device', '')}"
                 )
         table = "messages" if processor == "messages" else "search_docs"
-        facet = self.rows(processor, table).get(told.row, {}).get(LANE_OF[told.topic])
-        if facet is None or told.topic == topics.MESSAGE_SENT:
+        facet = self.rows(processor, table).get(event.row, {}).get(LANE_OF[event.topic])
+        if facet is None or event.topic == topics.MESSAGE_SENT:
             return facet is not None
-        if told.topic == topics.USER_ACTION:
-            return any(kept[0] == told.id for kept in facet["told"])
-        return any(version["id"] == told.id for version in facet["versions"])
+        if event.topic == topics.USER_ACTION:
+            return any(kept[0] == event.id for kept in facet["told"])
+        return any(version["id"] == event.id for version in facet["versions"])
 
     def _box(self, owner: str, about: Mapping[str, Any]) -> Mapping[str, Any] | None:
         return self.rows("inbox", "inbox").get(f"{owner}:{fold.place_of(about)}")
 
-    def emitted(self, effects: Effects) -> None:
-        """Persist, then notify: what is pushed can be fetched; unless the store has forgotten it in between."""
-        if asyncio.get_running_loop().time() - self._forgot < FORGETS_S:
+    def before_emit(self, effects: Effects) -> None:
+        """Check that pushed data can be fetched (persist, then notify); unless the store has lost it meanwhile."""
+        if asyncio.get_running_loop().time() - self._forgot < GRACE_S:
             return
         for push in effects.hints:
             if push.lane and not self._fetchable(push):
                 self._complain(f"law 8: {push.lane} {push.n} of {push.conversation_id} is pushed but not in its row")
 
-    def told(self, effects: Effects) -> None:
-        """These were carried out."""
+    def after_emit(self, effects: Effects) -> None:
+        """Record that these were emitted."""
         self.pushed |= {(push.model, push.conversation_id, push.lane, push.n) for push in effects.hints if push.lane}
 
     def _fetchable(self, push: Push) -> bool:
         data = msgspec.json.decode(push.frame)["data"]
         if push.lane == "user":
             row = self._box(push.conversation_id.removeprefix("user:"), data)
-            return row is not None and row["inbox"]["n"] >= push.n  # it is told as it now is
+            return row is not None and row["inbox"]["n"] >= push.n  # the push has the current state
         if push.lane == CURSORS:
-            return all(self._stands(push.conversation_id, cursor) for cursor in data["cursors"])
+            return all(self._has_reached(push.conversation_id, cursor) for cursor in data["cursors"])
         if push.lane == "conversation":
             changes = self.rows("conversations", "changes").values()
             return any(
@@ -133,15 +133,15 @@ class Watch:
             return any(push.n == n for _, _, n, *_ in facet["told"])
         return push.n in ({facet["n"]} if push.lane == "sent" else {version["n"] for version in facet["versions"]})
 
-    def _stands(self, room: str, cursor: Mapping[str, Any]) -> bool:
-        """Whether a member's row has come as far as this cursor."""
+    def _has_reached(self, room: str, cursor: Mapping[str, Any]) -> bool:
+        """Return whether a member's row has reached this cursor."""
         row = self.rows("receipts", "receipts").get(f"{room}:{cursor['user_id']}:", {})
         delivered, read = (row.get(stage, {"seq": 0})["seq"] for stage in ("delivered", "read"))
         return bool(read >= cursor["read_seq"] and max(delivered, read) >= cursor["delivered_seq"])
 
 
 class Watched:
-    """An emitter whose effects are looked at before they are carried out."""
+    """An emitter whose effects are checked before they are emitted."""
 
     def __init__(self, inner: Emitter, watch: Watch, process: Process) -> None:
         self._inner = inner
@@ -150,13 +150,13 @@ class Watched:
 
     async def emit(self, effects: Effects) -> None:
         self._process.check()
-        self._watch.emitted(effects)
+        self._watch.before_emit(effects)
         await self._inner.emit(effects)
-        self._watch.told(effects)
+        self._watch.after_emit(effects)
 
 
 def litter(chance: random.Random, rooms: Sequence[str], key: str) -> Record:
-    """A record without our headers, with another's key, in the wrong topic; or one of ours with a torn body."""
+    """Return a foreign record: without our headers, with another key, in the wrong topic; or with a truncated body."""
     topic = chance.choice((*LANE_OF, topics.CONVERSATION_UPDATED))
     room = chance.choice(rooms) if rooms else "nowhere"
     kind = chance.choice(("bare", "another key", "another topic", "torn", "torn"))

@@ -1,4 +1,4 @@
-"""What can go wrong between a process and its servers, chosen by the seed, and what the world remembers of it."""
+"""Weather decides by the seed which faults occur between processes and servers; Ledger records the log's history."""
 
 import asyncio
 import random
@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from core.ports.event_log import Received, Unavailable
 from schemas.envelope import Record
 from schemas.topics import Partition, partition_of
-from streams.log.memory import Held
+from streams.log.memory import LogStorage
 
 
 class Process:
-    """Something that can be killed: once it is dead nothing it still does reaches the world."""
+    """A process that can be killed: once dead, nothing it still does reaches the world."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -25,7 +25,7 @@ class Process:
 
 @dataclass
 class Weather:
-    """How rough this seed is. `down` names servers that are down; calm ends all of it."""
+    """The fault rates of this seed. `down` has the servers that are down; `calm` ends all faults."""
 
     chance: random.Random
     slow: float
@@ -39,22 +39,22 @@ class Weather:
     down: set[str] = field(default_factory=set)
 
     def delay(self) -> float:
-        """Seconds until a server answers: mostly at once, sometimes so long that everybody else has moved on."""
+        """Return the seconds until a server answers: mostly 0, sometimes very long."""
         roll = self.chance.random()
         if self.calm or roll > self.slow:
             return 0.0
         return self.chance.random() * (self.long_s if roll < self.slow / 12 else 0.02)
 
     def lag(self) -> float:
-        """Seconds that a reader is late with a batch."""
+        """Return the seconds by which a reader is late with a batch."""
         return 0.0 if self.calm or self.chance.random() > 0.4 else self.chance.random() * self.lag_s
 
     def fails(self, server: str) -> bool:
-        """Whether this call finds its server down."""
+        """Return whether this call finds its server down."""
         return not self.calm and (server in self.down or self.chance.random() < self.unavailable)
 
     async def pass_by(self, process: Process, server: str) -> None:
-        """The way to a server. Raises `Unavailable`."""
+        """Simulate the way to a server. Raises `Unavailable`."""
         if delay := self.delay():
             await asyncio.sleep(delay)
         process.check()
@@ -63,19 +63,19 @@ class Weather:
 
 
 class Ledger:
-    """The log as it came to be: `order` has every record as it landed, `times` when, per partition."""
+    """The log's history: `order` has every record in the order of appends, `times` their times per partition."""
 
-    def __init__(self, held: Held) -> None:
-        self.held = held
+    def __init__(self, storage: LogStorage) -> None:
+        self.storage = storage
         self.order: list[Received] = []
         self.clock: list[float] = []
         self.times: dict[Partition, list[float]] = {}
         self.on_put: list[Callable[[str], None]] = []
 
     def put(self, record: Record) -> int:
-        at = self.held.put(record)
+        at = self.storage.put(record)
         place = Partition(record.topic, 0) if record.key is None else partition_of(record.topic, record.key)
-        self.order.append(self.held.records[place][-1])
+        self.order.append(self.storage.records[place][-1])
         self.clock.append(asyncio.get_running_loop().time())
         self.times.setdefault(place, []).append(self.clock[-1])
         for wake in self.on_put:
@@ -84,5 +84,5 @@ class Ledger:
 
     @property
     def moment(self) -> int:
-        """How many records there are now."""
+        """The number of records now."""
         return len(self.order)

@@ -1,4 +1,4 @@
-"""What people put into messages: mostly a few words, sometimes a name, a file, something sealed, or others' words."""
+"""The content of messages: mostly a few words, sometimes a mention, a file, a ciphertext, or a forward."""
 
 import random
 
@@ -11,7 +11,7 @@ PEOPLE = ("ann", "bob", "cem", "dee")
 
 
 def said(room: str, key: str, count: int, chance: random.Random, answers: str | None = None) -> SendMessage:
-    """Something new, or an answer."""
+    """Return a send, perhaps a reply."""
     say = SendMessage(conversation_id=room, client_msg_id=key, text=f"words {count}", reply_to=answers)
     roll = chance.random()
     if roll < 0.15:
@@ -27,7 +27,7 @@ def said(room: str, key: str, count: int, chance: random.Random, answers: str | 
 
 
 def edited(where: str, message: str, key: str, count: int, chance: random.Random) -> EditMessage:
-    """Other words, something sealed or nothing, whatever it was before."""
+    """Return an edit to a text, a ciphertext or nothing, whatever it was before."""
     edit = EditMessage(conversation_id=where, message_id=message, client_key=key)
     roll = chance.random()
     if roll < 0.1:
@@ -38,14 +38,14 @@ def edited(where: str, message: str, key: str, count: int, chance: random.Random
 
 
 def passed_on(where: str, message: str, room: str, key: str) -> ForwardMessage:
-    """What was said somewhere, said here."""
+    """Return a forward to this room."""
     return ForwardMessage(conversation_id=room, client_msg_id=key, from_conversation_id=where, message_id=message)
 
 
 def otherwise(
     command: SendMessage | EditMessage | ForwardMessage,
 ) -> SendMessage | EditMessage | ForwardMessage:
-    """The same key with another body."""
+    """Return the command with the same key and another body."""
     if isinstance(command, ForwardMessage):
         return msgspec.structs.replace(command, message_id=command.client_msg_id)
     if isinstance(command, SendMessage) and command.attachments:

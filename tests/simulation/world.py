@@ -1,4 +1,4 @@
-"""The world of one seed: a log, a store, edges, workers and people, through a rough schedule into calm."""
+"""World is the simulation of one seed: log, store, edge nodes, workers and users, through faults into calm."""
 
 import asyncio
 import random
@@ -11,7 +11,7 @@ from core.ports.effects import Emitter
 from projections.ephemeral.in_process import InProcessBus, InProcessNodeRegistry
 from projections.search.memory import MemorySearchIndex
 from schemas import topics
-from streams.log.memory import Held
+from streams.log.memory import LogStorage
 from streams.processors.conversations import Conversations
 from streams.processors.inbox import Inbox
 from streams.processors.messages import Messages
@@ -26,7 +26,7 @@ from tests.simulation.edges import Asked, Command, Node
 from tests.simulation.fleet import Group, Member
 from tests.simulation.forgetting import ForgetfulDocuments
 from tests.simulation.indexes import FlakyIndex, Older
-from tests.simulation.leafing import Found, leafed
+from tests.simulation.leafing import Found, paged
 from tests.simulation.loop import run
 from tests.simulation.screens import Screen
 from tests.simulation.servers import FlakyBus, FlakyDocuments, FlakyLog, FlakyPresence
@@ -36,12 +36,12 @@ from tests.simulation.weather import Ledger, Process, Weather
 
 PROCESSORS = ("messages", "conversations", "inbox", "receipts", "search")
 CALM_S = 60.0
-"""Virtual seconds after which everything must have caught up."""
+"""Virtual seconds within which everything must catch up."""
 
 
 @dataclass(frozen=True)
 class Parts:
-    """What a mutant may replace."""
+    """The parts that a mutant may replace."""
 
     processor: Callable[[str, Any, Any, Emitter], Processor] | None = None
     documents: Callable[[Any], Any] | None = None
@@ -49,7 +49,7 @@ class Parts:
 
 
 class World:
-    """Everything there is, and what was seen of it."""
+    """All parts of the simulation, and the observations."""
 
     def __init__(self, seed: int, parts: Parts) -> None:
         self.seed = seed
@@ -65,7 +65,7 @@ class World:
             forgets=chance.choice((0, 0, 3)),
         )
         self.parts = parts
-        self.ledger = Ledger(Held())
+        self.ledger = Ledger(LogStorage())
         self.ledger.on_put.append(self._landed)
         self.store = ForgetfulDocuments()
         self.index = MemorySearchIndex()
@@ -81,7 +81,7 @@ class World:
         self.nodes: dict[str, Node] = {}
         self.groups: list[Group] = []
         self.plain: dict[str, tuple[PlainRunner, asyncio.Task[None], Process]] = {}
-        self.leafed: Found = {}
+        self.paged: Found = {}
         self.lives = 0
 
     def note(self, what: str) -> None:
@@ -93,7 +93,7 @@ class World:
 
     def _landed(self, topic: str) -> None:
         record = self.ledger.order[-1]
-        event = fold.told(record)
+        event = fold.event_of(record)
         what = f"{event.type} {event.id} by {event.actor}" if event else "no event of ours"
         self.note(f"{topic} {record.partition} {record.offset}: {what}")
 
@@ -175,7 +175,7 @@ class World:
         node = self.some_node()
         asked = await node.ask(command, context, retry)
         self.asked.append(asked)
-        self.note(f"{node.name} tells {context.actor} {asked.outcome}{' (retry)' if retry else ''}: {command}")
+        self.note(f"{node.name} answers {context.actor} {asked.outcome}{' (retry)' if retry else ''}: {command}")
         return asked
 
     async def live(self) -> None:
@@ -197,7 +197,7 @@ class World:
         await self.settle()
 
     async def look(self, screen: Screen) -> None:
-        """One client: on some node for a while, then on another; where its node died, at once."""
+        """Move one client between nodes from time to time; at once if its node died."""
         while True:
             await self.move(screen)
             for _ in range(self.chance.randint(2, 20)):
@@ -208,7 +208,7 @@ class World:
     async def move(self, screen: Screen) -> None:
         node = self.some_node()
         if not node.process.dead:
-            node.later(screen.come(node))
+            node.later(screen.connect(node))
 
     def some_node(self) -> Node:
         living = [name for name in sorted(self.nodes) if not self.nodes[name].process.dead]
@@ -220,7 +220,7 @@ class World:
     # The end
 
     async def settle(self) -> None:
-        """All that is down comes back, and everything catches up."""
+        """Restart everything that is down, and wait until everything has caught up."""
         self.weather.calm = True
         self.weather.down.clear()
         await asyncio.sleep(1.0 + max(self.weather.long_s, self.weather.lag_s))
@@ -244,21 +244,21 @@ class World:
         await self.heal()
 
     async def heal(self) -> None:
-        """Half of the clients come anew and ask once more; the others stay, and must be healed where they are."""
+        """Half of the clients reconnect and sync again; the others stay, and must recover by themselves."""
         await asyncio.sleep(5.0)
         for screen in self.screens.values():
-            if screen.visit is None or screen.node is None or screen.node.process.dead or self.chance.random() < 0.5:
-                screen.ends.clear()
+            if screen.client is None or screen.node is None or screen.node.process.dead or self.chance.random() < 0.5:
+                screen.synced.clear()
                 await self.move(screen)
                 try:
                     async with asyncio.timeout(CALM_S):
-                        await screen.ends.wait()
+                        await screen.synced.wait()
                 except TimeoutError:
-                    self.complain(f"law 12: {screen.user} asks sync and never hears the end of it")
+                    self.complain(f"law 12: {screen.user} syncs and never gets the end of it")
             else:
                 screen.stayed = True
         await asyncio.sleep(1.0)
-        self.leafed = await leafed(self.some_node(), sorted(self.screens), sorted(self.talk.rooms), self.chance)
+        self.paged = await paged(self.some_node(), sorted(self.screens), sorted(self.talk.rooms), self.chance)
 
     def behind(self) -> list[str]:
         plain = [name for name in self.plain if not self._plain_caught_up(name)]
@@ -270,17 +270,17 @@ class World:
     def _plain_caught_up(self, name: str) -> bool:
         runner = self.plain[name][0]
         places = topics.partitions(*processor(name, None, None).topics)
-        ends = self.ledger.held.ends(places)
-        stands, saved = runner._marked, self.store._checkpoints.get((name, 1), {})
+        ends = self.ledger.storage.end_offsets(places)
+        marked, saved = runner._marked, self.store._checkpoints.get((name, 1), {})
         return all(
-            min(known.get(at, 0) & ((1 << 48) - 1) for known in (stands, saved)) >= end
+            min(known.get(at, 0) & ((1 << 48) - 1) for known in (marked, saved)) >= end
             for at, end in ends.items()
             if end
         )
 
 
 def processor(name: str, documents: Any, index: Any) -> Processor:
-    """The processor of this name."""
+    """Return the processor of this name."""
     match name:
         case "messages":
             return Messages(documents)
@@ -295,7 +295,7 @@ def processor(name: str, documents: Any, index: Any) -> Processor:
 
 
 def played(seed: int, parts: Parts | None = None) -> World:
-    """The world of a seed after its schedule; `broken` says what was seen to be wrong on the way."""
+    """Return the world of a seed after its schedule; `broken` has the errors found while it ran."""
     found: list[World] = []
 
     async def main() -> None:

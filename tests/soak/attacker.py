@@ -1,7 +1,7 @@
-"""An attacker's process: `python -m tests.soak.attacker`. A line of JSON on stdin says where it stands.
+"""Runs an attacker's process: `python -m tests.soak.attacker`. The first line of stdin has its parameters as JSON.
 
-It prepares what it needs, prints `ready`, and attacks from the next line on until stdin ends; then it prints what it
-counted, as JSON.
+It prepares its conversations, prints `ready`, and attacks from the next line on until stdin ends; then it prints its
+counters as JSON.
 """
 
 import asyncio
@@ -19,13 +19,13 @@ REST_S = 0.1
 
 
 def named(attack: Attack) -> str:
-    """What the counts call it."""
+    """Return the attack's name in the counters."""
     whole = attack.func if isinstance(attack, partial) else attack
     return str(whole.__name__)
 
 
-async def again_and_again(front: Front, attack: Attack) -> None:
-    """Begin it anew whenever the node has broken it off."""
+async def repeat(front: Front, attack: Attack) -> None:
+    """Run an attack without end; start it again whenever the node has broken it off."""
     name = named(attack)
     while True:
         with contextlib.suppress(OSError, EOFError, TimeoutError):
@@ -35,14 +35,14 @@ async def again_and_again(front: Front, attack: Attack) -> None:
 
 
 async def main() -> None:
-    """From the first line to the end of stdin."""
-    os.nice(19)  # a real one has a machine of its own
+    """Prepare after the first line of stdin, attack until its end."""
+    os.nice(19)  # a real attacker has a separate machine
     front = Front(**json.loads(await asyncio.to_thread(sys.stdin.readline)))
     await members.prepare(front)
     print("ready", flush=True)
     await asyncio.to_thread(sys.stdin.readline)
     attacks = (*strangers.ATTACKS, *members.ATTACKS)
-    running = [asyncio.create_task(again_and_again(front, attack), name=named(attack)) for attack in attacks]
+    running = [asyncio.create_task(repeat(front, attack), name=named(attack)) for attack in attacks]
     ending = asyncio.create_task(asyncio.to_thread(sys.stdin.read), name="ends")
     await asyncio.wait([ending, *running], return_when=asyncio.FIRST_COMPLETED)
     faults = [f"{task.get_name()}: {task.exception()!r}" for task in running if task.done()]

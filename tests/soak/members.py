@@ -1,4 +1,4 @@
-"""What somebody with tokens tries: commands that cost more than they say. Each has a user of its own."""
+"""Attacks of clients with tokens: commands that are more expensive than they look. Each uses a separate user."""
 
 import asyncio
 import contextlib
@@ -13,7 +13,7 @@ from tests.soak.strangers import Attack
 
 HIDDEN = 3_000
 MEMBERS = 2_000
-AT_ONCE = 30
+MAX_CONCURRENT_COMMANDS = 30
 SEARCHERS = 10
 WORDS = ("the", "and", "common words", "of the and to in", "a b c d e f g h i j k l m n o p")
 COMMON = "the common words of a text and more of them in it to find"
@@ -32,7 +32,7 @@ USES = (
 
 
 async def prepare(front: Front) -> None:
-    """A large group, one of many messages that are all hidden, and one to flood; `things` has their ids."""
+    """Create a large group, one of many messages that are all hidden, and one to flood; store their ids in `things`."""
     number = front.number
     async with talking(front.url, front.tokens["histories"], local_addr=(front.address, 0)) as line:
         room = await line.done("conversation:create", {"external_id": f"hidden-{number}"})
@@ -59,8 +59,8 @@ def _in(room: dict[str, str]) -> dict[str, str]:
 
 
 async def _many(line: Line, kind: str, datas: Iterable[dict[str, str]]) -> list[dict[str, str]]:
-    """The answers to all of these, some at once, asked again where it was too fast."""
-    gate = asyncio.Semaphore(AT_ONCE)
+    """Send all these commands, some at once, and repeat rejected ones; return the answers."""
+    gate = asyncio.Semaphore(MAX_CONCURRENT_COMMANDS)
 
     async def one(data: dict[str, str]) -> dict[str, str]:
         async with gate:
@@ -75,7 +75,7 @@ async def _many(line: Line, kind: str, datas: Iterable[dict[str, str]]) -> list[
 
 
 def flood(use: str, frames: Callable[[Front, int], Iterable[bytes]], at_once: int = 20) -> Attack:
-    """As this user, ask without end, as fast as the node reads."""
+    """Return an attack that sends these frames as this user without end, as fast as the node reads."""
 
     async def attack(front: Front) -> None:
         async with opened(front, use) as raw:
@@ -138,7 +138,7 @@ def _list(front: Front, n: int) -> Iterable[bytes]:
 
 
 async def paced(front: Front, use: str, text: str, every_s: float) -> None:
-    """Long texts that cost, at a pace that does not fill the disk."""
+    """Send long, expensive texts at a pace that does not fill the disk."""
     async with opened(front, use) as raw:
         for n in itertools.count():
             await raw.send(*_send(front, n, text))
@@ -146,7 +146,7 @@ async def paced(front: Front, use: str, text: str, every_s: float) -> None:
 
 
 async def syncs(front: Front) -> None:
-    """Sixty times `sync {}` on a line that reads nothing, until it is closed."""
+    """Send `sync {}` sixty times on a line that reads nothing, until it is closed."""
     async with opened(front, "syncs", reads=False) as raw:
         await raw.send(*(command("sync", {}, n) for n in range(60)))
         with contextlib.suppress(TimeoutError):
@@ -157,7 +157,7 @@ async def syncs(front: Front) -> None:
 
 
 async def searches(front: Front, number: int) -> None:
-    """Searches of common words."""
+    """Search for common words."""
     async with opened(front, f"search-{number}") as raw:
         for n in itertools.count():
             await raw.send(command("search:messages", {"text": WORDS[n % len(WORDS)], "limit": 50}, n))
@@ -165,7 +165,7 @@ async def searches(front: Front, number: int) -> None:
 
 
 async def too_long(front: Front) -> None:
-    """A frame beyond the limit, again and again."""
+    """Send a frame beyond the limit."""
     async with opened(front, "long") as raw:
         await raw.send(frame(b" " * 500_000))
         await raw.read_end()

@@ -1,4 +1,4 @@
-"""An attacker's socket: frames as they are written, whatever they are, from an address of one's own."""
+"""Raw is an attacker's socket: it sends any bytes as frames, from a separate address."""
 
 import asyncio
 import base64
@@ -18,7 +18,7 @@ _CODE = re.compile(rb'"code":"(\w+)"')
 
 @dataclass(frozen=True)
 class Front:
-    """Where an attacker stands and what it has: an address, tokens by use, conversations and messages by name."""
+    """An attacker's parameters and state: address, tokens by use, ids of conversations and messages, counters."""
 
     number: int
     host: str
@@ -34,7 +34,7 @@ class Front:
 
 
 def frame(payload: bytes, opcode: int = TEXT, *, fin: bool = True, masked: bool = True) -> bytes:
-    """One WebSocket frame; its mask is zero, which changes nothing."""
+    """Return a WebSocket frame; its mask is zero, which changes no byte."""
     head, mask = bytes([opcode | (0x80 if fin else 0)]), 0x80 if masked else 0
     if len(payload) < 126:
         head += bytes([mask | len(payload)])
@@ -46,12 +46,12 @@ def frame(payload: bytes, opcode: int = TEXT, *, fin: bool = True, masked: bool 
 
 
 def command(kind: str, data: dict[str, Any], number: int = 0) -> bytes:
-    """A command in its frame."""
+    """Return a command in its frame."""
     return frame(json.dumps({"id": number, "type": kind, "data": data}, ensure_ascii=False).encode())
 
 
 class Raw:
-    """An open socket; what comes is thrown away, and its errors are counted by code."""
+    """An open socket; received data is discarded, and errors are counted by code."""
 
     def __init__(self, front: Front, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._front = front
@@ -59,21 +59,21 @@ class Raw:
         self._writer = writer
 
     async def send(self, *frames: bytes) -> None:
-        """Write them, and wait until the node has room for more. Raises OSError once it has hung up."""
+        """Write frames, and wait until the node has room for more. Raises OSError once the node has closed."""
         if self._reader.at_eof():
-            raise ConnectionResetError("the node hung up")
+            raise ConnectionResetError("the node closed")
         self._writer.write(b"".join(frames))
         await self._writer.drain()
         await asyncio.sleep(0)
 
     async def read_end(self, within_s: float = 15) -> None:
-        """Wait until the node has hung up. Raises TimeoutError."""
+        """Wait until the node has closed. Raises TimeoutError."""
         async with asyncio.timeout(within_s):
             while not self._reader.at_eof():
                 await asyncio.sleep(0.05)
 
     async def read(self) -> None:
-        """Until the node hangs up."""
+        """Read and count errors until the node closes."""
         with contextlib.suppress(OSError):
             while more := await self._reader.read(1 << 18):
                 self._front.counted.update(f"error {code.decode()}" for code in _CODE.findall(more))
@@ -81,7 +81,7 @@ class Raw:
 
 @asynccontextmanager
 async def connected(front: Front) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    """A TCP connection from the attacker's address; broken off at the end."""
+    """Open a TCP connection from the attacker's address; abort it at the end."""
     reader, writer = await asyncio.open_connection(front.host, front.port, local_addr=(front.address, 0), limit=1 << 16)
     try:
         yield reader, writer
@@ -91,7 +91,7 @@ async def connected(front: Front) -> AsyncIterator[tuple[asyncio.StreamReader, a
 
 @asynccontextmanager
 async def opened(front: Front, use: str | None = None, *, reads: bool = True) -> AsyncIterator[Raw]:
-    """After the handshake, as the user of this use or as nobody. One that is refused raises ConnectionRefusedError."""
+    """Open a socket, as the user of this use or without a token. Raises ConnectionRefusedError if it is refused."""
     bearer = f"Authorization: Bearer {front.tokens[use]}\r\n" if use else ""
     async with connected(front) as (reader, writer):
         key = base64.b64encode(os.urandom(16)).decode()
@@ -105,7 +105,7 @@ async def opened(front: Front, use: str | None = None, *, reads: bool = True) ->
             raise ConnectionRefusedError(answer[:12].decode())
         front.counted["lines"] += 1
         raw = Raw(front, reader, writer)
-        reading = asyncio.create_task(raw.read(), name="throws away") if reads else None
+        reading = asyncio.create_task(raw.read(), name="discards") if reads else None
         try:
             yield raw
         finally:

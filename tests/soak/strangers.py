@@ -1,4 +1,4 @@
-"""What somebody without a token tries. Each attack goes on until the node breaks it off, and is begun again."""
+"""Attacks of clients without a token. Each runs until the node breaks it off, and is then started again."""
 
 import asyncio
 import itertools
@@ -29,7 +29,7 @@ MALFORMED = (
 
 
 async def pings(front: Front) -> None:
-    """Empty pings, 600 kB at once and then on and on, without a login."""
+    """Send empty pings without end, 60 kB at a time, without a login."""
     burst = frame(b"", PING) * 10_000
     async with opened(front) as raw:
         while True:
@@ -37,7 +37,7 @@ async def pings(front: Front) -> None:
 
 
 async def fragments(front: Front) -> None:
-    """A message that never ends, of empty continuations."""
+    """Send a message that never ends, of empty continuations."""
     burst = frame(b"", CONTINUATION, fin=False) * 1_000
     async with opened(front) as raw:
         await raw.send(frame(b"", TEXT, fin=False))
@@ -46,7 +46,7 @@ async def fragments(front: Front) -> None:
 
 
 async def half_open(front: Front) -> None:
-    """TCP connections that say nothing, and such whose headers come a byte every second."""
+    """Hold TCP connections that send nothing, and some whose headers are sent one byte per second."""
     async with AsyncExitStack() as stack:
         held = [await stack.enter_async_context(connected(front)) for _ in range(HELD)]
         for letter in itertools.islice(b"GET /socket HTTP/1.1\r\nHost: localhost", int(HOLDS_S)):
@@ -57,7 +57,7 @@ async def half_open(front: Front) -> None:
 
 
 async def nameless(front: Front) -> None:
-    """Sockets that ping now and then, and never say who they are."""
+    """Hold sockets that ping sometimes, and never log in."""
     async with AsyncExitStack() as stack:
         held = [await stack.enter_async_context(opened(front)) for _ in range(HELD)]
         for _ in range(int(HOLDS_S)):
@@ -67,7 +67,7 @@ async def nameless(front: Front) -> None:
 
 
 async def malformed(front: Front) -> None:
-    """Bytes that are no HTTP, and HTTP that is no handshake."""
+    """Send bytes that are no HTTP, and HTTP that is no handshake."""
     for request in MALFORMED:
         async with connected(front) as (reader, writer):
             writer.write(request)
@@ -78,14 +78,14 @@ async def malformed(front: Front) -> None:
 
 
 async def bad_tokens(front: Front) -> None:
-    """Tokens that are none."""
+    """Send an invalid token."""
     async with opened(front) as raw:
         await raw.send(command("auth", {"token": "eyJ." + "A" * 20_000 + ".x"}))
         await raw.read_end()
 
 
 async def pages(front: Front) -> None:
-    """What anybody may ask over HTTP, as fast as it is answered, and wrong secrets."""
+    """Send public HTTP requests as fast as they are answered, and wrong secrets."""
     body = b'{"user_id": "vic"}'
     requests = (
         b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
@@ -103,7 +103,7 @@ async def pages(front: Front) -> None:
 
 
 async def broken_frames(front: Front) -> None:
-    """Unmasked frames, and such that say to be 2^63 bytes long."""
+    """Send unmasked frames, frames with a length of 2^63 bytes, and invalid opcodes."""
     for broken in (frame(b"{}", masked=False), b"\x81\xff\x7f" + b"\xff" * 7 + bytes(4), frame(b"", 3)):
         async with opened(front) as raw:
             await raw.send(broken)

@@ -1,6 +1,6 @@
-"""Three processes attack a node in every way that was thought of, for an hour; who only wants to talk hardly notices.
+"""Three processes attack a node with all known attacks for an hour; ordinary users hardly notice.
 
-`CAAS_SOAK_MINUTES` says for how long (60). At the end one line of JSON has what was measured.
+`CAAS_SOAK_MINUTES` sets the duration (60). At the end one line of JSON has the measurements.
 """
 
 import asyncio
@@ -36,20 +36,20 @@ pytestmark = [pytest.mark.soak, pytest.mark.alone, pytest.mark.timeout(MINUTES *
 
 
 def resident_mb(pid: int) -> float:
-    """The memory that a process has now."""
+    """Return the resident memory of a process in MiB."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1024
 
 
 def cpu_s(pid: int) -> float:
-    """The time that a process has computed."""
+    """Return the processor time that a process has used, in seconds."""
     words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @asynccontextmanager
 async def attacking(up: Up) -> AsyncIterator[list[asyncio.subprocess.Process]]:
-    """The attackers, prepared and waiting for their word; gone at the end."""
+    """Start the attackers and wait until they are prepared; kill them at the end."""
     where = urlsplit(up.socket_url)
     attackers: list[asyncio.subprocess.Process] = []
     pipe = asyncio.subprocess.PIPE
@@ -62,7 +62,7 @@ async def attacking(up: Up) -> AsyncIterator[list[asyncio.subprocess.Process]]:
             program = [sys.executable, "-m", "tests.soak.attacker"]
             attacker = await asyncio.create_subprocess_exec(*program, stdin=pipe, stdout=pipe, cwd=ROOT)
             attackers.append(attacker)
-            tell(attacker, json.dumps({**front, "address": f"127.0.0.{number + 2}"}))
+            write(attacker, json.dumps({**front, "address": f"127.0.0.{number + 2}"}))
         for attacker in attackers:
             assert attacker.stdout is not None
             async with asyncio.timeout(PREPARE_S):
@@ -75,14 +75,14 @@ async def attacking(up: Up) -> AsyncIterator[list[asyncio.subprocess.Process]]:
             await attacker.wait()
 
 
-def tell(attacker: asyncio.subprocess.Process, line: str) -> None:
-    """Write it a line."""
+def write(attacker: asyncio.subprocess.Process, line: str) -> None:
+    """Write a line to its stdin."""
     assert attacker.stdin is not None
     attacker.stdin.write(f"{line}\n".encode())
 
 
 async def watched(up: Up, seconds: float) -> list[float]:
-    """The node's memory, once a second."""
+    """Sample the node's memory once a second."""
     seen = []
     for _ in range(int(seconds)):
         await asyncio.sleep(1)
@@ -91,7 +91,7 @@ async def watched(up: Up, seconds: float) -> list[float]:
 
 
 async def measured(up: Up) -> tuple[dict[str, Any], Victims]:
-    """Quiet, then an attack; what came of it."""
+    """Measure a quiet phase, then an attack; return the summary."""
     say = [f"says-{n}" for n in range(SAYERS)]
     tokens = {use: up.token(f"vic-{use}") for use in (*say, "hears", "visits")}
     async with opened(up.socket_url, tokens["hears"]) as line:
@@ -99,24 +99,24 @@ async def measured(up: Up) -> tuple[dict[str, Any], Victims]:
         room = (await line.done("conversation:create", talk))["conversation_id"]
     victims = Victims(up.socket_url, tokens, room)
     async with attacking(up) as attackers:
-        others = [asyncio.create_task(way(), name=way.__name__) for way in (victims.hear, victims.visit)]
+        others = [asyncio.create_task(way(), name=way.__name__) for way in (victims.receive, victims.visit)]
         saying = [asyncio.create_task(victims.say(n), name="say") for n in range(SAYERS)]
         await asyncio.sleep(3)
         quiet = victims.phase = Phase()
         before = await watched(up, QUIET_S)
-        log, counted, computed = up.process.log, up.counted(), cpu_s(up.pid)
+        log, counted, cpu = up.process.log, up.counted(), cpu_s(up.pid)
         logged = log.stat().st_size
         hostile = victims.phase = Phase()
         for attacker in attackers:
-            tell(attacker, "go")
+            write(attacker, "go")
         memory = await watched(up, MINUTES * 60)
-        computed, logged = cpu_s(up.pid) - computed, log.stat().st_size - logged
+        cpu, logged = cpu_s(up.pid) - cpu, log.stat().st_size - logged
         said = await asyncio.gather(*(attacker.communicate(b"") for attacker in attackers))
         ended = [json.loads(out) for out, _ in said]
         victims.silent = True
         await asyncio.wait(saying)
         with contextlib.suppress(AssertionError):  # the test compares
-            await eventually(lambda: victims.heard == victims.said, within=30)
+            await eventually(lambda: victims.received == victims.said, within=30)
         for task in (*saying, *others):
             task.cancel()
         await asyncio.gather(*saying, *others, return_exceptions=True)
@@ -128,10 +128,10 @@ async def measured(up: Up) -> tuple[dict[str, Any], Victims]:
         "ack_p99_ratio": round(hostile.summary()["ack_p99_ms"] / quiet.summary()["ack_p99_ms"], 2),
         "said": victims.said,
         "acked": victims.acked,
-        "heard": victims.heard,
+        "heard": victims.received,
         "faults": victims.faults[:20],
         "memory_mb": {"quiet": round(max(before)), "most": round(max(memory)), "end": round(memory[-1])},
-        "server_cpu": round(computed / (MINUTES * 60), 2),
+        "server_cpu": round(cpu / (MINUTES * 60), 2),
         "log_bytes_per_min": round(logged / MINUTES),
         "data_mb": round(sum(file.stat().st_size for file in up.data.rglob("*") if file.is_file()) / 1e6),
         "machine_load": [round(load, 1) for load in os.getloadavg()],
@@ -141,13 +141,13 @@ async def measured(up: Up) -> tuple[dict[str, Any], Victims]:
     return summary, victims
 
 
-async def test_who_talks_hardly_notices_an_hour_of_attacks(tmp_path: Path) -> None:
+async def test_users_hardly_notice_an_hour_of_attacks(tmp_path: Path) -> None:
     with running(tmp_path, {"CAAS_TOKEN_TTL_S": "86400"}) as up:
         summary, victims = await measured(up)
         said = up.process.log.read_text(errors="replace")
     print(json.dumps(summary), flush=True)
     assert victims.faults == []
-    assert victims.said == victims.acked == victims.heard
+    assert victims.said == victims.acked == victims.received
     assert [attacker["faults"] for attacker in summary["attackers"]] == [[]] * ATTACKERS
     assert "Traceback" not in said
     assert summary["memory_mb"]["most"] < MEMORY_MB

@@ -1,4 +1,4 @@
-"""Those who only want to talk, beside whatever goes on: some say something, one hears it, one comes every second."""
+"""Victims are the ordinary users during an attack: some send, one receives, one reconnects every second."""
 
 import asyncio
 import json
@@ -17,21 +17,21 @@ from tests.e2e.line import opened
 from tests.eventually import eventually
 
 SAYERS = 4
-SAYS_EVERY_S = 0.2
-PATIENCE_S = 30.0
-COMES_EVERY_S = 1.0
+SEND_INTERVAL_S = 0.2
+ANSWER_TIMEOUT_S = 30.0
+VISIT_INTERVAL_S = 1.0
 
 
 @dataclass
 class Phase:
-    """How long things took in a phase, in ms."""
+    """The latencies of a phase, in ms."""
 
     acks: list[float] = field(default_factory=list)
     deliveries: list[float] = field(default_factory=list)
     visits: list[float] = field(default_factory=list)
 
     def summary(self) -> dict[str, float]:
-        """Counts and percentiles."""
+        """Return counts and percentiles."""
         return {
             "acks": len(self.acks),
             "ack_p50_ms": at(self.acks, 0.5),
@@ -45,13 +45,13 @@ class Phase:
 
 
 def at(times: list[float], part: float) -> float:
-    """A percentile; 0 of nothing."""
+    """Return a percentile; 0 if there are no times."""
     return round(sorted(times)[min(len(times) - 1, int(len(times) * part))], 2) if times else 0.0
 
 
 @dataclass
 class Victims:
-    """What they saw: times by phase, and everything that must not have been."""
+    """The results of the ordinary users: times by phase, and faults."""
 
     url: str
     tokens: dict[str, str]
@@ -60,23 +60,23 @@ class Victims:
     faults: list[str] = field(default_factory=list)
     said: int = 0
     acked: int = 0
-    heard: int = 0
+    received: int = 0
     silent: bool = False
-    _heard_of: Counter[str] = field(default_factory=Counter)
+    _received_of: Counter[str] = field(default_factory=Counter)
     _begun: dict[str, float] = field(default_factory=dict)
 
     async def say(self, sayer: int) -> None:
-        """A message at each beat until `silent`, whatever became of the ones before; times count from the beat.
+        """Send a message at each beat until `silent`, without waiting for answers; times count from the beat.
 
-        Returns when all have been answered, or none has been for `PATIENCE_S`.
+        Return when all have been answered, or after `ANSWER_TIMEOUT_S`.
         """
         due: dict[int, float] = {}
         async with _line(self.url, self.tokens[f"says-{sayer}"]) as line:
-            answers = asyncio.create_task(self._answers(line, due), name="hears answers")
-            beat, said = time.perf_counter() + SAYS_EVERY_S * sayer / SAYERS, 0
+            answers = asyncio.create_task(self._answers(line, due), name="receives answers")
+            beat, said = time.perf_counter() + SEND_INTERVAL_S * sayer / SAYERS, 0
             try:
                 while not self.silent:
-                    beat += SAYS_EVERY_S
+                    beat += SEND_INTERVAL_S
                     await asyncio.sleep(beat - time.perf_counter())
                     said += 1
                     self.said += 1
@@ -84,9 +84,9 @@ class Victims:
                     due[said] = self._begun[key] = beat
                     data = {"conversation_id": self.room, "client_msg_id": key, "text": f"said {said}"}
                     await line.send(json.dumps({"id": said, "type": "message:send", "data": data}))
-                await eventually(lambda: not due, within=PATIENCE_S)
+                await eventually(lambda: not due, within=ANSWER_TIMEOUT_S)
             except (ConnectionClosed, AssertionError) as error:
-                self.faults.append(f"who says, with {len(due)} unanswered: {error}")
+                self.faults.append(f"the sender, with {len(due)} unanswered: {error}")
             finally:
                 answers.cancel()
                 await asyncio.gather(answers, return_exceptions=True)
@@ -100,28 +100,30 @@ class Victims:
             elif frame["type"] == "error":
                 self.faults.append(f"refused: {frame}")
 
-    async def hear(self) -> None:
-        """Every message once, in order, none missing."""
+    async def receive(self) -> None:
+        """Check that every message arrives once, in order, none missing."""
         async with _line(self.url, self.tokens["hears"]) as line:
             try:
                 async for text in line:
-                    self._heard(json.loads(text))
+                    self._received(json.loads(text))
             except ConnectionClosed as closed:
-                self.faults.append(f"who hears was closed: {closed}")
+                self.faults.append(f"the receiver was closed: {closed}")
 
-    def _heard(self, frame: dict[str, Any]) -> None:
+    def _received(self, frame: dict[str, Any]) -> None:
         if frame["type"] != "message:new":
             return
         key = frame["data"]["client_msg_id"]
         sayer, _, said = key.partition("-")
-        if (frame["n"], int(said)) != (self.heard + 1, self._heard_of[sayer] + 1):
-            self.faults.append(f"heard {key} as {frame['n']} after {self.heard}, {self._heard_of[sayer]} of them")
-        self.heard, self._heard_of[sayer] = frame["n"], int(said)
+        if (frame["n"], int(said)) != (self.received + 1, self._received_of[sayer] + 1):
+            self.faults.append(
+                f"received {key} as {frame['n']} after {self.received}, {self._received_of[sayer]} of them"
+            )
+        self.received, self._received_of[sayer] = frame["n"], int(said)
         if (begun := self._begun.pop(key, None)) is not None:
             self.phase.deliveries.append((time.perf_counter() - begun) * 1000)
 
     async def visit(self) -> None:
-        """Come anew every second, look at the list, the history and a search now and then, and go."""
+        """Connect every second, query the list, the history and sometimes a search, and disconnect."""
         while True:
             began = time.perf_counter()
             try:
@@ -131,10 +133,10 @@ class Victims:
                     if int(began) % 5 == 0:
                         await line.done("search:messages", {"text": "said"})
             except (OSError, TimeoutError, AssertionError, ConnectionClosed) as error:
-                self.faults.append(f"who visits: {error!r}"[:300])
+                self.faults.append(f"the visitor: {error!r}"[:300])
             else:
                 self.phase.visits.append((time.perf_counter() - began) * 1000)
-            await asyncio.sleep(max(0.0, COMES_EVERY_S - (time.perf_counter() - began)))
+            await asyncio.sleep(max(0.0, VISIT_INTERVAL_S - (time.perf_counter() - began)))
 
 
 @asynccontextmanager

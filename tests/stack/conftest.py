@@ -1,7 +1,7 @@
-"""The real servers: brought up once for the session and left as they were found, or in containers of the session.
+"""The real servers: started once for the session and left as they were found, or in containers of the session.
 
 `CAAS_TEST_SERVERS` chooses (tests/stack/servers.py); `CAAS_STACK_DIR` names the directory of the local stack (default
-`.caas/stack`). Nothing here skips: who selects these tests gets servers or a failure.
+`.caas/stack`). Nothing here skips: a selected test gets servers or fails.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ CONTAINERS_SHIFT = 6_000
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
-    """The running local stack, to take servers away from; whoever does brings them back, and is marked `local`."""
+    """The running local stack; a test that stops servers starts them again, and is marked `local`."""
     stack = Stack(Path(os.environ.get("CAAS_STACK_DIR", ".caas/stack")))
     ran_before = _runs(stack)
     stack.up()
@@ -61,7 +61,7 @@ def bootstrap(servers: dict[str, str]) -> str:
 
 @pytest.fixture(scope="module")
 def spare(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """Servers of the module's `ROLE` on other ports, for tests that take them away; nobody else uses them."""
+    """Servers of the module's `ROLE` on other ports, only for tests that stop them."""
     directory = tmp_path_factory.mktemp("spare") / "stack"
     brokers: int = getattr(request.module, "BROKERS", 1)
     stack = Stack(directory, brokers, only=frozenset({request.module.ROLE}), shift=SHIFT)
@@ -72,7 +72,7 @@ def spare(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.fixture
 def comes_back(spare: Stack) -> Iterator[None]:
-    """Whatever a test took away is there for the next one."""
+    """Restore, for the next test, the servers that a test stopped."""
     yield
     for server in spare.status():
         if server.state == "frozen":

@@ -1,7 +1,7 @@
-"""Real servers in Docker containers, started by `testcontainers`: other programs at the ports of a local stack.
+"""Containers runs real servers in Docker with `testcontainers`, at the ports of a local stack.
 
-A container listens on the port that it is published at, so what a server says of its own address is true for its
-clients. Docker must be on this machine: servers are looked for at 127.0.0.1.
+A container listens on the port that it is published at, so that the address that a server reports is right for its
+clients. Docker must be on this machine: clients connect to 127.0.0.1.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from tests.stack.servers import VARIABLE
 
 REPLICA_SET = "caas"
 BLOBS = 9000
-PATIENCE_S = 120.0
+TIMEOUT_S = 120.0
 _MEMORY = "-Xms512m -Xmx512m"
 
 
@@ -54,7 +54,7 @@ class Containers:
     _running: list[DockerContainer] = field(default_factory=list)
 
     def up(self) -> None:
-        """Start them all, and wait until each answers; those that came up are removed where one does not."""
+        """Start all servers, and wait until each answers; if one does not, remove those that started."""
         try:
             for server in servers(self.shift):
                 self._running.append(_started(server))
@@ -65,7 +65,7 @@ class Containers:
             raise
 
     def env(self) -> dict[str, str]:
-        """The settings that point CAAS at them, the secrets of its processes, and where objects are kept."""
+        """Return the settings that point CAAS at them, the secrets of its processes, and the object store."""
         found = settings(1, self.shift)
         return {
             **found,
@@ -74,18 +74,18 @@ class Containers:
             "AWS_ENDPOINT_URL_S3": f"http://{HOST}:{BLOBS + self.shift}",
             "AWS_ACCESS_KEY_ID": "caas",
             "AWS_SECRET_ACCESS_KEY": "caas-secret",
-            **credentials.kept(self.directory),
+            **credentials.load_or_create(self.directory),
         }
 
     def clean(self) -> None:
         """Remove the containers with their data, and the secrets."""
         while self._running:
             self._running.pop().stop()
-        credentials.forget(self.directory)
+        credentials.delete(self.directory)
 
 
 def ask_docker() -> None:
-    """Raises StackError where Docker does not answer."""
+    """Raises StackError if Docker does not answer."""
     try:
         DockerClient().client.close()
     except DockerException as error:
@@ -93,7 +93,7 @@ def ask_docker() -> None:
 
 
 def servers(shift: int = 0) -> tuple[Server, ...]:
-    """Every server of a stack, and MinIO."""
+    """Return every server of a stack, and MinIO."""
     caches = (
         Server(
             f"redis-{use}",
@@ -108,7 +108,7 @@ def servers(shift: int = 0) -> tuple[Server, ...]:
 
 
 def _kafka(shift: int) -> Server:
-    """The settings of a local broker; but it listens on all addresses and keeps its files where its image has them."""
+    """Return a broker with the settings of a local one, but on all addresses, with the file paths of its image."""
     port, controllers = kafka.CLIENTS + shift, kafka.CONTROLLERS + shift
     lines = kafka.properties(1, 1, Path("/tmp"), shift).splitlines()
     local = dict(line.split("=", 1) for line in lines)
@@ -118,19 +118,19 @@ def _kafka(shift: int) -> Server:
         "kafka",
         "apache/kafka:4.1.1",
         port,
-        partial(kafka.sees, port, frozenset({1})),
+        partial(kafka.check_brokers, port, frozenset({1})),
         environment={f"KAFKA_{name.upper().replace('.', '_')}": value for name, value in wanted.items()},
     )
 
 
 def _mongo(port: int) -> Server:
-    """A replica set of one."""
+    """Return a replica set of one."""
     command = ("mongod", "--port", str(port), "--bind_ip_all", "--replSet", REPLICA_SET)
     return Server("mongo", "mongo:8.0.13", port, partial(primary, port), command)
 
 
 def primary(port: int) -> str | None:
-    """Whether the member at this port takes writes; it begins the replica set where there is none."""
+    """Return why the member at this port does not accept writes, or None; initiate the replica set if there is none."""
     client: MongoClient[dict[str, Any]] = MongoClient(
         f"mongodb://{HOST}:{port}/?directConnection=true&serverSelectionTimeoutMS=1000&socketTimeoutMS=1000"
     )
@@ -173,7 +173,7 @@ def _blobs(port: int) -> Server:
 
 
 def lives(port: int) -> str | None:
-    """Whether MinIO says that it does."""
+    """Return why MinIO is not alive, or None."""
     connection = http.client.HTTPConnection(HOST, port, timeout=2.0)
     try:
         connection.request("GET", "/minio/health/live")
@@ -197,8 +197,8 @@ def _started(server: Server) -> DockerContainer:
 
 
 def _await(name: str, probe: Probe) -> None:
-    until = time.monotonic() + PATIENCE_S
+    until = time.monotonic() + TIMEOUT_S
     while (reason := probe()) is not None:
         if time.monotonic() > until:
-            raise StackError(f"{name} did not come up within {PATIENCE_S:.0f} s: {reason}")
+            raise StackError(f"{name} did not come up within {TIMEOUT_S:.0f} s: {reason}")
         time.sleep(0.2)

@@ -1,4 +1,4 @@
-"""A stack whose log nobody else writes to, and `caas worker` on it as real processes."""
+"""Live is a stack with an exclusive log, and `caas worker` processes on it."""
 
 import asyncio
 import itertools
@@ -27,19 +27,19 @@ from tests.eventually import eventually
 from tests.stack.servers import servers_in
 
 SHIFT = 4000
-"""Beside a stack that a developer runs, and beside those that other tests bring up."""
+"""Port shift, so that it does not collide with a developer's stack, nor with those of other tests."""
 LONG_S = 40
 
 
 @dataclass
 class Live:
-    """What the tests of live workers share: the servers, and processes by name."""
+    """The servers and the processes, by name, that the tests of live workers share."""
 
     system: System
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def worker(self, *arguments: str, model: str = "messages") -> Process:
-        """`caas worker` of this model with more arguments, started and ready."""
+        """Start `caas worker` of this model with more arguments, and return it when it is ready."""
         port, name = free_port(), f"{model}-{next(self._numbers)}"
         process = self.system.spawn(name, "worker", model, "--health-port", str(port), *arguments, port=port)
         process.wait_ready(60)
@@ -47,46 +47,46 @@ class Live:
 
     @asynccontextmanager
     async def adapters(self) -> AsyncIterator[Adapters]:
-        """The servers, from here."""
+        """Connect to the servers from this process."""
         async with compose.opened(compose.adapters(settings.load(self.system.environment), "caas-test")) as found:
             yield found
 
 
 def health_of(worker: Process) -> dict[str, Any]:
-    """What `/health` of this worker says."""
+    """Return the answer of `/health` of this worker."""
     assert worker.ready_url is not None
     found: dict[str, Any] = msgspec.json.decode(body_of(worker.ready_url.replace("/readyz", "/health")))
     return found
 
 
-def a_room() -> str:
-    """The id of a conversation that nobody had."""
+def new_room() -> str:
+    """Return a new conversation id."""
     return secrets.token_hex(8)
 
 
 async def rows_of(found: Adapters, room: str) -> list[Row]:
-    """What the live generation has of a conversation, by number."""
+    """Return the rows of a conversation in the live generation, by number."""
     live = (await read_pointer(found.documents, message_rows.MODEL)).live
     return await found.documents.find(TableGeneration(message_rows.ROWS, live), "sent", [room], limit=10_000)
 
 
 async def saved(found: Adapters) -> None:
-    """Return when the live generation has passed the log's ends of now."""
+    """Return when the live generation has passed the log's current ends."""
     places = partitions(*message_rows.LANE_OF)
-    ends = await found.log.ends(places)
+    ends = await found.log.end_offsets(places)
 
     async def all_saved() -> bool:
         live = (await read_pointer(found.documents, message_rows.MODEL)).live
-        stands = await found.documents.checkpoints(message_rows.MODEL, live)
-        return all(offset_in(found.log.epoch, stands.get(at, 0)) >= end for at, end in ends.items())
+        positions = await found.documents.checkpoints(message_rows.MODEL, live)
+        return all(offset_in(found.log.epoch, positions.get(at, 0)) >= end for at, end in ends.items())
 
     await eventually(all_saved, within=LONG_S)
 
 
 async def read_whole(found: Adapters, topic: str, start: dict[Partition, int] | None = None) -> list[Received]:
-    """All records of a topic, or those from `start` on."""
+    """Return all records of a topic, or those from `start` on."""
     places = partitions(topic)
-    begin, ends = start or dict.fromkeys(places, 0), await found.log.ends(places)
+    begin, ends = start or dict.fromkeys(places, 0), await found.log.end_offsets(places)
     return [record async for batch in found.log.read(begin, ends) for record in batch]
 
 
@@ -96,19 +96,19 @@ async def append(found: Adapters, records: Sequence[Record]) -> None:
 
 
 def partition_of_room(room: str) -> int:
-    """Where its messages lie."""
+    """Return the partition of its messages."""
     return partition_of(MESSAGE_SENT, room.encode()).number
 
 
 @contextmanager
 def live_on(directory: Path) -> Iterator[Live]:
-    """A fresh stack with its topics, and nobody at work; all is gone at the end."""
+    """Run a new stack with its topics and no workers; remove it at the end."""
     with on_stack(servers_in(directory / "stack", SHIFT), directory, {"CAAS_SESSION_TIMEOUT_MS": "6000"}) as system:
         yield Live(system)
 
 
 @pytest.fixture(scope="session")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    """One for all tests of live workers."""
+    """One stack for all tests of live workers."""
     with live_on(tmp_path_factory.mktemp("live")) as found:
         yield found

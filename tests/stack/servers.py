@@ -1,7 +1,7 @@
 """`CAAS_TEST_SERVERS` chooses how tests get real servers: `local` starts them as processes, `containers` in Docker.
 
 Nothing is skipped: a value that is neither, a package that is not installed, and a Docker that does not answer end the
-run with one line. Tests that take servers away (marks `kills` and `local`) need `local`; with `containers` they are
+run with one line. Tests that stop servers (marks `kills` and `local`) need `local`; with `containers` they are
 deselected, and a line says how many.
 """
 
@@ -20,20 +20,20 @@ Choice = Literal["local", "containers"]
 
 
 class Servers(Protocol):
-    """Real servers of a directory, to point CAAS at."""
+    """Real servers in a directory, for CAAS to use."""
 
     def up(self) -> None:
-        """Start them, and wait until each answers. Raises StackError."""
+        """Start all servers, and wait until each answers. Raises StackError."""
 
     def env(self) -> dict[str, str]:
-        """The settings that point CAAS at them, and the secrets of its processes."""
+        """Return the settings that point CAAS at them, and the secrets of its processes."""
 
     def clean(self) -> object:
-        """End them, and remove their data and their secrets."""
+        """Stop all servers, and remove their data and their secrets."""
 
 
 def chosen(environment: Mapping[str, str]) -> Choice:
-    """Which it is. Raises StackError for a value that is none."""
+    """Return the choice. Raises StackError for an invalid value."""
     given = environment.get(VARIABLE) or "local"
     if given not in get_args(Choice):
         raise StackError(f"{VARIABLE}={given}: it is one of {', '.join(get_args(Choice))}")
@@ -41,7 +41,7 @@ def chosen(environment: Mapping[str, str]) -> Choice:
 
 
 def servers_in(directory: Path, shift: int, environment: Mapping[str, str] = os.environ) -> Servers:
-    """All servers, nothing of them started; `shift` moves every port."""
+    """Return all servers, not started; `shift` moves every port."""
     if chosen(environment) == "local":
         return Stack(directory, shift=shift)
     from tests.stack.containers import Containers

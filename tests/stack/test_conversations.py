@@ -1,4 +1,4 @@
-"""Conversations on the real servers: MongoDB keeps what clients call things, whatever the keys, and equals a replay."""
+"""Conversations on the real servers: MongoDB keeps clients' names and keys exactly, and equals a replay."""
 
 import asyncio
 import json
@@ -17,7 +17,7 @@ from schemas.envelope import Record
 from schemas.topics import CONVERSATION_UPDATED, partitions
 from schemas.wire.views import CursorView
 from tests.eventually import eventually
-from tests.stack.live import LONG_S, Live, a_room, append
+from tests.stack.live import LONG_S, Live, append, new_room
 from tests.streams.world import AT, TENANT, encoded, joined, opened
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(180)]
@@ -28,7 +28,7 @@ DOTTED = "a.b=c"
 
 
 def history(room: str) -> list[Record]:
-    """A conversation in which all kinds of changes happen, one of them twice and one too late."""
+    """Return a conversation with all kinds of changes, one of them twice and one too late."""
     about: dict[str, Any] = {"tenant": TENANT, "at": AT, "conversation_id": room}
     said: list[events.ConversationEvent] = [
         events.ConversationChanged(**about, actor="ann", title="Plans", metadata=METADATA),
@@ -45,21 +45,21 @@ def history(room: str) -> list[Record]:
 
 
 async def live_generation(found: Adapters) -> int:
-    """The generation of the model that is live, once it has passed the log's ends of now."""
+    """Return the live generation of the model, once it has passed the log's current ends."""
     places = partitions(CONVERSATION_UPDATED)
-    ends = await found.log.ends(places)
+    ends = await found.log.end_offsets(places)
 
     async def saved() -> bool:
         live = (await read_pointer(found.documents, conversation_rows.MODEL)).live
-        stands = await found.documents.checkpoints(conversation_rows.MODEL, live)
-        return all(offset_in(found.log.epoch, stands.get(at, 0)) >= end for at, end in ends.items())
+        positions = await found.documents.checkpoints(conversation_rows.MODEL, live)
+        return all(offset_in(found.log.epoch, positions.get(at, 0)) >= end for at, end in ends.items())
 
     await eventually(saved, within=LONG_S)
     return (await read_pointer(found.documents, conversation_rows.MODEL)).live
 
 
-async def test_all_changes_are_numbered_kept_and_found_and_equal_a_replay(live: Live) -> None:
-    rooms = [a_room() for _ in range(ROOMS)]
+async def test_changes_are_numbered_stored_found_and_equal_a_replay(live: Live) -> None:
+    rooms = [new_room() for _ in range(ROOMS)]
     async with live.adapters() as found:
         worker = await asyncio.to_thread(live.worker, model="conversations")
         await append(found, [record for room in rooms for record in history(room)])

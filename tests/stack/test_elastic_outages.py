@@ -1,4 +1,4 @@
-"""The search index while its server is frozen or gone, and entries that it refuses."""
+"""The search index while its server is frozen or down, and writes that it rejects."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -51,7 +51,7 @@ async def all_raise_unavailable(index: ElasticIndex) -> None:
 
 
 @pytest.mark.parametrize("how", ["freeze", "stop"])
-async def test_every_call_raises_unavailable_within_seconds_and_then_goes_on(
+async def test_every_call_raises_unavailable_within_seconds_and_recovers(
     spare: Stack, index: ElasticIndex, how: str
 ) -> None:
     await made(index, 1)
@@ -68,7 +68,7 @@ async def test_every_call_raises_unavailable_within_seconds_and_then_goes_on(
     await eventually(both, within=30)
 
 
-async def test_a_late_writer_cannot_bring_a_dropped_index_back(index: ElasticIndex) -> None:
+async def test_late_writer_cannot_recreate_a_dropped_index(index: ElasticIndex) -> None:
     await made(index, 7)
     await index.drop(7)
     with pytest.raises(IndexBehind):
@@ -78,7 +78,7 @@ async def test_a_late_writer_cannot_bring_a_dropped_index_back(index: ElasticInd
     assert await index.checkpoint(7, ALL) is None
 
 
-async def test_a_closed_index_is_unavailable_and_not_taken_for_a_missing_one(spare: Stack, index: ElasticIndex) -> None:
+async def test_closed_index_is_unavailable_not_missing(spare: Stack, index: ElasticIndex) -> None:
     await made(index, 8)
     await index.index(8, [entry("a", "hello")], {}, {SENT: 1})
     server = AsyncElasticsearch(spare.env()["CAAS_SEARCH_URL"], node_class=OpenSearchNode)
@@ -95,7 +95,7 @@ async def test_a_closed_index_is_unavailable_and_not_taken_for_a_missing_one(spa
     await eventually(as_before)
 
 
-async def test_a_started_index_that_stopped_is_unavailable(spare: Stack) -> None:
+async def test_stopped_index_is_unavailable(spare: Stack) -> None:
     index = index_at(spare)
     with pytest.raises(Unavailable):
         await index.begin(1)

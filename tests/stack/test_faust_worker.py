@@ -13,40 +13,40 @@ from edge.composition.compose import Adapters
 from schemas.envelope import Record
 from tests.e2e.processes import Process
 from tests.eventually import eventually
-from tests.stack.live import LONG_S, Live, a_room, append, health_of, rows_of, saved
+from tests.stack.live import LONG_S, Live, append, health_of, new_room, rows_of, saved
 from tests.streams.world import edited, said
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(180)]
 
 ROOMS = 24
-AT_ONCE = 2
+BATCH_SIZE = 2
 PAUSE_S = 0.1
 
 
 class Talk:
-    """Rooms in which something is said all the time, until it is over."""
+    """Rooms with continuous messages, until `over`."""
 
     def __init__(self, found: Adapters) -> None:
         self._found = found
-        self.rooms = {a_room(): 0 for _ in range(ROOMS)}
+        self.rooms = {new_room(): 0 for _ in range(ROOMS)}
         self.over = False
 
-    async def go_on(self) -> None:
+    async def run(self) -> None:
         while not self.over:
             await append(self._found, [record for room in self.rooms for record in self._next(room)])
             await asyncio.sleep(PAUSE_S)
 
     def _next(self, room: str) -> list[Record]:
         n = self.rooms[room]
-        self.rooms[room] += AT_ONCE
-        return [*(said(room, at) for at in range(n, n + AT_ONCE)), edited(room, n, "better")]
+        self.rooms[room] += BATCH_SIZE
+        return [*(said(room, at) for at in range(n, n + BATCH_SIZE)), edited(room, n, "better")]
 
     @property
     def records(self) -> int:
-        return sum(said + said // AT_ONCE for said in self.rooms.values())
+        return sum(said + said // BATCH_SIZE for said in self.rooms.values())
 
     async def is_numbered(self) -> None:
-        """Every message has the number of its place, and none has another."""
+        """Check that every message has the number of its place."""
         for room, count in self.rooms.items():
             rows = await rows_of(self._found, room)
             assert [(row["sent"]["n"], row["sent"]["text"]) for row in rows] == [
@@ -55,21 +55,21 @@ class Talk:
 
 
 def worked(worker: Process) -> int:
-    """How many records this worker took."""
+    """Return how many records this worker applied."""
     count: int = health_of(worker)["counted"].get("messages_records", 0)
     return count
 
 
 def equals_a_replay(live: Live) -> None:
-    """`caas verify` folds the log afresh and compares every row; it fails where one differs."""
+    """Check with `caas verify`, which folds the log again and compares every row."""
     assert json.loads(live.system.run("verify", "messages", "--json", seconds=LONG_S)) == {"messages": []}
 
 
-async def test_two_workers_share_the_partitions_through_rebalances_and_number_everything_once(live: Live) -> None:
+async def test_two_workers_number_everything_once_through_rebalances(live: Live) -> None:
     async with live.adapters() as found:
         talk = Talk(found)
         first = await asyncio.to_thread(live.worker)
-        talking = asyncio.create_task(talk.go_on())
+        talking = asyncio.create_task(talk.run())
         try:
             await eventually(lambda: worked(first) > 200, within=LONG_S)
             second = await asyncio.to_thread(live.worker)
@@ -83,8 +83,8 @@ async def test_two_workers_share_the_partitions_through_rebalances_and_number_ev
             talk.over = True
             await talking
         await saved(found)
-        told = ("nobody gives", "reading again")
-        again = [line for line in second.tail(10_000).splitlines() if any(words in line for words in told)]
+        warnings = ("was not delivered", "reading again")
+        again = [line for line in second.tail(10_000).splitlines() if any(words in line for words in warnings)]
         print({"records": talk.records, "second": worked(second), "read again": len(again)}, again[:3])
         await talk.is_numbered()
     await asyncio.to_thread(equals_a_replay, live)
@@ -92,7 +92,7 @@ async def test_two_workers_share_the_partitions_through_rebalances_and_number_ev
 
 
 class Backup:
-    """What MongoDB holds of the live generation, taken and brought back."""
+    """A backup of the live generation in MongoDB, taken and restored."""
 
     def __init__(self, url: str) -> None:
         client: MongoClient[dict[str, Any]] = MongoClient(url)
@@ -135,10 +135,10 @@ def backup_of(live: Live) -> Iterator[Backup]:
         pytest.param(True, ("--slot", "1"), id="an older backup, its place in the group is kept"),
     ],
 )
-async def test_a_store_behind_its_group_is_brought_up_to_the_log_without_a_next_record(
+async def test_store_behind_its_group_catches_up_without_a_new_record(
     live: Live, slot: tuple[str, ...], taken: bool
 ) -> None:
-    rooms = [a_room() for _ in range(6)]
+    rooms = [new_room() for _ in range(6)]
     async with live.adapters() as found:
         worker = await asyncio.to_thread(live.worker, *slot)
         with backup_of(live) as backup:

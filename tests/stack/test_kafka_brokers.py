@@ -1,4 +1,4 @@
-"""Three brokers, three copies: what was acknowledged is not lost, doubled or missed by `ends` when a leader dies."""
+"""Three brokers, three copies: no acknowledged record is lost, doubled or missed by `end_offsets` if a leader dies."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -57,32 +57,32 @@ class Writer:
             self.longest_s = max(self.longest_s, loop.time() - began)
             self.acknowledged[place].append((offset, value))
             try:
-                end = (await self.log.ends([place]))[place]
+                end = (await self.log.end_offsets([place]))[place]
             except Unavailable:
                 continue
             assert end > offset
 
 
 @pytest.mark.parametrize("how", ["kill", "freeze"])
-async def test_a_leader_that_goes_costs_seconds_and_no_record(spare: Stack, log: KafkaLog, how: str) -> None:
-    before = await log.ends(PLACES)
+async def test_lost_leader_costs_seconds_but_loses_nothing(spare: Stack, log: KafkaLog, how: str) -> None:
+    before = await log.end_offsets(PLACES)
     writer = Writer(log)
     async with asyncio.TaskGroup() as group:
         for place in PLACES:
             group.create_task(writer.write(place, 1500))
         while sum(map(len, writer.acknowledged.values())) < 1000:
             await asyncio.sleep(0.01)
-        take_away = spare.kill if how == "kill" else spare.freeze
-        await asyncio.to_thread(take_away, "kafka-2")
+        disrupt = spare.kill if how == "kill" else spare.freeze
+        await asyncio.to_thread(disrupt, "kafka-2")
         while min(map(len, writer.acknowledged.values())) < 1000:
             await asyncio.sleep(0.01)
-        give_back = spare.start if how == "kill" else spare.thaw
-        await asyncio.to_thread(give_back, "kafka-2")
+        restore = spare.start if how == "kill" else spare.thaw
+        await asyncio.to_thread(restore, "kafka-2")
     print(f"{how}: the longest append took {writer.longest_s:.1f} s, {len(writer.uncertain)} uncertain")
-    found = await whole(log, before, await log.ends(PLACES))
+    found = await whole(log, before, await log.end_offsets(PLACES))
     for place in PLACES:
         mine = [(one.offset, one.value) for one in found if one.at() == place]
-        told = dict(writer.acknowledged[place])
-        assert {offset: value for offset, value in mine if offset in told} == told
+        acknowledged = dict(writer.acknowledged[place])
+        assert {offset: value for offset, value in mine if offset in acknowledged} == acknowledged
         values = [int(value or b"") for _, value in mine]
         assert values == sorted(set(values))

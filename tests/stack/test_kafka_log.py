@@ -28,9 +28,7 @@ class TestKafkaLog(EventLogContract):
     pass
 
 
-async def test_a_consumer_that_stands_still_while_the_log_grows_is_replaced(
-    log: KafkaLog, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_stalled_consumer_is_replaced_while_the_log_grows(log: KafkaLog, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[AIOKafkaConsumer] = []
     connect = Cluster.consumer
 
@@ -42,7 +40,7 @@ async def test_a_consumer_that_stands_still_while_the_log_grows_is_replaced(
     monkeypatch.setattr(reads, "SILENCE_S", 0.3)
     place = Partition(MESSAGE_SENT, 0)
     key = key_in(place)
-    async with aclosing(log.read(await log.ends([place]))) as batches:
+    async with aclosing(log.read(await log.end_offsets([place]))) as batches:
         reading = asyncio.create_task(take(batches, 2))
         await log.append(record(key, b"before"))
         while not made:
@@ -53,12 +51,12 @@ async def test_a_consumer_that_stands_still_while_the_log_grows_is_replaced(
     assert len(made) > 1
 
 
-async def test_many_who_ask_for_ends_at_once_are_answered_together(log: KafkaLog) -> None:
+async def test_concurrent_queries_for_ends_are_answered_together(log: KafkaLog) -> None:
     place = Partition(MESSAGE_SENT, 3)
     key = key_in(place)
 
     async def appended_is_counted() -> None:
         at = await log.append(record(key))
-        assert (await log.ends([place]))[place] > at & ((1 << 48) - 1)
+        assert (await log.end_offsets([place]))[place] > at & ((1 << 48) - 1)
 
     await asyncio.wait_for(asyncio.gather(*(appended_is_counted() for _ in range(500))), 10)

@@ -61,11 +61,9 @@ def numbered(key: bytes, n: int) -> Record:
     return record(key, b"%d" % n)
 
 
-async def test_while_kafka_stands_still_a_thousand_wait_the_next_is_refused_and_all_arrive_in_order(
-    kafka: Stack, log: KafkaLog
-) -> None:
+async def test_frozen_kafka_bounds_waiting_appends_and_keeps_their_order(kafka: Stack, log: KafkaLog) -> None:
     key = key_in(PLACE)
-    start = await log.ends([PLACE])
+    start = await log.end_offsets([PLACE])
     await log.append(numbered(key, 0))
     kafka.freeze(BROKER)
     waiting = [log.append(numbered(key, n)) for n in range(1, 1 + MAX_WAITING)]
@@ -82,17 +80,17 @@ async def test_while_kafka_stands_still_a_thousand_wait_the_next_is_refused_and_
     kafka.thaw(BROKER)
     positions = await asyncio.wait_for(asyncio.gather(*waiting), 30)
     assert positions == sorted(positions)
-    end = await log.ends([PLACE])
+    end = await log.end_offsets([PLACE])
     assert [one.value for one in await whole(log, start, end)] == [b"%d" % n for n in range(len(waiting) + 1)]
 
 
-async def test_load_alone_refuses_nothing(kafka: Stack, log: KafkaLog) -> None:
+async def test_load_alone_does_not_fail_appends(kafka: Stack, log: KafkaLog) -> None:
     futures = [log.append(numbered(key_in(PLACE), n)) for n in range(5 * MAX_WAITING)]
     assert not any(future.done() for future in futures)
     await asyncio.wait_for(asyncio.gather(*futures), 30)
 
 
-async def test_an_append_without_an_answer_in_time_fails_and_says_whether_it_may_be_in_the_log(kafka: Stack) -> None:
+async def test_append_timeout_shows_whether_the_outcome_is_known(kafka: Stack) -> None:
     async with started(KafkaLog(bootstrap_of(kafka), timeout_s=1.0)) as log:
         key = key_in(PLACE)
         await log.append(numbered(key, 0))
@@ -111,20 +109,22 @@ async def test_an_append_without_an_answer_in_time_fails_and_says_whether_it_may
         assert offset_of(await asyncio.wait_for(log.append(numbered(key, 9)), 30)) > 0
 
 
-async def test_offsets_raise_unavailable_within_seconds_and_come_back(kafka: Stack, log: KafkaLog) -> None:
-    before = await log.ends([PLACE])
+async def test_offsets_raise_unavailable_within_seconds_and_recover(kafka: Stack, log: KafkaLog) -> None:
+    before = await log.end_offsets([PLACE])
     kafka.freeze(BROKER)
-    answers = await asyncio.wait_for(asyncio.gather(log.ends([PLACE]), log.begins([PLACE]), return_exceptions=True), 4)
+    answers = await asyncio.wait_for(
+        asyncio.gather(log.end_offsets([PLACE]), log.beginning_offsets([PLACE]), return_exceptions=True), 4
+    )
     assert [type(answer) for answer in answers] == [Unavailable, Unavailable]
     kafka.thaw(BROKER)
 
     async def answered() -> None:
-        assert await log.ends([PLACE]) == before
+        assert await log.end_offsets([PLACE]) == before
 
     await eventually(answered, within=20)
 
 
-async def test_stop_ends_within_seconds_while_kafka_is_frozen_and_leaves_nothing_behind(kafka: Stack) -> None:
+async def test_stop_ends_within_seconds_while_kafka_is_frozen(kafka: Stack) -> None:
     others = asyncio.all_tasks()
     log = KafkaLog(bootstrap_of(kafka), flush_s=0.5)
     await log.start()
@@ -136,9 +136,9 @@ async def test_stop_ends_within_seconds_while_kafka_is_frozen_and_leaves_nothing
     await eventually(lambda: asyncio.all_tasks() <= others, within=5)
 
 
-async def test_reads_and_appends_go_on_over_a_kill(kafka: Stack, log: KafkaLog) -> None:
+async def test_reads_and_appends_survive_a_kill(kafka: Stack, log: KafkaLog) -> None:
     key = key_in(PLACE)
-    start = await log.ends([PLACE])
+    start = await log.end_offsets([PLACE])
     async with aclosing(log.read(start)) as batches:
         reading = asyncio.create_task(take(batches, 60))
         await append_all(log, [numbered(key, n) for n in range(20)])
@@ -161,7 +161,7 @@ async def test_start_waits_for_kafka(kafka: Stack) -> None:
     await log.stop()
 
 
-async def test_a_start_that_is_cancelled_leaves_nothing_behind(kafka: Stack) -> None:
+async def test_cancelled_start_leaves_nothing_behind(kafka: Stack) -> None:
     others = asyncio.all_tasks()
     kafka.freeze(BROKER)
     starting = asyncio.create_task(KafkaLog(bootstrap_of(kafka)).start())

@@ -1,4 +1,4 @@
-"""Topics of the one table, the log's epoch, and what a log says of history that is gone."""
+"""Topics of the one table, the log's epoch, and a log's errors for removed records."""
 
 import asyncio
 import random
@@ -62,7 +62,7 @@ async def epoch(bootstrap: str) -> int:
     return await ready_epoch(Cluster(bootstrap, "test"))
 
 
-async def test_the_first_run_makes_every_topic_and_the_first_epoch(bootstrap: str) -> None:
+async def test_first_run_creates_all_topics_and_the_first_epoch(bootstrap: str) -> None:
     assert sorted(await create_topics(bootstrap, 1, 1)) == sorted(TOPICS)
     assert await epoch(bootstrap) == 1
     async with admin_of(bootstrap) as admin:
@@ -80,7 +80,7 @@ async def test_running_it_again_changes_nothing(bootstrap: str) -> None:
     assert await epoch(bootstrap) == 1
 
 
-async def test_several_runs_at_once_come_to_one_epoch(bootstrap: str) -> None:
+async def test_concurrent_runs_create_one_epoch(bootstrap: str) -> None:
     await asyncio.gather(*(create_topics(bootstrap, 1, 1) for _ in range(4)))
     assert await epoch(bootstrap) == 1
     async with admin_of(bootstrap) as admin:
@@ -89,7 +89,7 @@ async def test_several_runs_at_once_come_to_one_epoch(bootstrap: str) -> None:
     assert await epoch(bootstrap) == 2
 
 
-async def test_a_topic_of_the_sources_born_again_raises_the_epoch_and_the_dead_letters_do_not(bootstrap: str) -> None:
+async def test_recreated_source_topic_raises_the_epoch_and_dead_letters_do_not(bootstrap: str) -> None:
     await create_topics(bootstrap, 1, 1)
     async with admin_of(bootstrap) as admin:
         await delete(admin, [DEAD_LETTER])
@@ -109,12 +109,12 @@ async def test_another_partition_count_is_refused(bootstrap: str) -> None:
         await KafkaLog(bootstrap).start()
 
 
-async def test_more_replicas_than_brokers_are_refused(bootstrap: str) -> None:
+async def test_more_replicas_than_brokers_are_rejected(bootstrap: str) -> None:
     with pytest.raises(TopicsRefused, match="replication factor"):
         await create_topics(bootstrap, 3, 2)
 
 
-async def test_a_log_without_topics_waits_for_them(bootstrap: str) -> None:
+async def test_log_without_topics_waits_for_them(bootstrap: str) -> None:
     with pytest.raises(Unavailable, match=r"no topics message\.sent"):
         await epoch(bootstrap)
     log = KafkaLog(bootstrap)
@@ -136,7 +136,7 @@ async def test_positions_carry_the_epoch_of_the_topics_birth(bootstrap: str) -> 
     await log.stop()
 
 
-async def test_a_read_of_what_is_gone_says_so(bootstrap: str) -> None:
+async def test_read_of_removed_records_raises(bootstrap: str) -> None:
     await create_topics(bootstrap, 1, 1)
     log = KafkaLog(bootstrap)
     await log.start()
@@ -146,14 +146,14 @@ async def test_a_read_of_what_is_gone_says_so(bootstrap: str) -> None:
         await whole(log, {place: 11}, {place: 12})
     async with admin_of(bootstrap) as admin:
         await admin.delete_records({TopicPartition(*place): RecordsToDelete(before_offset=4)})
-    assert await log.begins([place]) == {place: 4}
+    assert await log.beginning_offsets([place]) == {place: 4}
     assert [one.offset for one in await whole(log, {place: 4}, {place: 10})] == list(range(4, 10))
     with pytest.raises(LogTruncated, match="keeps 4 to 10, not 3"):
         await take(log.read({place: 3}), 1)
     await log.stop()
 
 
-async def test_a_batch_that_kafka_refuses_costs_its_appends_and_no_others(bootstrap: str) -> None:
+async def test_batch_rejected_by_kafka_fails_only_its_appends(bootstrap: str) -> None:
     await create_topics(bootstrap, 1, 1)
     log = KafkaLog(bootstrap)
     await log.start()
@@ -168,23 +168,23 @@ async def test_a_batch_that_kafka_refuses_costs_its_appends_and_no_others(bootst
             return (await configs_of(admin, MESSAGE_SENT))["max.message.bytes"] == "2000"
 
         await eventually(known)
-    # Noise, so that it is as large for the broker as it is for us.
+    # Random bytes, so that compression does not make it smaller for the broker.
     refused = log.append(record(key, random.randbytes(4000)))
     with pytest.raises(OutcomeUnknown, match="MessageSizeTooLarge"):
         await asyncio.wait_for(refused, 10)
     after = [log.append(record(key, b"%d" % n)) for n in range(5)]
     positions = await asyncio.wait_for(asyncio.gather(*after), 20)
     assert positions == sorted(positions)
-    found = await whole(log, {place: 0}, await log.ends([place]))
+    found = await whole(log, {place: 0}, await log.end_offsets([place]))
     assert [one.value for one in found] == [b"first", b"0", b"1", b"2", b"3", b"4"]
     await log.stop()
 
 
-async def test_a_record_larger_than_the_log_takes_is_refused_at_once(bootstrap: str) -> None:
+async def test_too_large_record_is_rejected_at_once(bootstrap: str) -> None:
     await create_topics(bootstrap, 1, 1)
     log = KafkaLog(bootstrap)
     await log.start()
-    with pytest.raises(ValueError, match="larger than the log takes"):
+    with pytest.raises(ValueError, match="larger than the log accepts"):
         await log.append(record(b"key", b"x" * 1_000_000))
     assert await asyncio.wait_for(log.append(record(b"key", b"x" * 990_000)), 10) >= 0
     await log.stop()

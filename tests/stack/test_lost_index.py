@@ -1,4 +1,4 @@
-"""The search index on a real server is deleted and emptied under running workers, who fill it again."""
+"""The search index on a real server is deleted and emptied under running workers, which fill it again."""
 
 import asyncio
 import contextlib
@@ -16,7 +16,7 @@ from projections.search.opensearch_node import OpenSearchNode
 from tests.contracts.search_index import ids, query
 from tests.e2e.processes import Process
 from tests.eventually import eventually
-from tests.stack.live import LONG_S, Live, a_room, append, health_of
+from tests.stack.live import LONG_S, Live, append, health_of, new_room
 from tests.streams.world import TENANT, edited, said
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(240)]
@@ -30,19 +30,19 @@ async def deleted(server: AsyncElasticsearch) -> None:
 
 
 async def emptied(server: AsyncElasticsearch) -> None:
-    with contextlib.suppress(NotFoundError):  # a worker notices it in the middle, and makes another
+    with contextlib.suppress(NotFoundError):  # a worker notices it meanwhile, and creates another
         await server.delete_by_query(index=INDEX, query={"match_all": {}}, conflicts="proceed", refresh=True)
 
 
 async def made_by_hand(server: AsyncElasticsearch) -> None:
-    """Deleted, and made anew by somebody who knows its name and its alias."""
+    """Delete the index, and create another with its name and its alias."""
     await server.indices.delete(index=INDEX)
     await server.indices.create(index=INDEX, aliases={INDEX.removesuffix("-1"): {}})
 
 
 @asynccontextmanager
 async def searching(live: Live) -> AsyncIterator[tuple[list[Process], AsyncElasticsearch]]:
-    """Two workers that share the partitions; and the server, by hand."""
+    """Run two workers that share the partitions; yields them and a client of the server."""
     workers = [await asyncio.to_thread(live.worker, model="search") for _ in range(2)]
     server = AsyncElasticsearch(live.system.environment["CAAS_SEARCH_URL"], node_class=OpenSearchNode)
     try:
@@ -54,13 +54,13 @@ async def searching(live: Live) -> AsyncIterator[tuple[list[Process], AsyncElast
 
 
 def filling(workers: list[Process]) -> bool:
-    """Whether one of them says in red that it fills the index; a worker that ended fails."""
+    """Return whether one of them reports that it fills the index; fails if a worker has ended."""
     checks = [health_of(worker) for worker in workers if worker.ready() is not None]
     return any("being" in json.dumps(found.get("checks", {}).get("search: index", "")) for found in checks)
 
 
 async def found_again(found: Adapters, room: str, text: str, count: int) -> None:
-    """An answer has all of them, or there is none."""
+    """Wait until a search succeeds; it then has all results."""
 
     async def so() -> bool:
         try:
@@ -74,10 +74,10 @@ async def found_again(found: Adapters, room: str, text: str, count: int) -> None
 
 
 @pytest.mark.parametrize("lose", [deleted, emptied, made_by_hand])
-async def test_an_index_lost_under_running_workers_is_red_and_filled_and_found(
+async def test_index_lost_under_running_workers_is_reported_and_filled(
     live: Live, lose: Callable[[AsyncElasticsearch], Coroutine[Any, Any, None]]
 ) -> None:
-    room = a_room()
+    room = new_room()
     async with live.adapters() as found, searching(live) as (workers, server):
         await append(found, [said(room, n, f"hello {n}") for n in range(MESSAGES)])
         await append(found, [edited(room, 0, "goodbye")])

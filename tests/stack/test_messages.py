@@ -1,4 +1,4 @@
-"""What messages carry on the real servers: a worker folds it, MongoDB keeps it whole and finds threads by root."""
+"""Message contents on the real servers: a worker folds them, MongoDB keeps them and finds threads by root."""
 
 import asyncio
 import json
@@ -10,7 +10,7 @@ from projections.generations import read_pointer
 from projections.messages import message_rows, unread_markers
 from schemas import events, ids
 from schemas.envelope import Record
-from tests.stack.live import LONG_S, Live, a_room, append, rows_of, saved
+from tests.stack.live import LONG_S, Live, append, new_room, rows_of, saved
 from tests.streams.world import AT, TENANT, encoded, said
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(180)]
@@ -48,7 +48,7 @@ def answer(room: str, n: int, text: str = "") -> Record:
 
 
 def captionless(room: str, n: int) -> Record:
-    """An edit of the root that takes its text away and names somebody, under a key of its own."""
+    """Return an edit of the root that removes its text and mentions users, under a separate key."""
     event = events.MessageEdited(
         tenant=TENANT,
         at=AT,
@@ -62,8 +62,8 @@ def captionless(room: str, n: int) -> Record:
     return encoded(event, ids.message_id(TENANT, room, "ann", f"edit {n}"), "ann")
 
 
-async def test_all_that_messages_carry_is_kept_and_threads_are_found(live: Live) -> None:
-    rooms = [a_room() for _ in range(3)]
+async def test_message_contents_are_stored_and_threads_are_found(live: Live) -> None:
+    rooms = [new_room() for _ in range(3)]
     async with live.adapters() as found:
         worker = await asyncio.to_thread(live.worker)
         for room in rooms:

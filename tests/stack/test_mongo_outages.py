@@ -34,7 +34,7 @@ CALLS: list[Callable[[MongoDocuments], Awaitable[object]]] = [
     lambda documents: documents.scan(PLACE),
     lambda documents: documents.checkpoints("outages", 1),
     lambda documents: documents.pointer("outages"),
-    lambda documents: documents.point("outages", {"live": 2}, {"live": 1}),
+    lambda documents: documents.compare_and_set("outages", {"live": 2}, {"live": 1}),
     lambda documents: documents.prepare([PLACE]),
 ]
 
@@ -57,7 +57,7 @@ async def all_raise_unavailable(documents: MongoDocuments) -> None:
             await asyncio.wait_for(call(documents), TIMEOUT_S + 2)
 
 
-async def test_while_it_is_frozen_every_call_raises_unavailable_and_then_goes_on(
+async def test_every_call_raises_unavailable_while_the_server_is_frozen(
     spare: Stack, documents: MongoDocuments
 ) -> None:
     await documents.save(rows(PLACE, sent("r1", 1)))
@@ -73,9 +73,7 @@ async def test_while_it_is_frozen_every_call_raises_unavailable_and_then_goes_on
     assert await documents.checkpoints("outages", 1) == {AT: 300}
 
 
-async def test_while_it_is_down_every_call_raises_unavailable_and_then_goes_on(
-    spare: Stack, documents: MongoDocuments
-) -> None:
+async def test_every_call_raises_unavailable_while_the_server_is_down(spare: Stack, documents: MongoDocuments) -> None:
     await documents.save(BATCH)
     spare.stop(SERVER)
     await all_raise_unavailable(documents)
@@ -88,9 +86,7 @@ async def test_while_it_is_down_every_call_raises_unavailable_and_then_goes_on(
     assert len(await documents.get(PLACE, [f"r{n}" for n in range(300)])) == 300
 
 
-async def test_a_batch_that_was_cut_off_is_whole_when_it_is_saved_again(
-    spare: Stack, documents: MongoDocuments
-) -> None:
+async def test_interrupted_batch_is_complete_when_it_is_saved_again(spare: Stack, documents: MongoDocuments) -> None:
     saving = asyncio.create_task(documents.save(BATCH))
     await asyncio.sleep(0)
     spare.freeze(SERVER)

@@ -1,4 +1,4 @@
-"""Two nodes and a gateway that was told of neither: it names those that live, and `caas play` finds it."""
+"""Two nodes and a gateway without configured nodes: it returns the live ones, and `caas play` finds it."""
 
 import json
 import urllib.request
@@ -35,7 +35,7 @@ def system(stack: Stack, bootstrap: str, tmp_path: Path) -> Iterator[System]:
 
 
 def named(system: System) -> set[int]:
-    """The ports of the sockets that the gateway names."""
+    """Return the ports of the sockets that the gateway returns."""
     environment = system.environment
     request = urllib.request.Request(
         f"http://127.0.0.1:{environment['CAAS_PORT']}{TOKEN_PATH}",
@@ -46,7 +46,7 @@ def named(system: System) -> set[int]:
         return {int(url.split(":")[2].split("/")[0]) for url in json.loads(answer.read())["socket_urls"]}
 
 
-def test_the_gateway_names_the_nodes_that_live_and_play_needs_no_address(system: System, stack: Stack) -> None:
+def test_gateway_returns_live_nodes_and_play_finds_it(system: System, stack: Stack) -> None:
     ports = [int(system.processes[f"socket-{n}"].arguments[-1]) for n in (1, 2)]
     within(10, "both are named", lambda: named(system) == set(ports))
 

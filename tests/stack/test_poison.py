@@ -1,4 +1,4 @@
-"""Poison never stops a partition: what cannot be understood is set aside, and the next record is numbered right."""
+"""Invalid records never stop a partition: they become dead letters, and the next record gets the right number."""
 
 import os
 import secrets
@@ -17,16 +17,16 @@ from projections.generations import read_pointer
 from projections.messages import message_rows
 from schemas.envelope import Headers
 from schemas.topics import DEAD_LETTER, MESSAGE_SENT, Partition, partitions
-from streams.runtime.record_decoder import KEPT, LARGEST
+from streams.runtime.record_decoder import KEPT_BYTES, MAX_DEAD_LETTER_BYTES
 from tests.e2e.processes import Process
 from tests.eventually import eventually
-from tests.stack.live import Live, a_room, health_of, partition_of_room, read_whole, rows_of, saved
+from tests.stack.live import Live, health_of, new_room, partition_of_room, read_whole, rows_of, saved
 from tests.streams.world import TENANT, edited, said
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(180)]
 
 BROKER_TAKES = 1_048_588
-"""`message.max.bytes` of a broker as it comes: more than our own producers ever send."""
+"""Default `message.max.bytes` of a broker: more than our own producers ever send."""
 
 GARBAGE: dict[str, tuple[bytes | None, bytes | None, tuple[tuple[str, bytes | None], ...]]] = {
     "no headers": (b"key", b"value", ()),
@@ -44,7 +44,7 @@ GARBAGE: dict[str, tuple[bytes | None, bytes | None, tuple[tuple[str, bytes | No
 
 @pytest.fixture(scope="module", params=["faust", "plain"])
 def worker(live: Live, request: pytest.FixtureRequest) -> Iterator[Process]:
-    """One worker on each runner; it lives through all of it."""
+    """One worker on each runner; it survives all tests."""
     process = live.worker("--runner", request.param)
     yield process
     assert process.ready(), "it died of the poison"
@@ -53,7 +53,7 @@ def worker(live: Live, request: pytest.FixtureRequest) -> Iterator[Process]:
 
 @dataclass
 class Poisoner:
-    """Puts into a room's partition of `message.sent` whatever it is given, as any program may."""
+    """Writes any record to a room's partition of `message.sent`, as any program may."""
 
     found: Adapters
     producer: AIOKafkaProducer
@@ -71,13 +71,15 @@ class Poisoner:
         await self.put(record.key, record.value, record.headers)
 
     async def dead(self, count: int) -> dict[int, Received]:
-        """The dead letters of this test by the offset where they died; each died once. They are told after the save."""
+        """Return the dead letters of this test by their original offset; each is unique. They are written after the
+        save.
+        """
 
-        async def all_told() -> bool:
-            ends = await self.found.log.ends(self.dead_from)
+        async def all_written() -> bool:
+            ends = await self.found.log.end_offsets(self.dead_from)
             return sum(ends.values()) - sum(self.dead_from.values()) >= count
 
-        await eventually(all_told)
+        await eventually(all_written)
         letters = await read_whole(self.found, DEAD_LETTER, self.dead_from)
         assert {dict(letter.headers)["__streams.errors.topic"] for letter in letters} <= {b"message.sent"}
         by_offset = {int(dict(letter.headers)["__streams.errors.offset"]): letter for letter in letters}
@@ -88,7 +90,7 @@ class Poisoner:
 @pytest.fixture
 async def poisoner(live: Live) -> AsyncIterator[Poisoner]:
     async with live.adapters() as found, producing(live) as producer:
-        yield Poisoner(found, producer, a_room(), await found.log.ends(partitions(DEAD_LETTER)))
+        yield Poisoner(found, producer, new_room(), await found.log.end_offsets(partitions(DEAD_LETTER)))
 
 
 @asynccontextmanager
@@ -102,9 +104,7 @@ async def producing(live: Live) -> AsyncIterator[AIOKafkaProducer]:
         await producer.stop()
 
 
-async def test_garbage_is_set_aside_with_place_and_cause_and_takes_no_number(
-    worker: Process, poisoner: Poisoner
-) -> None:
+async def test_garbage_becomes_a_dead_letter_without_a_number(worker: Process, poisoner: Poisoner) -> None:
     put: dict[str, int] = {}
     await poisoner.say(0)
     for n, (name, (key, value, headers)) in enumerate(GARBAGE.items(), 1):
@@ -128,20 +128,20 @@ def is_set_aside(name: str, letter: Received, partition: int) -> None:
     assert (why["__streams.errors.partition"], why["caas_dlq_projection"]) == (str(partition).encode(), b"messages")
     assert why["caas_dlq_code"] == b"foreign" and why["__streams.errors.message"]
     size = len(key or b"") + len(value or b"") + sum(len(one) + len(other or b"") for one, other in headers)
-    if size > LARGEST:
+    if size > MAX_DEAD_LETTER_BYTES:
         assert why["caas_dlq_cut"] == str(size).encode()
-        assert letter.value == (None if value is None else value[:KEPT])
+        assert letter.value == (None if value is None else value[:KEPT_BYTES])
     else:
         assert (letter.key, letter.value) == (key, value)
         assert as_read(letter.headers)[: len(headers)] == as_read(headers)
 
 
 def as_read(headers: Headers | tuple[tuple[str, bytes | None], ...]) -> list[tuple[str, bytes]]:
-    """Kafka's headers may lack a value; we say it is empty."""
+    """Return headers in our form: Kafka's may lack a value, ours is empty."""
     return [(name, value or b"") for name, value in headers]
 
 
-async def test_a_broken_body_takes_its_number_and_stands_as_unreadable_and_the_conversation_goes_on(
+async def test_broken_body_is_numbered_as_unreadable_and_the_conversation_continues(
     worker: Process, poisoner: Poisoner
 ) -> None:
     await poisoner.say(0)
@@ -170,7 +170,7 @@ async def test_a_broken_body_takes_its_number_and_stands_as_unreadable_and_the_c
     assert worker.ready()
 
 
-async def test_headers_that_no_effect_could_carry_on_are_no_event_of_ours(worker: Process, poisoner: Poisoner) -> None:
+async def test_too_large_headers_make_a_record_foreign(worker: Process, poisoner: Poisoner) -> None:
     large = said(poisoner.room, 0)
     correlation = ("correlation_id", secrets.token_urlsafe(300_000).encode())
     await poisoner.put(
@@ -183,7 +183,7 @@ async def test_headers_that_no_effect_could_carry_on_are_no_event_of_ours(worker
 
 
 async def lines_of(poisoner: Poisoner) -> list[dict[str, Any]]:
-    """The room's part of what `caas transcript` prints."""
+    """Return the room's lines of `caas transcript`."""
     live = (await read_pointer(poisoner.found.documents, message_rows.MODEL)).live
     lines = [line async for line in transcript(poisoner.found.documents, TENANT, live, 1)]
     return [line for line in lines if line["conversation"] == poisoner.room]

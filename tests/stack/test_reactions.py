@@ -10,7 +10,7 @@ from projections.generations import read_pointer
 from projections.messages import message_rows
 from schemas import events, ids
 from schemas.envelope import Record
-from tests.stack.live import LONG_S, Live, a_room, append, rows_of, saved
+from tests.stack.live import LONG_S, Live, append, new_room, rows_of, saved
 from tests.streams.world import AT, TENANT, encoded, said
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(180)]
@@ -33,7 +33,7 @@ def archived(user: str, room: str) -> Record:
 
 
 def of(room: str) -> list[Record]:
-    """Reactions to every message, the last of them taken away, one of each said twice; others act beside them."""
+    """Return reactions to every message, the last of them removed, one of each repeated; and other actions."""
     found: list[Record] = []
     for n in range(MESSAGES):
         added = [reacted(room, n, user, emoji) for user in ("bob", "a.b$c") for emoji in ("👍", "$.🎉")]
@@ -41,8 +41,8 @@ def of(room: str) -> list[Record]:
     return found
 
 
-async def test_reactions_are_numbered_kept_and_found_and_equal_a_replay(live: Live) -> None:
-    rooms = [a_room() for _ in range(ROOMS)]
+async def test_reactions_are_numbered_stored_found_and_equal_a_replay(live: Live) -> None:
+    rooms = [new_room() for _ in range(ROOMS)]
     each = 5 * MESSAGES
     async with live.adapters() as found:
         worker = await asyncio.to_thread(live.worker)

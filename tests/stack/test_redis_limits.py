@@ -32,7 +32,7 @@ class TestRedisLimits(LimitsContract):
     pass
 
 
-async def test_nodes_that_take_at_once_get_together_what_there_is(limits: RedisLimits, url: str) -> None:
+async def test_concurrent_nodes_share_one_bucket(limits: RedisLimits, url: str) -> None:
     key, other = fresh(), RedisLimits(url)
     await other.start()
     try:
@@ -42,14 +42,14 @@ async def test_nodes_that_take_at_once_get_together_what_there_is(limits: RedisL
     assert waits.count(0.0) == 10
 
 
-async def test_a_user_on_two_nodes_spends_what_one_would(limits: RedisLimits, url: str) -> None:
+async def test_two_nodes_share_the_limit_of_a_user(limits: RedisLimits, url: str) -> None:
     rate, user, other = Rate(per_s=40, burst=80), fresh(), RedisLimits(url)
     await other.start()
     nodes = [LeasedLimit("commands", rate, one) for one in (limits, other)]
     loop = asyncio.get_running_loop()
     began = loop.time()
 
-    async def hurries(node: LeasedLimit) -> int:
+    async def spend_fast(node: LeasedLimit) -> int:
         spent = 0
         while loop.time() < began + 1.5:
             spent += await node.spend(user) == 0
@@ -57,13 +57,13 @@ async def test_a_user_on_two_nodes_spends_what_one_would(limits: RedisLimits, ur
         return spent
 
     try:
-        spent = await asyncio.gather(*(hurries(node) for node in nodes for _ in range(6)))
+        spent = await asyncio.gather(*(spend_fast(node) for node in nodes for _ in range(6)))
     finally:
         await other.stop()
-    assert 80 + 40 * 1.5 - 2 * nodes[0].portion - 1 <= sum(spent) <= 80 + 40 * (loop.time() - began)
+    assert 80 + 40 * 1.5 - 2 * nodes[0].lease_size - 1 <= sum(spent) <= 80 + 40 * (loop.time() - began)
 
 
-async def test_a_key_is_kept_until_its_bucket_is_full_and_no_longer(limits: RedisLimits, url: str) -> None:
+async def test_key_expires_when_its_bucket_is_full(limits: RedisLimits, url: str) -> None:
     slow, quick = fresh(), fresh()
     await limits.take(slow, Rate(per_s=0.1, burst=10), 3)
     await limits.take(quick, Rate(per_s=1000.0, burst=10), 3)
@@ -72,6 +72,6 @@ async def test_a_key_is_kept_until_its_bucket_is_full_and_no_longer(limits: Redi
         assert await client.pttl(f"caas:limit:{quick}") <= 3
 
 
-async def test_what_is_not_started_is_unavailable(url: str) -> None:
+async def test_unstarted_limits_are_unavailable(url: str) -> None:
     with pytest.raises(Unavailable):
         await RedisLimits(url).take(fresh(), SLOW)

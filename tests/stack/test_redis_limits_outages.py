@@ -1,4 +1,4 @@
-"""Limits while Redis is frozen or gone: each take is short, a node counts for itself meanwhile, and all heals."""
+"""Limits while Redis is frozen or down: takes fail fast, a node counts by itself meanwhile, and all recover."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.stack, pytest.mark.kills, pytest.mark.usefixtures("com
 ROLE = "redis"
 SERVER = "redis-gateway"
 BOUND_S = 0.4
-"""200 ms, and what a busy machine adds."""
+"""Maximum duration of a take in seconds: 200 ms, and the delay of a busy machine."""
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ async def limits(spare: Stack) -> AsyncIterator[RedisLimits]:
 
 
 @pytest.mark.parametrize("how", ["freeze", "stop"])
-async def test_a_take_raises_unavailable_within_its_bound_and_then_goes_on(
+async def test_take_raises_unavailable_within_its_bound_and_recovers(
     spare: Stack, limits: RedisLimits, how: str
 ) -> None:
     assert await limits.take(fresh(), SLOW) == 0
@@ -45,7 +45,7 @@ async def test_a_take_raises_unavailable_within_its_bound_and_then_goes_on(
     assert await limits.take(fresh(), SLOW) == 0
 
 
-async def test_a_node_goes_on_by_itself_and_hardly_anybody_waits(spare: Stack, limits: RedisLimits) -> None:
+async def test_node_counts_by_itself_during_an_outage(spare: Stack, limits: RedisLimits) -> None:
     health = Health()
     node = LeasedLimit("commands", SLOW, FallbackLimits(limits, health))
     users = [fresh() for _ in range(100)]

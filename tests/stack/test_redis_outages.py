@@ -1,4 +1,4 @@
-"""Bus, presence, people and cache while Redis is frozen or gone: each call is short, and all heals by itself."""
+"""Bus, presence, people and cache while Redis is frozen or down: calls fail fast, and recover by themselves."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable
@@ -9,7 +9,7 @@ from core.ports.event_log import Unavailable
 from core.ports.presence_store import PresenceRecord
 from deploy.local.stack import Stack
 from projections.ephemeral.redis import RedisBus, RedisCache, RedisNodeRegistry
-from projections.ephemeral.redis_client import CONNECTIONS
+from projections.ephemeral.redis_client import MAX_CONNECTIONS
 from projections.ephemeral.redis_presence import RedisPresenceStore
 from tests.contracts.hints import LONG_S, fresh, listening
 from tests.contracts.people import NOON
@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.stack, pytest.mark.kills, pytest.mark.usefixtures("com
 ROLE = "redis"
 SERVER = "redis-socket"
 BOUND_S = 0.4
-"""200 ms, and what a busy machine adds."""
+"""Maximum duration of a call in seconds: 200 ms, and the delay of a busy machine."""
 
 
 def url_of(stack: Stack) -> str:
@@ -81,7 +81,7 @@ def every_call(
 
 
 @pytest.mark.parametrize("how", ["freeze", "stop"])
-async def test_every_call_raises_unavailable_within_its_bound_and_then_goes_on(
+async def test_every_call_raises_unavailable_within_its_bound_and_recovers(
     spare: Stack, bus: RedisBus, presence: RedisNodeRegistry, people: RedisPresenceStore, cache: RedisCache, how: str
 ) -> None:
     await asyncio.gather(*every_call(bus, presence, people, cache))
@@ -102,18 +102,18 @@ async def test_many_calls_at_once_are_all_bounded_and_exhaust_nothing(
     spare.freeze(SERVER)
     loop = asyncio.get_running_loop()
     began = loop.time()
-    calls = [call for _ in range(3 * CONNECTIONS) for call in every_call(bus, presence, people, cache)]
+    calls = [call for _ in range(3 * MAX_CONNECTIONS) for call in every_call(bus, presence, people, cache)]
     answers = await asyncio.gather(*calls, return_exceptions=True)
     assert {type(answer) for answer in answers} == {Unavailable}
     assert loop.time() - began < 3 * BOUND_S
     spare.thaw(SERVER)
     await eventually(lambda: asyncio.gather(*every_call(bus, presence, people, cache)))
     for _ in range(3):
-        await asyncio.gather(*(presence.nodes(["c1"]) for _ in range(2 * CONNECTIONS)))
+        await asyncio.gather(*(presence.nodes(["c1"]) for _ in range(2 * MAX_CONNECTIONS)))
 
 
 @pytest.mark.parametrize("how", ["freeze", "stop"])
-async def test_a_listener_hears_again_after_an_outage(spare: Stack, bus: RedisBus, how: str) -> None:
+async def test_listener_receives_again_after_an_outage(spare: Stack, bus: RedisBus, how: str) -> None:
     channel = fresh("edge")
     async with listening(bus, channel) as heard:
         await bus.publish([(channel, b"before")])
@@ -130,7 +130,7 @@ async def test_a_listener_hears_again_after_an_outage(spare: Stack, bus: RedisBu
         await eventually(again, within=15)
 
 
-async def test_a_server_that_lost_its_memory_knows_a_node_no_more(spare: Stack, presence: RedisNodeRegistry) -> None:
+async def test_restarted_server_has_forgotten_a_node(spare: Stack, presence: RedisNodeRegistry) -> None:
     assert await presence.alive("n9", LONG_S) is False
     assert await presence.alive("n9", LONG_S) is True
     spare.kill(SERVER)
@@ -138,7 +138,7 @@ async def test_a_server_that_lost_its_memory_knows_a_node_no_more(spare: Stack, 
     assert await presence.alive("n9", LONG_S) is False
 
 
-async def test_a_server_that_lost_its_memory_knows_nobody_any_more(spare: Stack, people: RedisPresenceStore) -> None:
+async def test_restarted_server_has_forgotten_all_users(spare: Stack, people: RedisPresenceStore) -> None:
     assert await people.alive("n9", NOON, LONG_S) is False
     await people.enter("n9", {"cy": "online"}, NOON)
     assert await people.alive("n9", NOON, LONG_S) is True
@@ -161,7 +161,7 @@ async def test_nothing_runs_on_after_stop(spare: Stack) -> None:
         await bus.publish([("edge:1", b"x")])
 
 
-async def test_what_was_published_in_one_call_and_in_many_comes_in_the_order_of_the_calls(bus: RedisBus) -> None:
+async def test_published_messages_arrive_in_the_order_of_the_calls(bus: RedisBus) -> None:
     channel = fresh("edge")
     async with listening(bus, channel) as heard:
         large = [b"%d %s" % (n, b"x" * 3000) for n in range(200)]

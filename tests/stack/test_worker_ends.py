@@ -1,4 +1,4 @@
-"""A worker that stops gives its partitions to the others at once, and one that is killed and started has its own."""
+"""A worker that stops frees its partitions at once, and one that is killed and restarted gets them back."""
 
 import asyncio
 import time
@@ -16,9 +16,10 @@ from tests.stack.test_faust_worker import Talk, equals_a_replay, worked
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(180)]
 
 SESSION_S = 30
-"""A dead member keeps its partitions for so long: whatever goes faster did not wait for that."""
+"""Session timeout in seconds: a dead member keeps its partitions for that time, so anything faster did not wait for it.
+"""
 SOON_S = 10.0
-"""A bound for a loaded machine; what it took is printed."""
+"""Maximum duration in seconds, for a loaded machine; the actual one is printed."""
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +30,7 @@ def long_session(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
 @asynccontextmanager
 async def talk_in(found: Adapters) -> AsyncIterator[Talk]:
     talk = Talk(found)
-    talking = asyncio.create_task(talk.go_on())
+    talking = asyncio.create_task(talk.run())
     try:
         yield talk
     finally:
@@ -38,7 +39,7 @@ async def talk_in(found: Adapters) -> AsyncIterator[Talk]:
 
 
 async def all_is_worked(talk: Talk, found: Adapters) -> None:
-    """What had been said when this was asked is saved: somebody works each partition."""
+    """Wait until all messages sent so far are saved: each partition has a worker."""
     rooms = dict(talk.rooms)
 
     async def saved_up_to() -> None:
@@ -49,7 +50,7 @@ async def all_is_worked(talk: Talk, found: Adapters) -> None:
 
 
 @pytest.mark.parametrize("slots", [("1", "2"), (None, None)], ids=["with --slot", "without"])
-async def test_a_stop_frees_the_partitions_at_once(live: Live, slots: tuple[str | None, str | None]) -> None:
+async def test_stop_frees_the_partitions_at_once(live: Live, slots: tuple[str | None, str | None]) -> None:
     first, second = [await asyncio.to_thread(live.worker, *(("--slot", slot) if slot else ())) for slot in slots]
     async with live.adapters() as found, talk_in(found) as talk:
         await eventually(lambda: min(worked(first), worked(second)) > 100, within=LONG_S)
@@ -61,7 +62,7 @@ async def test_a_stop_frees_the_partitions_at_once(live: Live, slots: tuple[str 
     assert await asyncio.to_thread(second.stop) == 0
 
 
-async def test_one_that_is_killed_and_started_again_goes_on_soon_without_a_slot(live: Live) -> None:
+async def test_killed_worker_continues_soon_without_a_slot(live: Live) -> None:
     first = await asyncio.to_thread(live.worker)
     second = await asyncio.to_thread(live.worker)
     async with live.adapters() as found, talk_in(found) as talk:

@@ -1,4 +1,4 @@
-"""The inbox is a function of the log like every read model: drift is named, and a rebuild makes it again."""
+"""The inbox is a function of the log, like every read model: drift is reported, and a rebuild repairs it."""
 
 import asyncio
 from typing import Any
@@ -25,8 +25,8 @@ def inbox_world() -> World:
     return world
 
 
-def kept_by(user: str, n: int) -> list[Record]:
-    """What one user does, the `n`-th time: a cursor, a mute, an archive, a message hidden; and a repeat."""
+def actions_of(user: str, n: int) -> list[Record]:
+    """Return the `n`-th actions of one user: a cursor, a mute, an archive, a hidden message; and a repeat."""
     about: dict[str, Any] = {"tenant": TENANT, "at": AT, "user_id": user, "conversation_id": f"{ROOM} {n % 3}"}
     message_id = f"message {n}"
     mute = encoded(events.ConversationMuted(**about, on=n % 2 == 0), f"{user} mute {n}", user)
@@ -44,7 +44,7 @@ def kept_by(user: str, n: int) -> list[Record]:
 async def filled(world: World, times: int = 20) -> None:
     for n in range(times):
         for user in USERS:
-            await world.append(*kept_by(user, n))
+            await world.append(*actions_of(user, n))
 
 
 async def verified(world: World) -> list[Difference]:
@@ -54,7 +54,7 @@ async def verified(world: World) -> list[Difference]:
     return list(found.differences)
 
 
-async def test_what_users_keep_is_what_the_log_says() -> None:
+async def test_inbox_equals_the_log() -> None:
     world = inbox_world()
     await world.log.start()
     await filled(world)
@@ -63,7 +63,7 @@ async def test_what_users_keep_is_what_the_log_says() -> None:
         assert await verified(world) == []
 
 
-async def test_every_table_of_the_inbox_that_somebody_changed_by_hand_is_named() -> None:
+async def test_manually_changed_tables_of_the_inbox_are_reported() -> None:
     world = inbox_world()
     await world.log.start()
     await filled(world)
@@ -81,7 +81,7 @@ async def test_every_table_of_the_inbox_that_somebody_changed_by_hand_is_named()
     ]
 
 
-async def test_the_inbox_is_rebuilt_while_people_read() -> None:
+async def test_inbox_is_rebuilt_while_people_read() -> None:
     world = inbox_world()
     await world.log.start()
     await filled(world)
@@ -104,10 +104,10 @@ async def test_the_inbox_is_rebuilt_while_people_read() -> None:
         USERS, 180
     )
     assert rows["inbox"][inbox_rows.row_id(TENANT, "bob", f"{ROOM} 0")]["inbox"]["read"] == 39
-    assert max(world.kept.counted().values()) == 1
+    assert max(world.emitter.counted().values()) == 1
 
 
-async def test_a_mark_that_somebody_changed_by_hand_is_named(world: World) -> None:
+async def test_manually_changed_mark_is_reported(world: World) -> None:
     event = events.MessageSent(
         tenant=TENANT,
         at=AT,

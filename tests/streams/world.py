@@ -1,4 +1,4 @@
-"""A small world in memory: a log, documents that can be down, a live worker whose effects are kept."""
+"""World is a system in memory: a log, documents that can be down, and a live worker whose effects are recorded."""
 
 import asyncio
 from collections import Counter
@@ -84,23 +84,23 @@ def titled(room: str, title: str) -> Record:
     return encoded(event, f"title {room} {title}", "ann")
 
 
-def lying(record: Record, offset: int = 0, at: int = 0) -> Received:
-    """A record as a reader has it, without a log."""
+def stored(record: Record, offset: int = 0, at: int = 0) -> Received:
+    """Return a record as a reader gets it, without a log."""
     return Received(record.topic, at, offset, position(1, offset), record.key, record.value, record.headers)
 
 
-def _nothing(_: str) -> None:
+def _ignore(_: str) -> None:
     pass
 
 
 class FrailDocuments(MemoryDocuments):
-    """In memory, and down while `down`, which it is once so many pointers with this beginning were set."""
+    """Documents in memory that can be down; `down_after`: after this number of pointers with this prefix were set."""
 
     def __init__(self) -> None:
         super().__init__()
         self.down = False
-        self.fails_after = ("", 0)
-        self.on_point: Callable[[str], None] = _nothing
+        self.down_after = ("", 0)
+        self.on_pointer_set: Callable[[str], None] = _ignore
 
     def _check(self) -> None:
         if self.down:
@@ -118,13 +118,13 @@ class FrailDocuments(MemoryDocuments):
         self._check()
         return await super().pointer(name)
 
-    async def point(self, name: str, document: Mapping[str, Any], expected: Mapping[str, Any] | None) -> bool:
+    async def compare_and_set(self, name: str, document: Mapping[str, Any], expected: Mapping[str, Any] | None) -> bool:
         self._check()
-        done = await super().point(name, document, expected)
-        self.on_point(name)
-        prefix, count = self.fails_after
+        done = await super().compare_and_set(name, document, expected)
+        self.on_pointer_set(name)
+        prefix, count = self.down_after
         if done and prefix and name.startswith(prefix):
-            self.fails_after = (prefix, count - 1) if count > 1 else ("", 0)
+            self.down_after = (prefix, count - 1) if count > 1 else ("", 0)
             self.down = count == 1
         return done
 
@@ -137,39 +137,39 @@ class FrailDocuments(MemoryDocuments):
         return await super().scan(place, after=after, limit=limit)
 
     def change(self, place: TableGeneration, row_id: str, facet: str, **fields: Any) -> None:
-        """By hand, behind everybody's back."""
+        """Change a row without the worker's knowledge."""
         self._rows[place.table.model, place.table.name, place.generation][row_id][facet] |= fields
 
     def remove(self, place: TableGeneration, row_id: str) -> None:
-        """By hand too."""
+        """Remove a row without the worker's knowledge."""
         del self._rows[place.table.model, place.table.name, place.generation][row_id]
 
     def newest(self, place: TableGeneration, facet: str) -> str:
-        """The row whose facet was written last."""
+        """Return the row whose facet was written last."""
         rows = self._rows[place.table.model, place.table.name, place.generation]
         return max((row[facet]["pos"] % 2**48, row_id) for row_id, row in rows.items() if facet in row)[1]
 
     def forget(self, model: str, generation: int) -> None:
-        """As an older backup has it: nothing."""
+        """Empty a generation, as an older backup would."""
         for name, table, number in list(self._rows):
             if (name, number) == (model, generation):
                 self._rows[name, table, number] = {}
-        self._checkpoints = {at: stands for at, stands in self._checkpoints.items() if at[1] != generation}
+        self._checkpoints = {at: saved for at, saved in self._checkpoints.items() if at[1] != generation}
 
     def generations(self, model: str) -> set[int]:
-        """Those that have tables."""
+        """Return the generations that have tables."""
         return {generation for name, _, generation in self._rows if name == model}
 
 
 class ShortLog(MemoryLog):
     """A log that has lost the beginning of one partition."""
 
-    async def begins(self, places: Iterable[Partition]) -> dict[Partition, int]:
-        return {**(await super().begins(places)), Partition("message.sent", 2): 17}
+    async def beginning_offsets(self, places: Iterable[Partition]) -> dict[Partition, int]:
+        return {**(await super().beginning_offsets(places)), Partition("message.sent", 2): 17}
 
 
-class Kept:
-    """An emitter that keeps what it was given."""
+class RecordingEmitter:
+    """An emitter that records what it was given."""
 
     def __init__(self) -> None:
         self.pushes: list[Push] = []
@@ -181,33 +181,33 @@ class Kept:
         self.logged += effects.logged
 
     def counted(self) -> Counter[tuple[str, str, int]]:
-        """How often each change was pushed."""
+        """Return how often each change was pushed."""
         return Counter((push.conversation_id, push.lane, push.n) for push in self.pushes if push.lane)
 
 
 class World:
-    """One model; everything shares the log and the documents."""
+    """One read model; all parts share the log and the documents."""
 
     def __init__(self, model: str = message_rows.MODEL) -> None:
         self.log = MemoryLog()
         self.documents = FrailDocuments()
         self.health = Health()
-        self.kept = Kept()
+        self.emitter = RecordingEmitter()
         self.fold: Fold = Messages
-        self.become(model)
-        self.told: list[tuple[int, int]] = []
+        self.use_model(model)
+        self.progress_reports: list[tuple[int, int]] = []
 
-    def become(self, model: str) -> None:
+    def use_model(self, model: str) -> None:
         self.model = model
         self.fold = Messages if model == message_rows.MODEL else Conversations
 
-    def runner(self, emitter: Kept | None = None, limit: int = 50) -> PlainRunner:
-        worker = Worker(self.fold(self.documents), self.documents, emitter or self.kept, self.health)
+    def runner(self, emitter: RecordingEmitter | None = None, limit: int = 50) -> PlainRunner:
+        worker = Worker(self.fold(self.documents), self.documents, emitter or self.emitter, self.health)
         return PlainRunner(worker, self.log, self.documents, self.health, limit)
 
     @asynccontextmanager
     async def working(self, limit: int = 50) -> AsyncIterator[asyncio.Task[None]]:
-        """A live worker on the plain runner."""
+        """Run a live worker on the plain runner."""
         generation = (await self.pointer()).live
         task = asyncio.create_task(self.runner(limit=limit).run(generation), name="live")
         try:
@@ -223,9 +223,9 @@ class World:
         await asyncio.gather(*(self.log.append(record) for record in records))
 
     async def passed(self) -> None:
-        """The live generation has passed the log's ends of now."""
+        """Wait until the live generation has passed the log's current ends."""
         places = partitions(*self.fold(self.documents).topics)
-        ends = await self.log.ends(places)
+        ends = await self.log.end_offsets(places)
 
         async def all_passed() -> bool:
             saved = await self.documents.checkpoints(self.model, (await self.pointer()).live)
@@ -234,7 +234,7 @@ class World:
         await eventually(all_passed, within=20)
 
     async def rows(self, generation: int) -> dict[str, dict[str, Row]]:
-        """All rows of a generation, by table."""
+        """Return all rows of a generation, by table."""
         tables = self.fold(self.documents).tables
         pages = {
             table.name: await self.documents.scan(TableGeneration(table, generation), limit=100_000) for table in tables
@@ -242,7 +242,7 @@ class World:
         return {name: {row["_id"]: row for row in page} for name, page in pages.items()}
 
     def progress(self, done: int, total: int) -> None:
-        self.told.append((done, total))
+        self.progress_reports.append((done, total))
 
 
 ROWS, HEADS = message_rows.ROWS, message_rows.HEADS

@@ -1,1 +1,1 @@
-"""Ordered delivery: a conversation's lanes and a user's own lane, each push once and in order."""
+"""Deliver the lanes of conversations and of users: each push once and in order."""

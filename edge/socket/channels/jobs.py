@@ -1,4 +1,4 @@
-"""What waits in a channel is done by one task, in order, and only while something waits."""
+"""Jobs runs the waiting jobs of each channel in order, in one task that lives only while jobs wait."""
 
 import logging
 from collections import deque
@@ -6,39 +6,39 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 from core.health import Health
-from edge.socket.channels.channel import JOBS, Channel, Heal, Job, Join
+from edge.socket.channels.channel import MAX_WAITING_PUSHES, Channel, Heal, Job, Join
 from edge.socket.channels.gap_recovery import GapRecovery
 from schemas.wire.frames import Push, correlation_of
 
 logger: Final = logging.getLogger("caas.hub")
 
 Spawn = Callable[[str, Coroutine[Any, Any, None]], object]
-"""Starts a named task that its owner awaits in the end. Raises `NodeEnded`."""
+"""Starts a named task, which its owner awaits at the end. Raises `NodeEnded`."""
 
 
 class NodeEnded(Exception):
-    """The node has ended, by a failure or a stop, before this session was closed: nothing more is answered."""
+    """The node has failed or stopped before this session was closed: nothing more is answered."""
 
 
 class Jobs:
-    """The jobs of one node's channels; `done` is called after each, `look_soon` where something went astray."""
+    """The jobs of one node's channels; `done` is called after each, `look_soon` if a push may be lost."""
 
     def __init__(
         self,
-        healing: GapRecovery,
+        recovery: GapRecovery,
         done: Callable[[Channel], None],
         look_soon: Callable[[], None],
         health: Health,
         spawn: Spawn,
     ) -> None:
-        self._healing = healing
+        self._recovery = recovery
         self._done = done
         self._look_soon = look_soon
         self._health = health
         self._spawn = spawn
 
     def begin(self, channel: Channel, job: Job) -> None:
-        """Do a job as soon as those before it are done."""
+        """Do a job when the ones before it are done."""
         if channel.jobs is None:
             channel.jobs = deque((job,))
             self._start(channel)
@@ -46,27 +46,29 @@ class Jobs:
             self.queue(channel, job)
 
     def queue(self, channel: Channel, job: Job) -> None:
-        """Put a job behind those that wait; a push behind too many is dropped, and healed after them."""
+        """Queue a job behind the waiting ones; a push behind too many of them is dropped, and healed after them."""
         jobs = channel.jobs
         if jobs is None:
             raise LookupError(channel.id)
-        if isinstance(job, Push) and len(jobs) >= JOBS:
-            channel.behind = True
+        if isinstance(job, Push) and len(jobs) >= MAX_WAITING_PUSHES:
+            channel.pushes_dropped = True
             self._health.count("push_dropped")
         else:
             jobs.append(job)
 
     def opened(self, channel: Channel) -> None:
-        """A channel is open: what waited for that is done now, unless it is late."""
+        """Mark a channel as open and start its jobs, unless its heads are unknown."""
         if channel.opening is not None and not channel.opening.done():
             channel.opening.set_result(None)
         channel.opening = None
-        if not channel.late:
+        if not channel.heads_unknown:
             self._go_on(channel)
 
-    def settled(self, channel: Channel) -> None:
-        """The heads of a late channel have been read, and pushes up to them had time to come: its jobs are done now."""
-        channel.settle()
+    def begin_lanes(self, channel: Channel) -> None:
+        """Begin the lanes of a channel whose heads were unknown and start its jobs: pushes up to the heads had time to
+        come.
+        """
+        channel.begin_lanes()
         self._go_on(channel)
 
     def _go_on(self, channel: Channel) -> None:
@@ -89,15 +91,15 @@ class Jobs:
                 of = {"correlation_id": correlation_of(job.frame) if isinstance(job, Push) else ""}
                 logger.exception("a job of %s failed", channel.id, extra=of)
                 self._look_soon()
-            if not channel.jobs and channel.behind:
-                channel.behind = False
+            if not channel.jobs and channel.pushes_dropped:
+                channel.pushes_dropped = False
                 channel.jobs.append(Heal())
         channel.jobs = None
 
     async def _do(self, channel: Channel, job: Job) -> None:
         if isinstance(job, Push):
-            await self._healing.push(channel, job)
+            await self._recovery.push(channel, job)
         elif isinstance(job, Join):
-            await self._healing.join(channel, job)
+            await self._recovery.join(channel, job)
         else:
-            await self._healing.heal(channel, job)
+            await self._recovery.heal(channel, job)

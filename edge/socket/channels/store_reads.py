@@ -1,4 +1,4 @@
-"""Whatever heals takes its turn at the store: so many at one time, and one that is down is waited for in place."""
+"""StoreReads limits the concurrent reads that heal channels, and retries them while the store is down."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -7,44 +7,44 @@ from typing import Final, Protocol, TypeVar
 from core.health import Health
 from core.outages import Outage
 from core.ports.event_log import Unavailable
-from core.retry import FIRST_S, LONGEST_S
+from core.retry import FIRST_PAUSE_S, MAX_PAUSE_S
 
-AT_ONCE: Final = 32
-"""So many reads of one node to heal by are under way at one time."""
+MAX_CONCURRENT_READS: Final = 32
+"""Maximum number of healing reads of one node at a time."""
 
 T = TypeVar("T")
 
 
-class Held(Protocol):
-    """What is healed; nobody waits for the sake of one that is closed."""
+class Healed(Protocol):
+    """A channel that is healed; a read for a closed one is not retried."""
 
     @property
     def id(self) -> str:
-        """What it is called in the log lines."""
+        """Its name in log lines."""
         ...
 
     @property
     def closed(self) -> bool:
-        """Whether nobody here needs it any more."""
+        """Whether no session here needs it any more."""
         ...
 
 
 class StoreReads:
-    """The turns of one node."""
+    """The healing reads of one node."""
 
     def __init__(self, health: Health) -> None:
         self._health = health
-        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._slots = asyncio.Semaphore(MAX_CONCURRENT_READS)
 
-    async def retry(self, held: Held, call: Callable[[], Awaitable[T]]) -> T:
-        """What the store answers, as soon as it does. Raises `Unavailable` for one that is closed."""
-        outage, pause = Outage(held.id), FIRST_S
+    async def retry(self, channel: Healed, call: Callable[[], Awaitable[T]]) -> T:
+        """Return the store's answer, retrying while it is down. Raises `Unavailable` if the channel is closed."""
+        outage, pause = Outage(channel.id), FIRST_PAUSE_S
         while True:
             try:
-                async with self._turns:
+                async with self._slots:
                     answer = await call()
             except Unavailable as error:
-                if held.closed:
+                if channel.closed:
                     raise
                 self._health.count("heal_waits")
                 outage.begins(error)
@@ -52,4 +52,4 @@ class StoreReads:
                 outage.ends()
                 return answer
             await asyncio.sleep(pause)
-            pause = min(pause * 2, LONGEST_S)
+            pause = min(pause * 2, MAX_PAUSE_S)

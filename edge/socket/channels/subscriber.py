@@ -1,4 +1,4 @@
-"""One client of this node as a subscriber of pushes."""
+"""Subscriber is a client session of this node as a receiver of pushes."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -8,9 +8,10 @@ if TYPE_CHECKING:
 
 
 class Subscriber:
-    """One session's place in the hub: whose it is and how a push gets to it; `push` never raises and never waits.
+    """A session in the hub: its user, and `push`, which sends it a frame and never raises or waits.
 
-    `left` says how far it was told of a conversation that its user left, lane by lane: there it goes on if they return.
+    `left` has the last delivered number of each lane of the conversations that its user left: delivery goes on there if
+    they return.
     """
 
     __slots__ = ("channels", "left", "push", "tenant", "user_id")

@@ -1,1 +1,1 @@
-"""Carries out the commands, queries and signals of clients."""
+"""Executes the commands, queries and signals of clients."""

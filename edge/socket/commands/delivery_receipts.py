@@ -1,7 +1,7 @@
-"""What devices say they have got goes into the log once a second per user, device and conversation, the furthest alone.
+"""DeliveryReceipts appends the highest delivered number once a second per user, device and conversation.
 
-A `message:delivered` is answered when a record that says as much is durable. So what is not in the log is not
-acknowledged: a crash loses a second of it at most, and the client says it again.
+A `message:delivered` is answered when a record with its number or a higher one is durable. What is not in the log is
+not acknowledged: a crash loses one second of receipts at most, and clients send them again.
 """
 
 import asyncio
@@ -26,9 +26,10 @@ from schemas.events import MessageDelivered
 from schemas.wire import frames
 
 logger: Final = logging.getLogger("caas.delivering")
-EVERY_S: Final = 1.0
-WAITING: Final = 16
-"""So many commands wait for one record; then it is appended before its second is over."""
+APPEND_INTERVAL_S: Final = 1.0
+"""Minimum interval between two records of one device's cursor, unless `MAX_WAITING` commands wait."""
+MAX_WAITING: Final = 16
+"""Maximum number of commands that wait for one record; then it is appended before its interval is over."""
 
 
 class _Key(NamedTuple):
@@ -38,29 +39,29 @@ class _Key(NamedTuple):
     device: str
 
 
-class _Said(NamedTuple):
-    visit: ClientSession
-    asked: CommandReceived
+class _Receipt(NamedTuple):
+    client: ClientSession
+    request: CommandReceived
 
 
 @dataclass(slots=True, eq=False)
 class _Cursor:
-    """One device's cursor within a second: what was appended, up to `done`, and what waits, up to `seq`."""
+    """One device's cursor within an interval: appended up to `done`, waiting up to `seq`."""
 
     key: _Key
     done: int = 0
     appending: Future[int] | None = None
     seq: int = 0
-    waiting: list[_Said] = field(default_factory=list)
+    waiting: list[_Receipt] = field(default_factory=list)
     timer: TimerHandle | None = None
 
 
 class DeliveryReceipts:
-    """Carries out `message:delivered` for one node's sessions.
+    """Executes `message:delivered` for one node's sessions.
 
-    Whoever dispatches signals awaits `carry_out`. It answers by itself, exactly once, now or within a second; where it
-    raises, nothing was answered and nothing appended: that is the caller's to answer, and to record. `leave` when a
-    session is over, or is to end; `stop` when the node is.
+    `execute` answers exactly once, now or within a second; where it raises, nothing was answered and nothing appended,
+    and the caller answers and records it. Call `flush` when a session ends or is about to, and `stop` when the node
+    stops.
     """
 
     def __init__(
@@ -81,28 +82,28 @@ class DeliveryReceipts:
         self._waiting: dict[ClientSession, set[_Cursor]] = {}
         self._appending: set[Future[int]] = set()
 
-    async def carry_out(self, visit: ClientSession, asked: CommandReceived, signal: DeliveredMessages) -> None:
-        """A member's device has a conversation up to message `seq`, or up to its last one where that is beyond it.
+    async def execute(self, client: ClientSession, request: CommandReceived, signal: DeliveredMessages) -> None:
+        """Record that a member's device has received a conversation up to message `seq`, or its last one if lower.
 
-        Raises `Rejected` (proved), `NotReady` and `Unavailable`.
+        Raises `Rejected` (re-checked against the log's end), `NotReady` and `Unavailable`.
         """
         key = signal.conversation_id
-        seq = min(signal.seq, await self._head(visit, key, signal.seq))
+        seq = min(signal.seq, await self._head(client, key, signal.seq))
         if seq == 0:
-            visit.answer(_ack(asked, "persisted"))
+            client.answer(_ack(request, "persisted"))
             return
-        who = visit.identity
-        self._say(_Key(who.tenant, who.user_id, key, signal.device or ""), seq, _Said(visit, asked))
+        who = client.identity
+        self._add(_Key(who.tenant, who.user_id, key, signal.device or ""), seq, _Receipt(client, request))
 
-    def leave(self, visit: ClientSession) -> None:
-        """A session is over, or about to be: what it said is appended now."""
-        for cursor in self._waiting.pop(visit, set()):
+    def flush(self, client: ClientSession) -> None:
+        """Append the receipts of a session now: it has ended or is about to."""
+        for cursor in self._waiting.pop(client, set()):
             self._append(cursor)
 
     async def stop(self) -> None:
-        """Append what waits, and return when all is durable or has failed."""
-        for visit in list(self._waiting):
-            self.leave(visit)
+        """Append all waiting receipts, and return when every append is durable or has failed."""
+        for client in list(self._waiting):
+            self.flush(client)
         for cursor in self._cursors.values():
             if cursor.timer is not None:
                 cursor.timer.cancel()
@@ -110,26 +111,26 @@ class DeliveryReceipts:
         if self._appending:
             await asyncio.wait(self._appending)
 
-    async def _head(self, visit: ClientSession, conversation_id: str, seq: int) -> int:
-        """The number of the last message; it is not asked of the store where this session was told as much."""
-        channel = visit.seat.channels.get(conversation_id)
-        told = 0 if channel is None else channel.last.get("sent", 0)
-        return told if seq <= told else await head_for(self._reader, conversation_id, seq)
+    async def _head(self, client: ClientSession, conversation_id: str, seq: int) -> int:
+        """Return the number of the last message, without reading the store if this session was sent `seq`."""
+        channel = client.subscriber.channels.get(conversation_id)
+        sent = 0 if channel is None else channel.last.get("sent", 0)
+        return sent if seq <= sent else await head_for(self._reader, conversation_id, seq)
 
-    def _say(self, key: _Key, seq: int, said: _Said) -> None:
+    def _add(self, key: _Key, seq: int, receipt: _Receipt) -> None:
         cursor = self._cursors.setdefault(key, _Cursor(key))
-        said.visit.waits()
+        receipt.client.mark_waiting()
         if cursor.appending is not None and seq <= cursor.done:
-            cursor.appending.add_done_callback(partial(self._appended, [said]))
+            cursor.appending.add_done_callback(partial(self._appended, [receipt]))
             return
         cursor.seq = max(cursor.seq, seq)
-        cursor.waiting.append(said)
-        self._waiting.setdefault(said.visit, set()).add(cursor)
-        if cursor.timer is None or len(cursor.waiting) >= WAITING:
+        cursor.waiting.append(receipt)
+        self._waiting.setdefault(receipt.client, set()).add(cursor)
+        if cursor.timer is None or len(cursor.waiting) >= MAX_WAITING:
             self._append(cursor)
 
-    def _due(self, cursor: _Cursor) -> None:
-        """A second is over."""
+    def _end_interval(self, cursor: _Cursor) -> None:
+        """Append what waits, or forget the cursor."""
         cursor.timer = None
         if cursor.waiting:
             self._append(cursor)
@@ -137,25 +138,25 @@ class DeliveryReceipts:
             del self._cursors[cursor.key]
 
     def _append(self, cursor: _Cursor) -> None:
-        """Append what waits, in one record; the next second begins. Never raises."""
-        said, cursor.waiting = cursor.waiting, []
-        for visit in {one.visit for one in said}:
-            self._waiting.get(visit, set()).discard(cursor)
-            if not self._waiting.get(visit, True):
-                del self._waiting[visit]
+        """Append the waiting receipts in one record, and begin the next interval. Never raises."""
+        receipts, cursor.waiting = cursor.waiting, []
+        for client in {receipt.client for receipt in receipts}:
+            self._waiting.get(client, set()).discard(cursor)
+            if not self._waiting.get(client, True):
+                del self._waiting[client]
         if cursor.timer is not None:
             cursor.timer.cancel()
-        cursor.timer = asyncio.get_running_loop().call_later(EVERY_S, self._due, cursor)
+        cursor.timer = asyncio.get_running_loop().call_later(APPEND_INTERVAL_S, self._end_interval, cursor)
         try:
-            future = self._log.append(self._record(cursor, said[-1].asked.correlation_id))
+            future = self._log.append(self._record(cursor, receipts[-1].request.correlation_id))
         except Exception as error:  # noqa: BLE001 - whatever went wrong, the client is answered
-            self._answer(said, error)
+            self._answer(receipts, error)
             return
         cursor.appending, cursor.done = future, cursor.seq
         self._appending.add(future)
         future.add_done_callback(self._appending.discard)
-        future.add_done_callback(partial(self._settled, cursor))
-        future.add_done_callback(partial(self._appended, said))
+        future.add_done_callback(partial(self._reset_failed, cursor))
+        future.add_done_callback(partial(self._appended, receipts))
 
     def _record(self, cursor: _Cursor, correlation_id: str) -> Record:
         key = cursor.key
@@ -170,29 +171,31 @@ class DeliveryReceipts:
             by=key.user_id,
             device=key.device,
         )
-        said = NAME_OF[DeliveredMessages]
+        command = NAME_OF[DeliveredMessages]
         return envelope.encode(
             event,
-            event_id=ids.derive(key.tenant, key.conversation_id, key.user_id, said, f"{cursor.seq}:{key.device}"),
+            event_id=ids.derive(key.tenant, key.conversation_id, key.user_id, command, f"{cursor.seq}:{key.device}"),
             source=self._source,
             correlation_id=correlation_id,
             actor=key.user_id,
         )
 
-    def _settled(self, cursor: _Cursor, future: Future[int]) -> None:
-        """What failed is not done: whoever says it again has it appended again."""
+    def _reset_failed(self, cursor: _Cursor, future: Future[int]) -> None:
+        """Forget a failed append, so that a repeated receipt is appended again."""
         if cursor.appending is future and failure_of(future) is not None:
             cursor.appending, cursor.done = None, 0
 
-    def _appended(self, said: list[_Said], future: Future[int]) -> None:
-        self._answer(said, failure_of(future))
+    def _appended(self, receipts: list[_Receipt], future: Future[int]) -> None:
+        self._answer(receipts, failure_of(future))
 
-    def _answer(self, said: list[_Said], error: BaseException | None) -> None:
-        for visit, asked in said:
-            visit.answer(_ack(asked, "accepted") if error is None else self._commands.failed(error, asked), waited=True)
+    def _answer(self, receipts: list[_Receipt], error: BaseException | None) -> None:
+        for client, request in receipts:
+            client.answer(
+                _ack(request, "accepted") if error is None else self._commands.failed(error, request), waited=True
+            )
 
 
-def _ack(asked: CommandReceived, level: str) -> bytes:
-    command = asked.command
-    found = command.conversation_id if isinstance(command, DeliveredMessages) else ""
-    return frames.ack(asked.frame_id, {"conversation_id": found, "level": level}, asked.correlation_id)
+def _ack(request: CommandReceived, level: str) -> bytes:
+    command = request.command
+    conversation_id = command.conversation_id if isinstance(command, DeliveredMessages) else ""
+    return frames.ack(request.frame_id, {"conversation_id": conversation_id, "level": level}, request.correlation_id)

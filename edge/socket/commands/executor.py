@@ -1,7 +1,7 @@
-"""The life of a command: decided, appended, acknowledged from the append's own callback; a no is in the log first.
+"""CommandExecutor decides a command, appends its event, and acknowledges it from the append's own callback.
 
-A refusal that could not be appended is answered as what kept it from being recorded (`unavailable`, `outcome_unknown`):
-the client asks again and gets its no then. So nothing is refused that the audit does not know of.
+A rejection is appended before it is answered. If its append fails, that error is answered (`unavailable`,
+`outcome_unknown`): the client retries and gets the rejection then. So the audit knows every rejection.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from core.clock import Clock
 from core.commands.command_handler import CommandHandler
-from core.commands.command_ids import Acting, Hinting
+from core.commands.command_ids import AppendingCommand, ConversationSignal
 from core.commands.outcome import Append, Unchanged
 from core.domain.decision import Context, Rejected
 from core.health import Health
@@ -32,10 +32,11 @@ from schemas.wire.errors import Problem, problem
 
 logger: Final = logging.getLogger("caas.commands")
 RETRY_MS: Final = 500
+"""Time after which a client should retry, in milliseconds, as errors report it."""
 
 
 class CommandExecutor:
-    """Carries out the commands of one node's sessions; each is answered exactly once."""
+    """Executes the commands of one node's sessions; each is answered exactly once."""
 
     def __init__(
         self,
@@ -44,50 +45,52 @@ class CommandExecutor:
         log: EventLog,
         clock: Clock,
         health: Health,
-        waiting: PendingWaits,
-        repeats: DedupCache | None = None,
+        waits: PendingWaits,
+        dedup_cache: DedupCache | None = None,
     ) -> None:
         self._handler = handler
         self._log = log
         self._clock = clock
         self._health = health
-        self._waiting = waiting
-        self._repeats = repeats or DedupCache()
+        self._waits = waits
+        self._dedup_cache = dedup_cache or DedupCache()
 
-    async def carry_out(self, visit: ClientSession, asked: CommandReceived, command: Acting) -> None:
-        """Decide, in the order received; it returns when the append has begun, the answer comes when it is durable."""
-        identity = visit.identity
-        context = Context(identity.tenant, identity.user_id, self._clock.now(), asked.correlation_id, identity.names)
+    async def execute(self, client: ClientSession, request: CommandReceived, command: AppendingCommand) -> None:
+        """Decide commands in the order received; return when the append has begun. It is answered when durable."""
+        identity = client.identity
+        context = Context(identity.tenant, identity.user_id, self._clock.now(), request.correlation_id, identity.names)
         try:
             if isinstance(command, CreateConversation):
                 command = await self._handler.named(command, context)
-            await self._decide(visit, asked, command, context)
-        except Rejected as no:
-            self.refuse(visit, asked, command, no, context)
+            await self._decide(client, request, command, context)
+        except Rejected as rejection:
+            self.refuse(client, request, command, rejection, context)
         except Exception as error:  # noqa: BLE001 - whatever went wrong, the client is answered
-            visit.answer(self.failed(error, asked))
+            client.answer(self.failed(error, request))
 
-    async def _decide(self, visit: ClientSession, asked: CommandReceived, command: Acting, context: Context) -> None:
+    async def _decide(
+        self, client: ClientSession, request: CommandReceived, command: AppendingCommand, context: Context
+    ) -> None:
         decision: Append | Unchanged | None = None
-        if not asked.retry:
-            decision = self._handler.at_once(command, context)
+        if not request.retry:
+            decision = self._handler.decide_from_cache(command, context)
         if decision is None:
-            decision = await self._handled(visit, asked, command, context)
+            decision = await self._decide_with_appends(client, request, command, context)
         if isinstance(decision, Unchanged):
-            wait = self._wait(visit, asked, command, decision.reply, known=True)
-            self._acknowledge(visit, asked, decision.reply, wait)
+            wait = self._wait(client, request, command, decision.reply, known=True)
+            self._acknowledge(client, request, decision.reply, wait)
             return
         future, known = self._append(decision)
-        wait = self._wait(visit, asked, command, decision.reply, known=known)
-        future.add_done_callback(partial(self._appended, visit, asked, decision, wait))
+        wait = self._wait(client, request, command, decision.reply, known=known)
+        future.add_done_callback(partial(self._appended, client, request, decision, wait))
 
-    async def _handled(
-        self, visit: ClientSession, asked: CommandReceived, command: Acting, context: Context
+    async def _decide_with_appends(
+        self, client: ClientSession, request: CommandReceived, command: AppendingCommand, context: Context
     ) -> Append | Unchanged:
-        """What a command comes to, once all that makes way for it is in the log and in the view."""
+        """Return the decision on a command, once the events that must precede it are in the log and in the view."""
         while True:
             decision = await self._handler.decide(
-                command, context, retry=asked.retry, settled=partial(visit.settled, 1)
+                command, context, retry=request.retry, after_pending_appends=partial(client.wait_for_appends, 1)
             )
             if isinstance(decision, Unchanged) or not decision.first:
                 return decision
@@ -95,95 +98,101 @@ class CommandExecutor:
             await self._handler.pass_by(decision, await asyncio.shield(future))
 
     def _append(self, decision: Append) -> tuple[Future[int], bool]:
-        """The append of a record, and whether this node had begun it before. Raises `Rejected`."""
-        future = self._repeats.known(decision.event_id, decision.content)
+        """Return the append of a record, and whether this node had begun it before. Raises `Rejected`."""
+        future = self._dedup_cache.known(decision.event_id, decision.content)
         if future is not None:
             return future, True
         future = self._log.append(decision.record)
-        self._repeats.remember(decision.event_id, decision.content, future)
+        self._dedup_cache.remember(decision.event_id, decision.content, future)
         return future, False
 
     def _wait(
-        self, visit: ClientSession, asked: CommandReceived, command: Acting, reply: dict[str, Any], *, known: bool
+        self,
+        client: ClientSession,
+        request: CommandReceived,
+        command: AppendingCommand,
+        reply: dict[str, Any],
+        *,
+        known: bool,
     ) -> PendingWait | None:
-        """What the answer to a send waits for; None where it waits for nothing more."""
+        """Return what the answer to a send waits for; None where it waits for nothing more."""
         if not isinstance(command, SendMessage) or command.wait_for == "accepted":
             return None
-        of = asked.correlation_id
-        return self._waiting.begin(visit, command, reply["message_id"], reply["level"], known=known, correlation_id=of)
+        of = request.correlation_id
+        return self._waits.begin(client, command, reply["message_id"], reply["level"], known=known, correlation_id=of)
 
     def _appended(
         self,
-        visit: ClientSession,
-        asked: CommandReceived,
+        client: ClientSession,
+        request: CommandReceived,
         decision: Append,
         wait: PendingWait | None,
         future: Future[int],
     ) -> None:
         error = failure_of(future)
         if error is None:
-            visit.writes.add(asked.command, decision.record, future.result())
-            self._acknowledge(visit, asked, decision.reply, wait)
+            client.writes.add(request.command, decision.record, future.result())
+            self._acknowledge(client, request, decision.reply, wait)
             return
         if wait is not None:
-            self._waiting.end(wait)
-        visit.answer(self.failed(error, asked))
+            self._waits.end(wait)
+        client.answer(self.failed(error, request))
 
     def _acknowledge(
-        self, visit: ClientSession, asked: CommandReceived, reply: dict[str, Any], wait: PendingWait | None
+        self, client: ClientSession, request: CommandReceived, reply: dict[str, Any], wait: PendingWait | None
     ) -> None:
-        """Answer a yes, or leave it to what it waits for."""
+        """Acknowledge a command now, or when its wait ends."""
         if wait is None:
-            visit.answer(frames.ack(asked.frame_id, reply, asked.correlation_id))
+            client.answer(frames.ack(request.frame_id, reply, request.correlation_id))
         else:
-            self._waiting.answer(wait, partial(_ack, asked, reply))
+            self._waits.answer(wait, partial(_ack, request, reply))
 
     def refuse(
         self,
-        visit: ClientSession,
-        asked: CommandReceived,
-        command: Acting | Hinting,
-        no: Rejected,
+        client: ClientSession,
+        request: CommandReceived,
+        command: AppendingCommand | ConversationSignal,
+        rejection: Rejected,
         context: Context,
     ) -> None:
-        """Answer a no, once it is recorded."""
-        refusal = frames.error(asked.frame_id, problem_of(no), asked.correlation_id)
+        """Answer a rejection once it is recorded."""
+        answer = frames.error(request.frame_id, problem_of(rejection), request.correlation_id)
         try:
-            record = self._handler.rejection(command, no, context)
+            record = self._handler.rejection_record(command, rejection, context)
         except Exception as error:  # noqa: BLE001 - as above
-            visit.answer(self.failed(error, asked))
+            client.answer(self.failed(error, request))
             return
-        self.record(record, visit, asked, refusal)
+        self.record(record, client, request, answer)
 
-    def record(self, record: Record, visit: ClientSession, asked: CommandReceived, refusal: bytes) -> None:
-        """Append a refusal, and only then answer it."""
+    def record(self, record: Record, client: ClientSession, request: CommandReceived, answer: bytes) -> None:
+        """Append a rejection, and only then answer it."""
 
         def recorded(future: Future[int]) -> None:
             error = failure_of(future)
-            visit.answer(refusal if error is None else self.failed(error, asked))
+            client.answer(answer if error is None else self.failed(error, request))
 
         self._log.append(record).add_done_callback(recorded)
 
-    def failed(self, error: BaseException, asked: CommandReceived) -> bytes:
-        """The error frame for what went wrong; what should not happen is logged with the correlation id."""
-        what = problem_of(error)
-        self._health.count(f"answered_{what.code}")
-        if what.code == "internal":
-            logger.error("a command failed", exc_info=error, extra={"correlation_id": asked.correlation_id})
-        return frames.error(asked.frame_id, what, asked.correlation_id)
+    def failed(self, error: BaseException, request: CommandReceived) -> bytes:
+        """Return the error frame of an exception; an unexpected one is logged with the correlation id."""
+        found = problem_of(error)
+        self._health.count(f"answered_{found.code}")
+        if found.code == "internal":
+            logger.error("a command failed", exc_info=error, extra={"correlation_id": request.correlation_id})
+        return frames.error(request.frame_id, found, request.correlation_id)
 
 
-def _ack(asked: CommandReceived, reply: dict[str, Any], level: Level) -> bytes:
-    return frames.ack(asked.frame_id, reply | {"level": level}, asked.correlation_id)
+def _ack(request: CommandReceived, reply: dict[str, Any], level: Level) -> bytes:
+    return frames.ack(request.frame_id, reply | {"level": level}, request.correlation_id)
 
 
 def failure_of(future: Future[int]) -> BaseException | None:
-    """Why an append failed, if it did; one that was cancelled may be in the log."""
+    """Return why an append failed, if it did; the record of a cancelled append may be in the log."""
     return OutcomeUnknown("the log was stopped") if future.cancelled() else future.exception()
 
 
 def problem_of(error: BaseException) -> Problem:
-    """What a client is told of an error."""
+    """Return an exception as the problem that a client is sent."""
     match error:
         case Rejected():
             wrong = [{"pointer": pointer, "code": code} for pointer, code in error.errors]

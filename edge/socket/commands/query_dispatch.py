@@ -1,4 +1,4 @@
-"""Which question is answered by whom."""
+"""QueryDispatch routes each query to the reader that answers it."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -16,14 +16,14 @@ from schemas.commands import queries
 from schemas.commands.queries import GetConversation, GetMessage, GetPresence, ListConversations, SearchMessages, Thread
 from schemas.wire.answers import Answer, Presences
 
-Question = GetMessage | queries.History | Thread | GetConversation | ListConversations | GetPresence | SearchMessages
-"""Every query but `sync`, which is answered by more than an answer."""
+SingleQuery = GetMessage | queries.History | Thread | GetConversation | ListConversations | GetPresence | SearchMessages
+"""Every query with a single answer: all except `sync`."""
 NO_CHANNELS: Final[Mapping[str, Channel]] = MappingProxyType({})
 
 
 class QueryDispatch:
-    """Answers every question of one node's users. Raises `Rejected` (proved), `NotReady`, `SearchTimeout` and
-    `Unavailable`.
+    """Answers the queries of one node's users, except `sync`. Raises `Rejected` (re-checked against the log's end),
+    `NotReady`, `SearchTimeout` and `Unavailable`.
     """
 
     def __init__(
@@ -31,42 +31,46 @@ class QueryDispatch:
         queries: ConversationQueries,
         listed: ConversationList,
         history: History,
-        searching: MessageSearch,
-        people: PresenceService,
+        search: MessageSearch,
+        presence: PresenceService,
         *,
         own: OwnWritesRead,
     ) -> None:
         self._queries = queries
         self._list = listed
         self._history = history
-        self._searching = searching
-        self._people = people
+        self._search = search
+        self._presence = presence
         self._own = own
 
-    async def wait(self, writes: OwnWrites, asked: Question) -> None:
-        """Return when the answer will have all that the session had acknowledged before (`writes`)."""
-        await self._own.wait(writes, asked)
+    async def wait(self, writes: OwnWrites, query: SingleQuery) -> None:
+        """Return when the answer will contain everything acknowledged to the session before (`writes`)."""
+        await self._own.wait(writes, query)
 
     async def answer(
-        self, who: Identity, asked: Question, writes: OwnWrites = NOTHING, channels: Mapping[str, Channel] = NO_CHANNELS
+        self,
+        who: Identity,
+        query: SingleQuery,
+        writes: OwnWrites = NOTHING,
+        channels: Mapping[str, Channel] = NO_CHANNELS,
     ) -> Answer:
-        """What is told to this user; `writes` and `channels` are those of the session."""
+        """Return the answer for this user; `writes` and `channels` are those of the session."""
         found: Answer
-        match asked:
+        match query:
             case GetMessage():
-                found = await self._history.get(who, asked)
+                found = await self._history.get(who, query)
             case queries.History():
-                found = await self._history.page(who, asked)
+                found = await self._history.page(who, query)
             case Thread():
-                found = await self._history.thread(who, asked)
+                found = await self._history.thread(who, query)
             case GetConversation():
-                found = await self._queries.get(who, asked)
+                found = await self._queries.get(who, query)
             case ListConversations():
-                found = await self._list.page(who, asked, channels, writes)
+                found = await self._list.page(who, query, channels, writes)
             case GetPresence():
-                found = Presences(presences=await self._people.find(who, asked.users))
+                found = Presences(presences=await self._presence.find(who, query.users))
             case SearchMessages():
-                found = await self._searching.search(who, asked)
+                found = await self._search.search(who, query)
             case _:
-                assert_never(asked)
+                assert_never(query)
         return found

@@ -1,5 +1,5 @@
-"""Carries out the queries of one node's sessions beside their commands: users take turns at the read models, and a
-connection has no more answers in memory than it takes.
+"""QueryExecutor answers the queries of one node's sessions beside their commands: users take turns at the read models,
+and the answers of a connection that are in memory are limited.
 """
 
 import asyncio
@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from core.health import Health
 from core.ports.memberships import Memberships, NotReady
-from edge.socket.commands.query_dispatch import QueryDispatch, Question
+from edge.socket.commands.query_dispatch import QueryDispatch, SingleQuery
 from edge.socket.delivery.current_heads import CurrentHeads
 from edge.socket.delivery.hub import Hub
 from edge.socket.delivery.leaving import remember
@@ -20,22 +20,22 @@ from projections.queries.lanes import Lanes
 from schemas.commands.queries import Query, SearchMessages, Sync
 from schemas.wire import frames
 
-AT_ONCE: Final = 32
-"""Maximum of reads, and of pages of a `sync`, that are under way at one time at one node: of each user one."""
+MAX_CONCURRENT_READS: Final = 32
+"""Maximum number of reads and pages of `sync` that run concurrently on one node, one per user."""
 
 Spawn = Callable[[str, Coroutine[Any, Any, None]], asyncio.Task[None]]
 Failed = Callable[[BaseException, CommandReceived], bytes]
-"""The error frame for what went wrong with a query."""
+"""Return the error frame of a query's exception."""
 
 
 class QueryExecutor:
     """Answers each query exactly once.
 
-    - Of one user one read is under way at a time, and one page of a `sync`; whoever waits comes before those who had a
-      turn since. Searches have turns of their own (projections.queries.search).
-    - A read begins once its user has their share in the loop (edge.socket.fair_share).
-    - Of one connection `visit.ANSWERS` answers are made at a time, each once the client has read most of what was
-      written to it; and one `sync` at a time: the next frame behind a second one is received when the first has ended.
+    - Per user one read or one page of a `sync` runs at a time; waiting users go before those who had a turn since.
+      Searches have turns of their own (projections.queries.search).
+    - A read begins once its user has their share of the loop (edge.http.fair_share).
+    - Per connection `MAX_CONCURRENT_ANSWERS` answers are computed at a time, each once the client has read most of what
+      was written to it; and one `sync` at a time: after a second one, the next frame is received when the first ends.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class QueryExecutor:
         lanes: Lanes,
         hub: Hub,
         current: CurrentHeads,
-        answering: QueryDispatch,
+        dispatch: QueryDispatch,
         *,
         health: Health,
         spawn: Spawn,
@@ -53,67 +53,67 @@ class QueryExecutor:
         self._memberships = memberships
         self._lanes = lanes
         self._hub = hub
-        self._answering = answering
-        self._turns = FairTurns(AT_ONCE)
+        self._dispatch = dispatch
+        self._turns = FairTurns(MAX_CONCURRENT_READS)
         self._syncing = SyncQueries(memberships, lanes, current, self._turns)
         self._health = health
         self._spawn = spawn
         self._failed = failed
 
-    async def begin(self, visit: ClientSession, asked: CommandReceived, query: Query) -> None:
-        """It returns when the next frame of the session may be received; the answer comes later. Raises `NodeEnded`."""
-        if isinstance(query, Sync) and visit.syncing is not None and not visit.syncing.done():
+    async def begin(self, client: ClientSession, request: CommandReceived, query: Query) -> None:
+        """Begin to answer; return when the session's next frame may be received. Raises `NodeEnded`."""
+        if isinstance(query, Sync) and client.syncing is not None and not client.syncing.done():
             self._health.count("syncs_waited")
-            await asyncio.wait([visit.syncing])
-        task = self._spawn(f"query {asked.correlation_id}", self._answer(visit, asked, query))
-        visit.tasks.add(task)
-        task.add_done_callback(visit.tasks.discard)
+            await asyncio.wait([client.syncing])
+        task = self._spawn(f"query {request.correlation_id}", self._answer(client, request, query))
+        client.tasks.add(task)
+        task.add_done_callback(client.tasks.discard)
         if isinstance(query, Sync):
-            visit.syncing = task
+            client.syncing = task
 
-    async def _answer(self, visit: ClientSession, asked: CommandReceived, query: Query) -> None:
+    async def _answer(self, client: ClientSession, request: CommandReceived, query: Query) -> None:
         try:
             if isinstance(query, Sync):
-                await visit.ready()
-                frame = await visit.share(self._sync(visit, asked, query))
+                await client.ready()
+                frame = await client.share(self._sync(client, request, query))
             else:
-                frame = await self._question(visit, asked, query)
+                frame = await self._answer_single(client, request, query)
         except Exception as error:  # noqa: BLE001 - whatever went wrong, the client is answered
-            frame = self._failed(error, asked)
-        visit.answer(frame)
+            frame = self._failed(error, request)
+        client.answer(frame)
 
-    async def _question(self, visit: ClientSession, asked: CommandReceived, query: Question) -> bytes:
-        async with visit.answers:
-            await visit.ready()
+    async def _answer_single(self, client: ClientSession, request: CommandReceived, query: SingleQuery) -> bytes:
+        async with client.answers:
+            await client.ready()
             life = await self._life()
-            await self._answering.wait(visit.writes, query)
-            return await visit.share(self._read(visit, asked, query, life))
+            await self._dispatch.wait(client.writes, query)
+            return await client.share(self._read(client, request, query, life))
 
-    async def _read(self, visit: ClientSession, asked: CommandReceived, query: Question, life: int) -> bytes:
+    async def _read(self, client: ClientSession, request: CommandReceived, query: SingleQuery, life: int) -> bytes:
         if isinstance(query, SearchMessages):
-            found = await self._answering.answer(visit.identity, query)
+            found = await self._dispatch.answer(client.identity, query)
         else:
-            async with self._turns.turn(visit.identity.key):
-                found = await self._answering.answer(visit.identity, query, visit.writes, visit.seat.channels)
+            async with self._turns.turn(client.identity.key):
+                found = await self._dispatch.answer(client.identity, query, client.writes, client.subscriber.channels)
         self._require(life)
-        return frames.ack(asked.frame_id, found, asked.correlation_id)
+        return frames.ack(request.frame_id, found, request.correlation_id)
 
-    async def _sync(self, visit: ClientSession, asked: CommandReceived, query: Sync) -> bytes:
+    async def _sync(self, client: ClientSession, request: CommandReceived, query: Sync) -> bytes:
         life = await self._life()
-        await self._hub.see_heads(visit.seat)
-        remember(visit.seat, self._memberships, query.positions)
-        synced = await self._syncing.sync(visit, query)
-        remember(visit.seat, self._memberships, synced["positions"])
+        await self._hub.see_heads(client.subscriber)
+        remember(client.subscriber, self._memberships, query.positions)
+        synced = await self._syncing.sync(client, query)
+        remember(client.subscriber, self._memberships, synced["positions"])
         self._require(life)
-        return frames.synced(asked.frame_id, synced, asked.correlation_id)
+        return frames.synced(request.frame_id, synced, request.correlation_id)
 
     async def _life(self) -> int:
-        """The store's life, once it may be read. Raises `NotReady`."""
+        """Return the store's life, once it may be read. Raises `NotReady`."""
         if not self._memberships.fresh:
-            raise NotReady("the view of who may read what is behind")
-        await self._lanes.trust.settled()
+            raise NotReady("the view of memberships is behind")
+        await self._lanes.trust.wait_until_trusted()
         return self._lanes.trust.life
 
     def _require(self, life: int) -> None:
         if self._lanes.trust.life != life:
-            raise NotReady("the store was started anew while it was read")
+            raise NotReady("the store was restarted while it was read")

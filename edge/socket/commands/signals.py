@@ -1,4 +1,4 @@
-"""Signals of one node's sessions: what is said to others now and kept in no log; carried out and answered in order."""
+"""Signals executes the signals of one node's sessions in order: live state for other users, which no log keeps."""
 
 from collections.abc import Callable, Coroutine, Iterable
 from functools import partial
@@ -6,7 +6,7 @@ from itertools import chain
 from typing import Any, Final, assert_never
 
 from core.clock import Clock
-from core.commands.command_ids import Hinting
+from core.commands.command_ids import ConversationSignal
 from core.domain import conversation
 from core.domain.conversation import Conversation
 from core.domain.decision import Context, Rejected
@@ -20,7 +20,7 @@ from edge.socket.presence.typing_service import TypingService
 from edge.socket.session.client_session import ClientSession
 from edge.socket.session.protocol import CommandReceived
 from projections.conversations.changes import users_of
-from projections.queries.read_consistency import proved
+from projections.queries.read_consistency import with_recheck
 from schemas.commands.signals import DeliveredMessages, SetPresence, Signal, StartTyping, StopTyping, SubscribePresence
 from schemas.events import ConversationEvent
 from schemas.wire import frames
@@ -28,130 +28,137 @@ from schemas.wire.answers import Answer, ConversationAccepted, Presences
 from schemas.wire.frames import CURSORS, PRESENCE, TYPING, Push
 from streams.memberships.membership_tail import OnChange
 
-HEARD: Final = frozenset({TYPING, PRESENCE, CURSORS})
-"""The lanes of what has no numbers, and is pushed to those whom it is for as it is now."""
+LIVE_LANES: Final = frozenset({TYPING, PRESENCE, CURSORS})
+"""The lanes without numbers: each push has the present state and goes to the users concerned."""
 
 
 class Signals:
-    """Carries out signals; each is answered exactly once. `tasks` run as long as the node."""
+    """Executes signals; each is answered exactly once. `tasks` run as long as the node."""
 
     def __init__(
         self,
         *,
-        people: PresenceService,
-        typists: TypingService,
+        presence: PresenceService,
+        typing: TypingService,
         cursors: MovedCursors,
-        delivering: DeliveryReceipts,
+        delivery_receipts: DeliveryReceipts,
         commands: CommandExecutor,
         memberships: Memberships,
         clock: Clock,
     ) -> None:
-        self._people = people
-        self._typists = typists
+        self._presence = presence
+        self._typing = typing
         self._cursors = cursors
-        self._delivering = delivering
+        self._receipts = delivery_receipts
         self._commands = commands
         self._memberships = memberships
         self._clock = clock
 
     @property
     def tasks(self) -> Iterable[tuple[str, Callable[[], Coroutine[Any, Any, None]]]]:
-        """What runs as long as the node."""
-        return chain(self._people.tasks, [("typing", self._typists.turns), ("cursors", self._cursors.turns)])
+        """The tasks to run as long as the node."""
+        return chain(self._presence.tasks, [("typing", self._typing.announce_changes), ("cursors", self._cursors.run)])
 
     @property
-    def places(self) -> Iterable[str]:
-        """Where this node wants to hear of people, besides what its sessions are in."""
-        return self._people.places
+    def registry_keys(self) -> Iterable[str]:
+        """Where this node wants to hear of presence, besides what its sessions are in."""
+        return self._presence.registry_keys
 
-    def came(self, visit: ClientSession) -> None:
-        """A session is there."""
-        self._people.came(visit)
+    def session_opened(self, client: ClientSession) -> None:
+        """Publish the presence of a new session."""
+        self._presence.session_opened(client)
 
-    def went(self, visit: ClientSession) -> None:
-        """A session is over."""
-        self._people.went(visit)
-        self._delivering.leave(visit)
+    def session_closed(self, client: ClientSession) -> None:
+        """Publish that a session ended, and append its delivery receipts."""
+        self._presence.session_closed(client)
+        self._receipts.flush(client)
 
-    def hurry(self, visit: ClientSession) -> None:
-        """A session is to end: what it said is answered now."""
-        self._delivering.leave(visit)
+    def flush(self, client: ClientSession) -> None:
+        """Append and answer the delivery receipts of a session that is about to end."""
+        self._receipts.flush(client)
 
     async def stop(self) -> None:
-        """The node goes away: what its sessions said is in the log, and they are gone."""
-        await self._delivering.stop()
-        await self._people.forget()
+        """Append all delivery receipts, and remove this node's users from presence: the node stops."""
+        await self._receipts.stop()
+        await self._presence.forget()
 
-    async def carry_out(self, visit: ClientSession, asked: CommandReceived, signal: Signal) -> None:
-        """Do it and answer; what is about a conversation that one is not in is refused and recorded."""
-        who = visit.identity
-        context = Context(who.tenant, who.user_id, self._clock.now(), asked.correlation_id)
+    async def execute(self, client: ClientSession, request: CommandReceived, signal: Signal) -> None:
+        """Execute a signal and answer it; one about a conversation without its sender is rejected and recorded."""
+        who = client.identity
+        context = Context(who.tenant, who.user_id, self._clock.now(), request.correlation_id)
         try:
-            answer = await self._done(visit, asked, signal, context)
-        except Rejected as no:
-            self._refuse(visit, asked, signal, no, context)
+            answer = await self._dispatch(client, request, signal, context)
+        except Rejected as rejection:
+            self._refuse(client, request, signal, rejection, context)
         except Exception as error:  # noqa: BLE001 - whatever went wrong, the client is answered
-            visit.answer(self._commands.failed(error, asked))
+            client.answer(self._commands.failed(error, request))
         else:
             if answer is not None:
-                visit.answer(frames.ack(asked.frame_id, answer, asked.correlation_id))
+                client.answer(frames.ack(request.frame_id, answer, request.correlation_id))
 
-    async def _done(
-        self, visit: ClientSession, asked: CommandReceived, signal: Signal, context: Context
+    async def _dispatch(
+        self, client: ClientSession, request: CommandReceived, signal: Signal, context: Context
     ) -> Answer | None:
-        """The answer; None where it comes by itself, later."""
+        """Execute a signal. Return its answer; None where it is answered later."""
         if not self._memberships.fresh:
             raise NotReady("this node's view of conversations is behind")
         match signal:
             case DeliveredMessages():
-                await self._entered(visit, signal, context)
-                await self._delivering.carry_out(visit, asked, signal)
+                await self._require_member(client, signal, context)
+                await self._receipts.execute(client, request, signal)
                 return None
             case StartTyping() | StopTyping():
-                key = (await self._entered(visit, signal, context)).conversation_id
-                self._typists.says(key, context.actor, types=isinstance(signal, StartTyping))
+                key = (await self._require_member(client, signal, context)).conversation_id
+                self._typing.report(key, context.actor, types=isinstance(signal, StartTyping))
                 return ConversationAccepted(conversation_id=key, level="accepted")
             case SetPresence():
-                return await self._people.set(visit, signal.status)
+                return await self._presence.set_status(client, signal.status)
             case SubscribePresence():
-                return Presences(presences=await self._people.subscribe(visit, signal.users))
+                return Presences(presences=await self._presence.subscribe(client, signal.users))
             case _:
                 assert_never(signal)
 
-    async def _entered(self, visit: ClientSession, signal: Hinting, context: Context) -> Conversation:
-        """The conversation that it is about, if its sender is in it. A no is proved."""
+    async def _require_member(
+        self, client: ClientSession, signal: ConversationSignal, context: Context
+    ) -> Conversation:
+        """Return the conversation of a signal if its sender is a member. A rejection is re-checked against the log's
+        end.
+        """
         key = signal.conversation_id
-        return await proved(
-            self._memberships, key, lambda state: conversation.entered(state, key, context), partial(visit.settled, 1)
+        return await with_recheck(
+            self._memberships,
+            key,
+            lambda state: conversation.require_member(state, key, context),
+            partial(client.wait_for_appends, 1),
         )
 
     def _refuse(
-        self, visit: ClientSession, asked: CommandReceived, signal: Signal, no: Rejected, context: Context
+        self, client: ClientSession, request: CommandReceived, signal: Signal, rejection: Rejected, context: Context
     ) -> None:
-        if isinstance(signal, Hinting):
-            self._commands.refuse(visit, asked, signal, no, context)
+        if isinstance(signal, ConversationSignal):
+            self._commands.refuse(client, request, signal, rejection, context)
         else:
-            visit.answer(self._commands.failed(no, asked))
+            client.answer(self._commands.failed(rejection, request))
 
-    def following(self, changed: OnChange, channel: Callable[[str], Channel | None]) -> OnChange:
-        """What follows the view of who is in what: `changed`, and then whoever is out by now types no longer."""
+    def follow_changes(self, changed: OnChange, channel: Callable[[str], Channel | None]) -> OnChange:
+        """Return a callback for membership changes: it calls `changed`, then ends the typing of users who left."""
 
         def follow(event: ConversationEvent, view: Conversation) -> None:
             changed(event, view)
             for user in users_of(event):
-                if not view.holds(user):
-                    self._typists.left(view.conversation_id, user, channel(view.conversation_id))
+                if not view.is_member(user):
+                    self._typing.member_left(view.conversation_id, user, channel(view.conversation_id))
 
         return follow
 
-    def hears(self, push: Push, channel: Callable[[str], Channel | None]) -> bool:
-        """Whether a push says how people are, or how far they have come; then it goes to those here whom it is for."""
-        if push.lane not in HEARD:
+    def try_deliver(self, push: Push, channel: Callable[[str], Channel | None]) -> bool:
+        """Deliver a push of a live lane (typing, presence, cursors). Return whether it was one."""
+        if push.lane not in LIVE_LANES:
             return False
         if push.lane == TYPING:
-            self._typists.deliver(push, channel(push.conversation_id))
+            self._typing.deliver(push, channel(push.conversation_id))
         elif push.lane == CURSORS:
             self._cursors.deliver(push, channel(push.conversation_id))
         else:
-            self._people.heard(push)
+            self._presence.receive(push)
         return True

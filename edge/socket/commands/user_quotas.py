@@ -1,8 +1,7 @@
-"""What one user may ask for, on however many connections and nodes: so many commands, each by what it costs, and of
-those so many searches.
+"""UserQuotas limits the commands of one user, weighted by cost, and their searches, over all connections and nodes.
 
-Beyond it a command is answered `rate_limited` and not carried out; that is counted, and is no record. How many members
-a group may have, and whom one may let in, lies beside it, and is decided by the handler.
+Beyond its quota a command is answered `rate_limited` and not executed; that is counted and not recorded. The join
+policy (maximum members of a group, whom a user may add) is kept here too, and enforced by the handler.
 """
 
 import math
@@ -24,51 +23,51 @@ MINUTE_S: Final = 60
 
 
 class UserQuotas:
-    """The allowances of one node's users; None is no limit."""
+    """Enforces the quotas of one node's users; None is no limit."""
 
     def __init__(
         self,
         health: Health,
         commands: LeasedLimit | None = None,
         searches: LeasedLimit | None = None,
-        letting_in: JoinPolicy = ANYBODY,
+        join_policy: JoinPolicy = ANYBODY,
     ) -> None:
         self._health = health
         self._commands = commands
         self._searches = searches
-        self.letting_in = letting_in
+        self.join_policy = join_policy
 
     @property
-    def told(self) -> dict[str, int]:
-        """What `hello.limits` says of them: 0 where there is no limit."""
+    def limits(self) -> dict[str, int]:
+        """The quotas as `hello.limits` has them: 0 where there is no limit."""
         commands, searches = _rate_of(self._commands), _rate_of(self._searches)
         return {
-            "members": self.letting_in.members,
+            "members": self.join_policy.members,
             "user_commands_per_s": round(commands.per_s),
             "user_commands_burst": commands.burst,
             "user_searches_per_min": round(searches.per_s * MINUTE_S),
         }
 
-    async def refusal(self, who: Identity, asked: CommandReceived) -> bytes | None:
-        """The answer to a command that is one too many; None for one that may be carried out."""
-        no = await self._spent(self._commands, who, "commands", cost_of(asked.command))
-        if no is None and isinstance(asked.command, SearchMessages):
-            no = await self._spent(self._searches, who, "searches")
-        return None if no is None else frames.error(asked.frame_id, no, asked.correlation_id)
+    async def refusal(self, who: Identity, request: CommandReceived) -> bytes | None:
+        """Spend the cost of a command. Return the error frame if its quota is exceeded, else None."""
+        rejection = await self._spend(self._commands, who, "commands", cost_of(request.command))
+        if rejection is None and isinstance(request.command, SearchMessages):
+            rejection = await self._spend(self._searches, who, "searches")
+        return None if rejection is None else frames.error(request.frame_id, rejection, request.correlation_id)
 
     async def entry(self, who: Identity) -> Problem | None:
-        """Why this user may not come in now; coming in costs what a send does."""
-        return await self._spent(self._commands, who, "commands")
+        """Spend the cost of a login, that of a send. Return the problem if the quota is exceeded, else None."""
+        return await self._spend(self._commands, who, "commands")
 
-    async def _spent(self, portions: LeasedLimit | None, who: Identity, what: str, cost: int = 1) -> Problem | None:
-        if portions is None:
+    async def _spend(self, limit: LeasedLimit | None, who: Identity, what: str, cost: int = 1) -> Problem | None:
+        if limit is None:
             return None
-        wait_s = await portions.spend(who.key, cost)
+        wait_s = await limit.spend(who.key, cost)
         if not wait_s:
             return None
         self._health.count("rate_limited")
         counts = f", of which this one counts as {cost}" if cost > 1 else ""
-        detail = f"{what} of this user came too fast, over all connections: {_words(portions.rate)}{counts}"
+        detail = f"{what} of this user came too fast, over all connections: {_text_of(limit.rate)}{counts}"
         return problem("rate_limited", detail, retry_after_ms=math.ceil(wait_s * 1000))
 
 
@@ -76,17 +75,17 @@ def _rate_of(limit: LeasedLimit | None) -> Rate:
     return limit.rate if limit else Rate(0, 0)
 
 
-def _words(rate: Rate) -> str:
+def _text_of(rate: Rate) -> str:
     often = f"{rate.per_s:g} a second" if rate.per_s >= 1 else f"{rate.per_s * MINUTE_S:g} a minute"
     return f"{often} and {rate.burst} at once after a rest are taken"
 
 
 def user_quotas_of(settings: Settings, limits: Limits, health: Health) -> UserQuotas:
-    """As the settings say."""
+    """Return the quotas of these settings."""
     per_s, searches = settings.user_commands_per_s, settings.user_searches_per_min
     return UserQuotas(
         health,
         LeasedLimit("commands", Rate(per_s, settings.user_commands_burst), limits) if per_s else None,
-        LeasedLimit("searches", Rate(searches / MINUTE_S, searches), limits, portion=1) if searches else None,
+        LeasedLimit("searches", Rate(searches / MINUTE_S, searches), limits, lease_size=1) if searches else None,
         JoinPolicy(settings.conversation_members, settings.add_policy),
     )

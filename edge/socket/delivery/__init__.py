@@ -1,1 +1,1 @@
-"""Brings pushes to the right clients and fills gaps: hub, node registration, sync, polling of heads."""
+"""Delivers pushes to the subscribers of a node and recovers gaps: hub, node registration, sync, head polling."""

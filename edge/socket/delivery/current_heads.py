@@ -1,8 +1,8 @@
-"""Heads that a sync may answer with: none says less than this node has delivered, or than the client has been sent.
+"""CurrentHeads reads heads for a sync: none is lower than what this node has delivered or the client has received.
 
-A store that went back in time has older heads until its workers have brought it up again. Who were answered with those
-would take the place they are at for the newest, and the pushes in between are repeated to nobody who had them. So less
-is believed only when the read model has passed the log's end.
+A store that went back in time has older heads until its workers have caught up again. A client that is answered with
+those takes its old position for the newest, and pushes in between are not repeated to a client that had them. So a
+lower head is accepted only when the read model has passed the log's end.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from projections.conversations import conversation_rows
 from projections.inbox import inbox_rows
 from projections.messages import message_rows
 from projections.queries.lanes import LaneHeads, Lanes
-from projections.queries.store_trust import READ
+from projections.queries.store_trust import TOPICS_OF_MODEL
 from schemas.topics import USER_ACTION
 from schemas.wire.frames import LANES
 
@@ -26,34 +26,34 @@ class CurrentHeads:
         self._hub = hub
 
     async def of(self, keys: Sequence[str], given: Mapping[str, Mapping[str, int]]) -> dict[str, LaneHeads]:
-        """The heads of these conversations; where a client's positions in `given` say more than that, they are more
-        than there is.
-        """
+        """Return the heads of these conversations. Positions in `given` that are still higher do not exist."""
         heads = await self._lanes.heads(keys)
-        if any(self._less(heads[key], key, given) for key in keys):
-            await self._lanes.refresh()  # another node told more: it may have heard of a switch before us
+        if any(self._lower(heads[key], key, given) for key in keys):
+            await (
+                self._lanes.refresh()
+            )  # another node sent higher numbers: it may have learned of a switch before this one
             heads = await self._lanes.heads(keys)
-        if behind := [key for key in keys if self._less(heads[key], key, given)]:
+        if behind := [key for key in keys if self._lower(heads[key], key, given)]:
             for model in (message_rows.MODEL, conversation_rows.MODEL):
-                topics = READ[model]
-                await self._lanes.trust.passed(model, [(topic, key) for topic in topics for key in behind])
+                topics = TOPICS_OF_MODEL[model]
+                await self._lanes.trust.wait_until_passed(model, [(topic, key) for topic in topics for key in behind])
             heads = await self._lanes.heads(keys)
         return heads
 
     async def of_user(self, who: Identity, given: int) -> int:
-        """The head of the user's own lane, in the same way."""
+        """Return the head of the user lane, in the same way."""
         key = inbox_rows.key_of(who.tenant, who.user_id)
         known = max(given, self._hub.users.delivered(who.tenant, who.user_id))
-        head = (await self._lanes.own_heads([key]))[key]
+        head = (await self._lanes.user_heads([key]))[key]
         if head < known:
             await self._lanes.refresh()
-            head = (await self._lanes.own_heads([key]))[key]
+            head = (await self._lanes.user_heads([key]))[key]
         if head < known:
-            await self._lanes.trust.passed(inbox_rows.MODEL, [(USER_ACTION, who.user_id)])
-            head = (await self._lanes.own_heads([key]))[key]
+            await self._lanes.trust.wait_until_passed(inbox_rows.MODEL, [(USER_ACTION, who.user_id)])
+            head = (await self._lanes.user_heads([key]))[key]
         return head
 
-    def _less(self, heads: LaneHeads, key: str, given: Mapping[str, Mapping[str, int]]) -> bool:
+    def _lower(self, heads: LaneHeads, key: str, given: Mapping[str, Mapping[str, int]]) -> bool:
         channel = self._hub.channel(key)
         known = ({} if channel is None else channel.last or channel.start), given.get(key, {})
         return any(heads[lane] < n for lanes in known for lane, n in lanes.items() if lane in LANES)

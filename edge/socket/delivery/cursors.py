@@ -1,7 +1,8 @@
-"""Cursors that moved: pushed to everyone who is in the conversation, gathered into one frame a second for each.
+"""MovedCursors pushes moved cursors to the members of their conversation, collected into one frame a second.
 
-The first of a quiet time is pushed at once. So a room of 200 who all read costs each of them a frame or two, and not
-200. In a larger one they would cost the square of its members: there nothing is pushed, and cursors are asked for.
+The first one after a quiet time is pushed at once. So if all 200 members of a conversation read, each of them is sent
+one or two frames, not 200. In larger conversations the cost would be the square of the members: there cursors are not
+pushed, and clients query them.
 """
 
 import asyncio
@@ -22,7 +23,8 @@ from schemas.wire.frames import CURSORS, Push
 from schemas.wire.views import CursorsView, CursorView
 
 logger: Final = logging.getLogger("caas.cursors")
-EVERY_S: Final = 1.0
+PUSH_INTERVAL_S: Final = 1.0
+"""Minimum interval between two frames with the cursors of one conversation."""
 
 
 class _Frame(msgspec.Struct, frozen=True):
@@ -33,17 +35,17 @@ _decode: Final = msgspec.json.Decoder(_Frame).decode
 
 
 def cursors_in(push: Push) -> list[CursorView]:
-    """The cursors of a push in the lane of cursors; none of one that cannot be read."""
+    """Return the cursors of a push in the lane of cursors; none if it cannot be decoded."""
     try:
         return _decode(push.frame).data.cursors
     except msgspec.DecodeError as error:
-        logger.warning("cursors that cannot be read: %s", error)
+        logger.warning("cursors cannot be decoded: %s", error)
         return []
 
 
 @dataclass(slots=True)
-class _Gathered:
-    """The cursors of one conversation that moved since `at`, when the last frame was pushed, on the loop's clock."""
+class _Pending:
+    """The cursors of one conversation that moved since `at`, the loop time of the last frame pushed."""
 
     channel: Channel
     moved: dict[str, CursorView] = field(default_factory=dict)
@@ -51,65 +53,69 @@ class _Gathered:
 
 
 class MovedCursors:
-    """The cursors of one node's conversations; `turns` runs as long as the node."""
+    """Pushes the moved cursors of one node's conversations; `run` runs as long as the node."""
 
     def __init__(self, health: Health) -> None:
         self._health = health
-        self._gathered: dict[str, _Gathered] = {}
-        self._alarms: KeyedTimers[str] = KeyedTimers()
+        self._pending: dict[str, _Pending] = {}
+        self._timers: KeyedTimers[str] = KeyedTimers()
 
     def deliver(self, push: Push, channel: Channel | None) -> None:
-        """Push these to the sessions here, within a second. Never raises."""
+        """Push the cursors of a push to the sessions of this node within a second. Never raises."""
         if channel is None:
             self._health.count("push_unwanted")
-        elif shows(channel.view):
-            self._gather(push, channel)
+        elif pushes_cursors(channel.view):
+            self._collect(push, channel)
 
-    def _gather(self, push: Push, channel: Channel) -> None:
-        gathered = self._gathered.setdefault(channel.id, _Gathered(channel))
-        gathered.channel = channel
+    def _collect(self, push: Push, channel: Channel) -> None:
+        pending = self._pending.setdefault(channel.id, _Pending(channel))
+        pending.channel = channel
         for cursor in cursors_in(push):
-            before = gathered.moved.get(cursor.user_id, cursor)
-            gathered.moved[cursor.user_id] = _furthest(before, cursor)
-        self._alarms.at(channel.id, max(asyncio.get_running_loop().time(), gathered.at + EVERY_S))
+            before = pending.moved.get(cursor.user_id, cursor)
+            pending.moved[cursor.user_id] = _furthest(before, cursor)
+        self._timers.at(channel.id, max(asyncio.get_running_loop().time(), pending.at + PUSH_INTERVAL_S))
 
-    async def turns(self) -> None:
-        """Push what has gathered, permanently."""
+    async def run(self) -> None:
+        """Push the collected cursors, without end."""
         while True:
-            for key in await self._alarms.due():
-                self._turn(key)
+            for key in await self._timers.due():
+                self._end_interval(key)
                 await asyncio.sleep(0)
 
-    def _turn(self, key: str) -> None:
-        """The second of a conversation is over; one in which nothing moved is forgotten."""
-        gathered, now = self._gathered[key], asyncio.get_running_loop().time()
-        if now >= gathered.at + EVERY_S:
-            if not gathered.moved:
-                del self._gathered[key]
+    def _end_interval(self, key: str) -> None:
+        """Push the cursors of an interval that is over; forget the conversation if none moved."""
+        pending, now = self._pending[key], asyncio.get_running_loop().time()
+        if now >= pending.at + PUSH_INTERVAL_S:
+            if not pending.moved:
+                del self._pending[key]
                 return
-            moved, gathered.moved = gathered.moved, {}
-            gathered.at = now
-            self._show(gathered.channel, list(moved.values()))
-        self._alarms.at(key, gathered.at + EVERY_S)
+            moved, pending.moved = pending.moved, {}
+            pending.at = now
+            self._push(pending.channel, list(moved.values()))
+        self._timers.at(key, pending.at + PUSH_INTERVAL_S)
 
-    def _show(self, channel: Channel, moved: list[CursorView]) -> None:
-        """One frame for all who are in it by now, without the cursors of those who are not; nobody is sent a frame that
-        has their own cursor alone.
+    def _push(self, channel: Channel, moved: list[CursorView]) -> None:
+        """Push one frame to the present members, with their cursors only; a frame with a single cursor is not sent to
+        its own user.
         """
         view = channel.view
-        cursors = [cursor for cursor in moved if view.holds(cursor.user_id)]
-        if not cursors or not shows(view):
+        cursors = [cursor for cursor in moved if view.is_member(cursor.user_id)]
+        if not cursors or not pushes_cursors(view):
             return
         frame = frames.push(CURSORS, CursorsView(conversation_id=channel.id, cursors=cursors))
-        alone = cursors[0].user_id if len(cursors) == 1 else ""
-        seats = [seat for seat in channel.seats if seat.user_id != alone and view.holds(seat.user_id)]
-        for seat in seats:
-            seat.push(frame)
-        self._health.count("cursors_pushed", len(seats))
+        single = cursors[0].user_id if len(cursors) == 1 else ""
+        subscribers = [
+            subscriber
+            for subscriber in channel.subscribers
+            if subscriber.user_id != single and view.is_member(subscriber.user_id)
+        ]
+        for subscriber in subscribers:
+            subscriber.push(frame)
+        self._health.count("cursors_pushed", len(subscribers))
 
 
-def shows(view: Conversation) -> bool:
-    """Whether cursors are pushed in a conversation: where few enough are in it now."""
+def pushes_cursors(view: Conversation) -> bool:
+    """Return whether cursors are pushed in a conversation: it has at most `CURSOR_MEMBERS` present members."""
     if len(view.members) <= CURSOR_MEMBERS:
         return True
     present = (user for user, member in view.members.items() if member.present)

@@ -1,8 +1,7 @@
-"""Who of this node gets what: pushes go out in the order of each lane, each once, to those who may see them.
+"""Hub delivers the pushes of one node in the order of each lane, each once, to the subscribers who may see them.
 
-The way of a push that is next in its lane is plain and synchronous. Whatever must wait (a newer view, a store, a
-session that comes in) is a job of its conversation, done by one task in order; pushes behind it queue, other
-conversations go on.
+A push that is next in its lane is delivered synchronously. Work that must wait (for a newer view, a store, a joining
+session) is a job of its conversation, run by one task in order; pushes behind it queue, other conversations continue.
 """
 
 import asyncio
@@ -40,7 +39,7 @@ class Hub:
         self,
         memberships: Memberships,
         lanes: Lanes,
-        standing: NodeRegistration,
+        registration: NodeRegistration,
         health: Health,
         *,
         spawn: Spawn,
@@ -48,47 +47,49 @@ class Hub:
     ) -> None:
         self._memberships = memberships
         self._lanes = lanes
-        self._standing = standing
+        self._registration = registration
         self._health = health
         self._spawn = spawn
         self._channels: dict[str, Channel] = {}
-        turns = StoreReads(health)
-        self.users: Final = UserChannels(lanes, standing, turns, health, spawn=spawn, look_soon=look_soon)
-        self._jobs = Jobs(GapRecovery(memberships, lanes, turns, health), self._part, look_soon, health, spawn)
+        store_reads = StoreReads(health)
+        self.users: Final = UserChannels(lanes, registration, store_reads, health, spawn=spawn, look_soon=look_soon)
+        self._jobs = Jobs(
+            GapRecovery(memberships, lanes, store_reads, health), self._remove_finished, look_soon, health, spawn
+        )
         self._look_soon = look_soon
 
     @property
     def conversations(self) -> Iterable[str]:
-        """The conversations that somebody here is in."""
+        """The conversations with a subscriber on this node."""
         return self._channels.keys()
 
     def held(self) -> Collection[str]:
-        """What presence is told of, as it is now."""
+        """Return the names to register in presence, as they are now: conversations and users."""
         return {*self._channels, *self.users.held}
 
     def channel(self, conversation_id: str) -> Channel | None:
-        """The channel of a conversation, where somebody here is in it."""
+        """Return the channel of a conversation, if it has a subscriber on this node."""
         return self._channels.get(conversation_id)
 
     # Pushes
 
     def receive(self, payload: bytes) -> None:
-        """A hint from the bus: several pushes. Never raises: what is broken is counted, and healed later."""
+        """Deliver the pushes of a payload from the bus. Never raises: a broken one is counted and recovered later."""
         for push in self.unpack(payload):
             self.deliver(push)
 
     def unpack(self, payload: bytes) -> list[Push]:
-        """The pushes of a hint; none of a broken one."""
+        """Return the pushes of a payload; none of a broken one."""
         try:
             return unpack_pushes(payload)
         except msgspec.DecodeError as error:
             self._health.count("payload_broken")
-            logger.warning("a hint that is no list of pushes: %s", error)
+            logger.warning("a payload is not a list of pushes: %s", error)
             self._look_soon()
             return []
 
     def deliver(self, push: Push) -> None:
-        """One push, in the order of its coming. Never raises."""
+        """Deliver one push, in the order of arrival. Never raises."""
         try:
             self._deliver(push)
         except Exception:
@@ -99,7 +100,7 @@ class Hub:
 
     def _deliver(self, push: Push) -> None:
         if push.to:
-            self._hand(push)
+            self._deliver_to_user(push)
             return
         channel = self._channels.get(push.conversation_id)
         if channel is None:
@@ -111,123 +112,123 @@ class Hub:
             and push.conversation_n <= channel.view.n
             and self._lanes.knows(push.model, push.generation)
         ):
-            self._show(channel, push)
+            self._fan_out(channel, push)
         elif push.n <= channel.last.get(push.lane, 0):
             self._health.count("push_duplicate")
         else:
             self._jobs.begin(channel, push)
 
-    def _show(self, channel: Channel, push: Push) -> None:
-        shown = channel.show(push.lane, push.n, push.seq, push.conversation_n, push.frame)
-        self._health.counted["delivered"] += shown
+    def _fan_out(self, channel: Channel, push: Push) -> None:
+        delivered = channel.deliver(push.lane, push.n, push.seq, push.conversation_n, push.frame)
+        self._health.counted["delivered"] += delivered
         if channel.leaving:
-            self._part(channel)
+            self._remove_finished(channel)
 
-    def _hand(self, push: Push) -> None:
-        """What is for one user alone."""
+    def _deliver_to_user(self, push: Push) -> None:
+        """Deliver a push to one user alone."""
         if push.lane == USER:
             self.users.deliver(push)
             return
         view = self._memberships.get(push.conversation_id)
-        self.users.hand(push, None if view is None else view.tenant)
+        self.users.deliver_to_user(push, None if view is None else view.tenant)
 
     # Sessions
 
-    async def attach(self, seat: Subscriber, greet: Callable[[], None]) -> None:
-        """Put a session in step with all its conversations and its user's own lane: what is appended after `greet` was
-        called is delivered.
+    async def attach(self, subscriber: Subscriber, greet: Callable[[], None]) -> None:
+        """Subscribe a session to all its conversations and to its user lane: what is appended after `greet` was called
+        is delivered.
 
         It does not wait for a store that is down. The channels are late then: their pushes wait until the heads can
-        be read, and the lanes begin at the heads that are read first (see `see_heads`). So what a `sync` does not
-        tell is delivered, as ever; without a `sync` a row is missed that was saved before those heads were read and
-        that neither its own push nor that of one before it has told of.
+        be read, and the lanes begin at the first heads read (see `see_heads`). So what a `sync` does not send is
+        delivered, as always; without a `sync`, a row is missed that was saved before those heads were read and that
+        neither its own push nor an earlier row's push reported.
         """
         try:
-            await self._ready(seat)
+            await self._open_for(subscriber)
         except BaseException:
-            self.users.detach(seat)
+            self.users.detach(subscriber)
             raise
         greet()
-        self.users.take(seat)
-        for key in self._mine(seat):
-            self._channels[key].take(seat)
+        self.users.add(subscriber)
+        for key in self._conversations_of(subscriber):
+            self._channels[key].add(subscriber)
 
-    async def _ready(self, seat: Subscriber) -> None:
-        """Open the channels that its user needs, and the lane."""
+    async def _open_for(self, subscriber: Subscriber) -> None:
+        """Open the channels that a subscriber needs, and its user lane."""
         while True:
-            mine = self._mine(seat)
-            missing = [key for key in mine if key not in self._channels]
-            opening = [found.opening for key in mine if (found := self._channels.get(key)) and found.opening]
+            keys = self._conversations_of(subscriber)
+            missing = [key for key in keys if key not in self._channels]
+            opening = [found.opening for key in keys if (found := self._channels.get(key)) and found.opening]
             if missing:
-                await self._open_all([self._opening(key) for key in missing])
+                await self._open_all([self._new_channel(key) for key in missing])
             elif opening:
                 await asyncio.shield(opening[0])
-            elif not self.users.holds(seat):
-                await self.users.open(seat)
+            elif not self.users.is_open(subscriber):
+                await self.users.open(subscriber)
             else:
                 return
 
-    async def see_heads(self, seat: Subscriber) -> None:
-        """To be called before a `sync` reads heads: the lanes of its late channels begin at these or before, so what
-        the `sync` does not tell is delivered. Raises `Unavailable`.
+    async def see_heads(self, subscriber: Subscriber) -> None:
+        """Read the heads of late channels, before a `sync` reads heads: their lanes begin at these or before, so what
+        the `sync` does not send is delivered. Raises `Unavailable`.
         """
-        await self.users.see_head(seat)
-        late = [channel for channel in seat.channels.values() if channel.late and not channel.start]
+        await self.users.see_head(subscriber)
+        late = [channel for channel in subscriber.channels.values() if channel.heads_unknown and not channel.start]
         if late:
             heads = await self._lanes.heads([channel.id for channel in late])
             for channel in late:
-                channel.sees(heads[channel.id])
+                channel.note_heads(heads[channel.id])
 
-    def detach(self, seat: Subscriber) -> None:
-        """A session is over."""
-        self.users.detach(seat)
-        for channel in list(seat.channels.values()):
-            channel.drop(seat)
+    def detach(self, subscriber: Subscriber) -> None:
+        """Unsubscribe a session that has ended."""
+        self.users.detach(subscriber)
+        for channel in list(subscriber.channels.values()):
+            channel.remove(subscriber)
             self._close_empty(channel)
 
-    def _mine(self, seat: Subscriber) -> list[str]:
-        """The conversations that its user is in now."""
+    def _conversations_of(self, subscriber: Subscriber) -> list[str]:
+        """Return the conversations that the subscriber's user is a member of now."""
         memberships = self._memberships
         return [
             key
-            for key in memberships.of_user(seat.tenant, seat.user_id)
-            if (view := memberships.get(key)) is not None and view.holds(seat.user_id)
+            for key in memberships.of_user(subscriber.tenant, subscriber.user_id)
+            if (view := memberships.get(key)) is not None and view.is_member(subscriber.user_id)
         ]
 
     # Memberships
 
     def changed(self, event: ConversationEvent, view: Conversation) -> None:
-        """The view folded an event: who was let in comes in, who is out leaves after being told."""
+        """Apply an event that the view folded: added members join, and removed ones leave after they received it."""
         channel = self._channels.get(view.conversation_id)
         if channel is not None:
-            channel.seen(view)
-            self._part(channel)
-            if channel.gave_up:
-                channel.gave_up = 0
+            channel.set_view(view)
+            self._remove_finished(channel)
+            if channel.skipped_view_version:
+                channel.skipped_view_version = 0
                 self._jobs.begin(channel, Heal())
         for user in users_of(event):
-            for seat in self.users.seats(view.tenant, user) if view.holds(user) else ():
-                self._join(seat, view)
+            for subscriber in self.users.subscribers(view.tenant, user) if view.is_member(user) else ():
+                self._join(subscriber, view)
 
-    def _join(self, seat: Subscriber, view: Conversation) -> None:
+    def _join(self, subscriber: Subscriber, view: Conversation) -> None:
         channel = self._channels.get(view.conversation_id)
         new = channel is None
-        channel = self._opening(view.conversation_id) if channel is None else channel
-        if seat in channel.seats or seat in channel.joining:
+        channel = self._new_channel(view.conversation_id) if channel is None else channel
+        if subscriber in channel.subscribers or subscriber in channel.joining:
             return
-        channel.joining.add(seat)
-        seat.channels[channel.id] = channel
-        stay, left = view.members[seat.user_id].intervals[-1], seat.left.pop(channel.id, {})
-        begins = stay.first if left else stay.from_seq  # what was told so far is told on
-        starts = {"conversation": view.n - 1, **left, "sent": max(begins - 1, left.get("sent", 0))}
-        self._jobs.begin(channel, Join(seat, starts))
+        channel.joining.add(subscriber)
+        subscriber.channels[channel.id] = channel
+        interval, left = view.members[subscriber.user_id].intervals[-1], subscriber.left.pop(channel.id, {})
+        first = interval.first if left else interval.from_seq  # a returning session continues where it was
+        starts = {"conversation": view.n - 1, **left, "sent": max(first - 1, left.get("sent", 0))}
+        self._jobs.begin(channel, Join(subscriber, starts))
         if new:
             self._spawn(f"open {channel.id}", self._open_all([channel]))
 
     # Channels
 
-    def _opening(self, conversation_id: str) -> Channel:
-        """A new channel, whose pushes wait until it is open."""
+    def _new_channel(self, conversation_id: str) -> Channel:
+        """Return a new channel, whose pushes wait until it is open."""
         view = self._memberships.get(conversation_id)
         if view is None:
             raise LookupError(conversation_id)
@@ -245,9 +246,9 @@ class Hub:
             raise
 
     async def _open(self, channels: list[Channel]) -> None:
-        """Tell the processors that we are here, and then see where the lanes stand: nothing falls in between."""
+        """Register the channels with the processors, and read their heads after that: so no row is missed."""
         try:
-            await self._standing.enter([channel.id for channel in channels])
+            await self._registration.enter([channel.id for channel in channels])
             heads = await self._lanes.heads([channel.id for channel in channels])
             for channel in channels:
                 channel.last = heads[channel.id]
@@ -256,41 +257,41 @@ class Hub:
         finally:
             for channel in channels:
                 self._jobs.opened(channel)
-            if any(channel.late for channel in channels):
+            if any(channel.heads_unknown for channel in channels):
                 self._look_soon()
 
     def _close_empty(self, channel: Channel) -> None:
         if channel.empty and self._channels.get(channel.id) is channel:
             channel.closed = True
             del self._channels[channel.id]
-            self._standing.left(channel.id)
+            self._registration.leave(channel.id)
 
-    def _part(self, channel: Channel) -> None:
-        for seat in channel.gone():
-            channel.drop(seat)
+    def _remove_finished(self, channel: Channel) -> None:
+        for subscriber in channel.finished_leaving():
+            channel.remove(subscriber)
         self._close_empty(channel)
 
     # Jobs
 
     def heal(self, conversation_id: str, heads: dict[str, int], life: int) -> None:
-        """Deliver what no push brought, up to heads of this life of the store; a late channel begins with that."""
+        """Deliver rows that no push delivered, up to heads of this life of the store; a late channel begins there."""
         channel = self._channels.get(conversation_id)
-        if channel is None or (channel.late and not channel.start):
+        if channel is None or (channel.heads_unknown and not channel.start):
             return
-        if channel.late:
-            self._jobs.settled(channel)
+        if channel.heads_unknown:
+            self._jobs.begin_lanes(channel)
         self._jobs.begin(channel, Heal(heads, life))
 
-    def behind(self, heads: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, int]]:
-        """Of these heads, those that this node has not delivered; all those of a late channel, which now sees them."""
+    def undelivered(self, heads: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, int]]:
+        """Return those of these heads that this node has not delivered; of a late channel all, which notes them."""
         found: dict[str, dict[str, int]] = {}
         for key, lanes in heads.items():
             channel = self._channels.get(key)
             if channel is None or channel.opening is not None:
                 continue
             if len(lanes) == len(LANES):
-                channel.sees(lanes)
-            last = channel.last
-            if missing := {lane: head for lane, head in lanes.items() if channel.late or head > last.get(lane, head)}:
+                channel.note_heads(lanes)
+            unknown, last = channel.heads_unknown, channel.last
+            if missing := {lane: head for lane, head in lanes.items() if unknown or head > last.get(lane, head)}:
                 found[key] = missing
         return found

@@ -1,21 +1,21 @@
-"""Keeps how far a client was sent the conversations that its user left, for the case of a return."""
+"""Remember how far a client was sent the conversations that its user left, in case the user returns."""
 
 from collections.abc import Mapping
 
 from core.ports.memberships import Memberships
-from edge.socket.channels.channel import FOLLOWED
+from edge.socket.channels.channel import RESUMED_LANES
 from edge.socket.channels.subscriber import Subscriber
 
 
-def remember(seat: Subscriber, memberships: Memberships, positions: Mapping[str, Mapping[str, int]]) -> None:
-    """Keep how far a session has been told of the conversations that its user has left, for the case of a return.
+def remember(subscriber: Subscriber, memberships: Memberships, positions: Mapping[str, Mapping[str, int]]) -> None:
+    """Store a session's positions in the conversations that its user has left, in case the user returns.
 
-    To be called with what a `sync` asks from, before it reads heads, and with what it answers: whenever the user
-    returns, nothing falls in between.
+    Call it with the positions of a `sync` before it reads heads, and with those it answers: then no row is missed,
+    whenever the user returns.
     """
     for key, lanes in positions.items():
         view = memberships.get(key)
-        known = view is not None and view.tenant == seat.tenant and seat.user_id in view.members
-        if known and key not in seat.channels:
-            told = seat.left.get(key, {})  # by pushes, which may have come further than a sync that was under way
-            seat.left[key] = {lane: max(lanes.get(lane, 0), told.get(lane, 0)) for lane in FOLLOWED}
+        known = view is not None and view.tenant == subscriber.tenant and subscriber.user_id in view.members
+        if known and key not in subscriber.channels:
+            pushed = subscriber.left.get(key, {})  # pushes may be further than a `sync` that ran meanwhile
+            subscriber.left[key] = {lane: max(lanes.get(lane, 0), pushed.get(lane, 0)) for lane in RESUMED_LANES}

@@ -1,6 +1,7 @@
-"""Where this node stands with the others: which conversations and users it has sessions for, and that it lives.
+"""NodeRegistration registers with the other nodes which conversations and users this node has sessions for.
 
-All of it is a hint. While its server is down nothing breaks: pushes do not come, and heads heal. Readiness says so.
+All of it is best effort. While its server is down pushes do not arrive, polled heads recover them, and readiness
+reports it.
 """
 
 import asyncio
@@ -14,97 +15,99 @@ from core.ports.event_log import Unavailable
 from core.ports.node_registry import NodeRegistry
 
 logger: Final = logging.getLogger("caas.presence")
-AT_ONCE: Final = 1_000
-AGAIN_S: Final = 1.0
+BATCH_SIZE: Final = 1_000
+"""Maximum number of names that are entered in one call."""
+RETRY_INTERVAL_S: Final = 1.0
+"""Maximum interval between heartbeats while the server is down."""
 WAITS_FOR: Final = "presence"
-"""While it is down, send no new clients here: pushes to them come late."""
+"""The name in the health report. While it is down new clients should use another node: their pushes are late here."""
 
 
 class NodeRegistration:
-    """Keeps one node's presence. `returned` is called when pushes may have gone astray meanwhile."""
+    """Keeps one node registered. `returned` is called when pushes may have been lost meanwhile."""
 
     def __init__(self, presence: NodeRegistry, node: str, ttl_s: float, health: Health) -> None:
         self._presence = presence
         self._node = node
         self._ttl_s = ttl_s
         self._health = health
-        self._astray = False
+        self._lost = False
         self._outage = Outage(WAITS_FOR)
-        self._turn = asyncio.Lock()
-        self._coming: set[str] = set()
+        self._lock = asyncio.Lock()
+        self._entering: set[str] = set()
         self._left: set[str] = set()
         self._wake = asyncio.Event()
 
     async def enter(self, names: list[str]) -> None:
-        """This node has sessions for these from now on; while the server is down, from when it is back.
+        """Register sessions for these names; while the server is down they are registered when it is back.
 
-        Whatever is to be entered while others are is entered together.
+        Names that arrive during a call are entered together in the next one.
         """
-        if self._astray:
+        if self._lost:
             return
-        self._coming.update(names)
+        self._entering.update(names)
         try:
-            async with self._turn:
+            async with self._lock:
                 await self._enter_coming()
         except Unavailable as error:
-            self._lost(error)
+            self._note_outage(error)
 
     async def _enter_coming(self) -> None:
-        coming, self._coming = self._coming, set()
+        entering, self._entering = self._entering, set()
         try:
-            self._left -= coming
-            await self._enter(list(coming))
+            self._left -= entering
+            await self._enter(list(entering))
         except BaseException:
-            self._coming |= coming  # those who wait behind us see to it
+            self._entering |= entering  # the next caller in line enters them
             raise
 
-    def left(self, name: str) -> None:
-        """Nobody here needs it any more."""
+    def leave(self, name: str) -> None:
+        """Remove a name with the next heartbeat: no session here needs it."""
         self._left.add(name)
         self._wake.set()
 
     async def keep(self, held: Callable[[], Collection[str]], returned: Callable[[], None]) -> None:
-        """Say that this node lives, three times within its TTL, for ever; enter everything again when need be."""
+        """Send heartbeats without end, three within a TTL; enter all names again when needed."""
         while True:
             if await self.beat(held):
                 returned()
             self._wake.clear()
             try:
-                async with asyncio.timeout(min(AGAIN_S, self._ttl_s / 3) if self._astray else self._ttl_s / 3):
+                async with asyncio.timeout(min(RETRY_INTERVAL_S, self._ttl_s / 3) if self._lost else self._ttl_s / 3):
                     await self._wake.wait()
             except TimeoutError:
                 continue
 
     async def beat(self, held: Callable[[], Collection[str]]) -> bool:
-        """Say it once, and leave what was left; whether everything had to be entered again."""
+        """Send one heartbeat and remove the names that were left. Return whether all had to be entered again."""
         try:
-            async with self._turn:
+            async with self._lock:
                 known = await self._presence.alive(self._node, self._ttl_s)
-                again = not known or self._astray
+                again = not known or self._lost
                 if again:
                     await self._enter(list(held()))
-                self._astray = False
+                self._lost = False
                 self._outage.ends()
                 self._health.goes_on(WAITS_FOR)
                 await self._leave(held)
         except Unavailable as error:
-            self._lost(error)
+            self._note_outage(error)
             return False
         return again
 
     async def forget(self) -> None:
-        """The node goes away."""
+        """Remove the registration of this node: it stops."""
         try:
             await self._presence.forget(self._node)
         except Unavailable as error:
-            logger.warning("presence did not forget us, it will by itself: %s", error)
+            logger.warning("the registration was not removed, it will expire: %s", error)
 
     async def _enter(self, names: list[str]) -> None:
-        for start in range(0, len(names), AT_ONCE):
-            await self._presence.enter(self._node, names[start : start + AT_ONCE])
+        for start in range(0, len(names), BATCH_SIZE):
+            await self._presence.enter(self._node, names[start : start + BATCH_SIZE])
 
     async def _leave(self, held: Callable[[], Collection[str]]) -> None:
-        """Who comes meanwhile enters after this; what is left meanwhile is left the next time."""
+        """Remove the names that were left; names left meanwhile are removed the next time."""
         if not self._left:
             return
         left = frozenset(self._left)
@@ -112,9 +115,9 @@ class NodeRegistration:
             await self._presence.leave(self._node, gone)
         self._left -= left
 
-    def _lost(self, error: Unavailable) -> None:
+    def _note_outage(self, error: Unavailable) -> None:
         self._outage.begins(error)
-        self._astray = True
-        self._wake.set()  # whoever keeps it tries again soon
+        self._lost = True
+        self._wake.set()  # `keep` retries soon
         self._health.waits(WAITS_FOR, error)
         self._health.count("presence_lost")

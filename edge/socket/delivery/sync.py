@@ -1,8 +1,8 @@
-"""`sync`: what happened in a user's conversations and own lane beyond the positions they name, as ordinary pushes, then
-`synced`.
+"""SyncQueries answers `sync`: the rows of a user's conversations and user lane beyond the positions named, as ordinary
+pushes, and then `synced`.
 
-Heads are read before rows, so the vector that is answered never says more than what was told. It is bounded by rows
-read: where they do not suffice it answers `complete: false` and how far it came, and the client asks on from there.
+Heads are read before rows, so the positions in the answer never exceed what was sent. The number of rows read is
+bounded: beyond it the answer is `complete: false` with the positions reached, and the client continues from there.
 """
 
 from typing import Any, Final
@@ -14,21 +14,21 @@ from edge.socket.delivery.sync_sender import SyncSender
 from edge.socket.session.client_session import ClientSession
 from projections.inbox import inbox_rows
 from projections.queries.fair_turns import FairTurns
-from projections.queries.lanes import HEADS_AT_ONCE, LaneHeads, Lanes
+from projections.queries.lanes import HEADS_BATCH_SIZE, LaneHeads, Lanes
 from schemas.bounds import SYNC_ROWS
 from schemas.commands.queries import Sync
 from schemas.topics import CONVERSATION_UPDATED, partition_of
 from schemas.wire.frames import LANES, USER
 
-POSITIONS: Final = 1_000
-"""Of so many conversations one answer says where they stand."""
+MAX_POSITIONS: Final = 1_000
+"""Maximum number of conversations whose positions are in an answer without rows."""
 
 Positions = dict[str, LaneHeads]
 
 
 class SyncQueries:
-    """Answers syncs, each page in a turn of its user. Raises `NotReady` and `Unavailable`, perhaps after some rows:
-    those are then told again.
+    """Answers syncs, each page in a turn of its user. Raises `NotReady` and `Unavailable`, perhaps after some rows,
+    which the next sync repeats.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class SyncQueries:
         turns: FairTurns,
         rows: int = SYNC_ROWS,
         *,
-        positions: int = POSITIONS,
+        positions: int = MAX_POSITIONS,
     ) -> None:
         self._memberships = memberships
         self._lanes = lanes
@@ -48,90 +48,92 @@ class SyncQueries:
         self._rows = rows
         self._positions = positions
 
-    async def sync(self, visit: ClientSession, asked: Sync) -> dict[str, Any]:
-        """Tell it all through `visit.send`; what `synced` says, a `schemas.wire.answers.Synced`.
+    async def sync(self, client: ClientSession, query: Sync) -> dict[str, Any]:
+        """Send the rows through `client.send`; return the data of `synced`, a `schemas.wire.answers.Synced`.
 
-        Conversations that the positions lack are told from their beginning, those left up to the leaving. Where the
-        positions say more than there is they are named in `reset`, and nothing is told. Where it is not to tell, it
-        only says where all of it stands.
+        Conversations that the positions lack are sent from their beginning, those that the user left up to that change.
+        Where positions exceed the heads, they are named in `reset` and nothing is sent. With `tell` false only
+        the present positions are returned.
         """
-        telling, reset = SyncSender(visit, self._memberships, self._lanes, self._turns, self._rows), list[str]()
-        user = None if asked.user is None else await self._own(telling, asked.user, reset, tell=asked.tell)
-        given = {key: lanes for key, lanes in asked.positions.items() if _within(key, asked)}
-        views = await self._known(visit, asked, given)
-        if asked.tell:
-            reached = await self._tell(telling, views, given, reset)
+        sender, reset = SyncSender(client, self._memberships, self._lanes, self._turns, self._rows), list[str]()
+        user = None if query.user is None else await self._user_lane(sender, query.user, reset, send=query.tell)
+        given = {key: lanes for key, lanes in query.positions.items() if _within(key, query)}
+        views = await self._conversations(client, query, given)
+        if query.tell:
+            reached = await self._send(sender, views, given, reset)
         else:
-            reached = await self._stand(telling, views, given)
-        return {"complete": not telling.short, "positions": reached, "user": user, "reset": reset}
+            reached = await self._present_positions(sender, views, given)
+        return {"complete": not sender.incomplete, "positions": reached, "user": user, "reset": reset}
 
-    # Whose
+    # Conversations
 
-    async def _known(self, visit: ClientSession, asked: Sync, given: Positions) -> dict[str, Conversation]:
-        """The conversations that are asked about, by id: those that the user is in, and those they were in and name.
+    async def _conversations(self, client: ClientSession, query: Sync, given: Positions) -> dict[str, Conversation]:
+        """Return the conversations of a query by id: those that the user is in, and those they named and were in.
 
-        That they are not in one that they name is a no, and proved: else its lanes would go on from a beginning that is
-        not theirs. Raises `NotReady`.
+        That the user is not in one that they named is re-checked against the log's end: otherwise its lanes would
+        continue from a wrong beginning. Raises `NotReady`.
         """
-        who, views = visit.identity.user_id, self._views(visit, asked)
-        doubted = (key for key in given if key not in views or not views[key].holds(who))
-        for one in {partition_of(CONVERSATION_UPDATED, key.encode()): key for key in doubted}.values():
-            await self._memberships.prove(one)
-        views = self._views(visit, asked)
-        return {key: view for key, view in views.items() if view.holds(who) or key in given}
+        who, views = client.identity.user_id, self._views(client, query)
+        doubted = (key for key in given if key not in views or not views[key].is_member(who))
+        for doubtful in {partition_of(CONVERSATION_UPDATED, key.encode()): key for key in doubted}.values():
+            await self._memberships.prove(doubtful)
+        views = self._views(client, query)
+        return {key: view for key, view in views.items() if view.is_member(who) or key in given}
 
-    def _views(self, visit: ClientSession, asked: Sync) -> dict[str, Conversation]:
-        """All conversations of that part that the user was ever in, by id."""
-        who = visit.identity
-        mine = sorted(key for key in self._memberships.of_user(who.tenant, who.user_id) if _within(key, asked))
-        return {key: view for key in mine if (view := self._memberships.get(key)) is not None}
+    def _views(self, client: ClientSession, query: Sync) -> dict[str, Conversation]:
+        """Return the conversations within the bounds of a query that the user was ever in, by id."""
+        who = client.identity
+        keys = sorted(key for key in self._memberships.of_user(who.tenant, who.user_id) if _within(key, query))
+        return {key: view for key in keys if (view := self._memberships.get(key)) is not None}
 
-    # How far
+    # Positions
 
-    async def _own(self, telling: SyncSender, given: int, reset: list[str], *, tell: bool) -> int | None:
-        """Tell the user's own lane; how far it was told."""
-        who = telling.visit.identity
+    async def _user_lane(self, sender: SyncSender, given: int, reset: list[str], *, send: bool) -> int | None:
+        """Send the user lane, if asked to; return its position."""
+        who = sender.client.identity
         key = inbox_rows.key_of(who.tenant, who.user_id)
         head = await self._current.of_user(who, given)
-        if not tell:
+        if not send:
             return head
         if given > head:
             reset.append(USER)
             return None
-        return await telling.own(key, given, head)
+        return await sender.user_lane(key, given, head)
 
-    async def _tell(
-        self, telling: SyncSender, views: dict[str, Conversation], given: Positions, reset: list[str]
+    async def _send(
+        self, sender: SyncSender, views: dict[str, Conversation], given: Positions, reset: list[str]
     ) -> Positions:
-        """Tell the conversations; how far they were told."""
+        """Send the conversations; return the positions reached."""
         reached, heads = Positions(), Positions()
         for at, (key, view) in enumerate(views.items()):
-            if not telling.goes_on:
+            if not sender.has_rows_left:
                 reached |= {key: given[key]} if key in given else {}
                 continue
             if key not in heads:
-                async with self._turns.turn(telling.visit.identity.key):
-                    heads = await self._current.of([*views][at : at + HEADS_AT_ONCE], given)
+                async with self._turns.turn(sender.client.identity.key):
+                    heads = await self._current.of([*views][at : at + HEADS_BATCH_SIZE], given)
             if _beyond(given.get(key, {}), heads[key]):
                 reset.append(key)
             else:
-                reached[key] = await telling.conversation(view, heads[key], given.get(key, {}))
+                reached[key] = await sender.conversation(view, heads[key], given.get(key, {}))
         return reached
 
-    async def _stand(self, telling: SyncSender, views: dict[str, Conversation], given: Positions) -> Positions:
-        """Where the conversations stand, the first of them where there are many; nothing is reset that begins."""
-        telling.short = len(views) > self._positions
+    async def _present_positions(
+        self, sender: SyncSender, views: dict[str, Conversation], given: Positions
+    ) -> Positions:
+        """Return the present positions of the conversations, of the first ones if there are too many; none is reset."""
+        sender.incomplete = len(views) > self._positions
         some = [*views][: self._positions]
-        async with self._turns.turn(telling.visit.identity.key):
+        async with self._turns.turn(sender.client.identity.key):
             heads = await self._current.of(some, given)
-        return {key: await telling.goals(views[key], heads[key]) for key in some}
+        return {key: await sender.goals(views[key], heads[key]) for key in some}
 
 
-def _within(key: str, asked: Sync) -> bool:
-    """Whether a conversation is of the part that is asked about."""
-    return (asked.after is None or key > asked.after) and (asked.upto is None or key <= asked.upto)
+def _within(key: str, query: Sync) -> bool:
+    """Return whether a conversation is within the bounds of a query."""
+    return (query.after is None or key > query.after) and (query.upto is None or key <= query.upto)
 
 
 def _beyond(given: LaneHeads, heads: LaneHeads) -> bool:
-    """Whether positions say more than there is."""
+    """Return whether positions exceed the heads."""
     return any(n > heads[lane] for lane, n in given.items() if lane in LANES)

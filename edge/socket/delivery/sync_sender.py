@@ -1,4 +1,4 @@
-"""One sync under way: what lies beyond a position is told to one session, lane by lane, as long as the rows last."""
+"""SyncSender sends one session the rows beyond its positions, lane by lane, up to a maximum number of rows."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -14,62 +14,66 @@ from projections.queries.membership_ends import as_read
 from projections.queries.read_consistency import with_fresh_view
 
 PAGE: Final = 100
+"""Maximum number of rows in a page."""
 FIRST_PAGE: Final = 25
+"""Maximum number of rows in the first page."""
 PAGE_BYTES: Final = 262_144
-"""Maximum of bytes that are sent of one page, unless its first row has more: what is left of it is read again."""
-TELLING: Final = (CHANGES, "sent", "edited", "deleted", "reaction")
-"""First who is in it, then what was said, then what became of it."""
+"""Maximum number of bytes sent of one page, unless its first row is larger; the rest of the page is read again."""
+LANE_ORDER: Final = (CHANGES, "sent", "edited", "deleted", "reaction")
+"""First memberships, then messages, then changes of messages."""
 
 
 class SyncSender:
-    """Tells `visit`; `rows` may still be told, and it is `short` once they did not suffice. Each page is read in a turn
-    of the user's, once the client has read most of what was written to it.
+    """Sends to `client`: `rows` is the number of rows left, and `incomplete` says that they did not suffice. Each page
+    is read in a turn of the user, once the client has read most of what was written to it.
 
-    Raises `NotReady` and `Unavailable`, perhaps after some rows: those are then told again.
+    Raises `NotReady` and `Unavailable`, perhaps after some rows, which the next sync repeats.
     """
 
     def __init__(
-        self, visit: ClientSession, memberships: Memberships, lanes: Lanes, turns: FairTurns, rows: int
+        self, client: ClientSession, memberships: Memberships, lanes: Lanes, turns: FairTurns, rows: int
     ) -> None:
-        self.visit: Final = visit
+        self.client: Final = client
         self.rows = rows
-        self.short = False
+        self.incomplete = False
         self._memberships = memberships
         self._lanes = lanes
         self._turns = turns
         self._page = FIRST_PAGE
 
     @property
-    def goes_on(self) -> bool:
-        """Whether there are rows left; to be asked where there may be more to tell."""
-        self.short = self.short or self.rows <= 0
+    def has_rows_left(self) -> bool:
+        """Whether rows are left. Read it only when there may be more to send: it sets `incomplete`."""
+        self.incomplete = self.incomplete or self.rows <= 0
         return self.rows > 0
 
-    async def own(self, key: str, start: int, head: int) -> int:
-        """Tell a user's own lane; the number up to which it was told."""
+    async def user_lane(self, key: str, start: int, head: int) -> int:
+        """Send a user lane; return the number up to which it was sent."""
         at = start
-        while at < head and self.goes_on:
-            await self.visit.ready()
-            async with self._turns.turn(self.visit.identity.key):
-                own = await self._lanes.own_told(key, at, head, max(1, min(PAGE, self.rows) // 2))
-            for _, frame in own.told:
-                self.visit.send(frame)
-            self.rows -= max(1, own.rows)
-            at = own.upto
+        while at < head and self.has_rows_left:
+            await self.client.ready()
+            async with self._turns.turn(self.client.identity.key):
+                page = await self._lanes.user_page(key, at, head, max(1, min(PAGE, self.rows) // 2))
+            for _, frame in page.frames:
+                self.client.send(frame)
+            self.rows -= max(1, page.rows)
+            at = page.upto
         return at
 
     async def conversation(self, view: Conversation, heads: LaneHeads, given: LaneHeads) -> LaneHeads:
-        """Tell a conversation; the numbers up to which its lanes were told."""
+        """Send a conversation; return the numbers up to which its lanes were sent."""
         goals = await self.goals(view, heads)
         reached = {}
-        for lane in TELLING:
+        for lane in LANE_ORDER:
             start = given.get(lane, 0)
             reached[lane] = await self._lane(view, lane, start, max(start, goals[lane]))
         return reached
 
     async def goals(self, view: Conversation, heads: LaneHeads) -> LaneHeads:
-        """How far the user may be told: whoever left knows the changes up to the one that says so."""
-        user_id = self.visit.identity.user_id
+        """Return the numbers up to which the user may be sent the lanes: a user who left receives the changes up to
+        their own removal.
+        """
+        user_id = self.client.identity.user_id
         member = view.members[user_id]
         if member.present:
             return heads
@@ -79,30 +83,30 @@ class SyncSender:
 
     async def _lane(self, view: Conversation, lane: str, start: int, goal: int) -> int:
         at = start
-        while at < goal and self.goes_on:
-            await self.visit.ready()
+        while at < goal and self.has_rows_left:
+            await self.client.ready()
             limit = min(self._page, self.rows)
-            async with self._turns.turn(self.visit.identity.key):
-                told = await self._lanes.told(view.conversation_id, lane, at, goal, limit)
-            whole, told = len(told), self._fitting(told)
-            newest = max((one.conversation_n for one in told), default=0)
+            async with self._turns.turn(self.client.identity.key):
+                rows = await self._lanes.rows_between(view.conversation_id, lane, at, goal, limit)
+            read, rows = len(rows), self._rows_that_fit(rows)
+            newest = max((row.conversation_n for row in rows), default=0)
             view = await with_fresh_view(self._memberships, view, newest)
-            member = view.members[self.visit.identity.user_id]
-            for one in told:
-                if one.frame and (lane == CHANGES or member.reads(one.seq, one.conversation_n)):
-                    self.visit.send(one.frame)
-            self.rows -= max(1, len(told))
-            at = told[-1].n if len(told) < whole or whole == limit else goal
+            member = view.members[self.client.identity.user_id]
+            for row in rows:
+                if row.frame and (lane == CHANGES or member.reads(row.seq, row.conversation_n)):
+                    self.client.send(row.frame)
+            self.rows -= max(1, len(rows))
+            at = rows[-1].n if len(rows) < read or read == limit else goal
         return at
 
-    def _fitting(self, told: Sequence[LaneRow]) -> Sequence[LaneRow]:
-        """The first rows of a page, as many as are sent together; of the next page about as many are read as fit."""
+    def _rows_that_fit(self, rows: Sequence[LaneRow]) -> Sequence[LaneRow]:
+        """Return the first rows of a page that fit; set the size of the next page to about as many as fit."""
         count, size = 0, 0
-        for one in told:
-            size += len(one.frame)
+        for row in rows:
+            size += len(row.frame)
             if count and size > PAGE_BYTES:
                 break
             count += 1
-        if told:
+        if rows:
             self._page = max(1, min(PAGE, 2 * self._page, PAGE_BYTES * count // max(1, size)))
-        return told[:count]
+        return rows[:count]

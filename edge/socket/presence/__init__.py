@@ -1,1 +1,1 @@
-"""Who is online and who types: published, subscribed to and pushed."""
+"""Publish, subscribe to and push who is online and who types."""

@@ -1,4 +1,4 @@
-"""The people of one node and those they watch: who comes and goes here is told wherever somebody watches them."""
+"""PresenceService publishes the users of one node and subscribes its sessions to the presence of others."""
 
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any, Final
@@ -21,86 +21,86 @@ PREFIX: Final = registry_key("")
 
 
 class PresenceService:
-    """Presence on one node. It is a hint: what is down is down for this alone."""
+    """Presence on one node. It is best effort: an outage of its server affects presence only."""
 
     def __init__(
         self,
         people: PresenceStore,
-        attendance: PresencePublisher,
-        watching: PresenceNotifier,
+        publisher: PresencePublisher,
+        notifier: PresenceNotifier,
         emitter: Emitter,
         clock: Clock,
     ) -> None:
         self._people = people
-        self._attendance = attendance
-        self._watching = watching
+        self._publisher = publisher
+        self._notifier = notifier
         self._emitter = emitter
         self._clock = clock
 
     @property
     def tasks(self) -> Sequence[tuple[str, Callable[[], Coroutine[Any, Any, None]]]]:
-        """What runs as long as the node."""
-        attendance, watching = self._attendance, self._watching
+        """The tasks that run as long as the node."""
+        publisher, notifier = self._publisher, self._notifier
         return (
-            ("people-beats", attendance.beats),
-            ("people-turns", lambda: attendance.turns(self._call)),
-            ("watch-turns", watching.turns),
-            ("watch-looks", watching.looks),
+            ("presence-heartbeats", publisher.send_heartbeats),
+            ("presence-publisher", lambda: publisher.publish_changes(self._send_hints)),
+            ("presence-notifier", notifier.notify_changes),
+            ("presence-polls", notifier.poll),
         )
 
     @property
-    def places(self) -> Iterable[str]:
-        """Where this node wants to hear of people, besides the conversations that it holds."""
-        return self._watching.places
+    def registry_keys(self) -> Iterable[str]:
+        """The keys under which this node receives hints about users, besides the conversations that it holds."""
+        return self._notifier.registry_keys
 
-    def came(self, visit: ClientSession) -> None:
-        """A session is there."""
-        self._attendance.came(visit)
+    def session_opened(self, client: ClientSession) -> None:
+        """Add a session."""
+        self._publisher.session_opened(client)
 
-    def went(self, visit: ClientSession) -> None:
-        """A session is over."""
-        self._attendance.went(visit)
-        self._watching.watches.drop(visit)
+    def session_closed(self, client: ClientSession) -> None:
+        """Remove a session and its subscriptions."""
+        self._publisher.session_closed(client)
+        self._notifier.subscriptions.remove(client)
 
     async def forget(self) -> None:
-        """The node goes away."""
-        await self._attendance.forget()
+        """Remove this node, which stops."""
+        await self._publisher.forget()
 
-    async def set(self, visit: ClientSession, status: Status) -> PresenceView:
-        """How a session is there from now on; how its user is, of all their sessions on all nodes.
+    async def set_status(self, client: ClientSession, status: Status) -> PresenceView:
+        """Set the status of a session. Return its user's presence over all their sessions on all nodes.
 
-        Raises `Unavailable`: then all is as before.
+        Raises `Unavailable`: nothing is changed then.
         """
-        self._up()
-        who = visit.identity
+        self._require_up()
+        who = client.identity
         key = key_of(who.tenant, who.user_id)
         there = (await self._people.find([key]))[key]
-        self._attendance.set(visit, status)
-        elsewhere = [said for node, said in there.statuses.items() if node != self._attendance.name]
-        all_of_them = [*elsewhere, *self._attendance.here(key)]
+        self._publisher.set_status(client, status)
+        elsewhere = [said for node, said in there.statuses.items() if node != self._publisher.name]
+        all_of_them = [*elsewhere, *self._publisher.statuses(key)]
         return PresenceView(user_id=who.user_id, status=combined(all_of_them), last_seen=self._clock.now())
 
     async def find(self, who: Identity, users: Iterable[str]) -> list[PresenceView]:
-        """How those of them are there whom one may see. Raises `Unavailable`."""
-        self._up()
-        return await self._watching.find(who, users)
+        """Return the presence of those of these users whom the caller may see. Raises `Unavailable`."""
+        self._require_up()
+        return await self._notifier.find(who, users)
 
-    async def subscribe(self, visit: ClientSession, users: Iterable[str]) -> list[PresenceView]:
-        """Be told of those from now on. Raises `Unavailable`: then all is as before."""
-        self._up()
-        return await self._watching.subscribe(visit, users)
+    async def subscribe(self, client: ClientSession, users: Iterable[str]) -> list[PresenceView]:
+        """Replace the subscriptions of a session by these. Raises `Unavailable`: nothing is changed then."""
+        self._require_up()
+        return await self._notifier.subscribe(client, users)
 
-    def heard(self, push: Push) -> None:
-        """Another node, or this one, says that somebody changed."""
-        self._watching.heard(push.conversation_id.removeprefix(PREFIX))
+    def receive(self, push: Push) -> None:
+        """Receive the hint of a node that a user changed."""
+        self._notifier.note_change(push.conversation_id.removeprefix(PREFIX))
 
-    def _up(self) -> None:
-        """Nobody waits for a server that is known to be down."""
-        if self._attendance.down:
+    def _require_up(self) -> None:
+        """Fail at once while the server is known to be down. Raises `Unavailable`."""
+        if self._publisher.down:
             raise Unavailable("who is there cannot be said now")
 
-    async def _call(self, keys: Sequence[str]) -> None:
-        """Tell the nodes where somebody watches these people."""
+    async def _send_hints(self, keys: Sequence[str]) -> None:
+        """Send hints to the nodes with subscribers of these users."""
         hinted = [
             Push(model="", generation=0, conversation_id=registry_key(key), frame=b"", lane=PRESENCE) for key in keys
         ]

@@ -1,4 +1,4 @@
-"""Who of a node wants to know of whom, and what each was told last; bounded, and without any I/O."""
+"""PresenceSubscriptions keeps which sessions of a node subscribe to which users, and the last sent statuses; no I/O."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -8,94 +8,100 @@ from core.ports.event_log import Unavailable
 from edge.socket.session.client_session import ClientSession
 from projections.inbox.inbox_rows import key_of
 
-MOST: Final = 1_000_000
-"""So many are watched on one node, each counted for every session that watches them."""
-NOTHING: Final = ""
-"""What a session was told that may not see somebody."""
+MAX_SUBSCRIPTIONS: Final = 1_000_000
+"""Maximum number of subscriptions on one node, a user counted once for each session that subscribes to them."""
+HIDDEN: Final = ""
+"""The last sent status for a session that may not see the user."""
 
 
 @dataclass(slots=True, eq=False)
 class PresenceSubscription:
-    """One person, and the status that each session which watches them was told last.
+    """One user, and the status last sent to each session that subscribes to them.
 
-    While it is pinned it stays though nobody watches. `entered` says that other nodes know that we want to hear of
-    them, `read` when we last knew how they are, on the loop's clock.
+    While it is pinned it stays without a session. `registered`: other nodes know that we want hints about the user;
+    `read`: when their status was last read, on the loop's clock.
     """
 
     key: str
     tenant: str
     user_id: str
-    told: dict[ClientSession, str] = field(default_factory=dict)
+    sent: dict[ClientSession, str] = field(default_factory=dict)
     pins: int = 0
-    entered: bool = False
+    registered: bool = False
     read: float = float("-inf")
 
 
 class PresenceSubscriptions:
-    """The watches of one node by the person's key."""
+    """The subscriptions of one node, by the user's key."""
 
-    def __init__(self, most: int = MOST) -> None:
-        self._most = most
-        self._watches: dict[str, PresenceSubscription] = {}
-        self._of: dict[ClientSession, tuple[PresenceSubscription, ...]] = {}
+    def __init__(self, limit: int = MAX_SUBSCRIPTIONS) -> None:
+        self._limit = limit
+        self._subscriptions: dict[str, PresenceSubscription] = {}
+        self._of_session: dict[ClientSession, tuple[PresenceSubscription, ...]] = {}
         self._count = 0
-        self._left: dict[str, None] = {}
+        self._unwatched: dict[str, None] = {}
 
     def __len__(self) -> int:
-        return len(self._watches)
+        return len(self._subscriptions)
 
     def __iter__(self) -> Iterator[PresenceSubscription]:
-        return iter(self._watches.values())
+        return iter(self._subscriptions.values())
 
     def get(self, key: str) -> PresenceSubscription | None:
-        """The watch over a person, where somebody watches."""
-        return self._watches.get(key)
+        """Return the subscription to a user, if a session has one."""
+        return self._subscriptions.get(key)
 
-    def pin(self, visit: ClientSession, users: Iterable[str]) -> list[PresenceSubscription]:
-        """The watches over these people, which stay until `settle`. Raises `Unavailable` where there is no room."""
-        tenant, users = visit.identity.tenant, dict.fromkeys(users)
-        if self._count - len(self._of.get(visit, ())) + len(users) > self._most:
+    def pin(self, client: ClientSession, users: Iterable[str]) -> list[PresenceSubscription]:
+        """Return the subscriptions to these users, kept until `unpin`. Raises `Unavailable` if there is no room."""
+        tenant, users = client.identity.tenant, dict.fromkeys(users)
+        if self._count - len(self._of_session.get(client, ())) + len(users) > self._limit:
             raise Unavailable("this node watches as many people as it can")
         pinned = [self._pinned(key_of(tenant, user), tenant, user) for user in users]
-        for watch in pinned:
-            watch.pins += 1
+        for subscription in pinned:
+            subscription.pins += 1
         return pinned
 
     def _pinned(self, key: str, tenant: str, user_id: str) -> PresenceSubscription:
-        watch = self._watches.get(key)
-        if watch is None:
-            watch = self._watches[key] = PresenceSubscription(key, tenant, user_id)
-        return watch
+        subscription = self._subscriptions.get(key)
+        if subscription is None:
+            subscription = self._subscriptions[key] = PresenceSubscription(key, tenant, user_id)
+        return subscription
 
-    def settle(self, pinned: Sequence[PresenceSubscription]) -> None:
-        """What was pinned stays where somebody watches it."""
-        for watch in pinned:
-            watch.pins -= 1
-            self._close_empty(watch)
+    def unpin(self, pinned: Sequence[PresenceSubscription]) -> None:
+        """Release pinned subscriptions; those without a session are removed."""
+        for subscription in pinned:
+            subscription.pins -= 1
+            self._close_empty(subscription)
 
-    def replace(self, visit: ClientSession, watches: Sequence[PresenceSubscription], told: Sequence[str]) -> None:
-        """A session watches these from now on, in place of those before, and was told this of each."""
-        self.drop(visit)
-        for watch, status in zip(watches, told, strict=True):
-            watch.told[visit] = status
-        if watches:
-            self._of[visit] = tuple(watches)
-            self._count += len(watches)
+    def replace(
+        self, client: ClientSession, subscriptions: Sequence[PresenceSubscription], sent: Sequence[str]
+    ) -> None:
+        """Replace the subscriptions of a session by these, and note the status that it was sent of each."""
+        self.remove(client)
+        for subscription, status in zip(subscriptions, sent, strict=True):
+            subscription.sent[client] = status
+        if subscriptions:
+            self._of_session[client] = tuple(subscriptions)
+            self._count += len(subscriptions)
 
-    def drop(self, visit: ClientSession) -> None:
-        """A session watches nobody any more."""
-        watched = self._of.pop(visit, ())
+    def remove(self, client: ClientSession) -> None:
+        """Remove all subscriptions of a session."""
+        watched = self._of_session.pop(client, ())
         self._count -= len(watched)
-        for watch in watched:
-            del watch.told[visit]
-            self._close_empty(watch)
+        for subscription in watched:
+            del subscription.sent[client]
+            self._close_empty(subscription)
 
-    def _close_empty(self, watch: PresenceSubscription) -> None:
-        if not watch.told and not watch.pins and self._watches.pop(watch.key, None) is not None:
-            self._left[watch.key] = None
+    def _close_empty(self, subscription: PresenceSubscription) -> None:
+        if (
+            not subscription.sent
+            and not subscription.pins
+            and self._subscriptions.pop(subscription.key, None) is not None
+        ):
+            self._unwatched[subscription.key] = None
 
-    def take_left(self) -> list[str]:
-        """The people whom nobody here watches any more, since it was asked last."""
-        left = [key for key in self._left if key not in self._watches]
-        self._left.clear()
-        return left
+    def take_unwatched(self) -> list[str]:
+        """Return the users that have lost their last subscription here since the last call."""
+        unwatched = [key for key in self._unwatched if key not in self._subscriptions]
+        self._unwatched.clear()
+        return unwatched

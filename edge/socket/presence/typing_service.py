@@ -1,8 +1,8 @@
-"""Who is typing where: told to the other members when it begins and when it ends, at most once a second, never kept.
+"""TypingService announces who types where to the other members: its begin and its end, at most once a second, unstored.
 
-That somebody types is over by itself after `SHOWN_S`. Whoever goes on typing says so every few seconds: that is news
-again after `AGAIN_S`, before the others take it for over. Of who is no longer in the conversation each node says by
-itself that they type no longer, as soon as its view says that they are out.
+Typing ends by itself after `SHOWN_S`. A client that goes on typing reports it every few seconds: it is announced again
+after `REPEAT_INTERVAL_S`, before the others show it as ended. When the view of a node shows that a user left the
+conversation, that node announces the end by itself.
 """
 
 import asyncio
@@ -25,11 +25,14 @@ from schemas.wire.views import TypingView
 
 logger: Final = logging.getLogger("caas.typing")
 SHOWN_S: Final = 8.0
-AGAIN_S: Final = 5.0
-APART_S: Final = 1.0
-MOST: Final = 10_000
-"""So many type at once on one node; of more nobody is told."""
-AT_ONCE: Final = 250
+"""Time for which clients show a user as typing."""
+REPEAT_INTERVAL_S: Final = 5.0
+"""Interval after which a user who goes on typing is announced again."""
+MIN_INTERVAL_S: Final = 1.0
+"""Minimum interval between two announcements of one user in one conversation."""
+MAX_TYPING: Final = 10_000
+"""Maximum number of users of one node who type at a time; others are not announced."""
+BATCH_SIZE: Final = 250
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,20 +43,20 @@ class _Frame:
 _read: Final = msgspec.json.Decoder(_Frame)
 
 Key = tuple[str, str]
-"""A conversation and who types there: conversations are of one tenant alone."""
+"""A conversation and the user who types there: a conversation belongs to one tenant."""
 
 
 @dataclass(slots=True)
 class _Typist:
-    """Whether they type, and what was told of it, when, on the loop's clock; None: it is not known, or long ago."""
+    """Whether a user types, and what was announced when, on the loop's clock; None: unknown, or long ago."""
 
     types: bool = False
-    told: bool | None = None
-    at: float = float("-inf")
+    announced: bool | None = None
+    announced_at: float = float("-inf")
 
 
 class TypingService:
-    """The typists of one node; `turns` runs as long as the node. The caller knows that they are members."""
+    """The users of one node who type; `announce_changes` runs as long as the node. The caller checks membership."""
 
     def __init__(self, people: PresenceStore, emitter: Emitter, health: Health) -> None:
         self._people = people
@@ -61,37 +64,37 @@ class TypingService:
         self._health = health
         self._typists: dict[Key, _Typist] = {}
         self._shown: dict[Key, float] = {}
-        """Who is shown here as typing, and until when; the first to end first."""
-        self._alarms: KeyedTimers[Key] = KeyedTimers()
+        """The users who are shown here as typing, and until when; the first to end comes first."""
+        self._timers: KeyedTimers[Key] = KeyedTimers()
 
-    def says(self, conversation_id: str, user_id: str, *, types: bool) -> None:
-        """Somebody begins to type, goes on, or ends."""
+    def report(self, conversation_id: str, user_id: str, *, types: bool) -> None:
+        """Note that a user begins to type, goes on, or ends."""
         key, now = (conversation_id, user_id), asyncio.get_running_loop().time()
         typist = self._typists.get(key)
         if typist is None:
-            if len(self._typists) >= MOST:
+            if len(self._typists) >= MAX_TYPING:
                 self._health.count("typing_dropped")
                 return
             typist = self._typists[key] = _Typist()
         typist.types = types
-        if now >= typist.at + AGAIN_S:
-            typist.told = None
-        if types != typist.told:
-            self._alarms.at(key, max(now, typist.at + APART_S))
+        if now >= typist.announced_at + REPEAT_INTERVAL_S:
+            typist.announced = None
+        if types != typist.announced:
+            self._timers.at(key, max(now, typist.announced_at + MIN_INTERVAL_S))
 
     def deliver(self, push: Push, channel: Channel | None) -> None:
-        """Tell the sessions here of everybody else who is in the conversation, unless the typist is out by now."""
-        if channel is None or not channel.view.holds(push.by):
+        """Send a push to the other members' sessions here, unless its user has left the conversation."""
+        if channel is None or not channel.view.is_member(push.by):
             self._health.count("push_unwanted")
             return
         self._note((push.conversation_id, push.by), types=_read.decode(push.frame).data.typing)
         self._show(push.frame, push.by, channel)
 
-    def left(self, conversation_id: str, user_id: str, channel: Channel | None) -> None:
-        """Somebody is out of a conversation: they type there no longer, and those here who saw it are sent so."""
+    def member_left(self, conversation_id: str, user_id: str, channel: Channel | None) -> None:
+        """End the typing of a user who left a conversation, also for the sessions here that show it."""
         key = (conversation_id, user_id)
         if key in self._typists:
-            self.says(conversation_id, user_id, types=False)
+            self.report(conversation_id, user_id, types=False)
         until = self._shown.pop(key, 0.0)
         if channel is not None and until > asyncio.get_running_loop().time():
             self._show(_push(key, types=False).frame, user_id, channel)
@@ -105,53 +108,56 @@ class TypingService:
             self._shown[key] = now + SHOWN_S
 
     def _show(self, frame: bytes, by: str, channel: Channel) -> None:
-        shown = [seat for seat in channel.seats if seat.user_id != by and channel.view.holds(seat.user_id)]
-        for seat in shown:
-            seat.push(frame)
-        self._health.count("typing_told", len(shown))
+        others = [one for one in channel.subscribers if one.user_id != by and channel.view.is_member(one.user_id)]
+        for subscriber in others:
+            subscriber.push(frame)
+        self._health.count("typing_told", len(others))
 
-    async def turns(self) -> None:
-        """Tell what has changed, for ever."""
+    async def announce_changes(self) -> None:
+        """Announce changes until it is cancelled."""
         while True:
-            keys = await self._alarms.due()
+            keys = await self._timers.due()
             changed = [key for key in keys if self._changed(key)]
-            for start in range(0, len(changed), AT_ONCE):
-                await self._tell(changed[start : start + AT_ONCE])
+            for start in range(0, len(changed), BATCH_SIZE):
+                await self._announce(changed[start : start + BATCH_SIZE])
 
     def _changed(self, key: Key) -> bool:
-        """Whether others must be told; whoever has said nothing for a while is forgotten."""
+        """Return whether this must be announced; a user who has reported nothing for a while is removed."""
         typist, now = self._typists[key], asyncio.get_running_loop().time()
-        if typist.types != typist.told:
-            typist.at = now
+        if typist.types != typist.announced:
+            typist.announced_at = now
             return True
-        if now >= typist.at + SHOWN_S:
+        if now >= typist.announced_at + SHOWN_S:
             del self._typists[key]
         else:
-            self._alarms.at(key, typist.at + SHOWN_S)
+            self._timers.at(key, typist.announced_at + SHOWN_S)
         return False
 
-    async def _tell(self, keys: Sequence[Key]) -> None:
+    async def _announce(self, keys: Sequence[Key]) -> None:
         began = [key for key in keys if self._typists[key].types]
         ended = [key for key in keys if not self._typists[key].types]
         try:
             news = await self._people.typing(
-                list(map(_name, began)), list(map(_name, ended)), again_s=AGAIN_S, ttl_s=SHOWN_S
+                list(map(_name, began)), list(map(_name, ended)), again_s=REPEAT_INTERVAL_S, ttl_s=SHOWN_S
             )
         except Unavailable as error:
             self._health.count("typing_dropped", len(keys))
-            logger.debug("typing is not told: %s", error)
+            logger.debug("typing is not announced: %s", error)
             news = frozenset()
-        told = dict.fromkeys(began, True) | dict.fromkeys(ended, False)
-        self._told(told, news)
-        await self._emitter.emit(Effects(hints=[_push(key, told[key]) for key in told if _name(key) in news]))
+        announced = dict.fromkeys(began, True) | dict.fromkeys(ended, False)
+        self._note_announced(announced, news)
+        await self._emitter.emit(Effects(hints=[_push(key, announced[key]) for key in announced if _name(key) in news]))
 
-    def _told(self, told: Mapping[Key, bool], news: frozenset[str]) -> None:
-        """Where it was no news, such as after another node had told it, one who goes on is asked about again soon."""
+    def _note_announced(self, announced: Mapping[Key, bool], news: frozenset[str]) -> None:
+        """Note announcements; one that was no news, such as after another node's, is repeated soon."""
         now = asyncio.get_running_loop().time()
-        for key, types in told.items():
+        for key, types in announced.items():
             typist = self._typists[key]
-            typist.told, typist.at = types, now if _name(key) in news else now - AGAIN_S + APART_S
-            self._alarms.at(key, now + APART_S if typist.types != types else typist.at + SHOWN_S)
+            typist.announced, typist.announced_at = (
+                types,
+                now if _name(key) in news else now - REPEAT_INTERVAL_S + MIN_INTERVAL_S,
+            )
+            self._timers.at(key, now + MIN_INTERVAL_S if typist.types != types else typist.announced_at + SHOWN_S)
 
 
 def _name(key: Key) -> str:

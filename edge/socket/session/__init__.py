@@ -1,1 +1,1 @@
-"""One client on its node: its protocol state and what it waits for."""
+"""The session of one client on its node: protocol state, identity, commands in flight."""

@@ -1,4 +1,4 @@
-"""One session as its node has it: who it is, how it is reached, and what it still waits for."""
+"""ClientSession holds a session on its node: identity, callbacks to its connection, commands in flight."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
@@ -11,47 +11,46 @@ from projections.queries.own_writes import OwnWrites
 
 Send = Callable[[bytes], None]
 Share = Callable[[Coroutine[Any, Any, bytes]], Coroutine[Any, Any, bytes]]
-ANSWERS: Final = 4
-"""Maximum of answers to queries that are made for one connection at a time; the others wait in memory unmade."""
+MAX_CONCURRENT_ANSWERS: Final = 4
+"""Maximum number of answers to queries that are computed for one connection at a time; other queries wait."""
 
 
-async def at_once() -> None:
-    """There is always room."""
+async def always_ready() -> None:
+    """Return at once: there is always room."""
 
 
-def not_closed(name: str) -> None:
-    """Nobody to tell."""
+def no_close(name: str) -> None:
+    """Ignore a close: there is no connection to close."""
 
 
-def not_renewed(login: Authenticate) -> None:
-    """A session whose token is nobody's concern."""
+def no_renewal(login: Authenticate) -> None:
+    """Ignore a renewal: the token is not checked."""
 
 
-async def not_shared(work: Coroutine[Any, Any, bytes]) -> bytes:
-    """Nobody else is there."""
+async def without_share(work: Coroutine[Any, Any, bytes]) -> bytes:
+    """Run the work at once: no other user needs a share."""
     return await work
 
 
 class ClientSession:
-    """`send` takes replies and `push` pushes, whole frames, and neither raises; `ready` returns when there is room
-    for more of what the client asked for; `close` is told a name of `schemas.wire.errors.CLOSES`; `renew` takes another
-    token and answers it; `share` does work when its user has their share in the node; `writes` has what was
-    acknowledged to it; `answers` are the places of those that are made, and `syncing` is the last `sync` that was
-    begun.
+    """The session of one client. `send` takes replies and `push` pushes, whole frames, and neither raises; `ready`
+    returns when there is room for more answers; `close` takes a name of `schemas.wire.errors.CLOSES`; `renew` takes
+    another token and answers it; `share` runs work when its user has their share of the node; `writes` holds what was
+    acknowledged to the session; `answers` limits the answers that are computed; `syncing` is the last `sync` begun.
     """
 
     __slots__ = (
-        "_moved",
+        "_changed",
         "answers",
         "close",
         "identity",
         "in_flight",
         "ready",
         "renew",
-        "seat",
         "send",
         "session",
         "share",
+        "subscriber",
         "syncing",
         "tasks",
         "waiting",
@@ -65,14 +64,14 @@ class ClientSession:
         send: Send,
         *,
         push: Send | None = None,
-        ready: Callable[[], Awaitable[None]] = at_once,
-        close: Callable[[str], None] = not_closed,
-        renew: Callable[[Authenticate], None] = not_renewed,
-        share: Share = not_shared,
+        ready: Callable[[], Awaitable[None]] = always_ready,
+        close: Callable[[str], None] = no_close,
+        renew: Callable[[Authenticate], None] = no_renewal,
+        share: Share = without_share,
     ) -> None:
         self.session: Final = session
         self.identity = identity
-        self.seat: Final = Subscriber(identity.tenant, identity.user_id, push or send)
+        self.subscriber: Final = Subscriber(identity.tenant, identity.user_id, push or send)
         self.send: Final = send
         self.ready: Final = ready
         self.close: Final = close
@@ -82,43 +81,43 @@ class ClientSession:
         self.in_flight = 0
         self.waiting = 0
         self.tasks: set[asyncio.Task[None]] = set()
-        self.answers: Final = asyncio.Semaphore(ANSWERS)
+        self.answers: Final = asyncio.Semaphore(MAX_CONCURRENT_ANSWERS)
         self.syncing: asyncio.Task[None] | None = None
-        self._moved: asyncio.Event | None = None
+        self._changed: asyncio.Event | None = None
 
-    def asked(self) -> None:
-        """A command came in; it is in flight until `answer`."""
+    def request_received(self) -> None:
+        """Count a request as in flight until `answer`."""
         self.in_flight += 1
 
-    def waits(self) -> None:
-        """Of one command all is in the log that is to be, and its answer waits for something else: it stays in flight,
-        and nobody needs to wait for it.
+    def mark_waiting(self) -> None:
+        """Count a command as waiting: its append is done or collected, and its answer waits for something else. It
+        stays in flight, and `wait_for_appends` does not wait for it.
         """
         self.waiting += 1
-        self._moves()
+        self._notify()
 
     def answer(self, frame: bytes, *, waited: bool = False) -> None:
-        """Answer one command; `waited` says that it is one of those that wait."""
+        """Answer one request; `waited` says that it was marked as waiting."""
         self.send(frame)
         self.in_flight -= 1
         self.waiting -= waited
-        self._moves()
+        self._notify()
 
-    def _moves(self) -> None:
-        if self._moved is not None:
-            self._moved.set()
-            self._moved = None
+    def _notify(self) -> None:
+        if self._changed is not None:
+            self._changed.set()
+            self._changed = None
 
     async def at_most(self, in_flight: int) -> None:
-        """Return when no more than this many commands are in flight."""
+        """Return when at most this many requests are in flight."""
         while self.in_flight > in_flight:
-            if self._moved is None:
-                self._moved = asyncio.Event()
-            await self._moved.wait()
+            if self._changed is None:
+                self._changed = asyncio.Event()
+            await self._changed.wait()
 
-    async def settled(self, besides: int) -> None:
-        """Return when, besides so many, no command is in flight but those that wait."""
-        while self.in_flight - self.waiting > besides:
-            if self._moved is None:
-                self._moved = asyncio.Event()
-            await self._moved.wait()
+    async def wait_for_appends(self, except_for: int) -> None:
+        """Return when, except for this many, every request in flight is marked as waiting."""
+        while self.in_flight - self.waiting > except_for:
+            if self._changed is None:
+                self._changed = asyncio.Event()
+            await self._changed.wait()

@@ -1,7 +1,7 @@
-"""The rules of one session without any I/O: what a frame received in a state asks its owner to do.
+"""SessionProtocol turns the frames of one session into actions for its owner, by its state and without I/O.
 
-CONNECTING (only an `auth` frame counts) → READY (commands) → DRAINING (commands are put off) → CLOSED. An `auth` frame
-of a session that is READY or DRAINING renews its token.
+CONNECTING (only an `auth` frame is accepted) → READY (commands) → DRAINING (commands are rejected as unavailable) →
+CLOSED. An `auth` frame of a session that is READY or DRAINING renews its token.
 """
 
 from collections.abc import Callable
@@ -16,12 +16,12 @@ from schemas.wire.errors import problem
 from schemas.wire.request import Frame, FrameId, Invalid, decode_command, decode_frame
 
 AUTH: Final = "auth"
-STRIKES: Final = 20
-"""So many frames in a row that are no command close a session."""
+MAX_STRIKES: Final = 20
+"""Maximum number of invalid frames in a row; the last of them closes the session."""
 
 
 class State(Enum):
-    """Where a session stands."""
+    """The state of a session."""
 
     CONNECTING = "connecting"
     READY = "ready"
@@ -30,7 +30,7 @@ class State(Enum):
 
 
 class Authenticate(NamedTuple):
-    """Check this token; then `entered` or `refused`. A session that has entered goes on whatever comes of it."""
+    """Check this token; then call `mark_ready` or `refused`. A session that is already ready continues in any case."""
 
     token: str
     frame_id: FrameId
@@ -38,7 +38,7 @@ class Authenticate(NamedTuple):
 
 
 class CommandReceived(NamedTuple):
-    """Carry out this command, or answer this query, under `frame_id` and `correlation_id`."""
+    """Execute this command, or answer this query, under `frame_id` and `correlation_id`."""
 
     command: Command
     frame_id: FrameId
@@ -69,7 +69,7 @@ _credentials: Final = msgspec.json.Decoder(_Credentials)
 
 
 class SessionProtocol:
-    """One session's state. `new_id` makes correlation ids for frames that bring none."""
+    """The protocol state of one session. `new_id` returns correlation ids for frames without one."""
 
     __slots__ = ("_new_id", "_strikes", "id", "state")
 
@@ -79,22 +79,22 @@ class SessionProtocol:
         self._new_id = new_id
         self._strikes = 0
 
-    def entered(self) -> None:
-        """Its user is known and its pushes come: commands count from now on."""
+    def mark_ready(self) -> None:
+        """Accept commands from now on: the user is known and pushes are delivered."""
         if self.state is State.CONNECTING:
             self.state = State.READY
 
-    def drains(self) -> None:
-        """Its node goes away."""
+    def mark_draining(self) -> None:
+        """Reject commands from now on: the node stops."""
         if self.state is State.READY:
             self.state = State.DRAINING
 
-    def closed(self) -> None:
-        """It is over; whatever comes asks for nothing."""
+    def mark_closed(self) -> None:
+        """End the session: later frames cause no action."""
         self.state = State.CLOSED
 
     def received(self, text: str | bytes) -> tuple[Action, ...]:
-        """What a text frame asks for. Never raises."""
+        """Return the actions that a text frame requires. Never raises."""
         if self.state is State.CLOSED:
             return ()
         try:
@@ -107,22 +107,22 @@ class SessionProtocol:
         self._strikes = 0
         correlation_id = frame.correlation_id or self._new_id()
         if self.state is State.DRAINING:
-            put_off = problem("unavailable", "this node goes away: ask the next one")
-            return (SendFrame(frames.error(frame.id, put_off, correlation_id)),)
+            draining = problem("unavailable", "this node goes away: ask the next one")
+            return (SendFrame(frames.error(frame.id, draining, correlation_id)),)
         return (CommandReceived(command, frame.id, correlation_id, frame.retry),)
 
-    def binary(self) -> tuple[Action, ...]:
-        """A binary frame: this protocol is text."""
+    def binary_received(self) -> tuple[Action, ...]:
+        """Return the actions for a binary frame, which this text protocol does not allow."""
         if self.state is State.CLOSED:
             return ()
-        self.closed()
+        self.mark_closed()
         return (Close("malformed_frame"),)
 
     def refused(
         self, code: str, detail: str, frame_id: FrameId = None, correlation_id: str | None = None
     ) -> tuple[Action, ...]:
-        """Its credentials open nothing, for the reason `code`: it is told so and closed."""
-        self.closed()
+        """Return the actions that reject its credentials for the reason `code`, and close it."""
+        self.mark_closed()
         frame = frames.error(frame_id, problem(code, detail), correlation_id or self._new_id())
         return SendFrame(frame), Close("token_expired" if code == "token_expired" else "bad_token")
 
@@ -139,8 +139,8 @@ class SessionProtocol:
         if self.state is State.CONNECTING:
             return self.refused("unauthorized", invalid.problem.detail, invalid.frame_id)
         self._strikes += 1
-        said = SendFrame(frames.error(invalid.frame_id, invalid.problem, self._new_id()))
-        if self._strikes < STRIKES:
-            return (said,)
-        self.closed()
-        return said, Close("too_many_errors")
+        rejection = SendFrame(frames.error(invalid.frame_id, invalid.problem, self._new_id()))
+        if self._strikes < MAX_STRIKES:
+            return (rejection,)
+        self.mark_closed()
+        return rejection, Close("too_many_errors")

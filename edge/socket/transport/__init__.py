@@ -1,1 +1,1 @@
-"""Sockets as bytes: server, connections, outgoing and incoming frames, admission."""
+"""Serve sockets as bytes: server, connections, outgoing and incoming frames, admission."""

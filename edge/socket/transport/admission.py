@@ -1,4 +1,4 @@
-"""Who may open a socket at this node: pages of our origins, clients that do not come too often, while there is room."""
+"""Admission decides which sockets a node accepts: by origin, handshake rate and the number of connections."""
 
 import asyncio
 import math
@@ -19,12 +19,12 @@ from edge.http.unidentified import UnidentifiedConnection, UnidentifiedConnectio
 from schemas.wire.errors import problem
 
 FULL_MS: Final = 1_000
-NAMELESS: Final = 10
-"""A socket that ends before its user is known counts as so many handshakes: it is all work and no use."""
+UNIDENTIFIED_COST: Final = 10
+"""Number of handshakes that a socket counts for if it ends before its user is known: it costs work without use."""
 
 
 class Admission:
-    """The doors of one node. A limit of 0 is none."""
+    """The connection limits of one node; 0 is no limit."""
 
     def __init__(self, settings: Settings, health: Health) -> None:
         self._health = health
@@ -33,14 +33,15 @@ class Admission:
         self._handshakes = Rate(per_s, settings.handshakes_burst) if per_s else None
         self._at_node = settings.node_connections or math.inf
         self._of_user = settings.user_connections or math.inf
-        self._guests = UnidentifiedConnections(
+        self._unidentified = UnidentifiedConnections(
             settings.unauthenticated_per_address, settings.unauthenticated_connections
         )
         self._buckets = KeyedBuckets()
-        self._seated: Counter[tuple[str, str]] = Counter()
+        self._of_each_user: Counter[tuple[str, str]] = Counter()
 
-    def enter(self, request: web.Request, sockets: int) -> UnidentifiedConnection:
-        """Before the handshake, at a node that has so many `sockets`: a place for one whose user is not known yet.
+    def admit(self, request: web.Request, sockets: int) -> UnidentifiedConnection:
+        """Return a place for a socket whose user is not known yet, before its handshake; the node has `sockets` of
+        them.
 
         Raises `HttpProblem`.
         """
@@ -51,34 +52,34 @@ class Admission:
             self._health.count("node_full")
             detail = "this node has as many connections as it takes: ask the next one"
             raise HttpProblem(problem("unavailable", detail, retry_after_ms=FULL_MS))
-        guest = self._guests.enter(client)
-        if guest is None:
+        place = self._unidentified.enter(client)
+        if place is None:
             self._health.count("unauthenticated_refused")
             detail = "too many connections wait for their login"
             raise HttpProblem(problem("rate_limited", detail, retry_after_ms=FULL_MS))
-        return guest
+        return place
 
-    def ends(self, request: web.Request, guest: UnidentifiedConnection) -> None:
-        """A socket is over; one whose user never was known counts as `NAMELESS` handshakes of its address."""
-        if guest.leave() and self._handshakes is not None:
+    def release(self, request: web.Request, place: UnidentifiedConnection) -> None:
+        """Release the place of a socket; an unidentified one costs `UNIDENTIFIED_COST` handshakes of its address."""
+        if place.leave() and self._handshakes is not None:
             now = asyncio.get_running_loop().time()
-            self._buckets.spill(connection_of(request).client, self._handshakes, NAMELESS - 1, now)
+            self._buckets.take_up_to(connection_of(request).client, self._handshakes, UNIDENTIFIED_COST - 1, now)
 
-    def seat(self, who: Identity) -> bool:
-        """One more connection of this user, who gives it back by `leave`; False where they have as many as one may."""
+    def add_connection(self, who: Identity) -> bool:
+        """Count a connection of this user until `remove_connection`; False if the user has the maximum already."""
         key = (who.tenant, who.user_id)
-        if self._seated[key] >= self._of_user:
+        if self._of_each_user[key] >= self._of_user:
             self._health.count("user_connections_refused")
             return False
-        self._seated[key] += 1
+        self._of_each_user[key] += 1
         return True
 
-    def leave(self, who: Identity) -> None:
-        """A connection that had a seat is over."""
+    def remove_connection(self, who: Identity) -> None:
+        """Count a connection of this user no longer."""
         key = (who.tenant, who.user_id)
-        self._seated[key] -= 1
-        if not self._seated[key]:
-            del self._seated[key]
+        self._of_each_user[key] -= 1
+        if not self._of_each_user[key]:
+            del self._of_each_user[key]
 
     def _check_origin(self, request: web.Request) -> None:
         origin = request.headers.get("Origin")

@@ -1,4 +1,7 @@
-"""One WebSocket: who it is, what it asks in order, and how it ends; whatever happens here touches no other."""
+"""Connection serves one WebSocket: it identifies the user, passes on the frames in order, and closes.
+
+A failure in one connection affects no other.
+"""
 
 import asyncio
 import logging
@@ -30,11 +33,11 @@ from schemas.wire.errors import CLOSES, problem
 from schemas.wire.request import FrameId
 
 logger: Final = logging.getLogger("caas.socket")
-CLOSE_S: Final = 1.0
+CLOSE_TIMEOUT_S: Final = 1.0
 
 
 class Connection:
-    """The life of one socket; `over` is set when it has ended."""
+    """One socket from its credentials to its close; `over` is set when it has ended."""
 
     def __init__(
         self,
@@ -46,23 +49,25 @@ class Connection:
         ws: web.WebSocketResponse[bool],
         transport: asyncio.Transport,
         session: SessionProtocol,
-        arriving: HttpConnection,
+        http_connection: HttpConnection,
         identified: Callable[[], object],
     ) -> None:
-        """`arriving` is what it came on, with the time by which its user must be known; `identified` is called then."""
-        self.visit: ClientSession | None = None
+        """`http_connection` is its TCP connection, with the deadline for the credentials; `identified` is called with
+        them known.
+        """
+        self.client: ClientSession | None = None
         self.over = asyncio.Event()
         self._node = node
         self._tokens = tokens
         self._settings = settings
         self._admission = admission
-        self._share = arriving.share
+        self._share = http_connection.share
         self._ws = ws
         self._transport = transport
         self._session = session
         self._outbox = Outbox(transport, settings.outbox_bytes, self._overflows)
         self._incoming = Incoming(ws, self._outbox)
-        self._arriving = arriving
+        self._http_connection = http_connection
         self._identified = identified
         self._closing: asyncio.Task[None] | None = None
         self._expiry: asyncio.TimerHandle | None = None
@@ -70,14 +75,14 @@ class Connection:
         self._held: Identity | None = None
 
     async def run(self, bearer: str | None) -> None:
-        """From the credentials to the close; `bearer` is the token of its `Authorization` header, if it has one."""
+        """Serve it until its close; `bearer` is the token of its `Authorization` header, if it has one."""
         try:
             identity = await self._identity(bearer)
             if identity is not None:
                 self._identified()
                 await self._enter(identity)
         except NotReady as error:
-            logger.warning("a session cannot come in: %s", error, extra=REPEATS)
+            logger.warning("a session cannot be opened: %s", error, extra=REPEATS)
             self.close("internal")
         except NodeEnded:
             self.close("going_away")
@@ -88,60 +93,60 @@ class Connection:
         finally:
             if self._expiry is not None:
                 self._expiry.cancel()
-            if self.visit is not None:
-                self._node.disconnect(self.visit)
-            self._session.closed()
+            if self.client is not None:
+                self._node.disconnect(self.client)
+            self._session.mark_closed()
             if self._closing is not None:
                 await asyncio.wait([self._closing])
             self.over.set()
 
     def release(self) -> None:
-        """It has ended: let go of all that holds it in turn, so that nothing is left for the collection of garbage."""
+        """Drop all references to it after its end, so that nothing is left for the garbage collector."""
         self._outbox.shut()
-        self._arriving.refuses = None
-        self.visit = self._closing = self._expiry = None
+        self._http_connection.refuses = None
+        self.client = self._closing = self._expiry = None
         if (error := self._ws.exception()) is not None:
             error.__traceback__ = error.__context__ = None
 
     def close(self, name: str) -> None:
-        """Close with the code of this name, once; what was sent before is written before."""
+        """Close with the code of this name, once; earlier frames are written before."""
         if self._closing is None:
-            self._session.closed()
+            self._session.mark_closed()
             self._closing = asyncio.create_task(self._close(name), name=f"close {self._session.id}")
 
     def goes_away(self, reconnect_after_ms: int) -> None:
-        """The node goes away: say so, and answer what waits for others. The line serves as before until `leave`."""
+        """Send that the node goes away, and answer what waits for other users. It is served as before until `leave`."""
         self._outbox.send(frames.going_away(reconnect_after_ms))
-        if self.visit is not None:
-            self._node.hurry(self.visit)
+        if self.client is not None:
+            self._node.flush(self.client)
 
     async def leave(self) -> None:
-        """Take nothing more, and return when everything asked for has been answered."""
-        self._session.drains()
-        if self.visit is not None:
-            self._node.hurry(self.visit)
-            await self.visit.at_most(0)
+        """Take no more commands, and return when all have been answered."""
+        self._session.mark_draining()
+        if self.client is not None:
+            self._node.flush(self.client)
+            await self.client.at_most(0)
 
     async def close_and_wait(self, name: str) -> None:
-        """Close, and return when it is over."""
+        """Close, and return when it is closed."""
         self.close(name)
         if self._closing is not None:
             await asyncio.wait([self._closing])
 
-    # Who it is
+    # Authentication
 
     async def _identity(self, bearer: str | None) -> Identity | None:
-        """Who this is, from the header or the first frame; None for whoever was refused."""
+        """Return the user, from the header or the first frame; None if the login was refused."""
         if bearer is not None:
             return self._verified(bearer)
         try:
-            async with asyncio.timeout_at(self._arriving.request_by):  # pings do not put it off
+            async with asyncio.timeout_at(self._http_connection.request_by):  # pings do not put it off
                 message = await self._incoming.next()
         except TimeoutError:
             self._act(self._session.refused("unauthorized", f"no auth within {self._settings.login_ms} ms"))
             return None
         if message.type is WSMsgType.BINARY:
-            self._act(self._session.binary())
+            self._act(self._session.binary_received())
         elif message.type is WSMsgType.TEXT:
             for action in self._session.received(message.data):
                 if isinstance(action, Authenticate):
@@ -153,15 +158,15 @@ class Connection:
     def _verified(self, token: str) -> Identity | None:
         try:
             return self._tokens.verify(token)
-        except NotAuthorized as no:
+        except NotAuthorized as rejection:
             self._node.health.count("logins_refused")
-            if no.code == "token_expired":  # whose it was is known
+            if rejection.code == "token_expired":  # its user is known
                 self._identified()
-            self._act(self._session.refused(no.code, no.detail, *self._asked_by()))
+            self._act(self._session.refused(rejection.code, rejection.detail, *self._login_ids()))
             return None
 
-    def _asked_by(self) -> tuple[FrameId, str | None]:
-        """Id and correlation id of the `auth` frame, of which a token in a header has none."""
+    def _login_ids(self) -> tuple[FrameId, str | None]:
+        """Return the id and correlation id of the `auth` frame; a token in a header has neither."""
         return (None, None) if self._login is None else (self._login.frame_id, self._login.correlation_id)
 
     def _act(self, actions: tuple[object, ...]) -> None:
@@ -172,25 +177,25 @@ class Connection:
                 self.close(action.name)
 
     async def _enter(self, identity: Identity) -> None:
-        """Serve a user who has not too many connections, and has not just asked for too much."""
-        if not self._admission.seat(identity):
+        """Serve a user who is within the limits of connections and requests."""
+        if not self._admission.add_connection(identity):
             self.close("connection_limit")
             return
         try:
-            no = await self._node.allowances.entry(identity)
-            if no is None:
+            rejection = await self._node.quotas.entry(identity)
+            if rejection is None:
                 await self._serve(identity)
             else:
-                frame_id, correlation_id = self._asked_by()
-                self._outbox.send(frames.error(frame_id, no, correlation_id))
+                frame_id, correlation_id = self._login_ids()
+                self._outbox.send(frames.error(frame_id, rejection, correlation_id))
                 self.close("rate_limited")
         finally:
-            self._admission.leave(identity)
+            self._admission.remove_connection(identity)
 
-    # What it asks
+    # Frames
 
     async def _serve(self, identity: Identity) -> None:
-        self.visit = await self._node.connect(
+        self.client = await self._node.connect(
             identity,
             self._outbox.send,
             push=self._outbox.push,
@@ -202,22 +207,23 @@ class Connection:
         )
         self._held = identity
         self._expires(identity, self._login)
-        await self._read(self.visit)
+        await self._read(self.client)
 
     def _renew(self, login: Authenticate) -> None:
-        """Take another token of the same user in the place of the one at hand, which stays where that is refused."""
+        """Replace the token by another of the same user; if that one is refused, the old one stays."""
         try:
             identity = self._tokens.verify(login.token, self._held)
-        except NotAuthorized as no:
+        except NotAuthorized as rejection:
             self._node.health.count("renewals_refused")
-            self._outbox.send(frames.error(login.frame_id, problem(no.code, no.detail), login.correlation_id))
+            refused = problem(rejection.code, rejection.detail)
+            self._outbox.send(frames.error(login.frame_id, refused, login.correlation_id))
         else:
-            if self.visit is not None:
-                self.visit.identity = identity
+            if self.client is not None:
+                self.client.identity = identity
             self._expires(identity, login)
 
     def _expires(self, identity: Identity, login: Authenticate | None) -> None:
-        """Close when this token has expired, and answer the frame that brought it, where one did."""
+        """Close when this token has expired, and answer the frame that carried it, if one did."""
         if login is not None:
             entered = Authenticated(user_id=identity.user_id, expires_in=identity.expires_in())
             self._outbox.send(frames.ack(login.frame_id, entered, login.correlation_id))
@@ -226,8 +232,8 @@ class Connection:
         remains = max(0.0, identity.expires_at - time.time())
         self._expiry = asyncio.get_running_loop().call_later(remains, self.close, "token_expired")
 
-    async def _read(self, visit: ClientSession) -> None:
-        loop, user = asyncio.get_running_loop(), visit.identity.key
+    async def _read(self, client: ClientSession) -> None:
+        loop, user = asyncio.get_running_loop(), client.identity.key
         bucket = TokenBucket(self._node.pace, loop.time())
         while self._session.state is not State.CLOSED:
             message = await self._incoming.next()
@@ -236,43 +242,43 @@ class Connection:
                     await asyncio.sleep(pause)
                 if self._outbox.waiting > LOW_BYTES:
                     await self._ready()
-                await self._share.take(user, self._node.receive(visit, message.data))
+                await self._share.take(user, self._node.receive(client, message.data))
             elif message.type is WSMsgType.BINARY:
-                self._act(self._session.binary())
+                self._act(self._session.binary_received())
             else:
                 return
 
     async def _ready(self) -> None:
-        """Return when the client has read most of what was written; one that does not in time is closed."""
+        """Return when the client has read most of what was written; if it does not in time, it is closed."""
         try:
             await self._outbox.low(self._settings.slow_consumer_ms / 1000)
         except TooSlow:
             self._outbox.shut()
             self._overflows()
 
-    # How it ends
+    # End
 
     def _overflows(self) -> None:
         self._node.health.count("slow_consumers")
         self.close("slow_consumer")
 
     def hang_up(self, refused: Refused) -> None:
-        """Close, and read nothing more of a peer that floods or is no WebSocket client."""
+        """Close, and read no more from a peer that floods or is no WebSocket client."""
         self._node.health.count(refused.counted)
-        self._session.closed()
+        self._session.mark_closed()
         self._outbox.flush()
         self._outbox.shut()
         if self._closing is None and not self._transport.is_closing():
             payload = refused.code.to_bytes(2, "big") + refused.reason.encode()
             self._transport.write(bytes((0x88, len(payload))) + payload)
-            self._arriving.hang_up()
+            self._http_connection.hang_up()
 
     async def _close(self, name: str) -> None:
         close = CLOSES[name]
         try:
             self._outbox.flush()
             self._outbox.shut()
-            async with asyncio.timeout(CLOSE_S):
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):
                 await self._ws.close(code=close.code, message=close.name.encode())
         except TimeoutError:
             self._transport.abort()

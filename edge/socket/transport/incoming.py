@@ -1,4 +1,4 @@
-"""Reads the messages of one socket: pings are answered, and other sockets get their turn."""
+"""Incoming reads the messages of one socket, answers pings, and lets other sockets have their turn."""
 
 import asyncio
 import logging
@@ -26,7 +26,7 @@ class Incoming:
         self._read = 0
 
     async def next(self) -> WSMessageDecodeText | WSMessageNoDecodeText:
-        """The next message that is neither a ping nor a pong."""
+        """Return the next message that is neither a ping nor a pong."""
         while True:
             message = await self._ws.receive()
             self._read += 1
@@ -40,5 +40,5 @@ class Incoming:
     async def _pong(self, data: bytes) -> None:
         try:
             await self._ws.pong(data)
-        except (ConnectionError, RuntimeError) as error:  # it is gone, which the next message says
+        except (ConnectionError, RuntimeError) as error:  # the next message shows that it is gone
             logger.debug("a socket was gone before its ping was answered: %s", error)

@@ -1,7 +1,7 @@
-"""What waits to be written to one socket: coalesced into one write per loop turn, and bounded.
+"""Outbox buffers the outgoing frames of one socket, coalesces them into one write per loop turn, and limits them.
 
-It writes WebSocket frames to the transport itself (unmasked text, no compression), which is several times as fast as a
-call per frame; it also goes around the server's own flow control, so the bound here is a must.
+It writes WebSocket frames to the transport itself (unmasked text, no compression), several times as fast as a call per
+frame; this bypasses the server's own flow control, so the limit here is required.
 """
 
 import asyncio
@@ -11,12 +11,12 @@ from typing import Final
 
 LOW_BYTES: Final = 65_536
 """While more than this waits, the socket is not read."""
-LOOK_S: Final = 0.01
+POLL_INTERVAL_S: Final = 0.01
 
 
 @functools.lru_cache(maxsize=70_000)
 def header(length: int) -> bytes:
-    """The head of an unmasked, final text frame with a payload of `length` bytes (RFC 6455, 5.2)."""
+    """Return the header of an unmasked, final text frame with a payload of `length` bytes (RFC 6455, 5.2)."""
     if length < 126:
         return bytes((0x81, length))
     if length < 65_536:
@@ -24,8 +24,8 @@ def header(length: int) -> bytes:
     return b"\x81\x7f" + length.to_bytes(8, "big")
 
 
-def nobody() -> None:
-    """Called where an outbox overflows that is shut, which none does."""
+def no_overflow() -> None:
+    """Do nothing: the `overflow` of an outbox that is shut."""
 
 
 class TooSlow(Exception):
@@ -33,8 +33,8 @@ class TooSlow(Exception):
 
 
 class Outbox:
-    """The frames for one socket. `limit` bytes may wait when a push comes, else `overflow` is called, once, and
-    nothing is taken any more. Replies are not bounded here: whoever makes them waits for `low` first.
+    """The outgoing frames of one socket. If a push would make more than `limit` bytes wait, `overflow` is called, once,
+    and no more frames are taken. Replies are not limited here: their sender waits for `low` first.
     """
 
     __slots__ = ("_buffered", "_frames", "_limit", "_loop", "_open", "_overflow", "_size", "_transport")
@@ -46,12 +46,12 @@ class Outbox:
         self._loop = asyncio.get_running_loop()
         self._frames: list[bytes] = []
         self._size = 0
-        self._buffered = 0  # what the transport held after the last write: too high at worst
+        self._buffered = 0  # size of the transport's buffer after the last write: too high at worst
         self._open = True
 
     @property
     def waiting(self) -> int:
-        """Bytes that are not yet with the operating system."""
+        """The number of bytes that the operating system has not taken yet."""
         return self._size + self._transport.get_write_buffer_size()
 
     def send(self, frame: bytes) -> None:
@@ -78,7 +78,7 @@ class Outbox:
         self._size = size
 
     def flush(self) -> None:
-        """Write what waits, now."""
+        """Write the waiting frames now."""
         frames = self._frames
         if not frames:
             return
@@ -94,19 +94,19 @@ class Outbox:
         self._buffered = self._transport.get_write_buffer_size()
 
     def shut(self) -> None:
-        """Take nothing any more, and forget what waits and whom to call."""
+        """Take no more frames, and drop the waiting ones and `overflow`."""
         self._open = False
-        self._overflow = nobody
+        self._overflow = no_overflow
         self._frames = []
         self._size = 0
 
-    async def low(self, patience_s: float) -> None:
-        """Return when little waits. Raises `TooSlow` when that takes longer than `patience_s` seconds."""
+    async def low(self, timeout_s: float) -> None:
+        """Return when at most `LOW_BYTES` wait. Raises `TooSlow` when that takes longer than `timeout_s` seconds."""
         if self.waiting <= LOW_BYTES:
             return
-        ends = self._loop.time() + patience_s
-        # The transport tells its own protocol when it has room again, not us; only sockets that lag are looked at.
+        ends = self._loop.time() + timeout_s
+        # The transport notifies its own protocol when it has room again, not us; only sockets that lag are polled.
         while self.waiting > LOW_BYTES and self._open and not self._transport.is_closing():
             if self._loop.time() > ends:
                 raise TooSlow
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(POLL_INTERVAL_S)

@@ -1,4 +1,4 @@
-"""The WebSocket service: `GET /socket` opens a session, and a node that drains sends its sessions away."""
+"""Sockets serves the WebSocket route: `GET /socket` opens a session, and a draining node sends its sessions away."""
 
 import asyncio
 import contextlib
@@ -20,17 +20,17 @@ from edge.http.unidentified import UnidentifiedConnection
 from edge.socket.node import Node
 from edge.socket.session.protocol import SessionProtocol
 from edge.socket.transport.admission import Admission
-from edge.socket.transport.connection import CLOSE_S, Connection
+from edge.socket.transport.connection import CLOSE_TIMEOUT_S, Connection
 from schemas.bounds import FRAME_BYTES
 from schemas.wire import frames
 from schemas.wire.errors import problem
 
 logger: Final = logging.getLogger("caas.socket")
 PATH: Final = "/socket"
-APART_MS: Final = 2
-"""Interval between two clients of a node that drains: 2,500 are spread over five seconds, ten over none."""
+SPREAD_MS: Final = 2
+"""Interval between the leaves of two clients of a draining node: 2,500 clients are spread over five seconds."""
 GRACE_MS: Final = 1_000
-"""Maximum time that a client has to open its next line, before the one that it has here is closed."""
+"""Maximum time that a client has to open its next connection, before the one here is closed."""
 RETRY_MS: Final = 1_000
 
 
@@ -51,23 +51,23 @@ class Sockets:
 
     @property
     def open(self) -> int:
-        """How many there are."""
+        """The number of open sockets."""
         return len(self._connections)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        """One socket, from its handshake to its close. Raises `HttpProblem` for one that may not be opened now."""
+        """Serve one socket from its handshake to its close. Raises `HttpProblem` if it may not be opened now."""
         if self._draining:
             detail = "this node goes away: ask the next one"
             raise HttpProblem(problem("unavailable", detail, retry_after_ms=RETRY_MS))
-        guest = self._admission.enter(request, self.open)
+        place = self._admission.admit(request, self.open)
         try:
-            return await self._opened(request, guest)
+            return await self._opened(request, place)
         finally:
-            self._admission.ends(request, guest)
+            self._admission.release(request, place)
 
-    async def _opened(self, request: web.Request, guest: UnidentifiedConnection) -> web.StreamResponse:
-        ws, arriving, transport = self._websocket(), connection_of(request), request.transport
-        if transport is None:  # the client left before its turn, and nobody reads this answer
+    async def _opened(self, request: web.Request, place: UnidentifiedConnection) -> web.StreamResponse:
+        ws, http_connection, transport = self._websocket(), connection_of(request), request.transport
+        if transport is None:  # the client disconnected before its turn: this answer is not read
             return web.Response()
         connection = Connection(
             self._node,
@@ -77,10 +77,10 @@ class Sockets:
             ws=ws,
             transport=transport,
             session=SessionProtocol(self._new_id),
-            arriving=arriving,
-            identified=guest.leave,
+            http_connection=http_connection,
+            identified=place.leave,
         )
-        arriving.refuses = connection.hang_up
+        http_connection.refuses = connection.hang_up
         try:
             await self._served(request, ws, connection)
         finally:
@@ -110,7 +110,7 @@ class Sockets:
 
     def _websocket(self) -> web.WebSocketResponse[bool]:
         return web.WebSocketResponse(
-            timeout=CLOSE_S,
+            timeout=CLOSE_TIMEOUT_S,
             heartbeat=self._settings.heartbeat_ms / 1000,
             protocols=(frames.SUBPROTOCOL,),
             autoping=False,
@@ -120,9 +120,9 @@ class Sockets:
         )
 
     async def drain(self) -> None:
-        """Not ready; no new sockets; say going-away; serve each client until it left or its time is over; close.
+        """Refuse new sockets, send going-away, serve each client until it left or its time is over, then close it.
 
-        Few clients are asked to leave at once, many spread over at most `drain_ms`. A second call does nothing.
+        A few clients are asked to leave at once, many spread over at most `drain_ms`. A second call does nothing.
         """
         if self._draining:
             return
@@ -131,7 +131,7 @@ class Sockets:
         connections = list(self._connections)
         logger.info("draining %d sockets", len(connections))
         grace_ms = min(GRACE_MS, self._settings.drain_ms // 2)
-        spread_ms = max(1, min(len(connections) * APART_MS, self._settings.drain_ms - grace_ms))
+        spread_ms = max(1, min(len(connections) * SPREAD_MS, self._settings.drain_ms - grace_ms))
         ends_at = asyncio.get_running_loop().time() + self._settings.drain_ms / 1000
         async with asyncio.TaskGroup() as group:
             for connection in connections:
@@ -140,7 +140,7 @@ class Sockets:
                 group.create_task(self._send_away(connection, soon_ms + grace_ms, ends_at), name="send away")
 
     async def _send_away(self, connection: Connection, within_ms: int, ends_at: float) -> None:
-        """Serve a client that was asked to leave for so long; then answer what it asked, until `ends_at`, and close."""
+        """Serve a client that was asked to leave for `within_ms`, answer its commands until `ends_at`, and close."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(within_ms / 1000):
                 await connection.over.wait()
@@ -154,8 +154,8 @@ class Sockets:
 
 
 class Entrance:
-    """The socket route of a process, open from when its node runs: until then it answers 503 with what is waited
-    for, so that a process can be asked for its health from the first second. The check `node` fails as long.
+    """The socket route of a process. Until its node runs it answers 503 with the failing checks, so that the process
+    serves its health from the first second. The check `node` fails until then.
     """
 
     def __init__(self, health: Health) -> None:
@@ -164,19 +164,19 @@ class Entrance:
         self._sockets: Sockets | None = None
 
     def open(self, sockets: Sockets) -> None:
-        """The node runs: its sockets are these."""
+        """Serve these sockets: the node runs."""
         self._sockets = sockets
         self._health.goes_on("node")
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        """One socket. Raises `HttpProblem` for one that may not be opened now."""
+        """Serve one socket. Raises `HttpProblem` if it may not be opened now."""
         if self._sockets is None:
             waiting = ", ".join(self._health.waiting)
             raise HttpProblem(problem("not_ready", f"this node starts and waits: {waiting}", retry_after_ms=RETRY_MS))
         return await self._sockets.handle(request)
 
     async def drain(self) -> None:
-        """Send away whoever is there."""
+        """Drain the sockets, if the node runs."""
         if self._sockets is not None:
             await self._sockets.drain()
 
@@ -187,7 +187,7 @@ def _bearer(request: web.Request) -> str | None:
 
 
 def add_routes(app: web.Application, entrance: Entrance) -> None:
-    """Serve the sockets at `/socket`; a server that stops drains them, unless that was done before."""
+    """Serve the sockets at `/socket`; a server that stops drains them, unless they are drained already."""
 
     async def drain(_: web.Application) -> None:
         await entrance.drain()
@@ -197,7 +197,7 @@ def add_routes(app: web.Application, entrance: Entrance) -> None:
 
 
 def socket_app(entrance: Entrance, health: Health, insiders: Sequence[Network] | None = None) -> web.Application:
-    """The socket service alone, with its health; `insiders` are told why it is not healthy (None: everybody is)."""
+    """Return the socket service alone, with its health; `insiders` see the causes of failures (None: all do)."""
     app = web.Application(middlewares=[problems])
     add_routes(app, entrance)
     add_front_page(app, "a socket node", SOCKET)

@@ -1,4 +1,4 @@
-"""A node says where it is reached, for the gateway to name it: while it is ready, and until it is asked to stop."""
+"""Announce the URL of a node to the gateways, while it is ready and until it is asked to stop."""
 
 import asyncio
 import socket
@@ -13,32 +13,34 @@ from core.ports.node_registry import NodeRegistry
 from core.settings import Settings
 
 TTL_S: Final = 5.0
-EVERY_S: Final = 1.0
-LEAVE_S: Final = 1.0
-WILDCARDS: Final = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 - nobody listens here
+INTERVAL_S: Final = 1.0
+WITHDRAW_TIMEOUT_S: Final = 1.0
+WILDCARDS: Final = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 - not a listening address
 
 
 def public_url(settings: Settings, port: int) -> str:
-    """Where clients reach this node: as it is set, else where it listens."""
+    """Return the URL for clients of this node: the setting, else the address that it listens on."""
     host = socket.gethostname() if settings.host in WILDCARDS else settings.host
     return settings.socket_public_url or f"ws://{host}:{port}/socket"
 
 
 @asynccontextmanager
-async def listed(presence: NodeRegistry, node: str, url: str, health: Health) -> AsyncIterator[None]:
-    """While the block runs and nothing waits, the gateways name this node; a node that dies within `TTL_S`, one that
-    leaves the block at once. A server that is away is tried again: that is for the gateways to bear.
+async def url_announced(presence: NodeRegistry, node: str, url: str, health: Health) -> AsyncIterator[None]:
+    """Announce this node to the gateways while the block runs and the node is ready.
+
+    At the end of the block it is withdrawn at once; a node that dies is dropped after `TTL_S`. While the presence
+    server is down the announcement is retried, and the gateways have to do without it.
     """
-    keeping = asyncio.create_task(_keep(presence, node, url, health), name="list the node")
+    announcing = asyncio.create_task(_keep_announcing(presence, node, url, health), name="announce the node")
     try:
         yield
     finally:
-        keeping.cancel()
-        await asyncio.gather(keeping, return_exceptions=True)
-        await _leave(presence, node)
+        announcing.cancel()
+        await asyncio.gather(announcing, return_exceptions=True)
+        await _withdraw(presence, node)
 
 
-async def _keep(presence: NodeRegistry, node: str, url: str, health: Health) -> None:
+async def _keep_announcing(presence: NodeRegistry, node: str, url: str, health: Health) -> None:
     outage = Outage("the gateways' list of nodes")
     while True:
         try:
@@ -47,12 +49,12 @@ async def _keep(presence: NodeRegistry, node: str, url: str, health: Health) -> 
             outage.ends()
         except Unavailable as error:
             outage.begins(error)
-        await asyncio.sleep(EVERY_S if health.ready else EVERY_S / 10)
+        await asyncio.sleep(INTERVAL_S if health.ready else INTERVAL_S / 10)
 
 
-async def _leave(presence: NodeRegistry, node: str) -> None:
+async def _withdraw(presence: NodeRegistry, node: str) -> None:
     try:
-        async with asyncio.timeout(LEAVE_S):
+        async with asyncio.timeout(WITHDRAW_TIMEOUT_S):
             await presence.withdraw(node)
     except (Unavailable, TimeoutError):
-        return  # it is forgotten by itself
+        return  # it expires

@@ -1,1 +1,1 @@
-"""Speed as ratios: what our rules cost against the bare way of doing the same, measured side by side in one run."""
+"""Measures speed as ratios: our system against a bare counterpart without rules, side by side in one run."""

@@ -1,7 +1,7 @@
-"""A node without the processors beside it, on the embedded adapters: what an edge can do by itself.
+"""Runs a node without processors on the embedded adapters, to measure the edge alone.
 
-`python -m edge.tools.bench.alone` serves until SIGTERM and says its port. On the stack `caas serve socket`
-is that already.
+`python -m edge.tools.bench.alone` serves until SIGTERM and prints its port. On the stack `caas serve socket`
+does the same.
 """
 
 from contextlib import AsyncExitStack

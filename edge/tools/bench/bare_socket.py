@@ -1,6 +1,6 @@
-"""The bare way of a socket server: aiohttp, an append per frame or a broadcast, writes coalesced, and no rules at all.
+"""A bare socket server to compare with: aiohttp, an append per frame or a broadcast, coalesced writes, no rules.
 
-`python -m edge.tools.bench.bare_socket SPEC` serves until SIGTERM and says its port.
+`python -m edge.tools.bench.bare_socket SPEC` serves until SIGTERM and prints its port.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ _ACK: Final = (
 
 
 class Writes:
-    """Frames for one socket, written to its transport once per loop turn."""
+    """Collects frames for one socket and writes them to its transport once per loop iteration."""
 
     __slots__ = ("_frames", "_loop", "_transport")
 
@@ -43,7 +43,7 @@ class Writes:
         self._frames: list[bytes] = []
 
     def add(self, frame: bytes) -> None:
-        """Write a whole frame by the end of this turn."""
+        """Write a complete frame by the end of this loop iteration."""
         if not self._frames:
             self._loop.call_soon(self._flush)
         self._frames.append(frame)
@@ -54,23 +54,23 @@ class Writes:
 
 
 def framed(payload: bytes) -> bytes:
-    """A server's text frame."""
+    """Return a server's text frame."""
     length = len(payload)
     head = bytes((0x81, length)) if length < 126 else b"\x81\x7e" + length.to_bytes(2, "big")
     return head + payload
 
 
 def ack(frame: bytes) -> bytes:
-    """The answer to a frame that begins with its id."""
+    """Return the answer to a frame that begins with its id."""
     return framed(_ACK % frame[6 : frame.index(b",", 6)])
 
 
 Take = Callable[[Writes, bytes, bytes], None]
-"""What is done with a frame of one socket: its writes, its key, the frame."""
+"""Handles a frame of one socket: takes its writes, its key, the frame."""
 
 
 class Appending:
-    """Each frame is appended as a value of a given size; the append's callback acknowledges."""
+    """Appends a value of a given size per frame, and acknowledges in the append's callback."""
 
     def __init__(self, log: EventLog, value_bytes: int) -> None:
         self._log = log
@@ -87,7 +87,7 @@ class Appending:
 
 
 class Broadcasting:
-    """Each frame makes a push of a given size to every socket, and an ack."""
+    """Sends a push of a given size to every socket per frame, and an ack."""
 
     def __init__(self, everyone: set[Writes], push_bytes: int) -> None:
         head = b'{"type":"message:new","data":"'
@@ -102,22 +102,22 @@ class Broadcasting:
 
 
 class BareServer:
-    """The sockets of a bare server."""
+    """Serves the sockets of a bare server."""
 
     def __init__(self, everyone: set[Writes], take: Take) -> None:
         self._everyone = everyone
         self._take = take
-        self._came = 0
+        self._count = 0
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        """One socket."""
+        """Serve one socket."""
         ws = web.WebSocketResponse(compress=False, max_msg_size=FRAME_BYTES + 1, decode_text=False)
         await ws.prepare(request)
         if request.transport is None:
             return ws
         writes = Writes(request.transport)
-        self._came += 1
-        key = keyed_conversation_id("bare", "nobody", str(self._came)).encode()
+        self._count += 1
+        key = keyed_conversation_id("bare", "nobody", str(self._count)).encode()
         self._everyone.add(writes)
         writes.add(framed(HELLO))
         try:

@@ -1,4 +1,4 @@
-"""The `caas` command as a module: what users run, to be profiled: `python -m edge.tools.bench.caas up …`."""
+"""Runs the `caas` command as a module, so that it can be profiled: `python -m edge.tools.bench.caas up …`."""
 
 import sys
 

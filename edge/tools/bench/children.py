@@ -1,4 +1,4 @@
-"""Every server and every load of a measurement is a process that the bench starts, waits for and ends itself."""
+"""Starts, awaits and stops the processes of a measurement: every server and every load is one."""
 
 import asyncio
 import contextlib
@@ -23,14 +23,14 @@ TAIL: Final = 2_000
 
 
 class BenchFailed(Exception):
-    """A process of the bench did not do what it was started for; its last words say why."""
+    """A process of the bench failed; the end of its output says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a bench works: a directory of its own for logs and data, and the settings of its processes.
+    """A bench's directory for logs and data, and the settings of its processes.
 
-    `profile` names the file that the next server's profile goes to.
+    `profile` is the file that the next server's profile is written to.
     """
 
     directory: Path
@@ -38,7 +38,7 @@ class Place:
     profile: Path | None = None
 
     def python(self, module: str, *arguments: str, profiled: bool = False) -> list[str]:
-        """The command line that runs a module."""
+        """Return the command line that runs a module."""
         if profiled and self.profile is not None:
             return [sys.executable, "-m", "edge.tools.bench.profiled", str(self.profile), module, *arguments]
         return [sys.executable, "-m", module, *arguments]
@@ -46,7 +46,7 @@ class Place:
 
 @dataclass(slots=True)
 class Child:
-    """A running process; `said` is the next JSON line it prints. One that `ends` does so by itself."""
+    """A running process; `said` returns the next JSON line it prints. One that `ends` exits by itself."""
 
     process: asyncio.subprocess.Process
     log: Path
@@ -54,15 +54,15 @@ class Child:
 
     @property
     def pid(self) -> int:
-        """Its process id."""
+        """The process id."""
         return self.process.pid
 
     async def said(self, within_s: float = READY_S) -> dict[str, Any]:
-        """The next JSON line it says. Raises `BenchFailed` when it says nothing in time or ends."""
+        """Return the next JSON line that it prints. Raises `BenchFailed` if it prints nothing in time or exits."""
         try:
             async with asyncio.timeout(within_s):
                 while (start := (line := await self._line()).find(b"{")) < 0:
-                    pass  # a library's banner; its escape codes may also stand before ours
+                    pass  # a library's banner; its escape codes may also precede our line
         except TimeoutError:
             raise BenchFailed(f"nothing within {within_s:.0f} s from {self.log.name}: {self.words()}") from None
         found: dict[str, Any] = msgspec.json.decode(line[start:])
@@ -75,11 +75,11 @@ class Child:
         return line
 
     def words(self) -> str:
-        """Its last words."""
+        """Return the end of its log."""
         return self.log.read_text(errors="replace")[-TAIL:]
 
     async def stop(self) -> None:
-        """Ask it to end, then end it."""
+        """Close its input, then terminate it, then kill it."""
         if self.process.stdin is not None:
             self.process.stdin.close()
         if self.ends:
@@ -99,7 +99,7 @@ class Child:
 async def running(
     place: Place, name: str, command: Sequence[str], role: int, *, ends: bool = False
 ) -> AsyncIterator[Child]:
-    """A process on the core of its role, ended at the end of the block."""
+    """Run a process on the core of its role, and stop it at the end of the block."""
     log = place.directory / f"{name}.log"
     with log.open("ab") as words:
         process = await asyncio.create_subprocess_exec(
@@ -119,7 +119,7 @@ async def running(
 
 
 async def ready(child: Child, url: str, within_s: float = READY_S) -> None:
-    """Return when a server's readiness says so."""
+    """Return when a server is ready by its readiness URL. Raises `BenchFailed`."""
     deadline = asyncio.get_running_loop().time() + within_s
     async with aiohttp.ClientSession() as session:
         while not await _is_ready(session, url):

@@ -1,4 +1,4 @@
-"""Messages put into a log to be processed, and where they lie."""
+"""Fills a log with messages to process, and records their offsets."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -14,31 +14,31 @@ CONVERSATIONS: Final = 60
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """The offsets that they begin and end at."""
+    """The offsets at which the messages begin and end."""
 
     start: dict[Partition, int]
     ends: dict[Partition, int]
 
     @classmethod
     def of(cls, records: Records) -> "Filled":
-        """As a process was told."""
+        """Decode the form that a process receives."""
         return cls(*({Partition(topic, n): at for topic, n, at in some} for some in (records.start, records.ends)))
 
     @property
     def records(self) -> Records:
-        """As a process is told."""
+        """The form that a process receives."""
         return Records(*([(*at, offset) for at, offset in some.items()] for some in (self.start, self.ends)))
 
     @property
     def total(self) -> int:
-        """How many there are."""
+        """Number of messages."""
         return sum(self.ends.values()) - sum(self.start.values())
 
 
 async def fill(log: EventLog, world: World, records: int) -> Filled:
-    """Append so many messages, in many conversations, to a log that has started."""
+    """Append `records` messages, in many conversations, to a started log; return their offsets."""
     places = partitions(*Messages.topics)
-    start = await log.ends(places)
+    start = await log.end_offsets(places)
     ids = [world.conversation_id(f"rows-{n}") for n in range(CONVERSATIONS)]
     await append_all(log, [world.message(ids[n % CONVERSATIONS], n) for n in range(records)])
-    return Filled(start, await log.ends(places))
+    return Filled(start, await log.end_offsets(places))

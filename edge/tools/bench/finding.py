@@ -1,4 +1,4 @@
-"""How long a search takes among many messages, beside one who searches as hard as is allowed."""
+"""Measures the time of a search among many messages, beside one user who searches at the rate limit."""
 
 from typing import Any, Final
 
@@ -17,7 +17,7 @@ FILL_S: Final = 600.0
 
 
 async def search(bench: Bench) -> Figure:
-    """The time of a search at p99, beside the busy one."""
+    """Measure the p99 time of a search beside the busy user."""
     place = bench.at("search")
     what = Searches(messages=EMBEDDED if bench.embedded else STACK, seconds=max(10.0, bench.seconds))
     path = spec.written(what, place.directory / "search.json")

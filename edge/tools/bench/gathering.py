@@ -1,6 +1,6 @@
-"""A crowd that chats as people do: a conversation of two for each, one of twenty, one of five hundred.
+"""Builds a load of users who chat as people do: each in a conversation of 2, one of 20 and one of 500.
 
-Of the sends 70 % go to two, 25 % to twenty and 5 % to five hundred, so that one send is about 31 deliveries.
+Of the sends 70 % go to 2, 25 % to 20 and 5 % to 500 users, so that one send is about 31 deliveries.
 """
 
 import random
@@ -12,16 +12,16 @@ from edge.tools.bench.world import World
 from schemas.envelope import Record
 
 SIZES: Final = (2,) * 14 + (20,) * 5 + (500,)
-"""Of every twenty sends, how many people each goes to."""
+"""The size of the conversation of each of twenty sends."""
 PER_SEND: Final = sum(SIZES) / len(SIZES)
-"""Deliveries of a send, on the average."""
+"""Average number of deliveries of a send."""
 
 
 def gathering(world: World, people: int, ports: Sequence[int]) -> tuple[list[Seat], list[Circle], list[Record]]:
-    """A seat for each at one of these ports in turn, the conversations, and the records that begin them.
+    """Return a seat for each user, at these ports in turn, the conversations, and the records that create them.
 
-    `people` is a multiple of each size that it is not below; those beyond it there are none of. Whoever sits side by
-    side is at different nodes, and in one conversation of every size.
+    `people` must be a multiple of each size up to it; larger sizes are omitted. Neighbours in the list are on different
+    nodes, and in one conversation of every size.
     """
     users = [f"person-{n}" for n in range(people)]
     seats = [Seat(ports[n % len(ports)], world.token(user)) for n, user in enumerate(users)]
@@ -36,7 +36,7 @@ def gathering(world: World, people: int, ports: Sequence[int]) -> tuple[list[Sea
 
 
 class Chances:
-    """Who sends next, and where: by the shares, exactly so in every twenty sends; the same for the same seed."""
+    """Chooses conversation and sender of each send: exactly by the shares in every 20 sends; the same for a seed."""
 
     def __init__(self, circles: Sequence[Circle], seed: str) -> None:
         self._random = random.Random(seed)  # noqa: S311 - a load, no secret
@@ -48,7 +48,7 @@ class Chances:
         self._sizes: list[int] = []
 
     def next(self) -> tuple[int, int]:
-        """The number of a circle, and of the seat that sends to it."""
+        """Return the number of a circle, and of the seat that sends to it."""
         if not self._sizes:
             self._sizes = self._random.sample(self._deck, len(self._deck))
         number = self._random.choice(self._of[self._sizes.pop()])

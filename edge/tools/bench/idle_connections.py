@@ -1,4 +1,4 @@
-"""Opens idle connections, says so, and keeps them until its input ends.
+"""Opens idle connections, prints their number, and keeps them until its input ends.
 
 Run by `python -m edge.tools.bench.idle_connections SPEC`.
 """
@@ -14,7 +14,7 @@ from edge.tools.bench.spec import Hold
 
 
 async def hold(what: Hold) -> None:
-    """Connect and stay."""
+    """Connect and stay connected."""
     lines = await connect(what.port, what.tokens)
     spec.say({"connected": len(lines)})
     await asyncio.to_thread(sys.stdin.read)

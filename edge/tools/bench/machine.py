@@ -1,4 +1,4 @@
-"""The machine as a measurement sees it: who runs on which core, and how much memory a process has."""
+"""Pins processes to cores, and reads their memory and processor time."""
 
 import os
 from pathlib import Path
@@ -9,7 +9,7 @@ LOAD: Final = 1
 
 
 def pin(role: int) -> None:
-    """Keep this process on a core of its own, where the machine has more than one and says which."""
+    """Pin this process to the core of its role, if the machine has several and supports it."""
     if not hasattr(os, "sched_setaffinity"):
         return
     cores = sorted(os.sched_getaffinity(0))
@@ -18,17 +18,17 @@ def pin(role: int) -> None:
 
 
 def resident_kib(pid: int) -> float:
-    """The resident memory of a process."""
+    """Return the resident memory of a process in KiB."""
     pages = int((Path("/proc") / str(pid) / "statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 1024
 
 
 def cpu_s(pid: int) -> float:
-    """The processor time that a process has used, all of its threads together."""
+    """Return the processor time in seconds that all threads of a process have used."""
     fields = (Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def kind() -> str:
-    """Such as `2 cores`."""
+    """Return a description such as `2 cores`."""
     return f"{os.cpu_count()} cores"

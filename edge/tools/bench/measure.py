@@ -1,6 +1,6 @@
-"""A figure is a ratio: ours and the bare way in turns, on the same machine, in the same minutes.
+"""A figure is a ratio: our system and the bare one measured in turns, on the same machine, in the same minutes.
 
-Machines differ and neighbours are noisy; a ratio of interleaved pairs stands both.
+Machines differ and neighbours are noisy; a ratio of interleaved pairs is robust against both.
 """
 
 from collections.abc import Awaitable, Callable
@@ -11,12 +11,12 @@ from typing import Any, Literal
 import msgspec
 
 Take = Callable[[], Awaitable[float]]
-"""Takes one figure."""
+"""Takes one measurement."""
 
 
 class Figure(msgspec.Struct, frozen=True, kw_only=True):
-    """One measurement. `ours` and `bare` belong together one by one, in `unit`; `ratio_median` is None where there is
-    nothing bare to compare with. `goal` bounds the ratio, or ours where there is no ratio. `more` has other figures.
+    """One measurement. `ours` and `bare` are pairs, in `unit`; `ratio_median` is None where there is no bare
+    counterpart. `goal` bounds the ratio, or ours where there is no ratio. `more` has other figures.
     """
 
     name: str
@@ -41,8 +41,8 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
             return False
         return reached >= self.goal if self.better == "higher" else reached <= self.goal
 
-    def told(self) -> dict[str, Any]:
-        """As JSON says it."""
+    def as_json(self) -> dict[str, Any]:
+        """Return the fields of the JSON output."""
         ratio = self.ratio_median
         return {
             **{name: value for name, value in msgspec.structs.asdict(self).items() if name != "name"},
@@ -55,13 +55,13 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(slots=True)
 class Pairs:
-    """What was taken in turns, `bare` first: ours never has the quieter minute by design."""
+    """Measurements taken in turns, `bare` first, so that neither side has the quieter minutes by design."""
 
     ours: list[float] = field(default_factory=list)
     bare: list[float] = field(default_factory=list)
 
     async def take(self, times: int, ours: Take, bare: Take) -> "Pairs":
-        """Take so many pairs more."""
+        """Take `times` more pairs."""
         for _ in range(times):
             self.bare.append(await bare())
             self.ours.append(await ours())
@@ -69,6 +69,6 @@ class Pairs:
 
 
 def quantile(values: list[float], share: float) -> float:
-    """The value that this share of the values does not exceed; 0 of none."""
+    """Return the value that this share of the values does not exceed; 0 if there are none."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if ordered else 0.0

@@ -1,4 +1,4 @@
-"""What a processor can do: live and in a rebuild on the plain runner, and on Faust."""
+"""Measures processors: live and in a rebuild on the plain runner, and on Faust."""
 
 from typing import Any
 
@@ -15,13 +15,13 @@ RECORDS_PER_S = 15_000
 
 
 async def processor_plain(bench: Bench) -> Figure:
-    """The live `messages` processor against reading and bulk writing rows of that size."""
+    """Measure the live `messages` processor against reading and bulk writing rows of that size."""
     pairs = await _rows(bench, bare="bare", ours="plain")
     return Figure(name="processor_plain", unit="records/s", ours=pairs.ours, bare=pairs.bare, goal=0.5)
 
 
 async def rebuild(bench: Bench) -> Figure:
-    """The `messages` processor replaying, against the same one live: it has no effects to carry out."""
+    """Measure the `messages` processor in a replay, which has no effects, against the same one live."""
     pairs = await _rows(bench, bare="plain", ours="rebuild")
     return Figure(name="rebuild", unit="records/s", ours=pairs.ours, bare=pairs.bare, goal=1.0)
 
@@ -39,7 +39,7 @@ async def _rows(bench: Bench, *, bare: str, ours: str) -> Pairs:
 
 
 async def _filled(place: Place, seconds: float) -> Records:
-    """Enough records for so many seconds."""
+    """Fill the log with enough records for `seconds`."""
     log = compose.adapters(settings_at(place), "caas-bench").log
     await log.start()
     try:
@@ -49,7 +49,7 @@ async def _filled(place: Place, seconds: float) -> Records:
 
 
 async def processor_faust(bench: Bench) -> Figure:
-    """The live `messages` processor on Faust against an agent that only acknowledges; each run joins a new group."""
+    """Measure the live `messages` processor on Faust against an agent that only acknowledges, each in a new group."""
     place = bench.at("faust")
     records = await _filled(place, bench.seconds)
 

@@ -1,8 +1,8 @@
-"""Runs a module under cProfile and leaves the profile in a file.
+"""Runs a module under cProfile and writes the profile to a file.
 
 `python -m edge.tools.bench.profiled FILE MODULE ARGS…`.
 
-Times are the main thread's own CPU time: waiting costs nothing here, nor what runs in other threads (SQLite, DNS).
+Times are the main thread's own CPU time: waiting does not count, nor does work in other threads (SQLite, DNS).
 """
 
 import cProfile
@@ -18,7 +18,7 @@ TOP: Final = 25
 
 
 def main() -> None:
-    """Run the module as if it were called by its name."""
+    """Run the module as `__main__`."""
     file, module, *arguments = sys.argv[1:]
     sys.argv = [module, *arguments]
     profile = cProfile.Profile(time.thread_time)
@@ -31,7 +31,7 @@ def main() -> None:
 
 
 def top(file: Path) -> str:
-    """The functions that took the most time of their own."""
+    """Return the functions with the most own time."""
     text = io.StringIO()
     pstats.Stats(str(file), stream=text).sort_stats("tottime").print_stats(TOP)
     return text.getvalue()

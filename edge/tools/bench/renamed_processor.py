@@ -1,4 +1,4 @@
-"""A processor under another name: its own consumer group, checkpoints and pointer, so that no live one is touched."""
+"""Runs a processor under another name, with separate consumer group, checkpoints and pointer from the live one."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,8 +11,8 @@ from schemas.topics import Partition, partitions
 from streams.runtime.processor import Batch, Processor
 
 
-class Under:
-    """The processor, called `name`."""
+class RenamedProcessor:
+    """The processor with the name `name`."""
 
     def __init__(self, processor: Processor, name: str) -> None:
         self._processor = processor
@@ -25,31 +25,31 @@ class Under:
 
     @property
     def topics(self) -> tuple[str, ...]:
-        """What it reads."""
+        """The topics it reads."""
         return self._processor.topics
 
     @property
     def tables(self) -> tuple[Table, ...]:
-        """What it writes."""
+        """The tables it writes."""
         return self._processor.tables
 
     def takes(self, event_type: str) -> bool:
-        """What concerns it."""
+        """Return whether it folds events of this type."""
         return self._processor.takes(event_type)
 
     async def prepare(self, generation: int) -> None:
-        """Make what a generation needs."""
+        """Create the tables of a generation."""
         await self._processor.prepare(generation)
 
     async def apply(self, batch: Batch) -> Effects:
-        """Save what the facts come to."""
+        """Save the fold of a batch; return its effects."""
         return await self._processor.apply(batch)
 
 
-async def stand(
+async def make_live(
     processor: Processor, generation: int, log: EventLog, documents: Documents, start: Mapping[Partition, int]
 ) -> None:
-    """Make this generation the live one under the processor's name, saved up to `start`."""
+    """Make this generation the live one of the processor's name, with checkpoints at `start`."""
     await documents.prepare([TableGeneration(table, generation) for table in processor.tables])
     positions = {at: position(log.epoch, offset) for at, offset in start.items()}
     await documents.save(Changes([], [], Checkpoint(processor.name, generation, positions)))
@@ -57,11 +57,11 @@ async def stand(
 
 
 async def remove(processor: Processor, generation: int, documents: Documents) -> None:
-    """Delete its rows and checkpoints."""
+    """Delete the rows and checkpoints of a generation."""
     places: Sequence[TableGeneration] = [TableGeneration(table, generation) for table in processor.tables]
     await documents.drop(places, (processor.name, generation))
 
 
-async def ends_of(processor: Processor, log: EventLog) -> dict[Partition, int]:
-    """The next offsets of all that it reads."""
-    return await log.ends(partitions(*processor.topics))
+async def end_offsets_of(processor: Processor, log: EventLog) -> dict[Partition, int]:
+    """Return the end offsets of all partitions it reads."""
+    return await log.end_offsets(partitions(*processor.topics))

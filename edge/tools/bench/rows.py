@@ -1,6 +1,6 @@
-"""Processors on the plain runner and their bare counterpart, in turns over the same records, in one process.
+"""Runs processors on the plain runner and their bare counterpart, in turns over the same records, in one process.
 
-`python -m edge.tools.bench.rows SPEC` runs the pairs and says what they came to.
+`python -m edge.tools.bench.rows SPEC` runs the pairs and prints their results.
 """
 
 import secrets
@@ -21,7 +21,7 @@ from edge.composition.compose import Adapters
 from edge.tools.bench import spec
 from edge.tools.bench.filled import Filled
 from edge.tools.bench.measure import Pairs
-from edge.tools.bench.renamed_processor import Under, remove, stand
+from edge.tools.bench.renamed_processor import RenamedProcessor, make_live, remove
 from edge.tools.bench.spec import Processing
 from edge.tools.bench.speed import Speed, watched
 from projections.messages.message_rows import ROWS
@@ -29,12 +29,12 @@ from streams.processors.messages import Messages
 from streams.runtime.plain_runner import PlainRunner
 from streams.runtime.worker import Worker
 
-BATCH: Final = 500
+BATCH_SIZE: Final = 500
 BARE: Final = Table("bench", "rows", ROWS.indexes)
 
 
 class Runs:
-    """One run each of the ways to process; every run begins with empty tables."""
+    """Runs each way of processing; every run begins with empty tables."""
 
     def __init__(self, found: Adapters, filled: Filled, run: str, seconds: float) -> None:
         self._found = found
@@ -44,7 +44,7 @@ class Runs:
         self._generation = 1_000 + secrets.randbelow(1 << 30)
 
     async def take(self, way: str) -> float:
-        """Records per second of `bare`, `plain` or `rebuild`."""
+        """Return the records per second of `bare`, `plain` or `rebuild`."""
         self._generation += 1
         if way == "bare":
             return await self._bare()
@@ -55,10 +55,10 @@ class Runs:
 
     async def _ours(self, emitter: Emitter, *, live: bool) -> float:
         found, filled, generation, health = self._found, self._filled, self._generation, Health()
-        processor = Under(Messages(found.documents), f"messages-{self._run}-{generation}")
-        await stand(processor, generation, found.log, found.documents, filled.start)
+        processor = RenamedProcessor(Messages(found.documents), f"messages-{self._run}-{generation}")
+        await make_live(processor, generation, found.log, found.documents, filled.start)
         worker = Worker(processor, found.documents, emitter, health)
-        runner = PlainRunner(worker, found.log, found.documents, health, BATCH)
+        runner = PlainRunner(worker, found.log, found.documents, health, BATCH_SIZE)
         work = runner.run(generation) if live else runner.replay(generation, filled.ends)
         first = sum(filled.start.values())
         rate = await watched(work, lambda: max(0, sum(worker.next.values()) - first), filled.total, self._seconds)
@@ -69,7 +69,9 @@ class Runs:
         found, filled, place = self._found, self._filled, TableGeneration(BARE, self._generation)
         await found.documents.prepare([place])
         speed, done = Speed(self._seconds), 0
-        reads = cast("AsyncGenerator[Sequence[Received], None]", found.log.read(filled.start, filled.ends, limit=BATCH))
+        reads = cast(
+            "AsyncGenerator[Sequence[Received], None]", found.log.read(filled.start, filled.ends, limit=BATCH_SIZE)
+        )
         async with aclosing(reads):
             async for batch in reads:
                 await found.documents.save(Changes([(place, [_row(record) for record in batch])], []))
@@ -81,7 +83,7 @@ class Runs:
 
 
 def _row(record: Received) -> Write:
-    """A row of about the size of a message's, made without reading the record."""
+    """Return a row of about a message row's size, without decoding the record."""
     fixed = {"tenant": "bench", "conversation_id": (record.key or b"").decode()}
     body = (record.value or b"").decode()
     facet = {"pos": record.position, "n": record.offset, "body": body}

@@ -1,4 +1,4 @@
-"""One run of the bench: the measurements asked for, one after another, in a directory that is removed at the end."""
+"""Runs the requested measurements one after another, in a directory that is removed at the end."""
 
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -29,27 +29,27 @@ STACK: Final[Mapping[str, Measure]] = {
 EMBEDDED: Final[Mapping[str, Measure]] = {"embedded_pipeline": sockets.embedded_pipeline}
 NAMES: Final = (*BOTH, *STACK, *EMBEDDED)
 LONG: Final = frozenset({"search"})
-"""Taken only where they are named: they fill for minutes."""
+"""Taken only by name: they fill for minutes."""
 
 
 def measures(adapters: str) -> dict[str, Measure]:
-    """What can be measured on these adapters, by name."""
+    """Return the measurements on these adapters, by name."""
     return {**BOTH, **(EMBEDDED if adapters == "embedded" else STACK)}
 
 
 @contextmanager
 def bench(settings: Settings, pairs: int, seconds: float, profile: Path | None = None) -> Iterator[Bench]:
-    """A bench in a directory of its own."""
+    """Yield a bench with a new directory."""
     with tempfile.TemporaryDirectory(prefix="caas-bench-") as directory:
         place = Place(Path(directory), environment_of(settings), profile)
         yield Bench(place, settings.adapters, pairs, seconds)
 
 
-async def take(where: Bench, names: Sequence[str], told: Callable[[str], None]) -> list[Figure]:
-    """Take these figures; `told` is told the name of each before."""
+async def take(where: Bench, names: Sequence[str], report: Callable[[str], None]) -> list[Figure]:
+    """Take these figures; call `report` with the name of each before."""
     known = measures(where.adapters)
     figures = []
     for name in names:
-        told(name)
+        report(name)
         figures.append(await known[name](where))
     return figures

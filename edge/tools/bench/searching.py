@@ -1,6 +1,6 @@
-"""People who search among many messages, alone and then beside one who searches as hard as is allowed, in one process.
+"""Measures searches of users among many messages, alone and beside a busy user at the rate limit, in one process.
 
-`python -m edge.tools.bench.searching SPEC` fills the read model and the index, not the log, and prints what it saw.
+`python -m edge.tools.bench.searching SPEC` fills the read model and the index, not the log, and prints the result.
 """
 
 import asyncio
@@ -44,24 +44,24 @@ from schemas.commands.queries import SearchMessages
 from schemas.envelope import Record
 from streams.memberships.membership_tail import MembershipTail
 
-BATCH: Final = 5_000
+BATCH_SIZE: Final = 5_000
 WORDS: Final = 30_000
 CONVERSATIONS: Final = 10_000
 PEOPLE: Final = 50
 CIRCLE: Final = 30
-"""In so many conversations each of them is."""
+"""Number of conversations of each user."""
 BUSY_CIRCLE: Final = 300
 BUSY: Final = "busy"
 FROM_MS: Final = 1_700_000_000_000
-EVERY_S: Final = 0.05
+SEARCH_INTERVAL_S: Final = 0.05
 WARM_S: Final = 3.0
 PER_MIN: Final = 30
-"""Searches of one user, as settings have it unless they say otherwise."""
+"""Searches per minute of one user, the default of the settings."""
 HAN: Final = "今天下午我們在台北開會討論上海的新計劃請大家準備資料"
 
 
 class Talk:
-    """What was said by whom where: words as often as in a language, the first conversations the busiest."""
+    """Generates messages and queries: word frequencies as in a language, the first conversations the busiest."""
 
     def __init__(self, world: World, seed: int = 7) -> None:
         self._world = world
@@ -77,14 +77,14 @@ class Talk:
                 self.members.setdefault(n, []).append(person)
 
     def begun(self) -> list[Record]:
-        """The records that begin the conversations of everybody who searches."""
+        """Return the records that create the conversations of all searching users."""
         return [self._world.begun(f"search-{n}", users)[1] for n, users in sorted(self.members.items())]
 
     def said(self, count: int) -> Iterator[list[tuple[Entry, Write]]]:
-        """So many messages, some thousands at a time: as an index has them, and as the read model does."""
+        """Yield `count` messages in batches: each as an entry of the index and as a row of the read model."""
         sequences = dict[int, int]()
-        for start in range(0, count, BATCH):
-            yield [self._message(n, sequences) for n in range(start, min(count, start + BATCH))]
+        for start in range(0, count, BATCH_SIZE):
+            yield [self._message(n, sequences) for n in range(start, min(count, start + BATCH_SIZE))]
 
     def _message(self, n: int, sequences: dict[int, int]) -> tuple[Entry, Write]:
         room = int(self.chance.random() ** 2 * CONVERSATIONS)
@@ -104,11 +104,11 @@ class Talk:
         return " ".join(self.some(self.chance.randint(3, 17)))
 
     def some(self, count: int) -> list[str]:
-        """Words as they are said."""
+        """Return `count` random words by their frequencies."""
         return self.chance.choices(self.words, cum_weights=self._weights, k=count)
 
     def question(self) -> SearchMessages:
-        """What somebody looks for: mostly a word or two, at times a beginning, or two Han characters."""
+        """Return a typical query: mostly a few words, sometimes a prefix or two Han characters."""
         kind = self.chance.random()
         if kind < 0.1:
             start = self.chance.randrange(len(HAN) - 8)
@@ -118,7 +118,7 @@ class Talk:
         return SearchMessages(text=" ".join(self.some(self.chance.randint(1, 3))))
 
     def hard_question(self) -> SearchMessages:
-        """What costs most: common words, which stand together seldom, and the commonest beginnings."""
+        """Return an expensive query: common words that rarely occur together, and the most common prefixes."""
         count = self.chance.choice((1, 2, 4, 8, 16, 31))
         words = [*self.words[:count], self.chance.choice(("et", "ta", "e" * 2, "zz"))]
         return SearchMessages(text=" ".join(words), prefix=True, limit=200)
@@ -130,19 +130,19 @@ def _spelled(letters: str) -> Iterator[tuple[str, ...]]:
 
 
 class Live(Generations):
-    """Generations of which this one is live, whatever others are."""
+    """Generations of which the given one is always live."""
 
     def __init__(self, found: Adapters, generation: int) -> None:
         super().__init__(found.documents, ())
         self._generation = generation
 
     def live(self, model: str) -> int:  # noqa: ARG002 - of every model
-        """This one."""
+        """Return the given generation."""
         return self._generation
 
 
 async def filled(found: Adapters, talk: Talk, generation: int, count: int) -> None:
-    """Put the messages into the index, and those that anybody here may read into the read model."""
+    """Put the messages into the index, and those that a searching user may read into the read model."""
     read, rows = {talk.rooms[n] for n in talk.members}, TableGeneration(message_rows.ROWS, generation)
     await found.documents.prepare(
         [TableGeneration(table, generation) for table in (message_rows.ROWS, message_rows.HEADS)]
@@ -158,7 +158,7 @@ async def filled(found: Adapters, talk: Talk, generation: int, count: int) -> No
 
 
 async def searching(found: Adapters, generation: int) -> tuple[MessageSearch, MembershipTail]:
-    """What answers searches on a node, over these adapters; its view of memberships must be run."""
+    """Return a node's search over these adapters, and its membership tail, which the caller must run."""
     generations, health = Live(found, generation), Health()
     memberships = MembershipTail(found.log, found.documents, health)
     progress = Progress(found.documents, generations, found.log)
@@ -168,7 +168,7 @@ async def searching(found: Adapters, generation: int) -> tuple[MessageSearch, Me
     cursors = CursorReader(found.documents, generations)
     queries = ConversationQueries(memberships=memberships, lanes=lanes, reader=reader, inboxes=inboxes, cursors=cursors)
     made = MessageSearch(
-        entered=queries.entered,
+        require_ever_member=queries.require_ever_member,
         memberships=memberships,
         scope=SearchScope(memberships, lanes, reader),
         reader=reader,
@@ -180,29 +180,27 @@ async def searching(found: Adapters, generation: int) -> tuple[MessageSearch, Me
 
 
 async def people(made: MessageSearch, talk: Talk, tenant: str, seconds: float) -> list[float]:
-    """The times of searches of many people, one every so often, each from when it was due; also of those that were
-    refused for taking too long.
-    """
-    took, asked, began = list[float](), list[asyncio.Task[None]](), time.perf_counter()
+    """Return the times in milliseconds of searches at an even interval, each from its due time; timeouts count too."""
+    times, tasks, began = list[float](), list[asyncio.Task[None]](), time.perf_counter()
 
     async def ask(due: float) -> None:
         with contextlib.suppress(SearchTimeout):
             await made.search(Identity(tenant, talk.chance.choice(talk.people), 0.0), talk.question())
-        took.append((time.perf_counter() - due) * 1000)
+        times.append((time.perf_counter() - due) * 1000)
 
-    for n in range(int(seconds / EVERY_S)):
-        due = began + n * EVERY_S
+    for n in range(int(seconds / SEARCH_INTERVAL_S)):
+        due = began + n * SEARCH_INTERVAL_S
         await asyncio.sleep(max(0.0, due - time.perf_counter()))
-        asked.append(asyncio.create_task(ask(due)))
-    await asyncio.gather(*asked)
-    return took
+        tasks.append(asyncio.create_task(ask(due)))
+    await asyncio.gather(*tasks)
+    return times
 
 
 async def busy(made: MessageSearch, talk: Talk, tenant: str, times: list[float]) -> None:
-    """Search as the one user as hard as is allowed: all at once what is saved up, page after page, then at the rate."""
-    question, after, asked = talk.hard_question(), None, 0
+    """Search as the busy user: the allowed burst at once, page after page, then at the rate limit."""
+    question, after, count = talk.hard_question(), None, 0
     while True:
-        if (asked := asked + 1) > PER_MIN:
+        if (count := count + 1) > PER_MIN:
             await asyncio.sleep(60 / PER_MIN)
         began = time.perf_counter()
         try:
@@ -216,7 +214,7 @@ async def busy(made: MessageSearch, talk: Talk, tenant: str, times: list[float])
 
 
 async def measured(made: MessageSearch, talk: Talk, tenant: str, seconds: float) -> tuple[Sequence[float], ...]:
-    """The times of people alone and beside the busy one, and those of the busy one."""
+    """Return the times of the users alone, beside the busy user, and of the busy user."""
     alone, times = await people(made, talk, tenant, seconds), list[float]()
     async with background(("busy", busy(made, talk, tenant, times))):
         beside = await people(made, talk, tenant, seconds)
@@ -224,7 +222,7 @@ async def measured(made: MessageSearch, talk: Talk, tenant: str, seconds: float)
 
 
 async def main(what: Searches) -> None:
-    """Fill, measure, and take away what was filled in."""
+    """Fill, measure, and drop the filled tables and index."""
     world, generation = World(), 1_000 + secrets.randbelow(1 << 30)
     talk = Talk(world)
     async with compose.opened(compose.adapters(settings.load(), "caas-bench")) as found:

@@ -1,4 +1,4 @@
-"""The servers that are measured: ours as users start them, and the bare ones, each in a process on its own core."""
+"""Starts the measured servers: ours as users start them, and the bare ones, each in a process on a separate core."""
 
 import asyncio
 import os
@@ -26,7 +26,7 @@ DATABASE = "caas_bench"
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A server that is up."""
+    """A running server."""
 
     port: int
     pid: int
@@ -34,14 +34,14 @@ class Server:
 
 @dataclass(slots=True)
 class Spent:
-    """Processor time of a server and the units of work it went into: what noisy neighbours hardly change."""
+    """Processor time of a server and its units of work, which noisy neighbours hardly change."""
 
     seconds: float = 0.0
     units: int = 0
 
     @contextmanager
     def by(self, server: Server) -> Iterator[None]:
-        """Count what the server uses meanwhile."""
+        """Add the processor time that the server uses during the block."""
         before = machine.cpu_s(server.pid)
         yield
         self.seconds += machine.cpu_s(server.pid) - before
@@ -54,7 +54,7 @@ class Spent:
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """What every measurement gets: where it works, how often and how long."""
+    """The parameters of every measurement: its place, the number of pairs and the seconds per measurement."""
 
     place: Place
     adapters: str
@@ -63,11 +63,11 @@ class Bench:
 
     @property
     def embedded(self) -> bool:
-        """Whether everything is in one process here."""
+        """Whether the whole system runs in one process."""
         return self.adapters == "embedded"
 
     def at(self, name: str, world: World | None = None) -> Place:
-        """A place with data of its own; processes there take the tokens of this world."""
+        """Return a place with separate data; its processes accept the tokens of this world."""
         directory = self.place.directory / name
         directory.mkdir(exist_ok=True)
         environment = {**self.place.environment, "CAAS_DATA": str(directory / "data")}
@@ -88,11 +88,11 @@ UNPACED: Final = {
     "CAAS_USER_CONNECTIONS": "0",
     "CAAS_NODE_CONNECTIONS": "0",
 }
-"""A few connections, from one address, are to bring a node to its limit."""
+"""Settings without rate limits: a few connections, from one address, must drive a node to its limit."""
 
 
 def environment_of(found: Settings) -> dict[str, str]:
-    """The settings of a bench's processes: rows of the stack go to a database of their own."""
+    """Return the settings of a bench's processes: on the stack, rows go to a separate database."""
     url = urlsplit(found.mongo_url)
     own = urlunsplit(url._replace(path=f"/{DATABASE}"))
     return {"CAAS_ADAPTERS": found.adapters, "CAAS_MONGO_URL": own, "CAAS_LOG_LEVEL": "warning", **UNPACED}
@@ -109,7 +109,7 @@ async def seed(place: Place, records: list[Record]) -> None:
 
 
 def settings_at(place: Place) -> Settings:
-    """The settings of the processes of a place."""
+    """Return the settings of the processes of a place."""
     return settings.load({**_outside(), **place.environment})
 
 
@@ -119,7 +119,7 @@ def _outside() -> dict[str, str]:
 
 @asynccontextmanager
 async def bare(place: Place, kind: Bare) -> AsyncIterator[Server]:
-    """A bare server."""
+    """Run a bare server."""
     path = spec.written(kind, place.directory / f"bare-{kind.kind}.json")
     command = place.python("edge.tools.bench.bare_socket", path)
     async with running(place, f"bare-{kind.kind}", command, machine.SERVER) as child:
@@ -128,7 +128,7 @@ async def bare(place: Place, kind: Bare) -> AsyncIterator[Server]:
 
 @asynccontextmanager
 async def node(bench: Bench, place: Place) -> AsyncIterator[Server]:
-    """Our edge by itself."""
+    """Run our edge alone."""
     if bench.embedded:
         command = place.python("edge.tools.bench.alone", profiled=True)
         async with running(place, "node", command, machine.SERVER) as child:
@@ -144,7 +144,7 @@ async def node(bench: Bench, place: Place) -> AsyncIterator[Server]:
 
 @asynccontextmanager
 async def system(bench: Bench, place: Place) -> AsyncIterator[Server]:
-    """Our edge with what delivers: `caas up`, or on the stack a node and the `messages` processor on Faust."""
+    """Run our edge with delivery: `caas up`, or on the stack a node and the `messages` processor on Faust."""
     if bench.embedded:
         data = place.environment["CAAS_DATA"]
         command = place.python("edge.tools.bench.caas", "up", "--json", "--data", data, "--port", "0", profiled=True)
@@ -161,14 +161,14 @@ async def system(bench: Bench, place: Place) -> AsyncIterator[Server]:
 
 
 async def load(place: Place, what: Load) -> Loaded:
-    """Put a load on a server from a process of its own."""
+    """Run a load in a separate process; return its result."""
     path = spec.written(what, place.directory / f"load-{what.run}.json")
     async with running(place, "load", place.python("edge.tools.bench.load", path), machine.LOAD, ends=True) as child:
         return msgspec.convert(await child.said(what.seconds + what.warm_s + 60), Loaded)
 
 
 async def held(place: Place, server: Server, tokens: list[str]) -> float:
-    """KiB per connection that `server` needs for so many idle ones."""
+    """Return the KiB per connection that `server` uses for an idle connection of each token."""
     path = spec.written(Hold(server.port, tokens), place.directory / "hold.json")
     before = await settled_kib(server)
     async with running(
@@ -181,11 +181,11 @@ async def held(place: Place, server: Server, tokens: list[str]) -> float:
 
 
 async def settled_kib(server: Server) -> float:
-    """The server's memory once it has had a moment."""
+    """Return the server's memory in KiB after one second."""
     await asyncio.sleep(1.0)
     return machine.resident_kib(server.pid)
 
 
 def run_name() -> str:
-    """A name that no run had before."""
+    """Return a new random name of a run."""
     return secrets.token_hex(4)

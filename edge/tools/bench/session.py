@@ -1,4 +1,4 @@
-"""One session of a crowd, as light as can be: it counts, per conversation, the numbers of lane `sent` as they come."""
+"""Session is a minimal client of a load: it checks, per conversation, the received numbers of lane `sent`."""
 
 import asyncio
 import re
@@ -15,11 +15,11 @@ NEW: Final = re.compile(
     rb'\{"type":"message:new","data":\{"conversation_id":"([^"]+)",.*?"text":"(\d+) x*".*"lane":"sent","n":(\d+)'
 )
 MARK: Final = b'{"type":"message:new"'
-MOST_FAULTS: Final = 100
+MAX_FAULTS: Final = 100
 
 
 class Seen:
-    """What all sessions of a load have seen; times in seconds from when a send was due, of sends due after `timed`."""
+    """The results of all sessions of a load; times in seconds from a send's due time, for sends due after `timed`."""
 
     def __init__(self) -> None:
         self.acked = 0
@@ -30,13 +30,13 @@ class Seen:
         self.timed = float("inf")
 
     def fault(self, what: str) -> None:
-        """Something that must not be."""
-        if len(self.faults) < MOST_FAULTS:
+        """Record a fault."""
+        if len(self.faults) < MAX_FAULTS:
             self.faults.append(what)
 
 
 class Session(asyncio.Protocol):
-    """A socket that says who it is, sends, and takes in. `hello` is done once it was greeted."""
+    """A socket that logs in, sends, and receives. `hello` is done once hello was received."""
 
     def __init__(self, name: str, request: bytes, seen: Seen) -> None:
         self.name = name
@@ -50,16 +50,16 @@ class Session(asyncio.Protocol):
         self._transport: asyncio.WriteTransport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Ask for a socket."""
+        """Request a WebSocket."""
         self._transport = cast("asyncio.WriteTransport", transport)  # uvloop's transports are no subclasses
         self._transport.write(self._request)
 
     def data_received(self, data: bytes) -> None:
-        """Take in what is whole."""
+        """Handle the complete frames."""
         self._takes(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Nobody hangs up before the end."""
+        """Record a fault: the connection must last until the end."""
         self._transport = None
         if not self.hello.done():
             self.hello.set_exception(BenchFailed(f"{self.name} was closed: {exc!r}, {self._rest[:300]!r}"))
@@ -78,7 +78,7 @@ class Session(asyncio.Protocol):
             self._rest = head
             return
         if b" 101 " not in head.partition(b"\r\n")[0]:
-            self.hello.set_exception(BenchFailed(f"{self.name} was not let in: {head[:300]!r}"))
+            self.hello.set_exception(BenchFailed(f"{self.name} was not admitted: {head[:300]!r}"))
             return
         self._rest, self._takes = b"", self._frames
         self._frames(rest)
@@ -108,7 +108,7 @@ class Session(asyncio.Protocol):
         if wire.HELLO in payload:
             self.hello.set_result(None)
         else:
-            self.hello.set_exception(BenchFailed(f"{self.name} was not let in: {payload[:300]!r}"))
+            self.hello.set_exception(BenchFailed(f"{self.name} was not admitted: {payload[:300]!r}"))
 
     def _delivered(self, conversation: bytes, due: float, n: int, now: float) -> None:
         last = self.last.get(conversation, 0)
@@ -116,7 +116,7 @@ class Session(asyncio.Protocol):
             self.last[conversation] = n
             self._seen.delivered += 1
         else:
-            self._seen.fault(f"{self.name} was told {n} after {last} in {conversation.decode()}")
+            self._seen.fault(f"{self.name} received {n} after {last} in {conversation.decode()}")
         if due >= self._seen.timed:
             self._seen.deliveries.append(now - due)
 

@@ -1,4 +1,4 @@
-"""What a node can do: durable sends, deliveries, idle connections, and a message's whole way in one process."""
+"""Measures a node: durable sends, deliveries, idle connections, and the path of a message through one process."""
 
 from statistics import median
 from typing import Final
@@ -32,7 +32,7 @@ def _load(server: Server, rooms: list[Room], bench: Bench, **more: object) -> Lo
 
 
 async def edge_sends(bench: Bench) -> Figure:
-    """Sends acknowledged as durable, and how long an acknowledgment takes."""
+    """Measure the rate of sends acknowledged as durable, and the latency of an acknowledgment."""
     world = World()
     made = [world.room(f"sends-{n}", members=2, connected=1) for n in range(SENDERS)]
     rooms, records = [room for room, _ in made], [record for _, record in made]
@@ -64,7 +64,7 @@ async def edge_sends(bench: Bench) -> Figure:
 
 
 async def deliveries(bench: Bench) -> Figure:
-    """Deliveries in one room of 200 connections, as fast as they are seen."""
+    """Measure the rate of deliveries in one room of 200 connections."""
     world = World()
     room, record = world.room("room", members=ROOM, senders=SENDERS)
     ours_at, bare_at = bench.at("deliveries-ours", world), bench.at("deliveries-bare")
@@ -85,7 +85,7 @@ async def deliveries(bench: Bench) -> Figure:
 
 
 def pushed(world: World, conversation_id: str) -> bytes:
-    """The push of a message of the load."""
+    """Return the push of a message of the load."""
     record = world.message(conversation_id, 0)
     view = MessageView(
         conversation_id=conversation_id,
@@ -105,7 +105,7 @@ def pushed(world: World, conversation_id: str) -> bytes:
 
 
 async def idle_memory(bench: Bench) -> Figure:
-    """Memory per idle connection, in fresh processes each time: what was used once is not given back."""
+    """Measure memory per idle connection, in new processes each time, since a process does not return used memory."""
     world = World()
     made = [world.room(f"idle-{n}", members=2) for n in range(IDLE // 2)]
     tokens = [token for room, _ in made for token in room.tokens]
@@ -125,7 +125,7 @@ async def idle_memory(bench: Bench) -> Figure:
 
 
 async def embedded_pipeline(bench: Bench) -> Figure:
-    """Messages accepted, persisted and seen by their recipient, end to end through one process."""
+    """Measure the rate of messages accepted, persisted and received, end to end through one process."""
     world = World()
     made = [world.room(f"pipeline-{n}", members=2) for n in range(SENDERS)]
     rooms, records = [room for room, _ in made], [record for _, record in made]

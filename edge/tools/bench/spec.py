@@ -1,4 +1,4 @@
-"""What a process of the bench is told to do: a file of JSON, since a thousand tokens fit on no command line."""
+"""Specs describe the task of a bench process: JSON files, since a thousand tokens do not fit on a command line."""
 
 import sys
 from pathlib import Path
@@ -18,10 +18,10 @@ class Room(msgspec.Struct, frozen=True):
 
 
 class Load(msgspec.Struct, frozen=True, kw_only=True):
-    """So much load on one node.
+    """The load on one node.
 
-    `in_flight` bounds what a sender has sent and not seen acknowledged, `window` what a room has sent and not seen
-    delivered (None: nobody waits for deliveries). `pace` sends per second at even times instead of as fast as it goes.
+    `in_flight` is the maximum of unacknowledged sends of a sender, `window` the maximum of undelivered sends of a room
+    (None: do not wait for deliveries). `pace` is a rate in sends per second at even times, None: as fast as possible.
     """
 
     port: int
@@ -36,7 +36,7 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Loaded(msgspec.Struct, frozen=True, kw_only=True):
-    """What a load saw: per second while measured; the times from sending (or from when it was due) to the ack."""
+    """The result of a load: rates per second; times from sending (or from the due time) to the ack."""
 
     acks_per_s: float
     pushes_per_s: float
@@ -46,23 +46,23 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Seat(msgspec.Struct, frozen=True):
-    """A connection to come: to which port, and with whose token."""
+    """A connection to open: its port and token."""
 
     port: int
     token: str
 
 
 class Circle(msgspec.Struct, frozen=True):
-    """A conversation, and the numbers of the seats in it."""
+    """A conversation, and the numbers of its members' seats."""
 
     conversation_id: str
     members: list[int]
 
 
 class Talk(msgspec.Struct, frozen=True, kw_only=True):
-    """So many sends a second into these circles for so long, and everything that comes is counted.
+    """A load of `rate` sends per second into these circles for `seconds`, in which every delivery is counted.
 
-    `pids` are the nodes whose memory is looked at; what is sent in the first `warm_s` counts, but is not timed.
+    `pids` are the nodes whose memory is measured; sends in the first `warm_s` are counted, but not timed.
     """
 
     seats: list[Seat]
@@ -76,9 +76,9 @@ class Talk(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Talked(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of a talk. `faults` says what came twice, out of order, never or as an error; the first hundred.
+    """The result of a talk. `faults` are the first hundred duplicates, gaps, missing deliveries and errors.
 
-    Times are in milliseconds from when a send was due; `late` is how late the load itself was.
+    Times are in milliseconds from the due time of a send; `late` is the delay of the load itself.
     """
 
     connections: int
@@ -99,20 +99,20 @@ class Talked(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def right(self) -> bool:
-        """Whether every delivery came once and in order, and every send was acknowledged."""
+        """Whether every delivery arrived once and in order, and every send was acknowledged."""
         return not self.faults and (self.sent, self.deliveries_expected) == (self.acked, self.delivered)
 
 
 class Searches(msgspec.Struct, frozen=True, kw_only=True):
-    """Search among so many messages for so long, alone and beside a busy one."""
+    """Searches among `messages` for `seconds`, alone and beside a busy user."""
 
     messages: int
     seconds: float
 
 
 class Searched(msgspec.Struct, frozen=True, kw_only=True):
-    """What searches took, from when each was due: of people `alone`, `beside` the busy one, and of the busy one;
-    `cpu_ms` is the processor time of one, whosever.
+    """Times of searches, each from its due time: of users `alone`, `beside` the busy one, and of the busy one;
+    `cpu_ms` is the processor time per search of all of them.
     """
 
     messages: int
@@ -144,19 +144,19 @@ class Bare(msgspec.Struct, frozen=True):
 
 
 class Records(msgspec.Struct, frozen=True):
-    """Messages that are in the log: where each partition begins and ends for a measurement, `[topic, number, …]`."""
+    """Messages in the log: the begin and end offset of each partition for a measurement, `[topic, number, offset]`."""
 
     start: list[tuple[str, int, int]] = []
     ends: list[tuple[str, int, int]] = []
 
     @property
     def total(self) -> int:
-        """How many."""
+        """Number of records."""
         return sum(offset for *_, offset in self.ends) - sum(offset for *_, offset in self.start)
 
 
 class Processing(msgspec.Struct, frozen=True):
-    """Runs of processors over the same records: pairs of `bare` and `ours`, each at most so many seconds."""
+    """Runs of processors over the same records: pairs of `bare` and `ours`, each at most `seconds` long."""
 
     bare: str
     ours: str
@@ -167,7 +167,7 @@ class Processing(msgspec.Struct, frozen=True):
 
 
 class FaustRun(msgspec.Struct, frozen=True, kw_only=True):
-    """What to run: `ours`, `bare`, or `live`: ours from the end of the log on, into generation 1, until SIGTERM."""
+    """A run of `ours`, `bare`, or `live`: ours from the end of the log on, into generation 1, until SIGTERM."""
 
     way: str
     records: Records = Records()
@@ -175,17 +175,17 @@ class FaustRun(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def given(kind: type[S]) -> S:
-    """The spec in the file that the command line names."""
+    """Return the spec in the file that the command line names."""
     return msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=kind)
 
 
 def written(spec: msgspec.Struct, path: Path) -> str:
-    """Write a spec; its path."""
+    """Write a spec; return its path."""
     path.write_bytes(msgspec.json.encode(spec))
     return str(path)
 
 
 def say(what: object) -> None:
-    """One JSON line for whoever started this process."""
+    """Print one JSON line for the process that started this one."""
     sys.stdout.write(msgspec.json.encode(what).decode() + "\n")
     sys.stdout.flush()

@@ -1,17 +1,17 @@
-"""Records per second from the first that is done on: how long a reader takes to connect is another question."""
+"""Measures records per second from the first processed record on, without the time to connect."""
 
 import asyncio
 import time
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
-POLL_S: Final = 0.005
-BEGINS_S: Final = 60.0
+POLL_INTERVAL_S: Final = 0.005
+START_TIMEOUT_S: Final = 60.0
 CANCEL_S: Final = 2.0
 
 
 class Speed:
-    """What was done when, first and last."""
+    """The first and the last sample of the records done and their time."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
@@ -19,7 +19,7 @@ class Speed:
         self._last = (0.0, 0)
 
     def done(self, count: int) -> bool:
-        """So much is done by now; whether there is time for more."""
+        """Record that `count` are done by now; return whether there is time for more."""
         now = time.perf_counter()
         if self._first is None:
             if count:
@@ -31,22 +31,22 @@ class Speed:
 
     @property
     def per_s(self) -> float:
-        """Records per second; 0 when nothing came after the first."""
+        """Records per second; 0 if there was no progress after the first sample."""
         if self._first is None or self._last[0] <= self._first[0]:
             return 0.0
         return (self._last[1] - self._first[1]) / (self._last[0] - self._first[0])
 
 
 async def watched(work: Coroutine[Any, Any, None], done: Callable[[], int], total: int, seconds: float) -> float:
-    """Run work until all is done or the time is over; its speed."""
+    """Run work until all is done or the time is over; return its speed."""
     speed = Speed(seconds)
     task = asyncio.create_task(work, name="measured")
-    deadline = time.perf_counter() + BEGINS_S + seconds
+    deadline = time.perf_counter() + START_TIMEOUT_S + seconds
     try:
         while speed.done(done()) and done() < total and not task.done():
             if time.perf_counter() > deadline:
-                raise TimeoutError(f"{done()} of {total} records within {BEGINS_S + seconds:.0f} s")
-            await asyncio.sleep(POLL_S)
+                raise TimeoutError(f"{done()} of {total} records within {START_TIMEOUT_S + seconds:.0f} s")
+            await asyncio.sleep(POLL_INTERVAL_S)
         speed.done(done())
         if task.done():
             task.result()

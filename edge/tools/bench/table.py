@@ -1,4 +1,4 @@
-"""The figures for people."""
+"""Prints the figures as a table."""
 
 from statistics import median
 
@@ -10,7 +10,7 @@ from edge.tools.bench.measure import Figure
 
 
 def show(figures: list[Figure], console: Console) -> None:
-    """One line per figure, and below what else was seen."""
+    """Print one line per figure, and below it the additional values."""
     table = Table("", "ours", "bare", "unit", "ratio", "goal", "", box=box.SIMPLE)
     for column in table.columns:
         column.no_wrap = True
@@ -28,8 +28,8 @@ def show(figures: list[Figure], console: Console) -> None:
     console.print(table)
     for figure in figures:
         if figure.more:
-            told = ", ".join(f"{name} {_number(value)}" for name, value in figure.more.items())
-            console.print(f"{figure.name}: {told}", highlight=False)
+            values = ", ".join(f"{name} {_number(value)}" for name, value in figure.more.items())
+            console.print(f"{figure.name}: {values}", highlight=False)
 
 
 def _number(value: float) -> str:

@@ -1,6 +1,6 @@
-"""A crowd that talks at an even pace while every delivery at every session is counted, in one light process.
+"""Sends messages of many users at an even pace and counts every delivery at every session, in one light process.
 
-`python -m edge.tools.bench.talking SPEC` prints what it saw as one JSON line.
+`python -m edge.tools.bench.talking SPEC` prints the result as one JSON line.
 """
 
 import asyncio
@@ -21,14 +21,14 @@ from edge.tools.bench.session import Seen, Session
 from edge.tools.bench.spec import Seat, Talk, Talked
 
 HOST: Final = "127.0.0.1"
-AT_ONCE: Final = 50
+MAX_CONCURRENT_CONNECTS: Final = 50
 CONNECT_S: Final = 30.0
 DRAIN_S: Final = 45.0
 SETTLE_S: Final = 1.0
 
 
 class Crowd:
-    """Everyone who sits, and what is sent: `expected` counts what each conversation's members must see."""
+    """All connected users and their sends; `expected` is the number of deliveries that all sends must cause."""
 
     def __init__(self, sessions: Sequence[Session], talk: Talk, seen: Seen) -> None:
         self.sent = 0
@@ -42,11 +42,11 @@ class Crowd:
 
     @property
     def expected(self) -> int:
-        """How many deliveries all sends come to."""
+        """Number of deliveries of all sends."""
         return sum(count * len(self._talk.circles[number].members) for number, count in self._counts.items())
 
     def say(self, due: float) -> None:
-        """One more send, due then."""
+        """Send one more message, with this due time."""
         number, seat = self._chances.next()
         self.sent += 1
         self._counts[number] += 1
@@ -58,7 +58,7 @@ class Crowd:
         self._sessions[seat].send(self.sent, due, payload.encode())
 
     async def talk(self) -> None:
-        """Send at the pace, each when it is due."""
+        """Send at the rate, each message when it is due."""
         began, every = time.monotonic(), 1 / self._talk.rate
         self._seen.timed = began + min(self._talk.warm_s, self._talk.seconds / 2)
         for number in range(int(self._talk.seconds * self._talk.rate)):
@@ -68,7 +68,7 @@ class Crowd:
             self.late.append(time.monotonic() - due)
 
     async def drained(self) -> float:
-        """Return when everything came, or nothing has for long enough; the seconds it took."""
+        """Return when everything arrived, on a fault or after a timeout; return the seconds it took."""
         began = time.monotonic()
         while not self._seen.faults and (self._seen.acked, self._seen.delivered) != (self.sent, self.expected):
             if time.monotonic() - began > DRAIN_S:
@@ -83,16 +83,16 @@ class Crowd:
                 last = self._sessions[seat].last.get(circle.conversation_id.encode(), 0)
                 if last != self._counts[number]:
                     of = f"{last} of {self._counts[number]}"
-                    self._seen.fault(f"{self._sessions[seat].name} was told {of} in {circle.conversation_id}")
+                    self._seen.fault(f"{self._sessions[seat].name} received {of} in {circle.conversation_id}")
 
 
-async def seated(seats: Sequence[Seat], seen: Seen) -> list[Session]:
-    """Everyone connected and greeted, some at a time."""
+async def connected(seats: Sequence[Seat], seen: Seen) -> list[Session]:
+    """Connect all seats, some at a time, and wait for their hellos. Raises `BenchFailed`."""
     loop = asyncio.get_running_loop()
     sessions: list[Session] = []
-    for start in range(0, len(seats), AT_ONCE):
+    for start in range(0, len(seats), MAX_CONCURRENT_CONNECTS):
         wave = []
-        for number, seat in enumerate(seats[start : start + AT_ONCE], start):
+        for number, seat in enumerate(seats[start : start + MAX_CONCURRENT_CONNECTS], start):
             session = Session(f"seat {number}", wire.upgrade(HOST, seat.port, seat.token), seen)
             await loop.create_connection(lambda session=session: session, HOST, seat.port)  # type: ignore[misc]
             wave.append(session)
@@ -100,16 +100,16 @@ async def seated(seats: Sequence[Seat], seen: Seen) -> list[Session]:
             async with asyncio.timeout(CONNECT_S):
                 await asyncio.gather(*(session.hello for session in wave))
         except TimeoutError:
-            raise BenchFailed(f"nobody greeted seats {start} to {start + AT_ONCE}") from None
+            raise BenchFailed(f"no hello at seats {start} to {start + MAX_CONCURRENT_CONNECTS}") from None
         sessions += wave
     return sessions
 
 
 async def run(talk: Talk) -> Talked:
-    """Connect, talk, wait until all came."""
+    """Connect, send, wait until all arrived."""
     seen = Seen()
     before, began = _memory(talk), time.monotonic()
-    sessions = await seated(talk.seats, seen)
+    sessions = await connected(talk.seats, seen)
     connect_s = time.monotonic() - began
     await asyncio.sleep(SETTLE_S)
     idle = _memory(talk) - before
@@ -118,7 +118,7 @@ async def run(talk: Talk) -> Talked:
     crowd = Crowd(sessions, talk, seen)
     await crowd.talk()
     drain_s = await crowd.drained()
-    faults = list(seen.faults)  # before everyone hangs up
+    faults = list(seen.faults)  # before all sessions are closed
     return Talked(
         connections=len(sessions),
         sent=crowd.sent,

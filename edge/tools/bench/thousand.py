@@ -1,6 +1,6 @@
-"""A thousand clients at two nodes who chat: the rate is doubled until a bound breaks, the last good one is told.
+"""Measures a thousand chatting clients at two nodes: doubles the rate until a bound breaks, reports the last good one.
 
-The bounds: every delivery once and in order, acknowledgments at p99 in 50 ms, deliveries at p99 in 250 ms.
+The bounds: every delivery once and in order, acknowledgments at p99 within 50 ms, deliveries at p99 within 250 ms.
 """
 
 from contextlib import AsyncExitStack
@@ -20,19 +20,19 @@ from edge.tools.bench.world import World
 PEOPLE: Final = 1_000
 NODES: Final = 2
 BASE_PER_S: Final = 100.0
-MOST_PER_S: Final = 12_800.0
+MAX_PER_S: Final = 12_800.0
 ACK_MS: Final = 50.0
 DELIVERED_MS: Final = 250.0
-TOLD: Final = ("ack_p99_ms", "delivered_p99_ms", "late_p99_ms", "delivered")
+REPORTED: Final = ("ack_p99_ms", "delivered_p99_ms", "late_p99_ms", "delivered")
 
 
 def good(seen: Talked) -> bool:
-    """Whether this load was carried within the bounds."""
+    """Return whether this load was handled within the bounds."""
     return seen.right and seen.ack_p99_ms <= ACK_MS and seen.delivered_p99_ms <= DELIVERED_MS
 
 
 async def talked(place: Place, talk: Talk) -> Talked:
-    """Let a crowd talk, in a process of its own."""
+    """Run a talk in a separate process; return its result."""
     path = spec.written(talk, place.directory / f"talk-{talk.run}.json")
     command = place.python("edge.tools.bench.talking", path)
     async with running(place, "talk", command, machine.LOAD, ends=True) as child:
@@ -41,7 +41,7 @@ async def talked(place: Place, talk: Talk) -> Talked:
 
 
 async def thousand(bench: Bench) -> Figure:
-    """The most sends a second, of those tried, at which a thousand clients are served within the bounds."""
+    """Measure the maximum rate of sends, of those tried, at which a thousand clients are served within the bounds."""
     world = World()
     at = bench.at("thousand", world)
     path = spec.written(FaustRun(way="live"), at.directory / "live.json")
@@ -55,18 +55,18 @@ async def thousand(bench: Bench) -> Figure:
 
 
 async def _doubled(bench: Bench, at: Place, world: World, nodes: list[Server]) -> tuple[float, dict[str, Any]]:
-    """The last good rate, and what was seen at every rate; each time a crowd of a tenant of its own."""
+    """Return the last good rate, and the results at every rate; each rate uses a new tenant."""
     rate, best, more = BASE_PER_S, 0.0, dict[str, Any]()
-    while rate <= MOST_PER_S:
+    while rate <= MAX_PER_S:
         fresh = World(token_secret=world.token_secret)
         seats, circles, records = gathering(fresh, PEOPLE, [server.port for server in nodes])
         await seed(at, records)
         pids = [server.pid for server in nodes]
         run = Talk(seats=seats, circles=circles, run=run_name(), rate=rate, seconds=bench.seconds, pids=pids)
         seen = await talked(at, run)
-        if not more:  # later crowds sit where earlier ones sat
+        if not more:  # later talks reuse the memory of earlier ones
             more["idle_kib"] = seen.idle_kib
-        more |= {f"{rate:.0f}_{name}": getattr(seen, name) for name in TOLD} | {f"{rate:.0f}_right": seen.right}
+        more |= {f"{rate:.0f}_{name}": getattr(seen, name) for name in REPORTED} | {f"{rate:.0f}_right": seen.right}
         if not good(seen):
             break
         best, rate = rate, rate * 2

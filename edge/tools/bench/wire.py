@@ -1,7 +1,7 @@
-"""A WebSocket client without its costs, so that the load never is what limits: frames made in bulk, answers counted.
+"""A cheap WebSocket client, so that the load is never the bottleneck: frames are built in bulk, answers counted.
 
-Frames are masked with zeros, which is a mask like any other to the server. Nothing is parsed: what is counted are
-marks that each answer has exactly once, and no text of the load contains.
+Frames are masked with zeros, which the server treats as any mask. Nothing is parsed: the client counts marks that each
+answer has exactly once, and that no text of the load contains.
 """
 
 import base64
@@ -22,7 +22,7 @@ _NO_MASK: Final = b"\x00\x00\x00\x00"
 
 
 def upgrade(host: str, port: int, token: str) -> bytes:
-    """The request that opens a socket."""
+    """Return the request that opens a socket."""
     key = base64.b64encode(b"0123456789abcdef").decode()
     lines = (
         "GET /socket HTTP/1.1",
@@ -38,7 +38,7 @@ def upgrade(host: str, port: int, token: str) -> bytes:
 
 
 def masked(payload: bytes) -> bytes:
-    """A client's text frame."""
+    """Return a client's text frame."""
     length = len(payload)
     if length < _SHORT:
         return bytes((_MASKED_TEXT, 0x80 | length)) + _NO_MASK + payload
@@ -46,12 +46,12 @@ def masked(payload: bytes) -> bytes:
 
 
 def pong(payload: bytes) -> bytes:
-    """The answer to a ping."""
+    """Return the answer to a ping."""
     return bytes((_PONG, 0x80 | len(payload))) + _NO_MASK + payload
 
 
 def frames(data: bytes) -> tuple[list[tuple[int, bytes]], bytes]:
-    """The whole frames of a server in these bytes, each with its opcode, and the bytes of one that is not whole."""
+    """Return the complete frames of a server in these bytes, each with its opcode, and the remaining bytes."""
     found, at, end = [], 0, len(data)
     while end - at >= _HEAD:
         length, body = data[at + 1], at + _HEAD
@@ -66,7 +66,7 @@ def frames(data: bytes) -> tuple[list[tuple[int, bytes]], bytes]:
 
 
 class Sends:
-    """The frames of one sender, each with an id and a client key of its own, all of the same length."""
+    """Builds the frames of one sender, each with a separate id and client key, all of the same length."""
 
     def __init__(self, conversation_id: str, run: str, text_bytes: int) -> None:
         text = "x" * text_bytes
@@ -78,14 +78,14 @@ class Sends:
         self._next = 10_000_000
 
     def more(self, count: int) -> bytes:
-        """The next so many frames."""
+        """Return the next `count` frames."""
         template, first = self._template, self._next
         self._next += count
         return b"".join([template % (n, n) for n in range(first, self._next)])
 
 
 class Marks:
-    """Counts a mark in a stream of bytes, also where two pieces share it."""
+    """Counts a mark in a stream of bytes, also across two pieces."""
 
     __slots__ = ("_mark", "_tail", "seen")
 
@@ -95,7 +95,7 @@ class Marks:
         self.seen = 0
 
     def count(self, data: bytes) -> int:
-        """How many more there are now."""
+        """Return how many marks this piece completes."""
         joined = self._tail + data
         found = joined.count(self._mark)
         self._tail = joined[-(len(self._mark) - 1) :]

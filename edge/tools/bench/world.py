@@ -1,4 +1,4 @@
-"""A world to measure in: a fresh tenant, people with tokens, conversations that are in the log before a node starts."""
+"""World builds the data of a measurement: a new tenant, tokens of users, records of conversations and messages."""
 
 import asyncio
 import secrets
@@ -18,29 +18,29 @@ TOKEN_TTL_S = 3_600
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """A tenant of its own, so that nothing here meets anything of anybody else's."""
+    """A separate tenant, so that measurements do not share any data."""
 
     tenant: str = field(default_factory=lambda: f"bench-{secrets.token_hex(4)}")
     token_secret: str = field(default_factory=lambda: secrets.token_hex(32))
     now: str = field(default_factory=lambda: SystemClock().now())
 
     def token(self, user_id: str) -> str:
-        """What opens a socket for this user."""
+        """Return a token of this user."""
         return Tokens(self.token_secret, TOKEN_TTL_S).issue(self.tenant, user_id)[0]
 
     def conversation_id(self, name: str) -> str:
-        """The id of a conversation of this world."""
+        """Return the id of a conversation of this world."""
         return ids.external_conversation_id(self.tenant, name)
 
     def room(self, name: str, members: int, senders: int = 1, connected: int | None = None) -> tuple[Room, Record]:
-        """A conversation, and the record that begins it; the first `connected` members get tokens."""
+        """Return a conversation, and the record that creates it; the first `connected` members get tokens."""
         users = [f"{name}-{n}" for n in range(members)]
         conversation_id = self.conversation_id(name)
         tokens = [self.token(user) for user in users[:connected]]
         return Room(conversation_id, tokens, senders), self._created(conversation_id, name, users)
 
     def begun(self, name: str, users: list[str]) -> tuple[str, Record]:
-        """The id of a conversation of these users, and the record that begins it."""
+        """Return the id of a conversation of these users, and the record that creates it."""
         conversation_id = self.conversation_id(name)
         return conversation_id, self._created(conversation_id, name, users)
 
@@ -59,7 +59,7 @@ class World:
         return self._record(event, ids.effect_id(conversation_id, "created"), users[0])
 
     def message(self, conversation_id: str, n: int, text_bytes: int = 200) -> Record:
-        """The record of a message, as a node appends it."""
+        """Return the record of a message, as a node appends it."""
         sender = f"sender-{n % 50}"
         message_id = ids.message_id(self.tenant, conversation_id, sender, str(n))
         event = MessageSent(
@@ -80,6 +80,6 @@ class World:
 
 
 async def append_all(log: EventLog, records: list[Record]) -> None:
-    """Append these, some hundreds at a time, and return when they are durable."""
+    """Append these records, 500 at a time, and return when they are durable."""
     for start in range(0, len(records), 500):
         await asyncio.gather(*(log.append(record) for record in records[start : start + 500]))

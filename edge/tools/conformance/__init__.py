@@ -1,1 +1,1 @@
-"""The socket protocol as a suite that any implementation can be held to: checks of a node, and a proxy for clients."""
+"""Conformance suite of the socket protocol for any implementation: checks of nodes, and a proxy that checks clients."""

@@ -1,5 +1,4 @@
-"""How somebody arranges their list: what they put away in it, what brings that back, and what
-stands first."""
+"""Checks of a user's list of conversations: archiving, what unarchives a conversation, and the order of pins."""
 
 from typing import Any, Final
 
@@ -10,8 +9,8 @@ from edge.tools.conformance.suite import Check
 from edge.tools.conformance.world import World
 
 
-async def _away(line: Line, room: str, *, wanted: bool, when: str) -> None:
-    """The list has the conversation where it should be, counts it there, and says so of it."""
+async def _archived(line: Line, room: str, *, wanted: bool, when: str) -> None:
+    """Check that the conversation is listed, counted and marked as archived or not, as wanted."""
 
     async def found() -> Any:
         lists = []
@@ -26,8 +25,8 @@ async def _away(line: Line, room: str, *, wanted: bool, when: str) -> None:
 
 
 async def brings_back_what_was_put_away(world: World) -> None:
-    """What one says oneself in a conversation that one put away brings it back, and what others say unless it is muted
-    or one wants to keep it archived; what was said before does not.
+    """A user's own message in a conversation that they archived unarchives it, and so does a message of others, unless
+    it is muted or archived with `keep_archived`; earlier messages do not.
     """
     async with await world.line("ann", 1) as ann, await world.line("bob") as bob:
         room = await world.room(ann, "bob")
@@ -42,21 +41,23 @@ async def brings_back_what_was_put_away(world: World) -> None:
         for n, (own, asked, stays) in enumerate(tries):
             await say(bob, room, f"before {n}")
             await bob.done("conversation:archive", {**here, **asked})
-            await _away(bob, room, wanted=True, when=f"put away with {asked}")
+            await _archived(bob, room, wanted=True, when=f"archived with {asked}")
             said = await say(bob if own else ann, room, f"after {n}")
             await bob.push("message:new", **said)
-            await _away(bob, room, wanted=stays, when=f"put away with {asked} and {'own' if own else 'other'} words")
+            await _archived(
+                bob, room, wanted=stays, when=f"archived with {asked}, after {'an own' if own else 'another'} message"
+            )
         await bob.done("conversation:mute", here)
         await bob.done("conversation:archive", here)
         await bob.push("message:new", **await say(ann, room, "muted"))
-        await _away(bob, room, wanted=True, when="muted, and others spoke")
+        await _archived(bob, room, wanted=True, when="muted, after a message of others")
         await bob.done("conversation:unmute", here)
-        await _away(bob, room, wanted=False, when="muted no more, after others spoke")
+        await _archived(bob, room, wanted=False, when="unmuted, after a message of others")
 
 
 async def lists_what_is_pinned_first(world: World) -> None:
-    """`conversation:list` begins with what one pinned, the one pinned last before the others, whatever is said where;
-    all of one's sessions are told of it.
+    """`conversation:list` begins with pinned conversations, the last pinned first, whatever is sent where; all sessions
+    of the user are notified of it.
     """
     async with await world.line("ann") as ann, await world.line("ann", 1) as other:
         rooms = [await world.room(ann) for _ in range(4)]
@@ -78,9 +79,9 @@ async def lists_what_is_pinned_first(world: World) -> None:
             await other.push("inbox:changed", conversation_id=room, pinned=pin)
         await say(ann, rooms[1], "again")
         await say(ann, rooms[2], "again")
-        await becomes(listed, [rooms[0], rooms[1], rooms[2], rooms[3]], "the list where something was said")
+        await becomes(listed, [rooms[0], rooms[1], rooms[2], rooms[3]], "the list after new messages")
         await ann.done("conversation:unpin", {"conversation_id": rooms[0]})
-        await becomes(listed, [rooms[1], rooms[2], rooms[3], rooms[0]], "the list where one is pinned no more")
+        await becomes(listed, [rooms[1], rooms[2], rooms[3], rooms[0]], "the list after one was unpinned")
 
 
 CHECKS: Final[tuple[Check, ...]] = (brings_back_what_was_put_away, lists_what_is_pinned_first)

@@ -1,4 +1,4 @@
-"""A client under test: it talks through a faulty proxy, and is watched there."""
+"""Tests a client through a faulty proxy that watches its frames."""
 
 import random
 import time
@@ -12,14 +12,14 @@ from edge.tools.conformance.suite import Result
 
 
 class Watch:
-    """Where the client under test connects to, and what came of it so far."""
+    """The address that the client under test connects to, and its results so far."""
 
     def __init__(self, url: str, client: Client) -> None:
         self.url = url
         self.client = client
 
     def results(self) -> list[Result]:
-        """One result per rule; the client is taken to be done."""
+        """End the test; return one result per rule."""
         self.client.over()
         return [
             Result(
@@ -34,7 +34,7 @@ class Watch:
 
 @asynccontextmanager
 async def watching(gateway: str, node: str, *, port: int, seed: int) -> AsyncIterator[Watch]:
-    """Stand between one client and this node, on loopback; what the lines suffer is made from `seed`.
+    """Run a proxy between one client and this node, on loopback; its faults derive from `seed`.
 
     Raises `CannotListen`.
     """

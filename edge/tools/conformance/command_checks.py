@@ -1,4 +1,4 @@
-"""Commands and their answers, and what every member is told of them."""
+"""Checks of commands, their answers, and the pushes that every member receives."""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -13,11 +13,11 @@ from edge.tools.conformance.world import World
 MANY: Final = 50
 DEEP: Final = "[" * 1_500 + "]" * 1_500
 BROKEN: Final = ('{"\\ud800": 1}', '{"x": ["\\udc00"]}', f'{{"x": {DEEP}}}', '{"x": NaN}')
-"""Data that has the grammar of JSON, or nearly so, and that readers refuse."""
+"""Data with the grammar of JSON, or nearly, that JSON readers refuse."""
 
 
 async def say(line: Line, room: str, key: str, text: str | None = None, **more: Any) -> Frame:
-    """Send a message; what its answer names it by: `{conversation_id, message_id}`."""
+    """Send a message; return `{conversation_id, message_id}`, the message id from the answer."""
     data = {"conversation_id": room, "client_msg_id": key, "text": key if text is None else text, **more}
     return {"conversation_id": room, "message_id": (await line.done("message:send", data))["message_id"]}
 
@@ -37,7 +37,7 @@ def _as_it_stands(text: str, _: Frame) -> bytes:
 
 
 async def names_the_frame_that_is_broken(world: World) -> None:
-    """A frame that no JSON reader takes as a whole is refused under its id, first or last; the next one is served."""
+    """A frame that a JSON reader cannot decode is refused under its id, first or last; the next one is served."""
     async with await world.line("ann") as ann:
         for n, data in enumerate(BROKEN):
             for frame_id, text in (
@@ -52,7 +52,7 @@ async def names_the_frame_that_is_broken(world: World) -> None:
 
 
 async def names_what_is_wrong(world: World) -> None:
-    """An unknown command, a missing field and one out of its bounds have each their code, and pointers say where."""
+    """An unknown command, a missing field and a field out of bounds have each a code, and pointers name the field."""
     async with await world.line("ann") as ann:
         await ann.refused("message:shout", {}, "unknown_command")
         room = await world.room(ann)
@@ -67,7 +67,7 @@ async def names_what_is_wrong(world: World) -> None:
 
 
 async def keeps_rooms_shut(world: World) -> None:
-    """Who is in a conversation reads and writes there, nobody else; what is not there is said to be not there."""
+    """Only members read and write in a conversation; what does not exist is answered with not found."""
     async with await world.line("ann") as ann, await world.line("eve") as eve:
         room = await world.room(ann)
         said = await say(ann, room, "secret")
@@ -88,12 +88,12 @@ async def keeps_rooms_shut(world: World) -> None:
         )
         synced = await eve.done("sync", {"positions": {room: {}}})
         if synced["positions"].get(room) or eve.pushes("message:new"):
-            raise Failed(f"a sync tells a stranger {eve.said}")
+            raise Failed(f"a sync sends a non-member {eve.said}")
         await eve.quiet("message:new")
 
 
 async def tells_everyone(world: World) -> None:
-    """A message reaches every session of every member, the sender's too; its sender is told that it is persisted."""
+    """A message reaches all sessions of all members, the sender's too; its sender gets a receipt of its persistence."""
     async with AsyncExitStack() as stack:
         sessions = (("ann", 0), ("ann", 1), ("bob", 0))
         lines = [await stack.enter_async_context(await world.line(*who)) for who in sessions]
@@ -102,12 +102,12 @@ async def tells_everyone(world: World) -> None:
         for line in lines:
             push = await line.push("message:new", **said)
             if (push["data"]["text"], push["data"]["seq"], push["n"]) != ("Noodles at noon? 🍜", 1, 1):
-                raise Failed(f"{line.user} is told {push}")
+                raise Failed(f"{line.user} receives {push}")
         await lines[0].push("receipt", **said, stage="persisted", applied=True)
 
 
 async def keeps_the_order_of_a_line(world: World) -> None:
-    """What one line sends, without waiting for answers, is numbered in that order, from 1 and without a hole."""
+    """Messages that one line sends without waiting for answers are numbered in that order, from 1, without a gap."""
     async with await world.line("ann") as ann, await world.line("bob", 1) as bob:
         room = await world.room(ann, "bob")
         for n in range(MANY):
@@ -116,11 +116,11 @@ async def keeps_the_order_of_a_line(world: World) -> None:
             await line.until(lambda line=line: len(line.pushes("message:new")) >= MANY or None, "pushes are missing")  # type: ignore[misc]
             found = [(push["n"], push["data"]["text"]) for push in line.pushes("message:new")]
             if found != [(n + 1, f"{n}") for n in range(MANY)]:
-                raise Failed(f"{line.user} is told {found}")
+                raise Failed(f"{line.user} receives {found}")
 
 
 async def is_one_order_for_all(world: World) -> None:
-    """What several people say at once has one order, the same for all, and every lane counts from 1 without a hole."""
+    """Concurrent messages of several users have one order, the same for all; every lane counts from 1 without a gap."""
     names = ("ann", "bob", "cy")
     async with AsyncExitStack() as stack:
         lines = [await stack.enter_async_context(await world.line(name, n)) for n, name in enumerate(names)]
@@ -162,11 +162,11 @@ async def lets_authors_change(world: World) -> None:
         await bob.done("message:edit", {**said, "text": "still mine"})
         edited = await ann.push("message:edited", **said)
         if (edited["data"]["text"], edited["data"]["edited"]) != ("still mine", True):
-            raise Failed(f"an edit is told as {edited}")
+            raise Failed(f"an edit is pushed as {edited}")
         await bob.done("message:delete", said)
         deleted = await ann.push("message:deleted", **said)
         if (deleted["data"]["text"], deleted["data"]["deleted"]) != (None, True):
-            raise Failed(f"a deletion is told as {deleted}")
+            raise Failed(f"a deletion is pushed as {deleted}")
         await bob.refused("message:edit", {**said, "text": "back"}, "message_not_found")
         found = (await ann.done("message:history", {"conversation_id": room}))["messages"]
         if [(one["seq"], one["text"], one["deleted"]) for one in found] != [(1, None, True)]:
@@ -174,7 +174,7 @@ async def lets_authors_change(world: World) -> None:
 
 
 async def shows_people_out(world: World) -> None:
-    """Who was removed is told so, hears nothing of what comes after, and cannot fetch it."""
+    """A removed user is notified, receives nothing of what follows, and cannot fetch it."""
     async with await world.line("ann") as ann, await world.line("bob", 1) as bob:
         room = await world.room(ann, "bob")
         here = {"conversation_id": room}
@@ -187,12 +187,12 @@ async def shows_people_out(world: World) -> None:
         await bob.refused("message:send", {**here, "client_msg_id": "k", "text": "x"}, "not_a_participant")
         seen = (await bob.done("message:history", here))["messages"]
         if [one["text"] for one in seen] != ["for both"]:
-            raise Failed(f"the history of who was removed has {seen}")
+            raise Failed(f"the history of a removed user has {seen}")
         await bob.refused("message:get", after, "message_not_found")
 
 
 async def begins_where_one_came(world: World) -> None:
-    """Who is let in later reads from then on, and nothing from before."""
+    """A user who is added later reads messages from then on, and none from before."""
     async with await world.line("ann") as ann, await world.line("bob") as bob:
         room = await world.room(ann)
         here = {"conversation_id": room}
@@ -203,7 +203,7 @@ async def begins_where_one_came(world: World) -> None:
         await bob.push("message:new", **await say(ann, room, "after"))
         seen = (await bob.done("message:history", here))["messages"]
         if [(one["seq"], one["text"]) for one in seen] != [(2, "after")]:
-            raise Failed(f"the history of who came later has {seen}")
+            raise Failed(f"the history of a user who was added later has {seen}")
         await bob.refused("message:get", before, "message_not_found")
 
 

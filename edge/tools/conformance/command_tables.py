@@ -1,4 +1,4 @@
-"""Every command once: what comes of it in the read models, and each no that the protocol's page has for it."""
+"""Checks every command once: its effect in the read models, and each rejection that the protocol's page lists."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from typing import Final
 from edge.tools.conformance import postconditions, refusal_cases
 from edge.tools.conformance.line import Frame
 from edge.tools.conformance.postconditions import After
-from edge.tools.conformance.refusal_cases import No
+from edge.tools.conformance.refusal_cases import Refusal
 from edge.tools.conformance.stage import NOWHERE, Stage, staged
 from edge.tools.conformance.suite import Check
 from edge.tools.conformance.world import World
@@ -17,30 +17,32 @@ Data = Callable[[Stage], Frame]
 ROOM: Final = ("not_a_participant", "conversation_not_found")
 MESSAGE: Final = ("message_not_found", *ROOM)
 NAMING: Final = {"message:send": "reply_to", "message:read": "thread"}
-"""Where a command names a message, if not as `message_id`."""
+"""The field in which a command names a message, if not `message_id`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A command: `data` that an owner may ask, what is so `after` its yes, the `plain` nos, and its own `nos`."""
+    """A command: `data` that an owner may send, its effect `after` success, the codes of `plain` rejections, and the
+    `refusals` of this command alone.
+    """
 
     command: str
     data: Data
     after: After
     plain: tuple[str, ...] = ROOM
-    nos: Mapping[str, No] = field(default_factory=dict)
+    refusals: Mapping[str, Refusal] = field(default_factory=dict)
 
     @property
     def codes(self) -> frozenset[str]:
-        """Every no that is tried."""
-        return frozenset((*self.plain, *self.nos))
+        """The code of every rejection that is tried."""
+        return frozenset((*self.plain, *self.refusals))
 
     async def hold(self, stage: Stage) -> None:
-        """Try the nos, then the yes, then what came of it."""
+        """Try the rejections, then the command itself, then check its effect."""
         for code in self.plain:
             await self._refused(stage, code)
-        for code, no in self.nos.items():
-            await no(stage, self.command, code)
+        for code, refusal in self.refusals.items():
+            await refusal(stage, self.command, code)
         data = self.data(stage)
         answer = await stage.ann.done(self.command, data)
         await self.after(stage, {**data, **(answer or {})})
@@ -57,7 +59,7 @@ class Case:
 
 
 def check_of(case: Case) -> Check:
-    """The check of one command."""
+    """Return the check of one command."""
 
     async def check(world: World) -> None:
         async with staged(world) as stage:
@@ -65,7 +67,7 @@ def check_of(case: Case) -> Check:
 
     check.__name__ = f"does_{case.command.replace(':', '_').replace('-', '_')}"
     tried = ", ".join(f"`{code}`" for code in sorted(case.codes)) or "nothing"
-    check.__doc__ = f"`{case.command}` does what it says, and is refused with {tried} where it must be."
+    check.__doc__ = f"`{case.command}` has its effect, and is refused with {tried} where it must be."
     return check
 
 
@@ -76,8 +78,8 @@ CASES: Final[tuple[Case, ...]] = (
         postconditions.said,
         MESSAGE,
         {
-            "validation_failed": refusal_cases.asks(text="", ciphertext=None),
-            "idempotency_conflict": refusal_cases.sends_otherwise,
+            "validation_failed": refusal_cases.with_fields(text="", ciphertext=None),
+            "idempotency_conflict": refusal_cases.reuses_key_for_other_text,
         },
     ),
     Case(
@@ -85,7 +87,10 @@ CASES: Final[tuple[Case, ...]] = (
         lambda s: {**s.about(s.mine), "from_conversation_id": s.room, "client_msg_id": s.key()},
         postconditions.forwarded,
         MESSAGE,
-        {"not_allowed": refusal_cases.forwards_sealed, "idempotency_conflict": refusal_cases.forwards_otherwise},
+        {
+            "not_allowed": refusal_cases.forwards_sealed,
+            "idempotency_conflict": refusal_cases.reuses_key_for_other_forward,
+        },
     ),
     Case(
         "message:edit",
@@ -94,7 +99,7 @@ CASES: Final[tuple[Case, ...]] = (
         MESSAGE,
         {
             "validation_failed": refusal_cases.seals,
-            "not_the_author": refusal_cases.edits_anothers,
+            "not_the_author": refusal_cases.edits_message_of_another,
             "edit_limit": refusal_cases.edits_too_often,
         },
     ),
@@ -103,7 +108,7 @@ CASES: Final[tuple[Case, ...]] = (
         lambda s: s.about(s.mine),
         postconditions.withdrawn,
         MESSAGE,
-        {"not_the_author": refusal_cases.deletes_anothers},
+        {"not_the_author": refusal_cases.deletes_message_of_another},
     ),
     Case(
         "reaction:add",
@@ -111,9 +116,9 @@ CASES: Final[tuple[Case, ...]] = (
         postconditions.reacted,
         MESSAGE,
         {
-            "validation_failed": refusal_cases.no_emoji,
+            "validation_failed": refusal_cases.invalid_emoji,
             "reaction_limit": refusal_cases.reacts_too_often,
-            "idempotency_conflict": refusal_cases.otherwise("emoji", "🎉"),
+            "idempotency_conflict": refusal_cases.reuses_key_for_other_value("emoji", "🎉"),
         },
     ),
     Case(
@@ -121,7 +126,7 @@ CASES: Final[tuple[Case, ...]] = (
         lambda s: {**s.about(s.mine), "emoji": "👍", "client_key": s.key()},
         postconditions.unreacted,
         MESSAGE,
-        {"idempotency_conflict": refusal_cases.otherwise("emoji", "🎉")},
+        {"idempotency_conflict": refusal_cases.reuses_key_for_other_value("emoji", "🎉")},
     ),
     Case("message:get", lambda s: s.about(s.mine), postconditions.answers(more=False, versions=1), MESSAGE),
     Case(
@@ -129,7 +134,7 @@ CASES: Final[tuple[Case, ...]] = (
         lambda s: s.here,
         postconditions.answers(messages=3, more_before=False, more_after=False),
         ROOM,
-        {"validation_failed": refusal_cases.asks(before=1, after=1)},
+        {"validation_failed": refusal_cases.with_fields(before=1, after=1)},
     ),
     Case(
         "message:thread",
@@ -139,27 +144,33 @@ CASES: Final[tuple[Case, ...]] = (
     ),
     Case("message:hide", lambda s: s.about(s.theirs), postconditions.hidden, MESSAGE),
     Case("message:read", lambda s: {**s.here, "seq": 3}, postconditions.kept(read=3), MESSAGE),
-    Case("message:delivered", lambda s: {**s.here, "seq": 3, "device": "d"}, postconditions.got),
+    Case("message:delivered", lambda s: {**s.here, "seq": 3, "device": "d"}, postconditions.delivered),
     Case(
         "message:pin",
         lambda s: {**s.about(s.mine), "client_key": s.key()},
         postconditions.pinned,
         MESSAGE,
-        {"idempotency_conflict": refusal_cases.otherwise_about, "pin_limit": refusal_cases.pins_too_much},
+        {
+            "idempotency_conflict": refusal_cases.reuses_key_for_other_message,
+            "pin_limit": refusal_cases.pins_too_many_messages,
+        },
     ),
     Case(
         "message:unpin",
         lambda s: {**s.about(s.mine), "client_key": s.key()},
         postconditions.unpinned,
         ROOM,
-        {"idempotency_conflict": refusal_cases.otherwise_about},
+        {"idempotency_conflict": refusal_cases.reuses_key_for_other_message},
     ),
     Case(
         "conversation:create",
         lambda s: {"external_id": s.key(), "title": "Plans", "participants": [s.bob.user]},
         postconditions.opened,
         (),
-        {"validation_failed": refusal_cases.talks_to_nobody, "not_a_participant": refusal_cases.opens_anothers},
+        {
+            "validation_failed": refusal_cases.wrong_number_of_participants,
+            "not_a_participant": refusal_cases.opens_conversation_of_another,
+        },
     ),
     Case(
         "conversation:update",
@@ -167,24 +178,24 @@ CASES: Final[tuple[Case, ...]] = (
         postconditions.opened,
         ROOM,
         {
-            "validation_failed": refusal_cases.asks(title=""),
-            "not_allowed": refusal_cases.by_a_member,
-            "idempotency_conflict": refusal_cases.otherwise("title", "Others"),
+            "validation_failed": refusal_cases.with_fields(title=""),
+            "not_allowed": refusal_cases.by_member,
+            "idempotency_conflict": refusal_cases.reuses_key_for_other_value("title", "Others"),
         },
     ),
     Case(
         "conversation:add-participants",
         lambda s: {**s.here, "participants": [s.world.user("cy")], "client_key": s.key()},
-        postconditions.came,
+        postconditions.joined,
         ROOM,
-        {"not_allowed": refusal_cases.by_a_member},
+        {"not_allowed": refusal_cases.by_member},
     ),
     Case(
         "conversation:remove-participants",
         lambda s: {**s.here, "participants": [s.bob.user], "client_key": s.key()},
         postconditions.gone,
         ROOM,
-        {"not_allowed": refusal_cases.by_a_member_of("ann"), "last_owner": refusal_cases.of("ann")},
+        {"not_allowed": refusal_cases.by_member_about("ann"), "last_owner": refusal_cases.about_user("ann")},
     ),
     Case(
         "conversation:set-role",
@@ -192,10 +203,10 @@ CASES: Final[tuple[Case, ...]] = (
         postconditions.ranked,
         ROOM,
         {
-            "not_allowed": refusal_cases.by_a_member,
-            "participant_not_found": refusal_cases.of("eve"),
-            "last_owner": refusal_cases.of("ann"),
-            "idempotency_conflict": refusal_cases.otherwise("role", "admin", then="member"),
+            "not_allowed": refusal_cases.by_member,
+            "participant_not_found": refusal_cases.about_user("eve"),
+            "last_owner": refusal_cases.about_user("ann"),
+            "idempotency_conflict": refusal_cases.reuses_key_for_other_value("role", "admin", then="member"),
         },
     ),
     Case(
@@ -203,7 +214,7 @@ CASES: Final[tuple[Case, ...]] = (
         refusal_cases.leaves,
         postconditions.left,
         ("conversation_not_found", "not_a_participant"),
-        {"last_owner": refusal_cases.leaves_alone},
+        {"last_owner": refusal_cases.leaves_as_last_owner},
     ),
     Case(
         "conversation:mute",
@@ -211,8 +222,8 @@ CASES: Final[tuple[Case, ...]] = (
         postconditions.kept(muted=True, muted_until="2999-01-01T00:00:00.000Z"),
         ROOM,
         {
-            "validation_failed": refusal_cases.asks(until="2001-01-01T00:00:00.000Z"),
-            "idempotency_conflict": refusal_cases.otherwise("until", None),
+            "validation_failed": refusal_cases.with_fields(until="2001-01-01T00:00:00.000Z"),
+            "idempotency_conflict": refusal_cases.reuses_key_for_other_value("until", None),
         },
     ),
     Case("conversation:unmute", lambda s: {**s.here, "client_key": s.key()}, postconditions.kept(muted=False)),
@@ -221,7 +232,7 @@ CASES: Final[tuple[Case, ...]] = (
         lambda s: {**s.here, "client_key": s.key()},
         postconditions.kept(archived=True, archived_seq=3),
         ROOM,
-        {"idempotency_conflict": refusal_cases.otherwise("keep_archived", True, then=False)},
+        {"idempotency_conflict": refusal_cases.reuses_key_for_other_value("keep_archived", True, then=False)},
     ),
     Case("conversation:unarchive", lambda s: {**s.here, "client_key": s.key()}, postconditions.kept(archived=False)),
     Case(
@@ -238,14 +249,14 @@ CASES: Final[tuple[Case, ...]] = (
         lambda _: {"limit": 1},
         postconditions.answers(conversations=1, after=None),
         (),
-        {"validation_failed": refusal_cases.asks(after="here")},
+        {"validation_failed": refusal_cases.with_fields(after="here")},
     ),
     Case(
         "search:messages",
         lambda s: {**s.here, "text": "theirs"},
         postconditions.answers(),
         ROOM,
-        {"validation_failed": refusal_cases.asks(text="theirs", after="nonsense")},
+        {"validation_failed": refusal_cases.with_fields(text="theirs", after="nonsense")},
     ),
     Case("typing:start", lambda s: s.here, postconditions.answers(level="accepted")),
     Case("typing:stop", lambda s: s.here, postconditions.answers(level="accepted")),

@@ -1,4 +1,4 @@
-"""How a line begins, and what closes it."""
+"""Checks of the handshake of a line, and of what closes it."""
 
 from typing import Final
 from uuid import uuid4
@@ -14,7 +14,7 @@ STRIKES: Final = 20
 
 
 async def greets_first(world: World) -> None:
-    """The first frame of a line is hello, and says whose it is."""
+    """The first frame of a line is hello, and names its user."""
     async with await world.line("ann") as ann:
         hello = ann.said[0]
         if hello["type"] != "hello" or hello["data"]["user_id"] != world.user("ann"):
@@ -29,7 +29,7 @@ async def takes_a_header(world: World) -> None:
 
 
 async def answers_auth(world: World) -> None:
-    """`auth` is answered under its ids, behind hello: by an ack that says whose line it is, or by an error."""
+    """`auth` is answered under its ids, after hello: by an ack that names the line's user, or by an error."""
     correlation_id = str(uuid4())
     for frame_id in (7, "seven"):
         async with world.raw() as ann:
@@ -44,11 +44,11 @@ async def answers_auth(world: World) -> None:
             await nobody.begin("auth", {"token": "rubbish"}, id=frame_id, correlation_id=correlation_id)
             answer = await nobody.answer(frame_id)
             if answer["type"] != "error" or answer["correlation_id"] != correlation_id:
-                raise Failed(f"auth with a token that opens nothing is answered by {answer}")
+                raise Failed(f"auth with an invalid token is answered by {answer}")
 
 
 async def renews_tokens(world: World) -> None:
-    """`auth` on an open line takes another token of its user; one that is none, or another user's, changes nothing."""
+    """`auth` on an open line accepts another token of its user; an invalid one, or another user's, changes nothing."""
     async with await world.line("ann") as ann:
         answer = await ann.done("auth", {"token": await world.token("ann")})
         if answer["user_id"] != world.user("ann") or answer["expires_in"] <= 0:
@@ -59,7 +59,7 @@ async def renews_tokens(world: World) -> None:
 
 
 async def refuses_bad_tokens(world: World) -> None:
-    """A token that opens nothing is told `unauthorized`, then the line is closed with 4501."""
+    """An invalid token is answered with `unauthorized`, then the line is closed with 4501."""
     good = await world.token("ann")
     head, claims, signature = good.split(".")
     for token in ("rubbish", "", f"{head}.{claims}.", f"{head}.{claims}.{signature[::-1]}"):
@@ -67,11 +67,11 @@ async def refuses_bad_tokens(world: World) -> None:
             await nobody.send(msgspec.json.encode({"id": 1, "type": "auth", "data": {"token": token}}))
             await nobody.closed(4501)
             if [frame["error"]["code"] for frame in nobody.said] != ["unauthorized"]:
-                raise Failed(f"before the close comes {nobody.said}")
+                raise Failed(f"the frames before the close are {nobody.said}")
 
 
 async def asks_who_it_is(world: World) -> None:
-    """A first frame that is no auth is told `unauthorized`, then the line is closed with 4501."""
+    """A first frame other than auth is answered with `unauthorized`, then the line is closed with 4501."""
     async with world.raw() as nobody:
         await nobody.send('{"id":1,"type":"conversation:list","data":{}}')
         await nobody.closed(4501)
@@ -91,7 +91,7 @@ async def takes_text_alone(world: World) -> None:
 
 
 async def takes_masked_frames_alone(world: World) -> None:
-    """A frame without a mask closes the line with 1002, and what it asks is not done."""
+    """An unmasked frame closes the line with 1002, and its command is not executed."""
     async with await world.line("ann") as ann, await world.line("bob") as bob:
         room = await world.room(ann, "bob")
         sends = {"id": 1, "type": "message:send", "data": {"conversation_id": room, "client_msg_id": "k", "text": "x"}}
@@ -109,12 +109,12 @@ async def bounds_frames(world: World) -> None:
 
 
 async def bears_rubbish_for_a_while(world: World) -> None:
-    """Frames that are no command are told so; twenty in a row close the line with 4509."""
+    """Frames that are no command are answered with an error; twenty in a row close the line with 4509."""
     async with await world.line("ann") as ann:
         for text in ("", "[]", "{", "nonsense", '{"id":1}')[:4]:
             await ann.send(text)
         await ann.until(lambda: len(ann.pushes("error")) >= 4 or None, "not every frame that is no command is answered")
-        await ann.done("conversation:list", {})  # the next command begins the count again
+        await ann.done("conversation:list", {})  # a command resets the count
         for _ in range(STRIKES):
             await ann.send("nonsense")
         await ann.closed(4509)

@@ -1,4 +1,4 @@
-"""How far others have read: cursors are pushed when they move, and answered to whoever asks, whatever was said."""
+"""Checks of read and delivered cursors: they are pushed when they move, and answered to members who ask."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -10,12 +10,12 @@ from edge.tools.conformance.suite import Check
 from edge.tools.conformance.world import World
 from schemas.wire.frames import CURSORS
 
-BETWEEN: Final = 101
-"""So many messages lie between what a sender said and where the others stand."""
+DISTANCE: Final = 101
+"""Number of messages between a sender's message and the cursors of the others."""
 
 
-def _asked(line: Line, room: str, user: str) -> Callable[[], Any]:
-    """How far somebody has read and got a conversation, by `conversation:get`."""
+def _cursors_of(line: Line, room: str, user: str) -> Callable[[], Any]:
+    """Return a call that returns a user's read and delivered cursors, by `conversation:get`."""
 
     async def look() -> tuple[int | None, int | None]:
         people = (await line.done("conversation:get", {"conversation_id": room}))["participants"]
@@ -26,7 +26,7 @@ def _asked(line: Line, room: str, user: str) -> Callable[[], Any]:
 
 
 async def tells_who_got_and_read_it(world: World) -> None:
-    """Everyone in a conversation is told how far others got and read it, but of nothing that is read privately."""
+    """Members of a conversation are pushed the cursors of the others, delivered and read, but no private reads."""
     async with await world.line("ann") as ann, await world.line("bob") as bob:
         room = await world.room(ann, "bob")
         here = {"conversation_id": room}
@@ -41,30 +41,32 @@ async def tells_who_got_and_read_it(world: World) -> None:
         await bob.push("message:new", **await say(ann, room, "four"))
         await bob.done("message:delivered", {**here, "seq": 4, "device": "phone"})
         await pushed_cursor(ann, here, user_id=bob.user, read_seq=2, delivered_seq=4)
-        await becomes(_asked(ann, room, bob.user), (2, 4), "how far bob has read and got it")
+        await becomes(_cursors_of(ann, room, bob.user), (2, 4), "bob's read and delivered cursors")
         await bob.quiet(CURSORS)
         for push in ann.pushes(CURSORS, **here):
             if [one for one in push["data"]["cursors"] if one["read_seq"] > 2]:
-                raise Failed(f"what was read in private is told: {push}")
+                raise Failed(f"a private read is pushed: {push}")
 
 
 async def tells_it_however_much_was_said_since(world: World) -> None:
-    """A sender learns who has read a message from long ago, by the push and by asking."""
+    """A sender learns who has read an old message, by the push and by asking."""
     async with await world.line("ann") as ann, await world.line("bob") as bob, await world.line("cy", 1) as cy:
         room = await world.room(ann, "bob", "cy")
         await cy.push("message:new", **await say(ann, room, "first"))
-        for number in range(BETWEEN):
+        for number in range(DISTANCE):
             last = await say(bob, room, str(number))
         await cy.push("message:new", **last)
-        await cy.done("message:read", {"conversation_id": room, "seq": BETWEEN + 1})
+        await cy.done("message:read", {"conversation_id": room, "seq": DISTANCE + 1})
         for line in (ann, bob):
-            far = {"read_seq": BETWEEN + 1, "delivered_seq": BETWEEN + 1}
+            far = {"read_seq": DISTANCE + 1, "delivered_seq": DISTANCE + 1}
             await pushed_cursor(line, {"conversation_id": room}, user_id=cy.user, **far)
-            await becomes(_asked(line, room, cy.user), (BETWEEN + 1, BETWEEN + 1), "how far cy has read and got it")
+            await becomes(
+                _cursors_of(line, room, cy.user), (DISTANCE + 1, DISTANCE + 1), "cy's read and delivered cursors"
+            )
 
 
 async def conceals_how_far_those_who_left_read(world: World) -> None:
-    """Who left is told no cursors any more, and theirs are nobody's to know."""
+    """A user who left receives no more cursors, and nobody sees theirs."""
     async with await world.line("ann") as ann, await world.line("bob") as bob, await world.line("cy", 1) as cy:
         room = await world.room(ann, "bob", "cy")
         here = {"conversation_id": room}
@@ -80,14 +82,14 @@ async def conceals_how_far_those_who_left_read(world: World) -> None:
         await cy.done("message:read", {**here, "seq": 2})
         await bob.done("message:read", {**here, "seq": 2})
         await pushed_cursor(ann, here, user_id=bob.user, read_seq=2)
-        await becomes(_asked(ann, room, cy.user), (None, None), "how far cy, who left, has read and got it")
-        await becomes(_asked(cy, room, cy.user), (None, None), "how far one has read and got what one left")
-        told = [one for push in cy.pushes(CURSORS) for one in push["data"]["cursors"] if one["user_id"] == bob.user]
-        if told:
-            raise Failed(f"who left is told {told}")
-        told = [one for push in ann.pushes(CURSORS) for one in push["data"]["cursors"] if one["user_id"] == cy.user]
-        if [one for one in told if one["read_seq"] > 1]:
-            raise Failed(f"of who left is told {told}")
+        await becomes(_cursors_of(ann, room, cy.user), (None, None), "the cursors of cy, who left")
+        await becomes(_cursors_of(cy, room, cy.user), (None, None), "the own cursors of cy, who left")
+        cursors = [one for push in cy.pushes(CURSORS) for one in push["data"]["cursors"] if one["user_id"] == bob.user]
+        if cursors:
+            raise Failed(f"a user who left receives {cursors}")
+        cursors = [one for push in ann.pushes(CURSORS) for one in push["data"]["cursors"] if one["user_id"] == cy.user]
+        if [one for one in cursors if one["read_seq"] > 1]:
+            raise Failed(f"cursors of a user who left are pushed: {cursors}")
 
 
 CHECKS: Final[tuple[Check, ...]] = (

@@ -1,4 +1,4 @@
-"""What was acknowledged stands: before the edge of a stay that is set later, and in every later answer."""
+"""Checks that acknowledged messages precede later changes of membership, and appear in every later answer."""
 
 from typing import Any, Final
 
@@ -8,28 +8,28 @@ from edge.tools.conformance.stage import NOWHERE
 from edge.tools.conformance.suite import Check
 from edge.tools.conformance.world import World
 
-TIMES: Final = 10
-"""So often it is tried: it is a matter of time."""
+ATTEMPTS: Final = 10
+"""Number of attempts: the checks depend on timing."""
 
 
 async def _texts(line: Line, room: str) -> list[str]:
-    """What somebody reads of a conversation."""
+    """Return the texts that a user reads of a conversation."""
     found = await line.done("message:history", {"conversation_id": room, "limit": 100})
     return [one["text"] for one in found["messages"]]
 
 
 async def sets_edges_behind_what_was_said(world: World) -> None:
-    """Who is let in reads nothing that whoever lets them in had acknowledged before, and who is shown out, or leaves,
-    still reads all of it.
+    """An added user reads no message that was acknowledged to the adder before; a user who is removed, or leaves, still
+    reads all messages acknowledged before.
     """
     async with await world.line("ann") as ann, await world.line("cy", 1) as cy:
         room, theirs = await world.room(ann), list[str]()
-        for n in range(TIMES):
+        for n in range(ATTEMPTS):
             people: dict[str, Any] = {"conversation_id": room, "participants": [cy.user]}
             await say(ann, room, f"before {n}")
             await ann.done("conversation:add-participants", people)
             if (found := await _texts(cy, room)) != theirs:
-                raise Failed(f"who was let in behind message {2 * n + 1} reads {found}, not {theirs}")
+                raise Failed(f"a user added after message {2 * n + 1} reads {found}, not {theirs}")
             theirs.append(f"then {n}")
             if n % 2:
                 await say(cy, room, theirs[-1])
@@ -38,13 +38,13 @@ async def sets_edges_behind_what_was_said(world: World) -> None:
                 await say(ann, room, theirs[-1])
                 await ann.done("conversation:remove-participants", people)
             if (found := await _texts(cy, room)) != theirs:
-                raise Failed(f"who was in it up to message {2 * n + 2} reads {found}, not {theirs}")
+                raise Failed(f"a member up to message {2 * n + 2} reads {found}, not {theirs}")
 
 
 async def answers_with_what_was_acknowledged(world: World) -> None:
-    """What a session had acknowledged is in every later answer to it: in its lists, conversations and history."""
+    """What was acknowledged to a session is in every later answer to it: in its lists, conversations and history."""
     async with await world.line("ann") as ann:
-        for n in range(TIMES):
+        for n in range(ATTEMPTS):
             room = await world.room(ann)
             here = {"conversation_id": room}
             await ann.done("conversation:update", {**here, "title": f"title {n}"})
@@ -52,10 +52,10 @@ async def answers_with_what_was_acknowledged(world: World) -> None:
                 raise Failed(f"a conversation that was called title {n} is shown as {title}")
             said = await say(ann, room, f"words {n}")
             if (found := await _texts(ann, room)) != [f"words {n}"]:
-                raise Failed(f"the history of what was said is {found}")
+                raise Failed(f"the history after a send is {found}")
             await ann.done("message:hide", said)
             if found := await _texts(ann, room):
-                raise Failed(f"the history of what was hidden is {found}")
+                raise Failed(f"the history after a hide is {found}")
             await ann.done("conversation:archive", here)
             listed = (await ann.done("conversation:list", {"archived": True, "limit": 200}))["conversations"]
             if room not in [one["conversation_id"] for one in listed]:
@@ -63,8 +63,8 @@ async def answers_with_what_was_acknowledged(world: World) -> None:
             await ann.done("conversation:unarchive", here)
 
 
-def _asks(message_id: str) -> list[tuple[str, Frame]]:
-    """What can be asked of a message."""
+def _commands_about(message_id: str) -> list[tuple[str, Frame]]:
+    """Return all commands about a message, each with its data."""
     about = {"message_id": message_id}
     return [
         ("message:get", about),
@@ -81,7 +81,7 @@ def _asks(message_id: str) -> list[tuple[str, Frame]]:
 
 
 async def conceals_what_is_not_ones_own_to_read(world: World) -> None:
-    """Of a message from before one came, deleted or not, a member learns no more than of one that there never was."""
+    """Commands about a message from before a member joined, deleted or not, are answered as if it never existed."""
     async with await world.line("ann") as ann, await world.line("cy", 1) as cy:
         room = await world.room(ann)
         here = {"conversation_id": room}
@@ -91,14 +91,16 @@ async def conceals_what_is_not_ones_own_to_read(world: World) -> None:
         await ann.done("conversation:add-participants", {**here, "participants": [cy.user]})
         await cy.push("conversation:updated", **here)
         for said in there:
-            for (kind, asked), (_, of_none) in zip(_asks(said["message_id"]), _asks(NOWHERE), strict=True):
+            for (kind, asked), (_, of_none) in zip(
+                _commands_about(said["message_id"]), _commands_about(NOWHERE), strict=True
+            ):
                 shown, wanted = [(await cy.ask(kind, {**here, **data})) for data in (asked, of_none)]
                 problems = [
                     str(frame.get("error")).replace(each, "…")
                     for frame, each in ((shown, said["message_id"]), (wanted, NOWHERE))
                 ]
                 if shown["type"] != "error" or problems[0] != problems[1]:
-                    raise Failed(f"{kind} of a message from before one came is answered by {shown}, of none {wanted}")
+                    raise Failed(f"{kind} of a message from before the join is answered by {shown}, of none {wanted}")
 
 
 CHECKS: Final[tuple[Check, ...]] = (

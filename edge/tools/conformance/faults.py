@@ -1,7 +1,8 @@
-"""What a line suffers on its way to a client: lost, doubled and swapped pushes, swallowed answers, breaks.
+"""Injects faults into a line to a client: lost, doubled and swapped pushes, lost answers, broken lines.
 
-All of it comes from one seed. A push is lost, doubled or swapped only where it has a number, and not while the client
-waits for a `sync`: so the protocol says how it finds out. What a `sync` tells comes whole or not at all.
+All faults derive from one seed. A push is lost, doubled or swapped only where it has a number, and not while the client
+waits for a `sync`, so that the client can detect it by the protocol. The rows of a `sync` arrive completely or not at
+all.
 """
 
 import random
@@ -18,28 +19,28 @@ LOST: Final = 0.1
 DOUBLED: Final = 0.04
 SWAPPED: Final = 0.04
 SWALLOWED: Final = 0.03
-LASTS: Final = (60, 300)
-"""So many frames a line passes to its client before it breaks."""
+LIFETIME_FRAMES: Final = (60, 300)
+"""Range of the number of frames that a line passes to its client before it breaks."""
 AWAY_MS: Final = 700
 
 
 class Faulty:
-    """One line between a client and its node, with faults; what passes is told to the client's watch."""
+    """One line between a client and its node, with faults; reports every frame that passes to the client's watch."""
 
     def __init__(self, client: Client, chance: random.Random) -> None:
         self._watched = Watched(client)
         self._chance = chance
-        self._left = chance.randint(*LASTS)
+        self._left = chance.randint(*LIFETIME_FRAMES)
         self._held: str | None = None
         self._leaving = False
 
     def from_client(self, text: str) -> list[str]:
-        """Passed on as it is."""
+        """Pass the frame on unchanged."""
         self._watched.sent(text)
         return [text]
 
     def from_node(self, text: str) -> list[str]:
-        """What of it the client is told now. Raises `Cut` when the line has lived long enough."""
+        """Return the frames that the client receives now. Raises `Cut` at the end of the line's lifetime."""
         frame = msgspec.json.decode(text)
         self._left -= 1
         if self._leaving:
@@ -47,14 +48,14 @@ class Faulty:
                 raise Cut(CLOSES["draining"].code, self._pass([text]))
             return self._pass([text])
         if self._left < 0:
-            return self._ends(text)
+            return self._end(text)
         if frame["type"] == "ack" and self._chance.random() < SWALLOWED:
-            raise Cut  # it is done and the client never hears of it
-        shaken = frame.get("lane") is not None and not self._watched.syncing
-        return self._pass(self._shaken(text) if shaken else [text])
+            raise Cut  # the command is executed and the client gets no answer
+        numbered = frame.get("lane") is not None and not self._watched.syncing
+        return self._pass(self._disturbed(text) if numbered else [text])
 
-    def _ends(self, text: str) -> list[str]:
-        """It breaks, or its node goes away: at once, or once the client has had time to leave. Raises `Cut`."""
+    def _end(self, text: str) -> list[str]:
+        """Break the line, or send going-away and close it, now or after the client had time to leave. Raises `Cut`."""
         dice = self._chance.random()
         if dice < 0.4:
             raise Cut
@@ -65,7 +66,7 @@ class Faulty:
         self._watched.to_be_left(AWAY_MS / 1000)
         return passed
 
-    def _shaken(self, text: str) -> list[str]:
+    def _disturbed(self, text: str) -> list[str]:
         dice = self._chance.random()
         if dice < LOST:
             return []
@@ -80,9 +81,9 @@ class Faulty:
         if texts and self._held is not None:
             texts, self._held = [*texts, self._held], None
         for text in texts:
-            self._watched.told(text)
+            self._watched.received(text)
         return texts
 
     def closed(self) -> None:
-        """The line is over."""
+        """Report that the line is closed."""
         self._watched.closed()

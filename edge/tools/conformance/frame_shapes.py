@@ -1,4 +1,4 @@
-"""What a frame of a node must look like: the structs that our own nodes are made of, read from the outside."""
+"""Validates the frames of a node against the structs of `schemas` that our own nodes use."""
 
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ LANE_OF: Final = {kind: lane for lane, kind in PUSH_OF_LANE.items()} | {PUSH_OF_
 
 
 def shape_of(frame: Any, asked: str | None) -> str | None:
-    """What is wrong with a frame, None where nothing is; `asked` is the command that its id belongs to."""
+    """Return what is wrong with a frame, None if nothing; `asked` is the command that its id belongs to."""
     if not isinstance(frame, dict) or not isinstance(frame.get("type"), str):
         return "a frame is an object with a type"
     try:

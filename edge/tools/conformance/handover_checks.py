@@ -1,15 +1,15 @@
-"""How a client leaves a node that goes away: its next line is open before the old one, which serves on, is closed."""
+"""Checks that a client leaves a node that goes away by opening its next line before it closes the old one."""
 
 from collections.abc import Callable, Hashable
 from typing import Final
 
-RULE: Final = "After going-away the client's next line is open before it leaves the one that serves on."
+RULE: Final = "After going-away the client's next line is open before it closes the old one, which still serves."
 SERVED_S: Final = 3.0
-"""Maximum time that a line serves on after the client may have opened its next."""
+"""Maximum time in seconds that a line still serves after the client may have opened its next."""
 
 
 class Leaving:
-    """The lines of one client; `holds` is called for each that was to be left, at its end."""
+    """Tracks the lines of one client; `holds` is called at the end of each line that the client had to leave."""
 
     def __init__(self, now: Callable[[], float], holds: Callable[[bool, str], None]) -> None:
         self._now = now
@@ -19,23 +19,23 @@ class Leaving:
         self._left_bare = False
 
     def opened(self, line: Hashable) -> None:
-        """This line said hello."""
+        """Record that this line received hello."""
         if self._left_bare:
             self._left_bare = False
             self._holds(False, "a line was closed before the next was open")
         self._open.add(line)
 
     def asked(self, line: Hashable, after_s: float) -> None:
-        """The client was asked to leave this line, which serves on, for another after so many seconds."""
+        """Record that the client must leave this line, which still serves, for another after `after_s` seconds."""
         self._asked[line] = self._now() + after_s
 
     def is_over(self, line: Hashable) -> bool:
-        """Whether this line has served on for as long as it may."""
+        """Return whether this line has served for its maximum time."""
         return line in self._asked and self._now() > self._asked[line] + SERVED_S
 
     def closed(self, line: Hashable) -> None:
-        """This line is over. One that ended before another was wanted says nothing, nor does one after which no other
-        comes: the client has ended.
+        """Record that this line is closed. A line that closed before the client had to leave it tests nothing, nor does
+        one after which no other opens: the client has ended.
         """
         self._open.discard(line)
         wanted = self._asked.pop(line, None)

@@ -1,4 +1,4 @@
-"""What people keep for themselves, and what others are told of it: cursors, receipts, presence and typing."""
+"""Checks of a user's private state and of what others see of it: cursors, receipts, presence and typing."""
 
 from typing import Any, Final
 
@@ -10,13 +10,13 @@ from schemas.wire.frames import CURSORS
 
 
 async def _shown(line: Line, room: str) -> dict[str, Any]:
-    """The conversation as its list shows it to this user."""
+    """Return the conversation as this user's list shows it."""
     found = (await line.done("conversation:list", {}))["conversations"]
     return next(one for one in found if one["conversation_id"] == room)
 
 
 async def counts_what_is_unread(world: World) -> None:
-    """`unread` counts what came after all that one read or said, `mentions` those of it that name one."""
+    """`unread` counts the messages after all that a user read or sent, `mentions` those of them that name the user."""
     async with await world.line("ann") as ann, await world.line("bob") as bob:
         room = await world.room(ann, "bob")
         for text in ("one", f"two @{bob.user}", "three"):
@@ -30,11 +30,11 @@ async def counts_what_is_unread(world: World) -> None:
             if (found["unread"], found["mentions"]) != wanted:
                 raise Failed(f"read up to {seq} there are {found['unread']}, {found['mentions']}, not {wanted}")
         if (own := (await _shown(ann, room))["unread"]) != 0:
-            raise Failed(f"who said it all has {own} unread")
+            raise Failed(f"the sender has {own} unread")
 
 
 async def counts_whom_an_edit_names(world: World) -> None:
-    """An edit that names somebody is a mention for them while its message is unread, and none once it names nobody."""
+    """An edit that names a user counts as a mention while its message is unread, and no longer once it names nobody."""
     async with await world.line("ann") as ann, await world.line("bob") as bob:
         room = await world.room(ann, "bob")
         first, second = [await say(ann, room, text) for text in ("one", "two")]
@@ -54,8 +54,8 @@ async def counts_whom_an_edit_names(world: World) -> None:
 
 
 async def reads_threads_apart(world: World) -> None:
-    """A thread has a cursor of its own, by whatever message of it is named; its sender and the conversation's cursor
-    know nothing of it, and all of one's sessions do.
+    """A thread has a separate cursor, whichever of its messages is named; senders do not see it, the conversation's
+    cursor does not move with it, and all sessions of the user are notified.
     """
     async with await world.line("ann") as ann, await world.line("bob") as bob, await world.line("bob", 1) as other:
         room = await world.room(ann, "bob")
@@ -81,7 +81,7 @@ async def reads_threads_apart(world: World) -> None:
 
 
 async def keeps_a_lane_for_each(world: World) -> None:
-    """What one keeps for oneself is told to all of one's sessions in a lane of one's own, and to nobody else."""
+    """A user's private state is pushed to all of the user's sessions in the user lane, and to nobody else."""
     async with await world.line("ann") as ann, await world.line("ann", 1) as other, await world.line("bob") as bob:
         room = await world.room(ann, "bob")
         here = {"conversation_id": room}
@@ -99,16 +99,16 @@ async def keeps_a_lane_for_each(world: World) -> None:
         await bob.quiet("inbox:changed")
         async with await world.line("ann", 1) as late:
             synced = await late.done("sync", {"positions": {}, "user": 0})
-            told = late.pushes("inbox:changed")
-            now = [(one["data"]["read"], one["data"]["muted"], one["data"]["archived"]) for one in told]
+            pushes = late.pushes("inbox:changed")
+            now = [(one["data"]["read"], one["data"]["muted"], one["data"]["archived"]) for one in pushes]
             if synced["user"] != 4 or not now or now[-1] != (1, True, True):
-                raise Failed(f"a sync from nothing tells {told} and {synced}")
-            if said["message_id"] not in [one["data"]["hidden"] for one in told]:
-                raise Failed(f"a sync does not tell what is hidden: {told}")
+                raise Failed(f"a sync from nothing sends {pushes} and {synced}")
+            if said["message_id"] not in [one["data"]["hidden"] for one in pushes]:
+                raise Failed(f"a sync does not send the hidden message: {pushes}")
 
 
 async def hides_for_one_alone(world: World) -> None:
-    """A message that one deleted for oneself is in no history of one's own, and in everybody else's."""
+    """A message that a user hid is missing in the history of this user, and present in everybody else's."""
     async with await world.line("ann") as ann, await world.line("bob") as bob:
         room = await world.room(ann, "bob")
         first, second = [await say(bob, room, text) for text in ("keep", "hide")]
@@ -126,7 +126,7 @@ async def hides_for_one_alone(world: World) -> None:
 
 
 async def waits_for_a_level(world: World) -> None:
-    """A send that asks for it is answered when it is persisted, or has come further, and says so."""
+    """A send with `wait_for` is answered once it has reached that level or a further one, and the answer names it."""
     async with await world.line("ann") as ann, await world.line("bob", 1) as bob:
         room = await world.room(ann, "bob")
         data = {"conversation_id": room, "client_msg_id": "1", "text": "x", "wait_for": "persisted"}
@@ -141,7 +141,7 @@ async def waits_for_a_level(world: World) -> None:
 
 
 async def shows_who_types(world: World) -> None:
-    """That somebody types is told to the others of the conversation, and to nobody else; it ends when they leave."""
+    """Typing is pushed to the other members of the conversation, and to nobody else; it ends when the user leaves."""
     async with (
         await world.line("ann") as ann,
         await world.line("bob", 1) as bob,
@@ -164,25 +164,27 @@ async def shows_who_types(world: World) -> None:
 
 
 async def shows_who_is_there(world: World) -> None:
-    """Who asks for it is told when somebody whom they share a conversation with comes and goes; strangers are not."""
+    """A presence subscriber is notified when a user who shares a conversation with them connects and disconnects;
+    strangers are not.
+    """
     async with await world.line("ann") as ann, await world.line("eve") as eve:
         await world.room(ann, "bob")
         bob_is = world.user("bob")
         for line in (ann, eve):
-            told = (await line.done("presence:subscribe", {"users": [bob_is]}))["presences"]
-            if [one["user_id"] for one in told if one["status"] != "offline"]:
-                raise Failed(f"{line.user} is told of somebody who is not there: {told}")
+            presences = (await line.done("presence:subscribe", {"users": [bob_is]}))["presences"]
+            if [one["user_id"] for one in presences if one["status"] != "offline"]:
+                raise Failed(f"{line.user} receives the presence of an offline user: {presences}")
         async with await world.line("bob", 1) as bob:
             await ann.push("presence", user_id=bob_is, status="online")
             await bob.done("presence:set", {"status": "busy"})
             await ann.push("presence", user_id=bob_is, status="busy")
         await ann.until(
-            lambda: ann.pushes("presence", user_id=bob_is, status="offline"), "nobody says that bob went", 60
+            lambda: ann.pushes("presence", user_id=bob_is, status="offline"), "no push that bob is offline", 60
         )
         await eve.quiet("presence")
         (now,) = (await ann.done("presence:get", {"users": [bob_is]}))["presences"]
         if now["status"] != "offline" or now["last_seen"] is None:
-            raise Failed(f"bob went, and is {now}")
+            raise Failed(f"bob disconnected, and is {now}")
 
 
 CHECKS: Final[tuple[Check, ...]] = (

@@ -1,4 +1,4 @@
-"""Lists: whatever there is to tell comes in pages, each complete and none too large, and nothing is left out."""
+"""Checks of lists: they are answered in pages, none too large, and nothing is left out."""
 
 from typing import Any, Final
 
@@ -10,7 +10,7 @@ from edge.tools.conformance.world import World
 
 
 async def _people(line: Line, here: Frame) -> list[str]:
-    """Who was ever in a conversation, in pages of two."""
+    """Return all users who were ever in a conversation, in pages of two."""
     found: list[str] = []
     while True:
         page: Any = await line.done("conversation:get", {**here, "after": len(found), "limit": 2})
@@ -23,8 +23,8 @@ async def _people(line: Line, here: Frame) -> list[str]:
 
 
 async def pages_who_is_in_it(world: World) -> None:
-    """`conversation:get` tells its participants in pages, in the order in which they came, each once; who comes while
-    one pages stands at the end.
+    """`conversation:get` returns its participants in pages, in the order in which they joined, each once; a user who
+    joins meanwhile is at the end.
     """
     async with await world.line("ann") as ann:
         others = ["bob", "cy", "dee"]
@@ -36,11 +36,11 @@ async def pages_who_is_in_it(world: World) -> None:
             raise Failed(f"in pages there are {found}, not {sorted(wanted)}")
         await ann.done("conversation:add-participants", {**here, "participants": [world.user("eve")]})
         if (now := await _people(ann, here)) != [*found, world.user("eve")]:
-            raise Failed(f"somebody came, and in pages there are {now}, before them {found}")
+            raise Failed(f"after a join there are in pages {now}, before it {found}")
 
 
 async def _listed(line: Line, limit: int = 200, **asked: Any) -> list[Any]:
-    """The list of somebody's conversations, in pages."""
+    """Return the list of a user's conversations, in pages."""
     found: list[Any] = []
     after = None
     while True:
@@ -57,15 +57,15 @@ def _ids(listed: list[Any]) -> list[str]:
 
 
 async def lists_by_activity(world: World) -> None:
-    """`conversation:list` begins with the conversation in which something was said last, for who said it at once;
-    whoever pages through it misses none, and one that moved is told again.
+    """`conversation:list` begins with the conversation of the newest message, for its sender at once; a user who pages
+    through it misses none, and one that moved appears again.
     """
     async with await world.line("ann") as ann, await world.line("bob", 1) as bob:
         rooms = [await world.room(ann, "bob") for _ in range(4)]
         for room in rooms:
             said = await say(ann, room, "hello")
             if (top := _ids(await _listed(ann))[0]) != room:
-                raise Failed(f"something was said in {room}, and {top} is the first of the list")
+                raise Failed(f"the newest message is in {room}, and {top} is the first of the list")
             await bob.push("message:new", **said)
         wanted = rooms[::-1]
         if (found := _ids(await _listed(bob, limit=2))) != wanted:
@@ -74,12 +74,12 @@ async def lists_by_activity(world: World) -> None:
         await bob.push("message:new", **await say(ann, rooms[0], "again"))
         rest: Any = await bob.done("conversation:list", {"limit": 200, "after": first["after"]})
         if {*rooms} - {*_ids(first["conversations"]), *_ids(rest["conversations"])}:
-            raise Failed("a conversation that moved while somebody paged is told in no page")
+            raise Failed("a conversation that moved during paging is in no page")
 
 
 async def lists_what_a_list_shows(world: World) -> None:
-    """A list names the other member of a direct conversation and, where asked, how many there are and what is unread;
-    one that was left is among those with `present` false alone.
+    """A list names the other member of a direct conversation and, with `totals`, the numbers of conversations and of
+    unread messages; one that the user left is only in the list with `present` false.
     """
     async with await world.line("ann") as ann, await world.line("bob", 1) as bob:
         asked = {"kind": "direct", "participants": [bob.user]}
@@ -94,9 +94,9 @@ async def lists_what_a_list_shows(world: World) -> None:
         async def totals() -> Any:
             return (await bob.done("conversation:list", {"totals": True, "limit": 1}))["totals"]
 
-        await becomes(totals, _totals(2), "what is told of two conversations with a message each")
+        await becomes(totals, _totals(2), "the totals of two conversations with a message each")
         await bob.done("conversation:leave", {"conversation_id": group})
-        await becomes(totals, _totals(1), "what is told when one of two was left")
+        await becomes(totals, _totals(1), "the totals after one of two was left")
         for present, wanted in ((True, [direct]), (False, [group])):
             if (found := _ids(await _listed(bob, present=present))) != wanted:
                 raise Failed(f"with present {present} there are {found}, not {wanted}")

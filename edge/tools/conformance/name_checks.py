@@ -1,4 +1,4 @@
-"""Names of conversations: those of users lie apart from each other and from those of applications."""
+"""Checks of external ids: those of each user and those of applications are separate namespaces."""
 
 from contextlib import AsyncExitStack
 from typing import Final
@@ -9,8 +9,8 @@ from edge.tools.conformance.world import World
 
 
 async def keeps_names_apart(world: World) -> None:
-    """A name that a user gives is nobody else's, is shown with the user before it, and takes none from an application;
-    who is let into an application's conversation opens it by its name.
+    """A name that a user gives belongs to this user alone, is shown with the user before it, and does not take a name
+    from an application; a member of an application's conversation opens it by its name.
     """
     async with AsyncExitStack() as stack:
         name = f"order {world.run}"

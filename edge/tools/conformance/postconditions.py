@@ -1,4 +1,4 @@
-"""What must be so after the yes to a command."""
+"""Postconditions check the effect of a command after its success."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -7,83 +7,83 @@ from edge.tools.conformance.line import Failed
 from edge.tools.conformance.stage import Stage, becomes, pushed_cursor
 
 After = Callable[[Stage, Any], Awaitable[None]]
-"""Given what was asked and answered, in one; raises `Failed` where it is not so."""
+"""Takes the command's data and answer, merged; raises `Failed` where the effect is missing."""
 
 
 async def said(stage: Stage, found: Any) -> None:
-    """It says what was said."""
+    """Check that the message has the text."""
     await becomes(lambda: _field(stage, found["message_id"], "text"), found["text"], "the text")
 
 
 async def forwarded(stage: Stage, found: Any) -> None:
-    """It says where it comes from."""
+    """Check that the message names its origin."""
     await stage.ann.push("message:new", message_id=found["message_id"])
     origins = (await stage.message(found["message_id"]))["forwarded_from"]
     if [origin["message_id"] for origin in origins] != [stage.mine]:
-        raise Failed(f"it says that it comes from {origins}")
+        raise Failed(f"its origins are {origins}")
 
 
 async def withdrawn(stage: Stage, found: Any) -> None:
-    """It is shown as deleted."""
+    """Check that the message is shown as deleted."""
     await becomes(lambda: _field(stage, found["message_id"], "deleted"), True, "deleted")
 
 
 async def reacted(stage: Stage, found: Any) -> None:
-    """The emoji is on it."""
+    """Check that the message has the emoji."""
     wanted = [{"emoji": found["emoji"], "users": [stage.ann.user]}]
-    await becomes(lambda: _field(stage, found["message_id"], "reactions"), wanted, "what is on it")
+    await becomes(lambda: _field(stage, found["message_id"], "reactions"), wanted, "its reactions")
 
 
 async def unreacted(stage: Stage, found: Any) -> None:
-    """Nothing is on it."""
-    await becomes(lambda: _field(stage, found["message_id"], "reactions"), None, "what is on it")
+    """Check that the message has no reactions."""
+    await becomes(lambda: _field(stage, found["message_id"], "reactions"), None, "its reactions")
 
 
 async def hidden(stage: Stage, found: Any) -> None:
-    """It is in the history no longer."""
+    """Check that the message is no longer in the history."""
 
     async def seen() -> bool:
         messages = (await stage.ann.done("message:history", stage.here))["messages"]
         return found["message_id"] in [one["message_id"] for one in messages]
 
-    await becomes(seen, False, "that it is in the history")
+    await becomes(seen, False, "its presence in the history")
 
 
-async def got(stage: Stage, _found: Any) -> None:
-    """The others in the conversation are pushed how far it was delivered."""
+async def delivered(stage: Stage, _found: Any) -> None:
+    """Check that the other members receive the delivered cursor."""
     await pushed_cursor(stage.bob, stage.here, user_id=stage.ann.user)
 
 
 async def opened(stage: Stage, found: Any) -> None:
-    """The conversation has this title."""
+    """Check that the conversation has this title."""
     stage.room = found["conversation_id"]
     await becomes(lambda: _shown(stage, "title"), found["title"], "the title")
 
 
 async def pinned(stage: Stage, found: Any) -> None:
-    """The message is kept in sight."""
-    await becomes(lambda: _shown(stage, "pins"), [found["message_id"]], "what is pinned")
+    """Check that the message is pinned."""
+    await becomes(lambda: _shown(stage, "pins"), [found["message_id"]], "the pins")
 
 
 async def unpinned(stage: Stage, _found: Any) -> None:
-    """No message is kept in sight."""
-    await becomes(lambda: _shown(stage, "pins"), [], "what is pinned")
+    """Check that no message is pinned."""
+    await becomes(lambda: _shown(stage, "pins"), [], "the pins")
 
 
 async def gone(stage: Stage, _found: Any) -> None:
-    """Nobody but the owner is in it."""
-    await becomes(lambda: _present(stage), [stage.ann.user], "who is in it")
+    """Check that the owner is the only member."""
+    await becomes(lambda: _present(stage), [stage.ann.user], "the list of members")
 
 
-async def came(stage: Stage, found: Any) -> None:
-    """They are in it."""
+async def joined(stage: Stage, found: Any) -> None:
+    """Check that the added users are members."""
     await becomes(
-        lambda: _present(stage), sorted([stage.ann.user, stage.bob.user, *found["participants"]]), "who is in it"
+        lambda: _present(stage), sorted([stage.ann.user, stage.bob.user, *found["participants"]]), "the list of members"
     )
 
 
 async def ranked(stage: Stage, found: Any) -> None:
-    """The member has this role."""
+    """Check that the member has this role."""
 
     async def role() -> Any:
         people = (await stage.conversation())["participants"]
@@ -93,7 +93,7 @@ async def ranked(stage: Stage, found: Any) -> None:
 
 
 def kept(**wanted: Any) -> After:
-    """The owner's list says so of the conversation."""
+    """Return a check that the owner's list shows these inbox fields of the conversation."""
 
     async def after(stage: Stage, _found: Any) -> None:
         async def now() -> Any:
@@ -106,7 +106,7 @@ def kept(**wanted: Any) -> After:
 
 
 async def kept_pinned(stage: Stage, _found: Any) -> None:
-    """The owner's list says that it is pinned."""
+    """Check that the owner's list shows the conversation as pinned."""
 
     async def now() -> Any:
         return (await stage.listed())["inbox"]["pinned"] is not None
@@ -115,7 +115,7 @@ async def kept_pinned(stage: Stage, _found: Any) -> None:
 
 
 def answers(**wanted: Any) -> After:
-    """The answer says so."""
+    """Return a check that the answer has these fields; a list is compared by its length."""
 
     async def after(_stage: Stage, found: Any) -> None:
         shown = {name: len(found[name]) if isinstance(found[name], list) else found[name] for name in wanted}
@@ -139,6 +139,6 @@ async def _present(stage: Stage) -> Any:
 
 
 async def left(stage: Stage, _found: Any) -> None:
-    """Once they are told so, it is closed to them."""
+    """Check that the user is notified, and may no longer send there."""
     await stage.ann.push("conversation:updated", change="participants-removed", participants=[stage.ann.user])
     await stage.ann.refused("message:send", {**stage.here, "client_msg_id": "x", "text": "x"}, "not_a_participant")

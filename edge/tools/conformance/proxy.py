@@ -1,6 +1,6 @@
-"""Stands between clients and a node: frames pass through a `Between` each way, which may drop, repeat or hold them.
+"""Proxy relays frames between clients and a node through a `Between`, which may drop, repeat or hold them.
 
-It is a gateway too: the tokens are the real gateway's, and the socket that it names is its own.
+It is a gateway too: the tokens are the real gateway's, and the socket that it names is the proxy's own.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ PASSED: Final = ("X-App-Key", "X-App-Secret", "Content-Type", "X-Correlation-ID"
 
 
 class Cut(Exception):
-    """Break the line without a word; with a `code` it is closed with that, after the `last` frames."""
+    """Aborts the line; with a `code` it is closed with that, after the `last` frames."""
 
     def __init__(self, code: int | None = None, last: Sequence[str] = ()) -> None:
         super().__init__(code)
@@ -31,38 +31,38 @@ class Cut(Exception):
 
 
 class Between(Protocol):
-    """One line's traffic. What comes back is passed on, in this order; both may raise `Cut`."""
+    """Handles one line's frames. Returned frames are passed on, in this order; both methods may raise `Cut`."""
 
     def from_client(self, text: str) -> list[str]:
-        """A text frame of the client."""
+        """Handle a text frame of the client."""
         ...
 
     def from_node(self, text: str) -> list[str]:
-        """A text frame of the node."""
+        """Handle a text frame of the node."""
         ...
 
     def closed(self) -> None:
-        """The line is over."""
+        """Handle the end of the line."""
         ...
 
 
 class Straight:
-    """Passes everything on."""
+    """Passes every frame on unchanged."""
 
     def from_client(self, text: str) -> list[str]:
-        """As it is."""
+        """Return the frame unchanged."""
         return [text]
 
     def from_node(self, text: str) -> list[str]:
-        """As it is."""
+        """Return the frame unchanged."""
         return [text]
 
     def closed(self) -> None:
-        """Nothing to do."""
+        """Do nothing."""
 
 
 class Proxy:
-    """A gateway and a node to clients; `between` makes what each line passes through."""
+    """Acts as gateway and node for clients; `between` creates the handler of each line."""
 
     def __init__(self, session: ClientSession, gateway: str, node: str, between: Callable[[], Between]) -> None:
         self._session = session
@@ -73,11 +73,11 @@ class Proxy:
 
     @property
     def socket_url(self) -> str:
-        """Where its clients connect to."""
+        """The address that its clients connect to."""
         return f"ws{self.url.removeprefix('http')}/socket"
 
     def app(self) -> web.Application:
-        """The web application."""
+        """Return the web application."""
         found = web.Application()
         found.add_routes([web.post(TOKEN, self._token), web.get("/socket", self._socket)])
         return found
@@ -88,8 +88,8 @@ class Proxy:
         async with self._session.post(f"{self._gateway}{TOKEN}", data=asked, headers=headers) as answer:
             body = await answer.read()
         if answer.status < 300:
-            told: dict[str, Any] = msgspec.json.decode(body)
-            body = msgspec.json.encode({**told, "socket_urls": [self.socket_url]})
+            issued: dict[str, Any] = msgspec.json.decode(body)
+            body = msgspec.json.encode({**issued, "socket_urls": [self.socket_url]})
         return web.Response(status=answer.status, body=body, content_type=answer.content_type)
 
     async def _socket(self, request: web.Request) -> web.StreamResponse:
@@ -114,7 +114,7 @@ class Proxy:
     async def _pass(
         self, here: web.WebSocketResponse[bool], there: aiohttp.ClientWebSocketResponse, between: Between
     ) -> None:
-        """Until one of both is closed: the other is then closed alike."""
+        """Relay frames until one of the two is closed, then close the other in the same way."""
         down = asyncio.create_task(_each(there, between.from_node, here), name="proxy: from the node")
         up = asyncio.create_task(_each(here, between.from_client, there), name="proxy: from the client")
         done, _ = await asyncio.wait((down, up), return_when=asyncio.FIRST_COMPLETED)
@@ -145,7 +145,7 @@ async def _each(source: Any, through: Callable[[str], list[str]], to: Any) -> No
 
 @asynccontextmanager
 async def proxied(gateway: str, node: str, between: Callable[[], Between], *, port: int = 0) -> AsyncIterator[Proxy]:
-    """A proxy that listens on loopback. Raises `CannotListen`."""
+    """Yield a proxy that listens on loopback. Raises `CannotListen`."""
     async with aiohttp.ClientSession() as session:
         proxy = Proxy(session, gateway, node, between)
         runner = web.AppRunner(proxy.app(), shutdown_timeout=1.0)

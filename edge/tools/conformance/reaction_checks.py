@@ -1,8 +1,8 @@
-"""What members put to messages and keep in sight of them: nobody takes the place of others, nothing stays for ever."""
+"""Checks of reactions and pins: nobody uses up the limit of others, and all of them can be removed."""
 
 from typing import Any, Final
 
-from core.domain.reaction import OWN_AT_ONCE
+from core.domain.reaction import MAX_PER_MEMBER
 from edge.tools.conformance.line import Failed, Line
 from edge.tools.conformance.stage import NOWHERE, Stage, becomes, staged
 from edge.tools.conformance.suite import Check
@@ -13,31 +13,33 @@ ALIKE: Final = ("\N{HEAVY BLACK HEART}", "\N{HEAVY BLACK HEART}\ufe0f", "\N{HEAV
 
 
 async def takes_what_looks_alike_for_one(world: World) -> None:
-    """An emoji is the same however it is written, as text or as a picture: it is there once, and may be taken away."""
+    """An emoji is the same in each presentation, text or picture: a message has it once, and it may be removed."""
     async with staged(world) as stage:
         plain, picture, text = ALIKE
         await _reacts(stage, stage.ann, plain)
         await _reacts(stage, stage.bob, picture)
-        await becomes(lambda: _on(stage), [[stage.ann.user, stage.bob.user]], "who has it on")
+        await becomes(lambda: _on(stage), [[stage.ann.user, stage.bob.user]], "the users of the reaction")
         await _reacts(stage, stage.ann, text, on=False)
-        await becomes(lambda: _on(stage), [[stage.bob.user]], "who has it on")
+        await becomes(lambda: _on(stage), [[stage.bob.user]], "the users of the reaction")
 
 
 async def lets_nobody_use_up_a_message(world: World) -> None:
-    """However many emoji somebody has on a message, the others put theirs there, and everyone takes theirs away."""
+    """However many emoji a user has on a message, the others add theirs, and each user removes their own."""
     async with staged(world) as stage:
-        several = [f":e{n}:" for n in range(OWN_AT_ONCE)]
+        several = [f":e{n}:" for n in range(MAX_PER_MEMBER)]
         for emoji in several:
             await _reacts(stage, stage.ann, emoji)
         await _reacts(stage, stage.bob, ":more:")
-        await becomes(lambda: _on(stage), [[stage.ann.user]] * OWN_AT_ONCE + [[stage.bob.user]], "who has something on")
+        await becomes(
+            lambda: _on(stage), [[stage.ann.user]] * MAX_PER_MEMBER + [[stage.bob.user]], "who has something on"
+        )
         for emoji in several:
             await _reacts(stage, stage.ann, emoji, on=False)
-        await becomes(lambda: _on(stage), [[stage.bob.user]], "who has something on")
+        await becomes(lambda: _on(stage), [[stage.bob.user]], "the users of the reactions")
 
 
 async def lets_who_left_take_back(world: World) -> None:
-    """Who is no longer in a conversation withdraws what they said and takes away what they put there; nothing else."""
+    """A user who left a conversation deletes their own messages and removes their own reactions; nothing else."""
     async with staged(world) as stage:
         await stage.bob.done("reaction:add", {**stage.about(stage.mine), "emoji": ":mine:"})
         await stage.bob.done("conversation:leave", stage.here)
@@ -52,17 +54,17 @@ async def lets_who_left_take_back(world: World) -> None:
 
 
 async def lets_go_of_what_is_deleted(world: World) -> None:
-    """A message that is deleted is no pin any more, once that is acknowledged; and nobody pins it again."""
+    """A deleted message is no longer pinned once the deletion is acknowledged, and nobody pins it again."""
     async with staged(world) as stage:
         for one in (stage.mine, stage.sealed):
             await stage.ann.done("message:pin", stage.about(one))
-        await becomes(lambda: _pins(stage), [stage.mine, stage.sealed], "what is pinned")
+        await becomes(lambda: _pins(stage), [stage.mine, stage.sealed], "the pins")
         await stage.ann.done("message:delete", stage.about(stage.mine))
         if (pins := await _pins(stage)) != [stage.sealed]:
-            raise Failed(f"what is deleted is pinned: {pins}")
+            raise Failed(f"a deleted message is pinned: {pins}")
         await stage.ann.refused("message:pin", stage.about(stage.mine), "message_not_found")
         await stage.ann.done("message:pin", stage.about(stage.theirs))
-        await becomes(lambda: _pins(stage), [stage.sealed, stage.theirs], "what is pinned")
+        await becomes(lambda: _pins(stage), [stage.sealed, stage.theirs], "the pins")
 
 
 async def _pins(stage: Stage) -> Any:

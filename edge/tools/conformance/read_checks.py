@@ -1,4 +1,4 @@
-"""Reads that are asked all at once: a node may take its time with them, and answers each."""
+"""Checks of concurrent reads: a node may delay them, and answers each."""
 
 from typing import Final
 
@@ -7,12 +7,12 @@ from edge.tools.conformance.line import Failed, Frame
 from edge.tools.conformance.suite import Check
 from edge.tools.conformance.world import World
 
-TIMES: Final = 4
+ROUNDS: Final = 4
 
 
 async def answers_reads_asked_together(world: World) -> None:
-    """Reads that are asked all at once on one line, several syncs among them, are each answered, and so is a command
-    behind them.
+    """Reads that are sent all at once on one line, several syncs among them, are each answered, and so is a command
+    after them.
     """
     async with await world.line("ann") as ann:
         room = await world.room(ann)
@@ -23,7 +23,7 @@ async def answers_reads_asked_together(world: World) -> None:
             ("message:history", here),
             ("conversation:get", here),
         ]
-        begun = [(kind, await ann.begin(kind, data)) for _ in range(TIMES) for kind, data in asked]
+        begun = [(kind, await ann.begin(kind, data)) for _ in range(ROUNDS) for kind, data in asked]
         await say(ann, room, "behind them")
         for kind, frame_id in begun:
             answer = await ann.answer(frame_id)

@@ -1,4 +1,4 @@
-"""Repeats, cut lines and positions: nothing is missed, doubled or undone, whatever the line does."""
+"""Checks of repeats, cut lines and positions: nothing is missed, doubled or undone, whatever happens to the line."""
 
 import asyncio
 from typing import Any, Final
@@ -11,7 +11,7 @@ from edge.tools.conformance.world import World
 
 
 async def says_once_what_is_repeated(world: World) -> None:
-    """The same send under the same key is one message, with one id, on whatever node and however often."""
+    """The same send under the same key is one message, with one id, on any node and however often."""
     async with await world.line("ann") as ann, await world.line("ann", 1) as other:
         room = await world.room(ann)
         first = await say(ann, room, "k")
@@ -26,7 +26,7 @@ async def says_once_what_is_repeated(world: World) -> None:
 
 
 async def holds_to_the_first_body(world: World) -> None:
-    """Another body under a used key is `idempotency_conflict`, as the answer or as a push, and the first stands."""
+    """Another body under a used key is `idempotency_conflict`, as the answer or as a push; the first body is kept."""
     async with await world.line("ann") as ann, await world.line("ann", 1) as other:
         room = await world.room(ann)
         said = await say(ann, room, "k", "noodles")
@@ -39,7 +39,7 @@ async def holds_to_the_first_body(world: World) -> None:
 
 
 async def survives_a_cut(world: World) -> None:
-    """A send whose answer never came, repeated on another line, is there once; so is each of many."""
+    """A send whose answer was lost, repeated on another line, is stored once; so is each of many."""
     async with await world.line("bob", 1) as bob:
         room = await world.room(bob, "ann")
         async with await world.line("ann") as ann:
@@ -74,14 +74,14 @@ async def lets_no_late_repeat_undo(world: World) -> None:
 
 
 async def brings_what_was_missed(world: World) -> None:
-    """`sync` brings exactly what lies beyond the positions, in every lane, and then says where one stands."""
+    """`sync` sends exactly the rows beyond the positions, in every lane, and then the new positions."""
     async with await world.line("ann") as ann:
         async with await world.line("bob", 1) as bob:
             room = await world.room(ann, "bob")
             here = {"conversation_id": room}
             first = await say(ann, room, "1")
             await bob.push("message:new", **first)
-            stood = (await bob.done("sync", {"positions": {}}))["positions"]
+            before = (await bob.done("sync", {"positions": {}}))["positions"]
         second = await say(ann, room, "2")
         await ann.done("message:edit", {**first, "text": "1!"})
         await ann.done("reaction:add", {**first, "emoji": "👍"})
@@ -91,16 +91,16 @@ async def brings_what_was_missed(world: World) -> None:
             await ann.push(kind, **here)
         await ann.push("conversation:updated", **here, change="changed")
         async with await world.line("bob") as bob:
-            synced = await bob.done("sync", {"positions": stood})
-            told = sorted((frame["lane"], frame["n"]) for frame in bob.pushes(**here))
+            synced = await bob.done("sync", {"positions": before})
+            received = sorted((frame["lane"], frame["n"]) for frame in bob.pushes(**here))
     wanted = [("conversation", 2), ("deleted", 1), ("edited", 1), ("reaction", 1), ("sent", 2)]
     now = {"conversation": 2, "sent": 2, "edited": 1, "deleted": 1, "reaction": 1}
-    if told != wanted or not synced["complete"] or synced["positions"].get(room) != now:
-        raise Failed(f"beyond {stood} there is {wanted}, told are {told} and {synced}")
+    if received != wanted or not synced["complete"] or synced["positions"].get(room) != now:
+        raise Failed(f"beyond {before} there is {wanted}, received are {received} and {synced}")
 
 
 async def misses_nothing_in_between(world: World) -> None:
-    """Between a `sync` and the pushes beside it nothing is lost, while others talk all the time."""
+    """Between a `sync` and the concurrent pushes nothing is lost, while others send all the time."""
     async with await world.line("ann") as ann:
         room = await world.room(ann, "bob")
         over = asyncio.Event()
@@ -123,7 +123,7 @@ async def _talk(line: Line, room: str, over: asyncio.Event) -> None:
 
 
 async def _in_step(line: Line, room: str, turn: int) -> None:
-    """From a complete sync on, every number of the lane is there, by it or by a push."""
+    """Check that after a complete sync every number of the lane arrived, by the sync or by a push."""
     positions: dict[str, Any] = {}
     while not (synced := await line.done("sync", {"positions": positions}))["complete"]:
         positions = synced["positions"]
@@ -133,11 +133,11 @@ async def _in_step(line: Line, room: str, turn: int) -> None:
     )
     found = set(line.numbers("sent", room))
     if missing := set(range(1, max(found) + 1)) - found:
-        raise Failed(f"in turn {turn} these never came: {sorted(missing)[:10]}")
+        raise Failed(f"in turn {turn} these never arrived: {sorted(missing)[:10]}")
 
 
 async def pages_a_long_absence(world: World) -> None:
-    """What does not fit into one `sync` comes in several, each with positions to ask on from, and none is skipped."""
+    """Rows that do not fit into one `sync` come in several, each with positions to continue from; none is skipped."""
     async with await world.line("ann") as ann:
         rows = ann.said[0]["data"]["limits"].get("sync_rows", 1000)
         room = await world.room(ann, "bob")
@@ -156,11 +156,11 @@ async def pages_a_long_absence(world: World) -> None:
             if synced["complete"]:
                 break
         if sorted(bob.numbers("sent", room)) != list(range(1, many + 1)):
-            raise Failed(f"of {many} messages {len(set(bob.numbers('sent', room)))} came")
+            raise Failed(f"of {many} messages {len(set(bob.numbers('sent', room)))} arrived")
 
 
 async def tells_who_returns_what_changed(world: World) -> None:
-    """Who is let in again is told what became of their messages meanwhile, also on a line that came in between."""
+    """A user who is added again receives the changes of their messages since, also on a line opened in between."""
     async with await world.line("ann") as ann, await world.line("bob", 1) as bob:
         room = await world.room(ann, "bob")
         here = {"conversation_id": room}

@@ -1,33 +1,33 @@
-"""How each no comes about that a command has beside the plain ones."""
+"""The causes of each rejection that is specific to a command."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from core.domain.conversation import PINS
-from core.domain.inbox import PINS as CONVERSATION_PINS
+from core.domain.conversation import MAX_PINS
+from core.domain.inbox import MAX_PINS as CONVERSATION_PINS
 from core.domain.message import VERSIONS_KEPT
-from core.domain.reaction import OWN_AT_ONCE
+from core.domain.reaction import MAX_PER_MEMBER
 from edge.tools.conformance.line import Frame
 from edge.tools.conformance.stage import Stage, conflicts
 
-No = Callable[[Stage, str, str], Awaitable[None]]
-"""Brings a command to be refused with a code; raises `Failed` where it is not."""
+Refusal = Callable[[Stage, str, str], Awaitable[None]]
+"""Sends a command such that it is refused with a code; raises `Failed` where it is not."""
 
 
-def asks(**wrong: Any) -> No:
-    """With fields that cannot be."""
+def with_fields(**wrong: Any) -> Refusal:
+    """Return a case with invalid fields."""
 
-    async def no(stage: Stage, command: str, code: str) -> None:
+    async def refusal(stage: Stage, command: str, code: str) -> None:
         usual = {"client_msg_id": stage.key()} if command == "message:send" else {}
         await stage.ann.refused(command, {**stage.here, **usual, **wrong}, code)
 
-    return no
+    return refusal
 
 
-def otherwise(name: str, value: Any, then: Any = "👍") -> No:
-    """The key was used with another value of this field before."""
+def reuses_key_for_other_value(name: str, value: Any, then: Any = "👍") -> Refusal:
+    """Return a case whose key was used before with another value of this field."""
 
-    async def no(stage: Stage, command: str, _code: str) -> None:
+    async def refusal(stage: Stage, command: str, _code: str) -> None:
         data: Frame = {**stage.here, "client_key": stage.key(), name: value}
         if command.startswith("reaction"):
             data["message_id"] = stage.theirs
@@ -39,11 +39,11 @@ def otherwise(name: str, value: Any, then: Any = "👍") -> No:
         again = {"title": "Else", "until": "2999-01-01T00:00:00.000Z"}.get(name, then)
         await conflicts(stage.ann, command, {**data, name: again})
 
-    return no
+    return refusal
 
 
-async def otherwise_about(stage: Stage, command: str, _code: str) -> None:
-    """The key was used for another message before; what it did is undone."""
+async def reuses_key_for_other_message(stage: Stage, command: str, _code: str) -> None:
+    """Reuse a key for another message; then undo the effects."""
     data = {**stage.about(stage.theirs), "client_key": stage.key()}
     for one in (stage.theirs, stage.sealed) if command == "message:unpin" else ():
         await stage.ann.done("message:pin", stage.about(one))
@@ -53,38 +53,38 @@ async def otherwise_about(stage: Stage, command: str, _code: str) -> None:
         await stage.ann.done("message:unpin", stage.about(one))
 
 
-async def sends_otherwise(stage: Stage, command: str, _code: str) -> None:
-    """The key was used with another text."""
+async def reuses_key_for_other_text(stage: Stage, command: str, _code: str) -> None:
+    """Reuse a key with another text."""
     data = {**stage.here, "client_msg_id": stage.key(), "text": "one"}
     await stage.ann.done(command, data)
     await conflicts(stage.ann, command, {**data, "text": "another"})
 
 
-async def forwards_otherwise(stage: Stage, command: str, _code: str) -> None:
-    """The key was used for another message."""
+async def reuses_key_for_other_forward(stage: Stage, command: str, _code: str) -> None:
+    """Reuse a key to forward another message."""
     data = {**stage.about(stage.mine), "from_conversation_id": stage.room, "client_msg_id": stage.key()}
     await stage.ann.done(command, data)
     await conflicts(stage.ann, command, {**data, "message_id": stage.theirs})
 
 
 async def forwards_sealed(stage: Stage, command: str, code: str) -> None:
-    """A ciphertext is not forwarded."""
+    """Forward a ciphertext."""
     data = {**stage.about(stage.sealed), "from_conversation_id": stage.room, "client_msg_id": stage.key()}
     await stage.ann.refused(command, data, code)
 
 
 async def seals(stage: Stage, command: str, code: str) -> None:
-    """A text does not become a ciphertext."""
+    """Edit a text into a ciphertext."""
     await stage.ann.refused(command, {**stage.about(stage.mine), "ciphertext": "s3cret"}, code)
 
 
-async def edits_anothers(stage: Stage, command: str, code: str) -> None:
-    """Not even the owner edits what somebody else said."""
+async def edits_message_of_another(stage: Stage, command: str, code: str) -> None:
+    """Edit another user's message as the owner."""
     await stage.ann.refused(command, {**stage.about(stage.theirs), "text": "x"}, code)
 
 
 async def edits_too_often(stage: Stage, command: str, code: str) -> None:
-    """A message is edited so often and no more."""
+    """Edit a message once more than the limit."""
     often = stage.about(await stage.say(stage.ann, text="again"))
     for n in range(VERSIONS_KEPT):
         await stage.ann.done(command, {**often, "text": f"{n}", "client_key": stage.key()})
@@ -92,24 +92,24 @@ async def edits_too_often(stage: Stage, command: str, code: str) -> None:
     await stage.ann.refused(command, {**often, "text": "once more"}, code)
 
 
-async def deletes_anothers(stage: Stage, command: str, code: str) -> None:
-    """A plain member deletes only what they said."""
+async def deletes_message_of_another(stage: Stage, command: str, code: str) -> None:
+    """Delete another user's message as a plain member."""
     await stage.bob.refused(command, stage.about(stage.mine), code)
 
 
-async def no_emoji(stage: Stage, command: str, code: str) -> None:
-    """A word is no emoji, and two are not one."""
+async def invalid_emoji(stage: Stage, command: str, code: str) -> None:
+    """React with a letter, with two emoji, and with an invalid name."""
     for text in ("x", "👍👍", ":no name:"):
         await stage.ann.refused(command, {**stage.about(stage.theirs), "emoji": text}, code)
 
 
 async def reacts_too_often(stage: Stage, command: str, code: str) -> None:
-    """A member has so many emoji on a message and no more; what another one has, and may put there, is not counted."""
-    several = [f":e{n}:" for n in range(OWN_AT_ONCE)]
+    """Add one emoji more than a member's limit on a message; those of other members do not count."""
+    several = [f":e{n}:" for n in range(MAX_PER_MEMBER)]
     for emoji in several:
         await stage.ann.done(command, {**stage.about(stage.theirs), "emoji": emoji})
     await stage.ann.until(
-        lambda: len(stage.ann.numbers("reaction", stage.room)) >= OWN_AT_ONCE or None, "reactions are missing"
+        lambda: len(stage.ann.numbers("reaction", stage.room)) >= MAX_PER_MEMBER or None, "reactions are missing"
     )
     await stage.ann.refused(command, {**stage.about(stage.theirs), "emoji": ":more:"}, code)
     for what in (command, "reaction:remove"):
@@ -118,9 +118,9 @@ async def reacts_too_often(stage: Stage, command: str, code: str) -> None:
         await stage.ann.done("reaction:remove", {**stage.about(stage.theirs), "emoji": emoji})
 
 
-async def pins_too_much(stage: Stage, command: str, code: str) -> None:
-    """A conversation keeps so many in sight and no more; one that is deleted makes room for another."""
-    several = [await stage.say(stage.ann, text=f"{n}") for n in range(PINS)]
+async def pins_too_many_messages(stage: Stage, command: str, code: str) -> None:
+    """Pin one message more than the limit of a conversation; a deleted one frees a place."""
+    several = [await stage.say(stage.ann, text=f"{n}") for n in range(MAX_PINS)]
     for one in several:
         await stage.ann.done(command, stage.about(one))
     await stage.ann.push("conversation:updated", change="message-pinned", message_id=several[-1])
@@ -131,14 +131,14 @@ async def pins_too_much(stage: Stage, command: str, code: str) -> None:
         await stage.ann.done("message:unpin", stage.about(one))
 
 
-async def talks_to_nobody(stage: Stage, command: str, code: str) -> None:
-    """A direct conversation is with one person."""
+async def wrong_number_of_participants(stage: Stage, command: str, code: str) -> None:
+    """Create a direct conversation with none or with two other users."""
     for people in ([], [stage.bob.user, stage.eve.user]):
         await stage.ann.refused(command, {"kind": "direct", "participants": people}, code)
 
 
-async def opens_anothers(stage: Stage, command: str, code: str) -> None:
-    """Who is not in the conversation of that name does not open it, nor one that another's name would begin."""
+async def opens_conversation_of_another(stage: Stage, command: str, code: str) -> None:
+    """Open a conversation by another user's name, an existing one and a new one, as a non-member."""
     name = stage.key()
     there: str = (await stage.ann.done(command, {"external_id": name}))["conversation_id"]
     await stage.ann.push("conversation:updated", conversation_id=there)
@@ -146,26 +146,26 @@ async def opens_anothers(stage: Stage, command: str, code: str) -> None:
         await stage.eve.refused(command, {"external_id": f"@{stage.ann.user}/{own}"}, code)
 
 
-def of(name: str) -> No:
-    """About this person."""
+def about_user(name: str) -> Refusal:
+    """Return a case in which the owner sends the command about this user."""
 
-    async def no(stage: Stage, command: str, code: str) -> None:
+    async def refusal(stage: Stage, command: str, code: str) -> None:
         await stage.ann.refused(command, _about(stage, command, name), code)
 
-    return no
+    return refusal
 
 
-def by_a_member_of(name: str) -> No:
-    """A plain member asks it of this person."""
+def by_member_about(name: str) -> Refusal:
+    """Return a case in which a plain member sends the command about this user."""
 
-    async def no(stage: Stage, command: str, code: str) -> None:
+    async def refusal(stage: Stage, command: str, code: str) -> None:
         await stage.bob.refused(command, _about(stage, command, name), code)
 
-    return no
+    return refusal
 
 
-async def by_a_member(stage: Stage, command: str, code: str) -> None:
-    """A plain member asks for what is the owner's to do."""
+async def by_member(stage: Stage, command: str, code: str) -> None:
+    """Send an owner's command as a plain member."""
     data = {"title": "x"} if command == "conversation:update" else _about(stage, command, "cy")
     if command == "conversation:set-role":
         data = _about(stage, command, "bob")
@@ -178,19 +178,19 @@ def _about(stage: Stage, command: str, name: str) -> Frame:
 
 
 def leaves(stage: Stage) -> Frame:
-    """What leaves the conversation."""
+    """Return the data of a leave."""
     return {**stage.here, "client_key": stage.key()}
 
 
-async def leaves_alone(stage: Stage, command: str, code: str) -> None:
-    """The last owner stays; then somebody else is an owner too."""
+async def leaves_as_last_owner(stage: Stage, command: str, code: str) -> None:
+    """Leave as the last owner; then make another member an owner."""
     await stage.ann.refused(command, stage.here, code)
     role = {**stage.here, "participants": [stage.bob.user], "role": "owner"}
     await stage.ann.done("conversation:set-role", role)
 
 
 async def pins_too_many_conversations(stage: Stage, command: str, code: str) -> None:
-    """Somebody has so many at the top of their list and no more; one that is unpinned makes room for another."""
+    """Pin one conversation more than a user's limit; an unpinned one frees a place."""
     rooms = [await stage.world.room(stage.ann) for _ in range(CONVERSATION_PINS)]
     for room in rooms:
         await stage.ann.done(command, {"conversation_id": room})

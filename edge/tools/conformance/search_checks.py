@@ -1,4 +1,4 @@
-"""What a search finds: what one may read, as it is now, in every script, page by page."""
+"""Checks of search: it finds what the user may read, as it is now, in every script, page by page."""
 
 import asyncio
 from collections.abc import Sequence
@@ -10,8 +10,8 @@ from edge.tools.conformance.line import Failed, Frame, Line
 from edge.tools.conformance.suite import Check
 from edge.tools.conformance.world import World
 
-LOOK_S: Final = 0.4
-"""Searches are few: 30 a minute unless a node is set otherwise."""
+POLL_INTERVAL_S: Final = 0.4
+"""Searches are limited: 30 a minute unless a node has another setting."""
 FOUND_BY: Final[Sequence[tuple[str, str, Frame]]] = (
     ("at the Café", "CAFE", {}),
     ("我家在上海东边。", "上海", {}),
@@ -21,13 +21,13 @@ FOUND_BY: Final[Sequence[tuple[str, str, Frame]]] = (
     ("before\x00after", "after", {}),
     ("the budget", "budg", {"prefix": True}),
 )
-"""Texts, what finds each, and how."""
+"""Texts, the query that finds each, and its options."""
 NOT_FOUND_BY: Final[Sequence[tuple[str, Frame]]] = (("caf", {}), ("海上", {}), ("budg", {}))
 
 
 async def finds_what_is_said_now(world: World) -> None:
-    """A search finds a text once it is indexed, and from the acknowledgment of its edit or deletion on no longer by
-    what it said; then by what it says.
+    """A search finds a text once it is indexed; from the acknowledgment of an edit or deletion on it no longer finds
+    the old text, and then it finds the new one.
     """
     async with await world.line("ann") as ann:
         room = await world.room(ann)
@@ -36,12 +36,12 @@ async def finds_what_is_said_now(world: World) -> None:
         await ann.done("message:edit", {**edited, "text": "a heron"})
         await ann.done("message:delete", deleted)
         if found := await _texts(ann, text="pelican"):
-            raise Failed(f"what was edited away or deleted is found: {found}")
+            raise Failed(f"an edited or deleted text is found: {found}")
         await _finds(ann, ["a heron"], text="heron")
 
 
 async def finds_what_one_may_read(world: World) -> None:
-    """However much was said before somebody came, a search finds all that they may read, and nothing else."""
+    """However many messages precede a user's join, a search finds all that they may read, and nothing else."""
     async with await world.line("ann") as ann, await world.line("cy") as cy, await world.line("eve") as eve:
         room = await world.room(ann, "bob")
         for n in range(8):
@@ -58,8 +58,8 @@ async def finds_what_one_may_read(world: World) -> None:
 
 
 async def finds_every_script(world: World) -> None:
-    """Accents and case make no difference, scripts without spaces are found by any part, emoji too, words behind a NUL,
-    and with `prefix` the beginning of a word.
+    """Accents and case are ignored; scripts without spaces are found by any part; emoji and words after a NUL are
+    found, and with `prefix` the beginning of a word.
     """
     async with await world.line("ann") as ann:
         room = await world.room(ann)
@@ -73,7 +73,7 @@ async def finds_every_script(world: World) -> None:
 
 
 async def pages_a_search(world: World) -> None:
-    """The pages of a search have each message once, newest first; a cursor is of one user and one question."""
+    """The pages of a search have each message once, newest first; a cursor is valid for one user and one query."""
     async with await world.line("ann") as ann, await world.line("bob") as bob:
         room = await world.room(ann, "bob")
         for n in range(5):
@@ -95,11 +95,11 @@ async def bounds_searches(world: World) -> None:
         words = [f"w{n}" for n in range(33)]
         await ann.refused("search:messages", {"text": " ".join(words)}, "validation_failed")
         if found := await _texts(ann, text=" ".join(words[:32])):
-            raise Failed(f"words that nobody said find {found}")
+            raise Failed(f"words that no message has find {found}")
 
 
 async def _texts(who: Line, **asked: Any) -> list[str]:
-    """The texts of all pages."""
+    """Return the texts of all pages."""
     found, after = list[str](), None
     while True:
         page: Frame = await who.done("search:messages", {**asked, "after": after})
@@ -110,12 +110,12 @@ async def _texts(who: Line, **asked: Any) -> list[str]:
 
 
 async def _finds(who: Line, wanted: list[str] | int, **asked: Any) -> None:
-    """Raises `Failed` where a search does not come to find this, or so many."""
-    ends = asyncio.get_running_loop().time() + lines.WITHIN_S
+    """Return once a search finds these texts, or this number of them. Raises `Failed`."""
+    ends = asyncio.get_running_loop().time() + lines.TIMEOUT_S
     while (found := await _texts(who, **asked)) != wanted and len(found) != wanted:
         if asyncio.get_running_loop().time() > ends:
             raise Failed(f"{asked} finds {found}, not {wanted}")
-        await asyncio.sleep(LOOK_S)
+        await asyncio.sleep(POLL_INTERVAL_S)
 
 
 CHECKS: Final[tuple[Check, ...]] = (

@@ -1,4 +1,4 @@
-"""A small conversation to try a command in: an owner, a member, a stranger, and messages of several kinds."""
+"""Stage is a small conversation to try commands in: an owner, a member, a non-member, and messages of several kinds."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from edge.tools.conformance.line import WITHIN_S, Failed, Frame, Line
+from edge.tools.conformance.line import TIMEOUT_S, Failed, Frame, Line
 from edge.tools.conformance.world import World
 from schemas.wire.frames import CURSORS
 
@@ -15,7 +15,7 @@ NOWHERE: Final = "00000000-0000-5000-8000-000000000000"
 
 @dataclass(slots=True)
 class Stage:
-    """`ann` owns `room`, `bob` is in it, `eve` is not. `mine` ann said, `sealed` too, and bob `theirs`."""
+    """`ann` owns `room`, `bob` is a member, `eve` is not. Ann sent `mine` and `sealed`, a ciphertext, bob `theirs`."""
 
     world: World
     ann: Line
@@ -28,21 +28,21 @@ class Stage:
     keys: list[str] = field(default_factory=list)
 
     def key(self) -> str:
-        """A client key that nobody has used."""
+        """Return a new client key."""
         self.keys.append(f"{self.world.run} {len(self.keys)}")
         return self.keys[-1]
 
     @property
     def here(self) -> Frame:
-        """What names the conversation."""
+        """The field that names the conversation."""
         return {"conversation_id": self.room}
 
     def about(self, message_id: str) -> Frame:
-        """What names a message of it."""
+        """Return the fields that name a message of it."""
         return {**self.here, "message_id": message_id}
 
     async def say(self, line: Line, **what: Any) -> str:
-        """Say something that has come to everyone; its id."""
+        """Send a message and wait until both members received it; return its id."""
         data = {**self.here, "client_msg_id": self.key(), **what}
         said: str = (await line.done("message:send", data))["message_id"]
         for one in (self.ann, self.bob):
@@ -50,22 +50,22 @@ class Stage:
         return said
 
     async def conversation(self) -> Any:
-        """The conversation as the owner gets it."""
+        """Return the conversation as the owner gets it."""
         return await self.ann.done("conversation:get", self.here)
 
     async def listed(self) -> Any:
-        """The conversation as it stands in the owner's list."""
+        """Return the conversation as the owner's list shows it."""
         found = (await self.ann.done("conversation:list", {}))["conversations"]
         return next(one for one in found if one["conversation_id"] == self.room)
 
     async def message(self, message_id: str) -> Any:
-        """A message as the owner gets it."""
+        """Return a message as the owner gets it."""
         return (await self.ann.done("message:get", self.about(message_id)))["message"]
 
 
 @asynccontextmanager
 async def staged(world: World) -> AsyncIterator[Stage]:
-    """The stage, set."""
+    """Yield a stage that is set up."""
     async with await world.line("ann") as ann, await world.line("bob", 1) as bob, await world.line("eve") as eve:
         stage = Stage(world, ann, bob, eve)
         stage.room = await world.room(ann, "bob")
@@ -77,8 +77,8 @@ async def staged(world: World) -> AsyncIterator[Stage]:
 
 
 async def becomes(look: Callable[[], Awaitable[Any]], wanted: Any, what: str) -> None:
-    """Raises `Failed` where what `look` answers does not become what is wanted."""
-    ends = asyncio.get_running_loop().time() + WITHIN_S
+    """Return once `look` returns what is wanted. Raises `Failed` after a timeout."""
+    ends = asyncio.get_running_loop().time() + TIMEOUT_S
     while (found := await look()) != wanted:
         if asyncio.get_running_loop().time() > ends:
             raise Failed(f"{what} is {found!r}, not {wanted!r}")
@@ -86,7 +86,7 @@ async def becomes(look: Callable[[], Awaitable[Any]], wanted: Any, what: str) ->
 
 
 async def pushed_cursor(line: Line, here: Frame, **wanted: Any) -> None:
-    """Return when a cursor like this was pushed of this conversation. Raises `Failed`."""
+    """Return when a cursor with these fields was pushed for this conversation. Raises `Failed`."""
 
     def pushed() -> bool:
         cursors = [one for push in line.pushes(CURSORS, **here) for one in push["data"]["cursors"]]
@@ -96,7 +96,9 @@ async def pushed_cursor(line: Line, here: Frame, **wanted: Any) -> None:
 
 
 async def conflicts(line: Line, kind: str, data: Frame) -> None:
-    """This command has a key that was used with another body: it is told so at once, or when the log has decided."""
+    """Check that a command whose key was used with another body is refused: in the answer, or later by a push when the
+    log has decided.
+    """
     answer = await line.ask(kind, data)
     if answer["type"] == "error":
         codes = [answer["error"]["code"]]
@@ -104,4 +106,4 @@ async def conflicts(line: Line, kind: str, data: Frame) -> None:
         await line.until(lambda: line.pushes("error") or None, f"{kind} with another body is never refused")
         codes = [push["error"]["code"] for push in line.pushes("error")]
     if codes != ["idempotency_conflict"]:
-        raise Failed(f"{kind} with another body is told {codes}")
+        raise Failed(f"{kind} with another body is refused with {codes}")

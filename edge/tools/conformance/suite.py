@@ -1,4 +1,4 @@
-"""Runs checks one after another against a system, each in a world of its own, and says which rules hold."""
+"""Runs checks one after another against a system, each with separate users, and reports which rules hold."""
 
 import asyncio
 import secrets
@@ -16,11 +16,11 @@ from edge.tools.conformance.world import World
 Check = Callable[[World], Awaitable[None]]
 """Its docstring is the rule; it raises `Failed` or `Unwanted` where a node does not keep it."""
 
-CHECK_S: Final = 60.0
+CHECK_TIMEOUT_S: Final = 60.0
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of one rule; `why` is empty where it holds, `tested` how often it was put to the test."""
+    """The result of one rule; `why` is empty where it holds, `tested` is how often it was tested."""
 
     name: str
     rule: str
@@ -29,7 +29,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def holds(self) -> bool:
-        """Whether nothing was seen against it."""
+        """Whether no violation was seen."""
         return not self.why
 
 
@@ -40,9 +40,9 @@ async def run(
     checks: Sequence[Check],
     *,
     nodes: Sequence[str] = (),
-    told: Callable[[Result], None] = lambda _: None,
+    report: Callable[[Result], None] = lambda _: None,
 ) -> list[Result]:
-    """Every result, each told as it comes. `nodes` are sockets to use instead of those that the gateway names.
+    """Run all checks; return the results, each reported as it arrives. `nodes` replace the sockets of the gateway.
 
     Raises `TokenRefused` and `aiohttp.ClientError` where the gateway gives no token.
     """
@@ -53,24 +53,24 @@ async def run(
         for check in checks:
             world = World(session, tokens, urls, secrets.token_hex(6))
             found.append(await held(check, world))
-            told(found[-1])
+            report(found[-1])
         return found
 
 
 async def nodes_of(url: str, app_key: str, app_secret: str) -> list[str]:
-    """The sockets that the gateway names. Raises as `run`."""
+    """Return the sockets that the gateway names. Raises as `run`."""
     async with aiohttp.ClientSession() as session:
         return (await GatewayTokens(session, url, app_key, app_secret).issue("conformance")).socket_urls
 
 
 async def held(check: Check, world: World) -> Result:
-    """What comes of one check."""
+    """Run one check; return its result."""
     why = ""
     try:
-        async with asyncio.timeout(CHECK_S):
+        async with asyncio.timeout(CHECK_TIMEOUT_S):
             await check(world)
     except* (Failed, Unwanted) as wrong:
         why = str(leaf_of(wrong))
     except* TimeoutError:
-        why = f"not over within {CHECK_S:g} s"
+        why = f"not over within {CHECK_TIMEOUT_S:g} s"
     return Result(name=check.__name__, rule=" ".join((check.__doc__ or "").split()), why=why)

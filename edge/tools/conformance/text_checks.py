@@ -1,4 +1,4 @@
-"""What texts may be, and whom they name."""
+"""Checks of texts, mentions, and metadata."""
 
 import json
 import re
@@ -13,7 +13,7 @@ from edge.tools.conformance.world import World
 from schemas.bounds import TEXT_CHARS
 
 OTHERS: Final = ("@{0}.lee", "@{0}_smith", "@{0}-smith", "@{0}@example.org", "@{0}é", "@{0}\u200dlee", "josé@{0}")
-"""Texts that name somebody else than `{0}`, or nobody."""
+"""Texts that name another user than `{0}`, or nobody."""
 THEMSELVES: Final = ("@{0}", "(@{0}!)", "@{0}...", "你好@{0}你好", "ดี@{0}ครับ", "\u2068@{0}\u2069", "👍@{0}👍")
 
 UNSEEN: Final = (
@@ -32,8 +32,8 @@ SEEN: Final = (" . ", "\x00a", "\u200fא", "👩\u200d👧", "e\u0301", "ก", "
 
 
 async def mentions_whom_a_text_names(world: World) -> None:
-    """A text mentions the member whose id stands behind an `@`, beside punctuation and scripts without spaces, and not
-    who is called like the beginning of another name.
+    """A text mentions the member whose id follows an `@`, beside punctuation and scripts without spaces, and not a
+    member whose id is the beginning of another name.
     """
     async with await world.line("ann") as ann, await world.line("bob") as bob:
         room = await world.room(ann, "bob")
@@ -45,16 +45,16 @@ async def mentions_whom_a_text_names(world: World) -> None:
 
 
 async def takes_a_caption_away(world: World) -> None:
-    """An edit to nothing takes the text away from attachments, and is refused where there are none."""
+    """An edit to no text removes the caption of attachments, and is refused where there are none."""
     async with await world.line("ann") as ann, await world.line("bob") as bob:
         room = await world.room(ann, "bob")
         file = {"media_id": "b5f5c6a0-0000-4000-8000-00000000000a", "name": "plan.pdf"}
         said = await say(ann, room, "caption", attachments=[file])
         await bob.push("message:new", **said)
         await ann.done("message:edit", said)
-        told = (await bob.push("message:edited", **said))["data"]
+        pushed = (await bob.push("message:edited", **said))["data"]
         shown = (await bob.done("message:get", said))["message"]
-        for one in (told, shown):
+        for one in (pushed, shown):
             if (one["text"], one["edited"], [each["name"] for each in one["attachments"]]) != (
                 None,
                 True,
@@ -69,8 +69,8 @@ async def takes_a_caption_away(world: World) -> None:
 
 
 async def refuses_what_cannot_be_seen(world: World) -> None:
-    """A text or a title that is white space, control, format and filler characters alone is refused, in a send, an
-    edit, a creation and an update; one that has anything else stays as it was given.
+    """A text or a title of only white space, control, format and filler characters is refused, in a send, an edit, a
+    creation and an update; any other stays as it was given.
     """
     async with await world.line("ann") as ann:
         room = await world.room(ann)
@@ -91,14 +91,14 @@ async def refuses_what_cannot_be_seen(world: World) -> None:
 
 
 async def keeps_numbers_or_refuses_them(world: World) -> None:
-    """Whole numbers of metadata up to 2^53 are shown as they were given, larger ones are refused."""
+    """Integers in metadata up to 2^53 are shown as they were given, larger ones are refused."""
     async with await world.line("ann") as ann:
         room = await world.room(ann)
         for number in (2**53, -(2**53), 0.1, 1e300):
             said = await say(ann, room, f"{number}", metadata={"number": number})
-            told = (await ann.push("message:new", **said))["data"]
-            if told.get("metadata") != {"number": number}:
-                raise Failed(f"{number} became {told.get('metadata')}")
+            pushed = (await ann.push("message:new", **said))["data"]
+            if pushed.get("metadata") != {"number": number}:
+                raise Failed(f"{number} became {pushed.get('metadata')}")
         for number in (2**53 + 1, -(2**64), 10**4_049):
             metadata = {"metadata": {"in": [number]}}
             await ann.refused("conversation:update", {"conversation_id": room, **metadata}, "validation_failed")
@@ -107,7 +107,7 @@ async def keeps_numbers_or_refuses_them(world: World) -> None:
 
 
 def escaped(frame: Frame) -> bytes:
-    """JSON in which every character is escaped that may be, also in keys."""
+    """Return JSON in which every character is escaped that may be, also in keys."""
 
     def text(found: re.Match[str]) -> str:
         units = json.loads(found[0]).encode("utf-16-be").hex()
@@ -117,7 +117,7 @@ def escaped(frame: Frame) -> bytes:
 
 
 async def takes_a_text_in_any_encoding(world: World) -> None:
-    """A text of `hello.limits.text` characters fits into a frame, whatever they are and however they are escaped."""
+    """A text of `hello.limits.text` characters fits into a frame, whichever they are and however they are escaped."""
     async with await world.line("ann") as ann:
         room = await world.room(ann)
         limit = ann.said[0]["data"]["limits"].get("text", TEXT_CHARS)
@@ -127,9 +127,9 @@ async def takes_a_text_in_any_encoding(world: World) -> None:
                 asked = await ann.begin("message:send", data, encode=encode)
                 if (answer := await ann.answer(asked))["type"] != "ack":
                     raise Failed(f"{limit} times {character} are answered by {answer['error']}")
-                told = await ann.push("message:new", message_id=answer["data"]["message_id"])
-                if told["data"]["text"] != data["text"]:
-                    raise Failed(f"{limit} times {character} have become {len(told['data']['text'])} characters")
+                pushed = await ann.push("message:new", message_id=answer["data"]["message_id"])
+                if pushed["data"]["text"] != data["text"]:
+                    raise Failed(f"{limit} times {character} have become {len(pushed['data']['text'])} characters")
 
 
 CHECKS: Final[tuple[Check, ...]] = (

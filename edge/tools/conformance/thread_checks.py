@@ -1,4 +1,4 @@
-"""Threads: what the message that began one says of it."""
+"""Checks of the thread summary that a root message has."""
 
 from typing import Any, Final
 
@@ -10,8 +10,8 @@ from edge.tools.conformance.world import World
 
 
 async def counts_answers(world: World) -> None:
-    """The message that began a thread says how many answers it has, deleted ones too, wherever it is answered with; who
-    has left is not told how many came since.
+    """The root of a thread has the count of its answers, deleted ones too, in every query that returns it; for a user
+    who has left, answers since then do not count.
     """
     async with await world.line("ann") as ann, await world.line("bob", 1) as bob:
         room = await world.room(ann, "bob")
@@ -30,15 +30,17 @@ async def counts_answers(world: World) -> None:
             return [one.get("thread") for one in (history[0], by_itself, began)]
 
         wanted = [{"count": 2, "last_seq": 4}] * 3
-        await becomes(lambda: found(bob), wanted, "what is said of a thread with two answers")
+        await becomes(lambda: found(bob), wanted, "the summary of a thread with two answers")
         await ann.done("message:delete", second)
         await bob.push("message:deleted", **second)
-        await becomes(lambda: found(bob), wanted, "what is said of a thread with an answer that was deleted")
+        await becomes(lambda: found(bob), wanted, "the summary of a thread with a deleted answer")
         await bob.done("conversation:leave", here)
         await bob.push("conversation:updated", change="participants-removed")
         await say(ann, room, "third", reply_to=root["message_id"])
-        await becomes(lambda: found(ann), [{"count": 3, "last_seq": 5}] * 3, "what is said of a thread with three")
-        await becomes(lambda: found(bob), [None] * 3, "what is said of a thread that went on to who left before")
+        await becomes(
+            lambda: found(ann), [{"count": 3, "last_seq": 5}] * 3, "the summary of a thread with three answers"
+        )
+        await becomes(lambda: found(bob), [None] * 3, "the summary of a thread, to a user who left before a new answer")
 
 
 CHECKS: Final[tuple[Check, ...]] = (counts_answers,)

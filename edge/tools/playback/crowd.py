@@ -1,4 +1,4 @@
-"""Every user of a play on a line of their own, spread over the nodes."""
+"""Connects every user of a play on a separate line, spread over the nodes."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
@@ -12,46 +12,47 @@ from edge.sdk.python.caas_client.line import Line
 from edge.sdk.python.caas_client.tokens import GatewayTokens
 from edge.sdk.python.caas_client.wire import Event
 
-AT_ONCE: Final = 16
+MAX_CONCURRENT_CONNECTS: Final = 16
 EVERY_NAME: Final = ("",)
-"""The channels of a recording have the names that it says, whoever opens them."""
+"""Every user may open channels by the names that the recording gives."""
 
-Hears = Callable[[str, Event], None]
+OnEvent = Callable[[str, Event], None]
+"""Called with a user and each event of that user's line."""
 Sessions = Callable[[str], aiohttp.ClientSession]
-"""What a user's lines are opened with."""
+"""Returns the HTTP session that opens a user's lines."""
 
 
 @asynccontextmanager
-async def crowd(
+async def connected_users(
     users: Iterable[str],
     tokens: GatewayTokens,
     sessions: Sessions,
-    hears: Hears,
+    on_event: OnEvent,
     socket_urls: Sequence[str] | None = None,
 ) -> AsyncIterator[dict[str, Line]]:
-    """A connected line for each user, whose events go to `hears(user, event)`. Raises `Refused`, `TokenRefused`."""
-    gate = asyncio.Semaphore(AT_ONCE)
+    """Yield a connected line for each user, whose events go to `on_event`. Raises `Refused`, `TokenRefused`."""
+    gate = asyncio.Semaphore(MAX_CONCURRENT_CONNECTS)
     lines: dict[str, Line] = {}
 
-    async def enter(number: int, user: str) -> None:
+    async def connect(number: int, user: str) -> None:
         async with gate:
             issued = await tokens.issue(user, EVERY_NAME)
-            urls = _turned(socket_urls or issued.socket_urls, number)
+            urls = _rotated(socket_urls or issued.socket_urls, number)
             source = tokens.source(user, issued, EVERY_NAME)
-            line = Line(urls, source, session=sessions(user), listener=partial(hears, user))
+            line = Line(urls, source, session=sessions(user), listener=partial(on_event, user))
             await line.connect()
             lines[user] = line
 
-    async with AsyncExitStack() as leaving:
-        leaving.push_async_callback(_close_all, lines)
-        async with asyncio.TaskGroup() as entering:
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(_close_all, lines)
+        async with asyncio.TaskGroup() as connecting:
             for number, user in enumerate(users):
-                entering.create_task(enter(number, user), name=f"play-enter-{user}")
+                connecting.create_task(connect(number, user), name=f"play-connect-{user}")
         yield lines
 
 
-def _turned(urls: Sequence[str], by: int) -> list[str]:
-    """The same list, begun at another place for each."""
+def _rotated(urls: Sequence[str], by: int) -> list[str]:
+    """Return the same list, rotated by `by` places."""
     start = by % len(urls)
     return [*urls[start:], *urls[:start]]
 
@@ -61,5 +62,5 @@ async def _close_all(lines: dict[str, Line]) -> None:
 
 
 def open_session() -> aiohttp.ClientSession:
-    """A session with as many lines as there are users."""
+    """Return an HTTP session without a limit of connections."""
     return aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))

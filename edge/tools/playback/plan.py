@@ -1,10 +1,10 @@
-"""From the recording alone follows what is done, what each thing waits for, and who must get every message.
+"""Plan derives from a recording the commands to send, the steps each waits for, and the recipients of every message.
 
-- All that one user does is asked in the order of the file, each thing when the one before it was answered.
-- In each channel a join, a leave and an implicit add is a barrier: what came before it there is answered and its
-  messages are persisted before it is asked, and what comes after it waits for its answer.
+- A user's commands are sent in the order of the file, each after the answer to the one before.
+- In each channel a join, a leave and an implicit add is a barrier: it is sent once all earlier commands of the channel
+  are answered and their messages persisted, and later commands wait for its answer.
 - A reply, an edit and a deletion wait until the message they name is persisted; edits and deletions of one message
-  follow each other, and what follows a deletion waits until that is persisted.
+  are sent one after another, and the next after a deletion waits until the deletion is persisted.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,7 +15,7 @@ from edge.tools.playback.recording import PLAY, AnyRow, Delete, Edit, Join, Leav
 
 Level = Literal["answered", "persisted"]
 After = tuple[int, Level]
-"""A step, and how far it must have come."""
+"""The number of a step, and the level it must have reached."""
 
 Act = Literal["create", "add", "leave", "send", "edit", "delete"]
 Before = tuple[After | None, ...]
@@ -24,10 +24,10 @@ NO_ONE: Final[frozenset[str]] = frozenset()
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One command: `actor` asks it for `user`; `line` is that of `row`, 0 where the row only implies it.
+    """One command: `actor` sends it for `user`; `line` is that of `row`, 0 where the row only implies the command.
 
     `target` is the step that sent the message which an edit, a deletion or a reply names, None where the recording
-    never sent it. `audience` of a send is who must get it, its sender too, the player not.
+    never sent it. `audience` of a send are the users who must receive it, its sender too, without the player.
     """
 
     number: int
@@ -44,7 +44,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Steps in an order in which each comes after what it waits for; rows that come to no step are counted."""
+    """Steps in an order in which each follows the steps it waits for; rows without a step are counted."""
 
     rows: int
     steps: Sequence[Step]
@@ -55,7 +55,7 @@ class Plan:
 
 @dataclass(slots=True)
 class _Channel:
-    """A channel while the plan is made; `open` are the steps since the last barrier."""
+    """The state of a channel during planning; `open` are the steps since the last barrier."""
 
     barrier: int
     members: frozenset[str] = NO_ONE
@@ -63,7 +63,7 @@ class _Channel:
 
 
 def plan(rows: Iterable[AnyRow]) -> Plan:
-    """The plan of a recording."""
+    """Return the plan of a recording."""
     planning = _Planning()
     count = 0
     for count, row in enumerate(rows, 1):
@@ -72,7 +72,7 @@ def plan(rows: Iterable[AnyRow]) -> Plan:
 
 
 class _Planning:
-    """The state of a plan in the making."""
+    """The state of the planner."""
 
     def __init__(self) -> None:
         self.steps: list[Step] = []
@@ -84,7 +84,7 @@ class _Planning:
         self._changes: dict[tuple[str, str], After] = {}
 
     def take(self, line: int, row: AnyRow) -> None:
-        """Add what this row comes to."""
+        """Add the steps of this row."""
         self.last.setdefault(row.user, None)
         channel = self._channel(row)
         match row:
@@ -145,7 +145,7 @@ class _Planning:
         return number
 
     def _add(self, act: Act, line: int, actor: str, row: AnyRow, *named: After | None, **more: Any) -> int:
-        """A step for what `row` says, behind all that is `named`."""
+        """Add a step for `row` that waits for all `named` levels; return its number."""
         after = tuple(dict.fromkeys(one for one in named if one is not None))
         user = PLAY if act == "create" else row.user
         number = len(self.steps)

@@ -1,4 +1,4 @@
-"""A recording is a file of JSON lines, one row a thing that somebody did, in the order it was done."""
+"""Reads recordings: files of JSON lines, one row per user action, in the order of the actions."""
 
 import gzip
 from collections.abc import Iterable, Iterator
@@ -15,7 +15,7 @@ GZIP: Final = b"\x1f\x8b"
 
 
 class Row(msgspec.Struct, frozen=True, tag_field="kind"):
-    """What all rows say: `user` did something in `channel` at `at`, a text that sorts as time does."""
+    """The fields of all rows: `user` acted in `channel` at `at`, a text that sorts as time does."""
 
     at: Key
     channel: Key
@@ -37,24 +37,24 @@ class Edit(Row, frozen=True, tag="edit"):
 
 
 class Delete(Row, frozen=True, tag="delete"):
-    """The message sent at `target` is withdrawn."""
+    """The message sent at `target` is deleted."""
 
     target: Key = msgspec.field()
 
 
 class Join(Row, frozen=True, tag="join"):
-    """The user comes in."""
+    """The user joins."""
 
 
 class Leave(Row, frozen=True, tag="leave"):
-    """The user goes."""
+    """The user leaves."""
 
 
 AnyRow = Send | Edit | Delete | Join | Leave
 
 
 class Malformed(ValueError):
-    """A line that no recording has; lines count from 1."""
+    """A line of a recording is invalid; lines count from 1."""
 
     def __init__(self, line: int, why: str) -> None:
         super().__init__(f"line {line}: {why}")
@@ -62,7 +62,7 @@ class Malformed(ValueError):
 
 
 def read(path: Path) -> list[AnyRow]:
-    """The rows of a file, gzipped or plain. Raises `Malformed`, `OSError`."""
+    """Return the rows of a file, gzipped or plain. Raises `Malformed`, `OSError`."""
     with path.open("rb") as file:
         zipped = file.read(2) == GZIP
     with gzip.open(path) if zipped else path.open("rb") as lines:
@@ -73,7 +73,7 @@ def read(path: Path) -> list[AnyRow]:
 
 
 def parse(lines: Iterable[bytes | str]) -> Iterator[AnyRow]:
-    """The rows in these lines. Raises `Malformed`."""
+    """Yield the rows in these lines. Raises `Malformed`."""
     decoder = msgspec.json.Decoder(AnyRow)
     sent: set[tuple[str, str]] = set()
     for number, line in enumerate(lines, 1):

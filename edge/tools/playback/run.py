@@ -1,4 +1,4 @@
-"""Carries a plan out over live sockets: each step as soon as what it waits for has come."""
+"""Executes a plan over live sockets: each step starts as soon as the steps it waits for have reached their levels."""
 
 import asyncio
 import logging
@@ -15,8 +15,8 @@ from edge.process.first_error import leaf_of
 from edge.sdk.python.caas_client.line import Line
 from edge.sdk.python.caas_client.tokens import GatewayTokens
 from edge.sdk.python.caas_client.wire import CommandError, Event
-from edge.tools.playback.chaos import Chaos, raging
-from edge.tools.playback.crowd import crowd, open_session
+from edge.tools.playback.chaos import Chaos, optional_chaos
+from edge.tools.playback.crowd import connected_users, open_session
 from edge.tools.playback.plan import After, Level, Plan, Step, plan
 from edge.tools.playback.recording import PLAY, AnyRow, Edit, Send
 from edge.tools.playback.tally import Summary, Tally
@@ -27,7 +27,8 @@ from schemas import ids
 STALL_S: Final = 120.0
 LAST_DELIVERIES_S: Final = 30.0
 POLL_S: Final = 0.02
-MOST_TOLD: Final = 20
+MAX_REPORTED: Final = 20
+"""Maximum number of differences that are logged."""
 COMMANDS: Final = {
     "create": "conversation:create",
     "add": "conversation:add-participants",
@@ -40,11 +41,11 @@ COMMANDS: Final = {
 logger: Final = logging.getLogger("caas.play")
 
 Progress = Callable[[int, int], None]
-"""Told rows done and rows in all."""
+"""Called with the rows done and the rows in all."""
 
 
 class Stalled(Exception):
-    """Nothing has moved for two minutes."""
+    """No step made progress for two minutes."""
 
 
 async def play(
@@ -59,11 +60,11 @@ async def play(
     tenant: str = "default",
     chaos: int | None = None,
 ) -> Summary:
-    """Play a recording (its first `limit` rows) against the gateway at `url`; returns when every accepted message was
-    seen persisted and its deliveries came, or were waited for 30 s. Raises `Stalled`, `Refused`, `TokenRefused`, and
-    `CommandError` where a channel could not be made or a user not let in.
+    """Play a recording (its first `limit` rows) against the gateway at `url`; return when every accepted message was
+    reported persisted and delivered to its audience, or after 30 s without these deliveries. Raises `Stalled`,
+    `Refused`, `TokenRefused`, and `CommandError` where a channel could not be created or a user not added.
 
-    With a seed of `chaos` the users' lines break and pushes get lost, and at the end each user's view is compared.
+    With a seed of `chaos` the users' lines break and pushes are lost, and at the end each user's view is compared.
     """
     planned = plan(islice(rows, limit))
     run = _Run(planned, progress or _silent, tenant, Unread() if chaos is not None else None)
@@ -71,22 +72,22 @@ async def play(
     try:
         async with AsyncExitStack() as stack:
             session = await stack.enter_async_context(open_session())
-            raised = await stack.enter_async_context(raging(chaos))
+            faults = await stack.enter_async_context(optional_chaos(chaos))
 
             def sessions(user: str) -> aiohttp.ClientSession:
-                return session if raised is None or user == PLAY else raised.session(user)
+                return session if faults is None or user == PLAY else faults.session(user)
 
             tokens = GatewayTokens(session, url, app_key, app_secret)
             users = [PLAY, *planned.users]
-            clients = await stack.enter_async_context(crowd(users, tokens, sessions, run.hears, socket_urls))
-            return await _played(run, clients, raised, began)
+            clients = await stack.enter_async_context(connected_users(users, tokens, sessions, run.record, socket_urls))
+            return await _played(run, clients, faults, began)
     except BaseExceptionGroup as group:
         raise leaf_of(group) from group
 
 
 async def _played(run: "_Run", clients: dict[str, Line], chaos: Chaos | None, began: float) -> Summary:
-    """All of it, and what came of it."""
-    await run.carry_out(clients)
+    """Execute the whole plan; return its summary."""
+    await run.execute(clients)
     seconds = time.monotonic() - began
     if chaos is not None:
         chaos.end()
@@ -99,10 +100,10 @@ async def _played(run: "_Run", clients: dict[str, Line], chaos: Chaos | None, be
     if chaos is None:
         return summary
     differences = list(run.views.differences())
-    for user, why in differences[:MOST_TOLD]:
+    for user, why in differences[:MAX_REPORTED]:
         logger.warning("%s: %s", user, why)
     miscounted = await run.miscounted()
-    for user, why in miscounted[:MOST_TOLD]:
+    for user, why in miscounted[:MAX_REPORTED]:
         logger.warning("%s: %s", user, why)
     return msgspec.structs.replace(
         summary,
@@ -115,11 +116,11 @@ async def _played(run: "_Run", clients: dict[str, Line], chaos: Chaos | None, be
 
 
 def _silent(_done: int, _rows: int) -> None:
-    """Progress for nobody."""
+    """Report no progress."""
 
 
 class _Run:
-    """The state of a plan being carried out."""
+    """The state of a plan during its execution."""
 
     def __init__(self, planned: Plan, progress: Progress, tenant: str, unread: Unread | None) -> None:
         self._unread = unread
@@ -137,12 +138,12 @@ class _Run:
         self._message_ids: dict[int, str] = {}
         self._persisting: dict[tuple[str, str], Step] = {}
         self._early: set[tuple[str, str]] = set()
-        self._settled: set[After] = set()
+        self._completed: set[After] = set()
         self._left = 2 * len(planned.steps)
         self._over = asyncio.Event()
 
-    async def carry_out(self, clients: dict[str, Line]) -> None:
-        """All steps, until each is answered and persisted."""
+    async def execute(self, clients: dict[str, Line]) -> None:
+        """Execute all steps, until each is answered and persisted."""
         self._clients = clients
         async with asyncio.TaskGroup() as self._tasks:
             for step, waits in zip(self._plan.steps, self._waits, strict=True):
@@ -155,10 +156,10 @@ class _Run:
                         await self._over.wait()
                 except TimeoutError:
                     if self._left == before:
-                        raise Stalled(self._what_waits()) from None
+                        raise Stalled(self._first_unfinished()) from None
 
     async def last_deliveries(self, *, same: bool) -> None:
-        """Return when all deliveries have come and, if they are to be the `same`, no view differs; or after 30 s."""
+        """Return when all deliveries arrived and, if views must be the `same`, no view differs; or after 30 s."""
         deadline = time.monotonic() + LAST_DELIVERIES_S
         while self.tally.outstanding > 0 or (same and next(self.views.differences(), None)):
             if time.monotonic() > deadline:
@@ -166,7 +167,7 @@ class _Run:
             await asyncio.sleep(POLL_S)
 
     async def miscounted(self) -> list[tuple[str, str]]:
-        """Whose unread count differs from what they were told and read, 30 s later at the latest."""
+        """Return the users whose unread count differs from what they received and read, after at most 30 s."""
         if self._unread is None:
             return []
         deadline = time.monotonic() + LAST_DELIVERIES_S
@@ -176,19 +177,19 @@ class _Run:
             await asyncio.sleep(1.0)
         return found
 
-    def hears(self, user: str, event: Event) -> None:
-        """A user's application is shown an event."""
-        self.views.hears(user, event)
-        seq = None if self._unread is None else self._unread.hears(user, event)
+    def record(self, user: str, event: Event) -> None:
+        """Record an event that a user's application received."""
+        self.views.record(user, event)
+        seq = None if self._unread is None else self._unread.record(user, event)
         if self._unread is not None and seq is not None and self._left and user in self._clients:
-            read = self._unread.reads(user, self._clients[user], event.data["conversation_id"], seq)
+            read = self._unread.mark_read(user, self._clients[user], event.data["conversation_id"], seq)
             self._tasks.create_task(read, name=f"play-read-{user}")
         match event.type:
             case "message:new":
                 step = self.tally.received(user, event)
                 if step is not None:
                     self._message_ids[step.number] = event.data["message_id"]
-                    self._settle(step, "persisted")
+                    self._complete(step, "persisted")
             case "message:deleted":
                 self._persisted(event.data["message_id"], "deleted")
             case "receipt" if event.data["stage"] == "persisted":
@@ -198,16 +199,16 @@ class _Run:
         self._tasks.create_task(self._do(step), name=f"play-{step.act}-{step.line}")
 
     async def _do(self, step: Step) -> None:
-        asked = time.monotonic()
+        began = time.monotonic()
         try:
             answer = await self._clients[step.actor].command(COMMANDS[step.act], self._data(step))
-        except CommandError as no:
+        except CommandError as rejection:
             if not step.line:
                 raise
-            self.tally.rejected(no.code)
+            self.tally.rejected(rejection.code)
             self._answered(step, persisted=True)
         else:
-            self._accepted(step, answer, time.monotonic() - asked)
+            self._accepted(step, answer, time.monotonic() - began)
         if step.line:
             self._progress(self.tally.answered, self._plan.rows)
 
@@ -228,7 +229,7 @@ class _Run:
         self._answered(step, persisted=persisted)
 
     def _expect(self, step: Step, message_id: str, lane: str) -> bool:
-        """Whether the news that this is persisted came before the answer; else it is waited for."""
+        """Expect the receipt that this is persisted; return whether it arrived before the answer."""
         self._persisting[message_id, lane] = step
         return (message_id, lane) in self._early
 
@@ -237,18 +238,18 @@ class _Run:
         if step is None:
             self._early.add((message_id, lane))
         else:
-            self._settle(step, "persisted")
+            self._complete(step, "persisted")
 
     def _answered(self, step: Step, *, persisted: bool) -> None:
-        self._settle(step, "answered")
+        self._complete(step, "answered")
         if persisted:
-            self._settle(step, "persisted")
+            self._complete(step, "persisted")
 
-    def _settle(self, step: Step, level: Level) -> None:
-        """The step has come so far: start what waited for nothing else."""
-        if (step.number, level) in self._settled:
+    def _complete(self, step: Step, level: Level) -> None:
+        """Mark that the step reached this level; start the steps that waited for nothing else."""
+        if (step.number, level) in self._completed:
             return
-        self._settled.add((step.number, level))
+        self._completed.add((step.number, level))
         self._left -= 1
         for follower in self._followers.get((step.number, level), ()):
             self._waits[follower.number] -= 1
@@ -258,40 +259,40 @@ class _Run:
             self._over.set()
 
     def _data(self, step: Step) -> dict[str, Any]:
-        """The data of the step's command."""
+        """Return the data of the step's command."""
         if step.act == "create":
             return {"kind": "group", "external_id": step.channel}
-        about = {"conversation_id": self._conversations[step.channel]}
+        conversation = {"conversation_id": self._conversations[step.channel]}
         match step.act:
             case "add":
-                return {**about, "participants": [step.user], "client_key": f"add {step.number}"}
+                return {**conversation, "participants": [step.user], "client_key": f"add {step.number}"}
             case "leave":
-                return {**about, "client_key": f"leave {step.line}"}
+                return {**conversation, "client_key": f"leave {step.line}"}
             case "send":
-                return about | self._said(step)
+                return conversation | self._send_data(step)
             case "edit" if isinstance(step.row, Edit):
                 changed = {"text": step.row.text, "client_key": step.row.at}
-                return {**about, "message_id": self._message_id(step), **changed}
+                return {**conversation, "message_id": self._message_id(step), **changed}
             case _:
-                return {**about, "message_id": self._message_id(step)}
+                return {**conversation, "message_id": self._message_id(step)}
 
-    def _said(self, step: Step) -> dict[str, Any]:
+    def _send_data(self, step: Step) -> dict[str, Any]:
         assert isinstance(step.row, Send)  # noqa: S101 - what the act says, for the type checker
-        said = {"client_msg_id": step.row.at, "text": step.row.text}
+        data = {"client_msg_id": step.row.at, "text": step.row.text}
         root = None if step.target is None else self._message_ids.get(step.target)
-        return said if root is None else {**said, "reply_to": root}
+        return data if root is None else {**data, "reply_to": root}
 
     def _message_id(self, step: Step) -> str:
-        """The id of the message that the step names; of one never sent, what it were if this user had sent it."""
+        """Return the id of the message that the step names; if it was never sent, the id if this user had sent it."""
         if step.target is not None and step.target in self._message_ids:
             return self._message_ids[step.target]
         target: str = getattr(step.row, "target", "")
         return ids.message_id(self._tenant, self._conversations[step.channel], step.user, target)
 
-    def _what_waits(self) -> str:
-        """For a person: how much is left and the first of it."""
+    def _first_unfinished(self) -> str:
+        """Describe how many levels are left and the first of them."""
         for step in self._plan.steps:
             for level in ("answered", "persisted"):
-                if (step.number, level) not in self._settled:
+                if (step.number, level) not in self._completed:
                     return f"{self._left} things are left; first: {step.act} of line {step.line} is not {level}"
         return "nothing is left"

@@ -1,4 +1,4 @@
-"""What came of a play: who got which message, how, and what is still missing; counted as events come."""
+"""Tally counts the deliveries and answers of a play as events arrive: received messages, how, and missing ones."""
 
 import statistics
 from collections import Counter
@@ -14,10 +14,10 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """The outcome in numbers; times in milliseconds and seconds.
 
     `rows` = `acked` + rejected + `skipped`. A delivery is one message to one user: `deliveries_expected` =
-    `received_by_push` + `healed` + `lost`. `unexpected` went to somebody who was not in, `duplicates` were shown to
-    an application twice, `dropped` came twice and were kept from it by the client. Chaos broke lines so often
-    (`cuts`) and lost so many pushes (`losses`); then every user's view at the end was compared, and so many differ, and
-    their unread counts (`unread_different`).
+    `received_by_push` + `healed` + `lost`. `unexpected` went to users who were not members, `duplicates` reached an
+    application twice, `dropped` arrived twice and were dropped by the client. `cuts` and `losses` count the lines that
+    chaos broke and the pushes it lost; `views` is the number of users whose final view was compared, `views_different`
+    how many of these differ, `unread_different` how many users' unread counts do.
     """
 
     rows: int
@@ -45,9 +45,9 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def right(self) -> bool:
-        """Whether every message that was accepted reached everyone it was for, once, and no view differs.
+        """Whether every accepted message reached each of its recipients once, and no view differs.
 
-        `unexpected` is no fault: whoever leaves may be told a little more until their node has read of it.
+        `unexpected` is no fault: a user who leaves may still receive messages until their node has read of the leave.
         """
         return not (self.lost or self.duplicates or self.views_different or self.unread_different)
 
@@ -59,7 +59,7 @@ class Tally:
         self._plan = plan
         self._by_name = {(step.channel, step.row.at): step for step in plan.steps if step.act == "send"}
         self._channels: dict[str, str] = {}
-        self._got: dict[str, set[int]] = {user: set() for user in plan.users}
+        self._received: dict[str, set[int]] = {user: set() for user in plan.users}
         self._accepted: set[int] = set()
         self._latencies: list[float] = []
         self._acked = 0
@@ -73,20 +73,20 @@ class Tally:
 
     @property
     def answered(self) -> int:
-        """How many rows are done with."""
+        """Number of rows that are answered or skipped."""
         return self._acked + self._rejected.total() + self._plan.skipped_leaves
 
     @property
     def outstanding(self) -> int:
-        """How many deliveries of accepted messages have not come."""
+        """Number of deliveries of accepted messages that have not arrived."""
         return self._expected - self._matched
 
     def conversation(self, conversation_id: str, channel: str) -> None:
-        """This conversation is that channel."""
+        """Map a conversation to its channel."""
         self._channels[conversation_id] = channel
 
     def acked(self, step: Step, seconds: float) -> None:
-        """A command was accepted so long after it was asked first."""
+        """Count a command that was accepted this many seconds after it was first sent."""
         if step.line:
             self._acked += 1
             self._latencies.append(seconds * 1000)
@@ -95,15 +95,15 @@ class Tally:
             self._expected += len(step.audience)
 
     def rejected(self, code: str) -> None:
-        """A row's command was refused."""
+        """Count a rejected command of a row."""
         self._rejected[code] += 1
 
     def received(self, user: str, event: Event) -> Step | None:
-        """`user`'s application was shown a `message:new`; answers the send it came from, if that is of the plan."""
+        """Count a `message:new` that `user`'s application received; return its send step, if the plan has one."""
         data = event.data
         channel = self._channels.get(data["conversation_id"], "")
         step = self._by_name.get((channel, data["client_msg_id"]))
-        got = self._got.get(user)
+        got = self._received.get(user)
         if step is None or got is None:
             return step
         if step.number in got:
@@ -119,12 +119,12 @@ class Tally:
         return step
 
     def lost(self) -> int:
-        """How many deliveries of accepted messages never came."""
+        """Return the number of deliveries of accepted messages that never arrived."""
         sends = (self._plan.steps[number] for number in self._accepted)
-        return sum(step.number not in self._got[user] for step in sends for user in step.audience)
+        return sum(step.number not in self._received[user] for step in sends for user in step.audience)
 
     def summary(self, dropped: int, reconnects: int, seconds: float) -> Summary:
-        """All of it."""
+        """Return the summary."""
         return Summary(
             rows=self._plan.rows,
             acked=self._acked,

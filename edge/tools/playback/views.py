@@ -1,6 +1,6 @@
-"""What each user of a play sees at its end, from nothing but what came to them, against what the plan says they see.
+"""Views compares what each user of a play sees at its end, from received events alone, with what the plan expects.
 
-A message is new once; what edits and deletions say of it afterwards takes its place; deleted, it stays deleted.
+A message is new once; later edits and deletions replace it; a deleted message stays deleted.
 """
 
 from collections.abc import Iterator
@@ -12,14 +12,14 @@ from edge.tools.playback.plan import Plan, Step
 from edge.tools.playback.recording import Edit, Send
 
 Name = tuple[str, str]
-"""A message: its channel, and when it was sent."""
+"""A message: its channel and its `at`."""
 
-TELLS: Final = frozenset({"message:new", "message:edited", "message:deleted"})
+MESSAGE_EVENTS: Final = frozenset({"message:new", "message:edited", "message:deleted"})
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A message as somebody sees it; `root` is when what it answers was sent."""
+    """A message as a user sees it; `root` is the `at` of the message it answers."""
 
     sender: str
     text: str | None
@@ -30,7 +30,7 @@ class Shown:
 
 @dataclass(slots=True)
 class Expected:
-    """What a plan comes to: every message at the end, and who is in which channel then and has ever left it."""
+    """The result of a plan: every message at the end, the members of each channel, and all users who ever left it."""
 
     messages: dict[Name, Shown] = field(default_factory=dict)
     audiences: dict[Name, frozenset[str]] = field(default_factory=dict)
@@ -39,7 +39,7 @@ class Expected:
 
     @classmethod
     def of(cls, plan: Plan) -> "Expected":
-        """From the plan alone, in its order."""
+        """Fold the plan's steps in their order."""
         expected = cls()
         for step in plan.steps:
             expected._take(step, plan)
@@ -62,7 +62,7 @@ class Expected:
                 self._change(step, (step.channel, target.row.at))
 
     def _change(self, step: Step, name: Name) -> None:
-        """Only the author changes a message, and none that was deleted."""
+        """Apply an edit or deletion by the author, unless the message is deleted."""
         before = self.messages[name]
         if before.sender != step.user or before.deleted:
             return
@@ -86,28 +86,28 @@ class Views:
         return len(self._seen)
 
     def conversation(self, conversation_id: str, channel: str) -> None:
-        """This conversation is that channel."""
+        """Map a conversation to its channel."""
         self._channels[conversation_id] = channel
 
-    def hears(self, user: str, event: Event) -> None:
-        """A user is told something."""
+    def record(self, user: str, event: Event) -> None:
+        """Record an event that a user received."""
         view = self._seen.get(user)
-        if event.type not in TELLS or view is None:
+        if event.type not in MESSAGE_EVENTS or view is None:
             return
-        told = event.data
-        name = (self._channels.get(told["conversation_id"], ""), told["client_msg_id"])
-        self._ats[told["message_id"]] = told["client_msg_id"]
+        message_data = event.data
+        name = (self._channels.get(message_data["conversation_id"], ""), message_data["client_msg_id"])
+        self._ats[message_data["message_id"]] = message_data["client_msg_id"]
         had = view.get(name)
         if had is None or (event.type != "message:new" and not had["deleted"]):
-            view[name] = told
+            view[name] = message_data
 
     def leavers(self) -> frozenset[Name]:
-        """Who has ever left which conversation, by its id."""
+        """Return `(user, conversation id)` for every user who ever left a conversation."""
         ids = {channel: key for key, channel in self._channels.items()}
         return frozenset((user, ids.get(channel, channel)) for user, channel in self._expected.left)
 
     def differences(self) -> Iterator[tuple[str, str]]:
-        """Who sees something else than they should, and what it is, in words."""
+        """Yield each user whose view is wrong, and the difference in words."""
         for user, view in self._seen.items():
             for name, message in self._expected.messages.items():
                 if user in self._expected.audiences[name] and (why := self._differs(user, name, message)):
@@ -120,17 +120,21 @@ class Views:
                     yield user, f"{name} is not for them"
 
     def _differs(self, user: str, name: Name, message: Shown) -> str:
-        """What is wrong with a message that they must see. What became of it after they left is not theirs to know."""
-        told = self._seen[user].get(name)
-        if told is None:
+        """Describe what is wrong with a message that a user must see, "" if nothing. Changes after they left are not
+        compared.
+        """
+        message_data = self._seen[user].get(name)
+        if message_data is None:
             return f"{name} is missing"
-        shown = self._shown(told)
+        shown = self._shown(message_data)
         if (user, name[0]) in self._expected.present:
             return "" if shown == message else f"{name} is {shown}, must be {message}"
         same = (shown.sender, shown.root) == (message.sender, message.root)
         return "" if same else f"{name} is {shown}, was {message}"
 
-    def _shown(self, told: dict[str, Any]) -> Shown:
-        answers = told["reply_to"]
+    def _shown(self, message_data: dict[str, Any]) -> Shown:
+        answers = message_data["reply_to"]
         root = None if answers is None else self._ats.get(answers, answers)
-        return Shown(told["sender"], told["text"], root, told["edited"], told["deleted"])
+        return Shown(
+            message_data["sender"], message_data["text"], root, message_data["edited"], message_data["deleted"]
+        )

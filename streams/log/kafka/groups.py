@@ -1,4 +1,4 @@
-"""Consumer groups start from our checkpoints: a group's own offset may be behind (effects to repeat), never beyond."""
+"""Consumer groups start from our checkpoints: a group's own offset may be behind (effects to repeat), never ahead."""
 
 import logging
 from collections.abc import Mapping
@@ -13,14 +13,14 @@ logger: Final = logging.getLogger("caas.groups")
 
 
 def group_of(processor: str) -> str:
-    """The consumer group of a processor, which is also its Faust app id."""
+    """Return the consumer group of a processor, which is also its Faust app id."""
     return f"caas-{processor}"
 
 
-async def hold_back(bootstrap: str, group: str, checkpoints: Mapping[Partition, int]) -> dict[Partition, int]:
-    """Before a group's first member starts: commit the checkpoint where the group stands beyond it or nowhere.
+async def rewind_group(bootstrap: str, group: str, checkpoints: Mapping[Partition, int]) -> dict[Partition, int]:
+    """Commit the checkpoint where the group's offset is beyond it or missing; call it before the first member starts.
 
-    Answers the offsets it committed. A group that has members refuses: then it has begun already.
+    Returns the offsets it committed. A group that has members rejects the commit: then it has started already.
     """
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, group_id=group, enable_auto_commit=False)
     places = {TopicPartition(at.topic, at.number): offset for at, offset in checkpoints.items()}
@@ -35,7 +35,7 @@ async def hold_back(bootstrap: str, group: str, checkpoints: Mapping[Partition, 
         if behind:
             await consumer.commit(behind)
     except KafkaError as error:
-        logger.info("group %s has members, its offsets stay: %s", group, type(error).__name__)
+        logger.info("group %s has members, its offsets are not changed: %s", group, type(error).__name__)
         return {}
     finally:
         await consumer.stop()

@@ -1,4 +1,4 @@
-"""The event log on Kafka: the adapter that ties appends, reads, offsets and the epoch together."""
+"""KafkaLog is the event log on Kafka: the adapter that combines appends, reads, offsets and the epoch."""
 
 import asyncio
 import contextlib
@@ -18,7 +18,7 @@ from streams.log.kafka.appends import Appends
 from streams.log.kafka.client import Cluster, close
 from streams.log.kafka.offsets import DEADLINE_S, Coalesced
 from streams.log.kafka.reads import Reading, Source
-from streams.log.kafka.topics import Birth, ready_epoch, write_birth
+from streams.log.kafka.topics import EpochRecord, ready_epoch, write_epoch_record
 
 logger: Final = logging.getLogger("caas.log.kafka")
 
@@ -27,7 +27,7 @@ class KafkaLog:
     """The port `EventLog` on Kafka. One per process and event loop.
 
     `timeout_s`: an append without an answer by then fails. `flush_s`: how long `stop` waits for appends. A partition
-    that Kafka writes again where it had confirmed a record is reported to `damage`, and nothing more is taken.
+    in which Kafka writes where it had confirmed another record is reported to `damage`, and further appends fail.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class KafkaLog:
         return self._epoch
 
     async def start(self) -> None:
-        """Wait for brokers and topics (`caas topics` makes them), as `log` in `health`; read the epoch, connect."""
+        """Wait for brokers and topics (made by `caas topics`), as `log` in `health`; read the epoch, connect."""
         if self._source is not None:
             return
         self._epoch = await retry_until_available("log", lambda: ready_epoch(self._cluster), self._health)
@@ -71,8 +71,8 @@ class KafkaLog:
         begins, ends = Coalesced(consumer.beginning_offsets), Coalesced(consumer.end_offsets)
         self._consumer, self._appends = consumer, Appends(self._cluster, self._epoch, self._timeout_s, self._damage)
         self._source = Source(self._cluster, self._epoch, begins, ends)
-        self._own("kafka begins", begins.serve())
-        self._own("kafka ends", ends.serve())
+        self._own("kafka beginning offsets", begins.serve())
+        self._own("kafka end offsets", ends.serve())
         self._own("kafka appends", self._appends.serve(producer))
 
     def _own(self, name: str, work: Coroutine[Any, Any, None]) -> None:
@@ -81,9 +81,9 @@ class KafkaLog:
         self._tasks.append(task)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        """None of them ends by itself: one that failed is a bug, and the log must not pretend to work."""
+        """Close the log: none of its tasks ends by itself: a failed one is a bug, and the log must not seem to work."""
         if not task.cancelled():
-            logger.critical("%s ended: the log takes no more appends", task.get_name(), exc_info=task.exception())
+            logger.critical("%s ended: the log accepts no more appends", task.get_name(), exc_info=task.exception())
             if self._appends is not None:
                 self._appends.close()
 
@@ -103,7 +103,7 @@ class KafkaLog:
         await close(consumer)
 
     def append(self, record: Record) -> asyncio.Future[int]:
-        """Append one record; its position when all in-sync replicas have it."""
+        """Append one record; the future has its position when all in-sync replicas have it."""
         if self._appends is None:
             future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
             future.set_exception(Unavailable("the log has not started"))
@@ -113,24 +113,24 @@ class KafkaLog:
     def read(
         self, start: Mapping[Partition, int], until: Mapping[Partition, int] | None = None, *, limit: int = 1000
     ) -> AsyncIterator[Sequence[Received]]:
-        """Batches of up to `limit` records; a consumer of its own, without a group. Raises `LogTruncated`."""
+        """Yield batches of up to `limit` records, from a separate consumer without a group. Raises `LogTruncated`."""
         return Reading(self._running(), start, until).batches(limit)
 
     async def raise_epoch(self, epoch: int) -> None:
-        """Begin this epoch, and the log again."""
+        """Set this epoch, and restart the log. Raises ValueError where it is not greater."""
         if epoch <= self._epoch:
             raise ValueError(f"epoch {epoch} is not greater than {self._epoch}")
         await self.stop()
-        await retry_until_available("log", lambda: write_birth(self._cluster, Birth(epoch)), self._health)
+        await retry_until_available("log", lambda: write_epoch_record(self._cluster, EpochRecord(epoch)), self._health)
         await self.start()
 
-    async def begins(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
-        """The first offset kept of each partition, within 2 s."""
-        return await self._running().begins(partitions)
+    async def beginning_offsets(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
+        """Return the first offset kept of each partition, within 2 s."""
+        return await self._running().beginning_offsets(partitions)
 
-    async def ends(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
-        """The next offset of each partition, within 2 s."""
-        return await self._running().ends(partitions)
+    async def end_offsets(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
+        """Return the next offset of each partition, within 2 s."""
+        return await self._running().end_offsets(partitions)
 
     def _running(self) -> Source:
         if self._source is None:

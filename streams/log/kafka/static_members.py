@@ -1,8 +1,8 @@
-"""Static members of a group: a worker that is killed and started again takes its own place, and a stop gives it back.
+"""Static members of a consumer group: a worker that is killed and started again gets its partitions back, and one that
+stops releases them.
 
-A member with a name of its own keeps its partitions for the session timeout after it died, unless a process of the
-same name joins: that one has them at once. The Kafka client leaves no group in the name of such a member, so a stop
-does it here.
+A static member keeps its partitions for the session timeout after it died, unless a process of the same name joins:
+that one has them at once. The Kafka client does not leave the group for a static member, so a stop does it here.
 """
 
 import asyncio
@@ -31,8 +31,8 @@ _OK: Final = 0
 
 @contextmanager
 def free_slot(directory: Path, name: str) -> Iterator[str]:
-    """A name of a member that no living process has, held until the end: the lowest number that is free among the
-    workers of this name on this host in this directory. One that is started again so gets the name that it had.
+    """Reserve a member name that no living process has, for the block: the lowest number that is free among the workers
+    of this name on this host in this directory. A worker that is started again therefore gets its old name.
     """
     host = f"{socket.gethostname()}-{_token(directory)}"
     for number in count(1):
@@ -50,7 +50,7 @@ def free_slot(directory: Path, name: str) -> Iterator[str]:
 
 
 def _token(directory: Path) -> str:
-    """What tells this directory from those of other hosts that have the same name, made once."""
+    """Return what distinguishes this directory from those of other hosts of the same name; it is created once."""
     for place in (directory.parent, directory):
         private_files.make_directory(place)
     path, made = directory / "slots", directory / f"slots.{secrets.token_hex(8)}"
@@ -99,13 +99,13 @@ class _Leave(Request[_LeaveStruct]):  # type: ignore[misc]
         self._member = member
 
     def build(self, request_struct_class: type[_LeaveStruct]) -> _LeaveStruct:
-        """The request as it goes out."""
+        """Return the request as it is sent."""
         return request_struct_class(self._group, [("", self._member)])
 
 
 async def leave_group(bootstrap: str, group: str, member: str) -> bool:
-    """Give the partitions of a static member that has stopped to the others at once; whether that worked. Where it
-    does not within some seconds they have them after the session timeout.
+    """Release the partitions of a static member that has stopped, and return whether that worked. Where it does not
+    within some seconds the other members get them after the session timeout.
     """
     client = AIOKafkaClient(bootstrap_servers=bootstrap)
     try:

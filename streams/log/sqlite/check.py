@@ -1,4 +1,4 @@
-"""What the writer of an SQLite log checks before it goes on with a file: whether its numbers fit, its newest rows."""
+"""The writer of an SQLite log checks a file before it appends to it: whether its offsets fit, and its newest rows."""
 
 import logging
 import sqlite3
@@ -15,14 +15,14 @@ NUMBERS_S: Final = 0.5
 logger: Final = logging.getLogger("caas.sqlite")
 
 _TABLES: Final = "SELECT name FROM sqlite_master WHERE type = 'table' AND name IN ('meta', 'batches')"
-# Rows follow each other from 0 on: without a hole their lengths add up to the end. The index has all that is asked for.
+# Rows follow each other from 0 on: without a gap their lengths add up to the end. The index has all needed columns.
 _NUMBERS: Final = """SELECT topic, partition, max(next) FROM batches GROUP BY topic, partition
     HAVING sum(next - first) != max(next) OR min(first) != 0 OR min(next - first) < 1"""
 _NEWEST: Final = "SELECT topic, partition, next FROM (SELECT * FROM batches ORDER BY id DESC LIMIT 100)"
 
 
 def check(connection: sqlite3.Connection, path: Path, places: list[Partition]) -> None:
-    """Raises `Broken`. A file without tables is a new one."""
+    """Check the file. A file without tables is a new one. Raises `Broken`."""
     tables = {name for (name,) in connection.execute(_TABLES)}
     if "batches" not in tables or connection.execute("SELECT 1 FROM batches").fetchone() is None:
         return

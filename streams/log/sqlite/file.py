@@ -1,6 +1,7 @@
-"""How records lie in SQLite: a row is what one commit added to one partition, so a commit is one statement, one step.
+"""This module stores records in SQLite: one row has what one commit added to one partition, so that a commit is one
+statement and one step.
 
-A step is what a thread beside a busy event loop must spare (see `projections.stores.sqlite_thread`).
+Steps are what a thread beside a busy event loop must save (see `projections.stores.sqlite_thread`).
 """
 
 import fcntl
@@ -15,14 +16,14 @@ from typing import IO, Final
 import msgspec
 
 from core import private_files
-from core.ports.event_log import Received
+from core.ports.event_log import AlreadyWriting, Received
 from core.positions import position
 from projections.stores.sqlite_thread import Broken
 from schemas.envelope import Headers, Record
 from schemas.topics import Partition
 
 ROW_RECORDS: Final = 256
-"""Records in one row at most: a reader that wants a few unpacks no more than this."""
+"""Maximum number of records in one row: a reader that wants a few unpacks no more than this."""
 
 _SCHEMA: Final = (
     """CREATE TABLE IF NOT EXISTS batches (id INTEGER PRIMARY KEY, topic TEXT, partition INTEGER, first INTEGER,
@@ -44,7 +45,7 @@ _READ: Final = f"""SELECT group_concat(first || ' ' || next || ' ' || at_ms || '
     ORDER BY next LIMIT -1)"""  # noqa: S608 - a number of our own
 _READ_UNCHECKED: Final = _READ.replace("crc AS", "NULL AS")
 _CRC_BYTES: Final = 5 << 10
-"""What zlib takes without letting go of the interpreter, which a thread beside a busy event loop wins back late."""
+"""Maximum size that zlib hashes without releasing the GIL, which a thread beside a busy event loop gets back late."""
 
 
 class _Stored(msgspec.Struct, frozen=True, array_like=True):
@@ -59,23 +60,19 @@ _encode: Final = msgspec.json.Encoder().encode
 _offsets: Final = msgspec.json.Decoder(list[int | None])
 
 
-class AlreadyWriting(Exception):
-    """Another process writes to this log."""
-
-
 @dataclass(frozen=True, slots=True)
 class Group:
-    """What one commit adds: the records as they will lie, and what each partition gets."""
+    """The records of one commit: in order with their offsets, and by partition."""
 
     received: list[Received]
     added: dict[Partition, list[Received]]
 
     def ends(self) -> dict[Partition, int]:
-        """The next offsets of its partitions once it is in the log."""
+        """Return the next offsets of its partitions once it is in the log."""
         return {place: records[-1].offset + 1 for place, records in self.added.items()}
 
 
-def lay_out(
+def assign_offsets(
     records: Iterable[Record],
     place_of: Callable[[Record], Partition],
     ends: Mapping[Partition, int],
@@ -83,7 +80,7 @@ def lay_out(
     epoch: int,
     at_ms: int,
 ) -> Group:
-    """Give each record its place after these ends."""
+    """Give each record its offset after these ends."""
     group = Group([], {})
     for record in records:
         place = place_of(record)
@@ -96,7 +93,7 @@ def lay_out(
 
 
 def insert(connection: sqlite3.Connection, group: Group) -> None:
-    """Commit a group: all of it, synced, or nothing of it. Raises sqlite3.Error."""
+    """Commit a group: either all of it, synced, or nothing. Raises sqlite3.Error."""
     rows = [
         _row(place, some)
         for place, added in group.added.items()
@@ -107,14 +104,14 @@ def insert(connection: sqlite3.Connection, group: Group) -> None:
 
 
 def _row(place: Partition, records: Sequence[Received]) -> tuple[object, ...]:
-    about = (*place, records[0].offset, records[-1].offset + 1, records[0].timestamp_ms)
+    columns = (*place, records[0].offset, records[-1].offset + 1, records[0].timestamp_ms)
     packed = _pack([(one.key, one.value, one.headers) for one in records])
-    return (*about, packed, _checksum(about, packed))
+    return (*columns, packed, _checksum(columns, packed))
 
 
-def _checksum(about: tuple[object, ...], packed: bytes) -> int:
-    """The CRC-32 of a row: of everything in it."""
-    found = zlib.crc32(" ".join(map(str, about)).encode())
+def _checksum(columns: tuple[object, ...], packed: bytes) -> int:
+    """Return the CRC-32 of everything in a row."""
+    found = zlib.crc32(" ".join(map(str, columns)).encode())
     if len(packed) < _CRC_BYTES:
         return zlib.crc32(packed, found)
     pieces = memoryview(packed)
@@ -124,7 +121,7 @@ def _checksum(about: tuple[object, ...], packed: bytes) -> int:
 
 
 def prepare(connection: sqlite3.Connection) -> None:
-    """Make what the file lacks. Rows of a file that had no checksums stay without."""
+    """Create the tables and columns that the file lacks. Rows written without checksums stay without."""
     for statement in _SCHEMA:
         connection.execute(statement)
     if not has_crc(connection):
@@ -132,19 +129,19 @@ def prepare(connection: sqlite3.Connection) -> None:
 
 
 def has_crc(connection: sqlite3.Connection) -> bool:
-    """Whether rows of this file have a column for their checksum."""
+    """Return whether rows of this file have a column for their checksum."""
     [found] = connection.execute(_HAS_CRC).fetchone()
     return bool(found)
 
 
 def ends(connection: sqlite3.Connection, places: Sequence[Partition]) -> dict[Partition, int]:
-    """The next offset of each partition."""
+    """Return the next offset of each partition."""
     [found] = connection.execute(_ENDS, (_encode(places).decode(),)).fetchone()
     return {place: end or 0 for place, end in zip(places, _offsets.decode(found), strict=True)}
 
 
 def epoch(connection: sqlite3.Connection) -> int:
-    """The number written at the log's birth. Raises sqlite3.OperationalError before it is."""
+    """Return the epoch of the log. Raises sqlite3.OperationalError while none has been written."""
     found = connection.execute("SELECT value FROM meta WHERE name = 'epoch'").fetchone()
     if found is None:
         raise sqlite3.OperationalError("the log has no epoch yet")
@@ -152,7 +149,7 @@ def epoch(connection: sqlite3.Connection) -> int:
 
 
 def begin_epoch(connection: sqlite3.Connection, new: int) -> None:
-    """Raise that number. Raises ValueError where it is not greater."""
+    """Set a greater epoch. Raises ValueError where it is not greater."""
     if new <= epoch(connection):
         raise ValueError(f"epoch {new} is not greater than {epoch(connection)}")
     connection.execute("UPDATE meta SET value = ? WHERE name = 'epoch'", (new,))
@@ -161,13 +158,13 @@ def begin_epoch(connection: sqlite3.Connection, new: int) -> None:
 def read(
     connection: sqlite3.Connection, epoch: int, place: Partition, start: int, stop: int, *, checked: bool = True
 ) -> list[Received]:
-    """The records of a partition from offset `start` to before `stop`, which must be there. `checked`: the file has
-    checksums. Raises `Broken`.
+    """Return the records of a partition from offset `start` to before `stop`, which must exist. `checked`: the file
+    has checksums. Raises `Broken`.
     """
-    about, data = connection.execute(_READ if checked else _READ_UNCHECKED, (*place, start, stop)).fetchone()
+    columns, data = connection.execute(_READ if checked else _READ_UNCHECKED, (*place, start, stop)).fetchone()
     found: list[Received] = []
     at, reached = 0, start
-    for first, following, at_ms, length, crc in _numbers(place, about):
+    for first, following, at_ms, length, crc in _numbers(place, columns):
         if first != reached and (found or not first <= start < following):
             raise Broken(f"{place.topic}/{place.number} goes on at offset {first} instead of {reached}")
         records = data[at : at + length]
@@ -190,9 +187,9 @@ def read(
     return found
 
 
-def _numbers(place: Partition, about: str | None) -> Iterator[Sequence[int]]:
+def _numbers(place: Partition, columns: str | None) -> Iterator[Sequence[int]]:
     try:
-        numbers = [int(number) for number in (about or "").split()]
+        numbers = [int(number) for number in (columns or "").split()]
         return iter(list(zip(*[iter(numbers)] * 5, strict=True)))
     except ValueError as error:
         raise Broken(f"a row of {place.topic}/{place.number} has no offsets") from error
@@ -203,7 +200,7 @@ def _named(place: Partition, first: int, following: int) -> str:
 
 
 def lock(path: Path) -> IO[str]:
-    """Become the only writer until the answered file is closed or the process ends. Raises `AlreadyWriting`."""
+    """Become the only writer until the returned file is closed or the process ends. Raises `AlreadyWriting`."""
     private_files.make_directory(path.parent)
     place = path.with_name(path.name + ".lock")
     private_files.make_file(place)

@@ -1,4 +1,4 @@
-"""The event log in one SQLite file: a whole Kafka for one process, in the same topics and partitions."""
+"""The SQLite log is an event log in one file: Kafka's topics and partitions for one process."""
 
 import asyncio
 from asyncio import Future
@@ -12,7 +12,7 @@ from core.ports.event_log import LogDamaged, Received, Unavailable
 from projections.stores.sqlite_thread import SqliteThread
 from schemas.envelope import Record
 from schemas.topics import Partition
-from streams.log.end_notifier import Bell
+from streams.log.end_notifier import EndNotifier
 from streams.log.progress import Progress
 from streams.log.sqlite import check, file
 from streams.log.sqlite.file import Group
@@ -20,7 +20,7 @@ from streams.log.sqlite.writer import PLACES, Writer
 from streams.log.tail import Tail
 
 POLL_S: Final = 0.05
-"""How often a reader in another process looks for more."""
+"""Interval, in seconds, at which a reader in another process looks for new records."""
 
 _RETRY_S: Final = 0.2
 _WAL_PAGES: Final = 2_000
@@ -30,7 +30,9 @@ _CLOSED: Final = "the log is not running"
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a log keeps in memory: appends that wait for the disk, and the newest records for readers at the end."""
+    """Maximum number and size of what a log keeps in memory: appends that wait for the disk, and the newest records for
+    readers at the end.
+    """
 
     waiting_records: int = 100_000
     waiting_bytes: int = 64 << 20
@@ -39,14 +41,14 @@ class Limits:
 
 
 class SqliteLog:
-    """An EventLog in a file. It keeps everything; a record without a key lies in partition 0.
+    """An EventLog in a file. It keeps everything; a record without a key goes to partition 0.
 
-    One process writes, and holds a lock as long as it does: another one gets `AlreadyWriting` from `start`. Any number
-    of processes read beside it with `read_only`; they look for more every 50 ms, while readers in the writing process
-    are woken. WAL with `synchronous=FULL`: what is acknowledged survives `kill -9` and a power failure.
+    One process writes and holds a lock while it does: another one gets `AlreadyWriting` from `start`. Any number of
+    processes read beside it with `read_only`; they look for new records every 50 ms, while readers in the writing
+    process are notified. WAL with `synchronous=FULL`: what is acknowledged survives `kill -9` and a power failure.
 
-    A damaged file is found at the writer's start as far as there is time to look, and by whoever reads from it: rows
-    have checksums, except those that a version without them wrote.
+    Damage to the file is found at the writer's start, as far as there is time to check, and by every reader of the
+    damaged part: rows have checksums, except those that a version without them wrote.
     """
 
     def __init__(
@@ -70,7 +72,7 @@ class SqliteLog:
         self._epoch = 0
         self._checked = True
         self._open = False
-        self._bell = Bell()
+        self._end_notifier = EndNotifier()
         self._tail = Tail(0, 0)
 
     @property
@@ -79,7 +81,7 @@ class SqliteLog:
         return self._epoch
 
     async def start(self) -> None:
-        """Open the file; a reader waits until there is one. Raises `AlreadyWriting`, `Unavailable`, `LogDamaged`."""
+        """Open the file; a reader waits until it exists. Raises `AlreadyWriting`, `Unavailable`, `LogDamaged`."""
         if self._open:
             return
         try:
@@ -119,12 +121,12 @@ class SqliteLog:
                 return
 
     async def stop(self) -> None:
-        """Commit what was appended, close the file and let go of the lock; waiting readers get `Unavailable`."""
+        """Commit what was appended, close the file and release the lock; waiting readers get `Unavailable`."""
         self._open = False
         writer, self._writer = self._writer, None
         if writer is not None:
             await writer.stop()
-        self._bell.ring()
+        self._end_notifier.notify()
         await self._reader.stop()
         await self._writing.stop()
         lock, self._lock = self._lock, None
@@ -132,7 +134,7 @@ class SqliteLog:
             lock.close()
 
     def append(self, record: Record) -> Future[int]:
-        """Append one record; its position when it is synced."""
+        """Append one record; the future has its position when it is synced."""
         if self._writer is not None:
             return self._writer.append(record)
         future: Future[int] = asyncio.get_running_loop().create_future()
@@ -142,14 +144,14 @@ class SqliteLog:
     def _committed(self, group: Group) -> None:
         for place, records in group.added.items():
             self._tail.add(place, records)
-        self._bell.ring()
+        self._end_notifier.notify()
 
     async def read(
         self, start: Mapping[Partition, int], until: Mapping[Partition, int] | None = None, *, limit: int = 1000
     ) -> AsyncGenerator[Sequence[Received], None]:
-        """Batches of up to `limit` records from these offsets on. Raises `LogDamaged`."""
+        """Yield batches of up to `limit` records from these offsets on. Raises `LogDamaged`."""
         progress = Progress(start, until)
-        while not progress.over():
+        while not progress.is_complete():
             await asyncio.sleep(0)
             self._check()
             try:
@@ -163,9 +165,9 @@ class SqliteLog:
                 await self._more()
 
     async def _next(self, progress: Progress, limit: int) -> list[Received]:
-        """What there is, from memory where it can be. Raises `Unavailable` while it has read nothing."""
+        """Return the available records, from memory where possible. Raises `Unavailable` if it could read nothing."""
         batch: list[Received] = []
-        for place, offset, end in progress.open_to(await self._all_ends()):
+        for place, offset, end in progress.available(await self._all_ends()):
             stop = min(end, offset + limit - len(batch))
             found = self._tail.read(place, offset, stop)
             if found is None:
@@ -187,11 +189,11 @@ class SqliteLog:
         )
 
     async def _more(self) -> None:
-        """Wait until there may be more. Where it is the bell that says so, nothing was awaited since the last look."""
+        """Wait until there may be new records. A notified reader has awaited nothing since its last check."""
         if self._read_only:
             await asyncio.sleep(POLL_S)
         else:
-            await self._bell.heard()
+            await self._end_notifier.wait()
 
     async def _all_ends(self) -> Mapping[Partition, int]:
         if self._writer is not None:
@@ -199,18 +201,18 @@ class SqliteLog:
         return await self._reader.run(lambda connection: file.ends(connection, PLACES))
 
     async def raise_epoch(self, epoch: int) -> None:
-        """Begin this epoch, and the log again."""
+        """Set this epoch, and restart the log."""
         await self._writing.run(lambda connection: file.begin_epoch(connection, epoch))
         await self.stop()
         await self.start()
 
-    async def begins(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
-        """0 for each: everything is kept."""
+    async def beginning_offsets(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
+        """Return 0 for each partition: everything is kept."""
         self._check()
         return dict.fromkeys(partitions, 0)
 
-    async def ends(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
-        """The next offset of each partition. Raises `LogDamaged`."""
+    async def end_offsets(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
+        """Return the next offset of each partition. Raises `LogDamaged`."""
         self._check()
         found = await self._all_ends()
         self._writing.require_same_file()

@@ -1,4 +1,4 @@
-"""The one writer of an SQLite log: what is appended while a commit runs goes into the next one, in order."""
+"""Writer is the only writer of an SQLite log: records appended while a commit runs go into the next one, in order."""
 
 import asyncio
 import logging
@@ -20,23 +20,23 @@ from streams.log.sqlite.file import Group
 logger: Final = logging.getLogger("caas.sqlite")
 PLACES: Final = partitions(*TOPICS)
 GROUP_RECORDS: Final = 10_000
-"""Records of one commit at most, so that under overload acknowledgments still come in a steady stream."""
+"""Maximum number of records in one commit, so that under overload acknowledgments still come in a steady stream."""
 
 _KEYS: Final = 16_384
-"""Keys whose partition is remembered: murmur2 in Python costs as much as all the rest of an append."""
+"""Number of keys whose partition is cached: murmur2 in Python costs as much as all the rest of an append."""
 
 _HEADER_BYTES: Final = 64
 Waiting = tuple[Record, Future[int]]
 
 
 class Writer:
-    """Appends records by way of a thread that writes. `committed` is called with each group, on the event loop, before
-    the futures of its records complete.
+    """Appends records through a writing thread. `committed` is called with each group, on the event loop, before the
+    futures of its records complete.
 
     - At most `records` records or `size` bytes wait; further appends fail with `Unavailable`.
     - A commit that fails fails its records: with `Unavailable` when they are not in the log, with `OutcomeUnknown` when
-      the disk failed and cannot be asked. The next commit tries again, after asking the file where it ends.
-    - Where the file is damaged nothing is tried again: appends fail with `Unavailable` from then on.
+      the disk failed and cannot be read. The next commit first reads from the file where it ends.
+    - Where the file is damaged there is no retry: appends fail with `Unavailable` from then on.
     """
 
     def __init__(self, thread: SqliteThread, committed: Callable[[Group], None], *, records: int, size: int) -> None:
@@ -48,19 +48,19 @@ class Writer:
         self._waiting: deque[Waiting] = deque()
         self._work = asyncio.Event()
         self._open = False
-        self._sure = True
+        self._ends_known = True
         self._place_of = lru_cache(_KEYS)(partition_of)
         self._task: Task[None] | None = None
 
     async def start(self) -> None:
-        """Ask the file where it ends, and begin. Raises `Unavailable`."""
+        """Read where the file ends, and start. Raises `Unavailable`."""
         self.epoch = await self._thread.run(file.epoch)
         self.ends = await self._thread.run(_ends)
         self._open = True
         self._task = asyncio.create_task(self._run(), name="log-writer")
 
     async def stop(self) -> None:
-        """Commit what waits, and end."""
+        """Commit the waiting records, and stop."""
         self._open = False
         self._work.set()
         task, self._task = self._task, None
@@ -68,7 +68,7 @@ class Writer:
             await task
 
     def append(self, record: Record) -> Future[int]:
-        """Put a record in the queue; its position when it is synced."""
+        """Put a record in the queue; the future has its position when it is synced."""
         future: Future[int] = asyncio.get_running_loop().create_future()
         size = _size(record)
         if not self._open:
@@ -90,19 +90,19 @@ class Writer:
                 while self._waiting:
                     await self._write(self._take())
         except LogDamaged as damage:
-            logger.error("the log takes no more: %s", damage)
+            logger.error("the log accepts no more appends: %s", damage)
         finally:
             self._open = False
             _fail([future for _, future in self._take(len(self._waiting))], Unavailable("the log has stopped"))
 
-    def _take(self, most: int = GROUP_RECORDS) -> list[Waiting]:
-        taken = [self._waiting.popleft() for _ in range(min(most, len(self._waiting)))]
+    def _take(self, limit: int = GROUP_RECORDS) -> list[Waiting]:
+        taken = [self._waiting.popleft() for _ in range(min(limit, len(self._waiting)))]
         self._room += len(taken)
         self._size += sum(_size(record) for record, _ in taken)
         return taken
 
     async def _write(self, taken: Sequence[Waiting]) -> None:
-        """Commit these and tell those who wait."""
+        """Commit these records and complete their futures."""
         futures = [future for _, future in taken]
         try:
             group = await self._commit([record for record, _ in taken])
@@ -117,28 +117,28 @@ class Writer:
                     future.set_result(one.position)
 
     async def _commit(self, records: Sequence[Record]) -> Group:
-        if not self._sure:
-            self.ends, self._sure = await self._thread.run(_settled), True
-        # For people, as a broker's clock is: nothing is ordered by it.
+        if not self._ends_known:
+            self.ends, self._ends_known = await self._thread.run(_checkpointed_ends), True
+        # For people to read, like a broker's clock: nothing is ordered by it.
         now_ms = time.time_ns() // 1_000_000
-        group = file.lay_out(records, self._place, self.ends, epoch=self.epoch, at_ms=now_ms)
+        group = file.assign_offsets(records, self._place, self.ends, epoch=self.epoch, at_ms=now_ms)
         try:
             await self._thread.run(lambda connection: file.insert(connection, group))
         except Unavailable as failure:
-            if not _disk_failed(failure) or not await self._is_there(group):
+            if not _disk_failed(failure) or not await self._was_committed(group):
                 raise
         self.ends.update(group.ends())
         self._committed(group)
         return group
 
-    async def _is_there(self, group: Group) -> bool:
-        """Ask the file, opened anew, whether it has what the disk failed to confirm. Raises `OutcomeUnknown`."""
-        self._sure = False
+    async def _was_committed(self, group: Group) -> bool:
+        """Return whether the file, opened again, has what the disk failed to confirm. Raises `OutcomeUnknown`."""
+        self._ends_known = False
         try:
-            found = await self._thread.run(_settled)
+            found = await self._thread.run(_checkpointed_ends)
         except Unavailable as failure:
             raise OutcomeUnknown(str(failure)) from failure
-        self.ends, self._sure = found, True
+        self.ends, self._ends_known = found, True
         return all(found[place] == end for place, end in group.ends().items())
 
     def _place(self, record: Record) -> Partition:
@@ -149,9 +149,9 @@ def _ends(connection: sqlite3.Connection) -> dict[Partition, int]:
     return file.ends(connection, PLACES)
 
 
-def _settled(connection: sqlite3.Connection) -> dict[Partition, int]:
-    """Where the log ends for good: all that counts is moved into the main file, and what a failed commit may have
-    left behind in the WAL can come back no more. Raises sqlite3.OperationalError.
+def _checkpointed_ends(connection: sqlite3.Connection) -> dict[Partition, int]:
+    """Return where the log finally ends: every valid commit is moved into the main file, and what a failed commit may
+    have left in the WAL cannot reappear. Raises sqlite3.OperationalError.
     """
     [busy, _, _] = connection.execute("PRAGMA wal_checkpoint (TRUNCATE)").fetchone()
     if busy:
@@ -160,7 +160,7 @@ def _settled(connection: sqlite3.Connection) -> dict[Partition, int]:
 
 
 def _disk_failed(failure: Unavailable) -> bool:
-    """Whether a commit may have got to the disk before it failed; a full disk or a lock stop it before."""
+    """Return whether a commit may have reached the disk before it failed; a full disk or a lock stop it before."""
     code = getattr(failure.__cause__, "sqlite_errorcode", None)
     return code is not None and code & 0xFF == sqlite3.SQLITE_IOERR
 

@@ -1,4 +1,4 @@
-"""Which event a command appends: one that changed nothing must not stand for a later one."""
+"""Ids of events: an event that changed nothing must not block a later one."""
 
 from core.commands.command_ids import return_id_of
 from core.domain.conversation import Conversation, evolve
@@ -15,13 +15,13 @@ def _opens(user: str, group: Conversation | None) -> tuple[ConversationEvent, st
     return event, return_id_of(group, context)
 
 
-def test_who_opened_an_empty_group_too_late_opens_it_when_it_is_empty_again() -> None:
+def test_ineffective_reopening_does_not_block_a_later_one() -> None:
     leaves = [removed(user, actor=user) for user in ("bob", "ann")]
     empty = fold(created(participants={"ann": "owner", "bob": "member"}), *leaves)
     first, _ = _opens("bob", empty)
     late, late_id = _opens("ann", empty)
     taken = evolve(evolve(empty, first), late)
-    assert taken is not None and (taken.holds("bob"), taken.holds("ann")) == (True, False)
+    assert taken is not None and (taken.is_member("bob"), taken.is_member("ann")) == (True, False)
     _, again_id = _opens("ann", evolve(taken, removed("bob", actor="bob")))
     assert again_id != late_id
     assert _opens("ann", empty) == (late, late_id)

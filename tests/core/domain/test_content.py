@@ -1,4 +1,4 @@
-"""Two sends under one key are the same where their sender put the same into them."""
+"""Two sends with one key are equal if their content is."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ SEALED = SendMessage(conversation_id=ROOM, client_msg_id="k", ciphertext="x")
 
 
 @pytest.mark.parametrize("command", [SAY, SEALED, structs.replace(SAY, metadata={})], ids=["text", "sealed", "bare"])
-def test_what_a_command_asks_is_what_its_event_says(command: SendMessage) -> None:
+def test_command_and_event_have_the_same_content(command: SendMessage) -> None:
     event = in_room(SENT).when(command, "ann").then(MessageSent)
     assert content.of_event(event) == content.of_command(command)
     assert hash(content.of_event(event)) == hash(content.of_command(command))
@@ -43,33 +43,33 @@ def test_what_a_command_asks_is_what_its_event_says(command: SendMessage) -> Non
     ],
     ids=str,
 )
-def test_anything_else_is_another_content(other: dict[str, Any]) -> None:
+def test_different_content_is_not_equal(other: dict[str, Any]) -> None:
     another = structs.replace(SAY, **other)
     assert content.of_command(another) != content.of_command(SAY)
     assert content.hash_of(another) != content.hash_of(SAY)
 
 
-def test_a_plain_text_is_told_from_another_by_its_hash_too() -> None:
+def test_hash_distinguishes_plain_texts() -> None:
     plain = SendMessage(conversation_id=ROOM, client_msg_id="k", text="hello")
     others = [structs.replace(plain, text="x"), structs.replace(plain, reply_to=OTHER), SAY, SEALED, FORWARD]
     assert len({content.hash_of(one) for one in [plain, *others]}) == len(others) + 1
     assert content.hash_of(structs.replace(plain, metadata={}, mentions=["ann"])) == content.hash_of(plain)
 
 
-def test_neither_the_order_of_keys_nor_the_mentions_make_another() -> None:
+def test_key_order_and_mentions_do_not_change_content() -> None:
     again = structs.replace(SAY, metadata={"a": {"c": None, "d": [2]}, "b": 1}, mentions=["ann"])
     assert content.of_command(again) == content.of_command(SAY)
     assert content.hash_of(again) == content.hash_of(SAY)
 
 
-def test_a_forward_is_its_origin_whatever_that_says_by_then() -> None:
+def test_content_of_a_forward_is_its_origin() -> None:
     first = passing_on(SENT).when(FORWARD, "ann").then(MessageSent)
     later = passing_on(SENT, edited("other")).when(FORWARD, "ann").then(MessageSent)
     assert first.text != later.text
     assert content.of_event(first) == content.of_event(later) == content.of_command(FORWARD)
 
 
-def test_another_origin_and_a_send_of_the_same_text_are_other_contents() -> None:
+def test_other_origin_or_a_send_is_other_content() -> None:
     other: ForwardMessage = structs.replace(FORWARD, message_id=OTHER)
     assert content.of_command(other) != content.of_command(FORWARD)
     here = Origin(conversation_id=ROOM, message_id=OTHER, sender="bob", at=SENT.at)

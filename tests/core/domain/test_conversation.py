@@ -1,9 +1,9 @@
-"""Who is in a conversation is what the log says, in its order, whatever nodes thought."""
+"""The members of a conversation follow from the log, in its order, whatever view a node had."""
 
 from hypothesis import given as for_all
 from hypothesis import strategies as st
 
-from core.domain.conversation import PINS, Conversation, State, evolve, moved_on
+from core.domain.conversation import MAX_PINS, Conversation, State, evolve, has_changed
 from core.domain.member import Interval
 from schemas.events import (
     ConversationChanged,
@@ -20,7 +20,7 @@ from tests.given import AT, ROOM, TENANT
 
 
 def applies(state: State, event: ConversationEvent) -> bool:
-    return moved_on(state, evolve(state, event))
+    return has_changed(state, evolve(state, event))
 
 
 def created(**more: object) -> ConversationCreated:
@@ -65,7 +65,7 @@ def changed(actor: str = "ann", **what: object) -> ConversationChanged:
     return ConversationChanged(tenant=TENANT, at=AT, conversation_id=ROOM, actor=actor, **what)  # type: ignore[arg-type]
 
 
-def cast(actor: str = "ann", *, by_rank: bool = True, **roles: Role) -> RolesChanged:
+def roles_changed(actor: str = "ann", *, by_rank: bool = True, **roles: Role) -> RolesChanged:
     return RolesChanged(tenant=TENANT, at=AT, conversation_id=ROOM, actor=actor, roles=roles, by_rank=by_rank)
 
 
@@ -86,22 +86,22 @@ def fold(*events: ConversationEvent) -> Conversation:
 
 
 def roles(state: Conversation) -> dict[str, str]:
-    """The roles of those who are in it."""
+    """Return the roles of the present members."""
     return {user: member.role for user, member in state.members.items() if member.present}
 
 
 OWNERS = created(participants={"ann": "owner", "bob": "owner", "cid": "member"})
 
 
-def test_a_member_reads_from_the_message_after_joining_to_the_last_before_leaving() -> None:
+def test_member_reads_messages_between_joining_and_leaving() -> None:
     state = fold(created(), added("cid", at_seq=3), removed("cid", actor="cid", at_seq=5), added("cid", at_seq=9))
     cid = state.members["cid"]
     assert cid.intervals == (Interval(4, 5, ended_n=3, left=True), Interval(10))
     assert [seq for seq in range(1, 13) if cid.reads(seq)] == [4, 5, 10, 11, 12]
 
 
-def test_what_was_said_by_who_did_not_know_that_a_member_was_out_is_theirs_too() -> None:
-    """The removal is the third change: who has seen two did not know."""
+def test_removed_member_reads_messages_sent_without_knowing_the_removal() -> None:
+    """The removal is the third change: a sender with view 2 did not know it."""
     cid = fold(created(), added("cid", at_seq=3), removed("cid", at_seq=5), added("cid", at_seq=9)).members["cid"]
     assert [cid.reads(seq, conversation_n) for seq, conversation_n in ((6, 2), (7, 2), (8, 3), (3, 1))] == [
         True,
@@ -112,20 +112,20 @@ def test_what_was_said_by_who_did_not_know_that_a_member_was_out_is_theirs_too()
     assert not cid.reads(6)
 
 
-def test_a_second_stay_never_reaches_into_the_first() -> None:
+def test_second_interval_never_overlaps_the_first() -> None:
     state = fold(created(), added("cid", at_seq=3), removed("cid", at_seq=8), added("cid", at_seq=6))
     assert state.members["cid"].intervals == (Interval(4, 8, ended_n=3), Interval(9))
 
 
-def test_what_a_removed_admin_did_after_the_removal_is_ignored_but_counts() -> None:
+def test_event_of_a_removed_admin_is_ignored_but_counts() -> None:
     owner = created(participants={"ann": "owner", "bob": "admin"})
     state = fold(owner, removed("bob"), added("cid", actor="bob"))
-    assert not state.holds("cid")
+    assert not state.is_member("cid")
     assert state.n == 3
     assert not applies(fold(owner, removed("bob")), added("cid", actor="bob"))
 
 
-def test_what_an_update_names_changes_and_the_rest_stays() -> None:
+def test_update_changes_its_fields_only() -> None:
     first = fold(created(title="Order"), changed(avatar="a1", metadata={"b": 1, "a": [2]}))
     assert (first.title, first.avatar, first.metadata) == ("Order", "a1", '{"a":[2],"b":1}')
     second = evolve(first, changed(title=None))
@@ -133,32 +133,32 @@ def test_what_an_update_names_changes_and_the_rest_stays() -> None:
     assert (second.title, second.avatar, second.metadata) == (None, "a1", '{"a":[2],"b":1}')
 
 
-def test_two_updates_of_different_fields_at_once_both_stand() -> None:
+def test_concurrent_updates_of_different_fields_both_apply() -> None:
     state = fold(
         created(participants={"ann": "owner", "bob": "admin"}), changed(title="Plans"), changed("bob", avatar="a")
     )
     assert (state.title, state.avatar) == ("Plans", "a")
 
 
-def test_a_member_changes_neither_title_nor_roles() -> None:
+def test_member_cannot_change_title_or_roles() -> None:
     assert not applies(fold(created()), changed("bob", title="Plans"))
-    assert not applies(fold(created()), cast("bob", bob="owner"))
+    assert not applies(fold(created()), roles_changed("bob", bob="owner"))
 
 
-def test_nobody_changes_a_direct_conversation() -> None:
+def test_direct_conversation_cannot_be_changed() -> None:
     direct = created(kind="direct", participants={"ann": "member", "bob": "member"})
-    for event in (changed(title="Us"), cast(bob="owner"), added("cid"), removed("bob")):
+    for event in (changed(title="Us"), roles_changed(bob="owner"), added("cid"), removed("bob")):
         assert not applies(fold(direct), event)
 
 
-def test_only_owners_give_roles_and_only_to_those_who_are_in() -> None:
+def test_only_owners_set_roles_of_present_members() -> None:
     state = fold(created(participants={"ann": "owner", "bob": "admin", "cid": "member"}), removed("cid", actor="cid"))
-    assert not applies(state, cast("bob", bob="owner"))
-    assert not applies(state, cast(cid="admin", eve="admin"))
-    assert roles(fold(created(), cast(bob="owner"))) == {"ann": "owner", "bob": "owner"}
+    assert not applies(state, roles_changed("bob", bob="owner"))
+    assert not applies(state, roles_changed(cid="admin", eve="admin"))
+    assert roles(fold(created(), roles_changed(bob="owner"))) == {"ann": "owner", "bob": "owner"}
 
 
-def test_only_an_owner_lets_in_owners_and_admins() -> None:
+def test_only_an_owner_adds_owners_and_admins() -> None:
     state = fold(created(participants={"ann": "owner", "bob": "admin"}))
     assert not applies(state, added("cid", actor="bob", role="owner"))
     assert not applies(state, added("cid", actor="bob", role="admin"))
@@ -166,36 +166,40 @@ def test_only_an_owner_lets_in_owners_and_admins() -> None:
     assert applies(state, added("cid", role="owner"))
 
 
-def test_of_two_owners_who_leave_at_once_the_second_stays() -> None:
+def test_second_of_two_concurrently_leaving_owners_stays() -> None:
     state = fold(OWNERS, removed("ann"), removed("bob", actor="bob"))
     assert roles(state) == {"bob": "owner", "cid": "member"}
     assert not applies(fold(OWNERS, removed("ann")), removed("bob", actor="bob"))
 
 
-def test_of_two_owners_who_step_down_at_once_the_second_stays_one() -> None:
-    assert roles(fold(OWNERS, cast(ann="member"), cast("bob", bob="member")))["bob"] == "owner"
+def test_second_of_two_owners_stepping_down_stays_owner() -> None:
+    assert roles(fold(OWNERS, roles_changed(ann="member"), roles_changed("bob", bob="member")))["bob"] == "owner"
 
 
-def test_the_last_owner_goes_only_as_the_last_of_all() -> None:
+def test_last_owner_leaves_only_as_last_member() -> None:
     assert not applies(fold(created()), removed("ann"))
     assert roles(fold(created(), removed("bob", actor="bob"), removed("ann"))) == {}
 
 
-def test_the_last_owner_stays_one_also_alone() -> None:
-    assert not applies(fold(created(participants={"ann": "owner"})), cast(ann="member"))
+def test_last_owner_stays_owner_even_alone() -> None:
+    assert not applies(fold(created(participants={"ann": "owner"})), roles_changed(ann="member"))
 
 
-def test_several_in_one_event_go_in_its_order() -> None:
+def test_users_of_one_event_are_handled_in_order() -> None:
     assert roles(fold(created(), removed("ann", "bob"))) == {"ann": "owner"}
     assert roles(fold(created(), removed("bob", "ann"))) == {}
     assert roles(fold(OWNERS, removed("ann", "bob"))) == {"bob": "owner", "cid": "member"}
     assert roles(fold(OWNERS, removed("bob", "ann", by_rank=False))) == {"ann": "owner", "cid": "member"}
-    assert roles(fold(OWNERS, cast(ann="member", bob="member"))) == {"ann": "member", "bob": "owner", "cid": "member"}
-    handed_over = fold(created(), cast(bob="owner", ann="member"))
+    assert roles(fold(OWNERS, roles_changed(ann="member", bob="member"))) == {
+        "ann": "member",
+        "bob": "owner",
+        "cid": "member",
+    }
+    handed_over = fold(created(), roles_changed(bob="owner", ann="member"))
     assert roles(handed_over) == {"ann": "member", "bob": "owner"}
 
 
-def test_pins_stand_in_the_order_in_which_they_were_put() -> None:
+def test_pins_keep_the_order_of_their_events() -> None:
     state = fold(created(), pinned("m1"), pinned("m2", "ann"), pinned("m3"), unpinned("m2"))
     assert state.pins == ("m1", "m3")
     assert not applies(state, pinned("m1"))
@@ -203,19 +207,19 @@ def test_pins_stand_in_the_order_in_which_they_were_put() -> None:
     assert fold(created(), pinned("m1"), pinned("m2"), unpinned("m1"), pinned("m1")).pins == ("m2", "m1")
 
 
-def test_who_is_not_in_it_pins_nothing() -> None:
+def test_former_member_cannot_pin() -> None:
     assert not applies(fold(created()), pinned("m1", "eve"))
     assert not applies(fold(created(), pinned("m1"), removed("bob")), unpinned("m1", "bob"))
 
 
-def test_a_pin_too_many_changes_nothing() -> None:
-    full = fold(created(), *(pinned(f"m{n}") for n in range(PINS)))
-    assert len(full.pins) == PINS
+def test_pin_beyond_the_limit_changes_nothing() -> None:
+    full = fold(created(), *(pinned(f"m{n}") for n in range(MAX_PINS)))
+    assert len(full.pins) == MAX_PINS
     assert not applies(full, pinned("more"))
-    assert applies(fold(created(), *(pinned(f"m{n}") for n in range(PINS)), unpinned("m0")), pinned("more"))
+    assert applies(fold(created(), *(pinned(f"m{n}") for n in range(MAX_PINS)), unpinned("m0")), pinned("more"))
 
 
-def test_a_second_creation_changes_nothing() -> None:
+def test_second_creation_changes_nothing() -> None:
     assert not applies(fold(created()), created(participants={"eve": "owner"}, title="Mine"))
 
 
@@ -235,7 +239,7 @@ EVENTS = st.one_of(
         st.booleans(),
     ),
     st.builds(
-        lambda given, actor, by_rank: cast(actor, by_rank=by_rank, **given),
+        lambda given, actor, by_rank: roles_changed(actor, by_rank=by_rank, **given),
         st.dictionaries(PEOPLE, ROLES),
         PEOPLE,
         st.booleans(),
@@ -249,7 +253,7 @@ EVENTS = st.one_of(
 
 
 @for_all(st.lists(EVENTS, max_size=20))
-def test_the_fold_is_total_and_stays_never_overlap(events: list[ConversationEvent]) -> None:
+def test_fold_is_total_and_intervals_never_overlap(events: list[ConversationEvent]) -> None:
     state = None
     for event in events:
         state = evolve(state, event)
@@ -261,7 +265,7 @@ def test_the_fold_is_total_and_stays_never_overlap(events: list[ConversationEven
 
 
 @for_all(st.lists(EVENTS, max_size=30))
-def test_a_group_with_members_has_an_owner(events: list[ConversationEvent]) -> None:
+def test_group_with_members_has_an_owner(events: list[ConversationEvent]) -> None:
     state = None
     for event in events:
         state = evolve(state, event)

@@ -1,4 +1,4 @@
-"""What one may read is passed on with where it comes from; what one may not read does not exist."""
+"""A readable message is forwarded with its origin; an unreadable one is not found."""
 
 from typing import Any
 
@@ -19,12 +19,12 @@ FORWARD = ForwardMessage(conversation_id=HALL, client_msg_id="f1", from_conversa
 
 
 def passing_on(*events: Any, source: conversation.State = None) -> Given:
-    """A message in a room, to be passed on to a hall of ann and dee."""
+    """Forward a message of a room to a hall of ann and dee."""
     hall = structs.replace(created(participants={"ann": "owner", "dee": "member"}), conversation_id=HALL)
     return Given(fold(hall), after(*events), source=source or fold(created()))
 
 
-def test_a_forward_says_what_the_message_says_now_and_where_it_comes_from() -> None:
+def test_forward_has_the_current_content_and_origin() -> None:
     file = Attachment(media_id=HALL, name="plan.pdf")
     said = structs.replace(SENT, attachments=[file], metadata={"a": 1}, mentions=["ann"], reply_to=ID, thread_root=ID)
     event = passing_on(said, edited("hello @dee @bob")).when(FORWARD, "ann").then(MessageSent)
@@ -43,18 +43,18 @@ def test_a_forward_says_what_the_message_says_now_and_where_it_comes_from() -> N
     )
 
 
-def test_a_message_is_forwarded_within_its_conversation_too() -> None:
+def test_message_is_forwarded_within_its_conversation() -> None:
     command = structs.replace(FORWARD, conversation_id=ROOM)
     given = Given(fold(created()), after(SENT), source=fold(created()))
     given.when(command, "ann").then(MessageSent, forwarded_from=[HERE])
 
 
-def test_who_left_still_forwards_what_they_read() -> None:
+def test_former_member_forwards_readable_messages() -> None:
     left = fold(created(participants={"ann": "owner", "bob": "owner"}), removed("ann", actor="ann", at_seq=1))
     passing_on(SENT, source=left).when(FORWARD, "ann").then(MessageSent)
 
 
-def test_what_one_does_not_read_is_not_there() -> None:
+def test_unreadable_message_is_not_found() -> None:
     too_late = fold(created(participants={"bob": "owner"}), added("ann", actor="bob", at_seq=1))
     passing_on(SENT, source=too_late).when(FORWARD, "ann").rejects("message_not_found")
     never_in = fold(created(participants={"bob": "owner"}))
@@ -62,31 +62,31 @@ def test_what_one_does_not_read_is_not_there() -> None:
     Given(passing_on().room, after(SENT)).when(FORWARD, "ann").rejects("message_not_found")
 
 
-def test_another_tenants_message_is_not_there() -> None:
+def test_message_of_another_tenant_is_not_found() -> None:
     theirs = fold(structs.replace(created(), tenant="other"))
     passing_on(SENT, source=theirs).when(FORWARD, "ann").rejects("message_not_found")
 
 
-def test_a_message_of_another_conversation_is_not_there() -> None:
+def test_message_of_another_conversation_is_not_found() -> None:
     elsewhere = structs.replace(SENT, conversation_id=HALL)
     passing_on(elsewhere).when(FORWARD, "ann").rejects("message_not_found")
 
 
-def test_a_missing_and_a_deleted_message_are_not_there() -> None:
+def test_missing_and_deleted_messages_are_not_found() -> None:
     passing_on().when(FORWARD, "ann").rejects("message_not_found")
     passing_on(SENT, DELETED).when(FORWARD, "ann").rejects("message_not_found")
 
 
-def test_a_ciphertext_is_not_forwarded() -> None:
+def test_ciphertext_is_not_forwarded() -> None:
     sealed = structs.replace(SENT, text="", ciphertext="s3cret")
     passing_on(sealed).when(FORWARD, "ann").rejects("not_allowed")
 
 
-def test_who_is_not_in_the_conversation_forwards_nothing_to_it() -> None:
+def test_non_member_cannot_forward_into_a_conversation() -> None:
     passing_on(SENT).when(FORWARD, "bob").rejects("not_a_participant")
 
 
-def test_the_chain_keeps_the_first_origin_and_the_newest() -> None:
+def test_chain_keeps_the_first_and_the_newest_origins() -> None:
     chain = [Origin(conversation_id=ROOM, message_id=ID, sender=f"u{n}", at=AT) for n in range(ORIGINS_KEPT)]
     event = passing_on(structs.replace(SENT, forwarded_from=chain[:-1])).when(FORWARD, "ann").then(MessageSent)
     assert event.forwarded_from == [*chain[:-1], HERE]

@@ -1,4 +1,4 @@
-"""What users keep for themselves is theirs to change, within their stays, and nobody else's to know."""
+"""An inbox is private, and changed only by its user, within their membership intervals."""
 
 from dataclasses import replace
 from typing import get_args
@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from core.domain import message
-from core.domain.conversation import Conversation, visited
+from core.domain.conversation import Conversation, require_ever_member
 from core.domain.decision import Rejected
-from core.domain.inbox import PINS, Inbox, as_it_is, decide, evolve, put_away
+from core.domain.inbox import MAX_PINS, Inbox, decide, evolve, is_archived, without_ended_archiving
 from core.domain.member import Interval, Member
 from schemas.commands.inbox import (
     ArchiveConversation,
@@ -92,15 +92,15 @@ EVENTS: st.SearchStrategy[InboxEvent] = st.one_of(
 
 def decided(command: InboxCommand, actor: str = "bob", head: int = 20, about: message.State | None = None) -> object:
     context = by(actor)
-    where = visited(SEATED, command.conversation_id, context.tenant, context.actor)
+    where = require_ever_member(SEATED, command.conversation_id, context.tenant, context.actor)
     events = decide(command, where, context, head=head, about=about)
     return events[0] if events else None
 
 
 def refused(command: InboxCommand, actor: str = "bob", about: message.State | None = None) -> Rejected:
-    with pytest.raises(Rejected) as no:
+    with pytest.raises(Rejected) as rejection:
         decided(command, actor, about=about)
-    return no.value
+    return rejection.value
 
 
 def live(seq: int) -> message.State:
@@ -111,7 +111,7 @@ def live(seq: int) -> message.State:
 
 
 @for_all(st.lists(EVENTS, max_size=20))
-def test_a_cursor_only_grows_and_is_read_when_it_last_did(events: list[InboxEvent]) -> None:
+def test_cursor_only_grows_with_the_time_of_its_last_move(events: list[InboxEvent]) -> None:
     state, highest = Inbox(), 0
     for event in events:
         before, state = state, evolve(state, event, 1)
@@ -124,7 +124,7 @@ def test_a_cursor_only_grows_and_is_read_when_it_last_did(events: list[InboxEven
 
 
 @for_all(EVENTS, st.lists(EVENTS, max_size=5))
-def test_an_event_changes_only_what_it_is_about(event: InboxEvent, before: list[InboxEvent]) -> None:
+def test_event_changes_its_own_fields_only(event: InboxEvent, before: list[InboxEvent]) -> None:
     state = Inbox()
     for one in before:
         state = evolve(state, one, 1)
@@ -143,24 +143,24 @@ def test_an_event_changes_only_what_it_is_about(event: InboxEvent, before: list[
             assert replace(after, hidden=state.hidden, numbered=state.numbered) == state
 
 
-def test_of_what_is_hidden_those_are_counted_whose_numbers_are_told() -> None:
+def test_numbered_counts_hidden_messages_with_a_number() -> None:
     state = evolve(evolve(Inbox(), hidden(), 1), hidden(seq=7), 2)
     assert (state.hidden, state.numbered) == (2, 1)
 
 
-def test_whoever_wants_to_hear_of_it_again_has_no_time_left_over() -> None:
+def test_unmuting_clears_the_time() -> None:
     state = evolve(Inbox(), muted(LATER), 1)
     assert (state.muted, state.muted_until) == (True, LATER)
     assert evolve(state, muted(LATER, on=False), 2) == Inbox()
     assert evolve(state, muted(), 2).muted_until is None
 
 
-def test_nothing_is_left_of_an_archiving_that_was_taken_back() -> None:
+def test_unarchiving_clears_the_archiving() -> None:
     assert evolve(evolve(Inbox(), archived(7, keep=True), 1), archived(on=False), 2) == Inbox()
     assert evolve(evolve(Inbox(), archived(7, keep=True), 1), archived(), 2) == Inbox(archived=True)
 
 
-def test_a_pin_has_the_number_by_which_it_came_until_it_is_taken() -> None:
+def test_pin_keeps_its_number_until_unpinned() -> None:
     state = evolve(Inbox(), pinned(), 7)
     assert state == Inbox(pinned=7)
     assert evolve(state, pinned(), 9) == state
@@ -187,9 +187,9 @@ QUIET = Inbox(archived=True, archived_seq=7)
         (replace(QUIET, archived_seq=None), 9, 9, True),
     ],
 )
-def test_what_is_said_later_brings_back_what_was_put_away(state: Inbox, newest: int, spoke: int, away: bool) -> None:
-    assert put_away(state, newest=newest, spoke=spoke, at=AT) == away
-    assert as_it_is(state, newest=newest, spoke=spoke, at=AT).archived == away
+def test_later_message_ends_an_archiving(state: Inbox, newest: int, spoke: int, away: bool) -> None:
+    assert is_archived(state, newest=newest, spoke=spoke, at=AT) == away
+    assert without_ended_archiving(state, newest=newest, spoke=spoke, at=AT).archived == away
 
 
 # Decide
@@ -206,24 +206,22 @@ def test_what_is_said_later_brings_back_what_was_put_away(state: Inbox, newest: 
         ("gone", 4, 20, 4),
     ],
 )
-def test_a_cursor_goes_to_the_last_message_that_is_theirs_to_read_at_most(
-    actor: str, asked: int, head: int, cut: int
-) -> None:
+def test_cursor_moves_to_the_last_readable_message_at_most(actor: str, asked: int, head: int, cut: int) -> None:
     event = decided(ReadMessages(conversation_id=ROOM, seq=asked), actor, head)
     assert isinstance(event, CursorMoved)
     assert (event.seq, event.user_id, event.private) == (cut, actor, False)
 
 
-def test_a_private_cursor_is_private() -> None:
+def test_private_cursor_is_private() -> None:
     assert decided(ReadMessages(conversation_id=ROOM, seq=5, private=True)) == moved(5, private=True)
 
 
-def test_who_has_left_puts_it_away_behind_the_last_message_that_they_read() -> None:
+def test_former_member_archives_after_their_last_message() -> None:
     assert decided(ArchiveConversation(conversation_id=ROOM), "gone") == replace_user(archived(5), "gone")
 
 
 @pytest.mark.parametrize("private", [False, True])
-def test_a_thread_is_read_by_the_name_of_what_began_it_and_nobody_is_told(private: bool) -> None:
+def test_thread_is_read_privately_by_its_first_message(private: bool) -> None:
     answer = sent("k2", "yes", reply_to=HELLO.message_id, thread_root=HELLO.message_id)
     about = message.evolve(message.Absent(), answer, 4)
     for state, named in ((live(3), HELLO.message_id), (about, answer.message_id)):
@@ -232,18 +230,18 @@ def test_a_thread_is_read_by_the_name_of_what_began_it_and_nobody_is_told(privat
 
 
 @pytest.mark.parametrize(("actor", "seq"), [("bob", 5), ("gone", 6)])
-def test_a_thread_is_named_by_a_message_that_is_theirs_to_read(actor: str, seq: int) -> None:
+def test_thread_needs_a_readable_message(actor: str, seq: int) -> None:
     command = ReadMessages(conversation_id=ROOM, seq=5, thread=HELLO.message_id)
     assert refused(command, actor, about=live(seq)).code == "message_not_found"
     assert refused(command, actor).code == "message_not_found"
 
 
-def test_up_to_nothing_nothing_is_read() -> None:
+def test_cursor_at_zero_reads_nothing() -> None:
     assert decided(ReadMessages(conversation_id=ROOM, seq=0)) is None
     assert decided(ReadMessages(conversation_id=ROOM, seq=7), head=0) is None
 
 
-def test_a_conversation_is_muted_until_a_time_or_for_good_and_put_away_and_back() -> None:
+def test_conversation_is_muted_and_archived_and_back() -> None:
     assert decided(MuteConversation(conversation_id=ROOM, until=LATER)) == muted(LATER)
     assert decided(MuteConversation(conversation_id=ROOM)) == muted()
     assert decided(UnmuteConversation(conversation_id=ROOM)) == muted(on=False)
@@ -252,27 +250,27 @@ def test_a_conversation_is_muted_until_a_time_or_for_good_and_put_away_and_back(
     assert decided(UnarchiveConversation(conversation_id=ROOM)) == archived(on=False)
 
 
-def test_one_has_so_many_conversations_pinned_and_no_more() -> None:
-    command, others = PinConversation(conversation_id=ROOM), [f"room {n}" for n in range(PINS - 1)]
-    where = visited(SEATED, ROOM, TENANT, "bob")
+def test_number_of_pinned_conversations_is_limited() -> None:
+    command, others = PinConversation(conversation_id=ROOM), [f"room {n}" for n in range(MAX_PINS - 1)]
+    where = require_ever_member(SEATED, ROOM, TENANT, "bob")
     for before in ([], others, [*others, ROOM]):
         assert decide(command, where, by("bob"), pinned=before) == [pinned()]
-    with pytest.raises(Rejected) as no:
+    with pytest.raises(Rejected) as rejection:
         decide(command, where, by("bob"), pinned=[*others, "one more"])
-    assert no.value.code == "pin_limit"
+    assert rejection.value.code == "pin_limit"
     assert decide(UnpinConversation(conversation_id=ROOM), where, by("bob")) == [pinned(on=False)]
 
 
 @pytest.mark.parametrize(
     "until", [AT, "2020-01-01T00:00:00.000Z", "2027-02-30T00:00:00.000Z", "9999-99-99T99:99:99.999Z"]
 )
-def test_nobody_mutes_until_a_time_that_is_past_or_is_none(until: str) -> None:
-    no = refused(MuteConversation(conversation_id=ROOM, until=until))
-    assert (no.code, no.errors) == ("validation_failed", (("/data/until", "value"),))
+def test_mute_needs_a_valid_future_time(until: str) -> None:
+    rejection = refused(MuteConversation(conversation_id=ROOM, until=until))
+    assert (rejection.code, rejection.errors) == ("validation_failed", (("/data/until", "value"),))
 
 
 @pytest.mark.parametrize(("actor", "seq"), [("bob", 4), ("bob", 9), ("gone", 3)])
-def test_a_message_of_ones_stays_is_hidden_deleted_or_not(actor: str, seq: int) -> None:
+def test_readable_message_can_be_hidden_even_if_deleted(actor: str, seq: int) -> None:
     command = HideMessage(conversation_id=ROOM, message_id=HELLO.message_id)
     for about in (live(seq), message.evolve(live(seq), deleted(HELLO))):
         event = decided(command, actor, about=about)
@@ -281,7 +279,7 @@ def test_a_message_of_ones_stays_is_hidden_deleted_or_not(actor: str, seq: int) 
 
 
 @pytest.mark.parametrize(("actor", "seq"), [("bob", 5), ("bob", 8), ("gone", 6), ("gone", 2)])
-def test_a_message_that_is_not_theirs_to_read_is_not_there_to_be_hidden(actor: str, seq: int) -> None:
+def test_unreadable_message_cannot_be_hidden(actor: str, seq: int) -> None:
     command = HideMessage(conversation_id=ROOM, message_id=HELLO.message_id)
     assert refused(command, actor, about=live(seq)).code == "message_not_found"
     assert refused(command, actor).code == "message_not_found"
@@ -301,16 +299,16 @@ COMMANDS: list[InboxCommand] = [
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: type(command).__name__)
-def test_only_who_is_or_was_in_it_keeps_anything_of_it(command: InboxCommand) -> None:
+def test_only_present_and_former_members_have_an_inbox(command: InboxCommand) -> None:
     assert refused(command, "eve", about=live(3)).code == "not_a_participant"
     assert decided(command, "gone", about=live(3)) is not None
 
 
 def test_another_tenants_conversation_does_not_exist() -> None:
     for state in (None, replace(SEATED, tenant="other")):
-        with pytest.raises(Rejected) as no:
-            visited(state, ROOM, TENANT, "bob")
-        assert no.value.code == "conversation_not_found"
+        with pytest.raises(Rejected) as rejection:
+            require_ever_member(state, ROOM, TENANT, "bob")
+        assert rejection.value.code == "conversation_not_found"
 
 
 def test_there_is_a_case_for_every_command_and_event() -> None:

@@ -1,4 +1,4 @@
-"""Who comes back and how, and what whoever comes later reads of what was said before."""
+"""Returning members, and the earlier messages that new members read."""
 
 from core.domain.conversation import evolve
 from core.domain.member import Interval
@@ -7,7 +7,7 @@ from tests.core.domain.test_conversation import added, applies, changed, created
 DIRECT = created(kind="direct", participants={"ann": "member", "bob": "member"})
 
 
-def test_whoever_opens_a_direct_conversation_brings_everybody_back_in_a_new_stay() -> None:
+def test_reopening_a_direct_conversation_brings_everyone_back_in_a_new_interval() -> None:
     one = fold(DIRECT, removed("bob", actor="bob", at_seq=2), added("bob", at_seq=5, reopened=True))
     assert one.members["bob"].intervals == (Interval(1, 2, ended_n=2, left=True), Interval(6))
     both = fold(DIRECT, removed("ann", at_seq=3), removed("bob", actor="bob", at_seq=3))
@@ -17,13 +17,13 @@ def test_whoever_opens_a_direct_conversation_brings_everybody_back_in_a_new_stay
     assert not applies(again, added("ann", "bob", at_seq=3, reopened=True))
 
 
-def test_nobody_gets_into_a_direct_conversation_by_opening_it() -> None:
+def test_stranger_cannot_join_a_direct_conversation_by_opening_it() -> None:
     state = fold(DIRECT, removed("bob", actor="bob"))
     assert not applies(state, added("eve", reopened=True))
     assert not applies(state, added("bob", "eve", actor="eve", reopened=True))
 
 
-def test_a_group_that_nobody_is_in_is_opened_by_who_left_it_and_then_owned_by_them() -> None:
+def test_user_who_left_an_empty_group_reopens_and_owns_it() -> None:
     bob = created(participants={"ann": "owner", "bob": "member", "cid": "member"})
     empty = fold(bob, removed("cid", at_seq=1), removed("bob", actor="bob", at_seq=1), removed("ann", at_seq=4))
     for stranger in ("cid", "eve"):
@@ -35,7 +35,7 @@ def test_a_group_that_nobody_is_in_is_opened_by_who_left_it_and_then_owned_by_th
     assert not applies(again, added("ann", reopened=True))
 
 
-def test_whoever_is_let_in_reads_what_was_said_before_where_the_group_shows_it() -> None:
+def test_added_user_reads_earlier_messages_if_the_group_shows_them() -> None:
     shown = fold(created(history="all"), added("cid", at_seq=7))
     assert shown.members["cid"].intervals == (Interval(8, reads_from=1),)
     assert [shown.members["cid"].reads(seq) for seq in (1, 7, 8)] == [True, True, True]
@@ -43,7 +43,7 @@ def test_whoever_is_let_in_reads_what_was_said_before_where_the_group_shows_it()
     assert shut.members["cid"].intervals == (Interval(8),)
 
 
-def test_who_is_in_already_reads_no_more_once_the_group_shows_what_was_said() -> None:
+def test_present_member_reads_no_more_when_history_is_shown() -> None:
     state = fold(created(), added("cid", at_seq=4), changed(history="all"), added("dee", at_seq=6))
     assert state.members["cid"].intervals == (Interval(5),)
     assert state.members["dee"].intervals == (Interval(7, reads_from=1),)
@@ -53,19 +53,19 @@ def test_who_is_in_already_reads_no_more_once_the_group_shows_what_was_said() ->
     assert again.members["cid"].intervals == (Interval(5, 6, ended_n=4), Interval(7, reads_from=1))
 
 
-def test_an_owner_shows_no_more_than_they_read_themselves() -> None:
+def test_owner_shows_only_what_they_read() -> None:
     state = fold(created(), added("abe", at_seq=4, role="owner"), changed("abe", history="all"), added("cid", at_seq=9))
     assert (state.history, state.history_from) == ("all", 5)
     assert state.members["cid"].intervals == (Interval(10, reads_from=5),)
     assert not applies(state, changed(history="all"))
 
 
-def test_an_admin_changes_the_title_and_not_the_history() -> None:
+def test_admin_changes_the_title_and_not_the_history() -> None:
     state = fold(created(participants={"ann": "owner", "bob": "admin"}), changed("bob", title="Ours", history="all"))
     assert (state.title, state.history) == ("Ours", "joined")
 
 
-def test_what_was_said_before_a_group_was_opened_again_stays_shut() -> None:
+def test_messages_before_a_reopening_stay_hidden() -> None:
     left = removed("bob", actor="bob", at_seq=1), removed("ann", at_seq=4)
     state = fold(created(history="all"), *left, added("bob", actor="bob", at_seq=4, reopened=True))
     assert (state.history_from, state.members["bob"].reads(3)) == (5, False)

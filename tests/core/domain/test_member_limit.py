@@ -1,4 +1,4 @@
-"""How many people a group takes at one time."""
+"""The member limit of groups."""
 
 import pytest
 
@@ -23,24 +23,24 @@ def after(*events: ConversationEvent) -> State:
     return state
 
 
-def test_a_group_takes_as_many_as_the_limit_says() -> None:
+def test_group_takes_members_up_to_the_limit() -> None:
     member_limit.check(None, [OPENED], 2)
     member_limit.check(after(OPENED), [added("cy")], 3)
 
 
-def test_one_more_is_refused_at_the_opening_and_at_the_adding() -> None:
+def test_member_beyond_the_limit_is_rejected() -> None:
     for before, event in ((None, OPENED), (after(OPENED), added("cy"))):
-        with pytest.raises(Rejected) as no:
+        with pytest.raises(Rejected) as rejection:
             member_limit.check(before, [event], member_limit.present(after(OPENED)) - (before is None))
-        assert no.value.code == "member_limit"
+        assert rejection.value.code == "member_limit"
 
 
-def test_only_those_count_who_are_in_it_now() -> None:
+def test_limit_counts_present_members_only() -> None:
     left = ParticipantsRemoved(**ABOUT, participants=["ben"], at_seq=0)
     member_limit.check(after(OPENED, left), [added("cy")], 2)
-    member_limit.check(after(OPENED), [added("ben")], 1)  # who is in it comes not again
+    member_limit.check(after(OPENED), [added("ben")], 1)  # a present member is not added again
 
 
-def test_a_direct_conversation_has_its_two_whatever_the_limit() -> None:
+def test_direct_conversation_ignores_the_limit() -> None:
     pair = ConversationCreated(**ABOUT, kind="direct", participants={"ann": "member", "ben": "member"})
     member_limit.check(None, [pair], 1)

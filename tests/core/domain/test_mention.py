@@ -1,4 +1,4 @@
-"""A member is mentioned by `@` and the user id; the longest that is one, and no punctuation after it."""
+"""A member is mentioned by `@` and the longest matching user id, without final punctuation."""
 
 import time
 
@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.domain.characters import joins
-from core.domain.mention import LOOKED_AT, TRIED, in_text, mentions
+from core.domain.mention import MAX_AT_SIGNS, MAX_TRIES, in_text, mentions
 from schemas.bounds import MENTIONS, TEXT_CHARS
 
 PEOPLE = {"ann", "ann.smith", "bob", "bob@x.org", "c", "dee-", "名"}
@@ -49,7 +49,7 @@ def named(text: str) -> list[str]:
         ("@" + "a" * 300, []),
     ],
 )
-def test_whom_a_text_names(text: str, found: list[str]) -> None:
+def test_text_mentions_members(text: str, found: list[str]) -> None:
     assert named(text) == found
 
 
@@ -94,17 +94,17 @@ def test_whom_a_text_names(text: str, found: list[str]) -> None:
     ],
     ids=ascii,
 )
-def test_a_name_that_goes_on_with_a_letter_is_another(text: str, found: list[str]) -> None:
+def test_name_continued_by_a_letter_is_another(text: str, found: list[str]) -> None:
     assert named(text) == found
 
 
-def test_who_has_left_is_not_mentioned_as_somebody_whose_name_begins_like_theirs() -> None:
+def test_former_member_is_not_mentioned_as_a_member_with_a_prefix_of_their_id() -> None:
     assert mentions("@ann.lee", (), {"ann", "ann.lee"}.__contains__) == ["ann.lee"]
     assert mentions("@ann.lee", (), {"ann"}.__contains__) == []
     assert mentions("@renée", (), {"ren"}.__contains__) == []
 
 
-def test_the_longest_user_id_is_found_and_one_longer_is_another() -> None:
+def test_longest_user_id_is_found() -> None:
     longest = "a" * 128
     assert list(in_text(f"@{longest}", {longest}.__contains__)) == [longest]
     assert list(in_text(f"@{longest}.", {longest}.__contains__)) == [longest]
@@ -115,7 +115,7 @@ LETTERS = st.characters(categories=["Ll", "Lu", "Lo", "Nd"]).filter(joins)
 
 
 @given(st.sampled_from(["ann", "bob", "c"]), st.text(st.sampled_from("_.-"), max_size=3), LETTERS, st.text())
-def test_a_name_with_a_letter_or_digit_behind_it_names_nobody(name: str, join: str, letter: str, after: str) -> None:
+def test_name_followed_by_a_letter_or_digit_mentions_nobody(name: str, join: str, letter: str, after: str) -> None:
     text = f"@{name}{join}{letter}{after.replace('@', '')}"
     assert named(text) in ([], ["ann.smith"])
 
@@ -125,21 +125,21 @@ AROUND = st.text(st.sampled_from("ab1_.@+=~- ,!é你"), max_size=12)
 
 
 @given(IDS, AROUND, st.sampled_from(["", " ", ", ", "!", "\n", "你"]), st.text())
-def test_a_member_that_is_named_is_found(user: str, before: str, end: str, after: str) -> None:
-    """Where something stands before the name that is no part of another, and something after that is none of it."""
+def test_mentioned_member_is_found(user: str, before: str, end: str, after: str) -> None:
+    """With text before the name that is no part of a name, and text after it that does not continue it."""
     text = f"{before} @{user}{end}{after if end else ''}"
     assert user in mentions(text, (), {user}.__contains__)
 
 
 @given(st.sets(IDS), AROUND)
-def test_who_is_found_is_a_member_that_the_text_names(people: set[str], text: str) -> None:
+def test_only_members_in_the_text_are_found(people: set[str], text: str) -> None:
     for user in in_text(text, people.__contains__):
         assert user in people
         assert f"@{user}" in text
 
 
 @given(st.lists(IDS), st.sets(IDS), AROUND)
-def test_mentions_are_sorted_single_and_present(asked: list[str], people: set[str], text: str) -> None:
+def test_mentions_are_sorted_unique_and_present(asked: list[str], people: set[str], text: str) -> None:
     found = mentions(text, asked, people.__contains__)
     assert found == sorted(set(found))
     assert set(found) <= people
@@ -153,7 +153,7 @@ MS = 0.001
 
 @pytest.mark.alone
 @pytest.mark.parametrize("part", HOSTILE, ids=ascii)
-def test_a_text_of_at_signs_keeps_nobody_waiting(part: str) -> None:
+def test_text_of_at_signs_is_searched_fast(part: str) -> None:
     text, took = (part * TEXT_CHARS)[:TEXT_CHARS], []
     for _ in range(20):
         began = time.process_time()
@@ -162,9 +162,9 @@ def test_a_text_of_at_signs_keeps_nobody_waiting(part: str) -> None:
     assert min(took) < 4 * MS
 
 
-def test_so_many_at_signs_and_names_are_looked_at() -> None:
-    assert named("@x " * LOOKED_AT + "@ann") == []
-    assert named("@x " * (LOOKED_AT - 1) + "@ann") == ["ann"]
+def test_number_of_at_signs_and_names_is_limited() -> None:
+    assert named("@x " * MAX_AT_SIGNS + "@ann") == []
+    assert named("@x " * (MAX_AT_SIGNS - 1) + "@ann") == ["ann"]
     dots = "@" + "." * 50 + " "
-    assert named(dots * (TRIED // 50 - 1) + "@ann") == ["ann"]
-    assert named(dots * (TRIED // 50) + "@ann") == []
+    assert named(dots * (MAX_TRIES // 50 - 1) + "@ann") == ["ann"]
+    assert named(dots * (MAX_TRIES // 50) + "@ann") == []

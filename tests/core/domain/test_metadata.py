@@ -1,4 +1,4 @@
-"""Metadata is kept as clients gave it, within bounds."""
+"""Metadata is kept unchanged, within bounds."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from hypothesis import given as for_all
 from hypothesis import strategies as st
 
 from core.domain.decision import Rejected
-from core.domain.metadata import DEEP, check, of_text, text_of
+from core.domain.metadata import MAX_DEPTH, check, of_text, text_of
 from schemas.bounds import METADATA_BYTES
 from schemas.events import TYPE_OF, ConversationChanged
 from schemas.events.upcast import decode
@@ -21,11 +21,11 @@ OBJECTS = st.dictionaries(
 
 
 @for_all(OBJECTS)
-def test_what_was_given_comes_back(metadata: dict[str, Any]) -> None:
+def test_metadata_round_trips(metadata: dict[str, Any]) -> None:
     assert of_text(text_of(metadata)) == (metadata or None)
 
 
-def test_the_same_in_another_order_is_the_same() -> None:
+def test_key_order_does_not_matter() -> None:
     assert text_of({"b": {"d": 1, "c": 2}, "a": 3}) == text_of({"a": 3, "b": {"c": 2, "d": 1}})
 
 
@@ -35,7 +35,7 @@ def test_none_and_an_empty_object_are_none() -> None:
     check({})
 
 
-def test_it_is_measured_in_bytes_as_json() -> None:
+def test_size_is_measured_in_bytes_of_json() -> None:
     check({"a": "x" * (METADATA_BYTES - 8)})
     with pytest.raises(Rejected):
         check({"a": "x" * (METADATA_BYTES - 7)})
@@ -44,18 +44,18 @@ def test_it_is_measured_in_bytes_as_json() -> None:
 
 
 def nested(deep: int) -> dict[str, Any]:
-    """So many objects in each other."""
+    """Return objects nested to this depth."""
     found: dict[str, Any] = {}
     for _ in range(deep - 1):
         found = {"a": found}
     return found
 
 
-def test_it_is_only_so_deep() -> None:
-    check(nested(DEEP))
-    with pytest.raises(Rejected) as no:
-        check(nested(DEEP + 1))
-    assert no.value.errors == (("/data/metadata", "bounds"),)
+def test_depth_is_limited() -> None:
+    check(nested(MAX_DEPTH))
+    with pytest.raises(Rejected) as rejection:
+        check(nested(MAX_DEPTH + 1))
+    assert rejection.value.errors == (("/data/metadata", "bounds"),)
 
 
 @pytest.mark.parametrize(
@@ -63,30 +63,30 @@ def test_it_is_only_so_deep() -> None:
     [{"a": [1] * METADATA_BYTES}, {f"{n}": {} for n in range(METADATA_BYTES)}, {"a": [[{}] * 99] * 99}, nested(1_500)],
     ids=["wide", "many", "bushy", "deep"],
 )
-def test_what_is_far_too_large_or_deep_is_refused_without_being_looked_through(metadata: dict[str, Any]) -> None:
-    with pytest.raises(Rejected) as no:
+def test_far_too_large_or_deep_metadata_is_rejected_fast(metadata: dict[str, Any]) -> None:
+    with pytest.raises(Rejected) as rejection:
         check(metadata)
-    assert no.value.errors == (("/data/metadata", "bounds"),)
+    assert rejection.value.errors == (("/data/metadata", "bounds"),)
 
 
 HUGE = 10**4_049
 
 
 @pytest.mark.parametrize("number", [2**53, -(2**53), 2.0**60, -0.0, 1e308, True])
-def test_numbers_that_every_reader_keeps_are_kept(number: float) -> None:
+def test_exact_numbers_are_accepted(number: float) -> None:
     check({"a": [{"b": number}]})
     assert of_text(text_of({"a": number})) == {"a": number}
 
 
 @pytest.mark.parametrize("number", [2**53 + 1, -(2**53) - 1, 2**64, HUGE, -HUGE], ids=lambda n: f"{len(str(n))} digits")
-def test_whole_numbers_that_some_reader_would_change_are_refused(number: int) -> None:
+def test_inexact_integers_are_rejected(number: int) -> None:
     for metadata in ({"a": number}, {"a": [{"b": [number]}]}):
-        with pytest.raises(Rejected, match="whole number") as no:
+        with pytest.raises(Rejected, match="whole number") as rejection:
             check(metadata)
-        assert (no.value.code, no.value.errors) == ("validation_failed", (("/data/metadata", "bounds"),))
+        assert (rejection.value.code, rejection.value.errors) == ("validation_failed", (("/data/metadata", "bounds"),))
 
 
-def test_numbers_that_an_older_log_has_are_read_as_before() -> None:
+def test_numbers_of_an_older_log_are_read_unchanged() -> None:
     event = decode(TYPE_OF[ConversationChanged], msgspec.json.encode(changed(metadata={"a": HUGE})))
     assert isinstance(event, ConversationChanged)
     state = fold(created(), event)

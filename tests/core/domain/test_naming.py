@@ -1,4 +1,4 @@
-"""A conversation begins under a name that can be seen; one that is there is opened by whatever name it has."""
+"""A new conversation needs a visible name; an existing one is opened by any name it has."""
 
 import pytest
 
@@ -17,14 +17,14 @@ SEEN = ["x", ".", "order-\u200b4711", "\u200bx", "你", "👍", "\nx"]
 @pytest.mark.parametrize("name", BLANK, ids=ascii)
 @pytest.mark.parametrize("full", ["{}", "@ann/{}"])
 @pytest.mark.parametrize("kind", ["group", "direct"])
-def test_nothing_begins_under_a_name_in_which_nothing_can_be_seen(name: str, full: str, kind: str) -> None:
+def test_conversation_cannot_have_an_invisible_name(name: str, full: str, kind: str) -> None:
     command = CreateConversation(kind=kind, external_id=full.format(name), participants=["bob"])  # type: ignore[arg-type]
     Given().when(command, "ann").rejects("validation_failed", external_id="value")
 
 
 @pytest.mark.parametrize("name", BLANK, ids=ascii)
 @pytest.mark.parametrize("full", ["{}", "@ann/{}"])
-def test_what_began_so_before_is_opened_as_ever(name: str, full: str) -> None:
+def test_old_conversation_with_an_invisible_name_opens(name: str, full: str) -> None:
     command = CreateConversation(external_id=full.format(name))
     old = fold(created(external_id=command.external_id))
     Given(old).when(command, "bob").nothing()
@@ -35,32 +35,32 @@ def test_what_began_so_before_is_opened_as_ever(name: str, full: str) -> None:
 
 @pytest.mark.parametrize("name", SEEN, ids=ascii)
 @pytest.mark.parametrize("full", ["{}", "@ann/{}"])
-def test_a_name_of_which_something_can_be_seen_is_taken_as_it_is(name: str, full: str) -> None:
+def test_partly_visible_name_is_accepted_unchanged(name: str, full: str) -> None:
     command = CreateConversation(external_id=full.format(name))
     Given().when(command, "ann").then(ConversationCreated, external_id=command.external_id)
 
 
 @pytest.mark.parametrize("name", ["x", *BLANK], ids=ascii)
-def test_whether_another_user_s_name_is_taken_is_not_told_though_nothing_can_be_seen_in_it(name: str) -> None:
+def test_use_of_another_users_invisible_name_stays_private(name: str) -> None:
     command = CreateConversation(external_id=own_name("bob", name))
     for room in (None, fold(created(external_id=command.external_id, participants={"bob": "owner"}))):
         Given(room).when(command, "ann").rejects("not_a_participant")
 
 
-def test_a_conversation_without_a_name_begins() -> None:
+def test_conversation_may_have_no_name() -> None:
     Given().when(CreateConversation(), "ann").then(ConversationCreated, external_id=None)
 
 
-def test_the_no_is_one_that_has_to_be_proved() -> None:
+def test_rejection_of_an_invisible_name_is_rechecked() -> None:
     with pytest.raises(BlankName):
         check("\u200b", by("ann"))
 
 
 @pytest.mark.parametrize("name", ["x", "@bob/x", "/", *BLANK], ids=ascii)
-def test_a_name_in_full_is_its_user_and_the_name(name: str) -> None:
+def test_full_name_has_user_and_name(name: str) -> None:
     assert (user_of(own_name("ann", name)), bare_name(own_name("ann", name))) == ("ann", name)
 
 
 @pytest.mark.parametrize("name", ["x", "@ann", "@ann/", "@/x", "\n@ann/x", "@a b/x"], ids=ascii)
-def test_any_other_name_has_no_user(name: str) -> None:
+def test_application_name_has_no_user(name: str) -> None:
     assert (user_of(name), bare_name(name)) == (None, name)

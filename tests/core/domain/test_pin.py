@@ -1,4 +1,4 @@
-"""Whoever is in a conversation pins what they may read of it, up to a limit."""
+"""Members pin readable messages, up to a limit."""
 
 from collections.abc import Iterable
 
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from core.domain import conversation, conversation_decisions, pin
-from core.domain.conversation import PINS, Conversation
+from core.domain.conversation import MAX_PINS, Conversation
 from core.domain.decision import Rejected
 from core.domain.message import Absent, Deleted, Live, State
 from schemas.commands import PinMessage, UnpinMessage
@@ -39,71 +39,71 @@ def given(*events: ConversationEvent, about: State | None = None, deleted: Itera
     return Given(fold(created(), *events), live() if about is None else about, deleted=frozenset(deleted))
 
 
-def test_any_member_pins_and_unpins() -> None:
+def test_member_pins_and_unpins() -> None:
     given().when(PIN, "bob").then(MessagePinned, message_id="m", actor="bob")
     given(pinned("m", "ann")).when(UNPIN, "bob").then(MessageUnpinned, message_id="m", actor="bob")
 
 
-def test_who_is_not_in_it_neither_pins_nor_unpins() -> None:
+def test_non_member_cannot_pin_or_unpin() -> None:
     for command in (PIN, UNPIN):
         given(pinned("m")).when(command, "eve").rejects("not_a_participant")
         given(removed("bob")).when(command, "bob").rejects("not_a_participant")
         Given().when(command, "bob").rejects("conversation_not_found")
 
 
-def test_a_message_that_is_not_there_is_not_pinned() -> None:
+def test_missing_message_cannot_be_pinned() -> None:
     given(about=Absent()).when(PIN, "bob").rejects("message_not_found")
     given(about=live(conversation_id=ELSEWHERE)).when(PIN, "bob").rejects("message_not_found")
     given(about=Deleted(live(), "ann")).when(PIN, "bob").rejects("message_not_found")
 
 
-def test_a_message_from_before_one_came_is_not_ones_to_pin() -> None:
+def test_message_from_before_joining_cannot_be_pinned() -> None:
     given(added("cid", at_seq=3), about=live(3)).when(PIN, "cid").rejects("message_not_found")
     given(added("cid", at_seq=3), about=live(4)).when(PIN, "cid").then(MessagePinned)
 
 
-def test_to_pin_what_is_pinned_and_to_unpin_what_is_not_changes_nothing() -> None:
+def test_repeated_pin_or_unpin_changes_nothing() -> None:
     given(pinned("m")).when(PIN, "ann").nothing()
     given().when(UNPIN, "ann").nothing()
 
 
-def test_there_are_so_many_pins_and_no_more() -> None:
-    full = [pinned(f"m{n}") for n in range(PINS)]
+def test_number_of_pins_is_limited() -> None:
+    full = [pinned(f"m{n}") for n in range(MAX_PINS)]
     given(*full).when(PIN, "bob").rejects("pin_limit")
     given(*full[1:]).when(PIN, "bob").then(MessagePinned)
 
 
-def test_a_deleted_message_is_not_pinned_again_whatever_the_conversation_knows() -> None:
+def test_deleted_message_cannot_be_pinned_again() -> None:
     given(pinned("m"), about=Deleted(live(), "ann"), deleted=["m"]).when(PIN, "ann").rejects("message_not_found")
 
 
-def test_whoever_pins_frees_the_places_of_deleted_messages() -> None:
-    full = [pinned(f"m{n}") for n in range(PINS)]
+def test_new_pin_frees_the_places_of_deleted_messages() -> None:
+    full = [pinned(f"m{n}") for n in range(MAX_PINS)]
     given(*full, deleted=["m3", "m7"]).when(PIN, "bob").then(MessagePinned, message_id="m", freed=["m3", "m7"])
     given(pinned("m1"), deleted=["m1"]).when(PIN, "bob").then(MessagePinned, freed=["m1"])
     given(pinned("m1")).when(PIN, "bob").then(MessagePinned, freed=[])
 
 
-def test_a_pin_ends_those_that_it_frees_if_it_counts() -> None:
-    full = [pinned(f"m{n}") for n in range(PINS)]
+def test_pin_removes_freed_pins_if_it_applies() -> None:
+    full = [pinned(f"m{n}") for n in range(MAX_PINS)]
     after = fold(created(), *full, replace(pinned("m"), freed=["m3", "unknown"]))
     assert after is not None
-    assert after.pins == (*(f"m{n}" for n in range(PINS) if n != 3), "m")
+    assert after.pins == (*(f"m{n}" for n in range(MAX_PINS) if n != 3), "m")
     for nothing in (replace(pinned("m"), freed=["unknown"]), replace(pinned("m5"), freed=["m3"])):
         unmoved = fold(created(), *full, nothing)
         assert unmoved is not None
-        assert unmoved.pins == tuple(f"m{n}" for n in range(PINS))
+        assert unmoved.pins == tuple(f"m{n}" for n in range(MAX_PINS))
 
 
 STEPS = st.lists(st.tuples(st.sampled_from(["pin", "unpin", "delete"]), st.integers(0, 8), st.booleans()), max_size=40)
 
 
 @for_all(STEPS)
-def test_a_place_is_free_once_its_message_is_deleted_whatever_a_view_knew(steps: list[tuple[str, int, bool]]) -> None:
-    """Some decide on a view that knows of no deletion yet; three pins are as many as there are here."""
+def test_place_of_a_deleted_message_is_free_on_any_view(steps: list[tuple[str, int, bool]]) -> None:
+    """Some decisions have a view without the deletions; the limit is three pins here."""
     with pytest.MonkeyPatch.context() as patch:
         for where in (conversation, pin):
-            patch.setattr(where, "PINS", 3)
+            patch.setattr(where, "MAX_PINS", 3)
         room, deleted = created_room(), frozenset[str]()
         for what, number, lags in steps:
             message_id, known = f"m{number}", frozenset[str]() if lags else deleted
@@ -115,8 +115,8 @@ def test_a_place_is_free_once_its_message_is_deleted_whatever_a_view_knew(steps:
             free = len(pin.shown(room.pins, deleted)) < 3
             try:
                 decided = conversation_decisions.decide(room, command, by("ann"), about=about, deleted=known)
-            except Rejected as no:
-                assert message_id in known or (no.code == "pin_limit" and (lags or not free))
+            except Rejected as rejection:
+                assert message_id in known or (rejection.code == "pin_limit" and (lags or not free))
                 continue
             for event in decided:
                 room = evolved(room, event)

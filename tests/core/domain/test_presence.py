@@ -1,4 +1,4 @@
-"""Many devices are one presence."""
+"""The sessions of a user are combined into one presence."""
 
 from itertools import combinations
 from typing import get_args
@@ -21,10 +21,10 @@ from schemas.commands.signals import Status
         (["a word of tomorrow", "away"], "away"),
     ],
 )
-def test_how_somebody_is_of_all_that_their_sessions_say(statuses: list[str], one: str) -> None:
+def test_statuses_are_combined_by_precedence(statuses: list[str], one: str) -> None:
     assert combined(statuses) == one
 
 
-def test_every_status_has_its_place_and_none_is_offline() -> None:
+def test_every_status_has_a_precedence_and_none_is_offline() -> None:
     assert sorted(FIRST) == sorted(get_args(Status))
     assert all(combined(some) in some for n in (1, 2, 3) for some in combinations(FIRST, n))

@@ -1,4 +1,4 @@
-"""A member puts an emoji to a message and takes it away again; what is so already or beyond a limit changes nothing."""
+"""Members add and remove reactions; repeats, and reactions beyond a limit, change nothing."""
 
 import pytest
 from hypothesis import given as for_all
@@ -10,9 +10,9 @@ from core.domain.decision import Rejected
 from core.domain.emoji import look
 from core.domain.member import Interval, Member
 from core.domain.reaction import (
-    EMOJI_OF_ALL,
-    ON_AT_ONCE,
-    OWN_AT_ONCE,
+    MAX_EMOJI,
+    MAX_PER_MEMBER,
+    MAX_PER_MESSAGE,
     REACTIONS_KEPT,
     ReactionCommand,
     Reactions,
@@ -64,7 +64,7 @@ def reacted(user: str, emoji: str = "👍", *, on: bool = True, per_member: bool
 
 
 def before(user: str, emoji: str = "👍", *, on: bool = True) -> Reacted:
-    """Decided under the limits that a message once had."""
+    """An event decided under the old limits per message."""
     return reacted(user, emoji, on=on, per_member=False)
 
 
@@ -80,27 +80,27 @@ def decided(command: ReactionCommand, actor: str, *before: Reacted, state: messa
 
 
 def refused(command: ReactionCommand, actor: str, reactions: Reactions, state: message.State = LIVE) -> str:
-    with pytest.raises(Rejected) as no:
+    with pytest.raises(Rejected) as rejection:
         reaction.decide(Target(state, reactions), command, HERE, by(actor))
-    return no.value.code
+    return rejection.value.code
 
 
 # Decide
 
 
-def test_a_member_reacts_to_a_message() -> None:
+def test_member_reacts_to_a_message() -> None:
     assert decided(add(), "ann") == [reacted("ann")]
 
 
-def test_what_was_put_there_is_taken_away() -> None:
+def test_reaction_is_removed() -> None:
     assert decided(remove(), "ann", reacted("ann")) == [reacted("ann", on=False)]
 
 
-def test_one_takes_away_only_what_is_ones_own() -> None:
+def test_user_removes_own_reactions_only() -> None:
     assert decided(remove(), "ann", reacted("bob")) == []
 
 
-def test_who_is_no_longer_in_it_takes_away_what_is_theirs_within_their_stay() -> None:
+def test_former_member_removes_reactions_within_their_interval() -> None:
     members = {"bob": Member("member", (Interval(1, 4),)), "cem": Member("member", (Interval(1, 3),))}
     here, state = Conversation(TENANT, ROOM, "group", "ann", AT, members=members), after(reacted("bob"), reacted("cem"))
     assert reaction.decide(Target(LIVE, state), remove(), here, by("bob")) == [reacted("bob", on=False)]
@@ -108,12 +108,12 @@ def test_who_is_no_longer_in_it_takes_away_what_is_theirs_within_their_stay() ->
         reaction.decide(Target(LIVE, state), remove(), here, by("cem"))
 
 
-def test_what_is_so_already_changes_nothing() -> None:
+def test_repeated_reaction_changes_nothing() -> None:
     assert decided(add(), "ann", reacted("ann")) == []
     assert decided(remove(), "ann") == []
 
 
-def test_a_message_that_is_not_there_takes_no_reaction() -> None:
+def test_missing_message_takes_no_reaction() -> None:
     assert refused(add(), "ann", Reactions(), message.Absent()) == "message_not_found"
 
 
@@ -124,17 +124,17 @@ def test_a_message_of_another_conversation_takes_no_reaction() -> None:
         reaction.decide(Target(LIVE), other, elsewhere, by("ann"))
 
 
-def test_a_deleted_message_takes_no_reaction() -> None:
+def test_deleted_message_takes_no_reaction() -> None:
     assert refused(add(), "ann", Reactions(), GONE) == "message_not_found"
     assert refused(remove(), "ann", after(reacted("ann")), GONE) == "message_not_found"
 
 
-def test_a_message_from_before_ones_stay_takes_no_reaction() -> None:
+def test_message_from_before_joining_takes_no_reaction() -> None:
     assert refused(add(), "new", Reactions()) == "message_not_found"
 
 
-def test_a_member_has_so_many_emoji_on_and_no_more_whatever_others_have() -> None:
-    full = after(*(reacted("bob", f":e{n}:") for n in range(OWN_AT_ONCE)))
+def test_emoji_per_member_are_limited() -> None:
+    full = after(*(reacted("bob", f":e{n}:") for n in range(MAX_PER_MEMBER)))
     assert refused(add(":more:"), "bob", full) == "reaction_limit"
     assert reaction.decide(Target(LIVE, full), add(":more:"), HERE, by("ann")) == [reacted("ann", ":more:")]
     assert reaction.decide(Target(LIVE, full), add(":e1:"), HERE, by("ann")) == [reacted("ann", ":e1:")]
@@ -142,33 +142,33 @@ def test_a_member_has_so_many_emoji_on_and_no_more_whatever_others_have() -> Non
     assert reaction.decide(Target(LIVE, less), add(":more:"), HERE, by("bob")) == [reacted("bob", ":more:")]
 
 
-def test_what_was_on_counts_for_nobody() -> None:
+def test_removed_reactions_do_not_count() -> None:
     toggled = after(*(reacted("bob", on=n % 2 == 0) for n in range(2 * REACTIONS_KEPT + 1)))
     assert toggled.on == {"👍": ("bob",)}
     assert reaction.decide(Target(LIVE, toggled), add("🎉"), HERE, by("ann")) == [reacted("ann", "🎉")]
     assert reaction.decide(Target(LIVE, toggled), remove(), HERE, by("bob")) == [reacted("bob", on=False)]
 
 
-def test_a_message_takes_so_many_reactions_at_one_time_and_each_may_be_taken_away() -> None:
-    full = Reactions({"👍": (*(f"u{n}" for n in range(ON_AT_ONCE - 1)), "ann")}, REACTIONS_KEPT)
+def test_reactions_per_message_are_limited_and_removable() -> None:
+    full = Reactions({"👍": (*(f"u{n}" for n in range(MAX_PER_MESSAGE - 1)), "ann")}, REACTIONS_KEPT)
     assert refused(add(), "bob", full) == "reaction_limit"
     assert reaction.decide(Target(LIVE, full), remove(), HERE, by("ann")) == [reacted("ann", on=False)]
     less = evolve(full, reacted("ann", on=False))
     assert reaction.decide(Target(LIVE, less), add(), HERE, by("bob")) == [reacted("bob")]
 
 
-def test_what_is_no_emoji_and_no_name_is_refused_before_the_message_is_looked_for() -> None:
+def test_invalid_emoji_is_rejected_before_the_message_lookup() -> None:
     for emoji in ("x", "lol", "👍👍", "👍 ", "1", ":no name:", "::", "é"):
         assert refused(add(emoji), "ann", Reactions(), message.Absent()) == "validation_failed", emoji
 
 
-def test_what_looks_alike_is_put_there_once_and_as_unicode_writes_it() -> None:
+def test_equal_looking_emoji_count_once_in_full_form() -> None:
     assert decided(add("❤"), "ann") == [reacted("ann", "❤️")]
     assert decided(add("❤"), "ann", reacted("ann", "❤️")) == []
     assert decided(remove("❤︎"), "ann", reacted("ann", "❤️")) == [reacted("ann", "❤️", on=False)]
 
 
-def test_what_may_no_longer_be_put_there_may_be_taken_away() -> None:
+def test_emoji_no_longer_allowed_can_be_removed() -> None:
     assert decided(remove("lol"), "ann", before("ann", "lol")) == [reacted("ann", "lol", on=False)]
     both = after(before("ann", "❤"), before("ann", "❤️"))
     assert evolve(both, reacted("ann", "❤️", on=False)).on == {}
@@ -177,12 +177,12 @@ def test_what_may_no_longer_be_put_there_may_be_taken_away() -> None:
 # Evolve
 
 
-def test_people_and_emoji_stand_in_the_order_of_their_coming() -> None:
+def test_users_and_emoji_keep_the_order_of_events() -> None:
     state = after(reacted("bob", "a"), reacted("ann", "b"), reacted("ann", "a"))
     assert list(state.on.items()) == [("a", ("bob", "ann")), ("b", ("ann",))]
 
 
-def test_whoever_comes_back_stands_at_the_end() -> None:
+def test_returning_user_is_last() -> None:
     state = after(
         reacted("bob", "a"),
         reacted("ann", "a"),
@@ -195,28 +195,28 @@ def test_whoever_comes_back_stands_at_the_end() -> None:
     assert emptied.on == {"a": ("ann", "bob"), "b": ("bob",)}
 
 
-def test_an_emoji_that_nobody_has_on_is_gone() -> None:
+def test_emoji_without_users_is_removed() -> None:
     assert after(reacted("ann"), reacted("ann", on=False)).on == {}
 
 
-def test_an_emoji_that_looks_alike_joins_the_one_that_is_there() -> None:
+def test_equal_looking_emoji_are_merged() -> None:
     assert after(before("bob", "❤"), reacted("ann", "❤️")).on == {"❤": ("bob", "ann")}
 
 
-def test_what_came_beyond_a_members_limit_changes_nothing() -> None:
-    full = after(*(reacted("bob", f":e{n}:") for n in range(OWN_AT_ONCE)))
+def test_reaction_beyond_the_member_limit_changes_nothing() -> None:
+    full = after(*(reacted("bob", f":e{n}:") for n in range(MAX_PER_MEMBER)))
     assert evolve(full, reacted("bob", ":more:")).on == full.on
     assert not applies(full, reacted("bob", ":more:"))
     assert applies(full, reacted("bob", ":e1:", on=False))
 
 
-def test_what_was_decided_under_the_limits_of_a_message_stands_by_them() -> None:
+def test_old_events_keep_the_old_limits() -> None:
     full = Reactions({"👍": ("ann",)}, REACTIONS_KEPT)
     for event in (before("ann", on=False), before("bob")):
         assert evolve(full, event) == full
         assert not applies(full, event)
     assert evolve(full, reacted("ann", on=False)).on == {}
-    many = after(*(before("bob", f"e{n}") for n in range(EMOJI_OF_ALL)))
+    many = after(*(before("bob", f"e{n}") for n in range(MAX_EMOJI)))
     assert not applies(many, before("ann", "one more"))
     assert applies(many, reacted("ann", "🎉"))
     assert after(before("ann", "❤"), before("ann", "❤️")).on == {"❤": ("ann",), "❤️": ("ann",)}
@@ -226,7 +226,7 @@ EVENTS = st.lists(
     st.builds(
         reacted,
         st.sampled_from(["ann", "bob", "cem"]),
-        st.sampled_from(["❤", "❤️", *(f":e{n}:" for n in range(OWN_AT_ONCE + 2))]),
+        st.sampled_from(["❤", "❤️", *(f":e{n}:" for n in range(MAX_PER_MEMBER + 2))]),
         on=st.booleans(),
     ),
     max_size=200,
@@ -234,7 +234,7 @@ EVENTS = st.lists(
 
 
 @for_all(EVENTS)
-def test_evolving_is_total_and_keeps_within_each_members_limit(events: list[Reacted]) -> None:
+def test_evolve_is_total_and_keeps_the_member_limit(events: list[Reacted]) -> None:
     state = Reactions()
     for event in events:
         last, state = state, evolve(state, event)
@@ -242,11 +242,11 @@ def test_evolving_is_total_and_keeps_within_each_members_limit(events: list[Reac
         assert all(users and len(set(users)) == len(users) for users in state.on.values())
         assert len({look(emoji) for emoji in state.on}) == len(state.on)
         of_each = [user for users in state.on.values() for user in users]
-        assert all(of_each.count(user) <= OWN_AT_ONCE for user in of_each)
+        assert all(of_each.count(user) <= MAX_PER_MEMBER for user in of_each)
 
 
 @for_all(EVENTS, st.data())
-def test_whatever_is_on_can_be_taken_away_until_nothing_is(events: list[Reacted], data: st.DataObject) -> None:
+def test_all_reactions_can_be_removed(events: list[Reacted], data: st.DataObject) -> None:
     state = after(*events)
     while state.on:
         emoji = data.draw(st.sampled_from(sorted(state.on)))

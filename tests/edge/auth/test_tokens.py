@@ -1,4 +1,4 @@
-"""Tokens open sockets for whom they were issued, as long as they say, and for nobody else."""
+"""Tokens open sockets for their user until they expire, and for no other user."""
 
 import base64
 
@@ -17,14 +17,14 @@ def code_of(tokens: Tokens, token: str) -> str:
     return refused.value.code
 
 
-def test_a_token_says_who_it_was_issued_for() -> None:
+def test_token_names_its_user() -> None:
     tokens = Tokens(SECRET, 900, now=lambda: 1000.0)
     token, expires_in = tokens.issue("acme", "ann")
     identity = tokens.verify(token)
     assert (identity.tenant, identity.user_id, identity.expires_at, expires_in) == ("acme", "ann", 1900.0, 900)
 
 
-def test_a_token_says_how_the_names_begin_that_its_user_may_open_for_an_application() -> None:
+def test_token_has_the_name_prefixes_of_its_user() -> None:
     tokens = Tokens(SECRET, 900)
     for names in ((), ("order-",), ("order-", ""), ("x" * 128,) * 20):
         assert tokens.verify(tokens.issue("acme", "ann", names)[0]).names == names
@@ -33,7 +33,7 @@ def test_a_token_says_how_the_names_begin_that_its_user_may_open_for_an_applicat
             tokens.issue("acme", "ann", wrong)
 
 
-def test_a_token_of_a_tenant_that_is_not_served_opens_nothing() -> None:
+def test_token_of_unserved_tenant_is_refused() -> None:
     issues = Tokens(SECRET, 900)
     served = Tokens(SECRET, 900, tenants=("acme", "umbra"))
     assert served.verify(issues.issue("umbra", "ann")[0]).tenant == "umbra"
@@ -41,7 +41,7 @@ def test_a_token_of_a_tenant_that_is_not_served_opens_nothing() -> None:
     assert issues.verify(issues.issue("acm", "ann")[0]).tenant == "acm"
 
 
-def test_a_token_ends() -> None:
+def test_token_expires() -> None:
     now = 1000.0
     tokens = Tokens(SECRET, 900, now=lambda: now)
     token, _ = tokens.issue("acme", "ann")
@@ -50,7 +50,7 @@ def test_a_token_ends() -> None:
 
 
 @pytest.mark.parametrize("algorithm", ["none", "HS512"])
-def test_another_algorithm_opens_nothing(algorithm: str) -> None:
+def test_token_with_other_algorithm_is_refused(algorithm: str) -> None:
     claims = {"sub": "ann", "tenant": "acme", "aud": "caas", "iat": 1, "exp": 9e9, "jti": "1"}
     key = None if algorithm == "none" else SECRET * 2
     assert code_of(Tokens(SECRET * 2, 900), jwt.encode(claims, key, algorithm)) == "unauthorized"
@@ -69,14 +69,14 @@ def test_another_algorithm_opens_nothing(algorithm: str) -> None:
         {"names": "order-"},
     ],
 )
-def test_wrong_claims_open_nothing(changed: dict[str, object]) -> None:
+def test_token_with_wrong_claims_is_refused(changed: dict[str, object]) -> None:
     claims = {"sub": "ann", "tenant": "acme", "aud": "caas", "iat": 1, "exp": 9_000_000_000, "jti": "1"} | changed
     assert code_of(Tokens(SECRET, 900), jwt.encode(claims, SECRET, "HS256")) == "unauthorized"
 
 
 @pytest.mark.parametrize("claim", ["iat", "nbf"])
 @pytest.mark.parametrize(("ahead", "opens"), [(0, True), (SKEW_S, True), (SKEW_S + 1, False), (1e300, False)])
-def test_a_token_of_the_future_opens_nothing_but_clocks_may_differ(claim: str, ahead: float, opens: bool) -> None:
+def test_token_of_the_future_is_refused_within_clock_tolerance(claim: str, ahead: float, opens: bool) -> None:
     claims = {"sub": "ann", "tenant": "acme", "aud": "caas", "iat": 1, "exp": 9e9, "jti": "1", claim: 1000 + ahead}
     tokens = Tokens(SECRET, 900, now=lambda: 1000.0)
     token = jwt.encode(claims, SECRET, "HS256")
@@ -87,19 +87,19 @@ def test_a_token_of_the_future_opens_nothing_but_clocks_may_differ(claim: str, a
 
 
 @pytest.mark.parametrize("missing", ["sub", "tenant", "aud", "iat", "exp", "jti"])
-def test_every_claim_is_needed(missing: str) -> None:
+def test_token_without_a_claim_is_refused(missing: str) -> None:
     claims = {"sub": "ann", "tenant": "acme", "aud": "caas", "iat": 1, "exp": 9_000_000_000, "jti": "1"}
     del claims[missing]
     assert code_of(Tokens(SECRET, 900), jwt.encode(claims, SECRET, "HS256")) == "unauthorized"
 
 
-def test_another_secret_s_tokens_and_rubbish_open_nothing() -> None:
+def test_token_of_other_secret_and_malformed_token_are_refused() -> None:
     token, _ = Tokens("x" * 32, 900).issue("acme", "ann")
     assert code_of(Tokens(SECRET, 900), token) == "unauthorized"
     assert code_of(Tokens(SECRET, 900), "rubbish") == "unauthorized"
 
 
-def test_what_is_no_user_id_gets_no_token_and_a_short_secret_signs_none() -> None:
+def test_invalid_user_id_and_short_secret_are_refused() -> None:
     with pytest.raises(msgspec.ValidationError):
         Tokens(SECRET, 900).issue("acme", "a b")
     with pytest.raises(ValueError, match="32 bytes"):
@@ -107,9 +107,9 @@ def test_what_is_no_user_id_gets_no_token_and_a_short_secret_signs_none() -> Non
 
 
 @pytest.mark.parametrize("head", [b"[" * 30_000, b"\xff\xfe", b'{"alg":[]}', b'{"alg":"none"}', b"{}"])
-def test_a_head_that_is_none_opens_nothing(head: bytes) -> None:
-    told = base64.urlsafe_b64encode(head).rstrip(b"=").decode()
-    for token in (f"{told}.e30.x", f"{told}.e30.", "\udcff.e30.x"):
-        with pytest.raises(NotAuthorized) as no:
+def test_token_with_malformed_header_is_refused(head: bytes) -> None:
+    encoded = base64.urlsafe_b64encode(head).rstrip(b"=").decode()
+    for token in (f"{encoded}.e30.x", f"{encoded}.e30.", "\udcff.e30.x"):
+        with pytest.raises(NotAuthorized) as refusal:
             Tokens("s" * 32, 60).verify(token)
-        assert no.value.code == "unauthorized"
+        assert refusal.value.code == "unauthorized"

@@ -1,4 +1,4 @@
-"""`caas` run in this process, as fast as it is."""
+"""Runs `caas` in this process, which is faster."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from tests.e2e.processes import Process, free_port
 
 @dataclass(frozen=True)
 class Said:
-    """How one verb ended."""
+    """The exit status and output of one verb."""
 
     status: int
     out: str
@@ -24,7 +24,7 @@ Caas = Callable[..., Said]
 
 @pytest.fixture
 def caas(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Caas:
-    """Run one verb; its exit status and what it said. No setting comes from outside."""
+    """Return a function that runs one verb without settings from outside, and returns its exit status and output."""
 
     def run(*arguments: str, **environment: str) -> Said:
         capsys.readouterr()
@@ -45,7 +45,7 @@ def caas(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.fixture
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A gateway in a process of its own; its address."""
+    """Run a gateway in a separate process; yield its address."""
     directory = tmp_path_factory.mktemp("gateway")
     port = free_port()
     environment = {"CAAS_DATA": str(directory)}

@@ -1,4 +1,4 @@
-"""Every verb has help with an example, and what is set wrong is told in a line, with status 2."""
+"""Every verb has help with an example, and wrong settings are reported one per line, with status 2."""
 
 import argparse
 import re
@@ -15,24 +15,24 @@ from tests.edge.cli.conftest import Caas
 
 
 def parsers(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
-    """The verbs."""
+    """Yield the parsers of the verbs."""
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
             yield from action.choices.values()
 
 
 @pytest.mark.parametrize("parser", [cli.parser(), *parsers(cli.parser())], ids=lambda parser: parser.prog)
-def test_every_verb_has_help_with_an_example_that_it_would_take(parser: argparse.ArgumentParser) -> None:
-    told = parser.format_help()
-    examples = [line for line in told.split("example: ")[1:] if line.startswith("caas ")]
-    assert examples, told
+def test_every_verb_has_help_with_a_valid_example(parser: argparse.ArgumentParser) -> None:
+    help_text = parser.format_help()
+    examples = [line for line in help_text.split("example: ")[1:] if line.startswith("caas ")]
+    assert examples, help_text
     assert all(line.strip() for line in (parser.description or "").splitlines())
     words = examples[0].split(" | ")[0].split(",")[0] if parser.prog == "caas" else examples[0].split(" | ")[0]
     if parser.prog != "caas stack":
         cli.parser().parse_args(words.split()[1:])
 
 
-def test_an_unknown_verb_and_missing_words_are_usage(caas: Caas) -> None:
+def test_unknown_verb_and_missing_arguments_are_usage_errors(caas: Caas) -> None:
     for arguments in (("dance",), ("token",), ("up", "--port", "x")):
         said = caas(*arguments)
         assert (said.status, "usage: caas" in said.err) == (2, True)
@@ -42,7 +42,7 @@ def test_an_unknown_verb_and_missing_words_are_usage(caas: Caas) -> None:
 @pytest.mark.parametrize(
     "verb", [("up", "--port"), ("serve", "socket", "--port"), ("worker", "messages", "--health-port")]
 )
-def test_what_is_no_port_is_usage(caas: Caas, verb: tuple[str, ...], port: str) -> None:
+def test_invalid_port_is_a_usage_error(caas: Caas, verb: tuple[str, ...], port: str) -> None:
     said = caas(*verb, port)
     assert (said.status, said.err.splitlines()[-1].endswith(f"is a number from 0 to 65535, and {port!r} is none")) == (
         2,
@@ -50,14 +50,14 @@ def test_what_is_no_port_is_usage(caas: Caas, verb: tuple[str, ...], port: str) 
     )
 
 
-def test_caas_alone_prints_the_help_with_every_verb(caas: Caas) -> None:
+def test_caas_without_arguments_prints_help_with_every_verb(caas: Caas) -> None:
     said, asked = caas(), caas("--help")
     assert (said.status, said.out, asked.status, asked.err) == (2, "", 0, "")
     assert said.err == asked.out
     assert all(re.search(rf"^    {verb}\b", said.err, re.MULTILINE) for verb in cli.VERBS)
 
 
-def test_the_version_is_that_of_the_distribution(caas: Caas) -> None:
+def test_version_is_that_of_the_distribution(caas: Caas) -> None:
     said = caas("--version")
     assert (said.status, said.out) == (0, f"caas {version('caas')}\n")
     assert version("caas") == tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
@@ -66,7 +66,7 @@ def test_the_version_is_that_of_the_distribution(caas: Caas) -> None:
 @pytest.mark.parametrize(
     "verb", [("up",), ("token", "ann"), ("serve", "gateway"), ("worker",), ("verify",), ("play", "x")]
 )
-def test_settings_that_are_wrong_are_told_one_a_line(caas: Caas, verb: tuple[str, ...]) -> None:
+def test_wrong_settings_are_reported_one_per_line(caas: Caas, verb: tuple[str, ...]) -> None:
     said = caas(*verb, CAAS_PORT="abc", CAAS_FOO="1")
     assert (said.status, said.out) == (2, "")
     assert said.err.splitlines() == [
@@ -75,7 +75,7 @@ def test_settings_that_are_wrong_are_told_one_a_line(caas: Caas, verb: tuple[str
     ]
 
 
-def test_a_secret_that_is_too_short_is_a_wrong_setting(caas: Caas) -> None:
+def test_short_secret_is_a_wrong_setting(caas: Caas) -> None:
     for verb in (("up", "--port", "0"), ("token", "ann"), ("serve", "gateway")):
         said = caas(*verb, CAAS_TOKEN_SECRET="short", CAAS_APP_KEY="k", CAAS_APP_SECRET="s")
         assert (said.status, said.err) == (2, f"caas {verb[0]}: CAAS_TOKEN_SECRET: it needs at least 32 bytes\n")
@@ -94,7 +94,7 @@ SECRETS = ("CAAS_APP_KEY", "CAAS_APP_SECRET", "CAAS_TOKEN_SECRET")
         (("play", "{file}"), SECRETS[:2]),
     ],
 )
-def test_on_the_stack_each_verb_asks_for_what_it_needs(
+def test_verbs_on_the_stack_require_the_secrets_they_need(
     caas: Caas, tmp_path: Path, verb: tuple[str, ...], needs: tuple[str, ...]
 ) -> None:
     file = tmp_path / "empty.jsonl"
@@ -107,6 +107,6 @@ def test_on_the_stack_each_verb_asks_for_what_it_needs(
 
 
 @pytest.mark.parametrize("verb", [("serve", "socket"), ("worker",)])
-def test_what_is_a_process_of_its_own_on_the_stack_is_refused_embedded(caas: Caas, verb: tuple[str, ...]) -> None:
+def test_verbs_of_the_stack_are_refused_embedded(caas: Caas, verb: tuple[str, ...]) -> None:
     said = caas(*verb)
     assert (said.status, "start it with `caas up`" in said.err) == (2, True)

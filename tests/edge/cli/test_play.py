@@ -1,4 +1,4 @@
-"""`caas play` names what is wrong with a file, and starts a system where none runs."""
+"""`caas play` reports errors of a file, and starts a system where none runs."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ SEND = '{"at":"%s","kind":"send","channel":"c","user":"ann","text":"%s"}\n'
 @pytest.mark.parametrize(
     "line", ["rubbish", '{"at":"2","kind":"wave","channel":"c","user":"ann"}', "[]", SEND % (1, "x")]
 )
-def test_a_malformed_file_is_told_by_its_line_and_starts_nothing(caas: Caas, tmp_path: Path, line: str) -> None:
+def test_malformed_file_is_reported_by_line_and_starts_nothing(caas: Caas, tmp_path: Path, line: str) -> None:
     file = tmp_path / "bad.jsonl"
     file.write_text(SEND % (1, "one") + line)
     said = caas("play", str(file), "--data", str(tmp_path / "data"))
@@ -23,19 +23,19 @@ def test_a_malformed_file_is_told_by_its_line_and_starts_nothing(caas: Caas, tmp
     assert not (tmp_path / "data").exists()
 
 
-def test_a_file_that_is_not_there_is_told(caas: Caas, tmp_path: Path) -> None:
+def test_missing_file_is_reported(caas: Caas, tmp_path: Path) -> None:
     said = caas("play", str(tmp_path / "none"), "--data", str(tmp_path / "data"))
     assert (said.status, "No such file" in said.err, "Traceback" in said.err) == (1, True, False)
 
 
-def test_an_application_that_is_not_known_is_told(caas: Caas, tmp_path: Path, gateway: str) -> None:
+def test_unknown_application_is_reported(caas: Caas, tmp_path: Path, gateway: str) -> None:
     file = tmp_path / "good.jsonl"
     file.write_text(SEND % (1, "one"))
     said = caas("play", str(file), "--url", gateway, "--app-key", "no", "--app-secret", "no")
     assert (said.status, "unauthorized" in said.err, "Traceback" in said.err) == (1, True, False)
 
 
-def test_with_no_running_system_it_runs_one_itself_and_what_was_played_stays(caas: Caas, tmp_path: Path) -> None:
+def test_play_without_a_running_system_starts_one_and_messages_persist(caas: Caas, tmp_path: Path) -> None:
     file, data = tmp_path / "good.jsonl", ("--data", str(tmp_path / "data"))
     file.write_text("".join(SEND % (n, f"text {n}") for n in range(1, 4)))
     said = caas("play", str(file), *data, "--json")

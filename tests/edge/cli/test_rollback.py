@@ -1,4 +1,4 @@
-"""`caas rollback` goes back to the generation before, whether the system runs or not; where none is, it says so."""
+"""`caas rollback` returns to the previous generation, whether the system runs or not; it reports if there is none."""
 
 import asyncio
 import json
@@ -14,7 +14,7 @@ from tests.edge.cli.conftest import Caas
 
 
 @pytest.mark.parametrize("name", compose.PROCESSORS)
-def test_every_read_model_goes_forth_and_back_and_is_equal(caas: Caas, tmp_path: Path, name: str) -> None:
+def test_read_models_are_equal_after_rebuild_and_rollback(caas: Caas, tmp_path: Path, name: str) -> None:
     data = ("--data", str(tmp_path / "data"))
     file = tmp_path / "two.jsonl"
     file.write_text("".join(f'{{"at":"{n}","kind":"send","channel":"c","user":"ann","text":"{n}"}}\n' for n in (1, 2)))
@@ -28,7 +28,7 @@ def test_every_read_model_goes_forth_and_back_and_is_equal(caas: Caas, tmp_path:
         assert caas("verify", name, *data).out == f"{name}: equal\n"
 
 
-async def test_beside_a_running_system_what_was_said_since_the_switch_is_there_after_the_way_back(
+async def test_messages_sent_since_the_switch_are_in_the_transcript_after_a_rollback(
     tmp_path: Path,
 ) -> None:
     with running(tmp_path, {"CAAS_DRAIN_MS": "200"}) as up:

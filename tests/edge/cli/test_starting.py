@@ -1,4 +1,4 @@
-"""A process whose servers are away says so from the first second, lives on, and stops when it is asked to."""
+"""A process whose servers are unreachable reports it from the start, stays alive, and stops on SIGTERM."""
 
 import os
 import signal
@@ -25,7 +25,7 @@ NOWHERE = {
     "CAAS_REDIS_GATEWAY_URL": "redis://127.0.0.1:1/0",
     "CAAS_TOKEN_SECRET": "t" * 32,
 }
-WITHIN_S = 20
+TIMEOUT_S = 20
 
 
 @contextmanager
@@ -48,7 +48,7 @@ def started(directory: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes
         ("serve socket --port", {"log", "documents", "index", "node"}),
     ],
 )
-async def test_it_is_alive_and_red_with_every_check_until_its_servers_are_there(
+async def test_process_is_alive_and_not_ready_until_its_servers_are_reachable(
     tmp_path: Path, verb: str, expected: set[str]
 ) -> None:
     port = free_port()
@@ -56,7 +56,7 @@ async def test_it_is_alive_and_red_with_every_check_until_its_servers_are_there(
     with started(tmp_path, *verb.split(), str(port)) as process:
         async with aiohttp.ClientSession() as session:
 
-            async def red_with_reasons() -> None:
+            async def not_ready_with_reasons() -> None:
                 async with session.get(f"http://127.0.0.1:{port}/livez") as answer:
                     assert answer.status == 200
                 async with session.get(f"http://127.0.0.1:{port}/readyz") as answer:
@@ -64,11 +64,11 @@ async def test_it_is_alive_and_red_with_every_check_until_its_servers_are_there(
                 reasons = {name: check[0].get("output", "") for name, check in seen[-1][1].items()}
                 assert all(reasons[name] != "starting" for name in ("log", "documents", "index"))
 
-            await eventually(red_with_reasons, within=WITHIN_S)
+            await eventually(not_ready_with_reasons, within=TIMEOUT_S)
         assert {status for status, _ in seen} == {503}
         assert all(set(checks) == expected for _, checks in seen)
         process.send_signal(signal.SIGTERM)
         began = time.monotonic()
-        assert process.wait(WITHIN_S) == 0
-        assert time.monotonic() - began < WITHIN_S / 2
+        assert process.wait(TIMEOUT_S) == 0
+        assert time.monotonic() - began < TIMEOUT_S / 2
     assert "Traceback" not in (tmp_path / "log").read_text()

@@ -1,4 +1,4 @@
-"""`caas token` needs nothing but the secrets of a system, running or not, and makes none."""
+"""`caas token` needs only the secrets of a system, running or not, and creates no system."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ from edge.process.secrets_file import NAME, kept
 from tests.edge.cli.conftest import Caas
 
 
-def test_a_token_is_printed_without_a_running_system(caas: Caas, tmp_path: Path) -> None:
+def test_token_is_printed_without_a_running_system(caas: Caas, tmp_path: Path) -> None:
     known = kept(tmp_path)
     said = caas("token", "ann", "--data", str(tmp_path))
     assert (said.status, said.err) == (0, "")
@@ -18,39 +18,39 @@ def test_a_token_is_printed_without_a_running_system(caas: Caas, tmp_path: Path)
     assert (identity.tenant, identity.user_id) == ("default", "ann")
 
 
-def test_a_token_may_open_names_of_applications(caas: Caas, tmp_path: Path) -> None:
+def test_token_may_open_names_of_applications(caas: Caas, tmp_path: Path) -> None:
     known = kept(tmp_path)
     said = caas("token", "app", "--names", "order-", "--names", "", "--data", str(tmp_path))
     assert Tokens(known.token_secret, 1).verify(said.out.strip()).names == ("order-", "")
 
 
-def test_programs_get_what_the_gateway_would_answer(caas: Caas, tmp_path: Path) -> None:
+def test_json_output_is_the_gateways_answer(caas: Caas, tmp_path: Path) -> None:
     kept(tmp_path)
     said = json.loads(caas("token", "ann", "--ttl", "60", "--data", str(tmp_path), "--json").out)
     assert (said["token_type"], said["expires_in"]) == ("Bearer", 60)
 
 
 @pytest.mark.parametrize("seconds", ["0", "-5"])
-def test_a_token_lives_for_a_second_at_least(caas: Caas, tmp_path: Path, seconds: str) -> None:
+def test_token_lives_for_at_least_one_second(caas: Caas, tmp_path: Path, seconds: str) -> None:
     kept(tmp_path)
     said = caas("token", "ann", "--ttl", seconds, "--data", str(tmp_path))
     assert (said.status, said.out, "a token lives for a second at least" in said.err) == (2, "", True)
 
 
-def test_what_is_no_user_id_is_told(caas: Caas, tmp_path: Path) -> None:
+def test_invalid_user_id_is_reported(caas: Caas, tmp_path: Path) -> None:
     kept(tmp_path)
     said = caas("token", "a b", "--data", str(tmp_path))
     assert (said.status, said.out, said.err.startswith("caas token: ")) == (1, "", True)
 
 
-def test_a_secret_that_is_given_needs_no_directory(caas: Caas, tmp_path: Path) -> None:
+def test_given_secret_needs_no_directory(caas: Caas, tmp_path: Path) -> None:
     said = caas("token", "ann", "--data", str(tmp_path / "none"), CAAS_TOKEN_SECRET="t" * 32)
     assert (said.status, said.err) == (0, "")
     assert Tokens("t" * 32, 1).verify(said.out.strip()).user_id == "ann"
     assert not (tmp_path / "none").exists()
 
 
-LOOKING = [
+READING_VERBS = [
     ("token", "ann"),
     ("verify",),
     ("transcript",),
@@ -60,8 +60,8 @@ LOOKING = [
 ]
 
 
-@pytest.mark.parametrize("verb", LOOKING, ids=lambda verb: verb[0])
-def test_where_no_system_is_whoever_looks_for_one_is_refused_and_makes_none(
+@pytest.mark.parametrize("verb", READING_VERBS, ids=lambda verb: verb[0])
+def test_verbs_that_need_a_system_fail_without_one_and_create_none(
     caas: Caas, tmp_path: Path, verb: tuple[str, ...]
 ) -> None:
     data = tmp_path / "typo"
@@ -73,9 +73,7 @@ def test_where_no_system_is_whoever_looks_for_one_is_refused_and_makes_none(
 
 @pytest.mark.parametrize("verb", [("token", "ann"), ("up", "--port", "0"), ("serve", "gateway")])
 @pytest.mark.parametrize("how", ["open to others", "broken"])
-def test_secrets_that_must_not_be_used_are_refused_in_a_line(
-    caas: Caas, tmp_path: Path, verb: tuple[str, ...], how: str
-) -> None:
+def test_unusable_secrets_are_refused_in_one_line(caas: Caas, tmp_path: Path, verb: tuple[str, ...], how: str) -> None:
     kept(tmp_path)
     if how == "broken":
         (tmp_path / NAME).write_text("{")

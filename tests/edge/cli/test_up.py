@@ -1,4 +1,4 @@
-"""`caas up` says why it cannot start, and ends as asked, clients or not."""
+"""`caas up` prints why it cannot start, and stops on signals, with or without clients."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ from tests.e2e.line import opened
 from tests.e2e.processes import CAAS, Process, run
 from tests.e2e.up import Up, ready_line, running
 
-WITHIN_S = 10
+TIMEOUT_S = 10
 
 
 @pytest.fixture
@@ -32,11 +32,11 @@ def up(tmp_path: Path) -> Iterator[Up]:
 
 
 def start(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Start another one, which cannot."""
+    """Start another one, which fails."""
     return subprocess.run([str(CAAS), "up", *arguments], capture_output=True, text=True, timeout=60, check=False)
 
 
-async def test_it_cannot_start_twice_and_stops_on_sigterm_with_its_clients_told(up: Up, tmp_path: Path) -> None:
+async def test_up_cannot_start_twice_and_notifies_clients_on_sigterm(up: Up, tmp_path: Path) -> None:
     port = up.url.rpartition(":")[2]
     async with opened(up.socket_url, up.token("ann")) as ann, opened(up.socket_url, up.token("bob")) as bob:
         same = await asyncio.to_thread(start, "--data", str(up.data), "--port", "0")
@@ -52,15 +52,15 @@ async def test_it_cannot_start_twice_and_stops_on_sigterm_with_its_clients_told(
         os.kill(up.pid, signal.SIGTERM)
         for line in (ann, bob):
             assert await line.closed() == 4101
-            (told,) = line.pushes("going-away")
-            assert told["data"]["reconnect_after_ms"] > 0
+            (push,) = line.pushes("going-away")
+            assert push["data"]["reconnect_after_ms"] > 0
     assert up.process.running is not None
-    assert up.process.running.wait(WITHIN_S) == 0
+    assert up.process.running.wait(TIMEOUT_S) == 0
     assert "Traceback" not in up.process.log.read_text()
     assert not (up.data / "up.json").exists()
 
 
-async def test_no_secret_lies_outside_its_file_or_is_printed_unasked(tmp_path: Path) -> None:
+async def test_secrets_are_only_in_their_file_and_are_not_printed(tmp_path: Path) -> None:
     data, log = tmp_path / "data", tmp_path / "log"
     arguments = ("up", "--data", str(data), "--port", "0", "--json")
     process = Process("up", arguments, log, None, {"CAAS_LOG_LEVEL": "debug"}).start()
@@ -80,7 +80,7 @@ async def test_no_secret_lies_outside_its_file_or_is_printed_unasked(tmp_path: P
         process.stop()
 
 
-async def test_a_directory_of_an_older_version_says_at_the_start_what_to_rebuild(tmp_path: Path) -> None:
+async def test_models_of_older_versions_are_reported_at_the_start(tmp_path: Path) -> None:
     data = tmp_path / "data"
     outdated = {"messages": Messages.version - 1, "receipts": Receipts.version - 1}
     async with compose.opened(compose.embedded(Settings(data=str(data)))) as system:
@@ -91,7 +91,7 @@ async def test_a_directory_of_an_older_version_says_at_the_start_what_to_rebuild
     with running(tmp_path) as up:
         lines = [line for line in up.process.log.read_text().splitlines() if " WARNING " in line]
         assert [line.partition(" caas.versions ")[2].partition(":")[0] for line in lines] == list(outdated)
-        assert all(f"`caas rebuild {name}` makes it anew" in line for name, line in zip(outdated, lines, strict=True))
+        assert all(f"`caas rebuild {name}` rebuilds it" in line for name, line in zip(outdated, lines, strict=True))
         report = json.loads(
             await asyncio.to_thread(run, "rebuild", "receipts", "--json", "--accept", digest(data), "--data", str(data))
         )
@@ -102,38 +102,38 @@ async def test_a_directory_of_an_older_version_says_at_the_start_what_to_rebuild
 
 
 def digest(data: Path) -> str:
-    """What a person has looked at and takes."""
-    looked = subprocess.run(
+    """Return the digest that a person reviews and accepts."""
+    rebuild = subprocess.run(
         [str(CAAS), "rebuild", "receipts", "--json", "--data", str(data)], capture_output=True, text=True, check=False
     )
-    report = json.loads(looked.stdout)
+    report = json.loads(rebuild.stdout)
     assert report["outcome"] == "needs_accept"
     found: str = report["digest"]
     return found
 
 
 @pytest.mark.parametrize("written", ["", "{", "[]", '{"url":"no url","app_key":"k"}', '{"url":"http://127.0.0.1:1"}'])
-def test_what_a_process_that_is_gone_left_behind_is_no_running_system(tmp_path: Path, written: str) -> None:
+def test_address_file_of_a_dead_process_is_no_running_system(tmp_path: Path, written: str) -> None:
     (tmp_path / "up.json").write_text(written)
     assert running_at(Settings(data=str(tmp_path))) is None
 
 
-async def test_ctrl_c_stops_it_as_well_and_it_starts_again(up: Up) -> None:
+async def test_sigint_stops_up_and_it_starts_again(up: Up) -> None:
     async with opened(up.socket_url, up.token("ann")) as ann:
         os.kill(up.pid, signal.SIGINT)
         assert await ann.closed() == 4101
     assert up.process.running is not None
-    assert up.process.running.wait(WITHIN_S) == 0
+    assert up.process.running.wait(TIMEOUT_S) == 0
     with running(up.data.parent, name="again") as again:
         async with opened(again.socket_url, again.token("ann")) as ann:
             await ann.done("conversation:list", {})
 
 
-async def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
+async def test_second_signal_ends_up_at_once(tmp_path: Path) -> None:
     with running(tmp_path, {"CAAS_DRAIN_MS": "60000"}) as up:
         async with opened(up.socket_url, up.token("ann")) as ann:
             os.kill(up.pid, signal.SIGTERM)
             await ann.push("going-away")
             os.kill(up.pid, signal.SIGTERM)
             assert up.process.running is not None
-            assert await asyncio.to_thread(up.process.running.wait, WITHIN_S) == 130
+            assert await asyncio.to_thread(up.process.running.wait, TIMEOUT_S) == 130

@@ -1,4 +1,4 @@
-"""`caas verify` and `caas transcript` say what they wait for, and end when nobody brings it."""
+"""`caas verify` and `caas transcript` print what they wait for, and end when it does not arrive."""
 
 import asyncio
 import json
@@ -33,14 +33,14 @@ async def say(system: Adapters, count: int) -> None:
 
 @pytest.fixture
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What stands still is given up soon."""
-    monkeypatch.setattr(lag, "STANDS_STILL_S", 0.4)
-    monkeypatch.setattr(progress, "FIRST_S", 0.1)
+    """Shorten the wait for a read model that makes no progress."""
+    monkeypatch.setattr(lag, "STALLED_AFTER_S", 0.4)
+    monkeypatch.setattr(progress, "FIRST_DELAY_S", 0.1)
 
 
 @pytest.mark.usefixtures("soon")
 @pytest.mark.parametrize("verb", [("verify", "messages"), ("transcript",)])
-async def test_beside_a_system_that_nobody_works_they_end_with_a_line(
+async def test_verbs_beside_a_system_without_workers_end_with_one_line(
     caas: Caas, tmp_path: Path, verb: tuple[str, ...]
 ) -> None:
     async with compose.opened(compose.embedded(Settings(data=str(tmp_path)))) as system:
@@ -54,7 +54,7 @@ async def test_beside_a_system_that_nobody_works_they_end_with_a_line(
 
 
 async def beside_workers(caas: Caas, data: Path, workers: Sequence[str], *arguments: str) -> tuple[int, str, str]:
-    """How `caas verify` ends beside a system in which these processors work."""
+    """Return status, output and errors of `caas verify` beside a system in which these processors run."""
     settings, health = Settings(data=str(data)), Health()
     async with compose.opened(compose.embedded(settings)) as system:
         services = [(name, one_plain(name, system, settings, health)) for name in workers]
@@ -66,7 +66,7 @@ async def beside_workers(caas: Caas, data: Path, workers: Sequence[str], *argume
 
 
 @pytest.mark.usefixtures("soon")
-async def test_those_that_can_be_verified_are_although_others_cannot(caas: Caas, tmp_path: Path) -> None:
+async def test_models_are_verified_although_another_cannot_be(caas: Caas, tmp_path: Path) -> None:
     names = ("inbox", "search", "messages", "conversations")
     status, out, err = await beside_workers(caas, tmp_path, ("messages", "conversations", "inbox"), *names)
     assert status == 1
@@ -77,7 +77,7 @@ async def test_those_that_can_be_verified_are_although_others_cannot(caas: Caas,
 
 
 @pytest.mark.usefixtures("soon")
-async def test_json_says_what_could_not_be_verified_and_why(caas: Caas, tmp_path: Path) -> None:
+async def test_json_has_models_that_could_not_be_verified_and_reasons(caas: Caas, tmp_path: Path) -> None:
     status, out, _ = await beside_workers(caas, tmp_path, ("messages",), "messages", "search", "--json")
     assert (status, json.loads(out)) == (
         1,
@@ -85,8 +85,8 @@ async def test_json_says_what_could_not_be_verified_and_why(caas: Caas, tmp_path
     )
 
 
-def lost(data: Path, statement: str) -> None:
-    """What was done to the rows by hand while nobody ran the system."""
+def change_rows(data: Path, statement: str) -> None:
+    """Change rows by hand while the system is stopped."""
     with closing(sqlite3.connect(data / "documents.sqlite")) as file, file:
         file.execute(statement)
 
@@ -100,9 +100,9 @@ async def worked(data: Path, count: int) -> None:
             await caught_up(system, compose.PROCESSORS, health)
 
 
-async def test_rows_that_differ_are_counted_and_the_first_named(caas: Caas, tmp_path: Path) -> None:
+async def test_differing_rows_are_counted_and_the_first_are_named(caas: Caas, tmp_path: Path) -> None:
     await worked(tmp_path, 130)
-    lost(tmp_path, 'DELETE FROM "messages/messages/1" WHERE number BETWEEN 2 AND 121')
+    change_rows(tmp_path, 'DELETE FROM "messages/messages/1" WHERE number BETWEEN 2 AND 121')
     ended = await asyncio.to_thread(caas, "verify", "messages", "search", "--data", str(tmp_path))
     assert (ended.status, ended.err) == (3, "")
     lines = ended.out.splitlines()
@@ -122,9 +122,11 @@ async def test_rows_that_differ_are_counted_and_the_first_named(caas: Caas, tmp_
 
 
 @pytest.mark.usefixtures("soon")
-async def test_rows_that_differ_are_said_although_another_model_cannot_be_verified(caas: Caas, tmp_path: Path) -> None:
+async def test_differing_rows_are_reported_although_another_model_cannot_be_verified(
+    caas: Caas, tmp_path: Path
+) -> None:
     await worked(tmp_path, 3)
-    lost(tmp_path, 'DELETE FROM "messages/messages/1" WHERE number = 2')
+    change_rows(tmp_path, 'DELETE FROM "messages/messages/1" WHERE number = 2')
     settings, health = Settings(data=str(tmp_path)), Health()
     async with (
         compose.opened(compose.embedded(settings)) as system,
@@ -138,11 +140,9 @@ async def test_rows_that_differ_are_said_although_another_model_cannot_be_verifi
     assert "messages: 1 row differs\n" in ended.out and STILL in ended.err
 
 
-async def test_a_read_model_whose_rows_are_gone_is_named_and_the_others_are_verified(
-    caas: Caas, tmp_path: Path
-) -> None:
+async def test_model_with_lost_rows_is_named_and_the_others_are_verified(caas: Caas, tmp_path: Path) -> None:
     await worked(tmp_path, 3)
-    lost(tmp_path, 'DELETE FROM "messages/messages/1"')
+    change_rows(tmp_path, 'DELETE FROM "messages/messages/1"')
     ended = await asyncio.to_thread(caas, "verify", "messages", "search", "--data", str(tmp_path))
     assert (ended.status, ended.out) == (1, "messages: not verified\nsearch: equal\n")
     assert "caas verify: the rows of table messages of the read model messages (generation 1) are gone" in ended.err
@@ -151,7 +151,7 @@ async def test_a_read_model_whose_rows_are_gone_is_named_and_the_others_are_veri
 # the search index
 
 
-async def test_rows_of_another_version_of_a_processor_are_not_compared(caas: Caas, tmp_path: Path) -> None:
+async def test_rows_of_another_processor_version_are_not_compared(caas: Caas, tmp_path: Path) -> None:
     await worked(tmp_path, 3)
     async with compose.opened(compose.embedded(Settings(data=str(tmp_path)))) as system:
         found = await read_pointer(system.documents, "messages")
@@ -163,18 +163,18 @@ async def test_rows_of_another_version_of_a_processor_are_not_compared(caas: Caa
     assert "`caas rebuild messages`" in ended.err
 
 
-def in_index(data: Path, statement: str) -> None:
+def change_index(data: Path, statement: str) -> None:
     with closing(sqlite3.connect(data / "search.sqlite")) as file, file:
         file.execute(statement)
 
 
-async def test_an_entry_of_the_index_that_is_gone_or_says_something_else_is_named(caas: Caas, tmp_path: Path) -> None:
+async def test_missing_or_changed_index_entry_is_named(caas: Caas, tmp_path: Path) -> None:
     await worked(tmp_path, 10)
     nth = "number = (SELECT number FROM entries2_1 ORDER BY number LIMIT 1 OFFSET {})".format
-    in_index(tmp_path, f"UPDATE texts2_1 SET text = '\"something else\"' WHERE {nth(4)}")
-    in_index(tmp_path, f"DELETE FROM texts2_1 WHERE {nth(6)}")
-    in_index(tmp_path, f"UPDATE entries2_1 SET conversation_id = 'another' WHERE {nth(8)}")
-    in_index(tmp_path, f"DELETE FROM entries2_1 WHERE {nth(2)}")
+    change_index(tmp_path, f"UPDATE texts2_1 SET text = '\"something else\"' WHERE {nth(4)}")
+    change_index(tmp_path, f"DELETE FROM texts2_1 WHERE {nth(6)}")
+    change_index(tmp_path, f"UPDATE entries2_1 SET conversation_id = 'another' WHERE {nth(8)}")
+    change_index(tmp_path, f"DELETE FROM entries2_1 WHERE {nth(2)}")
     ended = await asyncio.to_thread(caas, "verify", "search", "--json", "--data", str(tmp_path))
     found = json.loads(ended.out)
     assert (ended.status, found["differing"]) == (3, {"search": 4})
@@ -186,7 +186,7 @@ async def test_an_entry_of_the_index_that_is_gone_or_says_something_else_is_name
 
 
 @pytest.mark.parametrize("how", ["deleted", "older"])
-async def test_an_index_that_was_lost_while_nobody_ran_it_is_filled_by_verify(
+async def test_index_lost_while_the_system_was_stopped_is_filled_by_verify(
     caas: Caas, tmp_path: Path, how: str
 ) -> None:
     await worked(tmp_path, 3)
@@ -202,7 +202,7 @@ async def test_an_index_that_was_lost_while_nobody_ran_it_is_filled_by_verify(
 
 
 @pytest.mark.usefixtures("soon")
-async def test_an_index_that_nobody_fills_is_said(caas: Caas, tmp_path: Path) -> None:
+async def test_index_that_is_never_filled_is_reported(caas: Caas, tmp_path: Path) -> None:
     await worked(tmp_path, 3)
     async with compose.opened(compose.embedded(Settings(data=str(tmp_path)))) as system:
         await system.index.drop(1)
@@ -212,11 +212,11 @@ async def test_an_index_that_nobody_fills_is_said(caas: Caas, tmp_path: Path) ->
 
 
 @pytest.mark.usefixtures("soon")
-async def test_a_lost_table_is_named_also_where_its_read_model_is_behind(caas: Caas, tmp_path: Path) -> None:
+async def test_lost_table_is_named_although_its_model_is_behind(caas: Caas, tmp_path: Path) -> None:
     await worked(tmp_path, 3)
     async with compose.opened(compose.embedded(Settings(data=str(tmp_path)))) as system:
         await say(system, 3)
-    lost(tmp_path, 'DELETE FROM "messages/messages/1"')
+    change_rows(tmp_path, 'DELETE FROM "messages/messages/1"')
     status, out, err = await beside_workers(caas, tmp_path, ("inbox",), "messages")
     assert (status, out.splitlines()) == (1, ["messages: not verified"])
     assert "`caas rebuild messages --replace REASON`" in err and "stands still" not in err

@@ -1,4 +1,4 @@
-"""A server that is away or frozen is noticed while nobody asks anything of it."""
+"""Probes notice a server that is down or frozen while it is not used."""
 
 import asyncio
 from pathlib import Path
@@ -14,7 +14,7 @@ from edge.process.background import background
 from tests.eventually import eventually
 
 
-async def test_a_server_that_is_away_fails_or_warns_and_passes_when_it_is_back() -> None:
+async def test_check_fails_or_warns_while_server_is_down() -> None:
     health, up = Health(), asyncio.Event()
 
     async def ask() -> None:
@@ -29,15 +29,15 @@ async def test_a_server_that_is_away_fails_or_warns_and_passes_when_it_is_back()
         await eventually(lambda: health.checks() == {"log": Check("pass"), "index": Check("pass")})
 
 
-async def test_a_server_that_does_not_answer_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(probes, "ANSWER_S", 0.02)
+async def test_probe_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probes, "ANSWER_TIMEOUT_S", 0.02)
     health = Health()
     asked = Probe("log", asyncio.Event().wait, needed=True)
     async with background(("probes", probing((asked,), health, every_s=0.01))):
         await eventually(lambda: health.checks() == {"log": Check("fail", "no answer within 0 s")})
 
 
-async def test_every_server_of_a_process_is_asked(tmp_path: Path) -> None:
+async def test_probes_cover_every_server(tmp_path: Path) -> None:
     health = Health()
     async with compose.opened(compose.embedded(Settings(data=str(tmp_path))), health) as found:
         assert health.ready

@@ -1,4 +1,4 @@
-"""A system is used whether somebody runs it or not."""
+"""A system can be used whether another process runs it or not."""
 
 import asyncio
 from pathlib import Path
@@ -21,7 +21,7 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(data=str(tmp_path / "data"))
 
 
-async def test_where_nobody_runs_it_the_reader_does(settings: Settings) -> None:
+async def test_reader_runs_processors_if_no_process_does(settings: Settings) -> None:
     health = Health()
     async with reading(settings, health) as found:
         await found.log.append(said(ROOM, 1))
@@ -30,7 +30,7 @@ async def test_where_nobody_runs_it_the_reader_does(settings: Settings) -> None:
         assert await found.documents.checkpoints("messages", 1)
 
 
-async def test_where_somebody_does_the_reader_is_beside(settings: Settings) -> None:
+async def test_reader_opens_beside_a_running_process(settings: Settings) -> None:
     health = Health()
     async with compose.opened(compose.embedded(settings)) as system, working(system, settings, health):
         await system.log.append(said(ROOM, 1))
@@ -39,14 +39,14 @@ async def test_where_somebody_does_the_reader_is_beside(settings: Settings) -> N
             with pytest.raises(Unavailable):
                 await found.log.append(said(ROOM, 2))
             with pytest.raises(Unavailable):
-                await found.documents.point("p", {}, None)
+                await found.documents.compare_and_set("p", {}, None)
         async with reading(settings, Health(), "rebuild") as found:
             with pytest.raises(Unavailable):
                 await found.log.append(said(ROOM, 2))
-            assert await found.documents.point("p", {}, None)
+            assert await found.documents.compare_and_set("p", {}, None)
 
 
-async def test_caught_up_waits_for_the_last_record_of_now(settings: Settings) -> None:
+async def test_caught_up_waits_for_the_current_end_of_the_log(settings: Settings) -> None:
     health = Health()
     async with compose.opened(compose.embedded(settings)) as system:
         await system.log.append(said(ROOM, 1))
@@ -57,7 +57,7 @@ async def test_caught_up_waits_for_the_last_record_of_now(settings: Settings) ->
             await asyncio.wait_for(waiting, 10)
 
 
-async def test_what_fails_while_it_is_used_is_raised_as_it_is(settings: Settings) -> None:
+async def test_error_of_the_block_is_raised_unchanged(settings: Settings) -> None:
     with pytest.raises(ValueError, match="mine"):
         async with reading(settings, Health()):
             raise ValueError("mine")

@@ -1,4 +1,4 @@
-"""What is served is a node and a gateway, on ports that are told, until the block ends."""
+"""A node and a gateway are served on known ports until the block ends."""
 
 from pathlib import Path
 
@@ -34,12 +34,12 @@ def at_port(port: int) -> Settings:
     return msgspec.structs.replace(SETTINGS, port=port)
 
 
-def test_a_node_has_a_name_of_its_own_unless_it_is_given_one() -> None:
+def test_node_name_is_unique_unless_set() -> None:
     assert node_name(SETTINGS) != node_name(SETTINGS)
     assert node_name(Settings(node="socket-1")) == "socket-1"
 
 
-async def test_a_port_that_is_taken_is_an_error_and_one_that_was_left_is_free() -> None:
+async def test_taken_port_is_an_error_and_released_port_is_free() -> None:
     async with listening(web.Application(), SETTINGS, Health()) as port:
         with pytest.raises(OSError, match="in use"):
             async with listening(web.Application(), at_port(port), Health()):
@@ -49,7 +49,7 @@ async def test_a_port_that_is_taken_is_an_error_and_one_that_was_left_is_free() 
 
 
 @pytest.mark.parametrize("setting", [PORT, SOCKET_PORT])
-async def test_an_address_that_cannot_be_had_is_named_with_what_to_change(setting: str) -> None:
+async def test_bind_error_names_the_address_and_the_setting(setting: str) -> None:
     with bound("127.0.0.1", 0) as at:
         port = port_of(at)
         with pytest.raises(CannotListen) as taken, bound("127.0.0.1", port, setting):
@@ -59,7 +59,7 @@ async def test_an_address_that_cannot_be_had_is_named_with_what_to_change(settin
         pytest.fail("an address of somebody else")
 
 
-async def test_health_and_the_proxy_name_their_own_options() -> None:
+async def test_health_port_and_proxy_name_their_own_options() -> None:
     with bound("127.0.0.1", 0) as at:
         port = port_of(at)
         said = f"cannot listen on 127.0.0.1:{port}: Address already in use: {{}} names another port"
@@ -71,7 +71,7 @@ async def test_health_and_the_proxy_name_their_own_options() -> None:
                 pytest.fail("two listen")
 
 
-async def test_a_port_is_held_from_before_it_is_served() -> None:
+async def test_port_is_bound_before_it_is_served() -> None:
     with bound("127.0.0.1", 0) as at:
         with pytest.raises(OSError, match="in use"), bound("127.0.0.1", port_of(at)):
             pytest.fail("two hold it")
@@ -84,7 +84,7 @@ async def test_a_port_is_held_from_before_it_is_served() -> None:
             assert answer.status == 200
 
 
-async def test_the_gateway_names_the_sockets_it_was_given() -> None:
+async def test_gateway_returns_configured_socket_urls() -> None:
     app = gateway_app(gateway(SETTINGS, ["ws://one/socket", "ws://two/socket"]), Health())
     async with listening(app, SETTINGS, Health()) as port, aiohttp.ClientSession() as session:
         url, shown = f"http://127.0.0.1:{port}/api/v1/auth/sdk/token", {"X-App-Key": "k", "X-App-Secret": "s"}
@@ -92,7 +92,7 @@ async def test_the_gateway_names_the_sockets_it_was_given() -> None:
             assert (await answer.json())["socket_urls"] == ["ws://one/socket", "ws://two/socket"]
 
 
-async def test_a_node_is_ready_once_it_follows_and_ends_with_the_block(tmp_path: Path) -> None:
+async def test_node_is_ready_after_catch_up_and_stops_with_the_block(tmp_path: Path) -> None:
     health = Health()
     entrance = Entrance(health)
     settings = Settings(token_secret="t" * 32, data=str(tmp_path), drain_ms=100, port=0)

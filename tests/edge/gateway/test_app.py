@@ -1,4 +1,4 @@
-"""The gateway gives tokens to the app's server, and everything else is a problem document."""
+"""The gateway issues tokens to the app's server; everything else is answered with a problem document."""
 
 import json
 from collections.abc import AsyncIterator
@@ -44,7 +44,7 @@ async def problem(answer: aiohttp.ClientResponse) -> dict[str, Any]:
     return body
 
 
-async def test_the_app_gets_a_token_for_its_user(client: Client) -> None:
+async def test_app_receives_token_for_its_user(client: Client) -> None:
     answer = await client.post(TOKEN_PATH, headers=APP, json={"user_id": "ann"})
     body = await answer.json()
     assert answer.status == 200
@@ -54,7 +54,7 @@ async def test_the_app_gets_a_token_for_its_user(client: Client) -> None:
     assert (identity.tenant, identity.user_id) == ("acme", "ann")
 
 
-async def test_an_application_says_which_names_its_user_may_open(client: Client) -> None:
+async def test_app_sets_name_prefixes_of_its_user(client: Client) -> None:
     answer = await client.post(TOKEN_PATH, headers=APP, json={"user_id": "ann", "names": ["order-"]})
     assert TOKENS.verify((await answer.json())["token"]).names == ("order-",)
     for wrong in ("order-", ["x" * 129], ["x"] * 21, [1]):
@@ -63,13 +63,13 @@ async def test_an_application_says_which_names_its_user_may_open(client: Client)
 
 
 class Away(InProcessNodeRegistry):
-    """Is never there."""
+    """A registry that is always down."""
 
     async def announced(self) -> list[str]:
         raise Unavailable("Redis: away")
 
 
-async def test_it_names_the_nodes_that_live_and_is_ready_without_their_server(health: Health) -> None:
+async def test_gateway_returns_live_nodes_and_is_ready_without_presence_server(health: Health) -> None:
     settings, here = Settings(app_key="key", app_secret="secret"), ["ws://127.0.0.1:3002/socket"]
     there = InProcessNodeRegistry()
     await there.announce("one", "ws://one/socket", 60)
@@ -81,7 +81,7 @@ async def test_it_names_the_nodes_that_live_and_is_ready_without_their_server(he
             assert (await client.get("/readyz")).status == 200
 
 
-async def test_sockets_that_were_set_are_named_whoever_lives(health: Health) -> None:
+async def test_configured_socket_urls_replace_live_nodes(health: Health) -> None:
     settings, set_urls = Settings(app_key="key", app_secret="secret"), ["ws://set/socket"]
     gateway = Gateway(settings, TOKENS, set_urls, LiveSockets(Away(), []))
     async with TestClient(TestServer(gateway_app(gateway, health))) as client:
@@ -90,12 +90,12 @@ async def test_sockets_that_were_set_are_named_whoever_lives(health: Health) -> 
 
 
 @pytest.mark.parametrize("changed", [{"X-App-Key": "x"}, {"X-App-Secret": "x"}, {"X-App-Secret": ""}])
-async def test_a_wrong_key_or_secret_gets_nothing(client: Client, changed: dict[str, str]) -> None:
+async def test_wrong_key_or_secret_is_refused(client: Client, changed: dict[str, str]) -> None:
     answer = await client.post(TOKEN_PATH, headers=APP | changed, json={"user_id": "ann"})
     assert (answer.status, (await problem(answer))["code"]) == (401, "unauthorized")
 
 
-async def test_without_a_secret_of_its_own_a_gateway_gives_nothing(health: Health) -> None:
+async def test_gateway_without_secret_refuses_all(health: Health) -> None:
     async with TestClient(TestServer(gateway_app(Gateway(Settings(), TOKENS), health))) as client:
         answer = await client.post(TOKEN_PATH, json={"user_id": "ann"})
         assert answer.status == 401
@@ -113,13 +113,13 @@ async def test_without_a_secret_of_its_own_a_gateway_gives_nothing(health: Healt
         (b" " * 20_000, 413, "too_large"),
     ],
 )
-async def test_what_is_no_request_is_told_why(client: Client, body: bytes, status: int, code: str) -> None:
+async def test_malformed_request_is_refused_with_a_cause(client: Client, body: bytes, status: int, code: str) -> None:
     answer = await client.post(TOKEN_PATH, headers=APP, data=body)
     found = await problem(answer)
     assert (answer.status, found["code"], found["instance"]) == (status, code, TOKEN_PATH)
 
 
-async def test_a_field_that_is_wrong_is_pointed_at(client: Client) -> None:
+async def test_problem_points_at_the_wrong_field(client: Client) -> None:
     for body, code in (
         ({"user_id": "a b"}, "value"),
         ({"user_id": ""}, "bounds"),
@@ -130,7 +130,7 @@ async def test_a_field_that_is_wrong_is_pointed_at(client: Client) -> None:
         assert found["errors"] == [{"pointer": "/user_id", "code": code}]
 
 
-async def test_a_correlation_id_goes_through_and_a_wrong_one_is_replaced(client: Client) -> None:
+async def test_correlation_id_is_kept_and_malformed_one_is_replaced(client: Client) -> None:
     given = str(uuid4())
     for path in ("/livez", "/nothing"):
         answer = await client.get(path, headers={"X-Correlation-ID": given})
@@ -139,7 +139,7 @@ async def test_a_correlation_id_goes_through_and_a_wrong_one_is_replaced(client:
         assert len(answer.headers["X-Correlation-ID"]) == 36
 
 
-async def test_what_is_not_there_and_not_allowed_are_problems(client: Client) -> None:
+async def test_unknown_path_and_wrong_method_are_problems(client: Client) -> None:
     assert (await problem(await client.get("/nothing")))["status"] == 404
     answer = await client.get(TOKEN_PATH)
     assert (answer.headers["Allow"], answer.status, (await problem(answer))["code"]) == (
@@ -149,7 +149,7 @@ async def test_what_is_not_there_and_not_allowed_are_problems(client: Client) ->
     )
 
 
-async def test_readiness_says_what_it_waits_for(client: Client, health: Health) -> None:
+async def test_readiness_names_failing_checks(client: Client, health: Health) -> None:
     assert (await client.get("/readyz")).status == 200
     health.waits("log", "it is down")
     answer = await client.get("/readyz")
@@ -163,7 +163,7 @@ PATHS = ("/readyz", "/health")
 
 
 @pytest.mark.parametrize("header", [None, "X-Forwarded-For", "X-Real-IP", "Forwarded", "Via"])
-async def test_strangers_are_told_the_status_alone(client: Client, health: Health, header: str | None) -> None:
+async def test_outsiders_see_only_the_status(client: Client, health: Health, header: str | None) -> None:
     health.count("logins_refused")
     for status, cause in ((200, ""), (503, "no file /srv/caas/log.sqlite at mongodb://10.0.0.7")):
         if cause:
@@ -175,7 +175,7 @@ async def test_strangers_are_told_the_status_alone(client: Client, health: Healt
             assert (body == {"status": "fail" if cause else "pass"}) is (header is not None)
 
 
-async def test_who_is_outside_the_networks_of_health_is_a_stranger(health: Health) -> None:
+async def test_client_outside_health_networks_is_an_outsider(health: Health) -> None:
     health.waits("log", "it is down")
     settings = Settings(app_key="key", app_secret="secret", health_networks="10.0.0.0/8")
     async with TestClient(TestServer(gateway_app(Gateway(settings, TOKENS), health))) as client:

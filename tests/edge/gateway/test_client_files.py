@@ -1,4 +1,4 @@
-"""The gateway serves the JavaScript client to pages of any origin, and each file anew only where it changed."""
+"""The gateway serves the JavaScript client to pages of any origin, and sends a file again only if it changed."""
 
 import re
 from collections.abc import AsyncIterator
@@ -26,7 +26,7 @@ async def client() -> AsyncIterator[Client]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-async def test_every_module_is_served_as_javascript_to_any_origin(client: Client, name: str) -> None:
+async def test_module_is_served_as_javascript_to_any_origin(client: Client, name: str) -> None:
     answer = await client.get(f"/client/{name}")
     assert (answer.status, await answer.read()) == (200, (FILES / name).read_bytes())
     assert answer.headers["Content-Type"] == "text/javascript; charset=utf-8"
@@ -34,7 +34,7 @@ async def test_every_module_is_served_as_javascript_to_any_origin(client: Client
     assert answer.headers["Cache-Control"] == "no-cache"
 
 
-async def test_what_a_browser_has_already_is_not_sent_again(client: Client) -> None:
+async def test_cached_module_is_not_sent_again(client: Client) -> None:
     first = await client.get("/client/caas.js")
     again = await client.get("/client/caas.js", headers={"If-None-Match": first.headers["ETag"]})
     assert (again.status, await again.read()) == (304, b"")
@@ -44,17 +44,17 @@ async def test_what_a_browser_has_already_is_not_sent_again(client: Client) -> N
 
 
 @pytest.mark.parametrize("path", ["/client/none.js", "/client/../app.py", "/client/%2e%2e/client.py", "/client/"])
-async def test_nothing_else_is_served(client: Client, path: str) -> None:
+async def test_other_path_is_not_served(client: Client, path: str) -> None:
     answer = await client.get(path)
     assert (answer.status, answer.content_type) == (404, "application/problem+json")
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_module_imports_only_its_neighbours(name: str) -> None:
+def test_module_imports_only_its_neighbours(name: str) -> None:
     imported = {one or other for one, other in IMPORT.findall((FILES / name).read_text())}
     assert imported <= {f"./{name}" for name in NAMES}
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_module_has_at_most_300_lines(name: str) -> None:
+def test_module_has_at_most_300_lines(name: str) -> None:
     assert len((FILES / name).read_text().splitlines()) <= 300

@@ -1,4 +1,4 @@
-"""The gateway names the sockets of the nodes that live; without their server those that lived last."""
+"""The gateway returns the sockets of live nodes; without their server the last known ones."""
 
 import asyncio
 
@@ -11,7 +11,7 @@ ONE, TWO = "ws://one/socket", "ws://two/socket"
 
 
 class Frail(InProcessNodeRegistry):
-    """Counts how often it is asked, and may be down."""
+    """A registry that counts its reads, and may be down."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -25,11 +25,11 @@ class Frail(InProcessNodeRegistry):
 
 
 def forgetful(presence: Frail) -> LiveSockets:
-    """Whose every answer is too old at once."""
+    """Sockets whose answers are outdated at once."""
     return LiveSockets(presence, [HERE], fresh_s=0)
 
 
-async def test_the_living_are_named_and_a_node_that_goes_is_not() -> None:
+async def test_live_nodes_are_returned_without_withdrawn_ones() -> None:
     presence = Frail()
     sockets = forgetful(presence)
     await presence.announce("1", ONE, 60)
@@ -39,11 +39,11 @@ async def test_the_living_are_named_and_a_node_that_goes_is_not() -> None:
     assert await sockets.urls() == [TWO]
 
 
-async def test_before_any_node_came_it_names_where_one_would_be() -> None:
+async def test_default_url_is_returned_before_the_first_node() -> None:
     assert await forgetful(Frail()).urls() == [HERE]
 
 
-async def test_while_the_server_is_away_those_are_named_that_lived_last() -> None:
+async def test_last_live_nodes_are_returned_while_server_is_down() -> None:
     presence = Frail()
     sockets = forgetful(presence)
     presence.down = True
@@ -55,7 +55,7 @@ async def test_while_the_server_is_away_those_are_named_that_lived_last() -> Non
     assert await sockets.urls() == [ONE]
 
 
-async def test_a_server_that_lost_its_memory_empties_no_list() -> None:
+async def test_empty_answer_keeps_the_last_list() -> None:
     presence = Frail()
     sockets = forgetful(presence)
     await presence.announce("1", ONE, 60)
@@ -64,7 +64,7 @@ async def test_a_server_that_lost_its_memory_empties_no_list() -> None:
     assert await sockets.urls() == [ONE]
 
 
-async def test_many_at_once_ask_once() -> None:
+async def test_concurrent_requests_share_one_read() -> None:
     presence = Frail()
     await presence.announce("1", ONE, 60)
     sockets = LiveSockets(presence, [HERE])
@@ -72,7 +72,7 @@ async def test_many_at_once_ask_once() -> None:
     assert (presence.asked, answers) == (1, [[ONE]] * 100)
 
 
-async def test_clients_are_spread_over_the_nodes() -> None:
+async def test_urls_are_shuffled() -> None:
     presence = Frail()
     for n in range(4):
         await presence.announce(str(n), f"ws://{n}/socket", 60)

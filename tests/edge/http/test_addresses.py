@@ -1,4 +1,4 @@
-"""A client is counted under its own address, also behind proxies of ours, and cannot choose another."""
+"""A client is counted under its own address, also behind our proxies, and cannot choose another."""
 
 import pytest
 
@@ -27,9 +27,9 @@ OURS = networks("10.0.0.0/8, 127.0.0.1, fd00::/8")
         (None, "", "unknown"),
     ],
 )
-def test_a_client_is(peer: str | None, forwarded: str, client: str) -> None:
+def test_client_address_is_found(peer: str | None, forwarded: str, client: str) -> None:
     assert client_of(peer, forwarded, OURS) == client
 
 
-def test_without_proxies_nobody_speaks_for_another() -> None:
+def test_forwarded_header_is_ignored_without_proxies() -> None:
     assert client_of("127.0.0.1", "203.0.113.7", ()) == "127.0.0.1"

@@ -1,4 +1,4 @@
-"""A connection that brings no whole request in time, or takes no answer, is cut; slow but honest ones are served."""
+"""A connection without a whole request in time, or that takes no answer, is cut; slow ones that progress are served."""
 
 import asyncio
 import logging
@@ -14,7 +14,7 @@ from core.health import Health
 from core.settings import Settings
 from edge.composition.serving import bound, gateway, port_of, served
 from edge.gateway.app import gateway_app
-from edge.http.connection import SHOWN, ConnectionLimits
+from edge.http.connection import MAX_LOGGED_CHARACTERS, ConnectionLimits
 from tests.eventually import eventually
 
 TARGET = "/api/v1/auth/sdk/token"
@@ -37,7 +37,7 @@ class Site:
         return reader, writer
 
     async def lasts(self, sent: bytes, dripped: bytes = b"") -> float:
-        """How long a connection is kept that sends this, and goes on with that, a byte at a time."""
+        """Return how long a connection is kept that sends this, and then that byte by byte."""
         reader, writer = await self.open(sent)
         began, gone = time.monotonic(), asyncio.create_task(read_all(reader))
         async with asyncio.timeout(10):
@@ -89,7 +89,7 @@ async def site(answer_s: float = 5, idle_s: float = 5, **limits: Any) -> AsyncIt
     ],
     ids=["nothing", "a drip", "half a header", "a header that drips", "no body", "a body that drips", "tiny chunks"],
 )
-async def test_whoever_sends_no_whole_request_in_time_is_cut_without_a_word(
+async def test_connection_without_whole_request_in_time_is_cut(
     sent: bytes, dripped: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with site() as found:
@@ -107,7 +107,7 @@ async def request(found: Site, sent: bytes) -> bytes:
     return head
 
 
-async def test_a_body_that_makes_progress_has_the_time_it_takes() -> None:
+async def test_progressing_body_extends_its_deadline() -> None:
     async with site() as found:
         reader, writer = await found.open(POST + b"Content-Length: 1000\r\n\r\n")
         assert len(BODY) == 1000
@@ -120,7 +120,7 @@ async def test_a_body_that_makes_progress_has_the_time_it_takes() -> None:
         assert found.health.counted["slow_requests"] == 0
 
 
-async def test_a_connection_is_used_again_and_cut_when_it_idles() -> None:
+async def test_connection_is_reused_and_cut_when_idle() -> None:
     async with site(idle_s=0.5) as found:
         reader, writer = await found.open(GET)
         for _ in range(3):
@@ -134,26 +134,26 @@ async def test_a_connection_is_used_again_and_cut_when_it_idles() -> None:
         assert found.health.counted["slow_requests"] == 0
 
 
-async def test_a_later_request_of_a_connection_has_the_deadline_of_the_first() -> None:
+async def test_later_request_has_the_same_deadline() -> None:
     async with site() as found:
         assert 0.2 < await found.lasts(GET + b"GET /livez HTTP/1.1\r\nX: ", b"a") < 4
         assert found.health.counted["slow_requests"] == 1
 
 
-async def test_a_request_that_came_with_the_one_before_has_the_same_deadline() -> None:
+async def test_pipelined_request_has_the_same_deadline() -> None:
     async with site() as found:
         assert 0.2 < await found.lasts(GET + POST + b"Content-Length: 9000\r\n\r\n", b" ") < 4
         assert found.health.counted["slow_requests"] == 1
 
 
-async def test_an_answer_that_nobody_takes_ends_its_connection() -> None:
+async def test_untaken_answer_ends_its_connection() -> None:
     async with site(answer_s=0.5) as found:
         _, writer = await found.open(b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n")
         await eventually(lambda: found.health.counted["slow_answers"] == 1)
         writer.close()
 
 
-async def test_an_answer_that_is_taken_slowly_comes_whole() -> None:
+async def test_slowly_taken_answer_arrives_whole() -> None:
     async with site(answer_s=1.0) as found:
         reader, writer = await found.open(b"GET /large HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         taken = 0
@@ -165,7 +165,7 @@ async def test_an_answer_that_is_taken_slowly_comes_whole() -> None:
         assert taken > LARGE
 
 
-async def test_an_address_has_so_many_connections_without_a_request_and_others_are_served() -> None:
+async def test_waiting_connections_are_limited_per_address() -> None:
     async with site(login_ms=60_000, unauthenticated_per_address=3) as found:
         waiting = [
             await found.open(),
@@ -177,7 +177,7 @@ async def test_an_address_has_so_many_connections_without_a_request_and_others_a
         waiting[0][1].write(GET)
         async with asyncio.timeout(5):
             await waiting[0][0].readuntil(b"\r\n\r\n")
-        assert (await request(found, b"")).startswith(b"HTTP/1.1 429")  # it idles, and has its place again
+        assert (await request(found, b"")).startswith(b"HTTP/1.1 429")  # it is idle, and takes a place again
         for _, writer in waiting:
             writer.close()
         await eventually(lambda: asks(found))
@@ -187,13 +187,13 @@ async def asks(found: Site) -> None:
     assert (await request(found, GET)).startswith(b"HTTP/1.1 200")
 
 
-async def test_probes_one_after_another_take_one_place() -> None:
+async def test_consecutive_probes_take_one_place() -> None:
     async with site(unauthenticated_connections=1, unauthenticated_per_address=1) as found:
         for _ in range(20):
             await eventually(lambda: asks(found))
 
 
-async def test_a_proxy_of_ours_takes_no_places() -> None:
+async def test_trusted_proxy_takes_no_places() -> None:
     async with site(unauthenticated_per_address=1, trusted_proxies="127.0.0.0/8") as found:
         waiting = [await found.open() for _ in range(5)]
         await asks(found)
@@ -213,7 +213,7 @@ async def test_a_proxy_of_ours_takes_no_places() -> None:
         POST + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\n",
     ],
 )
-async def test_a_malformed_request_is_counted_and_logged_in_one_short_line(
+async def test_malformed_request_is_counted_and_logged_in_one_short_line(
     sent: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with site() as found:
@@ -224,5 +224,5 @@ async def test_a_malformed_request_is_counted_and_logged_in_one_short_line(
         await eventually(lambda: found.health.counted["malformed_requests"] == 1)
         (line,) = caplog.records
         assert line.exc_info is None
-        assert len(line.getMessage()) < SHOWN + 50
+        assert len(line.getMessage()) < MAX_LOGGED_CHARACTERS + 50
         assert getattr(line, "repeats", False)

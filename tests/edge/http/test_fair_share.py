@@ -1,6 +1,6 @@
-"""While a node keeps up nobody waits; while it is late, nobody waits for those who ask for more than they do.
+"""While a node keeps up no user waits; while it is late, no user waits for others who use more time.
 
-Time is virtual: it goes on by what a step computes, so that no other process makes the node late.
+Time is virtual: it advances by what a step computes, so that no other process makes the node late.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ LATE_S = 0.01
 
 
 class ComputingLoop(SeededLoop):
-    """What is ready runs in turn, what is due comes behind it, and time goes on while a step computes."""
+    """A loop that runs ready steps in order, then due ones, and whose time advances while a step computes."""
 
     def computes(self, seconds: float) -> None:
         self._now += seconds
@@ -39,7 +39,7 @@ class ComputingLoop(SeededLoop):
 
 
 class Asking:
-    """Users who ask again and again, each frame for so many seconds of the loop."""
+    """Users who send without end, each frame with a cost in seconds of the loop."""
 
     def __init__(self, loop: ComputingLoop) -> None:
         self.health = Health()
@@ -57,7 +57,7 @@ class Asking:
             await asyncio.sleep(0)
 
     async def ask(self, seconds: float, **costs: float) -> None:
-        """All of these, on one connection each, for so long."""
+        """Let these users send, on one connection each, for `seconds`."""
         tasks = [asyncio.create_task(self.asks(user, cost)) for user, cost in costs.items()]
         await asyncio.sleep(seconds)
         for task in tasks:
@@ -66,7 +66,7 @@ class Asking:
 
     @asynccontextmanager
     async def late(self) -> AsyncIterator[None]:
-        """Something else computes in every turn of the loop."""
+        """Let other work compute in every turn of the loop."""
 
         async def hog() -> None:
             while True:
@@ -74,7 +74,7 @@ class Asking:
                 await asyncio.sleep(0)
 
         task = asyncio.create_task(hog())
-        await self.share.take("first", self.work(0))  # from now on it looks whether it is late
+        await self.share.take("first", self.work(0))  # starts the checks of lateness
         await asyncio.sleep(10 * LATE_S)
         try:
             yield
@@ -88,7 +88,7 @@ class Asking:
 
 
 def timed(main: Callable[[Asking], Coroutine[Any, Any, None]]) -> None:
-    """Run this in a time of its own."""
+    """Run this in virtual time."""
     loop = ComputingLoop(1)  # type: ignore[abstract]
 
     async def begins() -> None:
@@ -101,7 +101,7 @@ def timed(main: Callable[[Asking], Coroutine[Any, Any, None]]) -> None:
     assert loop.failures == []
 
 
-def test_nobody_waits_at_a_node_that_keeps_up() -> None:
+def test_users_do_not_wait_while_node_keeps_up() -> None:
     async def main(asking: Asking) -> None:
         for n in range(500):
             await asking.share.take(f"{n % 3}", asking.work(MOMENT_S / 2))
@@ -111,7 +111,7 @@ def test_nobody_waits_at_a_node_that_keeps_up() -> None:
     timed(main)
 
 
-def test_whoever_asks_little_waits_for_nobody() -> None:
+def test_light_user_does_not_wait() -> None:
     async def main(asking: Asking) -> None:
         async with asking.late():
             many = asyncio.create_task(asking.ask(20, a=0.002, b=0.002, c=0.002))
@@ -127,7 +127,7 @@ def test_whoever_asks_little_waits_for_nobody() -> None:
     timed(main)
 
 
-def test_users_of_a_late_node_get_equal_parts_of_its_time_whatever_a_frame_costs() -> None:
+def test_late_node_gives_users_equal_time_at_any_frame_cost() -> None:
     async def main(asking: Asking) -> None:
         async with asking.late():
             await asking.ask(60, dear=0.004, cheap=0.001)
@@ -136,7 +136,7 @@ def test_users_of_a_late_node_get_equal_parts_of_its_time_whatever_a_frame_costs
     timed(main)
 
 
-def test_more_connections_are_not_more_time() -> None:
+def test_more_connections_give_no_more_time() -> None:
     async def main(asking: Asking) -> None:
         async with asking.late():
             many = [asyncio.create_task(asking.ask(60, many=0.001)) for _ in range(8)]
@@ -147,7 +147,7 @@ def test_more_connections_are_not_more_time() -> None:
     timed(main)
 
 
-def test_who_is_alone_with_a_late_node_goes_on() -> None:
+def test_single_user_of_a_late_node_proceeds() -> None:
     async def main(asking: Asking) -> None:
         async with asking.late():
             await asking.ask(60, alone=0.001)
@@ -156,7 +156,7 @@ def test_who_is_alone_with_a_late_node_goes_on() -> None:
     timed(main)
 
 
-def test_a_node_that_keeps_up_again_lets_everybody_go_on() -> None:
+def test_recovered_node_lets_all_users_proceed() -> None:
     async def main(asking: Asking) -> None:
         async with asking.late():
             await asking.ask(10, a=0.002, b=0.002)
@@ -170,7 +170,7 @@ def test_a_node_that_keeps_up_again_lets_everybody_go_on() -> None:
     timed(main)
 
 
-def test_addresses_take_turns_as_users_do() -> None:
+def test_addresses_share_time_as_users_do() -> None:
     async def main(asking: Asking) -> None:
         async with asking.late():
             for _ in range(20):
@@ -180,7 +180,7 @@ def test_addresses_take_turns_as_users_do() -> None:
     timed(main)
 
 
-def test_who_goes_while_they_wait_holds_nobody_up() -> None:
+def test_cancelled_waiter_blocks_no_other() -> None:
     async def main(asking: Asking) -> None:
         async with asking.late():
             waiting = [asyncio.create_task(asking.asks("a", 0.02)) for _ in range(20)]
@@ -192,12 +192,12 @@ def test_who_goes_while_they_wait_holds_nobody_up() -> None:
             async with asyncio.timeout(5):
                 for _ in range(20):
                     await asking.share.take("b", asking.work(0.001))
-        gc.collect()  # work that nobody began would be reported now
+        gc.collect()  # work that was never begun would be reported now
 
     timed(main)
 
 
-def test_the_time_between_waits_counts_and_the_waits_do_not() -> None:
+def test_computing_time_counts_and_waiting_time_does_not() -> None:
     async def waits() -> str:
         for _ in range(10):
             await asyncio.sleep(MOMENT_S)
@@ -214,7 +214,7 @@ def test_the_time_between_waits_counts_and_the_waits_do_not() -> None:
     timed(main)
 
 
-def test_work_fails_and_is_cancelled_as_it_is_without_a_share() -> None:
+def test_work_fails_and_is_cancelled_as_without_a_share() -> None:
     ended = []
 
     async def fails() -> None:

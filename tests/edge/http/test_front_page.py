@@ -1,4 +1,4 @@
-"""Who opens the address in a browser sees what this is and where to go: no script, no secret, nothing from afar."""
+"""A browser that opens the address gets a page with the paths: without scripts, secrets or external resources."""
 
 import re
 from typing import Any
@@ -30,7 +30,7 @@ def node() -> web.Application:
 
 
 @pytest.mark.parametrize("app", [gateway, node])
-async def test_the_page_says_what_this_is_and_every_link_leads_somewhere(app: Any) -> None:
+async def test_page_names_the_service_and_its_links_work(app: Any) -> None:
     made = app()
     async with TestClient(TestServer(made)) as client:
         answer = await client.get("/")
@@ -47,7 +47,7 @@ async def test_the_page_says_what_this_is_and_every_link_leads_somewhere(app: An
 
 
 @pytest.mark.parametrize("app", [gateway, node])
-async def test_the_page_has_no_script_no_secret_and_nothing_from_elsewhere(app: Any) -> None:
+async def test_page_has_no_script_secret_or_external_resource(app: Any) -> None:
     async with TestClient(TestServer(app())) as client:
         answer = await client.get("/", headers={"Host": "<script>alert(1)</script>"})
         page = await answer.text()
@@ -60,5 +60,5 @@ async def test_the_page_has_no_script_no_secret_and_nothing_from_elsewhere(app: 
     assert "://" not in page
 
 
-def test_the_documents_that_it_names_are_there() -> None:
+def test_documents_on_the_page_exist() -> None:
     assert [name for name, _ in DOCUMENTS if not (ROOT / name).exists()] == []

@@ -1,4 +1,4 @@
-"""The header of each frame decides whether it is parsed, wherever the bytes are cut: no mask, too many small ones."""
+"""Frames are refused by their header, wherever the bytes are cut: unmasked ones, and too many small ones."""
 
 import itertools
 import os
@@ -20,7 +20,7 @@ from schemas.bounds import FRAME_BYTES
 
 
 class Parser:
-    """Keeps what it is fed."""
+    """A parser that keeps what it is fed."""
 
     def __init__(self) -> None:
         self.fed = b""
@@ -35,7 +35,7 @@ class Parser:
 
 
 class Read:
-    """A parser behind its framing, and why that refused."""
+    """A parser behind its framing, and the causes of refusals."""
 
     def __init__(self) -> None:
         self.parser = Parser()
@@ -66,7 +66,7 @@ SIZES = (0, 1, 5, 125, 126, 127, 1_000, 65_535, 65_536, 70_000)
 
 
 @pytest.mark.parametrize("seed", range(200))
-async def test_masked_frames_pass_and_the_first_without_a_mask_does_not_however_they_are_cut(seed: int) -> None:
+async def test_first_unmasked_frame_is_refused_however_bytes_are_cut(seed: int) -> None:
     chance, read = random.Random(seed), Read()
     good = b"".join(frame(chance.choice(SIZES), first=chance.choice((0x81, 0x01, 0x80, 0x89))) for _ in range(6))
     assert set(read.feed(*pieces(good, chance))) == {(False, b"")}
@@ -79,7 +79,7 @@ async def test_masked_frames_pass_and_the_first_without_a_mask_does_not_however_
     assert read.refused == [UNMASKED]
 
 
-async def test_byte_by_byte_is_the_same() -> None:
+async def test_unmasked_frame_is_refused_byte_by_byte() -> None:
     read = Read()
     good = b"".join(map(frame, SIZES[:7]))
     assert set(read.feed(*(good[n : n + 1] for n in range(len(good))))) == {(False, b"")}
@@ -96,7 +96,7 @@ EMPTY = {"ping": 0x89, "pong": 0x8A, "close": 0x88, "begins": 0x01, "goes on": 0
 
 @pytest.mark.parametrize("first", EMPTY.values(), ids=EMPTY)
 @pytest.mark.parametrize("seed", range(5))
-async def test_so_many_small_frames_are_parsed_and_the_next_is_not(first: int, seed: int) -> None:
+async def test_small_frames_are_parsed_up_to_the_limit(first: int, seed: int) -> None:
     control = bool(first & 8)
     burst = (CONTROL_PACE if control else FRAGMENT_PACE).burst
     chance, read = random.Random(seed), Read()
@@ -107,14 +107,14 @@ async def test_so_many_small_frames_are_parsed_and_the_next_is_not(first: int, s
     assert (read.parser.fed, read.refused) == (good, [CONTROL_FLOOD if control else FRAGMENT_FLOOD])
 
 
-async def test_a_hundred_thousand_in_one_piece_are_not_walked_through() -> None:
+async def test_flood_in_one_piece_is_checked_up_to_the_limit() -> None:
     read = Read()
     assert read.feed(frame(0, first=0x89) * 100_000) == [(True, b"")]
     assert read.refused == [CONTROL_FLOOD]
     assert read.parser.fed == b""
 
 
-async def test_whole_messages_and_large_fragments_have_no_pace_here() -> None:
+async def test_whole_messages_and_large_fragments_are_not_limited() -> None:
     read = Read()
     message = frame(SMALL, first=0x01) + frame(SMALL, first=0x00) * (FRAME_BYTES // SMALL) + frame(SMALL, first=0x80)
     some = (message + frame(0, first=0x81) + frame(3, first=0x82)) * 20

@@ -1,4 +1,4 @@
-"""`ready on …` is logged once, when nothing waits for the first time."""
+"""`ready on …` is logged once, when no check fails for the first time."""
 
 import asyncio
 import logging
@@ -10,7 +10,7 @@ from edge.process.announce import announced
 from tests.eventually import eventually
 
 
-async def test_it_is_logged_when_nothing_waits_and_once(caplog: pytest.LogCaptureFixture) -> None:
+async def test_readiness_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, logger="caas.ready")
     health = Health()
     health.waits("memberships", "starting")
@@ -24,7 +24,7 @@ async def test_it_is_logged_when_nothing_waits_and_once(caplog: pytest.LogCaptur
     assert caplog.messages == ["ready on ws://127.0.0.1:3002/socket"]
 
 
-async def test_what_stops_before_it_is_ready_announces_nothing(caplog: pytest.LogCaptureFixture) -> None:
+async def test_process_stopped_before_ready_logs_nothing(caplog: pytest.LogCaptureFixture) -> None:
     health = Health()
     health.waits("memberships", "starting")
     async with announced(health, "here"):

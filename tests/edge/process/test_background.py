@@ -1,4 +1,4 @@
-"""Services beside a block live as long as it does, and none of them fails in silence."""
+"""Services beside a block run as long as it, and none of them fails silently."""
 
 import asyncio
 import warnings
@@ -9,7 +9,7 @@ from edge.process.background import background
 
 
 class Service:
-    """Runs until it is cancelled, or told how to end."""
+    """A service that runs until it is cancelled or ended by the test."""
 
     def __init__(self) -> None:
         self.began = self.ended = False
@@ -31,7 +31,7 @@ async def test_services_run_beside_the_block_and_end_with_it() -> None:
     assert service.ended
 
 
-async def test_a_service_that_fails_takes_the_block_down() -> None:
+async def test_failed_service_ends_the_block() -> None:
     service, other = Service(), Service()
     with pytest.RaisesGroup(pytest.RaisesExc(OSError, match="gone")):
         async with background(("one", service.run()), ("other", other.run())):
@@ -41,7 +41,7 @@ async def test_a_service_that_fails_takes_the_block_down() -> None:
     assert other.ended
 
 
-async def test_a_service_that_ends_by_itself_takes_the_block_down() -> None:
+async def test_service_that_returns_ends_the_block() -> None:
     service = Service()
     with pytest.RaisesGroup(pytest.RaisesExc(RuntimeError, match="one ended by itself")):
         async with background(("one", service.run())):
@@ -49,7 +49,7 @@ async def test_a_service_that_ends_by_itself_takes_the_block_down() -> None:
             await asyncio.Event().wait()
 
 
-async def test_what_the_block_raises_is_raised_as_it_is() -> None:
+async def test_error_of_the_block_is_raised_unchanged() -> None:
     service = Service()
     error = ValueError("mine")
     with pytest.raises(ValueError, match="mine") as raised:
@@ -60,7 +60,7 @@ async def test_what_the_block_raises_is_raised_as_it_is() -> None:
     assert service.ended
 
 
-async def test_a_block_that_fails_at_once_leaves_no_service_unawaited() -> None:
+async def test_failed_block_leaves_no_service_unawaited() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         with pytest.raises(ValueError, match="at once"):
@@ -68,7 +68,7 @@ async def test_a_block_that_fails_at_once_leaves_no_service_unawaited() -> None:
                 raise ValueError("at once")
 
 
-async def test_a_block_that_is_cancelled_ends_its_services() -> None:
+async def test_cancelled_block_ends_its_services() -> None:
     service = Service()
 
     async def block() -> None:

@@ -1,4 +1,4 @@
-"""The directory of an embedded system is its owner's alone, whatever the umask, and whoever made it."""
+"""The directory of an embedded system is private to its owner, whatever the umask and whoever created it."""
 
 import os
 import stat
@@ -14,7 +14,7 @@ from edge.process import data_directory
 
 @pytest.fixture(autouse=True)
 def open_umask() -> Iterator[None]:
-    """Nothing is private by luck."""
+    """Set an open umask, so that nothing is private by chance."""
     before = os.umask(0)
     yield
     os.umask(before)
@@ -24,7 +24,7 @@ def modes(data: Path) -> dict[str, int]:
     return {path.name: stat.S_IMODE(path.stat().st_mode) for path in (data, *data.iterdir())}
 
 
-async def test_a_new_system_is_its_owners_alone_while_it_runs_and_after(tmp_path: Path) -> None:
+async def test_new_system_is_private_while_it_runs_and_after(tmp_path: Path) -> None:
     data = tmp_path / "data"
     async with compose.opened(compose.embedded(Settings(data=str(data)))):
         found = modes(data)
@@ -35,9 +35,7 @@ async def test_a_new_system_is_its_owners_alone_while_it_runs_and_after(tmp_path
     assert set(modes(data).values()) == {0o700, 0o600}
 
 
-async def test_what_an_older_version_left_open_is_tightened_and_said_once(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_open_files_are_made_private_and_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     data = tmp_path / "data"
     async with compose.opened(compose.embedded(Settings(data=str(data)))):
         pass
@@ -54,14 +52,14 @@ async def test_what_an_older_version_left_open_is_tightened_and_said_once(
     assert said.startswith(f"{data} could be read by others") and "up.json held the app secret" in said
 
 
-async def test_who_only_reads_changes_nothing(tmp_path: Path) -> None:
+async def test_reader_changes_no_permissions(tmp_path: Path) -> None:
     async with compose.opened(compose.embedded(Settings(data=str(tmp_path)))):
         tmp_path.chmod(0o755)
         compose.embedded(Settings(data=str(tmp_path)), "read")
         assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o755
 
 
-def test_a_system_is_where_its_log_or_its_rows_are(tmp_path: Path) -> None:
+def test_directory_with_log_or_rows_is_a_system(tmp_path: Path) -> None:
     assert not data_directory.is_system(tmp_path)
     (tmp_path / "log.sqlite").touch()
     assert data_directory.is_system(tmp_path)

@@ -1,4 +1,4 @@
-"""What survives a full collection is left out of the next ones, until an hour has passed."""
+"""Objects that survive a full collection are left out of the next ones, until an hour has passed."""
 
 import gc
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ class Clock:
 
 
 class Node:
-    """Something that can be in a cycle."""
+    """An object that can be in a cycle."""
 
     ended = 0
 
@@ -41,7 +41,7 @@ def clock() -> Iterator[Clock]:
         gc.unfreeze()
 
 
-def test_a_full_collection_freezes_what_it_left(clock: Clock) -> None:
+def test_full_collection_freezes_survivors(clock: Clock) -> None:
     gc.collect()
     frozen = gc.get_freeze_count()
     assert frozen > 10_000
@@ -56,7 +56,7 @@ def test_new_cycles_are_collected(clock: Clock) -> None:
     assert Node.ended == 1
 
 
-def test_a_cycle_among_the_old_is_collected_after_an_hour(clock: Clock) -> None:
+def test_old_cycle_is_collected_after_an_hour(clock: Clock) -> None:
     kept = [Node()]
     gc.collect()
     kept.clear()

@@ -1,4 +1,4 @@
-"""The log of a process: when, how grave, who, what, for which command; one line per outage; floods are counted."""
+"""Log lines have time, level, logger, text and command; an outage is one line; repeated lines are counted."""
 
 import io
 import logging
@@ -11,14 +11,14 @@ from core.health import Health
 from core.outages import REPEATS, Outage
 from core.ports.event_log import Unavailable
 from core.retry import retry_until_available
-from edge.process.logs import EVERY_S, Lines, Outages, Repeats, Strangers, set_level, set_up
+from edge.process.logs import REPEAT_INTERVAL_S, Lines, Outages, Repeats, Strangers, set_level, set_up
 
 ours = logging.getLogger("caas.test")
 theirs = logging.getLogger("somelib.client")
 
 
 class Clock:
-    """Seconds that pass as a test says."""
+    """A clock that the test advances."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -28,7 +28,7 @@ class Clock:
 
 
 class Log:
-    """A process's log with a clock of its own, and the lines that it has so far."""
+    """A process's log with its own clock, and its lines so far."""
 
     def __init__(self) -> None:
         self.stream, self.clock = io.StringIO(), Clock()
@@ -45,7 +45,7 @@ class Log:
 
     @property
     def texts(self) -> list[str]:
-        """The lines without their time."""
+        """Return the lines without their time."""
         return [line.split(" ", 1)[1] for line in self.lines]
 
 
@@ -61,19 +61,19 @@ def log() -> Iterator[Log]:
         caas.setLevel(levels[1])
 
 
-def test_a_line_has_its_time_in_utc_its_level_and_who_says_it(log: Log) -> None:
+def test_line_has_utc_time_level_and_logger(log: Log) -> None:
     ours.info("said")
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z INFO caas\.test said", log.lines[0])
 
 
-def test_the_time_is_of_the_record_whatever_the_time_zone_here(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_time_of_line_ignores_local_time_zone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "Asia/Kolkata")
     record = logging.LogRecord("caas", logging.INFO, "", 0, "said", (), None)
     record.created = 1_767_225_599.9996
     assert Lines().format(record) == "2025-12-31T23:59:59.999Z INFO caas said"
 
 
-def test_the_correlation_id_stands_behind_the_line_and_before_the_traceback(log: Log) -> None:
+def test_correlation_id_is_between_line_and_traceback(log: Log) -> None:
     try:
         raise ValueError("no")
     except ValueError:
@@ -82,12 +82,12 @@ def test_the_correlation_id_stands_behind_the_line_and_before_the_traceback(log:
     assert log.lines[-1] == "ValueError: no"
 
 
-def test_a_correlation_id_of_a_strangers_record_cannot_forge_a_line(log: Log) -> None:
+def test_correlation_id_cannot_forge_a_line(log: Log) -> None:
     ours.warning("one\ntwo", extra={"correlation_id": "x\n2026 ERROR caas"})
     assert log.texts == ['WARNING caas.test one\\ntwo correlation_id="x\\n2026 ERROR caas"']
 
 
-def test_libraries_say_warnings_and_we_say_what_the_level_says(log: Log) -> None:
+def test_libraries_log_warnings_and_we_log_from_the_level_on(log: Log) -> None:
     theirs.info("GET /_bulk")
     set_level("error")
     ours.warning("left out")
@@ -101,7 +101,7 @@ def test_libraries_say_warnings_and_we_say_what_the_level_says(log: Log) -> None
 # Outages
 
 
-def test_an_outage_is_one_line_however_many_wait_and_its_end_another(log: Log) -> None:
+def test_outage_of_many_waiters_is_one_line_and_its_end_another(log: Log) -> None:
     waiters = [Outage(f"reader {n}") for n in range(50)]
     for waiter in waiters:
         waiter.begins(Unavailable("MongoDB: connection refused"))
@@ -116,7 +116,7 @@ def test_an_outage_is_one_line_however_many_wait_and_its_end_another(log: Log) -
     ]
 
 
-def test_it_is_over_when_the_last_who_waits_goes_on(log: Log) -> None:
+def test_outage_ends_with_its_last_waiter(log: Log) -> None:
     one, two = Outage("one"), Outage("two")
     one.begins("Kafka: gone")
     two.begins("Kafka: gone")
@@ -126,7 +126,7 @@ def test_it_is_over_when_the_last_who_waits_goes_on(log: Log) -> None:
     assert len(log.lines) == 2
 
 
-def test_who_gave_up_is_not_waited_for(log: Log) -> None:
+def test_abandoned_waiter_does_not_prolong_the_outage(log: Log) -> None:
     logging.getLogger().handlers[:] = [log.handler]  # pytest's own keep all records
     gone, stays = Outage("gone"), Outage("stays")
     gone.begins("Redis: gone")
@@ -136,7 +136,7 @@ def test_who_gave_up_is_not_waited_for(log: Log) -> None:
     assert log.texts[-1] == "WARNING caas.outage Redis is back after 0.0 s"
 
 
-def test_each_server_has_outages_of_its_own_and_the_next_one_is_logged_again(log: Log) -> None:
+def test_each_server_has_its_own_outages_and_the_next_is_logged(log: Log) -> None:
     mongo, redis = Outage("rows"), Outage("limits", "Redis of the limits")
     mongo.begins("MongoDB: a")
     redis.begins("Redis: b")
@@ -150,7 +150,7 @@ def test_each_server_has_outages_of_its_own_and_the_next_one_is_logged_again(log
     ]
 
 
-def test_what_names_no_server_is_named_by_who_waits(log: Log) -> None:
+def test_outage_without_server_is_named_by_its_waiter(log: Log) -> None:
     outage = Outage("documents")
     outage.begins("database is locked")
     log.clock.now += 1
@@ -161,7 +161,7 @@ def test_what_names_no_server_is_named_by_who_waits(log: Log) -> None:
     ]
 
 
-async def test_who_waits_patiently_logs_it_once(log: Log) -> None:
+async def test_retrying_waiter_logs_once(log: Log) -> None:
     failures = [Unavailable("MongoDB: down")] * 3
 
     async def call() -> str:
@@ -176,10 +176,10 @@ async def test_who_waits_patiently_logs_it_once(log: Log) -> None:
 # Floods
 
 
-def test_what_a_library_repeats_is_let_through_once_a_minute_with_its_number(log: Log) -> None:
+def test_repeated_library_line_is_logged_once_a_minute_with_its_number(log: Log) -> None:
     for node in range(5742):
         theirs.error("Unable connect to node with id %s: refused", node)
-    log.clock.now += EVERY_S
+    log.clock.now += REPEAT_INTERVAL_S
     theirs.error("Unable connect to node with id %s: refused", 7)
     assert log.texts == [
         "ERROR somelib.client Unable connect to node with id 0: refused",
@@ -187,14 +187,14 @@ def test_what_a_library_repeats_is_let_through_once_a_minute_with_its_number(log
     ]
 
 
-def test_a_strange_handshake_is_one_short_line_a_minute(log: Log) -> None:
+def test_malformed_handshake_is_one_short_line_a_minute(log: Log) -> None:
     for n in range(50):
         logging.getLogger("aiohttp.websocket").warning("%s: protocols %r", "192.0.2.7", [f"{n}" * 6_000])
     assert len(log.lines) == 1
     assert len(log.lines[0]) < 300
 
 
-def test_a_failure_of_our_own_keeps_its_traceback(log: Log) -> None:
+def test_failure_of_ours_keeps_its_traceback(log: Log) -> None:
     try:
         raise LookupError("ours")
     except LookupError:
@@ -202,13 +202,13 @@ def test_a_failure_of_our_own_keeps_its_traceback(log: Log) -> None:
     assert "Traceback" in log.stream.getvalue()
 
 
-def test_lines_of_a_library_that_say_different_things_all_come(log: Log) -> None:
+def test_different_library_lines_are_all_logged(log: Log) -> None:
     for text in ("one", "two", "three"):
         theirs.error(text)
     assert len(log.lines) == 3
 
 
-def test_our_errors_always_come_and_our_warnings_unless_they_say_otherwise(log: Log) -> None:
+def test_our_errors_and_warnings_are_logged_unless_marked_repeating(log: Log) -> None:
     for _ in range(3):
         ours.error("ours", extra=REPEATS)
         ours.warning("ours too")
@@ -218,7 +218,7 @@ def test_our_errors_always_come_and_our_warnings_unless_they_say_otherwise(log: 
     assert [text.split(" ", 2)[2] for text in log.texts].count("often") == 1
 
 
-def test_a_task_of_ours_that_nobody_awaits_is_never_left_out_and_one_of_a_library_is(log: Log) -> None:
+def test_unawaited_task_of_ours_is_always_logged_unlike_a_librarys(log: Log) -> None:
     asyncios = logging.getLogger("asyncio")
     never = "Task exception never retrieved\nfuture: <Task finished name='Task-{}' coro=<f() done, defined at {}>>"
     for n in range(3):

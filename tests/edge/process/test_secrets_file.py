@@ -1,4 +1,4 @@
-"""Secrets are made once and never shown to others."""
+"""Secrets are generated once and never readable by others."""
 
 import stat
 from concurrent.futures import ThreadPoolExecutor
@@ -11,22 +11,20 @@ from edge.process import secrets_file
 from edge.process.secrets_file import NAME, Secrets, existing, filled, kept
 
 
-def test_they_are_made_once_and_kept(tmp_path: Path) -> None:
+def test_secrets_are_generated_once_and_kept(tmp_path: Path) -> None:
     first = kept(tmp_path / "new")
     assert kept(tmp_path / "new") == first
     assert kept(tmp_path / "other") != first
     assert [path.name for path in (tmp_path / "new").iterdir()] == [NAME]
 
 
-def test_only_their_owner_may_read_them(tmp_path: Path) -> None:
+def test_secrets_are_readable_by_their_owner_alone(tmp_path: Path) -> None:
     kept(tmp_path)
     assert stat.S_IMODE((tmp_path / NAME).stat().st_mode) == 0o600
 
 
-def test_of_two_that_make_them_at_once_the_first_is_heeded_by_both(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Each finds none, and the other writes before it does."""
+def test_concurrent_processes_use_the_first_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each process finds none, and the other writes first."""
     found: list[Secrets] = []
     made = secrets_file.made
 
@@ -42,7 +40,7 @@ def test_of_two_that_make_them_at_once_the_first_is_heeded_by_both(
     assert kept(tmp_path) == found[1]
 
 
-def test_what_is_set_stands_above_what_is_kept(tmp_path: Path) -> None:
+def test_setting_replaces_kept_secret(tmp_path: Path) -> None:
     known = kept(tmp_path)
     settings = filled(Settings(data=str(tmp_path), app_key="mine"))
     assert (settings.app_key, settings.app_secret, settings.token_secret) == (
@@ -52,18 +50,18 @@ def test_what_is_set_stands_above_what_is_kept(tmp_path: Path) -> None:
     )
 
 
-def test_where_all_are_set_nothing_is_written(tmp_path: Path) -> None:
+def test_no_file_is_written_if_all_secrets_are_set(tmp_path: Path) -> None:
     settings = Settings(data=str(tmp_path / "none"), app_key="k", app_secret="s", token_secret="t" * 32)
     assert filled(settings) == settings
     assert not (tmp_path / "none").exists()
 
 
-def test_a_token_secret_that_is_too_short_is_a_wrong_setting(tmp_path: Path) -> None:
+def test_short_token_secret_is_an_invalid_setting(tmp_path: Path) -> None:
     with pytest.raises(InvalidSettings, match="CAAS_TOKEN_SECRET"):
         filled(Settings(data=str(tmp_path), token_secret="t" * 31))
 
 
-def test_on_the_stack_they_are_given_or_missed_and_never_made(tmp_path: Path) -> None:
+def test_stack_requires_secrets_and_generates_none(tmp_path: Path) -> None:
     stack = Settings(adapters="stack", data=str(tmp_path / "none"), token_secret="t" * 32)
     assert filled(stack, "token_secret") == stack
     with pytest.raises(InvalidSettings, match="CAAS_APP_KEY"):
@@ -71,13 +69,13 @@ def test_on_the_stack_they_are_given_or_missed_and_never_made(tmp_path: Path) ->
     assert not (tmp_path / "none").exists()
 
 
-def test_a_secret_is_an_argument_of_any_command_line() -> None:
+def test_secret_is_usable_as_a_command_line_argument() -> None:
     made = [secrets_file.made() for _ in range(200)]
     assert all(one.app_secret.isalnum() and len(one.app_secret) >= 32 and one.token_secret.isalnum() for one in made)
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o644])
-def test_a_file_that_others_may_read_is_refused_with_what_to_do(tmp_path: Path, mode: int) -> None:
+def test_readable_file_is_refused_with_advice(tmp_path: Path, mode: int) -> None:
     before = kept(tmp_path)
     path = tmp_path / NAME
     path.chmod(mode)
@@ -102,7 +100,7 @@ def test_a_file_that_others_may_read_is_refused_with_what_to_do(tmp_path: Path, 
         b'{"app_key":"","app_secret":"s","token_secret":"' + b"t" * 32 + b'"}',
     ],
 )
-def test_a_file_that_is_broken_is_refused_with_what_to_do_and_stays(tmp_path: Path, content: bytes) -> None:
+def test_broken_file_is_refused_with_advice_and_kept(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / NAME
     path.touch(0o600)
     path.write_bytes(content)
@@ -114,13 +112,13 @@ def test_a_file_that_is_broken_is_refused_with_what_to_do_and_stays(tmp_path: Pa
     assert path.read_bytes() == content
 
 
-def test_a_directory_in_its_place_is_refused(tmp_path: Path) -> None:
+def test_directory_in_place_of_the_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / NAME).mkdir(0o700)
     with pytest.raises(InvalidSettings, match="cannot be read"):
         kept(tmp_path)
 
 
-def test_who_uses_a_system_makes_no_secrets(tmp_path: Path) -> None:
+def test_user_of_a_system_generates_no_secrets(tmp_path: Path) -> None:
     data = tmp_path / "data"
     with pytest.raises(InvalidSettings, match=f"there is no system in {data}: `caas up --data {data}` makes one"):
         existing(Settings(data=str(data)), "token_secret")

@@ -1,4 +1,4 @@
-"""A process ends when it is asked to, and when one of its services ends by itself."""
+"""A process stops on a signal, and when one of its services ends by itself."""
 
 import asyncio
 import os
@@ -29,7 +29,7 @@ asyncio.run(main())
 
 @pytest.fixture
 def _with_a_terminal() -> Iterator[None]:
-    """Also where the tests were started to outlive theirs, and so ignore SIGHUP."""
+    """Restore SIGHUP, which tests started under `nohup` ignore."""
     before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     yield
     signal.signal(signal.SIGHUP, before)
@@ -37,7 +37,7 @@ def _with_a_terminal() -> Iterator[None]:
 
 @pytest.mark.usefixtures("_with_a_terminal")
 @pytest.mark.parametrize("number", SIGNALS)
-async def test_a_signal_asks(number: signal.Signals) -> None:
+async def test_signal_sets_the_event(number: signal.Signals) -> None:
     asked = on_signals()
     try:
         assert not asked.is_set()
@@ -52,12 +52,12 @@ async def test_a_signal_asks(number: signal.Signals) -> None:
     ("first", "second"),
     [("SIGTERM", "SIGTERM"), ("SIGINT", "SIGINT"), ("SIGTERM", "SIGINT"), ("SIGHUP", "SIGHUP")],
 )
-def test_a_second_signal_ends_the_process_at_once(first: str, second: str) -> None:
+def test_second_signal_ends_the_process_at_once(first: str, second: str) -> None:
     program = [sys.executable, "-c", TWICE.format(first=first, second=second)]
     assert subprocess.run(program, timeout=30, check=False).returncode == INTERRUPTED
 
 
-def test_a_process_that_is_to_outlive_its_terminal_ignores_its_end() -> None:
+def test_nohup_process_ignores_sighup() -> None:
     program = """
 import asyncio, os, signal
 from edge.process.stopping import on_signals
@@ -75,7 +75,7 @@ asyncio.run(main())
     assert subprocess.run([sys.executable, "-c", program], timeout=30, check=False).returncode == 0
 
 
-async def test_until_returns_when_asked_and_cancels_its_services() -> None:
+async def test_until_returns_on_stop_and_cancels_its_services() -> None:
     asked, ended = asyncio.Event(), asyncio.Event()
 
     async def service() -> None:
@@ -89,7 +89,7 @@ async def test_until_returns_when_asked_and_cancels_its_services() -> None:
     assert ended.is_set()
 
 
-async def test_a_service_that_fails_or_ends_by_itself_is_raised() -> None:
+async def test_failed_or_ended_service_is_raised() -> None:
     async def fails() -> None:
         raise OSError("gone")
 

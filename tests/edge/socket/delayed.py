@@ -1,4 +1,4 @@
-"""A system whose read models come late: what is acknowledged is in the log, and nobody has read it yet."""
+"""A system with late read models: acknowledged records are in the log, and no processor has read them yet."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -17,7 +17,7 @@ from tests.edge.socket.world import World
 
 
 class Delayed(World):
-    """`start` runs no processor that is named in `late`; `read` runs one of them."""
+    """A world whose `start` runs no processor that is named in `late`; `read` runs one of them."""
 
     def __init__(self, folder: Path, *late: str) -> None:
         super().__init__(folder)
@@ -27,7 +27,7 @@ class Delayed(World):
         return tuple(one for one in super().processors() if one.name not in self._late)
 
     def read(self, name: str) -> None:
-        """From now on this processor reads the log."""
+        """Start this processor."""
         (processor,) = (one for one in super().processors() if one.name == name)
         emitter = LiveEmitter(self.log, self.bus, self.presence, self.health, name)
         worker = Worker(processor, self.documents, emitter, self.health)
@@ -35,7 +35,7 @@ class Delayed(World):
 
 
 class HeldTail(MembershipTail):
-    """A view that is held where it is, now and then."""
+    """A view that can be held at its position."""
 
     def __init__(self, log: MemoryLog, documents: MemoryDocuments) -> None:
         super().__init__(log, documents, Health())
@@ -48,7 +48,7 @@ class HeldTail(MembershipTail):
             self.held.append(batch)
 
     def read_one(self) -> None:
-        """Read the first batch of those that are held, and no more."""
+        """Read the first of the held batches only."""
         assert self.held
         super()._take(self.held.pop(0))
 
@@ -60,7 +60,7 @@ class HeldTail(MembershipTail):
 
 @asynccontextmanager
 async def without(folder: Path, *late: str) -> AsyncIterator[Delayed]:
-    """A running system without these processors, for as many nodes as it is asked for."""
+    """Run a system without these processors."""
     found = Delayed(folder, *late)
     try:
         await found.start()

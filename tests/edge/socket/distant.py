@@ -1,4 +1,4 @@
-"""A store that one node alone may be cut off from."""
+"""Distant is a store that one node alone can be cut off from."""
 
 import asyncio
 from typing import Any
@@ -8,7 +8,7 @@ from core.ports.event_log import Unavailable
 
 
 class Distant:
-    """It is out of reach for everything, or for what nobody asked the node to read."""
+    """A store that is unreachable for all reads, or for those that no client requested."""
 
     def __init__(self, inner: Documents) -> None:
         self._inner = inner

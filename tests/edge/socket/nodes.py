@@ -1,4 +1,4 @@
-"""Nodes beside each other in one world, each with a view of its own, over one server of who is there."""
+"""Run several nodes in one world, each with its own view, over one presence server."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,7 +14,7 @@ from tests.eventually import eventually
 
 
 class FragilePeople(InProcessPresenceStore):
-    """Its server can be down."""
+    """A presence store that can be down."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -24,25 +24,25 @@ class FragilePeople(InProcessPresenceStore):
         if self.down:
             raise Unavailable("the server is down")
 
-    async def alive(self, *told: Any) -> bool:
+    async def alive(self, *arguments: Any) -> bool:
         self._up()
-        return await super().alive(*told)
+        return await super().alive(*arguments)
 
-    async def enter(self, *told: Any) -> None:
+    async def enter(self, *arguments: Any) -> None:
         self._up()
-        await super().enter(*told)
+        await super().enter(*arguments)
 
-    async def leave(self, *told: Any) -> None:
+    async def leave(self, *arguments: Any) -> None:
         self._up()
-        await super().leave(*told)
+        await super().leave(*arguments)
 
     async def find(self, people: Any) -> Any:
         self._up()
         return await super().find(people)
 
-    async def forget(self, *told: Any) -> None:
+    async def forget(self, *arguments: Any) -> None:
         self._up()
-        await super().forget(*told)
+        await super().forget(*arguments)
 
     async def typing(self, *keys: Any, **times: float) -> frozenset[str]:
         self._up()
@@ -50,7 +50,7 @@ class FragilePeople(InProcessPresenceStore):
 
 
 class Nodes:
-    """The world, its nodes, and their server of who is there."""
+    """The world, its nodes, and their presence server."""
 
     def __init__(self, found: World) -> None:
         self.world = found
@@ -58,7 +58,7 @@ class Nodes:
         self.all: list[Node] = []
 
     async def another(self, heartbeat_ms: int = 60_000) -> Node:
-        """One more node, started."""
+        """Start and return another node."""
         tail = MembershipTail(self.world.log, self.world.documents, self.world.health)
         self.world.run(tail.run())
         node = self.world.node(f"node-{len(self.all)}", heartbeat_ms, memberships=tail)
@@ -70,7 +70,7 @@ class Nodes:
 
 @asynccontextmanager
 async def nodes(folder: Path, *heartbeats_ms: int) -> AsyncIterator[Nodes]:
-    """A running system with a node for each of these heartbeats."""
+    """Run a system with a node for each of these heartbeats."""
     found = Nodes(World(folder))
     try:
         await found.world.start()

@@ -1,4 +1,4 @@
-"""What users do to their own inboxes, straight into the log, and what they are told of it."""
+"""Append inbox events of users directly to the log, and read what was pushed to them."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ def hid(message_id: str, room: str = ROOM, user: str = "ann") -> MessageHidden:
 
 
 async def act(found: World, event: InboxEvent, key: str = "") -> None:
-    """Append an event; `key` tells two with the same body apart."""
+    """Append an event; `key` distinguishes two with the same body."""
     name = f"{key or event}"
     await found.log.append(
         envelope.encode(
@@ -40,7 +40,7 @@ async def act(found: World, event: InboxEvent, key: str = "") -> None:
 
 
 def head(found: World, user: str = "ann", tenant: str = TENANT, generation: int = 1) -> int:
-    """How far a user's lane has been numbered."""
+    """Return the head of a user's lane."""
     rows = found.documents._rows.get(("inbox", "heads", generation), {})
     return int(rows.get(inbox_rows.key_of(tenant, user), {}).get("user", {"n": 0})["n"])
 
@@ -55,7 +55,7 @@ async def acted(found: World, *events: InboxEvent, generation: int = 1) -> None:
 
 
 def numbers(person: Person) -> list[int]:
-    """What they were told of their own lane."""
+    """Return the numbers of their own lane that were pushed."""
     return [frame["n"] for frame in person.of("inbox:changed")]
 
 

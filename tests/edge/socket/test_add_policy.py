@@ -1,4 +1,4 @@
-"""Whom one may let into a conversation, as the nodes are set."""
+"""The add policy of the nodes decides whom a user may add to a conversation."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from core.commands.join_policy import JoinPolicy
 from core.domain.add_policy import AddPolicy
 from edge.socket.node import Node
-from tests.edge.socket.asking import come, do, told
+from tests.edge.socket.asking import come, do, pushed_change
 from tests.edge.socket.test_returning import opens
 from tests.edge.socket.world import Person, World, room
 from tests.eventually import eventually
@@ -22,7 +22,7 @@ async def set_to(policy: AddPolicy, found: World) -> AsyncIterator[Node]:
         await node.stop()
 
 
-async def test_strangers_are_let_in_by_nobody_where_those_who_share_a_conversation_are(
+async def test_strangers_cannot_be_added_if_shared_conversation_is_required(
     running: tuple[World, Node],
 ) -> None:
     async with set_to("shared", running[0]) as node:
@@ -34,53 +34,53 @@ async def test_strangers_are_let_in_by_nobody_where_those_who_share_a_conversati
         alone = await room(ann)
         assert await do(ann, "conversation:add-participants", alone, participants=["bob"]) == "not_allowed"
         there = await room(app, "ann", "bob")
-        await told(ann, there, 1)
+        await pushed_change(ann, there, 1)
         assert await do(ann, "conversation:add-participants", alone, participants=["bob"]) == "accepted"
         assert await opens(ann, kind="direct", participants=["bob"]) == "accepted"
         assert await opens(ann, participants=["bob", "cy"]) == "not_allowed"
 
 
-async def test_who_declined_a_direct_conversation_stays_out_of_it_where_strangers_are_let_in_by_nobody(
+async def test_declined_direct_conversation_stays_left_if_strangers_cannot_be_added(
     running: tuple[World, Node],
 ) -> None:
     async with set_to("shared", running[0]) as node:
         ann, bob = await come(node, "ann", "bob")
         app = await Person(node, "app", ("work",)).come()
         there = await room(app, "ann", "bob")
-        await told(ann, there, 1)
+        await pushed_change(ann, there, 1)
         await opens(ann, kind="direct", participants=["bob"])
         here = (await eventually(lambda: ann.of("conversation:updated")[1:] or False))[0]["data"]["conversation_id"]
-        await told(bob, here, 1)
+        await pushed_change(bob, here, 1)
         await do(bob, "conversation:leave", here)
-        await told(ann, here, 2)
+        await pushed_change(ann, here, 2)
         assert await do(ann, "message:send", here, client_msg_id="1", text="1") == "accepted"
-        await told(bob, here, 3)
+        await pushed_change(bob, here, 3)
         for left in (here, there):
             await do(bob, "conversation:leave", left)
-        await told(ann, here, 4)
-        await told(ann, there, 2)
+        await pushed_change(ann, here, 4)
+        await pushed_change(ann, there, 2)
         assert await do(ann, "message:send", here, client_msg_id="2", text="2") == "not_allowed"
         assert await opens(ann, kind="direct", participants=["bob"]) == "not_allowed"
         assert await opens(bob, kind="direct", participants=["ann"]) == "accepted"
         assert await do(ann, "message:send", here, client_msg_id="3", text="3") == "accepted"
 
 
-async def test_applications_alone_let_people_in_where_the_nodes_are_set_so(running: tuple[World, Node]) -> None:
+async def test_only_applications_add_members_if_set(running: tuple[World, Node]) -> None:
     async with set_to("applications", running[0]) as node:
         ann = (await come(node, "ann"))[0]
         app = await Person(node, "app", ("work",)).come()
         there = await room(app, "ann", "bob")
-        await told(ann, there, 1)
+        await pushed_change(ann, there, 1)
         assert await opens(ann, participants=["bob"]) == "not_allowed"
         assert await opens(ann, kind="direct", participants=["bob"]) == "not_allowed"
         assert await opens(ann, participants=[]) == "accepted"
         await do(app, "conversation:set-role", there, participants=["ann"], role="owner")
-        await told(ann, there, 2)
+        await pushed_change(ann, there, 2)
         assert await do(ann, "conversation:add-participants", there, participants=["cy"]) == "not_allowed"
         assert await do(ann, "conversation:add-participants", there, participants=["bob"]) == "persisted"
 
 
-async def test_a_conversation_that_another_node_has_just_let_one_into_counts(running: tuple[World, Node]) -> None:
+async def test_membership_added_by_another_node_just_now_counts(running: tuple[World, Node]) -> None:
     found, _ = running
     async with set_to("shared", found) as node:
         ann = (await come(node, "ann"))[0]

@@ -1,4 +1,4 @@
-"""No answer is larger than a node says, whatever there is to tell: pages of lists end by count or by bytes."""
+"""Answers keep to the size limit of a node: pages of lists end by count or by bytes."""
 
 from typing import Any
 
@@ -8,12 +8,11 @@ import pytest
 from core.commands.join_policy import JoinPolicy
 from edge.socket.node import Node
 from projections.queries import history, response_size
-from projections.queries.response_size import ROOM as ROOM_IN_AN_ANSWER
-from projections.queries.response_size import size
-from schemas.bounds import ANSWER_BYTES, ATTACHMENTS, MENTIONS, METADATA_BYTES, STAYS_SHOWN, TEXT_CHARS
+from projections.queries.response_size import ENTRIES_BYTES, size
+from schemas.bounds import ANSWER_BYTES, ATTACHMENTS, INTERVALS_SHOWN, MENTIONS, METADATA_BYTES, TEXT_CHARS
 from schemas.events import Attachment, Origin
 from schemas.wire.views import MessageView, ParticipantView, ReactionView, VersionView
-from tests.edge.socket.asking import come, do, said, told
+from tests.edge.socket.asking import come, do, pushed_change, said
 from tests.edge.socket.world import Person, World, room
 from tests.given import AT, ROOM
 
@@ -41,21 +40,21 @@ LARGEST = MessageView(
 VERSION = VersionView(at=AT, by=USER, text=UNSEEN, mentions=[USER] * MENTIONS)
 
 
-def test_the_largest_message_and_the_largest_version_of_one_fit_into_an_answer() -> None:
-    assert size(LARGEST) + size(VERSION) <= ROOM_IN_AN_ANSWER < ANSWER_BYTES
+def test_largest_message_and_its_largest_version_fit_into_an_answer() -> None:
+    assert size(LARGEST) + size(VERSION) <= ENTRIES_BYTES < ANSWER_BYTES
 
 
-def test_versions_leave_room_for_what_stands_beside_them() -> None:
+def test_versions_leave_room_for_the_other_fields() -> None:
     versions = [VersionView(at=AT, by=USER, text="x" * 1_000)] * 300
-    fits = response_size.fitting(versions, 0, beside=LARGEST)
-    assert size(LARGEST) + sum(map(size, versions[: fits.stop])) <= ROOM_IN_AN_ANSWER
-    assert 1 < fits.stop < len(response_size.fitting(versions, 0))
+    fits = response_size.fitting_range(versions, 0, beside=LARGEST)
+    assert size(LARGEST) + sum(map(size, versions[: fits.stop])) <= ENTRIES_BYTES
+    assert 1 < fits.stop < len(response_size.fitting_range(versions, 0))
 
 
-def test_a_page_of_participants_with_many_stays_fits() -> None:
-    stays: list[tuple[int, int | None]] = [(2**53, 2**53)] * STAYS_SHOWN
+def test_page_of_participants_with_many_intervals_fits() -> None:
+    stays: list[tuple[int, int | None]] = [(2**53, 2**53)] * INTERVALS_SHOWN
     people = [ParticipantView(user_id=USER, role="member", present=True, intervals=stays)] * 200
-    assert sum(map(size, people[: response_size.fitting(people, 0).stop])) <= response_size.PAGE_BYTES
+    assert sum(map(size, people[: response_size.fitting_range(people, 0).stop])) <= response_size.PAGE_BYTES
 
 
 async def get(who: Person, here: str, **asked: Any) -> dict[str, Any]:
@@ -63,14 +62,14 @@ async def get(who: Person, here: str, **asked: Any) -> dict[str, Any]:
     return data
 
 
-async def test_participants_come_in_pages_and_nobody_is_left_out(running: tuple[World, Node]) -> None:
+async def test_participants_are_paged_completely(running: tuple[World, Node]) -> None:
     (ann,) = await come(running[1], "ann")
     here = await room(ann, *(f"user{n}" for n in range(7)))
     first = await get(ann, here, limit=3)
     assert (len(first["participants"]), first["more"]) == (3, True)
     await do(ann, "conversation:add-participants", here, participants=["zoe"])
     await do(ann, "conversation:remove-participants", here, participants=["user0"])
-    await told(ann, here, 3)
+    await pushed_change(ann, here, 3)
     people = first["participants"]
     while (page := await get(ann, here, limit=3, after=len(people)))["more"]:
         people += page["participants"]
@@ -80,10 +79,10 @@ async def test_participants_come_in_pages_and_nobody_is_left_out(running: tuple[
     assert names[-1] == "zoe"
 
 
-async def test_a_page_of_participants_ends_where_its_bytes_do(
+async def test_page_of_participants_ends_at_its_byte_limit(
     running: tuple[World, Node], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(response_size.fitting, "__defaults__", (500,))
+    monkeypatch.setattr(response_size.fitting_range, "__defaults__", (500,))
     (ann,) = await come(running[1], "ann")
     here = await room(ann, *(f"user{n}" for n in range(20)))
     found = await get(ann, here)
@@ -91,22 +90,22 @@ async def test_a_page_of_participants_ends_where_its_bytes_do(
     assert found["more"]
 
 
-async def test_only_the_newest_stays_of_a_participant_are_shown(
+async def test_only_newest_intervals_of_a_participant_are_shown(
     running: tuple[World, Node], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("projections.conversations.conversation_rows.STAYS_SHOWN", 2)
+    monkeypatch.setattr("projections.conversations.conversation_rows.INTERVALS_SHOWN", 2)
     (ann,) = await come(running[1], "ann")
     here = await room(ann, "ben")
     for n in range(3):
         await said(ann, here, f"m{n}")
         await do(ann, "conversation:remove-participants", here, participants=["ben"], client_key=f"out {n}")
         await do(ann, "conversation:add-participants", here, participants=["ben"], client_key=f"in {n}")
-    await told(ann, here, 7)
+    await pushed_change(ann, here, 7)
     ben = next(one for one in (await get(ann, here))["participants"] if one["user_id"] == "ben")
     assert ben["intervals"] == [[3, 3], [4, None]]
 
 
-async def test_a_root_that_is_too_large_to_stand_beside_an_answer_is_left_out(
+async def test_too_large_root_beside_an_answer_is_left_out(
     running: tuple[World, Node], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (ann,) = await come(running[1], "ann")
@@ -115,15 +114,15 @@ async def test_a_root_that_is_too_large_to_stand_beside_an_answer_is_left_out(
     await said(ann, here, "an answer", reply_to=root)
     about = {"conversation_id": here, "message_id": root}
     assert (await ann.ask("message:thread", **about))["data"]["root"]["message_id"] == root
-    monkeypatch.setattr(history, "ROOM", 700)
+    monkeypatch.setattr(history, "ENTRIES_BYTES", 700)
     found = (await ann.ask("message:thread", **about))["data"]
     assert (found["root"], [one["text"] for one in found["messages"]]) == (None, ["an answer"])
 
 
-async def test_messages_that_are_found_end_where_their_bytes_do(
+async def test_found_messages_end_at_their_byte_limit(
     running: tuple[World, Node], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(response_size.fitting, "__defaults__", (1_000,))
+    monkeypatch.setattr(response_size.fitting_range, "__defaults__", (1_000,))
     (ann,) = await come(running[1], "ann")
     here = await room(ann, "ben")
     for n in range(8):
@@ -137,7 +136,7 @@ async def test_messages_that_are_found_end_where_their_bytes_do(
     assert len(await found()) < 8
 
 
-async def test_a_sync_that_names_too_many_conversations_is_refused(running: tuple[World, Node]) -> None:
+async def test_sync_of_too_many_conversations_is_refused(running: tuple[World, Node]) -> None:
     (ann,) = await come(running[1], "ann")
     many = {f"00000000-0000-5000-8000-{n:012x}": {"conversation": 1} for n in range(1_001)}
     answer = await ann.ask("sync", positions=many)
@@ -145,7 +144,7 @@ async def test_a_sync_that_names_too_many_conversations_is_refused(running: tupl
     assert answer["error"]["errors"] == [{"pointer": "/data/positions", "code": "bounds"}]
 
 
-async def test_a_group_takes_no_more_members_than_its_node_is_set_to(running: tuple[World, Node]) -> None:
+async def test_group_has_the_member_limit_of_its_node(running: tuple[World, Node]) -> None:
     world, _ = running
     node = world.node("two", letting_in=JoinPolicy(members=3))
     await node.start()
@@ -156,9 +155,9 @@ async def test_a_group_takes_no_more_members_than_its_node_is_set_to(running: tu
     here = await room(ann, "ben")
     assert await do(ann, "conversation:add-participants", here, participants=["cy", "eve"]) == "member_limit"
     assert await do(ann, "conversation:add-participants", here, participants=["cy"], client_key="k") == "accepted"
-    await told(ann, here, 2)
+    await pushed_change(ann, here, 2)
     assert await do(ann, "conversation:add-participants", here, participants=["eve"]) == "member_limit"
     await do(ann, "conversation:remove-participants", here, participants=["ben"])
-    await told(ann, here, 3)
+    await pushed_change(ann, here, 3)
     assert await do(ann, "conversation:add-participants", here, participants=["eve"], client_key="e") == "accepted"
     await node.stop()

@@ -1,4 +1,4 @@
-"""A client that begins now asks where its conversations stand, and is told nothing of what was."""
+"""A new client asks for the positions of its conversations, and receives no earlier rows."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from tests.edge.socket.world import Person, room, send, world
 from tests.eventually import eventually
 
 
-async def test_a_sync_that_tells_nothing_says_how_far_one_that_does_would_come(tmp_path: Path) -> None:
+async def test_sync_without_rows_returns_the_same_positions(tmp_path: Path) -> None:
     async with world(tmp_path) as (_, node):
         ann = await Person(node, "ann").come()
         here = await room(ann, "ben")
@@ -25,7 +25,7 @@ async def test_a_sync_that_tells_nothing_says_how_far_one_that_does_would_come(t
         assert where["positions"][here]["sent"] == 2
 
 
-async def test_what_happens_after_it_is_pushed(tmp_path: Path) -> None:
+async def test_later_events_are_pushed(tmp_path: Path) -> None:
     async with world(tmp_path) as (_, node):
         ann = await Person(node, "ann").come()
         here = await room(ann, "ben")

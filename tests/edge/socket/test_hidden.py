@@ -1,4 +1,4 @@
-"""What a user has hidden is not there for them, in whatever way they ask, and there for everybody else."""
+"""Hidden messages are left out of every answer to their user, and shown to all others."""
 
 from collections.abc import Sequence
 
@@ -22,8 +22,8 @@ from tests.projections.queries.test_history import page
 
 @pytest.fixture(autouse=True, params=[200, 2], ids=["many at once", "two at once"])
 def at_once(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pagination, "AT_ONCE", request.param)
-    monkeypatch.setattr(pagination, "NUMBERS_AT_ONCE", request.param)
+    monkeypatch.setattr(pagination, "BATCH_SIZE", request.param)
+    monkeypatch.setattr(pagination, "NUMBERS_BATCH_SIZE", request.param)
     monkeypatch.setattr(inboxes, "LAST_PAGE", request.param)
 
 
@@ -38,7 +38,7 @@ async def hide(who: Person, here: str, ids: Sequence[str], *seqs: int) -> None:
         await act(who, "message:hide", here, message_id=ids[seq - 1])
 
 
-async def test_pages_are_full_and_true_without_it(running: tuple[World, Node]) -> None:
+async def test_pages_without_hidden_messages_are_full_and_correct(running: tuple[World, Node]) -> None:
     found, node = running
     ann, ben = await come(node, "ann", "ben")
     here = await room(ann, "ben")
@@ -61,7 +61,7 @@ async def test_pages_are_full_and_true_without_it(running: tuple[World, Node]) -
 
 
 async def hidden_of_old(found: World, user: str, here: str, message_id: str) -> None:
-    """An event that does not tell the number of the message that it hides."""
+    """Return an event without the number of the message that it hides."""
     event = MessageHidden(tenant=TENANT, at=AT, user_id=user, conversation_id=here, message_id=message_id)
     event_id = inbox_rows.hidden_id(TENANT, user, message_id)
     await found.log.append(
@@ -70,7 +70,7 @@ async def hidden_of_old(found: World, user: str, here: str, message_id: str) -> 
     await eventually(lambda: event_id in found.documents._rows.get(("inbox", "acts", 1), {}))
 
 
-async def test_pages_are_the_same_where_an_event_of_old_does_not_tell_the_number(running: tuple[World, Node]) -> None:
+async def test_pages_are_the_same_for_old_events_without_a_number(running: tuple[World, Node]) -> None:
     found, node = running
     ann, ben = await come(node, "ann", "ben")
     here = await room(ann, "ben")
@@ -83,13 +83,13 @@ async def test_pages_are_the_same_where_an_event_of_old_does_not_tell_the_number
     assert await page(ben, here, limit=1, after=3) == ([6], True, True)
     assert (await shown(ben, here))["last_message"]["seq"] == 7
     again = await ben.ask("message:hide", conversation_id=here, message_id=ids[4])
-    assert again["type"] == "ack"  # known by its event's id, whatever number that told
+    assert again["type"] == "ack"  # known by its event's id, whatever the number in it
     await hide(ben, here, ids, 6)
     assert await page(ben, here) == ([3, 7], False, False)
     assert not [one for one in ben.heard if one["type"] == "error"]
 
 
-async def test_a_page_reads_no_more_rows_than_it_has_however_much_is_hidden(running: tuple[World, Node]) -> None:
+async def test_page_reads_no_extra_rows_however_much_is_hidden(running: tuple[World, Node]) -> None:
     found, node = running
     ann, ben = await come(node, "ann", "ben")
     here = await room(ann, "ben")
@@ -105,7 +105,7 @@ async def test_a_page_reads_no_more_rows_than_it_has_however_much_is_hidden(runn
     assert found.documents.found["messages"] <= 1 + 2 + 1 + 1
 
 
-async def test_leafing_tells_each_of_the_others_once(running: tuple[World, Node]) -> None:
+async def test_pagination_returns_each_other_message_once(running: tuple[World, Node]) -> None:
     found, node = running
     ann, ben = await come(node, "ann", "ben")
     here = await room(ann, "ben")
@@ -126,7 +126,7 @@ async def test_leafing_tells_each_of_the_others_once(running: tuple[World, Node]
     assert (forth, back) == (left, left)
 
 
-async def test_whoever_hid_everything_has_an_empty_page_and_no_more(running: tuple[World, Node]) -> None:
+async def test_user_who_hid_everything_gets_one_empty_page(running: tuple[World, Node]) -> None:
     found, node = running
     ann, ben = await come(node, "ann", "ben")
     here = await room(ann, "ben")
@@ -138,7 +138,7 @@ async def test_whoever_hid_everything_has_an_empty_page_and_no_more(running: tup
     assert (await shown(ann, here))["last_message"]["seq"] == 3
 
 
-async def test_the_last_message_is_the_last_that_is_not_hidden(running: tuple[World, Node]) -> None:
+async def test_last_message_is_the_last_visible_one(running: tuple[World, Node]) -> None:
     found, node = running
     ann, ben = await come(node, "ann", "ben")
     here = await room(ann, "ben")
@@ -149,7 +149,7 @@ async def test_the_last_message_is_the_last_that_is_not_hidden(running: tuple[Wo
     assert (await shown(ben, here))["last_message"]["seq"] == 6
 
 
-async def test_it_is_not_found_by_its_id(running: tuple[World, Node]) -> None:
+async def test_hidden_message_is_not_found_by_its_id(running: tuple[World, Node]) -> None:
     found, node = running
     ann, ben = await come(node, "ann", "ben")
     here = await room(ann, "ben")
@@ -161,7 +161,7 @@ async def test_it_is_not_found_by_its_id(running: tuple[World, Node]) -> None:
     assert (await ben.ask("message:get", conversation_id=here, message_id=ids[1]))["type"] == "ack"
 
 
-async def test_a_thread_is_told_without_it(running: tuple[World, Node]) -> None:
+async def test_thread_omits_hidden_message(running: tuple[World, Node]) -> None:
     found, node = running
     ann, ben = await come(node, "ann", "ben")
     here = await room(ann, "ben")
@@ -186,7 +186,7 @@ async def test_a_thread_is_told_without_it(running: tuple[World, Node]) -> None:
     assert (await refused(ben, "message:thread", conversation_id=here, message_id=root))[0] == "message_not_found"
 
 
-async def test_a_search_does_not_find_it(running: tuple[World, Node]) -> None:
+async def test_search_omits_hidden_message(running: tuple[World, Node]) -> None:
     found, node = running
     ann, ben = await come(node, "ann", "ben")
     here = await room(ann, "ben")

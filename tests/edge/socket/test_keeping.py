@@ -1,4 +1,4 @@
-"""What people keep for themselves: read, muted, put away and hidden, through a whole node."""
+"""Inbox state of users: read, muted, archived and hidden, through a whole node."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from core.ports.documents import Table, TableGeneration
 from edge.socket.node import Node
 from projections.inbox import inbox_rows
 from schemas.topics import MESSAGE_REJECTED, USER_ACTION, partitions
-from tests.edge.socket.asking import come, do, said, told
+from tests.edge.socket.asking import come, do, pushed_change, said
 from tests.edge.socket.world import TENANT, World, room
 from tests.eventually import eventually
 
@@ -17,7 +17,7 @@ FAR = "2999-01-01T00:00:00.000Z"
 
 
 async def kept(found: World, table: Table, row_id: str, n: int) -> Any:
-    """The row, once it stands at number `n`."""
+    """Return the row, once it is at number `n`."""
 
     async def row() -> Any:
         rows = await found.documents.get(TableGeneration(table, 1), [row_id])
@@ -28,13 +28,13 @@ async def kept(found: World, table: Table, row_id: str, n: int) -> Any:
 
 
 async def in_log(found: World, topic: str) -> list[Any]:
-    """All bodies that lie in a topic."""
+    """Return all bodies in a topic."""
     places = partitions(topic)
-    batches = found.log.read(dict.fromkeys(places, 0), await found.log.ends(places))
+    batches = found.log.read(dict.fromkeys(places, 0), await found.log.end_offsets(places))
     return [msgspec.json.decode(record.value or b"") async for batch in batches for record in batch]
 
 
-async def test_what_is_read_muted_and_put_away_is_kept(running: tuple[World, Node]) -> None:
+async def test_read_muted_and_archived_are_kept(running: tuple[World, Node]) -> None:
     found, node = running
     ann, ben = await come(node, "ann", "ben")
     here = await room(ann, "ben")
@@ -53,7 +53,7 @@ async def test_what_is_read_muted_and_put_away_is_kept(running: tuple[World, Nod
     assert (facet["muted"], facet["archived"], facet["read"]) == (False, False, 2)
 
 
-async def test_all_of_it_is_read_up_to_the_last_message(running: tuple[World, Node]) -> None:
+async def test_read_beyond_the_last_message_reads_up_to_it(running: tuple[World, Node]) -> None:
     found, node = running
     ann, ben = await come(node, "ann", "ben")
     here = await room(ann, "ben")
@@ -66,7 +66,7 @@ async def test_all_of_it_is_read_up_to_the_last_message(running: tuple[World, No
     assert (await kept(found, inbox_rows.ROWS, row, 2))["read"] == 2
 
 
-async def test_who_was_told_of_nothing_may_say_it_to_everyone_later(running: tuple[World, Node]) -> None:
+async def test_private_read_can_be_made_public_later(running: tuple[World, Node]) -> None:
     found, node = running
     ann, ben = await come(node, "ann", "ben")
     here = await room(ann, "ben")
@@ -79,7 +79,7 @@ async def test_who_was_told_of_nothing_may_say_it_to_everyone_later(running: tup
     assert [one.get("private", False) for one in await in_log(found, USER_ACTION)] == [True, False]
 
 
-async def test_a_message_is_hidden_for_oneself_once(running: tuple[World, Node]) -> None:
+async def test_message_is_hidden_for_one_user_once(running: tuple[World, Node]) -> None:
     found, node = running
     ann, ben = await come(node, "ann", "ben")
     here = await room(ann, "ben")
@@ -93,7 +93,7 @@ async def test_a_message_is_hidden_for_oneself_once(running: tuple[World, Node])
     assert (await kept(found, inbox_rows.ROWS, inbox_rows.row_id(TENANT, "ben", here), 2))["hidden"] == 1
 
 
-async def test_a_used_key_with_another_time_is_refused(running: tuple[World, Node]) -> None:
+async def test_used_key_with_another_time_is_refused(running: tuple[World, Node]) -> None:
     ann, ben = await come(running[1], "ann", "ben")
     here = await room(ann, "ben")
     assert await do(ben, "conversation:mute", here, client_key="k", until=FAR) == "accepted"
@@ -101,7 +101,7 @@ async def test_a_used_key_with_another_time_is_refused(running: tuple[World, Nod
     assert await do(ben, "conversation:mute", here, client_key="k") == "idempotency_conflict"
 
 
-async def test_what_cannot_be_kept_is_refused_for_a_reason_and_that_is_in_the_log(
+async def test_refused_inbox_command_is_recorded_with_its_cause(
     running: tuple[World, Node],
 ) -> None:
     found, node = running
@@ -124,13 +124,13 @@ async def test_what_cannot_be_kept_is_refused_for_a_reason_and_that_is_in_the_lo
     assert await in_log(found, USER_ACTION) == []
 
 
-async def test_who_has_left_keeps_what_was_theirs_and_no_more(running: tuple[World, Node]) -> None:
+async def test_former_member_keeps_own_inbox_up_to_their_leave(running: tuple[World, Node]) -> None:
     found, node = running
     ann, ben = await come(node, "ann", "ben")
     here = await room(ann, "ben")
     theirs = await said(ann, here, "1")
     assert await do(ben, "conversation:leave", here) == "accepted"
-    await told(ann, here, 2)
+    await pushed_change(ann, here, 2)
     later = await said(ann, here, "2")
     assert await do(ben, "message:hide", here, message_id=later) == "message_not_found"
     assert await do(ben, "message:hide", here, message_id=theirs) == "accepted"

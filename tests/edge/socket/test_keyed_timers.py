@@ -1,4 +1,4 @@
-"""Each key comes once, at the earliest time named for it."""
+"""Each key is due once, at the earliest time set for it."""
 
 import asyncio
 
@@ -9,7 +9,7 @@ def now() -> float:
     return asyncio.get_running_loop().time()
 
 
-async def test_keys_of_one_moment_come_together_in_the_order_of_their_times() -> None:
+async def test_keys_of_one_moment_are_returned_together_in_time_order() -> None:
     alarms: KeyedTimers[str] = KeyedTimers()
     alarms.at("second", now() - 1)
     alarms.at("first", now() - 2)
@@ -18,7 +18,7 @@ async def test_keys_of_one_moment_come_together_in_the_order_of_their_times() ->
     assert len(alarms) == 1
 
 
-async def test_the_earliest_time_counts_and_the_key_comes_once() -> None:
+async def test_key_is_returned_once_at_its_earliest_time() -> None:
     alarms: KeyedTimers[str] = KeyedTimers()
     alarms.at("a", now() + 60)
     alarms.at("a", now() + 0.05)
@@ -27,7 +27,7 @@ async def test_the_earliest_time_counts_and_the_key_comes_once() -> None:
     assert len(alarms) == 0
 
 
-async def test_who_waits_for_a_later_one_is_woken_for_an_earlier() -> None:
+async def test_waiter_is_woken_for_an_earlier_key() -> None:
     alarms: KeyedTimers[str] = KeyedTimers()
     alarms.at("later", now() + 60)
     waiting = asyncio.create_task(alarms.due())
@@ -36,7 +36,7 @@ async def test_who_waits_for_a_later_one_is_woken_for_an_earlier() -> None:
     assert await asyncio.wait_for(waiting, 5) == ["now"]
 
 
-async def test_what_was_due_earlier_does_not_come_a_second_time() -> None:
+async def test_key_taken_earlier_is_not_returned_again() -> None:
     alarms: KeyedTimers[str] = KeyedTimers()
     alarms.at("a", now() + 0.1)
     alarms.at("a", now())
@@ -45,7 +45,7 @@ async def test_what_was_due_earlier_does_not_come_a_second_time() -> None:
     assert await alarms.due() == ["b"]
 
 
-async def test_what_is_set_again_comes_again() -> None:
+async def test_key_set_again_is_returned_again() -> None:
     alarms: KeyedTimers[str] = KeyedTimers()
     for _ in range(3):
         alarms.at("a", now())

@@ -1,4 +1,4 @@
-"""A node that comes to a conversation while its store is away: what it could not know is told later, whole, once."""
+"""A node that opens a conversation while its store is down delivers everything later, completely and once."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -12,7 +12,7 @@ from tests.eventually import eventually
 
 
 class Late:
-    """Ann and Ben are in a conversation of one message; both came again while the store was out of reach."""
+    """Ann and Ben are in a conversation of one message; both reconnected while the store was unreachable."""
 
     def __init__(self, found: World, node: Node, documents: Distant) -> None:
         self.world = found
@@ -32,7 +32,7 @@ class Late:
         await self.ben.come()
 
     async def say_unheard(self, text: str, n: int) -> None:
-        """A message whose push is lost."""
+        """Send a message whose push is lost."""
         self.world.bus.lose = True
         await send(self.ann, self.here, text)
         await eventually(lambda: sent_head(self.world, self.here) == n)
@@ -53,7 +53,7 @@ async def late(tmp_path: Path) -> AsyncIterator[Late]:
             await node.stop()
 
 
-async def test_what_is_pushed_meanwhile_waits_and_is_told_when_the_store_is_back(late: Late) -> None:
+async def test_push_during_store_outage_is_delivered_after_it(late: Late) -> None:
     await send(late.ann, late.here, "2", "3")
     channel = late.node.hub.channel(late.here)
     await eventually(lambda: channel is not None and channel.jobs is not None and len(channel.jobs) == 2)
@@ -62,7 +62,7 @@ async def test_what_is_pushed_meanwhile_waits_and_is_told_when_the_store_is_back
     await eventually(lambda: late.ben.texts() == late.ann.texts() == ["2", "3"])
 
 
-async def test_what_was_pushed_first_is_told_with_all_that_was_lost_behind_it(late: Late) -> None:
+async def test_first_push_is_delivered_with_all_lost_ones_behind_it(late: Late) -> None:
     await send(late.ann, late.here, "2")
     channel = late.node.hub.channel(late.here)
     await eventually(lambda: channel is not None and bool(channel.jobs))
@@ -71,7 +71,7 @@ async def test_what_was_pushed_first_is_told_with_all_that_was_lost_behind_it(la
     await eventually(lambda: late.ben.texts() == ["2", "3"])
 
 
-async def test_whoever_is_let_in_meanwhile_is_told_each_row_once(late: Late) -> None:
+async def test_member_added_during_store_outage_receives_each_row_once(late: Late) -> None:
     eve = await Person(late.node, "eve").come()
     late.documents.cut_for_own, late.documents.cut = True, False
     await late.ann.ask("conversation:add-participants", conversation_id=late.here, participants=["eve"])
@@ -83,7 +83,7 @@ async def test_whoever_is_let_in_meanwhile_is_told_each_row_once(late: Late) -> 
     assert (eve.lane("sent", late.here), eve.lane("conversation", late.here)) == ([2, 3], [2])
 
 
-async def test_what_a_sync_does_not_tell_is_told_though_its_push_was_lost_before_any_look(late: Late) -> None:
+async def test_row_missing_in_sync_is_delivered_though_its_push_was_lost_before_any_poll(late: Late) -> None:
     late.documents.cut_for_own, late.documents.cut = True, False
     answer = await late.ben.ask("sync", positions={late.here: {"sent": 1, "conversation": 1}})
     assert answer["data"]["positions"][late.here]["sent"] == 1
@@ -92,18 +92,18 @@ async def test_what_a_sync_does_not_tell_is_told_though_its_push_was_lost_before
     await eventually(lambda: late.ben.texts() == ["2"])
 
 
-async def test_a_sync_is_unavailable_while_the_store_is(late: Late) -> None:
+async def test_sync_is_unavailable_while_the_store_is(late: Late) -> None:
     answer = await late.ben.ask("sync", positions={})
     assert answer["error"]["code"] == "unavailable"
 
 
-async def test_a_late_channel_that_everybody_left_is_forgotten(late: Late) -> None:
+async def test_channel_with_unknown_heads_is_removed_when_empty(late: Late) -> None:
     late.ann.go()
     late.ben.go()
     assert list(late.node.hub.conversations) == []
 
 
-async def test_who_is_let_in_again_before_all_of_their_stay_was_told_misses_nothing(tmp_path: Path) -> None:
+async def test_member_added_again_during_delivery_misses_no_row(tmp_path: Path) -> None:
     async with world(tmp_path) as (found, _):
         documents = Distant(found.documents)
         node = found.node("two", documents=documents)

@@ -1,4 +1,4 @@
-"""Whatever the bus loses or doubles, whoever comes and goes: each lane is told in order, each number once."""
+"""Each lane is delivered in order, each number once, whatever the bus loses or doubles and whoever comes and goes."""
 
 import asyncio
 import random
@@ -12,7 +12,7 @@ from tests.eventually import eventually
 
 
 @pytest.mark.parametrize("seed", range(6))
-async def test_lanes_are_told_in_order_each_once_and_whole(tmp_path: Path, seed: int) -> None:
+async def test_lanes_are_delivered_in_order_once_and_completely(tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)
     async with world(tmp_path) as (found, node):
         ann = await Person(node, "ann").come()
@@ -36,7 +36,7 @@ async def one_step(chance: random.Random, ann: Person, here: str, n: int) -> Non
     if step == "send":
         await send(ann, here, f"m{n}")
     elif step == "react":
-        about = ids.message_id(TENANT, here, "ann", f"m{n - 1}")  # perhaps nobody said it
+        about = ids.message_id(TENANT, here, "ann", f"m{n - 1}")  # perhaps it was never sent
         kind = chance.choice(["reaction:add", "reaction:remove"])
         await ann.ask(kind, conversation_id=here, message_id=about, emoji="👍")
     else:
@@ -44,12 +44,12 @@ async def one_step(chance: random.Random, ann: Person, here: str, n: int) -> Non
 
 
 async def caught_up(found: World, here: str) -> None:
-    """The read models have passed the log."""
+    """Wait until the read models have passed the log."""
 
     async def passed() -> bool:
         for processor in found.processors()[:2]:
             checkpoints = await found.documents.checkpoints(processor.name, 1)
-            for at, records in found.log.held.records.items():
+            for at, records in found.log.storage.records.items():
                 if at.topic in processor.topics and records and checkpoints.get(at, -1) <= records[-1].position:
                     return False
         return True
@@ -61,11 +61,11 @@ def in_order(found: World, person: Person, here: str) -> bool:
     view = found.memberships.get(here)
     assert view is not None
     for lane in ("sent", "reaction", "conversation"):
-        told = person.lane(lane, here)
-        assert told == sorted(set(told)), (person.user, lane, told)
-    told = person.lane("sent", here)
+        received = person.lane(lane, here)
+        assert received == sorted(set(received)), (person.user, lane, received)
+    received = person.lane("sent", here)
     member = view.members.get(person.user)
     head = found.documents._rows[("messages", "heads", 1)].get(here, {}).get("sent", {"n": 0})["n"]
     readable = [n for n in range(1, head + 1) if member is not None and member.reads(n)]
-    assert told == readable, (person.user, told, readable, member)
+    assert received == readable, (person.user, received, readable, member)
     return True

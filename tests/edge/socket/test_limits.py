@@ -1,4 +1,4 @@
-"""What one user, one address and one node may have: whatever is too much is told so, and nobody else feels it."""
+"""Limits of users, addresses and nodes: what exceeds them is refused, and others are not affected."""
 
 import asyncio
 import json
@@ -17,7 +17,7 @@ from edge.auth.tokens import Tokens
 from edge.socket.commands.leased_limit import LeasedLimit
 from edge.socket.commands.user_quotas import UserQuotas, user_quotas_of
 from edge.socket.node import Node
-from edge.socket.transport.admission import NAMELESS
+from edge.socket.transport.admission import UNIDENTIFIED_COST
 from projections.ephemeral.limits import InProcessLimits
 from schemas.topics import partitions
 from tests.edge.socket.transport.test_server import SECRET, Served, Ws, close_code
@@ -30,7 +30,7 @@ Serving = Callable[..., AbstractAsyncContextManager[Served]]
 
 @pytest.fixture
 def serving(running: tuple[World, Node]) -> Serving:
-    """A socket server over the node, with these settings."""
+    """Serve sockets of the node with these settings."""
 
     @asynccontextmanager
     async def start(**settings: Any) -> AsyncIterator[Served]:
@@ -46,20 +46,20 @@ def serving(running: tuple[World, Node]) -> Serving:
 
 
 def limited(found: World, node: Node, commands: int, limits: InProcessLimits | None = None) -> InProcessLimits:
-    """From now on a user may ask for so many commands at this node, and then one an hour."""
+    """Limit a user at this node to this number of commands, and then one an hour."""
     limits = limits or InProcessLimits()
-    node.allowances = UserQuotas(found.health, LeasedLimit("commands", Rate(1 / HOUR, commands), limits))
+    node.quotas = UserQuotas(found.health, LeasedLimit("commands", Rate(1 / HOUR, commands), limits))
     return limits
 
 
 async def answers(who: Person, times: int) -> list[str]:
-    """What so many questions one after another are answered: ack or the error's code."""
+    """Send this number of commands one after another. Return the answers: ack or the error's code."""
     frames = [await who.ask("presence:get", users=[who.user]) for _ in range(times)]
     return [frame["error"]["code"] if frame["type"] == "error" else frame["type"] for frame in frames]
 
 
-def told_of_users(hello: dict[str, Any]) -> tuple[int, int, int]:
-    """What `hello` says that one user may ask for: commands a second, at once, and searches a minute."""
+def user_limits(hello: dict[str, Any]) -> tuple[int, int, int]:
+    """Return the user limits in `hello`: commands a second, their burst, and searches a minute."""
     limits: dict[str, int] = hello["data"]["limits"]
     return limits["user_commands_per_s"], limits["user_commands_burst"], limits["user_searches_per_min"]
 
@@ -67,14 +67,14 @@ def told_of_users(hello: dict[str, Any]) -> tuple[int, int, int]:
 # Commands of a user
 
 
-async def test_a_command_beyond_the_limit_is_told_when_to_come_back_and_is_not_carried_out(
+async def test_command_beyond_the_limit_is_refused_with_a_retry_time(
     running: tuple[World, Node],
 ) -> None:
     found, node = running
     ann = await Person(node, "ann").come()
     here = await room(ann, "ben")
     limited(found, node, 3)
-    rejected = await found.log.ends(partitions("message.rejected"))
+    rejected = await found.log.end_offsets(partitions("message.rejected"))
     said = [await ann.ask("message:send", conversation_id=here, client_msg_id=f"{n}", text=f"{n}") for n in range(5)]
     assert [frame["type"] for frame in said] == ["ack", "ack", "ack", "error", "error"]
     error = said[4]["error"]
@@ -84,10 +84,10 @@ async def test_a_command_beyond_the_limit_is_told_when_to_come_back_and_is_not_c
     assert said[4]["correlation_id"]
     await eventually(lambda: ann.texts() == ["0", "1", "2"])
     assert found.health.counted["rate_limited"] == 2
-    assert await found.log.ends(partitions("message.rejected")) == rejected
+    assert await found.log.end_offsets(partitions("message.rejected")) == rejected
 
 
-async def test_the_connections_of_a_user_share_it_and_another_user_has_their_own(running: tuple[World, Node]) -> None:
+async def test_connections_of_a_user_share_one_limit(running: tuple[World, Node]) -> None:
     found, node = running
     phone, desk = await Person(node, "ann").come(), await Person(node, "ann").come()
     ben = await Person(node, "ben").come()
@@ -97,7 +97,7 @@ async def test_the_connections_of_a_user_share_it_and_another_user_has_their_own
     assert await answers(ben, 6) == ["ack"] * 6
 
 
-async def test_two_nodes_share_it(running: tuple[World, Node]) -> None:
+async def test_two_nodes_share_one_limit(running: tuple[World, Node]) -> None:
     found, node = running
     other = found.node("two")
     await other.start()
@@ -111,10 +111,10 @@ async def test_two_nodes_share_it(running: tuple[World, Node]) -> None:
         await other.stop()
 
 
-async def test_who_waited_goes_on(running: tuple[World, Node]) -> None:
+async def test_user_who_waited_may_send_again(running: tuple[World, Node]) -> None:
     found, node = running
     ann = await Person(node, "ann").come()
-    node.allowances = UserQuotas(found.health, LeasedLimit("commands", Rate(50, 2), InProcessLimits()))
+    node.quotas = UserQuotas(found.health, LeasedLimit("commands", Rate(50, 2), InProcessLimits()))
     assert await answers(ann, 2) == ["ack", "ack"]
 
     async def asks_again() -> bool:
@@ -126,19 +126,19 @@ async def test_who_waited_goes_on(running: tuple[World, Node]) -> None:
         await eventually(asks_again)
 
 
-async def test_commands_of_a_connection_stay_in_order_while_it_waits_for_its_portions(
+async def test_commands_stay_in_order_while_waiting_for_tokens(
     running: tuple[World, Node],
 ) -> None:
     found, node = running
     ann = await Person(node, "ann").come()
     here = await room(ann, "ben")
-    limited(found, node, 60)  # in portions of six
+    limited(found, node, 60)  # leased in portions of six
     for n in range(30):
         await ann.say("message:send", conversation_id=here, client_msg_id=f"{n}", text=f"{n}")
     await eventually(lambda: ann.texts() == [f"{n}" for n in range(30)])
 
 
-async def test_a_dear_command_counts_as_several_and_a_send_as_one(running: tuple[World, Node]) -> None:
+async def test_expensive_command_costs_several_tokens(running: tuple[World, Node]) -> None:
     found, node = running
     ann = await Person(node, "ann").come()
     here = await room(ann, "ben")
@@ -153,7 +153,7 @@ async def test_a_dear_command_counts_as_several_and_a_send_as_one(running: tuple
     assert [frame["type"] for frame in said] == ["ack", "error"]
 
 
-async def test_what_costs_more_than_the_burst_is_carried_out_where_nothing_else_was(
+async def test_command_above_the_burst_is_executed_on_a_full_budget(
     running: tuple[World, Node],
 ) -> None:
     found, node = running
@@ -163,11 +163,11 @@ async def test_what_costs_more_than_the_burst_is_carried_out_where_nothing_else_
     assert await answers(ann, 1) == ["rate_limited"]
 
 
-async def test_searches_have_a_limit_of_their_own(running: tuple[World, Node]) -> None:
+async def test_searches_have_their_own_limit(running: tuple[World, Node]) -> None:
     found, node = running
     ann = await Person(node, "ann").come()
     await room(ann, "ben")
-    node.allowances = user_quotas_of(Settings(user_searches_per_min=3), InProcessLimits(), found.health)
+    node.quotas = user_quotas_of(Settings(user_searches_per_min=3), InProcessLimits(), found.health)
     said = [await ann.ask("search:messages", text="heron") for _ in range(5)]
     assert [frame["type"] for frame in said] == ["ack"] * 3 + ["error"] * 2
     assert said[-1]["error"]["code"] == "rate_limited"
@@ -176,29 +176,29 @@ async def test_searches_have_a_limit_of_their_own(running: tuple[World, Node]) -
     assert await answers(ann, 1) == ["ack"]
 
 
-async def test_where_the_limit_is_zero_there_is_none(running: tuple[World, Node]) -> None:
+async def test_zero_means_no_limit(running: tuple[World, Node]) -> None:
     found, node = running
     settings = Settings(user_commands_per_s=0, user_commands_burst=1, user_searches_per_min=0)
-    node.allowances = user_quotas_of(settings, InProcessLimits(), found.health)
+    node.quotas = user_quotas_of(settings, InProcessLimits(), found.health)
     ann = await Person(node, "ann").come()
     (hello,) = ann.of("hello")
-    assert told_of_users(hello) == (0, 0, 0)
+    assert user_limits(hello) == (0, 0, 0)
     assert await answers(ann, 30) == ["ack"] * 30
 
 
-async def test_hello_tells_the_limit(running: tuple[World, Node]) -> None:
+async def test_hello_has_the_limit(running: tuple[World, Node]) -> None:
     found, node = running
     settings = Settings(user_commands_per_s=7, user_commands_burst=9, user_searches_per_min=11)
-    node.allowances = user_quotas_of(settings, InProcessLimits(), found.health)
+    node.quotas = user_quotas_of(settings, InProcessLimits(), found.health)
     ann = await Person(node, "ann").come()
     (hello,) = ann.of("hello")
-    assert told_of_users(hello) == (7, 9, 11)
+    assert user_limits(hello) == (7, 9, 11)
 
 
 @pytest.mark.parametrize("searches", [1, 7, 30, 59, 61, 100_003])
-def test_the_limit_of_searches_is_told_as_it_is_set(searches: int) -> None:
-    allowances = user_quotas_of(Settings(user_searches_per_min=searches), InProcessLimits(), Health())
-    assert allowances.told["user_searches_per_min"] == searches
+def test_hello_has_the_search_limit_as_set(searches: int) -> None:
+    quotas = user_quotas_of(Settings(user_searches_per_min=searches), InProcessLimits(), Health())
+    assert quotas.limits["user_searches_per_min"] == searches
 
 
 # Connections
@@ -209,7 +209,7 @@ async def hears(ws: Ws) -> Any:
         return await ws.receive_json()
 
 
-async def test_a_user_has_so_many_connections_and_the_next_is_closed_for_good(serving: Serving) -> None:
+async def test_connection_beyond_the_user_limit_is_closed(serving: Serving) -> None:
     async with serving(user_connections=2) as served:
         first, second = await served.open("ann"), await served.open("ann")
         assert [(await hears(ws))["type"] for ws in (first, second)] == ["hello", "hello"]
@@ -225,36 +225,36 @@ async def test_a_user_has_so_many_connections_and_the_next_is_closed_for_good(se
         assert (await hears(await served.open("ann")))["type"] == "hello"
 
 
-async def test_who_asked_for_too_much_may_not_come_in_either_and_is_told_when(serving: Serving) -> None:
+async def test_user_beyond_the_limit_cannot_connect_and_gets_a_retry_time(serving: Serving) -> None:
     async with serving() as served:
         limited(served.world, served.node, 2)
         for _ in range(2):
             assert (await hears(await served.open("ann")))["type"] == "hello"
         late = await served.open("ann")
-        told = await hears(late)
-        assert (told["id"], told["error"]["code"]) == (None, "rate_limited")
-        assert told["error"]["retry_after_ms"] > 0
+        answered = await hears(late)
+        assert (answered["id"], answered["error"]["code"]) == (None, "rate_limited")
+        assert answered["error"]["retry_after_ms"] > 0
         assert await close_code(late) == 4429
         asking = await served.open(None)
         await asking.send_json({"id": "a", "type": "auth", "data": {"token": served.token("ann")}})
-        told = await hears(asking)
-        assert (told["id"], told["error"]["code"]) == ("a", "rate_limited")
+        answered = await hears(asking)
+        assert (answered["id"], answered["error"]["code"]) == ("a", "rate_limited")
         assert (await hears(await served.open("ben")))["type"] == "hello"
 
 
 async def refused(served: Served, **more: Any) -> tuple[int, dict[str, Any], aiohttp.ClientResponse]:
-    """The status, the problem and the whole answer of a handshake that is refused."""
+    """Return the status, the problem and the answer of a refused handshake."""
     headers = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", **more}
     headers["Sec-WebSocket-Key"] = "dGhlIHNhbXBsZSBub25jZQ=="
     async with served.session.get(f"{served.url}/socket", headers=headers) as answer:
         return answer.status, json.loads(await answer.read()), answer
 
 
-async def test_a_node_that_is_full_sends_to_the_next_before_the_handshake(serving: Serving) -> None:
+async def test_full_node_refuses_before_the_handshake(serving: Serving) -> None:
     async with serving(node_connections=2) as served:
         first, _ = await served.open("ann"), await served.open(None)
-        status, told, answer = await refused(served)
-        assert (status, told["code"], told["retry_after_ms"]) == (503, "unavailable", 1_000)
+        status, answered, answer = await refused(served)
+        assert (status, answered["code"], answered["retry_after_ms"]) == (503, "unavailable", 1_000)
         assert answer.headers["Retry-After"] == "1"
         assert answer.content_type == "application/problem+json"
         assert served.world.health.counted["node_full"] == 1
@@ -263,13 +263,13 @@ async def test_a_node_that_is_full_sends_to_the_next_before_the_handshake(servin
         assert (await hears(await served.open("ben")))["type"] == "hello"
 
 
-async def test_an_address_that_comes_too_often_is_told_before_the_handshake(serving: Serving) -> None:
+async def test_address_with_too_many_handshakes_is_refused_before_the_next(serving: Serving) -> None:
     async with serving(handshakes_per_s=2, handshakes_burst=3) as served:
         for _ in range(3):
             await (await served.open("ann")).close()
-        status, told, answer = await refused(served)
-        assert (status, told["code"], told["retry"]) == (429, "rate_limited", True)
-        assert 0 < told["retry_after_ms"] <= 500
+        status, answered, answer = await refused(served)
+        assert (status, answered["code"], answered["retry"]) == (429, "rate_limited", True)
+        assert 0 < answered["retry_after_ms"] <= 500
         assert answer.headers["Retry-After"] == "1"
         assert answer.content_type == "application/problem+json"
         assert served.world.health.counted["handshakes_refused"] == 1
@@ -280,8 +280,8 @@ async def test_an_address_that_comes_too_often_is_told_before_the_handshake(serv
         await eventually(comes_in)
 
 
-async def test_sockets_that_never_say_who_they_are_use_up_what_their_address_has(serving: Serving) -> None:
-    async with serving(handshakes_per_s=1, handshakes_burst=2 * NAMELESS + 3) as served:
+async def test_unidentified_sockets_use_up_the_handshakes_of_their_address(serving: Serving) -> None:
+    async with serving(handshakes_per_s=1, handshakes_burst=2 * UNIDENTIFIED_COST + 3) as served:
         expired = Tokens(SECRET, 1, now=lambda: time.time() - 100).issue("acme", "ann")[0]
         known = [await served.open("ann") for _ in range(2)]
         assert await close_code(await served.open(None, headers={"Authorization": f"Bearer {expired}"})) == 4401
@@ -291,7 +291,7 @@ async def test_sockets_that_never_say_who_they_are_use_up_what_their_address_has
         assert (await refused(served))[0] == 429
 
 
-async def test_addresses_behind_our_proxy_are_counted_each(serving: Serving) -> None:
+async def test_addresses_behind_our_proxy_are_counted_separately(serving: Serving) -> None:
     rate = {"handshakes_per_s": 1, "handshakes_burst": 1}
     async with serving(**rate, trusted_proxies="127.0.0.1") as served:
         for address in ("203.0.113.7", "203.0.113.8"):
@@ -303,12 +303,12 @@ async def test_addresses_behind_our_proxy_are_counted_each(serving: Serving) -> 
         assert (await refused(served, **{"X-Forwarded-For": "203.0.113.9"}))[0] == 429
 
 
-async def test_a_page_of_elsewhere_is_refused_before_the_handshake(serving: Serving) -> None:
+async def test_page_of_foreign_origin_is_refused_before_the_handshake(serving: Serving) -> None:
     async with serving() as served:
-        status, told, answer = await refused(served, Origin="https://evil.example")
-        assert (status, told["code"], told["retry"]) == (403, "forbidden_origin", False)
+        status, answered, answer = await refused(served, Origin="https://evil.example")
+        assert (status, answered["code"], answered["retry"]) == (403, "forbidden_origin", False)
         assert answer.content_type == "application/problem+json"
-        assert told["type"] == "urn:caas:error:forbidden_origin"
+        assert answered["type"] == "urn:caas:error:forbidden_origin"
         assert served.world.health.counted["origins_refused"] == 1
         for origin in ("http://127.0.0.1:8080", "http://localhost:5173"):
             headers = {"Authorization": f"Bearer {served.token('ann')}", "Origin": origin}
@@ -319,7 +319,7 @@ async def test_a_page_of_elsewhere_is_refused_before_the_handshake(serving: Serv
         assert (await hears(await served.open(headers=headers)))["type"] == "hello"
 
 
-async def test_where_the_limits_are_zero_there_are_none(serving: Serving) -> None:
+async def test_zero_limits_are_no_limits(serving: Serving) -> None:
     none = dict.fromkeys(("user_connections", "node_connections", "handshakes_per_s"), 0)
     async with serving(**none, handshakes_burst=1) as served:
         lines = [await served.open("ann") for _ in range(30)]

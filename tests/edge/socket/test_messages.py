@@ -1,4 +1,4 @@
-"""What a message may carry, at a node: sent, edited, forwarded, found again; and every no."""
+"""The fields of a message at a node: sent, edited, forwarded and found; and each rejection."""
 
 from typing import Any
 
@@ -16,14 +16,14 @@ async def people(running: tuple[World, Node], *users: str) -> list[Person]:
 
 
 async def say(who: Person, here: str, key: str, **fields: Any) -> str:
-    """Say it; the message's id."""
+    """Send it. Return the message's id."""
     answer = await who.ask("message:send", conversation_id=here, client_msg_id=key, **fields)
     assert answer["type"] == "ack", answer
     return str(answer["data"]["message_id"])
 
 
-async def told(who: Person, kind: str, message_id: str) -> dict[str, Any]:
-    """The push about this message, once it has come."""
+async def push_of(who: Person, kind: str, message_id: str) -> dict[str, Any]:
+    """Return the push of this message, once it has arrived."""
 
     def pushed() -> Any:
         return next((one["data"] for one in who.of(kind) if one["data"]["message_id"] == message_id), False)
@@ -44,7 +44,7 @@ async def get(who: Person, here: str, message_id: str) -> dict[str, Any]:
     return data
 
 
-async def test_all_that_a_message_carries_is_told_and_found_again(running: tuple[World, Node]) -> None:
+async def test_all_fields_of_a_message_are_pushed_and_read(running: tuple[World, Node]) -> None:
     ann, ben = await people(running, "ann", "ben")
     here = await room(ann, "ben")
     carried = {
@@ -54,7 +54,7 @@ async def test_all_that_a_message_carries_is_told_and_found_again(running: tuple
         "mentions": ["ann"],
     }
     message = await say(ann, here, "1", **carried)
-    view = await told(ben, "message:new", message)
+    view = await push_of(ben, "message:new", message)
     assert view["mentions"] == ["ann", "ben"]
     assert {name: view[name] for name in ("attachments", "metadata", "text")} == {
         name: carried[name] for name in ("attachments", "metadata", "text")
@@ -66,24 +66,24 @@ async def test_all_that_a_message_carries_is_told_and_found_again(running: tuple
     ]
 
 
-async def test_attachments_alone_and_a_ciphertext_alone_are_messages(running: tuple[World, Node]) -> None:
+async def test_message_may_have_attachments_or_ciphertext_alone(running: tuple[World, Node]) -> None:
     (ann,) = await people(running, "ann")
     here = await room(ann, "ben")
     files, sealed = await say(ann, here, "1", attachments=[FILE]), await say(ann, here, "2", ciphertext="s3cret")
-    assert (await told(ann, "message:new", files))["text"] is None
-    view = await told(ann, "message:new", sealed)
+    assert (await push_of(ann, "message:new", files))["text"] is None
+    view = await push_of(ann, "message:new", sealed)
     assert (view["text"], view["ciphertext"]) == (None, "s3cret")
 
 
-async def test_a_caption_is_taken_away_and_its_attachments_stay(running: tuple[World, Node]) -> None:
+async def test_removed_caption_keeps_attachments(running: tuple[World, Node]) -> None:
     ann, ben = await people(running, "ann", "ben")
     here = await room(ann, "ben")
     for key, caption in (("1", {"text": "see @ben"}), ("2", {"ciphertext": "s3cret"})):
         message = await say(ann, here, key, attachments=[FILE], **caption)
-        await told(ben, "message:new", message)
+        await push_of(ben, "message:new", message)
         answer = await ann.ask("message:edit", conversation_id=here, message_id=message, text=None)
         assert answer["type"] == "ack", answer
-        view = await told(ben, "message:edited", message)
+        view = await push_of(ben, "message:edited", message)
         assert (view["text"], view["edited"], view["attachments"]) == (None, True, [FILE])
         assert "mentions" not in view
         assert "ciphertext" not in view
@@ -91,16 +91,16 @@ async def test_a_caption_is_taken_away_and_its_attachments_stay(running: tuple[W
         assert [one["text"] for one in found["versions"]] == [caption.get("text"), None]
         passed = {"from_conversation_id": here, "message_id": message}
         answer = await ben.ask("message:forward", conversation_id=here, client_msg_id=f"f{key}", **passed)
-        assert (await told(ann, "message:new", answer["data"]["message_id"]))["attachments"] == [FILE]
+        assert (await push_of(ann, "message:new", answer["data"]["message_id"]))["attachments"] == [FILE]
     plain = await say(ann, here, "3", text="plain")
-    await told(ann, "message:new", plain)
+    await push_of(ann, "message:new", plain)
     assert await refused(ann, "message:edit", conversation_id=here, message_id=plain) == (
         "validation_failed",
         [{"pointer": "/data/text", "code": "missing"}],
     )
 
 
-async def test_a_ciphertext_is_edited_and_not_found_by_search(running: tuple[World, Node]) -> None:
+async def test_ciphertext_is_edited_and_not_found_by_search(running: tuple[World, Node]) -> None:
     found, _ = running
     ann, ben = await people(running, "ann", "ben")
     here = await room(ann, "ben")
@@ -108,7 +108,7 @@ async def test_a_ciphertext_is_edited_and_not_found_by_search(running: tuple[Wor
     await say(ann, here, "2", text="plain")
     edit = {"conversation_id": here, "message_id": sealed, "ciphertext": "0ther"}
     assert (await ann.ask("message:edit", **edit))["type"] == "ack"
-    view = await told(ben, "message:edited", sealed)
+    view = await push_of(ben, "message:edited", sealed)
     assert (view["text"], view["ciphertext"], view["edited"]) == (None, "0ther", True)
     await eventually(lambda: indexed(found, here, "plain"))
     for words in ("s3cret", "0ther"):
@@ -123,7 +123,7 @@ async def indexed(found: World, here: str, words: str) -> bool:
     return bool(await ids(found.index, 1, query(words, [here])))
 
 
-async def test_what_is_wrong_with_a_message_is_named(running: tuple[World, Node]) -> None:
+async def test_problem_names_the_invalid_field_of_a_message(running: tuple[World, Node]) -> None:
     (ann,) = await people(running, "ann")
     here = await room(ann, "ben")
     message = await say(ann, here, "1", text="hi")
@@ -148,13 +148,13 @@ async def test_what_is_wrong_with_a_message_is_named(running: tuple[World, Node]
     assert (await ann.ask("message:send", **send, text="good"))["type"] == "ack"
 
 
-async def test_the_same_key_with_anything_else_in_the_message_is_a_conflict(running: tuple[World, Node]) -> None:
+async def test_same_key_with_a_different_message_is_a_conflict(running: tuple[World, Node]) -> None:
     (ann,) = await people(running, "ann")
     here = await room(ann, "ben")
     message = await say(ann, here, "1", text="hi", metadata={"a": 1, "b": 2})
     assert await say(ann, here, "1", text="hi", metadata={"b": 2, "a": 1}) == message
     said = {"conversation_id": here, "client_msg_id": "1"}
-    await told(ann, "message:new", message)
+    await push_of(ann, "message:new", message)
     for retry in (False, True):
         for other in ({"text": "hi"}, {"text": "hi", "metadata": {"a": 1}}, {"ciphertext": "hi"}):
             assert (await ann.ask("message:send", **said, **other, retry=retry))["error"]["code"] == (
@@ -164,15 +164,15 @@ async def test_the_same_key_with_anything_else_in_the_message_is_a_conflict(runn
     assert again["data"] == {"message_id": message, "level": "persisted"}
 
 
-async def test_an_answer_is_in_the_thread_of_what_it_answers(running: tuple[World, Node]) -> None:
+async def test_reply_is_in_the_thread_of_its_parent(running: tuple[World, Node]) -> None:
     ann, ben = await people(running, "ann", "ben")
     here = await room(ann, "ben")
     root = await say(ann, here, "1", text="who comes?")
     first = await say(ben, here, "1", text="I do", reply_to=root)
     second = await say(ann, here, "2", text="fine", reply_to=first)
     await say(ann, here, "3", text="else")
-    assert (await told(ann, "message:new", first))["thread_root"] == root
-    view = await told(ann, "message:new", second)
+    assert (await push_of(ann, "message:new", first))["thread_root"] == root
+    view = await push_of(ann, "message:new", second)
     assert (view["reply_to"], view["thread_root"]) == (first, root)
     for named in (root, first):
         found = (await ben.ask("message:thread", conversation_id=here, message_id=named))["data"]
@@ -181,7 +181,7 @@ async def test_an_answer_is_in_the_thread_of_what_it_answers(running: tuple[Worl
         assert found["more_after"] is False
 
 
-async def test_an_edit_mentions_anew_and_every_version_is_told(running: tuple[World, Node]) -> None:
+async def test_edit_sets_mentions_and_every_version_is_read(running: tuple[World, Node]) -> None:
     ann, ben = await people(running, "ann", "ben")
     here = await room(ann, "ben")
     message = await say(ann, here, "1", text="hi @ben")
@@ -197,28 +197,28 @@ async def test_an_edit_mentions_anew_and_every_version_is_told(running: tuple[Wo
     ]
 
 
-async def test_of_a_deleted_message_nothing_is_told_but_its_place(running: tuple[World, Node]) -> None:
+async def test_deleted_message_shows_only_its_place(running: tuple[World, Node]) -> None:
     ann, ben = await people(running, "ann", "ben")
     here = await room(ann, "ben")
     message = await say(ann, here, "1", text="hi @ben", attachments=[FILE], metadata={"a": 1})
-    await told(ann, "message:new", message)
+    await push_of(ann, "message:new", message)
     await ann.ask("message:delete", conversation_id=here, message_id=message)
-    view = await told(ben, "message:deleted", message)
+    view = await push_of(ben, "message:deleted", message)
     assert not view.keys() & {"mentions", "attachments", "metadata", "ciphertext", "forwarded_from"}
     found = await get(ben, here, message)
     assert found == {"message": view, "versions": [], "more": False}
 
 
-async def test_a_message_is_forwarded_with_where_it_comes_from(running: tuple[World, Node]) -> None:
+async def test_forwarded_message_has_its_origin(running: tuple[World, Node]) -> None:
     ann, ben, cy = await people(running, "ann", "ben", "cy")
     here = await room(ann, "ben")
     there = await room(ben, "cy")
     message = await say(ann, here, "1", text="hi @cy @ann", attachments=[FILE], metadata={"a": 1})
     await ann.ask("message:edit", conversation_id=here, message_id=message, text="hello @cy @ann")
-    await told(ben, "message:edited", message)
+    await push_of(ben, "message:edited", message)
     forward = {"conversation_id": there, "client_msg_id": "f", "from_conversation_id": here, "message_id": message}
     answer = await ben.ask("message:forward", **forward)
-    view = await told(cy, "message:new", answer["data"]["message_id"])
+    view = await push_of(cy, "message:new", answer["data"]["message_id"])
     origin = await get(ben, here, message)
     assert view["forwarded_from"] == [
         {"conversation_id": here, "message_id": message, "sender": "ann", "at": origin["message"]["at"]}
@@ -228,15 +228,15 @@ async def test_a_message_is_forwarded_with_where_it_comes_from(running: tuple[Wo
     assert (await get(cy, there, view["message_id"]))["message"] == view
 
 
-async def test_to_forward_again_is_to_forward_once_also_when_the_origin_was_edited(running: tuple[World, Node]) -> None:
+async def test_repeated_forward_is_one_message_also_after_an_edit(running: tuple[World, Node]) -> None:
     ann, ben = await people(running, "ann", "ben")
     here = await room(ann, "ben")
     first, second = await say(ann, here, "1", text="one"), await say(ann, here, "2", text="two")
     forward = {"conversation_id": here, "client_msg_id": "f", "from_conversation_id": here, "message_id": first}
     answer = await ben.ask("message:forward", **forward)
-    await told(ben, "message:new", answer["data"]["message_id"])
+    await push_of(ben, "message:new", answer["data"]["message_id"])
     await ann.ask("message:edit", conversation_id=here, message_id=first, text="other")
-    await told(ben, "message:edited", first)
+    await push_of(ben, "message:edited", first)
     assert (await ben.ask("message:forward", **forward))["data"] == answer["data"]
     again = await ben.ask("message:forward", **forward, retry=True)
     assert again["data"] == {**answer["data"], "level": "persisted"}
@@ -247,18 +247,18 @@ async def test_to_forward_again_is_to_forward_once_also_when_the_origin_was_edit
         assert code == "idempotency_conflict"
 
 
-async def test_what_one_may_not_read_is_not_forwarded(running: tuple[World, Node]) -> None:
+async def test_unreadable_message_is_not_forwarded(running: tuple[World, Node]) -> None:
     ann, ben, eve = await people(running, "ann", "ben", "eve")
     here, hers = await room(ann, "ben"), await room(eve)
     early = await say(ann, here, "1", text="early")
-    await told(ann, "message:new", early)
+    await push_of(ann, "message:new", early)
     forward = {"conversation_id": hers, "client_msg_id": "f", "from_conversation_id": here, "message_id": early}
     assert (await refused(eve, "message:forward", **forward))[0] == "message_not_found"
     await ann.ask("conversation:add-participants", conversation_id=here, participants=["eve"])
     await eventually(lambda: eve.lane("conversation", here) == [2])
     assert (await refused(eve, "message:forward", **forward))[0] == "message_not_found"
     answer = {"conversation_id": here, "client_msg_id": "a", "text": "yes", "reply_to": early}
-    assert (await eve.ask("message:send", **answer))["type"] == "ack"  # to answer it one need not read it
+    assert (await eve.ask("message:send", **answer))["type"] == "ack"  # a reply needs no access to its parent
     assert (await refused(eve, "message:get", conversation_id=here, message_id=early))[0] == "message_not_found"
     late = await say(ann, here, "2", text="late")
     assert (await eve.ask("message:forward", **{**forward, "message_id": late}))["type"] == "ack"
@@ -267,7 +267,7 @@ async def test_what_one_may_not_read_is_not_forwarded(running: tuple[World, Node
         "not_allowed"
     )
     await ann.ask("message:delete", conversation_id=here, message_id=late)
-    await told(eve, "message:deleted", late)
+    await push_of(eve, "message:deleted", late)
     gone = {**forward, "message_id": late, "client_msg_id": "h"}
     assert (await refused(eve, "message:forward", **gone))[0] == "message_not_found"
     nowhere = {**forward, "from_conversation_id": ABSENT}

@@ -1,4 +1,4 @@
-"""A node in a whole system: what its sessions are told, in order, each once, whatever the bus loses."""
+"""A node in a whole system pushes to its sessions in order, each row once, whatever the bus loses."""
 
 import functools
 import json
@@ -19,13 +19,13 @@ from tests.edge.socket.world import Person, World, room, send, sent_head
 from tests.eventually import eventually
 
 
-async def test_hello_is_the_first_frame_and_says_who_one_is(running: tuple[World, Node]) -> None:
+async def test_hello_is_the_first_frame_and_names_the_user(running: tuple[World, Node]) -> None:
     ann = await Person(running[1], "ann").come()
     assert ann.heard[0]["type"] == "hello"
     assert ann.heard[0]["data"]["user_id"] == "ann"
 
 
-async def test_everyone_in_a_conversation_is_told_in_order_the_sender_included(running: tuple[World, Node]) -> None:
+async def test_messages_are_pushed_in_order_to_all_members_and_the_sender(running: tuple[World, Node]) -> None:
     ann, ben, eve = [await Person(running[1], user).come() for user in ("ann", "ben", "eve")]
     here = await room(ann, "ben")
     texts = [f"hi {n}" for n in range(50)]
@@ -36,7 +36,7 @@ async def test_everyone_in_a_conversation_is_told_in_order_the_sender_included(r
     assert not eve.texts()
 
 
-async def test_a_sender_is_told_when_a_message_was_persisted(running: tuple[World, Node]) -> None:
+async def test_sender_receives_persisted_receipt(running: tuple[World, Node]) -> None:
     ann, ben = [await Person(running[1], user).come() for user in ("ann", "ben")]
     here = await room(ann, "ben")
     await send(ann, here, "hi")
@@ -44,7 +44,7 @@ async def test_a_sender_is_told_when_a_message_was_persisted(running: tuple[Worl
     assert not ben.of("receipt")
 
 
-async def test_edits_and_deletions_are_told_in_their_own_lanes(running: tuple[World, Node]) -> None:
+async def test_edits_and_deletions_are_pushed_in_their_own_lanes(running: tuple[World, Node]) -> None:
     ann, ben = [await Person(running[1], user).come() for user in ("ann", "ben")]
     here = await room(ann, "ben")
     answer = await ann.ask("message:send", conversation_id=here, client_msg_id="1", text="hi")
@@ -55,7 +55,7 @@ async def test_edits_and_deletions_are_told_in_their_own_lanes(running: tuple[Wo
     await eventually(lambda: (ben.lane("edited", here), ben.lane("deleted", here)) == ([1], [1]))
 
 
-async def test_a_repeat_is_answered_with_the_same_message_and_appended_once(running: tuple[World, Node]) -> None:
+async def test_repeat_is_answered_with_the_same_message_and_appended_once(running: tuple[World, Node]) -> None:
     ann = await Person(running[1], "ann").come()
     here = await room(ann, "ben")
     said = {"conversation_id": here, "client_msg_id": "1", "text": "hi"}
@@ -65,7 +65,7 @@ async def test_a_repeat_is_answered_with_the_same_message_and_appended_once(runn
     assert running[0].health.counted["push_duplicate"] == 0
 
 
-async def test_the_same_key_with_another_body_is_a_conflict(running: tuple[World, Node]) -> None:
+async def test_same_key_with_another_body_is_a_conflict(running: tuple[World, Node]) -> None:
     ann = await Person(running[1], "ann").come()
     here = await room(ann, "ben")
     await ann.ask("message:send", conversation_id=here, client_msg_id="1", text="hi")
@@ -73,7 +73,7 @@ async def test_the_same_key_with_another_body_is_a_conflict(running: tuple[World
     assert answer["error"]["code"] == "idempotency_conflict"
 
 
-async def test_a_no_is_proved_recorded_and_told(running: tuple[World, Node]) -> None:
+async def test_rejection_is_rechecked_recorded_and_answered(running: tuple[World, Node]) -> None:
     ann, eve = [await Person(running[1], user).come() for user in ("ann", "eve")]
     here = await room(ann, "ben")
     answer = await eve.ask("message:send", conversation_id=here, client_msg_id="1", text="hi")
@@ -83,10 +83,10 @@ async def test_a_no_is_proved_recorded_and_told(running: tuple[World, Node]) -> 
 
 
 def _partitions(found: World) -> list[tuple[str, list[object]]]:
-    return [(at.topic, records) for at, records in found.log.held.records.items()]
+    return [(at.topic, records) for at, records in found.log.storage.records.items()]
 
 
-async def test_a_lost_push_is_healed_by_the_next_one(running: tuple[World, Node]) -> None:
+async def test_lost_push_is_healed_by_the_next_one(running: tuple[World, Node]) -> None:
     found, node = running
     ann, ben = [await Person(node, user).come() for user in ("ann", "ben")]
     here = await room(ann, "ben")
@@ -102,7 +102,7 @@ async def test_a_lost_push_is_healed_by_the_next_one(running: tuple[World, Node]
     assert found.health.counted["healed"] >= 2
 
 
-async def test_a_lost_last_push_is_healed_by_a_look_at_the_heads(running: tuple[World, Node]) -> None:
+async def test_lost_last_push_is_healed_by_polling_heads(running: tuple[World, Node]) -> None:
     found, node = running
     ann, ben = [await Person(node, user).come() for user in ("ann", "ben")]
     here = await room(ann, "ben")
@@ -115,7 +115,7 @@ async def test_a_lost_last_push_is_healed_by_a_look_at_the_heads(running: tuple[
     assert ben.lane("sent", here) == [1, 2]
 
 
-async def test_a_doubled_push_is_told_once(running: tuple[World, Node]) -> None:
+async def test_duplicate_push_is_delivered_once(running: tuple[World, Node]) -> None:
     found, node = running
     ann, ben = [await Person(node, user).come() for user in ("ann", "ben")]
     here = await room(ann, "ben")
@@ -125,7 +125,7 @@ async def test_a_doubled_push_is_told_once(running: tuple[World, Node]) -> None:
     assert ben.lane("sent", here) == list(range(1, 11))
 
 
-async def test_who_comes_in_later_is_told_from_their_first_message_on(running: tuple[World, Node]) -> None:
+async def test_new_member_receives_messages_from_their_first_on(running: tuple[World, Node]) -> None:
     ann, eve = [await Person(running[1], user).come() for user in ("ann", "eve")]
     here = await room(ann, "ben")
     await send(ann, here, "1", "2")
@@ -136,8 +136,8 @@ async def test_who_comes_in_later_is_told_from_their_first_message_on(running: t
     assert eve.lane("conversation", here) == [2]
 
 
-async def test_the_first_of_a_node_who_is_let_in_misses_nothing(running: tuple[World, Node]) -> None:
-    """The node held nobody of this conversation, so no push of what let them in was meant for it."""
+async def test_first_member_on_a_node_misses_no_push(running: tuple[World, Node]) -> None:
+    """The node had no member of this conversation, so the push of the addition was not sent to it."""
     found, node = running
     other = found.node("two")
     other_tail = found.memberships.on_change
@@ -160,8 +160,8 @@ async def test_the_first_of_a_node_who_is_let_in_misses_nothing(running: tuple[W
     await other.stop()
 
 
-async def test_who_comes_in_behind_the_others_is_caught_up_alone(running: tuple[World, Node]) -> None:
-    """The node learns of the joining after it has delivered messages that are already the newcomer's."""
+async def test_late_joiner_is_caught_up_alone(running: tuple[World, Node]) -> None:
+    """The node learns of the join after it has delivered messages that the new member may read."""
     found, node = running
     ann, eve = [await Person(node, user).come() for user in ("ann", "eve")]
     here = await room(ann, "ben")
@@ -182,7 +182,7 @@ async def test_who_comes_in_behind_the_others_is_caught_up_alone(running: tuple[
     assert found.health.counted["caught_up"] == 3
 
 
-async def test_who_was_removed_is_told_so_and_then_nothing(running: tuple[World, Node]) -> None:
+async def test_removed_member_receives_the_removal_and_no_more(running: tuple[World, Node]) -> None:
     node = running[1]
     ann, ben = [await Person(node, user).come() for user in ("ann", "ben")]
     here = await room(ann, "ben")
@@ -195,10 +195,10 @@ async def test_who_was_removed_is_told_so_and_then_nothing(running: tuple[World,
     assert ben.texts() == ["1"]
     channel = node.hub.channel(here)
     assert channel is not None
-    assert {seat.user_id for seat in channel.seats} == {"ann"}
+    assert {subscriber.user_id for subscriber in channel.subscribers} == {"ann"}
 
 
-async def test_who_comes_back_is_told_from_then_on(running: tuple[World, Node]) -> None:
+async def test_returning_member_receives_pushes_from_then_on(running: tuple[World, Node]) -> None:
     ann, ben = [await Person(running[1], user).come() for user in ("ann", "ben")]
     here = await room(ann, "ben")
     for changes, change in ((2, "remove"), (3, "add")):
@@ -209,7 +209,7 @@ async def test_who_comes_back_is_told_from_then_on(running: tuple[World, Node]) 
     assert ben.lane("conversation", here) == [1, 2, 3]
 
 
-async def test_who_comes_back_is_told_what_became_of_their_messages_meanwhile(running: tuple[World, Node]) -> None:
+async def test_returning_member_receives_missed_changes_of_their_messages(running: tuple[World, Node]) -> None:
     ann, ben = [await Person(running[1], user).come() for user in ("ann", "ben")]
     here = await room(ann, "ben")
     answer = await ann.ask("message:send", conversation_id=here, client_msg_id="1", text="1")
@@ -224,7 +224,7 @@ async def test_who_comes_back_is_told_what_became_of_their_messages_meanwhile(ru
 
 
 @pytest.mark.parametrize("known", [{"sent": 1, "conversation": 2}, {"sent": 2, "edited": 1, "conversation": 2}])
-async def test_who_comes_in_while_they_are_out_is_told_on_return_what_became_of_their_messages(
+async def test_former_member_who_connects_receives_missed_changes_on_return(
     running: tuple[World, Node], known: dict[str, int]
 ) -> None:
     ann, ben = [await Person(running[1], user).come() for user in ("ann", "ben")]
@@ -242,22 +242,22 @@ async def test_who_comes_in_while_they_are_out_is_told_on_return_what_became_of_
     await ann.ask("message:delete", conversation_id=here, message_id=ids[0])
     await eventually(lambda: (ann.lane("edited", here), ann.lane("deleted", here)) == ([1, 2], [1]))
     await eventually(lambda: ann.lane("reaction", here) == [1])
-    told = len(again.heard)
+    before = len(again.heard)
     await ann.ask("conversation:add-participants", conversation_id=here, participants=["ben"])
     await eventually(lambda: [one["n"] for one in again.of("conversation:updated")][-1:] == [3])
     await eventually(lambda: again.lane("deleted", here) == [1] and again.lane("reaction", here) == [1])
-    assert [one["n"] for one in again.heard[told:] if one.get("lane") == "edited"] == [2]
+    assert [one["n"] for one in again.heard[before:] if one.get("lane") == "edited"] == [2]
 
 
-async def test_who_names_conversations_that_are_not_theirs_leaves_nothing_behind(running: tuple[World, Node]) -> None:
+async def test_sync_of_foreign_conversations_leaves_no_state(running: tuple[World, Node]) -> None:
     ann, eve = [await Person(running[1], user).come() for user in ("ann", "eve")]
     here = await room(ann, "ben")
     await eve.ask("sync", positions={here: {"sent": 1}, "6f1d1f8a-0000-5000-8000-000000000009": {"sent": 1}})
-    assert eve.visit is not None
-    assert eve.visit.seat.left == {}
+    assert eve.client is not None
+    assert eve.client.subscriber.left == {}
 
 
-async def test_who_was_away_and_back_before_the_node_knew_is_told_each_message_once(
+async def test_member_removed_and_added_unseen_receives_each_message_once(
     running: tuple[World, Node],
 ) -> None:
     found, node = running
@@ -275,14 +275,14 @@ async def test_who_was_away_and_back_before_the_node_knew_is_told_each_message_o
     found.bus.lose = False
     node.hub.deliver(_push(here, n=1, conversation_n=1))
     assert ben.texts() == ["1"]
-    for tell in held:
-        tell()
+    for deliver in held:
+        deliver()
     await send(ann, here, "2")
     await eventually(lambda: ben.texts()[-1:] == ["2"])
     assert ben.lane("sent", here) == [1, 2]
 
 
-async def test_a_push_waits_for_a_view_as_new_as_itself_and_others_do_not(running: tuple[World, Node]) -> None:
+async def test_push_waits_for_its_view_without_blocking_others(running: tuple[World, Node]) -> None:
     found, node = running
     ann, ben = [await Person(node, user).come() for user in ("ann", "ben")]
     slow = await room(ann, "ben")
@@ -311,7 +311,7 @@ def _push(conversation_id: str, *, n: int, conversation_n: int) -> Push:
     )
 
 
-async def test_a_broken_hint_is_counted_and_harms_nobody(running: tuple[World, Node]) -> None:
+async def test_broken_hint_is_counted_and_ignored(running: tuple[World, Node]) -> None:
     found, node = running
     ann = await Person(node, "ann").come()
     here = await room(ann, "ben")
@@ -321,7 +321,7 @@ async def test_a_broken_hint_is_counted_and_harms_nobody(running: tuple[World, N
     assert found.health.counted["payload_broken"] == 1
 
 
-async def test_without_a_store_a_session_still_comes_in_and_is_told_what_happens(running: tuple[World, Node]) -> None:
+async def test_session_opens_and_receives_pushes_without_a_store(running: tuple[World, Node]) -> None:
     found, node = running
     ann = await Person(node, "ann").come()
     here = await room(ann, "ben")
@@ -335,7 +335,7 @@ async def test_without_a_store_a_session_still_comes_in_and_is_told_what_happens
     await eventually(lambda: ben.texts() == ["1", "2"])
 
 
-async def test_the_last_to_go_takes_the_channel_along(running: tuple[World, Node]) -> None:
+async def test_last_subscriber_closes_the_channel(running: tuple[World, Node]) -> None:
     found, node = running
     ann = await Person(node, "ann").come()
     here = await room(ann, "ben")
@@ -349,7 +349,7 @@ async def test_the_last_to_go_takes_the_channel_along(running: tuple[World, Node
     await eventually(nobody)
 
 
-async def test_a_session_that_comes_back_gets_by_sync_exactly_what_it_missed(running: tuple[World, Node]) -> None:
+async def test_returning_session_syncs_exactly_what_it_missed(running: tuple[World, Node]) -> None:
     ann, ben = [await Person(running[1], user).come() for user in ("ann", "ben")]
     here = await room(ann, "ben")
     await send(ann, here, "1", "2")
@@ -365,7 +365,7 @@ async def test_a_session_that_comes_back_gets_by_sync_exactly_what_it_missed(run
     assert again.texts() == ["3", "4"]
 
 
-async def test_a_conversation_that_the_positions_lack_is_told_as_joined(running: tuple[World, Node]) -> None:
+async def test_conversation_missing_in_positions_is_synced_from_the_join(running: tuple[World, Node]) -> None:
     ann = await Person(running[1], "ann").come()
     here = await room(ann, "ben")
     await send(ann, here, "1")
@@ -375,7 +375,7 @@ async def test_a_conversation_that_the_positions_lack_is_told_as_joined(running:
     assert (ben.lane("conversation", here), ben.lane("sent", here)) == ([1], [1])
 
 
-async def test_a_sync_that_is_too_long_goes_on_where_it_stopped(running: tuple[World, Node]) -> None:
+async def test_long_sync_continues_where_it_stopped(running: tuple[World, Node]) -> None:
     ann = await Person(running[1], "ann").come()
     here = await room(ann, "ben")
     await send(ann, here, *map(str, range(30)))
@@ -392,7 +392,7 @@ async def test_a_sync_that_is_too_long_goes_on_where_it_stopped(running: tuple[W
 
 
 class Behind:
-    """A view that has not read of one conversation, until it is made to."""
+    """A view that has not read of one conversation, until the test lets it."""
 
     def __init__(self, inner: MembershipTail, unread: str) -> None:
         self._inner = inner
@@ -409,7 +409,7 @@ class Behind:
         self._unread.clear()
 
 
-async def test_a_sync_at_a_node_that_is_behind_tells_of_a_conversation_that_it_had_not_read_of(
+async def test_sync_at_a_lagging_node_has_the_new_conversation(
     running: tuple[World, Node],
 ) -> None:
     found, node = running
@@ -422,7 +422,7 @@ async def test_a_sync_at_a_node_that_is_behind_tells_of_a_conversation_that_it_h
     assert (data["complete"], data["positions"][here]["sent"]) == (True, 2)
 
 
-async def test_who_left_syncs_up_to_the_leaving(running: tuple[World, Node]) -> None:
+async def test_former_member_syncs_up_to_their_leave(running: tuple[World, Node]) -> None:
     ann, ben = [await Person(running[1], user).come() for user in ("ann", "ben")]
     here = await room(ann, "ben")
     await send(ann, here, "1")
@@ -451,14 +451,14 @@ async def test_own_conversations_are_listed_in_pages_and_shown_with_participants
     assert shown["participants"][0]["user_id"] == "ann"
 
 
-async def test_nobody_reads_another_s_conversation(running: tuple[World, Node]) -> None:
+async def test_foreign_conversation_is_not_readable(running: tuple[World, Node]) -> None:
     ann, eve = [await Person(running[1], user).come() for user in ("ann", "eve")]
     here = await room(ann, "ben")
     answer = await eve.ask("conversation:get", conversation_id=here)
     assert answer["error"]["code"] == "not_a_participant"
 
 
-async def test_search_finds_only_what_one_may_read_and_what_is_still_there(running: tuple[World, Node]) -> None:
+async def test_search_finds_only_readable_undeleted_messages(running: tuple[World, Node]) -> None:
     found, node = running
     ann, eve = [await Person(node, user).come() for user in ("ann", "eve")]
     here = await room(ann, "ben")
@@ -480,7 +480,7 @@ async def test_search_finds_only_what_one_may_read_and_what_is_still_there(runni
     assert await texts(eve, "blue") == []
 
 
-async def test_what_was_not_found_is_found_as_soon_as_it_is_there(running: tuple[World, Node]) -> None:
+async def test_missing_message_is_found_as_soon_as_it_exists(running: tuple[World, Node]) -> None:
     found, node = running
     ann = await Person(node, "ann").come()
     here = await room(ann, "ben")
@@ -494,15 +494,15 @@ async def test_what_was_not_found_is_found_as_soon_as_it_is_there(running: tuple
     await eventually(finds)
 
 
-async def test_twenty_frames_in_a_row_that_are_no_command_close_a_session(running: tuple[World, Node]) -> None:
+async def test_twenty_malformed_frames_in_a_row_close_a_session(running: tuple[World, Node]) -> None:
     ann = await Person(running[1], "ann").come()
-    assert ann.visit is not None
+    assert ann.client is not None
     for _ in range(20):
-        await running[1].receive(ann.visit, json.dumps({"id": 1, "type": "nonsense"}))
+        await running[1].receive(ann.client, json.dumps({"id": 1, "type": "nonsense"}))
     assert ann.closed == ["too_many_errors"]
 
 
-async def test_a_log_that_is_down_is_answered_unavailable_and_a_retry_appends(running: tuple[World, Node]) -> None:
+async def test_command_is_unavailable_during_log_outage_and_retry_appends(running: tuple[World, Node]) -> None:
     found, node = running
     ann = await Person(node, "ann").come()
     here = await room(ann, "ben")

@@ -1,4 +1,4 @@
-"""Pages of our own origins may connect, and programs; whoever else asks from a browser is refused at the handshake."""
+"""Pages of our own origins and programs may connect; other pages are refused at the handshake."""
 
 import pytest
 
@@ -8,7 +8,7 @@ HOST = "chat.example.com:3002"
 
 
 @pytest.mark.parametrize("listed", ["", "https://one.example", "*"])
-def test_a_program_names_no_origin_and_is_let_in(listed: str) -> None:
+def test_program_without_origin_is_accepted(listed: str) -> None:
     assert Origins(listed).allows(None, HOST)
 
 
@@ -26,7 +26,7 @@ def test_a_program_names_no_origin_and_is_let_in(listed: str) -> None:
         ("http://[2001:db8::1]:8080", "[2001:db8::1]:3002"),
     ],
 )
-def test_unless_origins_are_named_pages_of_the_same_host_connect(origin: str, host: str) -> None:
+def test_pages_of_the_same_host_connect_unless_origins_are_set(origin: str, host: str) -> None:
     assert Origins("").allows(origin, host)
 
 
@@ -49,24 +49,24 @@ def test_unless_origins_are_named_pages_of_the_same_host_connect(origin: str, ho
         "\udcff\udcfe",
     ],
 )
-def test_and_no_others(origin: str) -> None:
+def test_pages_of_other_hosts_are_refused(origin: str) -> None:
     assert not Origins("").allows(origin, HOST)
     assert not Origins("").allows(origin, "")
 
 
-def test_a_page_of_elsewhere_does_not_come_to_this_machine() -> None:
+def test_foreign_page_cannot_connect_to_loopback() -> None:
     for host in ("127.0.0.1:3002", "localhost:3002", "[::1]:3002"):
         assert not Origins("").allows("https://evil.example", host)
         assert not Origins("").allows("https://localhost.evil.example", host)
 
 
-def test_pages_of_the_public_address_connect_whatever_a_proxy_calls_the_node() -> None:
+def test_pages_of_the_public_url_connect_behind_any_proxy() -> None:
     origins = Origins("", "https://chat.example.com/start")
     assert origins.allows("https://chat.example.com", "10.0.0.7:3002")
     assert not origins.allows("https://evil.example", "10.0.0.7:3002")
 
 
-def test_those_that_are_named_connect_and_no_others() -> None:
+def test_only_listed_origins_connect() -> None:
     origins = Origins("https://one.example, http://Two.example:8080,capacitor://localhost,null")
     for named in ("https://one.example", "http://two.example:8080", "capacitor://localhost", "null"):
         assert origins.allows(named, HOST)
@@ -74,7 +74,7 @@ def test_those_that_are_named_connect_and_no_others() -> None:
         assert not origins.allows(other, HOST)
 
 
-def test_any_page_connects_where_a_star_is_named() -> None:
+def test_star_accepts_any_page() -> None:
     for origin in ("https://evil.example", "null", "rubbish"):
         assert Origins("*").allows(origin, HOST)
         assert Origins("https://one.example,*").allows(origin, HOST)

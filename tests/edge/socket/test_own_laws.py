@@ -1,5 +1,5 @@
-"""Whatever the bus loses, doubles or turns around, whoever comes and goes, and while stores go away: a user's own lane
-is pushed to each of their sessions in order, each number once, and with what their first sync told it is whole.
+"""A user's own lane is pushed to each of their sessions in order, each number once, and is complete with their first
+sync, whatever the bus loses, doubles or reorders, whoever comes and goes, and while stores are down.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ USERS = ("ann", "ben")
 
 
 class Sitting:
-    """One session, which begins at `start` by a sync, and what was pushed to it and told it by the sync."""
+    """One session, which begins at `start` by a sync, and its pushed and synced frames."""
 
     def __init__(self, node: Node, user: str) -> None:
         self.user = user
@@ -33,11 +33,11 @@ class Sitting:
         self.pushed: list[dict[str, Any]] = []
         self.answered: list[dict[str, Any]] = []
         self._node = node
-        self._visit: ClientSession | None = None
+        self._client: ClientSession | None = None
 
     async def come(self) -> "Sitting":
         identity = Identity(TENANT, self.user, 4e9)
-        self._visit = await self._node.connect(identity, self._answered, push=self._pushed)
+        self._client = await self._node.connect(identity, self._answered, push=self._pushed)
         return self
 
     def _pushed(self, frame: bytes) -> None:
@@ -47,7 +47,7 @@ class Sitting:
         self.answered.append(json.loads(frame))
 
     async def sync(self, start: int) -> None:
-        """Ask until it is answered in full; a store that is away is waited for."""
+        """Sync until the answer is complete; retry while the store is down."""
         at = start
         while True:
             said = await self._ask(at)
@@ -59,18 +59,18 @@ class Sitting:
         self.start = start
 
     async def _ask(self, user: int) -> dict[str, Any]:
-        assert self._visit is not None
+        assert self._client is not None
         seen = len(self.answered)
         asked = {"id": seen, "type": "sync", "data": {"positions": {}, "user": user}}
-        await self._node.receive(self._visit, json.dumps(asked))
+        await self._node.receive(self._client, json.dumps(asked))
         return await eventually(lambda: next((one for one in self.answered[seen:] if one.get("id") == seen), False))
 
     def go(self) -> None:
-        assert self._visit is not None
-        self._node.disconnect(self._visit)
+        assert self._client is not None
+        self._node.disconnect(self._client)
 
-    def told(self) -> dict[int, dict[str, Any]]:
-        """What it knows by number, the newest of what it was told twice last."""
+    def by_number(self) -> dict[int, dict[str, Any]]:
+        """Return what it received by number, the newest of each."""
         frames = [*self.answered, *self.pushed]
         return {frame["n"]: frame["data"] for frame in frames if frame["type"] == "inbox:changed"}
 
@@ -79,8 +79,10 @@ class Sitting:
         return pushed == sorted(set(pushed))
 
     def whole(self, found: World) -> bool:
-        """Every number beyond the start that is not of a row that moved on, and each row as it is in the end."""
-        told, key = self.told(), inbox_rows.key_of(TENANT, self.user)
+        """Return whether it has every number after the start except those of moved rows, and the final state of each
+        row.
+        """
+        known, key = self.by_number(), inbox_rows.key_of(TENANT, self.user)
         rows = [row for row in found.documents._rows[("inbox", "inbox", 1)].values() if row["owner"] == key]
         done = [row for row in found.documents._rows[("inbox", "acts", 1)].values() if row["owner"] == key]
         assert self.start is not None
@@ -88,17 +90,17 @@ class Sitting:
         due |= {row["act"]["n"]: (row["conversation_id"], actions.hides(row)) for row in done if actions.hides(row)}
         for n, (room, hidden) in due.items():
             if n > self.start:
-                assert n in told, (self.user, self.start, n, sorted(told))
-                assert (told[n]["conversation_id"], told[n]["hidden"]) == (room, hidden)
+                assert n in known, (self.user, self.start, n, sorted(known))
+                assert (known[n]["conversation_id"], known[n]["hidden"]) == (room, hidden)
         for row in rows:
             if row["inbox"]["n"] > self.start:
-                last = told[row["inbox"]["n"]]
+                last = known[row["inbox"]["n"]]
                 assert (last["read"], last["muted"]) == (row["inbox"]["read"], row["inbox"]["muted"])
         return True
 
 
 @pytest.mark.parametrize("seed", range(8))
-async def test_a_users_lane_is_told_in_order_each_once_and_whole(tmp_path: Path, seed: int) -> None:
+async def test_user_lane_is_delivered_in_order_once_and_completely(tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)
     async with world(tmp_path) as (found, _):
         documents = Distant(found.documents)
@@ -122,7 +124,7 @@ async def test_a_users_lane_is_told_in_order_each_once_and_whole(tmp_path: Path,
 async def busy(
     chance: random.Random, found: World, node: Node, documents: Distant
 ) -> tuple[list[Sitting], list[Sitting]]:
-    """Things happen; who has gone and who is here in the end."""
+    """Run random actions. Return the disconnected and the connected sessions."""
     gone: list[Sitting] = []
     here: list[Sitting] = []
     async with asyncio.TaskGroup() as syncs:
@@ -163,11 +165,11 @@ async def something(chance: random.Random, found: World, n: int) -> None:
 
 
 async def numbered(found: World) -> None:
-    """The read model has passed the log."""
+    """Wait until the read model has passed the log."""
 
     async def passed() -> bool:
         checkpoints = await found.documents.checkpoints(inbox_rows.MODEL, 1)
-        for at, records in found.log.held.records.items():
+        for at, records in found.log.storage.records.items():
             if at.topic == "user.action" and records and checkpoints.get(at, -1) <= records[-1].position:
                 return False
         return True
@@ -176,7 +178,7 @@ async def numbered(found: World) -> None:
 
 
 async def settled(found: World, node: Node) -> None:
-    """The node has delivered all that is numbered."""
+    """Wait until the node has delivered all numbers."""
 
     async def done() -> bool:
         try:

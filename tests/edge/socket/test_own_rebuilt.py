@@ -1,4 +1,4 @@
-"""The inbox is rebuilt while people act, and a node hears of the switch late: nothing of their lanes is lost."""
+"""The inbox is rebuilt while users act, and a node learns of the switch late: no row of their lanes is lost."""
 
 import asyncio
 
@@ -13,7 +13,7 @@ from tests.eventually import eventually
 
 
 def quiet(done: int, total: int) -> None:
-    """Nobody watches."""
+    """Report no progress."""
 
 
 async def rebuilt(found: World) -> None:
@@ -23,7 +23,7 @@ async def rebuilt(found: World) -> None:
     assert report.outcome == "switched", report
 
 
-async def test_a_push_of_the_new_generation_is_told_and_what_was_lost_before_it(running: tuple[World, Node]) -> None:
+async def test_push_of_new_generation_heals_lost_pushes_before_it(running: tuple[World, Node]) -> None:
     found, node = running
     ann = await Person(node, "ann").come()
     await acted(found, read(1))
@@ -37,7 +37,7 @@ async def test_a_push_of_the_new_generation_is_told_and_what_was_lost_before_it(
     assert found.generations.live("inbox") == 2
 
 
-async def test_a_push_of_the_new_generation_makes_the_node_look_which_is_live(running: tuple[World, Node]) -> None:
+async def test_push_of_new_generation_refreshes_the_live_generation(running: tuple[World, Node]) -> None:
     found, node = running
     ann = await Person(node, "ann").come()
     await acted(found, read(1))
@@ -47,7 +47,7 @@ async def test_a_push_of_the_new_generation_makes_the_node_look_which_is_live(ru
     assert found.generations.live("inbox") == 2
 
 
-async def test_positions_that_another_node_told_are_not_reset_by_one_that_is_late(running: tuple[World, Node]) -> None:
+async def test_positions_of_another_node_are_not_reset_by_a_lagging_one(running: tuple[World, Node]) -> None:
     found, node = running
     await acted(found, read(1))
     await rebuilt(found)
@@ -57,7 +57,7 @@ async def test_positions_that_another_node_told_are_not_reset_by_one_that_is_lat
     assert (data["user"], data["reset"]) == (2, [])
 
 
-async def test_what_is_done_during_rebuilds_and_a_rollback_is_told_each_once(running: tuple[World, Node]) -> None:
+async def test_actions_during_rebuild_and_rollback_are_delivered_once(running: tuple[World, Node]) -> None:
     found, node = running
     ann = await Person(node, "ann").come()
     done = asyncio.Event()
@@ -85,7 +85,7 @@ async def test_what_is_done_during_rebuilds_and_a_rollback_is_told_each_once(run
     await found.generations.refresh()
     await node.look()
     await eventually(lambda: numbers(ann)[-1:] == [count])
-    told = numbers(ann)
-    assert told == sorted(set(told))
+    received = numbers(ann)
+    assert received == sorted(set(received))
     hides = [frame["data"]["hidden"] for frame in ann.of("inbox:changed") if frame["data"]["hidden"]]
     assert hides == [f"m{n}" for n in range(1, count + 1, 2)]

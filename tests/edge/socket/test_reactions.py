@@ -1,4 +1,4 @@
-"""Reactions at a node: who may put them, what everyone is told, and what sync and the read model say after it."""
+"""Reactions at a node: who may react, what is pushed, and what sync and the read model have afterwards."""
 
 import asyncio
 from typing import Any
@@ -20,7 +20,7 @@ UNKNOWN = "6f1d1f8a-0000-4000-8000-00000000000a"
 
 
 class Scene:
-    """Ann and ben in a room where ann has said something."""
+    """Ann and Ben in a room with a message of Ann."""
 
     def __init__(self, found: World, node: Node) -> None:
         self.found = found
@@ -56,15 +56,15 @@ def on(frame: dict[str, Any]) -> list[tuple[str, list[str]]]:
 
 
 def last(who: Person) -> list[tuple[str, list[str]]]:
-    """What was on the message by the last push."""
-    told = who.of("reaction:changed")
-    return on(told[-1]) if told else []
+    """Return the reactions on the message in the last push."""
+    pushes = who.of("reaction:changed")
+    return on(pushes[-1]) if pushes else []
 
 
 async def reacted(found: World) -> list[Any]:
-    """All reactions in the log."""
+    """Return all reactions in the log."""
     places = partitions(USER_ACTION)
-    ends = await found.log.ends(places)
+    ends = await found.log.end_offsets(places)
     return [
         envelope.read(record.topic, record.key, record.value, record.headers)
         async for batch in found.log.read(dict.fromkeys(places, 0), ends)
@@ -72,7 +72,7 @@ async def reacted(found: World) -> list[Any]:
     ]
 
 
-async def test_everyone_is_told_what_is_on_a_message_and_the_read_model_says_it(scene: Scene) -> None:
+async def test_reactions_are_pushed_to_all_and_stored(scene: Scene) -> None:
     answer = await scene.react(scene.ben)
     assert (answer["type"], answer["data"]) == (
         "ack",
@@ -90,14 +90,14 @@ async def test_everyone_is_told_what_is_on_a_message_and_the_read_model_says_it(
     assert [(one.emoji, one.users) for one in view.reactions] == [("👍", ["ann"])]
 
 
-async def test_whoever_reacts_is_told_when_it_was_persisted(scene: Scene) -> None:
+async def test_reacting_user_receives_persisted_receipt(scene: Scene) -> None:
     await scene.react(scene.ben)
     await eventually(lambda: [one["data"]["lane"] for one in scene.ben.of("receipt")] == ["reaction"])
     [receipt] = scene.ben.of("receipt")
     assert (receipt["data"]["stage"], receipt["data"]["applied"], receipt["data"]["seq"]) == ("persisted", True, 1)
 
 
-async def test_what_is_so_already_is_answered_and_not_appended(scene: Scene) -> None:
+async def test_unchanged_reaction_is_answered_and_not_appended(scene: Scene) -> None:
     assert (await scene.react(scene.ben, on=False))["data"]["level"] == "persisted"
     assert await reacted(scene.found) == []
     assert (await scene.react(scene.ben))["data"]["level"] == "accepted"
@@ -107,13 +107,13 @@ async def test_what_is_so_already_is_answered_and_not_appended(scene: Scene) -> 
 
 @pytest.fixture
 def slow(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The log takes its time."""
+    """Let the log acknowledge appends after 50 ms."""
     log = scene.found.log
 
     def append(record: Record) -> asyncio.Future[int]:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[int] = loop.create_future()
-        log._flying += 1
+        log._pending += 1
         loop.call_later(0.05, log._put, record, future)
         return future
 
@@ -121,7 +121,7 @@ def slow(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("slow")
-async def test_clicks_in_a_row_are_done_in_their_order_without_waiting_for_answers(scene: Scene) -> None:
+async def test_pipelined_reactions_are_applied_in_order(scene: Scene) -> None:
     asked = {**scene.named, "emoji": "👍"}
     for n in range(4):
         await scene.ben.say(("reaction:add", "reaction:remove")[n % 2], **asked, client_key=f"k{n}")
@@ -134,7 +134,7 @@ async def test_clicks_in_a_row_are_done_in_their_order_without_waiting_for_answe
 
 
 @pytest.mark.usefixtures("slow")
-async def test_one_reacts_to_what_one_has_just_said_without_waiting_for_the_answer(scene: Scene) -> None:
+async def test_reaction_to_own_unanswered_message_is_accepted(scene: Scene) -> None:
     await scene.ann.say("message:send", conversation_id=scene.here, client_msg_id="next", text="next")
     message_id = _id_of(scene, "next")
     answer = await scene.react(scene.ann, message_id=message_id)
@@ -145,7 +145,7 @@ def _id_of(scene: Scene, key: str) -> str:
     return ids.message_id("acme", scene.here, "ann", key)
 
 
-async def test_the_same_key_reacts_once_and_an_old_retry_undoes_nothing(scene: Scene) -> None:
+async def test_same_key_reacts_once_and_old_retry_undoes_nothing(scene: Scene) -> None:
     await scene.react(scene.ben, client_key="add")
     await eventually(lambda: last(scene.ann) == [("👍", ["ben"])])
     await scene.react(scene.ben, on=False, client_key="remove")
@@ -174,14 +174,14 @@ async def test_another_emoji_under_a_used_key_is_a_conflict(scene: Scene) -> Non
     assert answer["error"]["code"] == "idempotency_conflict"
 
 
-async def test_a_message_that_is_not_there_or_was_deleted_takes_no_reaction(scene: Scene) -> None:
+async def test_missing_or_deleted_message_refuses_reactions(scene: Scene) -> None:
     assert (await scene.react(scene.ben, message_id=UNKNOWN))["error"]["code"] == "message_not_found"
     await scene.react(scene.ben)
     await scene.ann.ask("message:delete", **scene.named)
     await eventually(lambda: scene.ben.lane("deleted", scene.here) == [1])
     assert (await scene.react(scene.ben, on=False))["error"]["code"] == "message_not_found"
     assert on(scene.ben.of("message:deleted")[0]) == []
-    refused = scene.found.log.held.records
+    refused = scene.found.log.storage.records
     said = [
         msgspec.json.decode(record.value or b"")
         for at, records in refused.items()
@@ -194,7 +194,7 @@ async def test_a_message_that_is_not_there_or_was_deleted_takes_no_reaction(scen
     ]
 
 
-async def test_nobody_else_reacts_and_newcomers_not_to_what_was_before_them(scene: Scene) -> None:
+async def test_only_readers_of_a_message_react(scene: Scene) -> None:
     eve, cat = [await Person(scene.node, user).come() for user in ("eve", "cat")]
     assert (await scene.react(eve))["error"]["code"] == "not_a_participant"
     assert (await scene.react(eve, conversation_id=UNKNOWN))["error"]["code"] == "conversation_not_found"
@@ -208,10 +208,8 @@ async def test_nobody_else_reacts_and_newcomers_not_to_what_was_before_them(scen
     await eventually(lambda: cat.lane("reaction", scene.here) == [2])
 
 
-async def test_a_member_has_no_more_emoji_on_than_the_limit_and_others_have_theirs(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(reaction, "OWN_AT_ONCE", 2)
+async def test_emoji_of_a_member_on_a_message_are_limited(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reaction, "MAX_PER_MEMBER", 2)
     for emoji in ("👍", "🎉"):
         await scene.react(scene.ben, emoji)
     await eventually(lambda: last(scene.ann) == [("👍", ["ben"]), ("🎉", ["ben"])])
@@ -221,9 +219,7 @@ async def test_a_member_has_no_more_emoji_on_than_the_limit_and_others_have_thei
     assert (await scene.react(scene.ben, "💀"))["type"] == "ack"
 
 
-async def test_whoever_clicks_without_end_keeps_nobody_from_reacting(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_endless_reactions_of_one_user_do_not_block_others(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     for where in (reaction, reactions):
         monkeypatch.setattr(where, "REACTIONS_KEPT", 6)
     for n in range(21):
@@ -237,7 +233,7 @@ async def test_whoever_clicks_without_end_keeps_nobody_from_reacting(
     assert receipts == [True] * 22
 
 
-async def test_what_looks_alike_is_one_emoji_and_no_emoji_is_named(scene: Scene) -> None:
+async def test_equal_looking_emoji_are_one_and_non_emoji_is_refused(scene: Scene) -> None:
     assert (await scene.react(scene.ben, "❤"))["data"]["level"] == "accepted"
     assert (await scene.react(scene.ben, "❤️", client_key="again"))["data"]["level"] == "persisted"
     await scene.react(scene.ann, "❤️")
@@ -251,13 +247,13 @@ async def test_what_looks_alike_is_one_emoji_and_no_emoji_is_named(scene: Scene)
     ("given", "pointer"),
     [({"emoji": ""}, "/data/emoji"), ({"emoji": "x"}, "/data/emoji"), ({"message_id": "x"}, "/data/message_id")],
 )
-async def test_what_is_out_of_bounds_is_named(scene: Scene, given: dict[str, str], pointer: str) -> None:
+async def test_problem_names_the_field_out_of_bounds(scene: Scene, given: dict[str, str], pointer: str) -> None:
     answer = await scene.react(scene.ben, **given)
     assert answer["error"]["code"] == "validation_failed"
     assert [one["pointer"] for one in answer["error"]["errors"]] == [pointer]
 
 
-async def test_sync_brings_what_was_missed_and_the_lane_is_in_its_positions(scene: Scene) -> None:
+async def test_sync_returns_missed_reactions_and_their_position(scene: Scene) -> None:
     stood = {scene.here: {"conversation": 1, "sent": 1, "edited": 0, "deleted": 0, "reaction": 0}}
     for emoji in (":a:", ":b:", ":a:"):
         await scene.react(scene.ann, emoji)
@@ -265,14 +261,14 @@ async def test_sync_brings_what_was_missed_and_the_lane_is_in_its_positions(scen
     late = await Person(scene.node, "ben").come()
     synced = await late.ask("sync", positions=stood)
     assert synced["data"]["positions"][scene.here]["reaction"] == 2
-    [told] = late.of("reaction:changed")
-    assert (told["n"], on(told)) == (2, [(":a:", ["ann"]), (":b:", ["ann"])])
+    [push] = late.of("reaction:changed")
+    assert (push["n"], on(push)) == (2, [(":a:", ["ann"]), (":b:", ["ann"])])
     again = await late.ask("sync", positions=synced["data"]["positions"])
     assert again["data"] == synced["data"]
     assert len(late.of("reaction:changed")) == 1
 
 
-async def test_a_push_that_the_bus_lost_is_healed(scene: Scene) -> None:
+async def test_lost_reaction_push_is_healed(scene: Scene) -> None:
     scene.found.bus.lose = True
     await scene.react(scene.ann)
     await eventually(lambda: _head(scene) == 1)
@@ -285,7 +281,7 @@ async def test_a_push_that_the_bus_lost_is_healed(scene: Scene) -> None:
     await scene.react(scene.ann, "🎉")
     await eventually(lambda: _head(scene) == 2)
     scene.found.bus.lose = False
-    await scene.react(scene.ben, "🎉")  # its push lies beyond a hole
+    await scene.react(scene.ben, "🎉")  # its push comes after a gap
     await eventually(lambda: scene.ben.lane("reaction", scene.here)[-1] == 3)
     assert last(scene.ben) == [("👍", ["ann"]), ("🎉", ["ann", "ben"])]
 
@@ -295,7 +291,7 @@ def _head(scene: Scene) -> int:
     return int(rows.get(scene.here, {}).get("reaction", {"n": 0})["n"])
 
 
-async def test_whoever_comes_back_is_told_what_was_put_there_meanwhile(scene: Scene) -> None:
+async def test_returning_member_receives_missed_reactions(scene: Scene) -> None:
     await scene.ann.ask("conversation:remove-participants", conversation_id=scene.here, participants=["ben"])
     await eventually(lambda: scene.ben.lane("conversation", scene.here) == [1, 2])
     await scene.react(scene.ann)
@@ -305,7 +301,7 @@ async def test_whoever_comes_back_is_told_what_was_put_there_meanwhile(scene: Sc
     await eventually(lambda: scene.ben.lane("reaction", scene.here) == [1])
 
 
-async def test_a_message_says_what_is_on_it_wherever_it_is_shown(scene: Scene) -> None:
+async def test_message_has_its_reactions_in_every_answer(scene: Scene) -> None:
     await scene.react(scene.ben)
     await eventually(lambda: last(scene.ann) == [("👍", ["ben"])])
     await scene.ann.ask("message:edit", **scene.named, text="hello")
@@ -313,5 +309,5 @@ async def test_a_message_says_what_is_on_it_wherever_it_is_shown(scene: Scene) -
     assert on(scene.ben.of("message:edited")[0]) == [("👍", ["ben"])]
 
 
-async def test_hello_says_that_there_are_reactions(scene: Scene) -> None:
+async def test_hello_has_the_reactions_feature(scene: Scene) -> None:
     assert "reactions" in scene.ann.heard[0]["data"]["features"]

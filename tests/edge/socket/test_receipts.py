@@ -1,4 +1,4 @@
-"""What devices say they have got: one record a second each, and lost by nothing but a crash."""
+"""Delivery receipts of devices: one record a second each, lost only by a crash."""
 
 import asyncio
 from pathlib import Path
@@ -21,18 +21,18 @@ ABSENT = "6f1d1f8a-0000-5000-8000-00000000000f"
 
 @pytest.fixture
 def endless(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A second that does not end by itself."""
-    monkeypatch.setattr(delivery_receipts, "EVERY_S", 3_600.0)
+    """Set an interval that does not end by itself."""
+    monkeypatch.setattr(delivery_receipts, "APPEND_INTERVAL_S", 3_600.0)
 
 
 def bodies(found: World, topic: str) -> list[dict[str, Any]]:
-    """What lies in a topic, in its order in each partition."""
-    lying = (record for at, held in found.log.held.records.items() if at.topic == topic for record in held)
+    """Return the records of a topic, in the order of each partition."""
+    lying = (record for at, held in found.log.storage.records.items() if at.topic == topic for record in held)
     return [msgspec.json.decode(record.value or b"") for record in lying]
 
 
 def records(found: World) -> list[tuple[str, str, int]]:
-    """Who has got what: `(by, device, seq)`."""
+    """Return the receipts in the log: `(by, device, seq)`."""
     every = bodies(found, MESSAGE_DELIVERED)
     return [(one["by"], one.get("device", ""), one["seq"]) for one in every if one["stage"] == "delivered"]
 
@@ -47,7 +47,7 @@ async def got(who: Person, here: str, seq: int, **more: Any) -> str:
     return await do(who, "message:delivered", here, seq=seq, **more)
 
 
-async def test_within_a_second_the_furthest_alone_is_appended(running: tuple[World, Node], endless: None) -> None:
+async def test_only_furthest_receipt_of_a_second_is_appended(running: tuple[World, Node], endless: None) -> None:
     found, node = running
     ann, ben = await come(node, "ann", "ben")
     here = await room(ann, "ben")
@@ -62,8 +62,8 @@ async def test_within_a_second_the_furthest_alone_is_appended(running: tuple[Wor
     assert records(found) == [("ben", "", 1), ("ben", "", 4)]
 
 
-async def test_the_second_ends_by_itself(running: tuple[World, Node], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(delivery_receipts, "EVERY_S", 0.05)
+async def test_receipt_is_appended_after_a_second(running: tuple[World, Node], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivery_receipts, "APPEND_INTERVAL_S", 0.05)
     found, node = running
     ann, ben = await come(node, "ann", "ben")
     here = await room(ann, "ben")
@@ -72,10 +72,10 @@ async def test_the_second_ends_by_itself(running: tuple[World, Node], monkeypatc
         await ben.say("message:delivered", conversation_id=here, seq=seq)
     assert await got(ben, here, 3) == "accepted"
     assert records(found) == [("ben", "", 1), ("ben", "", 3)]
-    await eventually(lambda: not node._signals._delivering._cursors)
+    await eventually(lambda: not node._signals._receipts._cursors)
 
 
-async def test_each_device_conversation_and_user_has_its_own_second(running: tuple[World, Node], endless: None) -> None:
+async def test_each_device_conversation_and_user_has_its_own_time(running: tuple[World, Node], endless: None) -> None:
     found, node = running
     ann, ben, cy = await come(node, "ann", "ben", "cy")
     here = await room(ann, "ben", "cy")
@@ -92,20 +92,20 @@ async def test_each_device_conversation_and_user_has_its_own_second(running: tup
     ]
 
 
-async def test_many_that_wait_are_not_kept_waiting(running: tuple[World, Node], endless: None) -> None:
+async def test_receipts_beyond_the_limit_are_appended_at_once(running: tuple[World, Node], endless: None) -> None:
     found, node = running
     ann, ben = await come(node, "ann", "ben")
     here = await room(ann, "ben")
     await talk(found, ann, here, 2)
     await got(ben, here, 1)
     numbers = [
-        await ben.say("message:delivered", conversation_id=here, seq=2) for _ in range(delivery_receipts.WAITING)
+        await ben.say("message:delivered", conversation_id=here, seq=2) for _ in range(delivery_receipts.MAX_WAITING)
     ]
     await eventually(lambda: all(ben.reply(number) for number in numbers))
     assert records(found) == [("ben", "", 1), ("ben", "", 2)]
 
 
-async def test_what_waits_is_appended_when_the_node_goes_away(tmp_path: Path, endless: None) -> None:
+async def test_waiting_receipt_is_appended_when_the_node_stops(tmp_path: Path, endless: None) -> None:
     async with world(tmp_path) as (found, node):
         ann, ben = await come(node, "ann", "ben")
         here = await room(ann, "ben")
@@ -117,7 +117,7 @@ async def test_what_waits_is_appended_when_the_node_goes_away(tmp_path: Path, en
         assert records(found) == [("ben", "", 1), ("ben", "", 2)]
 
 
-async def test_what_waits_holds_up_no_proof(running: tuple[World, Node], endless: None) -> None:
+async def test_waiting_command_does_not_block_a_recheck(running: tuple[World, Node], endless: None) -> None:
     found, node = running
     ann, ben = await come(node, "ann", "ben")
     here = await room(ann, "ben")
@@ -128,7 +128,7 @@ async def test_what_waits_holds_up_no_proof(running: tuple[World, Node], endless
     assert ben.reply(waits) is None
 
 
-async def test_a_number_beyond_the_last_message_means_the_last(running: tuple[World, Node]) -> None:
+async def test_number_beyond_the_last_message_means_the_last(running: tuple[World, Node]) -> None:
     found, node = running
     ann, ben = await come(node, "ann", "ben")
     here = await room(ann, "ben")
@@ -138,7 +138,7 @@ async def test_a_number_beyond_the_last_message_means_the_last(running: tuple[Wo
     assert records(found) == [("ben", "", 2)]
 
 
-async def test_who_is_not_in_it_is_refused_and_that_is_recorded(running: tuple[World, Node]) -> None:
+async def test_receipt_of_non_member_is_refused_and_recorded(running: tuple[World, Node]) -> None:
     found, node = running
     ann, ben, eve = await come(node, "ann", "ben", "eve")
     here = await room(ann, "ben")
@@ -156,7 +156,7 @@ async def test_who_is_not_in_it_is_refused_and_that_is_recorded(running: tuple[W
     assert records(found) == []
 
 
-async def test_what_could_not_be_appended_is_said_and_appended_when_it_is_repeated(
+async def test_failed_append_of_receipt_is_answered_and_repeat_appends(
     running: tuple[World, Node], endless: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found, node = running
@@ -173,7 +173,7 @@ async def test_what_could_not_be_appended_is_said_and_appended_when_it_is_repeat
         broken.setattr(found.log, "append", fails)
         assert await got(ben, here, 2) == "outcome_unknown"
     number = await ben.say("message:delivered", conversation_id=here, seq=2)
-    node.hurry(ben.visit)  # type: ignore[arg-type]
+    node.flush(ben.client)  # type: ignore[arg-type]
     answer = await eventually(lambda: ben.reply(number) or False)
     assert answer["data"] == {"conversation_id": here, "level": "accepted"}
     assert records(found) == [("ben", "", 2)]

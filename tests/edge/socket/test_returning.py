@@ -1,4 +1,4 @@
-"""Who left is back, in a new stay: by opening what they left, or by being written to; and who talks to oneself."""
+"""Former members return in a new interval: by opening a conversation or by a message to them; and notes to self."""
 
 import asyncio
 import json
@@ -7,17 +7,17 @@ from typing import Any
 
 from edge.socket.node import Node
 from schemas import ids
-from tests.edge.socket.asking import come, do, said, shown, told
+from tests.edge.socket.asking import come, do, pushed_change, said, shown
 from tests.edge.socket.test_conversations import opened_directly, unapplied
 from tests.edge.socket.world import TENANT, Person, World
 from tests.eventually import eventually
 
 
 async def opens(who: Person, **what: Any) -> str:
-    """The level of the answer, or the code of the no."""
-    assert who.visit is not None
+    """Return the level of the answer, or the code of the rejection."""
+    assert who.client is not None
     number = random.randint(10_000, 1 << 40)
-    await who.node.receive(who.visit, json.dumps({"id": number, "type": "conversation:create", "data": what}))
+    await who.node.receive(who.client, json.dumps({"id": number, "type": "conversation:create", "data": what}))
     answer = await eventually(lambda: who.reply(number) or False)
     level: str = answer["data"]["level"] if answer["type"] == "ack" else answer["error"]["code"]
     return level
@@ -32,17 +32,17 @@ async def present(who: Person, here: str) -> dict[str, str]:
     return {one["user_id"]: one["role"] for one in (await shown(who, here))["participants"] if one["present"]}
 
 
-async def test_a_message_brings_back_who_left_a_direct_conversation(running: tuple[World, Node]) -> None:
+async def test_message_brings_back_former_member_of_direct_conversation(running: tuple[World, Node]) -> None:
     ann, ben = await come(running[1], "ann", "ben")
     here = await opened_directly(ann, "ben")
     await said(ann, here, "1")
     assert await do(ben, "conversation:leave", here) == "accepted"
-    await told(ann, here, 2)
+    await pushed_change(ann, here, 2)
     sent = [await ann.say("message:send", conversation_id=here, client_msg_id=text, text=text) for text in "23"]
     for number in sent:
         answer = await eventually(lambda number=number: ann.reply(number) or False)  # type: ignore[misc]
         assert answer["data"]["level"] == "accepted"
-    back = await told(ben, here, 3)
+    back = await pushed_change(ben, here, 3)
     assert (back["change"], back["participants"], back["at_seq"], back["from_seq"]) == (
         "participants-added",
         ["ben"],
@@ -56,52 +56,52 @@ async def test_a_message_brings_back_who_left_a_direct_conversation(running: tup
     assert unapplied(ann) == []
 
 
-async def test_a_forward_brings_them_back_as_well_and_what_is_refused_does_not(running: tuple[World, Node]) -> None:
+async def test_forward_brings_back_former_member_and_refused_command_does_not(running: tuple[World, Node]) -> None:
     ann, ben = await come(running[1], "ann", "ben")
     here = await opened_directly(ann, "ben")
     first = await said(ann, here, "1")
     await do(ben, "conversation:leave", here)
-    await told(ann, here, 2)
+    await pushed_change(ann, here, 2)
     assert await do(ann, "message:send", here, client_msg_id="k", text=" ") == "validation_failed"
     assert await present(ann, here) == {"ann": "member"}
     forward = {"from_conversation_id": here, "message_id": first, "client_msg_id": "f"}
     assert await do(ann, "message:forward", here, **forward) == "accepted"
-    await told(ben, here, 3)
+    await pushed_change(ben, here, 3)
     assert await texts(ben, here) == ["1", "1"]
 
 
-async def test_what_was_said_before_they_left_brings_nobody_back(running: tuple[World, Node]) -> None:
+async def test_message_before_the_leave_brings_nobody_back(running: tuple[World, Node]) -> None:
     ann, ben = await come(running[1], "ann", "ben")
     here = await opened_directly(ann, "ben")
     assert await do(ann, "message:send", here, client_msg_id="k", text="1") == "accepted"
     await eventually(lambda: ben.texts() == ["1"])
     await do(ben, "conversation:leave", here)
-    await told(ann, here, 2)
+    await pushed_change(ann, here, 2)
     assert await do(ann, "message:send", here, client_msg_id="k", text="1") == "persisted"
     assert await do(ann, "message:send", here, client_msg_id="k", text="2") == "idempotency_conflict"
     assert await present(ann, here) == {"ann": "member"}
 
 
-async def test_who_left_does_not_write_and_opens_it_again(running: tuple[World, Node]) -> None:
+async def test_former_member_cannot_write_and_opens_again(running: tuple[World, Node]) -> None:
     ann, ben = await come(running[1], "ann", "ben")
     here = await opened_directly(ann, "ben")
     for number, who in enumerate((ann, ben), start=2):
         await do(who, "conversation:leave", here, client_key="bye")
-        await told(who, here, number)
+        await pushed_change(who, here, number)
     assert await do(ben, "message:send", here, client_msg_id="k", text="x") == "not_a_participant"
     assert await opens(ben, kind="direct", participants=["ann"]) == "accepted"
-    assert set((await told(ann, here, 4))["participants"]) == {"ann", "ben"}
+    assert set((await pushed_change(ann, here, 4))["participants"]) == {"ann", "ben"}
     await said(ben, here, "again")
     assert await texts(ann, here) == ["again"]
     assert await opens(ann, kind="direct", participants=["ben"]) == "persisted"
 
 
-async def test_both_open_at_once_and_are_back_once(running: tuple[World, Node]) -> None:
+async def test_concurrent_opens_bring_both_back_once(running: tuple[World, Node]) -> None:
     ann, ben = await come(running[1], "ann", "ben")
     here = await opened_directly(ann, "ben")
     for number, who in enumerate((ann, ben), start=2):
         await do(who, "conversation:leave", here, client_key="bye")
-        await told(who, here, number)
+        await pushed_change(who, here, number)
     (another,) = await come(running[1], "ann")
     answers = await asyncio.gather(
         opens(ann, kind="direct", participants=["ben"]),
@@ -114,32 +114,32 @@ async def test_both_open_at_once_and_are_back_once(running: tuple[World, Node]) 
     assert {one["user_id"]: len(one["intervals"]) for one in found} == {"ann": 2, "ben": 2}
 
 
-async def test_a_group_that_everybody_left_is_opened_by_who_left_it_and_by_nobody_else(
+async def test_abandoned_group_is_opened_by_former_members_only(
     running: tuple[World, Node],
 ) -> None:
     ben, cem = await come(running[1], "ben", "cem")
     ann, eve = [await Person(running[1], user, ("order",)).come() for user in ("ann", "eve")]
     await opens(ann, external_id="order", participants=["ben", "cem"])
     here = ids.external_conversation_id(TENANT, "order")
-    await told(ben, here, 1)
+    await pushed_change(ben, here, 1)
     await do(ann, "conversation:remove-participants", here, participants=["cem"])
     await do(ben, "conversation:leave", here)
-    await told(ann, here, 3)
+    await pushed_change(ann, here, 3)
     assert await opens(ben, external_id="order") == "not_a_participant"
     await said(ann, here, "without ben")
     await do(ann, "conversation:leave", here)
-    await told(ann, here, 4)
+    await pushed_change(ann, here, 4)
     for stranger in (cem, eve):
         assert await opens(stranger, external_id="order") == "not_a_participant"
     assert await opens(ben, external_id="order", participants=["eve"]) == "accepted"
-    await told(ben, here, 5)
+    await pushed_change(ben, here, 5)
     assert await present(ben, here) == {"ben": "owner"}
     assert await opens(ann, external_id="order") == "not_a_participant"
     await said(ben, here, "mine")
     assert await texts(ben, here) == ["mine"]
 
 
-async def test_notes_to_oneself_are_a_direct_conversation(running: tuple[World, Node]) -> None:
+async def test_notes_to_self_are_a_direct_conversation(running: tuple[World, Node]) -> None:
     (ann,) = await come(running[1], "ann")
     here = await opened_directly(ann, "ann")
     (other,) = await come(running[1], "ann")
@@ -164,11 +164,11 @@ async def test_notes_to_oneself_are_a_direct_conversation(running: tuple[World, 
     assert other.of("typing") == []
 
 
-async def test_a_group_with_oneself_is_one_like_others(running: tuple[World, Node]) -> None:
+async def test_group_of_one_is_a_normal_group(running: tuple[World, Node]) -> None:
     (ann,) = await come(running[1], "ann")
     assert await opens(ann, external_id="alone", participants=["ann"]) == "accepted"
     here = ids.external_conversation_id(TENANT, "@ann/alone")
-    await told(ann, here, 1)
+    await pushed_change(ann, here, 1)
     await said(ann, here, "1")
     assert await present(ann, here) == {"ann": "owner"}
     assert (await shown(ann, here))["unread"] == 0

@@ -1,20 +1,20 @@
-"""What was said before somebody came is theirs where the group shows it, in every way of reading; else in none."""
+"""New members read earlier messages in every way if the group shows its history, else in none."""
 
 from typing import Any
 
 from edge.socket.node import Node
-from tests.edge.socket.asking import come, do, said, shown, told
+from tests.edge.socket.asking import come, do, pushed_change, said, shown
 from tests.edge.socket.world import Person, World, room
 from tests.eventually import eventually
 
 
 async def scene(node: Node, **setting: Any) -> tuple[Person, Person, str, list[str]]:
-    """Ann, who said a root and an answer before cem came, and what she said."""
+    """Ann sends a root and a reply before Cem is added. Return them."""
     ann, cem = await come(node, "ann", "cem")
     here = await room(ann, "ben")
     if setting:
         assert await do(ann, "conversation:update", here, **setting) == "accepted"
-        await told(ann, here, 2)
+        await pushed_change(ann, here, 2)
     root = await said(ann, here, "root")
     answer = await said(ann, here, "answer", reply_to=root)
     assert await do(ann, "conversation:add-participants", here, participants=["cem"]) == "accepted"
@@ -22,7 +22,7 @@ async def scene(node: Node, **setting: Any) -> tuple[Person, Person, str, list[s
 
 
 async def reads(who: Person, here: str, root: str) -> dict[str, Any]:
-    """What each way of reading finds of what was said before."""
+    """Return what each way of reading finds of the earlier messages."""
     history = (await who.ask("message:history", conversation_id=here))["data"]["messages"]
     one = await who.ask("message:get", conversation_id=here, message_id=root)
     thread = await who.ask("message:thread", conversation_id=here, message_id=root)
@@ -43,9 +43,9 @@ async def reads(who: Person, here: str, root: str) -> dict[str, Any]:
     }
 
 
-async def test_who_comes_later_reads_it_in_every_way_where_the_group_shows_it(running: tuple[World, Node]) -> None:
+async def test_new_member_reads_shown_history_in_every_way(running: tuple[World, Node]) -> None:
     ann, cem, here, (root, answer) = await scene(running[1], history="all")
-    came = await told(cem, here, 3)
+    came = await pushed_change(cem, here, 3)
     assert (came["at_seq"], came["from_seq"]) == (2, 1)
     view = await shown(cem, here)
     assert (view["history"], view["history_from"], view["unread"]) == ("all", 1, 0)
@@ -74,9 +74,9 @@ async def test_who_comes_later_reads_it_in_every_way_where_the_group_shows_it(ru
     )
 
 
-async def test_who_comes_later_reads_it_in_no_way_where_it_does_not(running: tuple[World, Node]) -> None:
+async def test_new_member_reads_unshown_history_in_no_way(running: tuple[World, Node]) -> None:
     _, cem, here, (root, _) = await scene(running[1])
-    assert (await told(cem, here, 2))["from_seq"] == 3
+    assert (await pushed_change(cem, here, 2))["from_seq"] == 3
     assert (await shown(cem, here))["history"] == "joined"
     assert await reads(cem, here, root) == {
         "history": [],
@@ -91,31 +91,31 @@ async def test_who_comes_later_reads_it_in_no_way_where_it_does_not(running: tup
     }
 
 
-async def test_everybody_is_told_that_a_group_shows_what_was_said(running: tuple[World, Node]) -> None:
+async def test_shown_history_setting_is_pushed_to_all(running: tuple[World, Node]) -> None:
     ann, cem, here, _ = await scene(running[1])
-    await told(cem, here, 2)
+    await pushed_change(cem, here, 2)
     assert await do(cem, "conversation:update", here, history="all") == "not_allowed"
     assert await do(ann, "conversation:update", here, history="all") == "accepted"
     for who in (ann, cem):
-        change = await told(who, here, 3)
+        change = await pushed_change(who, here, 3)
         assert (change["changed"], change["history"], change["from_seq"]) == (["history"], "all", 1)
     assert (await cem.ask("message:history", conversation_id=here))["data"]["messages"] == []
     await do(ann, "conversation:remove-participants", here, participants=["cem"], client_key="1")
     await do(ann, "conversation:add-participants", here, participants=["cem"], client_key="2")
-    await told(cem, here, 5)
+    await pushed_change(cem, here, 5)
     found = (await cem.ask("message:history", conversation_id=here))["data"]["messages"]
     assert [one["text"] for one in found] == ["root", "answer"]
 
 
-async def test_who_returns_on_a_line_is_told_what_was_said_meanwhile_where_the_group_shows_it(
+async def test_returning_member_receives_missed_messages_of_shown_history(
     running: tuple[World, Node],
 ) -> None:
     ann, cem, here, _ = await scene(running[1], history="all")
-    await told(cem, here, 3)
+    await pushed_change(cem, here, 3)
     await said(ann, here, "with cem")
     await eventually(lambda: cem.of("message:new") or False)
     await do(ann, "conversation:remove-participants", here, participants=["cem"], client_key="1")
-    await told(cem, here, 4)
+    await pushed_change(cem, here, 4)
     await said(ann, here, "without cem")
     await do(ann, "conversation:add-participants", here, participants=["cem"], client_key="2")
     await eventually(lambda: [one["data"]["text"] for one in cem.of("message:new")] == ["with cem", "without cem"])

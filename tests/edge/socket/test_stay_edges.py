@@ -1,5 +1,5 @@
-"""What was acknowledged before somebody was let in or shown out lies before the edge of their stay, however far behind
-the read models are.
+"""A message that was acknowledged before a member was added or removed lies before that boundary of their interval,
+however far behind the read models are.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ async def delayed(tmp_path: Path) -> AsyncIterator[tuple[Delayed, Node]]:
 
 
 async def once_read(found: Delayed, asking: asyncio.Task[dict[str, Any]]) -> dict[str, Any]:
-    """The answer, which waits for the messages to be read."""
+    """Start the message processor once a command waits for it. Return the answer."""
     for _ in range(50):
         await asyncio.sleep(0)
     assert not asking.done()
@@ -45,14 +45,14 @@ async def once_read(found: Delayed, asking: asyncio.Task[dict[str, Any]]) -> dic
 
 
 async def stays(found: Delayed, here: str, user: str, n: int) -> tuple[Interval, ...]:
-    """Somebody's stays once the view has folded change `n`."""
+    """Return the intervals of a user once the view has folded change `n`."""
     await found.memberships.wait_for(here, n)
     view = found.memberships.get(here)
     assert view is not None
     return view.members[user].intervals
 
 
-async def test_what_was_acknowledged_is_not_for_who_is_let_in(delayed: tuple[Delayed, Node]) -> None:
+async def test_acknowledged_message_is_hidden_from_a_later_member(delayed: tuple[Delayed, Node]) -> None:
     found, node = delayed
     ann = await Person(node, "ann").come()
     here = await room(ann, "ben")
@@ -62,7 +62,7 @@ async def test_what_was_acknowledged_is_not_for_who_is_let_in(delayed: tuple[Del
     assert await stays(found, here, "cy", 2) == (Interval(3),)
 
 
-async def test_what_was_acknowledged_stays_with_who_is_shown_out(delayed: tuple[Delayed, Node]) -> None:
+async def test_acknowledged_message_stays_visible_to_removed_member(delayed: tuple[Delayed, Node]) -> None:
     found, node = delayed
     ann = await Person(node, "ann").come()
     here = await room(ann, "ben")
@@ -74,7 +74,7 @@ async def test_what_was_acknowledged_stays_with_who_is_shown_out(delayed: tuple[
     assert [(stay.from_seq, stay.until_seq) for stay in await stays(found, here, "ben", 2)] == [(1, 2)]
 
 
-async def test_who_leaves_keeps_what_they_said_last(delayed: tuple[Delayed, Node]) -> None:
+async def test_leaving_member_keeps_their_last_message(delayed: tuple[Delayed, Node]) -> None:
     found, node = delayed
     ann, ben = [await Person(node, user).come() for user in ("ann", "ben")]
     here = await room(ann, "ben")
@@ -84,7 +84,7 @@ async def test_who_leaves_keeps_what_they_said_last(delayed: tuple[Delayed, Node
     assert [(stay.from_seq, stay.until_seq) for stay in await stays(found, here, "ben", 2)] == [(1, 2)]
 
 
-async def test_what_was_sent_before_without_an_answer_yet_counts_as_well(delayed: tuple[Delayed, Node]) -> None:
+async def test_unanswered_earlier_message_counts_for_the_interval(delayed: tuple[Delayed, Node]) -> None:
     found, node = delayed
     ann = await Person(node, "ann").come()
     here = await room(ann, "ben")
@@ -94,10 +94,10 @@ async def test_what_was_sent_before_without_an_answer_yet_counts_as_well(delayed
     assert await stays(found, here, "cy", 2) == (Interval(2),)
 
 
-async def test_an_edge_that_cannot_be_known_in_time_is_not_guessed(
+async def test_unknown_interval_end_is_refused_not_guessed(
     delayed: tuple[Delayed, Node], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(progress, "PROOF_S", 0.05)
+    monkeypatch.setattr(progress, "CATCH_UP_TIMEOUT_S", 0.05)
     found, node = delayed
     ann, ben = [await Person(node, user).come() for user in ("ann", "ben")]
     here = await room(ann, "ben")
@@ -111,7 +111,7 @@ async def test_an_edge_that_cannot_be_known_in_time_is_not_guessed(
     await eventually(lambda: ann.lane("conversation", here) == [1, 2])
 
 
-async def test_what_sets_no_edge_waits_for_no_messages(delayed: tuple[Delayed, Node]) -> None:
+async def test_command_without_interval_change_waits_for_no_messages(delayed: tuple[Delayed, Node]) -> None:
     _, node = delayed
     ann = await Person(node, "ann").come()
     here = await room(ann, "ben")
@@ -124,14 +124,14 @@ async def test_what_sets_no_edge_waits_for_no_messages(delayed: tuple[Delayed, N
 
 
 async def read(who: Person, here: str, **about: int) -> list[str]:
-    """The texts of a page of the history."""
+    """Return the texts of a page of the history."""
     answer = await who.ask("message:history", conversation_id=here, **about)
     return [one["text"] for one in answer["data"]["messages"]]
 
 
 @asynccontextmanager
 async def one_behind(folder: Path) -> AsyncIterator[tuple[Delayed, HeldTail, Node, Node]]:
-    """A system with two nodes, the second of which has a view that can be held."""
+    """Run a system with two nodes, of which the second has a view that can be held."""
     async with without(folder) as found:
         tail = HeldTail(found.log, found.documents)
         found.run(tail.run())
@@ -144,7 +144,7 @@ async def one_behind(folder: Path) -> AsyncIterator[tuple[Delayed, HeldTail, Nod
             await node.stop()
 
 
-async def test_what_was_shown_live_before_the_node_knew_of_a_removal_stays_fetchable(tmp_path: Path) -> None:
+async def test_message_pushed_before_a_known_removal_stays_readable(tmp_path: Path) -> None:
     async with one_behind(tmp_path) as (found, tail, fresh, behind):
         ann, ben = await Person(fresh, "ann").come(), await Person(behind, "ben").come()
         here = await room(ann, "ben")
@@ -177,7 +177,7 @@ async def test_what_was_shown_live_before_the_node_knew_of_a_removal_stays_fetch
         assert again.texts() == ["1", "2", "3", "4"]
 
 
-async def test_who_comes_in_is_shown_nothing_by_a_view_that_does_not_know_yet_that_they_are_out(
+async def test_stale_view_does_not_join_removed_member(
     tmp_path: Path,
 ) -> None:
     async with one_behind(tmp_path) as (_, tail, fresh, behind):

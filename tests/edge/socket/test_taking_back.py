@@ -1,24 +1,24 @@
-"""Who is no longer in a conversation takes back what they said and put there, and nothing else."""
+"""Former members delete their own messages and reactions, and nothing else."""
 
 from edge.socket.node import Node
-from tests.edge.socket.asking import come, do, said, told
+from tests.edge.socket.asking import come, do, pushed_change, said
 from tests.edge.socket.world import Person, World, room
 from tests.eventually import eventually
 
 
 async def scene(node: Node) -> tuple[Person, Person, str, str, str]:
-    """Ann and ben, who has left after both said something and he put an emoji to hers."""
+    """Ann and Ben, who left after both sent a message and he reacted to hers."""
     ann, ben = await come(node, "ann", "ben")
     here = await room(ann, "ben")
-    await told(ben, here, 1)
+    await pushed_change(ben, here, 1)
     hers, his = await said(ann, here, "hers"), await said(ben, here, "his")
     assert await do(ben, "reaction:add", here, message_id=hers, emoji="👍") == "accepted"
     assert await do(ben, "conversation:leave", here) == "accepted"
-    await told(ann, here, 2)
+    await pushed_change(ann, here, 2)
     return ann, ben, here, hers, his
 
 
-async def test_an_author_who_left_deletes_what_they_said(running: tuple[World, Node]) -> None:
+async def test_former_member_deletes_own_message(running: tuple[World, Node]) -> None:
     ann, ben, here, hers, his = await scene(running[1])
     assert await do(ben, "message:delete", here, message_id=his) == "accepted"
     await eventually(lambda: [one["data"]["message_id"] for one in ann.of("message:deleted")] == [his])
@@ -31,7 +31,7 @@ async def test_an_author_who_left_deletes_what_they_said(running: tuple[World, N
     assert await do(ben, "message:edit", here, message_id=his, text="x") == "not_a_participant"
 
 
-async def test_who_said_it_and_left_is_known_to_a_node_that_knows_neither(running: tuple[World, Node]) -> None:
+async def test_former_author_is_known_to_a_lagging_node(running: tuple[World, Node]) -> None:
     found, node = running
     ann, _, here, _, his = await scene(node)
     other = found.node("two")
@@ -42,14 +42,14 @@ async def test_who_said_it_and_left_is_known_to_a_node_that_knows_neither(runnin
     await other.stop()
 
 
-async def test_who_was_never_in_it_learns_nothing(running: tuple[World, Node]) -> None:
+async def test_non_member_learns_nothing(running: tuple[World, Node]) -> None:
     _, _, here, hers, _ = await scene(running[1])
     (eve,) = await come(running[1], "eve")
     for kind, more in (("message:delete", {}), ("reaction:remove", {"emoji": "👍"})):
         assert await do(eve, kind, here, message_id=hers, **more) == "not_a_participant"
 
 
-async def test_who_left_takes_away_what_they_put_there_and_puts_nothing_else(running: tuple[World, Node]) -> None:
+async def test_former_member_removes_own_reaction_and_adds_none(running: tuple[World, Node]) -> None:
     ann, ben, here, hers, _ = await scene(running[1])
     later = await said(ann, here, "later")
     assert await do(ben, "reaction:add", here, message_id=hers, emoji="🎉") == "not_a_participant"

@@ -1,4 +1,4 @@
-"""The message that began a thread says in every answer how many answers it has; pushes say what came since."""
+"""The root of a thread has the number of its replies in every answer; pushes bring the replies themselves."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from tests.eventually import eventually
 
 
 async def counts(who: Person, here: str, root: str) -> list[Any]:
-    """What history, the thread, the message by itself and a search say of a thread."""
+    """Return the thread field in history, thread, message and search."""
     history = (await who.ask("message:history", conversation_id=here))["data"]["messages"]
     thread = (await who.ask("message:thread", conversation_id=here, message_id=root))["data"]["root"]
     alone = (await who.ask("message:get", conversation_id=here, message_id=root))["data"]["message"]
@@ -17,7 +17,7 @@ async def counts(who: Person, here: str, root: str) -> list[Any]:
     return [one.get("thread") for one in (first, thread, alone)]
 
 
-async def test_a_root_says_how_many_answers_it_has(running: tuple[World, Node]) -> None:
+async def test_root_has_its_number_of_replies(running: tuple[World, Node]) -> None:
     ann, ben = await come(running[1], "ann", "ben")
     here = await room(ann, "ben")
     root = await said(ann, here, "root")
@@ -34,13 +34,13 @@ async def test_a_root_says_how_many_answers_it_has(running: tuple[World, Node]) 
     await do(ann, "message:edit", here, message_id=root, text="root again")
     await eventually(lambda: ben.lane("deleted", here) == ben.lane("edited", here) == [1])
     assert (await counts(ben, here, root)) == [wanted] * 3
-    told = [frame["data"] for kind in ("message:new", "message:edited") for frame in ben.of(kind)]
-    assert [one for one in told if "thread" in one] == []
-    since = [one for one in told if one.get("thread_root") == root and one["seq"] > 2]
+    pushed = [frame["data"] for kind in ("message:new", "message:edited") for frame in ben.of(kind)]
+    assert [one for one in pushed if "thread" in one] == []
+    since = [one for one in pushed if one.get("thread_root") == root and one["seq"] > 2]
     assert len(since) == 1
 
 
-async def test_the_last_message_of_a_list_has_it_where_its_answers_are_hidden(running: tuple[World, Node]) -> None:
+async def test_last_message_in_list_has_reply_count_with_hidden_replies(running: tuple[World, Node]) -> None:
     ann, ben = await come(running[1], "ann", "ben")
     here = await room(ann, "ben")
     root = await said(ann, here, "root")
@@ -49,7 +49,7 @@ async def test_the_last_message_of_a_list_has_it_where_its_answers_are_hidden(ru
     assert (last["message_id"], last["thread"]) == (root, {"count": 1, "last_seq": 2})
 
 
-async def test_who_left_is_not_told_how_many_answers_came_since(running: tuple[World, Node]) -> None:
+async def test_former_member_does_not_see_later_replies_counted(running: tuple[World, Node]) -> None:
     ann, ben = await come(running[1], "ann", "ben")
     here = await room(ann, "ben")
     root = await said(ann, here, "root")

@@ -1,4 +1,4 @@
-"""Who is typing: told to those who are in the conversation with them, in time, not too often, and kept nowhere."""
+"""Typing is pushed to the other members of the conversation in time, at a limited rate, and stored nowhere."""
 
 import asyncio
 import itertools
@@ -13,7 +13,7 @@ from edge.socket.presence import typing_service
 from schemas.envelope import Known, read
 from schemas.wire.frames import TYPING, Push, push
 from schemas.wire.views import TypingView
-from tests.edge.socket.asking import come, do, told
+from tests.edge.socket.asking import come, do, pushed_change
 from tests.edge.socket.nodes import Nodes, nodes
 from tests.edge.socket.world import Person, room, send
 from tests.eventually import eventually
@@ -21,9 +21,9 @@ from tests.eventually import eventually
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Everything as ever, in less time."""
-    monkeypatch.setattr(typing_service, "APART_S", 0.1)
-    monkeypatch.setattr(typing_service, "AGAIN_S", 0.5)
+    """Shorten all intervals."""
+    monkeypatch.setattr(typing_service, "MIN_INTERVAL_S", 0.1)
+    monkeypatch.setattr(typing_service, "REPEAT_INTERVAL_S", 0.5)
     monkeypatch.setattr(typing_service, "SHOWN_S", 0.8)
 
 
@@ -34,7 +34,7 @@ async def running(tmp_path: Path) -> AsyncIterator[Nodes]:
 
 
 def shown(who: Person, user: str = "ann") -> list[bool]:
-    """Whether a user types, as somebody was told in order."""
+    """Return whether a user types, as it was pushed to a person in order."""
     return [frame["data"]["typing"] for frame in who.of("typing") if frame["data"]["user_id"] == user]
 
 
@@ -43,14 +43,14 @@ async def types(who: Person, here: str, how: str = "start") -> str:
 
 
 def records(found: Nodes, topic: str | None = None) -> list[Any]:
-    held = found.world.log.held.records.items()
+    held = found.world.log.storage.records.items()
     return [record for at, part in held if topic in {None, at.topic} for record in part]
 
 
-# Who is told
+# Recipients
 
 
-async def test_everyone_else_in_the_conversation_is_told_on_all_their_devices(running: Nodes) -> None:
+async def test_typing_is_pushed_to_all_devices_of_other_members(running: Nodes) -> None:
     one, other = running.all
     ann, ben = await come(one, "ann", "ben")
     here = await room(ann, "ben", "cy")
@@ -68,7 +68,7 @@ async def test_everyone_else_in_the_conversation_is_told_on_all_their_devices(ru
     assert cy.of("typing")[-1]["data"]["ttl_ms"] == 0
 
 
-async def test_the_typist_is_not_told_on_any_device_and_others_elsewhere_are_not(running: Nodes) -> None:
+async def test_typing_is_not_pushed_to_its_user_or_non_members(running: Nodes) -> None:
     ann, ben, phone, eve = await come(running.all[0], "ann", "ben", "ann", "eve")
     here = await room(ann, "ben")
     await room(ben, "eve")
@@ -77,33 +77,33 @@ async def test_the_typist_is_not_told_on_any_device_and_others_elsewhere_are_not
     assert [one.of("typing") for one in (ann, phone, eve)] == [[], [], []]
 
 
-async def test_who_has_left_is_not_told_and_does_not_type(running: Nodes) -> None:
+async def test_former_member_neither_types_nor_receives_typing(running: Nodes) -> None:
     ann, ben, cy = await come(running.all[0], "ann", "ben", "cy")
     here = await room(ann, "ben", "cy")
     await do(ann, "conversation:remove-participants", here, participants=["cy"])
-    await told(cy, here, 2)
+    await pushed_change(cy, here, 2)
     await types(ann, here)
     await eventually(lambda: shown(ben) == [True])
     assert cy.of("typing") == []
     assert await types(cy, here) == "not_a_participant"
 
 
-async def test_of_who_went_meanwhile_nothing_is_told(running: Nodes) -> None:
+async def test_typing_of_a_removed_member_is_not_pushed(running: Nodes) -> None:
     ann, ben = await come(running.all[0], "ann", "ben")
     here = await room(ann, "ben", "cy")
     await do(ann, "conversation:remove-participants", here, participants=["cy"])
-    await told(ben, here, 2)
+    await pushed_change(ben, here, 2)
     channel = running.all[0].hub.channel(here)
     frame = push("typing", TypingView(conversation_id=here, user_id="cy", typing=True, ttl_ms=800))
     late = Push(model="", generation=0, conversation_id=here, frame=frame, lane=TYPING, by="cy")
     assert isinstance(channel, Channel)
-    assert running.all[0]._signals.hears(late, running.all[0].hub.channel)
+    assert running.all[0]._signals.try_deliver(late, running.all[0].hub.channel)
     await types(ann, here)
     await eventually(lambda: shown(ben) == [True])
     assert shown(ben, "cy") == []
 
 
-async def test_typing_ends_when_somebody_is_removed_or_leaves(running: Nodes, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_typing_ends_when_its_user_is_removed_or_leaves(running: Nodes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(typing_service, "SHOWN_S", 60.0)
     one, other = running.all
     ann, ben, cy = await come(one, "ann", "ben", "cy")
@@ -120,7 +120,7 @@ async def test_typing_ends_when_somebody_is_removed_or_leaves(running: Nodes, mo
     assert shown(ben, "ben") == shown(cy, "cy") == []
 
 
-async def test_typing_ends_with_a_stay_while_the_server_of_hints_is_down(
+async def test_typing_ends_with_a_removal_while_the_presence_server_is_down(
     running: Nodes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(typing_service, "SHOWN_S", 60.0)
@@ -133,7 +133,7 @@ async def test_typing_ends_with_a_stay_while_the_server_of_hints_is_down(
     await eventually(lambda: shown(ann, "ben") == [True, False])
 
 
-async def test_who_typed_no_longer_is_not_said_to_end_when_they_leave(running: Nodes) -> None:
+async def test_ended_typing_is_not_ended_again_by_a_leave(running: Nodes) -> None:
     ann, ben = await come(running.all[0], "ann", "ben")
     here = await room(ann, "ben")
     await types(ben, here)
@@ -141,11 +141,11 @@ async def test_who_typed_no_longer_is_not_said_to_end_when_they_leave(running: N
     await types(ben, here, "stop")
     await eventually(lambda: shown(ann, "ben") == [True, False])
     await do(ben, "conversation:leave", here)
-    await told(ann, here, 2)
+    await pushed_change(ann, here, 2)
     assert shown(ann, "ben") == [True, False]
 
 
-async def test_a_no_is_proved_and_recorded(running: Nodes, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_rejection_is_rechecked_and_recorded(running: Nodes, monkeypatch: pytest.MonkeyPatch) -> None:
     ann, eve = await come(running.all[0], "ann", "eve")
     here = await room(ann, "ben")
     view, proved = running.all[0]._memberships, list[str | None]()
@@ -167,7 +167,7 @@ async def test_a_no_is_proved_and_recorded(running: Nodes, monkeypatch: pytest.M
     assert [getattr(one, "command", "") for one in events] == ["typing:start", "typing:stop", "typing:start"]
 
 
-async def test_of_typing_nothing_is_in_the_log(running: Nodes) -> None:
+async def test_typing_is_not_logged(running: Nodes) -> None:
     ann, ben = await come(running.all[0], "ann", "ben")
     here = await room(ann, "ben")
     before = len(records(running))
@@ -178,12 +178,10 @@ async def test_of_typing_nothing_is_in_the_log(running: Nodes) -> None:
     assert len(records(running)) == before
 
 
-# How often
+# Rate
 
 
-async def test_who_goes_on_typing_is_told_again_in_time_and_not_before(
-    running: Nodes, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_continued_typing_is_announced_again_in_time(running: Nodes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(typing_service, "SHOWN_S", 60.0)
     ann, ben = await come(running.all[0], "ann", "ben")
     here = await room(ann, "ben")
@@ -197,21 +195,22 @@ async def test_who_goes_on_typing_is_told_again_in_time_and_not_before(
     assert len(said) > 10
 
 
-async def test_begun_on_one_device_and_gone_on_with_on_another_is_told_once(running: Nodes) -> None:
+async def test_typing_continued_on_another_device_is_announced_once(running: Nodes) -> None:
     desk, phone = [await Person(node, "ann").come() for node in running.all]
     (ben,) = await come(running.all[1], "ben")
     here = await room(desk, "ben")
-    await told(ben, here, 1)
+    await pushed_change(ben, here, 1)
     await types(desk, here)
     await eventually(lambda: shown(ben) == [True])
     await types(phone, here)
-    await eventually(lambda: all(one.told for node in running.all for one in node._signals._typists._typists.values()))
+    services = [node._signals._typing for node in running.all]
+    await eventually(lambda: all(one.announced for service in services for one in service._typists.values()))
     assert shown(ben) == [True]
     await types(phone, here, "stop")
     await eventually(lambda: shown(ben) == [True, False])
 
 
-async def test_to_and_fro_is_told_once_in_a_while_and_right_in_the_end(running: Nodes) -> None:
+async def test_alternating_typing_is_announced_at_a_limited_rate_and_correct_at_the_end(running: Nodes) -> None:
     ann, ben = await come(running.all[0], "ann", "ben")
     here = await room(ann, "ben")
     loop = asyncio.get_running_loop()
@@ -222,14 +221,14 @@ async def test_to_and_fro_is_told_once_in_a_while_and_right_in_the_end(running: 
         assert len(shown(ben)) >= 5
 
     await eventually(to_and_fro)
-    assert len(shown(ben)) <= (loop.time() - began) / typing_service.APART_S + 2
+    assert len(shown(ben)) <= (loop.time() - began) / typing_service.MIN_INTERVAL_S + 2
     await types(ann, here, "stop")
     await eventually(lambda: shown(ben)[-1:] == [False])
     await types(ann, here)
     await eventually(lambda: shown(ben)[-1:] == [True])
 
 
-async def test_who_stops_without_having_begun_is_no_news(running: Nodes) -> None:
+async def test_stop_without_start_is_not_announced(running: Nodes) -> None:
     ann, ben = await come(running.all[0], "ann", "ben")
     here = await room(ann, "ben")
     assert await types(ann, here, "stop") == "accepted"
@@ -238,20 +237,20 @@ async def test_who_stops_without_having_begun_is_no_news(running: Nodes) -> None
     assert shown(ben) == []
 
 
-async def test_typing_that_nobody_ends_is_forgotten(running: Nodes) -> None:
+async def test_unended_typing_expires(running: Nodes) -> None:
     ann, ben = await come(running.all[0], "ann", "ben")
     here = await room(ann, "ben")
     await types(ann, here)
     await eventually(lambda: shown(ben) == [True])
-    await eventually(lambda: len(running.all[0]._signals._typists._typists) == 0)
+    await eventually(lambda: len(running.all[0]._signals._typing._typists) == 0)
     await types(ann, here)
     await eventually(lambda: shown(ben) == [True, True])
 
 
-# What goes wrong
+# Failures
 
 
-async def test_while_the_server_is_down_typing_is_dropped_and_nothing_else(running: Nodes) -> None:
+async def test_only_typing_is_dropped_while_the_server_is_down(running: Nodes) -> None:
     ann, ben = await come(running.all[0], "ann", "ben")
     here = await room(ann, "ben")
     running.people.down = True
@@ -269,10 +268,8 @@ async def test_while_the_server_is_down_typing_is_dropped_and_nothing_else(runni
     await eventually(told_again)
 
 
-async def test_of_more_typists_than_there_is_room_for_nobody_is_told(
-    running: Nodes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(typing_service, "MOST", 1)
+async def test_typing_beyond_the_limit_is_not_announced(running: Nodes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(typing_service, "MAX_TYPING", 1)
     ann, ben, cy = await come(running.all[0], "ann", "ben", "cy")
     here = await room(ann, "ben", "cy")
     await types(ann, here)

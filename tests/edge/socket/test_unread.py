@@ -1,4 +1,4 @@
-"""What a list of conversations says to each member: what they have not read, what names them, what was said last."""
+"""A list of conversations has for each member their unread messages, mentions and the last message."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ async def listed(who: Person, **asked: Any) -> list[dict[str, Any]]:
 
 
 async def counts(who: Person, here: str) -> tuple[int, int, str | None]:
-    """Unread, mentions, and the last message's text, which list and get tell alike."""
+    """Return unread, mentions, and the last message's text, which are equal in list and get."""
     one = await shown(who, here)
     (same,) = [each for each in await listed(who) if each["conversation_id"] == here]
     own = {name: one[name] for name in ("seq", "inbox", *NOW)}
@@ -34,14 +34,14 @@ async def counts(who: Person, here: str) -> tuple[int, int, str | None]:
 
 
 async def act(who: Person, kind: str, here: str, **data: Any) -> None:
-    """Do something to one's own inbox, and wait until it is told."""
+    """Do something to the own inbox, and wait for its push."""
     n = len(who.of("inbox:changed"))
     answer = await who.ask(kind, conversation_id=here, **data)
     assert answer["type"] == "ack", answer
     await eventually(lambda: len(who.of("inbox:changed")) > n)
 
 
-async def test_unread_is_what_came_after_all_that_one_read_or_said(running: tuple[World, Node]) -> None:
+async def test_unread_counts_messages_after_last_read_or_sent(running: tuple[World, Node]) -> None:
     ann, ben = await come(running[1], "ann", "ben")
     here = await room(ann, "ben")
     assert await counts(ben, here) == (0, 0, None)
@@ -59,7 +59,7 @@ async def test_unread_is_what_came_after_all_that_one_read_or_said(running: tupl
     assert await counts(ann, here) == (1, 0, "5")
 
 
-async def test_mentions_are_those_of_the_unread_that_name_one_now(running: tuple[World, Node]) -> None:
+async def test_mentions_count_unread_messages_that_name_the_user_now(running: tuple[World, Node]) -> None:
     ann, ben = await come(running[1], "ann", "ben")
     here = await room(ann, "ben")
     ids = [await said(ann, here, text) for text in ("@ben 1", "@ben 2", "3", "@ben 4", "@ann 5", "@ben 6")]
@@ -76,7 +76,7 @@ async def test_mentions_are_those_of_the_unread_that_name_one_now(running: tuple
     assert await counts(ben, here) == (0, 0, "@ann 5")
 
 
-async def test_an_edit_that_names_one_is_a_mention_as_long_as_the_message_is_unread(
+async def test_edit_that_names_the_user_is_a_mention_while_unread(
     running: tuple[World, Node],
 ) -> None:
     ann, ben = await come(running[1], "ann", "ben")
@@ -107,7 +107,7 @@ async def test_an_edit_that_names_one_is_a_mention_as_long_as_the_message_is_unr
     assert await counts(ben, here) == (2, 0, None)
 
 
-async def test_who_came_later_has_nothing_unread_from_before(running: tuple[World, Node]) -> None:
+async def test_new_member_has_no_unread_from_before(running: tuple[World, Node]) -> None:
     found, node = running
     ann, eve = await come(node, "ann", "eve")
     here = await room(ann)
@@ -120,7 +120,7 @@ async def test_who_came_later_has_nothing_unread_from_before(running: tuple[Worl
     assert await counts(eve, here) == (1, 1, "after @eve")
 
 
-async def test_who_left_is_told_of_none_of_it(running: tuple[World, Node]) -> None:
+async def test_former_member_has_no_unread(running: tuple[World, Node]) -> None:
     found, node = running
     ann, ben = await come(node, "ann", "ben")
     here = await room(ann, "ben")
@@ -133,10 +133,10 @@ async def test_who_left_is_told_of_none_of_it(running: tuple[World, Node]) -> No
     assert await listed(ben) == []
 
 
-async def test_a_list_is_of_those_put_away_or_of_the_others(
+async def test_list_has_archived_conversations_or_the_others(
     running: tuple[World, Node], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(conversation_list, "AT_ONCE", 2)
+    monkeypatch.setattr(conversation_list, "BATCH_SIZE", 2)
     (ann,) = await come(running[1], "ann")
     rooms = [await opened(ann, str(n)) for n in range(5)]
     for n, key in enumerate(rooms):
@@ -168,10 +168,10 @@ async def opened(who: Person, key: str) -> str:
     return here
 
 
-async def test_a_list_ends_early_where_last_messages_are_large(
+async def test_list_with_large_last_messages_ends_early(
     running: tuple[World, Node], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(response_size.fitting, "__defaults__", (4_000,))
+    monkeypatch.setattr(response_size.fitting_range, "__defaults__", (4_000,))
     (ann,) = await come(running[1], "ann")
     rooms = [await opened(ann, str(n)) for n in range(3)]
     for key in rooms:
@@ -184,7 +184,7 @@ async def test_a_list_ends_early_where_last_messages_are_large(
     assert ([one["conversation_id"] for one in rest["conversations"]], rest["after"]) == (rooms[2:], None)
 
 
-async def test_a_list_takes_as_many_reads_however_long_it_is(
+async def test_list_takes_a_constant_number_of_reads(
     running: tuple[World, Node], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found, node = running
@@ -209,11 +209,11 @@ async def test_a_list_takes_as_many_reads_however_long_it_is(
     assert [(one["unread"], one["mentions"]) for one in await listed(ben)] == [(1, 1)] * 12
     assert sorted(calls) == ["acts", "heads", "heads", "inbox", "inbox found", "marks", "messages"]
     calls.clear()
-    await listed(ben)  # where nothing was said since, the order needs no read
+    await listed(ben)  # without new messages the order needs no read
     assert sorted(calls) == ["acts", "heads", "inbox", "inbox found", "marks", "messages"]
 
 
-async def test_the_last_message_is_found_where_its_head_does_not_name_it(running: tuple[World, Node]) -> None:
+async def test_last_message_is_found_without_its_head(running: tuple[World, Node]) -> None:
     found, node = running
     ann, ben = await come(node, "ann", "ben")
     here = await room(ann, "ben")
@@ -226,7 +226,7 @@ async def test_the_last_message_is_found_where_its_head_does_not_name_it(running
     assert await counts(ben, here) == (2, 0, "2")
 
 
-async def test_a_thread_is_read_by_itself(running: tuple[World, Node]) -> None:
+async def test_thread_is_read_separately(running: tuple[World, Node]) -> None:
     ann, ben = await come(running[1], "ann", "ben")
     here = await room(ann, "ben")
     root = await said(ann, here, "1")
@@ -254,7 +254,7 @@ async def test_a_thread_is_read_by_itself(running: tuple[World, Node]) -> None:
     assert await thread() == (4, 0)
 
 
-async def test_unread_answers_are_those_of_ones_stays(running: tuple[World, Node]) -> None:
+async def test_unread_replies_are_those_of_the_users_intervals(running: tuple[World, Node]) -> None:
     ann, eve = await come(running[1], "ann", "eve")
     here = await room(ann, "ben")
     root = await said(ann, here, "1")

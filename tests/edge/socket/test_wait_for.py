@@ -1,4 +1,4 @@
-"""A send is answered when it has come as far as it was to, or after some seconds; how far is never said too much."""
+"""A send is answered when it has reached its level, or after some seconds, and never with too high a level."""
 
 import asyncio
 from asyncio import Future
@@ -19,14 +19,14 @@ from tests.eventually import eventually
 
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Time is never over."""
-    monkeypatch.setattr(wait_for, "WAIT_S", 3_600.0)
+    """Set a timeout that is never reached."""
+    monkeypatch.setattr(wait_for, "WAIT_TIMEOUT_S", 3_600.0)
 
 
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Time is over soon."""
-    monkeypatch.setattr(wait_for, "WAIT_S", 0.2)
+    """Set a short timeout."""
+    monkeypatch.setattr(wait_for, "WAIT_TIMEOUT_S", 0.2)
 
 
 async def begin(who: Person, here: str, wait_for: str, key: str = "k", *, retry: bool = False) -> int:
@@ -45,16 +45,16 @@ async def kept(found: World, here: str, most: int = 1) -> None:
 
 
 async def marked(found: World, here: str, who: str, stage: str) -> None:
-    """The read model has this stage of theirs."""
+    """Wait until the read model has this stage of a user."""
     rows = found.documents._rows["receipts", "receipts", 1]
     await eventually(lambda: stage in rows[f"{here}:{who}:"])
 
 
 async def over(who: Person, number: int) -> str:
-    """The level that is answered when time is over now."""
+    """Return the level that is answered if the wait ends now."""
     assert who.reply(number) is None
-    assert who.visit is not None
-    who.node.hurry(who.visit)
+    assert who.client is not None
+    who.node.flush(who.client)
     return await level(who, number)
 
 
@@ -63,11 +63,11 @@ async def receipt(who: Person) -> None:
 
 
 async def moved(who: Person, user: str, seq: int) -> None:
-    """They were pushed that a user has got it up to there."""
+    """Wait for the push that a user has it up to this number."""
     await eventually(lambda: seq in [delivered for _, delivered in heard(who, user)])
 
 
-async def test_it_waits_for_every_stage(running: tuple[World, Node], patient: None) -> None:
+async def test_send_waits_for_every_stage(running: tuple[World, Node], patient: None) -> None:
     found, node = running
     ann, ben = await come(node, "ann", "ben")
     here = await room(ann, "ben")
@@ -86,10 +86,10 @@ async def test_it_waits_for_every_stage(running: tuple[World, Node], patient: No
     assert ann.reply(fourth) is None
     await do(ben, "message:read", here, seq=4)
     assert await level(ann, fourth) == "read"
-    assert not node._waiting._waits
+    assert not node._waits._waits
 
 
-async def test_what_is_read_has_been_delivered(running: tuple[World, Node], patient: None) -> None:
+async def test_read_counts_as_delivered(running: tuple[World, Node], patient: None) -> None:
     found, node = running
     ann, ben = await come(node, "ann", "ben")
     here = await room(ann, "ben")
@@ -99,7 +99,7 @@ async def test_what_is_read_has_been_delivered(running: tuple[World, Node], pati
     assert await level(ann, number) == "read"
 
 
-async def test_a_cursor_beyond_it_covers_it(running: tuple[World, Node], patient: None) -> None:
+async def test_cursor_beyond_a_message_covers_it(running: tuple[World, Node], patient: None) -> None:
     found, node = running
     ann, ben = await come(node, "ann", "ben")
     here = await room(ann, "ben")
@@ -110,13 +110,13 @@ async def test_a_cursor_beyond_it_covers_it(running: tuple[World, Node], patient
     assert await level(ann, number) == "read"
 
 
-async def test_when_time_is_over_it_says_how_far_it_came(running: tuple[World, Node], hasty: None) -> None:
+async def test_timeout_is_answered_with_the_reached_level(running: tuple[World, Node], hasty: None) -> None:
     ann, _ = await come(running[1], "ann", "ben")
     here = await room(ann, "ben")
     assert await level(ann, await begin(ann, here, "read")) == "persisted"
 
 
-async def test_a_lost_receipt_makes_it_late_and_not_untrue(running: tuple[World, Node], patient: None) -> None:
+async def test_lost_receipt_delays_the_answer_and_keeps_it_true(running: tuple[World, Node], patient: None) -> None:
     found, node = running
     ann, ben = await come(node, "ann", "ben")
     here = await room(ann, "ben")
@@ -129,9 +129,7 @@ async def test_a_lost_receipt_makes_it_late_and_not_untrue(running: tuple[World,
     assert [one["data"]["stage"] for one in ann.of("receipt")] == []
 
 
-async def test_where_nothing_can_be_read_no_more_is_said_than_is_known(
-    running: tuple[World, Node], hasty: None
-) -> None:
+async def test_answer_has_only_known_level_during_store_outage(running: tuple[World, Node], hasty: None) -> None:
     found, node = running
     ann, _ = await come(node, "ann", "ben")
     here = await room(ann, "ben")
@@ -140,7 +138,7 @@ async def test_where_nothing_can_be_read_no_more_is_said_than_is_known(
     assert await level(ann, await begin(ann, here, "persisted")) == "accepted"
 
 
-async def test_ones_own_devices_count_for_nobody(running: tuple[World, Node], patient: None) -> None:
+async def test_senders_own_devices_do_not_count(running: tuple[World, Node], patient: None) -> None:
     found, node = running
     ann, also = await come(node, "ann", "ann")
     here = await room(ann, "ben")
@@ -153,7 +151,7 @@ async def test_ones_own_devices_count_for_nobody(running: tuple[World, Node], pa
     assert await over(ann, number) == "persisted"
 
 
-async def test_who_came_later_has_not_got_it(running: tuple[World, Node], patient: None) -> None:
+async def test_later_member_does_not_count(running: tuple[World, Node], patient: None) -> None:
     found, node = running
     ann, eve = await come(node, "ann", "eve")
     here = await room(ann)
@@ -167,7 +165,7 @@ async def test_who_came_later_has_not_got_it(running: tuple[World, Node], patien
     assert await over(ann, number) == "persisted"
 
 
-async def test_a_repeat_is_answered_by_what_is_known(running: tuple[World, Node], patient: None) -> None:
+async def test_repeat_is_answered_with_the_known_level(running: tuple[World, Node], patient: None) -> None:
     _, node = running
     ann, ben = await come(node, "ann", "ben")
     here = await room(ann, "ben")
@@ -180,7 +178,7 @@ async def test_a_repeat_is_answered_by_what_is_known(running: tuple[World, Node]
 
 
 class Slow:
-    """Says late that messages are in the log: their receipts come first."""
+    """A log that acknowledges appends late: receipts come first."""
 
     def __init__(self, log: MemoryLog) -> None:
         self._append = log.append
@@ -199,7 +197,7 @@ class Slow:
             late.set_result(future.result())
 
 
-async def test_receipts_may_come_before_the_log_has_answered(
+async def test_receipts_may_come_before_the_append_is_acknowledged(
     running: tuple[World, Node], patient: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found, node = running
@@ -216,7 +214,7 @@ async def test_receipts_may_come_before_the_log_has_answered(
     assert await level(ann, number) == "read"
 
 
-async def test_what_waits_holds_up_no_proof(running: tuple[World, Node], patient: None) -> None:
+async def test_waiting_command_does_not_block_a_recheck(running: tuple[World, Node], patient: None) -> None:
     found, node = running
     ann, _ = await come(node, "ann", "ben")
     here = await room(ann, "ben")
@@ -227,11 +225,11 @@ async def test_what_waits_holds_up_no_proof(running: tuple[World, Node], patient
     assert ann.reply(number) is None
 
 
-async def test_who_goes_away_waits_no_longer(running: tuple[World, Node], patient: None) -> None:
+async def test_disconnected_session_stops_waiting(running: tuple[World, Node], patient: None) -> None:
     _, node = running
     ann, _ = await come(node, "ann", "ben")
     here = await room(ann, "ben")
     await begin(ann, here, "read")
-    await eventually(lambda: bool(ann.visit and ann.visit.tasks))
+    await eventually(lambda: bool(ann.client and ann.client.tasks))
     ann.go()
-    await eventually(lambda: not node._waiting._waits and not node._waiting._tasks)
+    await eventually(lambda: not node._waits._waits and not node._waits._tasks)

@@ -1,4 +1,4 @@
-"""A whole system in memory around nodes: real processors, real views; only the edges of it are in a dictionary."""
+"""World is a whole system in memory around nodes: real processors and views; only stores and bus are in memory."""
 
 import asyncio
 import itertools
@@ -41,7 +41,7 @@ TENANT = "acme"
 
 
 class LossyBus(InProcessBus):
-    """A bus that loses, doubles or holds what it is told to, as a real one may."""
+    """A bus that loses, doubles or holds messages on demand, as a real one may."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -59,9 +59,7 @@ class LossyBus(InProcessBus):
 
 
 class FragileDocuments(MemoryDocuments):
-    """A store that can be down for a node, and counts the rows of each table that were read: `got` by their ids,
-    `found` by an index.
-    """
+    """A store that can be down for a node, and counts the rows read of each table: `got` by id, `found` by an index."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -88,7 +86,7 @@ class FragileDocuments(MemoryDocuments):
 
 
 class Person:
-    """Someone at a node, who keeps what they are told."""
+    """A user at a node, who keeps all received frames."""
 
     def __init__(self, node: Node, user: str, names: tuple[str, ...] = ()) -> None:
         self.node = node
@@ -96,26 +94,26 @@ class Person:
         self.user = user
         self.heard: list[dict[str, Any]] = []
         self.closed: list[str] = []
-        self.visit: ClientSession | None = None
+        self.client: ClientSession | None = None
         self._ids = itertools.count(1)
 
     async def come(self) -> "Person":
         identity = Identity(TENANT, self.user, 4e9, self.names)
-        self.visit = await self.node.connect(identity, self._hear, close=self.closed.append)
+        self.client = await self.node.connect(identity, self._hear, close=self.closed.append)
         return self
 
     def go(self) -> None:
-        assert self.visit is not None
-        self.node.disconnect(self.visit)
+        assert self.client is not None
+        self.node.disconnect(self.client)
 
     def _hear(self, frame: bytes) -> None:
         self.heard.append(json.loads(frame))
 
     async def say(self, kind: str, *, retry: bool = False, **data: Any) -> int:
-        assert self.visit is not None
+        assert self.client is not None
         number = next(self._ids)
         text = json.dumps({"id": number, "type": kind, "data": data, "retry": retry})
-        await self.node.receive(self.visit, text)
+        await self.node.receive(self.client, text)
         return number
 
     async def ask(self, kind: str, *, retry: bool = False, **data: Any) -> dict[str, Any]:
@@ -140,7 +138,7 @@ class Person:
 
 
 class World:
-    """The system; `node` makes another node of it."""
+    """The system; `node` creates another node of it."""
 
     def __init__(self, folder: Path) -> None:
         self.log = MemoryLog()
@@ -211,13 +209,13 @@ class World:
                 health=self.health,
             ),
             heartbeat_ms=heartbeat_ms,
-            allowances=UserQuotas(self.health, letting_in=letting_in),
+            quotas=UserQuotas(self.health, join_policy=letting_in),
         )
 
 
 @asynccontextmanager
 async def world(folder: Path) -> AsyncIterator[tuple[World, Node]]:
-    """A running system with one node."""
+    """Run a system with one node."""
     found = World(folder)
     node = found.node()
     try:
@@ -230,7 +228,7 @@ async def world(folder: Path) -> AsyncIterator[tuple[World, Node]]:
 
 
 async def room(owner: Person, *others: str) -> str:
-    """A group that `owner` opened with these others, known to the node."""
+    """Let `owner` open a group with these others. Return its id once the node knows it."""
     answer = await owner.ask("conversation:create", participants=list(others), client_key="room")
     conversation_id: str = answer["data"]["conversation_id"]
     await eventually(lambda: owner.lane("conversation", conversation_id) == [1])
@@ -238,13 +236,13 @@ async def room(owner: Person, *others: str) -> str:
 
 
 async def send(who: Person, conversation_id: str, *texts: str) -> None:
-    """Say these, and wait for the last acknowledgment."""
+    """Send these texts, and wait for the last acknowledgment."""
     for text in texts:
         answer = await who.ask("message:send", conversation_id=conversation_id, client_msg_id=text[:100], text=text)
         assert answer["type"] == "ack", answer
 
 
 def sent_head(found: World, conversation_id: str) -> int:
-    """How many messages of a conversation have been numbered."""
+    """Return how many messages of a conversation are numbered."""
     rows = found.documents._rows.get(("messages", "heads", 1), {})
     return int(rows.get(conversation_id, {}).get("sent", {"n": 0})["n"])

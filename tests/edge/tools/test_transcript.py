@@ -2,7 +2,7 @@ from typing import Any
 
 from core.domain.conversation import Conversation
 from core.ports.documents import Changes, TableGeneration, Write
-from edge.tools import transcript as told
+from edge.tools import transcript as transcript_module
 from edge.tools.transcript import transcript
 from projections.conversations import conversation_rows
 from projections.messages import message_rows
@@ -15,12 +15,12 @@ SENT, EDITED, DELETED = topics.MESSAGE_SENT, topics.MESSAGE_EDITED, topics.MESSA
 
 
 async def saved(*facts: Any, external_id: str | None = "c_room") -> MemoryDocuments:
-    """The read model, generation 1, of a room where these things happened."""
+    """Return the read model, generation 1, of a room with these facts."""
     documents = MemoryDocuments()
     tables = (message_rows.ROWS, message_rows.HEADS, conversation_rows.ROWS)
     await documents.start(tables)
     await documents.prepare([TableGeneration(table, 1) for table in tables])
-    folded = message_rows.fold(facts, {}, message_rows.Heads({}))
+    folded = message_rows.fold(facts, {}, message_rows.LaneCounter({}))
     state = Conversation(TENANT, ROOM, "group", "ada", AT, external_id=external_id, n=1)
     room = Write(ROOM, {"tenant": TENANT}, {"updated": conversation_rows.facet_of_state(1, state)})
     rows = [(TableGeneration(message_rows.ROWS, 1), folded.rows), (TableGeneration(conversation_rows.ROWS, 1), [room])]
@@ -32,7 +32,7 @@ async def lines(documents: MemoryDocuments) -> list[dict[str, Any]]:
     return [line async for line in transcript(documents, TENANT, 1, 1)]
 
 
-async def test_a_message_is_told_with_all_that_became_of_it() -> None:
+async def test_line_has_the_final_state_of_its_message() -> None:
     root, reply = sent("k1"), sent("k2", "gone", reply_to=sent("k1").message_id)
     documents = await saved(
         fact(SENT, 0, root),
@@ -49,7 +49,7 @@ async def test_a_message_is_told_with_all_that_became_of_it() -> None:
     ]
 
 
-async def test_a_message_that_was_edited_before_it_was_deleted_stays_edited() -> None:
+async def test_deleted_message_stays_edited() -> None:
     said = sent()
     documents = await saved(
         fact(SENT, 0, said), fact(EDITED, 0, edited(said, "new"), "e1"), fact(DELETED, 0, deleted(said), "d1")
@@ -58,20 +58,20 @@ async def test_a_message_that_was_edited_before_it_was_deleted_stays_edited() ->
     assert (line["text"], line["edited"], line["deleted"]) == (None, True, True)
 
 
-async def test_an_edit_that_changes_nothing_is_no_edit() -> None:
+async def test_edit_without_a_change_does_not_mark_a_message_edited() -> None:
     said = sent(text="same")
     documents = await saved(fact(SENT, 0, said), fact(EDITED, 0, edited(said, "same"), "e1"))
     (line,) = await lines(documents)
     assert not line["edited"]
 
 
-async def test_a_conversation_without_an_external_id_is_named_by_its_id() -> None:
+async def test_conversation_without_an_external_id_is_named_by_its_id() -> None:
     (line,) = await lines(await saved(fact(SENT, 0, sent()), external_id=None))
     assert line["conversation"] == ROOM
 
 
-async def test_pages_join_without_a_seam(monkeypatch: Any) -> None:
-    monkeypatch.setattr(told, "PAGE", 3)
+async def test_pages_join_without_gaps(monkeypatch: Any) -> None:
+    monkeypatch.setattr(transcript_module, "PAGE", 3)
     keys = [f"k{number}" for number in range(10)]
     documents = await saved(*(fact(SENT, number, sent(key)) for number, key in enumerate(keys)))
     found = await lines(documents)

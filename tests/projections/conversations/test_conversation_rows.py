@@ -1,4 +1,4 @@
-"""Conversations fold in the order of the log, through repeats and half-saved batches."""
+"""Tests the fold of conversations: in the order of the log, with repeats and half-saved batches."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,13 +13,22 @@ from core.domain.conversation import Conversation
 from core.positions import position
 from projections.conversations import conversation_rows
 from projections.conversations.changes import change_view, view_of
-from projections.conversations.conversation_rows import Told
-from projections.facts import Fact, Heads
+from projections.conversations.conversation_rows import NumberedChange
+from projections.facts import Fact, LaneCounter
 from schemas.envelope import Envelope
 from schemas.events import TYPE_OF, ConversationEvent
 from schemas.topics import CONVERSATION_UPDATED
 from schemas.wire.views import ChangeView, CursorView, ParticipantView
-from tests.core.domain.test_conversation import EVENTS, added, cast, changed, created, pinned, removed, unpinned
+from tests.core.domain.test_conversation import (
+    EVENTS,
+    added,
+    changed,
+    created,
+    pinned,
+    removed,
+    roles_changed,
+    unpinned,
+)
 from tests.given import AT, CORRELATION, ROOM, TENANT
 from tests.projections.given import keep
 
@@ -39,13 +48,15 @@ def at(offset: int, event: ConversationEvent, event_id: str) -> Fact:
 
 
 class Store:
-    """What `save` would keep; `upto` says how far a batch gets before a crash."""
+    """Keeps what `save` would keep; `upto` is the number of steps of a batch before a crash."""
 
     def __init__(self) -> None:
         self.tables: dict[str, dict[str, Any]] = {"changes": {}, "rows": {}, "participants": {}, "heads": {}}
 
-    def fold(self, *facts: Fact, upto: int = 4) -> Sequence[Told]:
-        folded = conversation_rows.fold(facts, self.tables["rows"], self.tables["changes"], Heads(self.tables["heads"]))
+    def fold(self, *facts: Fact, upto: int = 4) -> Sequence[NumberedChange]:
+        folded = conversation_rows.fold(
+            facts, self.tables["rows"], self.tables["changes"], LaneCounter(self.tables["heads"])
+        )
         steps = [
             ("changes", folded.changes),
             ("rows", folded.rows),
@@ -54,7 +65,7 @@ class Store:
         ]
         for name, writes in steps[:upto]:
             keep(self.tables[name], writes)
-        return folded.told
+        return folded.numbered
 
 
 STORY = [
@@ -67,10 +78,10 @@ STORY = [
 ]
 
 
-def test_who_is_in_it_is_what_the_order_of_the_log_allows() -> None:
+def test_order_of_the_log_decides_who_is_a_member() -> None:
     store = Store()
-    told = store.fold(*STORY)
-    assert [(one.n, one.repeat, one.applied) for one in told] == [
+    numbered = store.fold(*STORY)
+    assert [(one.n, one.repeat, one.applied) for one in numbered] == [
         (1, False, True),
         (2, False, True),
         (3, False, True),
@@ -83,7 +94,7 @@ def test_who_is_in_it_is_what_the_order_of_the_log_allows() -> None:
     assert store.tables["participants"][f"{ROOM}:cid"]["updated"]["intervals"] == [[3, 6, 5, 0, True]]
 
 
-def test_a_crash_after_any_step_and_any_cut_leads_to_the_same_tables() -> None:
+def test_crash_after_any_step_and_any_cut_gives_the_same_tables() -> None:
     whole = Store()
     whole.fold(*STORY)
     for cut in range(1, len(STORY) + 1):
@@ -95,7 +106,7 @@ def test_a_crash_after_any_step_and_any_cut_leads_to_the_same_tables() -> None:
 
 
 @for_all(st.lists(EVENTS, max_size=30))
-def test_a_state_survives_being_kept(events: list[ConversationEvent]) -> None:
+def test_state_is_the_same_after_storing(events: list[ConversationEvent]) -> None:
     store, state = Store(), None
     for number, event in enumerate(events):
         state = conversation_rows.counted(state, event, number + 1)
@@ -106,35 +117,37 @@ def test_a_state_survives_being_kept(events: list[ConversationEvent]) -> None:
         assert conversation_rows.state_of(json.decode(json.encode(row))) == state
 
 
-def test_what_is_kept_of_metadata_is_text_whose_keys_no_store_sees() -> None:
+def test_metadata_is_stored_as_text_without_keys_of_users() -> None:
     store = Store()
     store.fold(
-        at(0, created(), "c1"), at(1, changed(metadata={"a.b": {"$c": 1}}), "c2"), at(2, cast(bob="admin"), "c3")
+        at(0, created(), "c1"),
+        at(1, changed(metadata={"a.b": {"$c": 1}}), "c2"),
+        at(2, roles_changed(bob="admin"), "c3"),
     )
     assert store.tables["rows"][ROOM]["updated"]["metadata"] == '{"a.b":{"$c":1}}'
     keys = {key for row in store.tables["changes"].values() for key in row["change"]}
     assert not {key for key in keys if "." in key or "$" in key or key == "bob"}
-    assert told(store, "c2").metadata == {"a.b": {"$c": 1}}
-    assert told(store, "c3").roles == {"bob": "admin"}
+    assert client_view(store, "c2").metadata == {"a.b": {"$c": 1}}
+    assert client_view(store, "c3").roles == {"bob": "admin"}
 
 
-def told(store: Store, event_id: str) -> ChangeView:
+def client_view(store: Store, event_id: str) -> ChangeView:
     return change_view(store.tables["changes"][event_id])
 
 
-def test_a_change_tells_what_is_otherwise_than_before() -> None:
+def test_change_has_what_differs_from_before() -> None:
     store = Store()
     facts = [
         created(title="Order", participants={"ann": "owner", "bob": "member"}),
         changed(title="Plans", avatar=None, metadata={"a": 1}),
         added("bob", "cid", at_seq=2, role="admin"),
-        cast(bob="admin", cid="admin", eve="admin"),
+        roles_changed(bob="admin", cid="admin", eve="admin"),
         pinned("m1"),
         unpinned("m1", "ann"),
         removed("bob", "eve", at_seq=4),
     ]
     store.fold(*(at(number, event, f"e{number}") for number, event in enumerate(facts)))
-    views = [told(store, f"e{number}") for number in range(len(facts))]
+    views = [client_view(store, f"e{number}") for number in range(len(facts))]
     assert [view.change for view in views] == [
         "created",
         "changed",
@@ -154,29 +167,29 @@ def test_a_change_tells_what_is_otherwise_than_before() -> None:
     assert (left.participants, left.roles, left.at_seq) == (["bob"], {}, 4)
 
 
-def test_a_change_that_was_ignored_tells_nothing_but_its_number() -> None:
+def test_ignored_change_has_only_its_number() -> None:
     store = Store()
     ignored = [
         changed("bob", title="Mine"),
-        cast("bob", bob="owner"),
+        roles_changed("bob", bob="owner"),
         removed("ann"),
         unpinned("m1"),
         pinned("m1", "eve"),
     ]
     one, *others = store.fold(*(at(n, event, f"e{n}") for n, event in enumerate([created(), *ignored])))
     assert one.applied
-    for told_of in others:
-        view = view_of(told_of.change)
-        assert not told_of.applied
+    for other in others:
+        view = view_of(other.change)
+        assert not other.applied
         assert (view.participants, view.changed, view.title, view.roles, view.message_id) == ([], [], None, {}, None)
-    assert [told_of.n for told_of in others] == [2, 3, 4, 5, 6]
+    assert [other.n for other in others] == [2, 3, 4, 5, 6]
 
 
-def test_what_cannot_be_read_has_its_number_and_says_so() -> None:
+def test_unreadable_event_has_a_number_and_is_marked_unreadable() -> None:
     store = Store()
     fact = at(1, changed(title="x"), "e1")
     store.fold(at(0, created(), "e0"), replace(fact, event=None))
-    view = told(store, "e1")
+    view = client_view(store, "e1")
     assert (view.change, view.n, view.title) == ("unreadable", 2, None)
 
 
@@ -184,7 +197,7 @@ OTHERS: list[tuple[ConversationEvent, ConversationEvent]] = [
     (changed(title="a"), changed(title="b")),
     (changed(title="a"), changed(title="a", avatar=None)),
     (changed(metadata={"a": 1}), changed(metadata={"a": 2})),
-    (cast(bob="admin"), cast(bob="owner")),
+    (roles_changed(bob="admin"), roles_changed(bob="owner")),
     (added("cid"), added("cid", role="admin")),
     (removed("bob"), removed("cid")),
     (pinned("m1"), pinned("m2")),
@@ -193,7 +206,7 @@ OTHERS: list[tuple[ConversationEvent, ConversationEvent]] = [
 
 
 @pytest.mark.parametrize(("first", "other"), OTHERS, ids=lambda event: type(event).__name__)
-def test_a_repeat_with_another_body_is_a_conflict_and_the_first_stands(
+def test_repeat_with_another_body_is_a_conflict_and_changes_nothing(
     first: ConversationEvent, other: ConversationEvent
 ) -> None:
     store = Store()
@@ -205,22 +218,24 @@ def test_a_repeat_with_another_body_is_a_conflict_and_the_first_stands(
     assert repr(store.tables) == before
 
 
-def test_a_repeat_that_was_decided_on_a_newer_message_is_the_same() -> None:
+def test_repeat_decided_on_a_newer_message_is_no_conflict() -> None:
     store = Store()
     store.fold(at(0, created(), "e0"), at(1, added("cid", at_seq=2), "e1"))
     (again,) = store.fold(at(2, added("cid", at_seq=9), "e1"))
     assert (again.repeat, again.conflict) == (True, False)
 
 
-@pytest.mark.parametrize("event", [added("cid"), removed("bob"), cast(bob="admin")], ids=lambda one: type(one).__name__)
-def test_a_repeat_of_what_an_older_version_decided_is_the_same(event: ConversationEvent) -> None:
+@pytest.mark.parametrize(
+    "event", [added("cid"), removed("bob"), roles_changed(bob="admin")], ids=lambda one: type(one).__name__
+)
+def test_repeat_of_an_older_versions_event_is_no_conflict(event: ConversationEvent) -> None:
     store = Store()
     store.fold(at(0, created(), "e0"), at(1, structs.replace(event, by_rank=False), "e1"))
     (again,) = store.fold(at(2, event, "e1"))
     assert (again.repeat, again.conflict) == (True, False)
 
 
-def test_a_row_of_an_older_version_is_read() -> None:
+def test_row_of_an_older_version_is_read() -> None:
     store = Store()
     store.fold(at(0, created(), "e0"), at(1, removed("bob", at_seq=4), "e1"))
     row = store.tables["rows"][ROOM]
@@ -233,20 +248,20 @@ def everyone(state: Conversation) -> list[ParticipantView]:
     return conversation_rows.people_of(state, cursors)
 
 
-def test_a_group_tells_what_it_shows_to_those_who_come_later() -> None:
+def test_change_of_history_has_what_later_members_may_read() -> None:
     store = Store()
     events = [created(history="all"), changed(history="joined"), changed(history="all"), added("cid", at_seq=5)]
-    told = [one.change for one in store.fold(*(at(n, event, f"e{n}") for n, event in enumerate(events)))]
-    assert [one.get("history") for one in told] == ["all", "joined", "all", None]
-    assert [one.get("from_seq") for one in told] == [None, None, 1, 1]
-    assert (told[2]["changed"], told[3]["at_seq"]) == (["history"], 5)
+    changes = [one.change for one in store.fold(*(at(n, event, f"e{n}") for n, event in enumerate(events)))]
+    assert [one.get("history") for one in changes] == ["all", "joined", "all", None]
+    assert [one.get("from_seq") for one in changes] == [None, None, 1, 1]
+    assert (changes[2]["changed"], changes[3]["at_seq"]) == (["history"], 5)
     state = conversation_rows.state_of(store.tables["rows"][ROOM])
     shown = conversation_rows.view(state, 5, people=everyone(state))
     assert (shown.history, shown.history_from) == ("all", 1)
     assert [one.intervals for one in shown.participants or ()] == [[(1, None)]] * 3
 
 
-def test_a_late_repeat_undoes_nothing_newer() -> None:
+def test_late_repeat_undoes_nothing_newer() -> None:
     store = Store()
     first = changed(title="a", metadata={"a": 1})
     store.fold(
@@ -257,7 +272,7 @@ def test_a_late_repeat_undoes_nothing_newer() -> None:
     assert (state.title, state.pins, state.n) == ("b", (), 5)
 
 
-def test_who_left_sees_nothing_of_what_it_is_today() -> None:
+def test_former_member_sees_nothing_of_the_present_state() -> None:
     store = Store()
     events = [
         created(title="a"),
@@ -278,18 +293,18 @@ def test_who_left_sees_nothing_of_what_it_is_today() -> None:
     assert (listed.title, listed.avatar, listed.metadata, listed.pins) == ("b", "x", None, None)
 
 
-def test_a_pin_that_frees_the_places_of_deleted_messages_tells_which() -> None:
+def test_pin_names_the_deleted_messages_that_it_unpins() -> None:
     store = Store()
     pins = [created(), pinned("m1"), pinned("m2"), structs.replace(pinned("m3"), freed=["m1", "unknown"])]
-    told = store.fold(*(at(n, event, f"e{n}") for n, event in enumerate(pins)))
-    assert (told[3].change["message_id"], told[3].change["freed"]) == ("m3", ["m1"])
-    assert "freed" not in told[2].change
+    numbered = store.fold(*(at(n, event, f"e{n}") for n, event in enumerate(pins)))
+    assert (numbered[3].change["message_id"], numbered[3].change["freed"]) == ("m3", ["m1"])
+    assert "freed" not in numbered[2].change
     assert conversation_rows.state_of(store.tables["rows"][ROOM]).pins == ("m2", "m3")
     (again,) = store.fold(at(7, pinned("m3"), "e3"))  # a retry, which found nothing to free
     assert (again.repeat, again.conflict) == (True, False)
 
 
-def test_a_repeat_that_names_others_is_a_conflict_and_changes_nothing() -> None:
+def test_repeat_with_other_users_is_a_conflict_and_changes_nothing() -> None:
     store = Store()
     store.fold(*STORY)
     before = repr(store.tables)

@@ -33,11 +33,11 @@ class TestInProcessBus(BusContract):
     pass
 
 
-class TestInProcessPresence(PresenceContract):
+class TestInProcessNodeRegistry(PresenceContract):
     pass
 
 
-class TestInProcessPeople(PeopleContract):
+class TestInProcessPresenceStore(PeopleContract):
     pass
 
 
@@ -45,7 +45,7 @@ class TestInProcessCache(CacheContract):
     pass
 
 
-async def test_a_subscriber_who_is_too_slow_loses_the_oldest() -> None:
+async def test_slow_subscriber_loses_the_oldest() -> None:
     bus = InProcessBus(queued=3)
     payloads = bus.subscribe("c")
     first = asyncio.create_task(anext(payloads))
@@ -54,15 +54,15 @@ async def test_a_subscriber_who_is_too_slow_loses_the_oldest() -> None:
     assert [await first, await anext(payloads), await anext(payloads)] == [b"3", b"4", b"5"]
 
 
-async def test_a_full_cache_lets_go_of_what_was_put_longest_ago() -> None:
+async def test_full_cache_drops_entries_put_longest_ago() -> None:
     cache = InProcessCache(entries=2)
     for key in ("a", "b", "a", "c"):
         await cache.put(key, key.encode(), 60)
     assert [await cache.get(key) for key in "abc"] == [b"a", None, b"c"]
 
 
-async def test_of_too_many_who_are_remembered_those_are_forgotten_who_left_longest_ago() -> None:
-    people = InProcessPresenceStore(remembered=2)
+async def test_full_presence_store_drops_users_who_left_longest_ago() -> None:
+    people = InProcessPresenceStore(max_users=2)
     await people.alive("node", NOON, 60)
     await people.enter("node", {"ann": "online", "ben": "online", "cy": "online"}, NOON)
     await people.leave("node", {"ben": LATE, "cy": LATE})

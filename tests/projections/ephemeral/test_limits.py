@@ -1,4 +1,4 @@
-"""Limits in one process: the contract, and what happens while those that all share are down."""
+"""Tests limits in one process: the contract, and the fallback while the shared limits are down."""
 
 import asyncio
 
@@ -7,7 +7,7 @@ import pytest
 from core.health import Health
 from core.ports.event_log import Unavailable
 from core.ports.limits import Limits, Rate
-from projections.ephemeral.limits import DOWN_S, FallbackLimits, InProcessLimits
+from projections.ephemeral.limits import RETRY_INTERVAL_S, FallbackLimits, InProcessLimits
 from tests.contracts.limits import SLOW, LimitsContract
 from tests.eventually import eventually
 
@@ -18,10 +18,10 @@ class FragileLimits(InProcessLimits):
     def __init__(self) -> None:
         super().__init__()
         self.down = False
-        self.asked = 0
+        self.calls = 0
 
     async def take(self, key: str, rate: Rate, n: int = 1) -> float:
-        self.asked += 1
+        self.calls += 1
         if self.down:
             raise Unavailable("the limits are down")
         return await super().take(key, rate, n)
@@ -47,7 +47,7 @@ class TestFallbackLimitsThatFellBack(LimitsContract):
         return FallbackLimits(shared, Health())
 
 
-async def test_while_the_shared_ones_are_down_a_process_counts_for_itself_and_goes_back_to_them() -> None:
+async def test_process_counts_by_itself_while_the_shared_limits_are_down_and_returns_to_them() -> None:
     shared, health = FragileLimits(), Health()
     limits = FallbackLimits(shared, health)
     assert await limits.take("a", SLOW, 10) == 0
@@ -56,18 +56,18 @@ async def test_while_the_shared_ones_are_down_a_process_counts_for_itself_and_go
     assert await limits.take("a", SLOW) > 0
     shared.down = False
 
-    async def asks_the_shared_again() -> bool:
-        return await limits.take("b", SLOW) == 0 and health.counted["limits_down"] == 1 and shared.asked == 3
+    async def calls_the_shared_limits_again() -> bool:
+        return await limits.take("b", SLOW) == 0 and health.counted["limits_down"] == 1 and shared.calls == 3
 
-    await eventually(asks_the_shared_again, within=2 * DOWN_S)
+    await eventually(calls_the_shared_limits_again, within=2 * RETRY_INTERVAL_S)
 
 
-async def test_a_server_that_is_down_is_asked_once_a_second() -> None:
+async def test_server_that_is_down_is_called_once_a_second() -> None:
     shared, health = FragileLimits(), Health()
     shared.down = True
     limits = FallbackLimits(shared, health)
     await asyncio.gather(*(limits.take(f"{n % 3}", Rate(1000.0, 1000)) for n in range(50)))
-    asked = shared.asked
+    calls = shared.calls
     for n in range(50):
         await limits.take(f"{n % 3}", Rate(1000.0, 1000))
-    assert shared.asked == asked == health.counted["limits_down"]
+    assert shared.calls == calls == health.counted["limits_down"]

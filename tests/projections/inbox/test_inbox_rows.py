@@ -1,4 +1,4 @@
-"""What users keep for themselves folds in the order of the log, through repeats, half-saved batches and any cut."""
+"""Tests the fold of inboxes: in the order of the log, with repeats, half-saved batches and any cut."""
 
 import random
 from collections.abc import Sequence
@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from core.domain.inbox import Inbox
 from core.positions import position
-from projections.facts import Fact, Heads, Inconsistent
+from projections.facts import Fact, Inconsistent, LaneCounter
 from projections.inbox import actions, inbox_rows
-from projections.inbox.inbox_rows import Told
+from projections.inbox.inbox_rows import NumberedEvent
 from schemas import ids
 from schemas.envelope import Envelope
 from schemas.events import TYPE_OF
@@ -28,7 +28,7 @@ OTHER = "6f1d1f8a-0000-5000-8000-000000000002"
 
 
 def at(offset: int, event: InboxEvent, event_id: str = "", user: str = "bob") -> Fact:
-    """The event at its place, as one of this user's own."""
+    """Return the event as a fact at this offset, as this user's."""
     event = replace_user(event, user)
     envelope = Envelope(
         id=event_id or f"e{offset}",
@@ -58,17 +58,17 @@ def unreadable(fact: Fact) -> Fact:
 
 
 class Store:
-    """What `save` would keep; `upto` says how far a batch gets before a crash: acts, then rows, then heads."""
+    """Keeps what `save` would keep; `upto` is the number of steps before a crash: acts, then rows, then heads."""
 
     def __init__(self) -> None:
         self.tables: dict[str, dict[str, Any]] = {"acts": {}, "rows": {}, "heads": {}}
 
-    def fold(self, *facts: Fact, upto: int = 3) -> Sequence[Told]:
-        folded = inbox_rows.fold(facts, self.tables["rows"], self.tables["acts"], Heads(self.tables["heads"]))
+    def fold(self, *facts: Fact, upto: int = 3) -> Sequence[NumberedEvent]:
+        folded = inbox_rows.fold(facts, self.tables["rows"], self.tables["acts"], LaneCounter(self.tables["heads"]))
         steps = [("acts", folded.acts), ("rows", folded.rows), ("heads", folded.heads)]
         for name, writes in steps[:upto]:
             keep(self.tables[name], writes)
-        return folded.told
+        return folded.numbered
 
     def state(self, conversation_id: str = ROOM, user: str = "bob") -> Inbox:
         row = self.tables["rows"].get(inbox_rows.row_id(TENANT, user, conversation_id))
@@ -97,18 +97,18 @@ STORY = [
 NUMBERS = [1, 2, 3, 1, 4, 5, 2, 6, 7, 8, 4, 9, 10]
 
 
-def test_everything_of_one_user_has_its_rank_as_number_and_a_repeat_has_none() -> None:
+def test_events_of_a_user_are_numbered_by_rank_and_a_repeat_is_not() -> None:
     store = Store()
-    told = store.fold(*STORY)
-    assert [one.n for one in told] == NUMBERS
-    assert [one.fact.envelope.id for one in told if one.repeat] == ["mute", "hide"]
+    numbered = store.fold(*STORY)
+    assert [one.n for one in numbered] == NUMBERS
+    assert [one.fact.envelope.id for one in numbered if one.repeat] == ["mute", "hide"]
     assert (store.head(), store.head(inbox_rows.key_of(TENANT, "ann"))) == (10, 1)
     assert store.state() == Inbox(read=4, read_at=AT, hidden=1)
     assert store.state(OTHER) == Inbox(archived=True)
     assert store.state(user="ann") == Inbox(read=1, read_at=AT)
 
 
-def test_a_row_stands_at_the_newest_that_is_about_it() -> None:
+def test_row_has_the_number_of_its_newest_event() -> None:
     store = Store()
     store.fold(*STORY)
     rows = store.tables["rows"]
@@ -119,17 +119,17 @@ def test_a_row_stands_at_the_newest_that_is_about_it() -> None:
     }
 
 
-def test_a_thread_has_a_row_of_its_own_and_changes_no_other() -> None:
+def test_thread_has_its_own_row_and_changes_no_other() -> None:
     store = Store()
-    told = store.fold(at(0, moved(5)), at(1, moved(3, thread="t")), at(2, moved(7, thread="t")), at(3, moved(4)))
-    assert [one.n for one in told] == [1, 2, 3, 4]
+    numbered = store.fold(at(0, moved(5)), at(1, moved(3, thread="t")), at(2, moved(7, thread="t")), at(3, moved(4)))
+    assert [one.n for one in numbered] == [1, 2, 3, 4]
     assert store.state() == Inbox(read=5, read_at=AT)
     (row,) = [row for key, row in store.tables["rows"].items() if key == f"{BOB}:{ROOM}:t"]
     view = inbox_rows.view(row)
     assert (row["owner"], row["inbox"]["n"], view.conversation_id, view.thread, view.read) == (BOB, 3, ROOM, "t", 7)
 
 
-def test_what_is_no_cursor_is_an_act_and_what_cannot_be_read_is_one_too() -> None:
+def test_every_event_but_a_cursor_has_an_act_also_an_unreadable_one() -> None:
     store = Store()
     store.fold(*STORY)
     found = {
@@ -148,29 +148,29 @@ def test_what_is_no_cursor_is_an_act_and_what_cannot_be_read_is_one_too() -> Non
     assert store.tables["acts"]["torn"]["conversation_id"] == ""
 
 
-def test_whether_a_message_is_hidden_for_somebody_is_one_row() -> None:
+def test_hidden_message_is_one_row_per_user() -> None:
     hides = inbox_rows.hidden_id(TENANT, "bob", HELLO.message_id)
     assert hides == ids.derive(TENANT, HELLO.message_id, "bob", "message:hide", "")
     assert hides != inbox_rows.hidden_id(TENANT, "ann", HELLO.message_id)
 
 
-def test_a_crash_after_any_step_and_any_cut_leads_to_the_same_tables_and_numbers() -> None:
+def test_crash_after_any_step_and_any_cut_gives_the_same_tables_and_numbers() -> None:
     whole = Store()
     whole.fold(*STORY)
     for cut in range(1, len(STORY) + 1):
         for upto in range(4):
             store = Store()
             store.fold(*STORY[:cut], upto=upto)
-            told = store.fold(*STORY)
+            numbered = store.fold(*STORY)
             assert store.tables == whole.tables, (cut, upto)
-            again = [one.n for one in told]
+            again = [one.n for one in numbered]
             acted = [n for n, fact in enumerate(STORY) if not isinstance(fact.event, CursorMoved)]
             assert [again[n] for n in acted] == [NUMBERS[n] for n in acted]
             if upto < 3:
                 assert again == NUMBERS, (cut, upto)
 
 
-def test_a_cursor_that_is_folded_again_stands_at_the_newest_of_its_row() -> None:
+def test_cursor_folded_again_has_the_newest_number_of_its_row() -> None:
     store = Store()
     store.fold(*STORY[:5])
     (again,) = store.fold(STORY[0])
@@ -178,7 +178,7 @@ def test_a_cursor_that_is_folded_again_stands_at_the_newest_of_its_row() -> None
 
 
 def facts_of(changes: list[tuple[int, InboxEvent, str, str, bool]]) -> list[Fact]:
-    """Any log of a few users: with few ids repeats come by themselves; some of it cannot be read."""
+    """Return any log of a few users: with few ids it has repeats; some events are unreadable."""
     found = []
     for offset, (room, event, key, user, torn) in enumerate(changes):
         event_id = f"{user} {type(event).__name__} {key}"
@@ -202,7 +202,7 @@ LOGS = st.lists(
 
 
 @for_all(LOGS, st.randoms(use_true_random=False))
-def test_batches_cut_anywhere_with_crashes_between_give_the_same_rows(facts: list[Fact], chance: random.Random) -> None:
+def test_batches_cut_anywhere_with_crashes_give_the_same_rows(facts: list[Fact], chance: random.Random) -> None:
     whole, store = Store(), Store()
     whole.fold(*facts)
     fold_in_parts(store, facts, chance)
@@ -212,17 +212,17 @@ def test_batches_cut_anywhere_with_crashes_between_give_the_same_rows(facts: lis
 @for_all(LOGS)
 def test_numbers_are_contiguous_in_every_users_lane(facts: list[Fact]) -> None:
     store = Store()
-    told = store.fold(*facts)
+    numbered = store.fold(*facts)
     for user in ("ann", "bob", "cy"):
-        numbers = [one.n for one in told if one.fact.envelope.subject == user and not one.repeat]
+        numbers = [one.n for one in numbered if one.fact.envelope.subject == user and not one.repeat]
         assert numbers == list(range(1, len(numbers) + 1))
         kept = [row["act"]["n"] for row in store.tables["acts"].values() if row["user_id"] == user]
         assert len(kept) == len(set(kept))
 
 
 @for_all(LOGS, st.randoms(use_true_random=False))
-def test_users_are_apart_in_whatever_order_their_events_come(facts: list[Fact], chance: random.Random) -> None:
-    """Of each user's own order nothing changes; between users the log has no order, as on other partitions."""
+def test_users_are_independent_in_any_order_of_their_events(facts: list[Fact], chance: random.Random) -> None:
+    """Each user's order is kept; between users the log has no order, as between partitions."""
     queues = {user: [fact for fact in facts if fact.envelope.subject == user] for user in ("ann", "bob", "cy")}
     whole, store = Store(), Store()
     whole.fold(*facts)
@@ -236,7 +236,7 @@ def test_users_are_apart_in_whatever_order_their_events_come(facts: list[Fact], 
     [(muted(), muted(LATER)), (hidden(), hidden("another"))],
     ids=["mute", "hide"],
 )
-def test_a_repeat_with_another_body_is_a_conflict_and_the_first_stands(first: InboxEvent, other: InboxEvent) -> None:
+def test_repeat_with_another_body_is_a_conflict_and_changes_nothing(first: InboxEvent, other: InboxEvent) -> None:
     store = Store()
     store.fold(at(0, first, "k"))
     before = repr(store.tables)
@@ -246,14 +246,14 @@ def test_a_repeat_with_another_body_is_a_conflict_and_the_first_stands(first: In
     assert repr(store.tables) == before
 
 
-def test_a_late_repeat_undoes_nothing_newer() -> None:
+def test_late_repeat_undoes_nothing_newer() -> None:
     store = Store()
     store.fold(at(0, muted(), "mute"), at(1, muted(on=False), "unmute"), at(2, muted(), "mute"))
     assert store.state() == Inbox()
     assert store.head() == 2
 
 
-def test_a_head_without_its_rows_is_nobodys_crash() -> None:
+def test_head_without_its_rows_is_inconsistent() -> None:
     for fact in (at(0, moved(1)), at(0, muted())):
         store = Store()
         store.fold(fact)
@@ -263,7 +263,7 @@ def test_a_head_without_its_rows_is_nobodys_crash() -> None:
             store.fold(fact)
 
 
-def test_a_row_without_its_act_is_nobodys_crash() -> None:
+def test_row_without_its_act_is_inconsistent() -> None:
     store = Store()
     store.fold(at(0, muted()), upto=2)
     store.tables["acts"].clear()
@@ -271,7 +271,7 @@ def test_a_row_without_its_act_is_nobodys_crash() -> None:
         store.fold(at(0, muted()))
 
 
-def test_a_row_shows_what_its_user_sees() -> None:
+def test_view_of_a_row_is_its_users() -> None:
     store = Store()
     store.fold(at(0, moved(3)), at(1, muted(LATER)), at(2, archived()))
     seen = inbox_rows.view(store.tables["rows"][f"{BOB}:{ROOM}"], "m1")
@@ -281,21 +281,21 @@ def test_a_row_shows_what_its_user_sees() -> None:
     assert (plain.read, plain.muted, plain.archived, plain.hidden) == (0, False, False, None)
 
 
-def test_a_row_that_an_older_version_made_has_no_numbers_of_what_is_hidden() -> None:
+def test_row_of_an_older_version_has_no_numbered_hidden_messages() -> None:
     facet = {"pos": 1, "n": 1, "read": 3, "read_at": AT, "muted": False, "muted_until": None, "archived": False}
     assert inbox_rows.state_of(facet | {"hidden": 2}) == Inbox(read=3, read_at=AT, hidden=2, numbered=0)
 
 
-def test_what_is_hidden_is_found_by_its_number_where_the_event_tells_it() -> None:
+def test_hidden_message_is_indexed_by_its_number_if_the_event_has_it() -> None:
     store = Store()
     store.fold(at(0, hidden("m1", seq=7), "one"), at(1, hidden("m2"), "two"))
     assert {key: row["act"].get("seq") for key, row in store.tables["acts"].items()} == {"one": 7, "two": None}
-    told = store.fold(at(2, hidden("m2", seq=8), "two"))
-    assert (told[0].repeat, told[0].conflict) == (True, False)
+    numbered = store.fold(at(2, hidden("m2", seq=8), "two"))
+    assert (numbered[0].repeat, numbered[0].conflict) == (True, False)
     assert (store.state().hidden, store.state().numbered) == (2, 1)
 
 
-def test_of_user_action_only_these_families_count_in_whatever_version() -> None:
+def test_only_inbox_families_of_user_action_are_folded_in_any_version() -> None:
     assert inbox_rows.takes("caas.user.cursor-moved.v1")
     assert inbox_rows.takes("caas.user.message-hidden.v9")
     assert inbox_rows.takes(TYPE_OF[MessageHidden])

@@ -1,4 +1,4 @@
-"""What a message carries lies in its facets, is seen while it stands, and is gone from sight once it is deleted."""
+"""Tests the contents of messages: stored in facets, shown, and hidden once the message is deleted."""
 
 from typing import Any
 
@@ -42,30 +42,30 @@ def folded(*facts: Any) -> Store:
     return store
 
 
-def test_what_a_message_carries_is_seen() -> None:
+def test_contents_of_a_message_are_shown() -> None:
     view = seen(folded(fact(MESSAGE_SENT, 0, WHOLE)))
     assert {name: getattr(view, name) for name in CARRIED} == CARRIED
     assert (view.text, view.ciphertext, view.reply_to) == ("hello", None, ROOM)
 
 
-def test_a_plain_message_costs_no_more_than_it_says() -> None:
+def test_plain_message_stores_no_optional_fields() -> None:
     row = folded(fact(MESSAGE_SENT, 0, sent())).rows[sent().message_id]
     assert not row["sent"].keys() & set(contents.CARRIED)
 
 
-def test_metadata_lies_in_rows_as_text_and_no_key_of_a_facet_is_anybodys() -> None:
+def test_metadata_is_stored_as_text_without_keys_of_users() -> None:
     facet = folded(fact(MESSAGE_SENT, 0, WHOLE)).rows[WHOLE.message_id]["sent"]
     assert facet["metadata"] == '{"a.b":{"$c":[1,null]}}'
     assert next(iter(facet)) == "pos"
 
 
-def test_a_message_of_attachments_alone_has_no_text() -> None:
+def test_message_with_only_attachments_has_no_text() -> None:
     files = structs.replace(sent("k1", ""), attachments=[FILE])
     view = seen(folded(fact(MESSAGE_SENT, 0, files)), files)
     assert (view.text, view.attachments, view.unreadable) == (None, [FILE], False)
 
 
-def test_a_deleted_message_keeps_its_place_in_the_thread_and_nothing_else() -> None:
+def test_deleted_message_keeps_only_its_thread_root() -> None:
     edit = structs.replace(edited(WHOLE, "other"), mentions=["bob"])
     store = folded(
         fact(MESSAGE_SENT, 0, WHOLE), fact(MESSAGE_EDITED, 0, edit, "e1"), fact(MESSAGE_DELETED, 0, deleted(WHOLE), "d")
@@ -88,14 +88,14 @@ def test_a_deleted_message_keeps_its_place_in_the_thread_and_nothing_else() -> N
     assert message_rows.versions(store.rows[WHOLE.message_id]) == []
 
 
-def test_an_edit_replaces_the_text_and_the_mentions_and_leaves_the_rest() -> None:
+def test_edit_replaces_only_text_and_mentions() -> None:
     edit = structs.replace(edited(WHOLE, "other"), mentions=["bob"])
     view = seen(folded(fact(MESSAGE_SENT, 0, WHOLE), fact(MESSAGE_EDITED, 0, edit, "e1")))
     assert (view.text, view.mentions, view.edited) == ("other", ["bob"], True)
     assert (view.attachments, view.metadata, view.forwarded_from) == ([FILE], CARRIED["metadata"], [HERE])
 
 
-def test_a_ciphertext_is_seen_and_edited_as_one() -> None:
+def test_ciphertext_is_shown_and_edited_as_ciphertext() -> None:
     edit = structs.replace(edited(SEALED, ""), ciphertext="other")
     store = folded(fact(MESSAGE_SENT, 0, SEALED))
     assert (seen(store).text, seen(store).ciphertext, seen(store).edited) == (None, "s3cret", False)
@@ -103,7 +103,7 @@ def test_a_ciphertext_is_seen_and_edited_as_one() -> None:
     assert (seen(store).text, seen(store).ciphertext, seen(store).edited) == (None, "other", True)
 
 
-def test_all_versions_that_count_are_told_the_oldest_first() -> None:
+def test_valid_versions_are_listed_oldest_first() -> None:
     store = folded(
         fact(MESSAGE_SENT, 0, WHOLE),
         fact(MESSAGE_EDITED, 0, structs.replace(edited(WHOLE, "one"), mentions=["bob"]), "e1"),
@@ -126,10 +126,10 @@ def test_versions_of_a_ciphertext_are_ciphertexts() -> None:
     assert [(one.text, one.ciphertext) for one in versions] == [(None, "s3cret"), (None, "other")]
 
 
-def test_of_an_unreadable_message_no_version_is_told() -> None:
+def test_unreadable_message_has_no_versions() -> None:
     store = folded(unreadable(MESSAGE_SENT, 0, "u1"))
     assert message_rows.versions(store.rows["u1"]) == []
-    assert message_rows.said_in(store.rows["u1"]) is None
+    assert message_rows.sent_content(store.rows["u1"]) is None
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_of_an_unreadable_message_no_version_is_told() -> None:
     ],
     ids=str,
 )
-def test_a_repeat_that_says_anything_else_is_a_conflict(other: dict[str, Any]) -> None:
+def test_repeat_with_another_content_is_a_conflict(other: dict[str, Any]) -> None:
     said = structs.replace(WHOLE, forwarded_from=[])
     store = folded(fact(MESSAGE_SENT, 0, said))
     same, differs = store.fold(fact(MESSAGE_SENT, 1, said), fact(MESSAGE_SENT, 2, structs.replace(said, **other)))
@@ -152,13 +152,13 @@ def test_a_repeat_that_says_anything_else_is_a_conflict(other: dict[str, Any]) -
     assert (differs.repeat, differs.conflict) == (True, True)
 
 
-def test_a_repeat_that_was_decided_anew_is_no_conflict() -> None:
+def test_repeat_that_was_decided_again_is_no_conflict() -> None:
     store = folded(fact(MESSAGE_SENT, 0, structs.replace(WHOLE, forwarded_from=[])))
     again = structs.replace(WHOLE, forwarded_from=[], mentions=[], conversation_n=9, thread_root=None)
     assert not store.fold(fact(MESSAGE_SENT, 1, again))[0].conflict
 
 
-def test_a_forward_of_what_was_edited_in_between_is_no_conflict_and_one_of_another_is() -> None:
+def test_forward_of_an_edited_message_is_no_conflict_and_of_another_message_is_one() -> None:
     store = folded(fact(MESSAGE_SENT, 0, WHOLE))
     later = structs.replace(WHOLE, text="edited", attachments=[])
     another = structs.replace(WHOLE, forwarded_from=[structs.replace(HERE, message_id=WHOLE.message_id)])
@@ -166,7 +166,7 @@ def test_a_forward_of_what_was_edited_in_between_is_no_conflict_and_one_of_anoth
     assert (same.conflict, differs.conflict) == (False, True)
 
 
-def test_an_edit_under_one_id_with_another_ciphertext_is_a_conflict() -> None:
+def test_edit_with_the_same_id_and_another_ciphertext_is_a_conflict() -> None:
     edit = structs.replace(edited(SEALED, ""), ciphertext="other")
     store = folded(fact(MESSAGE_SENT, 0, SEALED), fact(MESSAGE_EDITED, 0, edit, "e1"))
     same, differs = store.fold(
@@ -202,7 +202,7 @@ SENT = st.builds(
 
 
 @for_all(SENT)
-def test_every_event_comes_back_from_its_facet(event: MessageSent) -> None:
+def test_facet_restores_its_event(event: MessageSent) -> None:
     row = folded(fact(MESSAGE_SENT, 0, event)).rows[event.message_id]
     stored = msgspec.json.decode(msgspec.json.encode(row))
     assert contents.event_of(stored, event.message_id, stored["sent"]) == event

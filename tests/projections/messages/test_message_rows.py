@@ -1,4 +1,4 @@
-"""Messages are numbered by their rank, merged from their facets, and told once."""
+"""Tests the fold of messages: numbered by rank, merged from their facets, each counted once."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,7 +8,7 @@ from hypothesis import given as for_all
 from hypothesis import strategies as st
 from msgspec import structs
 
-from projections.facts import Fact, Heads, Inconsistent
+from projections.facts import Fact, Inconsistent, LaneCounter
 from projections.messages import message_rows
 from schemas.topics import MESSAGE_DELETED, MESSAGE_EDITED, MESSAGE_SENT
 from tests.given import ROOM, deleted, edited, sent
@@ -19,20 +19,20 @@ AGAIN = sent("k2", "again")
 
 
 class Store:
-    """Rows and heads kept between folds, newest position wins."""
+    """Keeps rows and heads between folds; the newest position wins."""
 
     def __init__(self) -> None:
         self.rows: dict[str, dict[str, Any]] = {}
         self.heads: dict[str, dict[str, Any]] = {}
 
     def fold(self, *facts: Fact, lose_heads: bool = False) -> Sequence[message_rows.Numbered]:
-        folded = message_rows.fold(facts, self.rows, Heads(self.heads))
+        folded = message_rows.fold(facts, self.rows, LaneCounter(self.heads))
         keep(self.rows, folded.rows)
         keep(self.heads, () if lose_heads else folded.heads)
         return folded.numbered
 
 
-def test_a_message_has_its_rank_as_number() -> None:
+def test_message_is_numbered_by_rank() -> None:
     store = Store()
     numbered = store.fold(fact(MESSAGE_SENT, 4, HELLO), fact(MESSAGE_SENT, 9, AGAIN))
     assert [one.n for one in numbered] == [1, 2]
@@ -44,8 +44,8 @@ def said(n: int, conversation_n: int) -> Fact:
 
 
 @for_all(st.lists(st.integers(0, 5), min_size=1, max_size=8), st.lists(st.booleans(), min_size=8, max_size=8))
-def test_a_message_needs_a_view_as_new_as_any_before_it(views: list[int], lost: list[bool]) -> None:
-    """However the records come in batches, also where the heads of a batch are lost and it comes again."""
+def test_message_needs_a_view_as_new_as_all_before_it(views: list[int], lost: list[bool]) -> None:
+    """For any cut into batches, also if the heads of a batch are lost and it is folded again."""
     store, facts = Store(), [said(n, view) for n, view in enumerate(views)]
     for n, one in enumerate(facts):
         store.fold(one, lose_heads=lost[n])
@@ -56,14 +56,14 @@ def test_a_message_needs_a_view_as_new_as_any_before_it(views: list[int], lost: 
     assert store.heads[ROOM]["sent"]["conversation_n"] == max(views)
 
 
-def test_one_that_cannot_be_read_needs_the_view_of_those_before_it() -> None:
+def test_unreadable_message_needs_the_view_of_those_before_it() -> None:
     store = Store()
     store.fold(said(0, 4), unreadable(MESSAGE_SENT, 1, "torn"), said(2, 1))
     assert store.rows["torn"]["sent"]["conversation_n"] == 4
     assert store.rows[said(2, 1).envelope.id]["sent"]["conversation_n"] == 4
 
 
-def test_a_repeat_takes_no_number_and_another_body_is_a_conflict() -> None:
+def test_repeat_takes_no_number_and_another_body_is_a_conflict() -> None:
     store = Store()
     store.fold(fact(MESSAGE_SENT, 0, HELLO))
     same, other, following = store.fold(
@@ -75,7 +75,7 @@ def test_a_repeat_takes_no_number_and_another_body_is_a_conflict() -> None:
     assert store.rows[HELLO.message_id]["sent"]["text"] == "hello"
 
 
-def test_a_batch_that_comes_again_gives_the_same_numbers_and_changes_nothing() -> None:
+def test_repeated_batch_gives_the_same_numbers_and_changes_nothing() -> None:
     store = Store()
     batch = [
         fact(MESSAGE_SENT, 0, HELLO),
@@ -96,7 +96,7 @@ def test_rows_saved_without_their_heads_get_the_same_numbers_again() -> None:
     assert [one.n for one in numbered] == [1, 2]
 
 
-def test_rows_that_contradict_their_heads_are_not_explained_away() -> None:
+def test_rows_that_contradict_their_heads_are_inconsistent() -> None:
     store = Store()
     store.fold(fact(MESSAGE_SENT, 0, HELLO))
     store.rows.clear()
@@ -104,7 +104,7 @@ def test_rows_that_contradict_their_heads_are_not_explained_away() -> None:
         store.fold(fact(MESSAGE_SENT, 0, HELLO))
 
 
-def test_an_edit_may_be_read_before_its_message() -> None:
+def test_edit_may_be_read_before_its_message() -> None:
     store = Store()
     store.fold(fact(MESSAGE_EDITED, 0, edited(HELLO, "better"), "e1"))
     assert message_rows.view(store.rows[HELLO.message_id]) is None
@@ -130,7 +130,7 @@ def test_every_version_is_kept_and_a_late_retry_of_an_old_edit_undoes_nothing() 
     assert store.heads[ROOM]["edited"]["n"] == 2
 
 
-def test_the_edit_of_somebody_else_is_kept_and_not_shown() -> None:
+def test_edit_of_another_user_is_kept_and_not_shown() -> None:
     store = Store()
     store.fold(fact(MESSAGE_SENT, 0, HELLO), fact(MESSAGE_EDITED, 0, edited(HELLO, "mine", "eve"), "e1", actor="eve"))
     view = message_rows.view(store.rows[HELLO.message_id])
@@ -138,7 +138,7 @@ def test_the_edit_of_somebody_else_is_kept_and_not_shown() -> None:
     assert (view.text, view.edited) == ("hello", False)
 
 
-def test_a_deleted_message_shows_no_text_and_stays_edited() -> None:
+def test_deleted_message_shows_no_text_and_remains_edited() -> None:
     store = Store()
     store.fold(
         fact(MESSAGE_SENT, 0, HELLO),
@@ -150,7 +150,7 @@ def test_a_deleted_message_shows_no_text_and_stays_edited() -> None:
     assert (view.text, view.edited, view.deleted) == (None, True, True)
 
 
-def test_an_unreadable_message_takes_its_number_and_stands_as_unreadable() -> None:
+def test_unreadable_message_has_a_number_and_is_shown_as_unreadable() -> None:
     store = Store()
     store.fold(unreadable(MESSAGE_SENT, 0, "u1"), fact(MESSAGE_SENT, 1, HELLO))
     lost, hello = message_rows.view(store.rows["u1"]), message_rows.view(store.rows[HELLO.message_id])
@@ -169,8 +169,8 @@ GONE = [
 
 
 def interleaved(data: st.DataObject, *topics: Sequence[Fact]) -> tuple[Store, Store]:
-    """These topics read in any interleaving and cut into any batches, some of them twice or without their heads; and
-    read one after the other.
+    """Fold these topics in any interleaving and any batches, some of them twice or without their heads; and, in a
+    second store, one topic after the other.
     """
     queues = [list(topic) for topic in topics]
     store, batch = Store(), list[Fact]()
@@ -188,7 +188,7 @@ def interleaved(data: st.DataObject, *topics: Sequence[Fact]) -> tuple[Store, St
 
 
 @for_all(st.data())
-def test_topics_in_any_interleaving_and_any_cutting_give_the_same_rows(data: st.DataObject) -> None:
+def test_topics_in_any_interleaving_and_any_cut_give_the_same_rows(data: st.DataObject) -> None:
     store, whole = interleaved(data, SENT, EDIT, GONE)
     assert store.rows == whole.rows
     assert store.heads == whole.heads

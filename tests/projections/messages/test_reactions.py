@@ -1,4 +1,4 @@
-"""Reactions are numbered by their rank, kept so that a repeat is known, and shown in the order of their coming."""
+"""Tests the fold of reactions: numbered by rank, kept to detect repeats, shown in the order of arrival."""
 
 from typing import Any
 
@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given as for_all
 from hypothesis import strategies as st
 
-from core.domain.reaction import OWN_AT_ONCE
-from projections.facts import Fact, Heads, Inconsistent
+from core.domain.reaction import MAX_PER_MEMBER
+from projections.facts import Fact, Inconsistent, LaneCounter
 from projections.messages import message_rows, reactions
 from projections.messages.message_rows import Numbered
 from schemas.events import MessageSent, Reacted
@@ -58,7 +58,7 @@ def numbers(numbered: Any) -> list[int]:
     return [one.n for one in numbered]
 
 
-def test_a_reaction_has_its_rank_in_its_conversation_as_number() -> None:
+def test_reaction_is_numbered_by_rank_in_its_conversation() -> None:
     store = Store()
     numbered = store.fold(reacted(3, "ann"), reacted(5, "ann", to=AGAIN), reacted(9, "bob"))
     assert numbers(numbered) == [1, 2, 3]
@@ -66,7 +66,7 @@ def test_a_reaction_has_its_rank_in_its_conversation_as_number() -> None:
     assert store.rows[HELLO.message_id]["reaction"]["n"] == 3
 
 
-def test_a_message_shows_who_reacted_in_the_order_of_their_coming() -> None:
+def test_message_shows_reactions_in_the_order_of_arrival() -> None:
     store = Store()
     store.fold(
         fact(MESSAGE_SENT, 0, HELLO),
@@ -79,7 +79,7 @@ def test_a_message_shows_who_reacted_in_the_order_of_their_coming() -> None:
     assert shown(store) == [("🎉", ["bob", "ann"]), ("👍", ["ann"])]
 
 
-def test_an_edited_message_shows_them_and_a_deleted_one_does_not() -> None:
+def test_edited_message_shows_reactions_and_a_deleted_one_does_not() -> None:
     store = Store()
     store.fold(fact(MESSAGE_SENT, 0, HELLO), reacted(0, "ann"))
     assert shown(store) == [("👍", ["ann"])]
@@ -88,7 +88,7 @@ def test_an_edited_message_shows_them_and_a_deleted_one_does_not() -> None:
     assert store.rows[HELLO.message_id]["reaction"]["on"] == [["👍", ["ann"]]]
 
 
-def test_a_reaction_may_be_read_before_its_message() -> None:
+def test_reaction_may_be_read_before_its_message() -> None:
     store = Store()
     store.fold(reacted(0, "ann"))
     assert message_rows.view(store.rows[HELLO.message_id]) is None
@@ -96,7 +96,7 @@ def test_a_reaction_may_be_read_before_its_message() -> None:
     assert shown(store) == [("👍", ["ann"])]
 
 
-def test_a_late_retry_of_an_old_reaction_undoes_nothing_newer_and_takes_no_number() -> None:
+def test_late_retry_of_an_old_reaction_undoes_nothing_newer_and_takes_no_number() -> None:
     store = Store()
     store.fold(
         fact(MESSAGE_SENT, 0, HELLO),
@@ -109,7 +109,7 @@ def test_a_late_retry_of_an_old_reaction_undoes_nothing_newer_and_takes_no_numbe
     assert shown(store) == [("👍", ["bob"])]
 
 
-def test_another_emoji_under_the_same_id_is_a_conflict_and_the_first_stands() -> None:
+def test_another_emoji_with_the_same_id_is_a_conflict_and_changes_nothing() -> None:
     store = Store()
     store.fold(fact(MESSAGE_SENT, 0, HELLO), reacted(0, "ann", "👍", "add"))
     (other,) = store.fold(reacted(1, "ann", "🎉", "add"))
@@ -117,7 +117,7 @@ def test_another_emoji_under_the_same_id_is_a_conflict_and_the_first_stands() ->
     assert shown(store) == [("👍", ["ann"])]
 
 
-def test_a_batch_that_comes_again_gives_the_same_numbers_and_changes_nothing() -> None:
+def test_repeated_batch_gives_the_same_numbers_and_changes_nothing() -> None:
     store = Store()
     batch = [reacted(0, "ann"), reacted(1, "bob"), reacted(2, "ann", on=False)]
     first = store.fold(*batch)
@@ -133,7 +133,7 @@ def test_rows_saved_without_their_heads_get_the_same_numbers_again() -> None:
     assert numbers(store.fold(*batch)) == [1, 2, 3]
 
 
-def test_rows_that_contradict_their_heads_are_not_explained_away() -> None:
+def test_rows_that_contradict_their_heads_are_inconsistent() -> None:
     store = Store()
     store.fold(reacted(0, "ann"))
     store.rows.clear()
@@ -141,29 +141,29 @@ def test_rows_that_contradict_their_heads_are_not_explained_away() -> None:
         store.fold(reacted(0, "ann"))
 
 
-def test_what_says_what_is_so_already_is_numbered_and_not_applied() -> None:
+def test_reaction_without_effect_is_numbered_and_not_applied() -> None:
     store = Store()
     store.fold(reacted(0, "ann"), reacted(1, "ann"), reacted(2, "bob", on=False))
     facet = store.rows[HELLO.message_id]["reaction"]
-    told = [reactions.told_in(facet, f"r{n}") for n in range(3)]
-    assert [(one["n"], one["applied"]) for one in told if one is not None] == [(1, True), (2, False), (3, False)]
+    kept = [reactions.find_event(facet, f"r{n}") for n in range(3)]
+    assert [(one["n"], one["applied"]) for one in kept if one is not None] == [(1, True), (2, False), (3, False)]
 
 
-def test_one_emoji_too_many_is_numbered_and_not_shown() -> None:
+def test_emoji_beyond_the_limit_is_numbered_and_not_shown() -> None:
     store = Store()
-    store.fold(fact(MESSAGE_SENT, 0, HELLO), *(reacted(n, "ann", f":e{n}:") for n in range(OWN_AT_ONCE + 1)))
-    assert len(shown(store)) == OWN_AT_ONCE
-    assert store.heads[ROOM]["reaction"]["n"] == OWN_AT_ONCE + 1
+    store.fold(fact(MESSAGE_SENT, 0, HELLO), *(reacted(n, "ann", f":e{n}:") for n in range(MAX_PER_MEMBER + 1)))
+    assert len(shown(store)) == MAX_PER_MEMBER
+    assert store.heads[ROOM]["reaction"]["n"] == MAX_PER_MEMBER + 1
 
 
-def test_what_looks_alike_under_one_id_is_a_repeat_and_no_conflict() -> None:
+def test_emoji_that_looks_alike_with_the_same_id_is_a_repeat_without_conflict() -> None:
     store = Store()
     store.fold(fact(MESSAGE_SENT, 0, HELLO), reacted(0, "ann", "❤", "add"))
     (again,) = store.fold(reacted(1, "ann", "❤️", "add"))
     assert (again.repeat, again.conflict) == (True, False)
 
 
-def test_an_unreadable_reaction_takes_its_number_and_says_nothing() -> None:
+def test_unreadable_reaction_has_a_number_and_no_effect() -> None:
     store = Store()
     numbered = store.fold(unreadable(USER_ACTION, 0, "u1"), reacted(1, "ann"))
     assert numbers(numbered) == [1, 2]
@@ -171,25 +171,25 @@ def test_an_unreadable_reaction_takes_its_number_and_says_nothing() -> None:
     assert store.rows["u1"]["reaction"]["on"] == []
 
 
-def test_of_what_users_do_only_reactions_count_in_whatever_version() -> None:
+def test_only_reactions_of_user_action_are_folded_in_any_version() -> None:
     assert reactions.takes("caas.user.reacted.v1")
     assert reactions.takes("caas.user.reacted.v9")
     assert not reactions.takes("caas.user.action.v1")
     assert reactions.takes("caas.message.sent.v1")
 
 
-def test_the_facet_begins_with_its_position() -> None:
+def test_facet_begins_with_its_position() -> None:
     store = Store()
     store.fold(reacted(0, "cem"))
     assert next(iter(store.rows[HELLO.message_id]["reaction"])) == "pos"
 
 
-def test_a_push_of_the_lane_says_what_is_on_the_message_and_others_say_the_message() -> None:
+def test_push_of_the_lane_has_the_reactions_and_others_have_the_message() -> None:
     store = Store()
     store.fold(fact(MESSAGE_SENT, 0, HELLO), reacted(0, "ann"))
     view = seen(store)
-    assert reactions.pushed("sent", view) is view
-    assert reactions.pushed("reaction", view) == ReactionsView(
+    assert reactions.push_view("sent", view) is view
+    assert reactions.push_view("reaction", view) == ReactionsView(
         conversation_id=ROOM, message_id=HELLO.message_id, seq=1, reactions=view.reactions
     )
 
@@ -206,20 +206,20 @@ DONE = [
 
 
 @for_all(st.data())
-def test_topics_in_any_interleaving_and_any_cutting_give_the_same_rows(data: st.DataObject) -> None:
+def test_topics_in_any_interleaving_and_any_cut_give_the_same_rows(data: st.DataObject) -> None:
     store, whole = interleaved(data, SENT, DONE)
     assert store.rows == whole.rows
     assert store.heads == whole.heads
 
 
-def test_a_head_covers_what_was_numbered() -> None:
-    heads = Heads({ROOM: {"_id": ROOM, "reaction": {"pos": 7, "n": 2}}})
+def test_head_covers_numbered_records() -> None:
+    heads = LaneCounter({ROOM: {"_id": ROOM, "reaction": {"pos": 7, "n": 2}}})
     assert heads.covers(ROOM, "reaction", 7)
     assert not heads.covers(ROOM, "reaction", 8)
     assert not heads.covers(ROOM, "sent", 0)
 
 
-def test_a_numbered_reaction_names_its_message() -> None:
+def test_numbered_reaction_has_the_row_of_its_message() -> None:
     (one,) = Store().fold(reacted(0, "ann"))
     assert isinstance(one, Numbered)
     assert (one.row_id, one.lane) == (HELLO.message_id, "reaction")

@@ -1,4 +1,4 @@
-"""A no about messages waits for what was said of them; one about reactions waits for these as well."""
+"""Tests that proofs about messages wait for their topics, and those about reactions also for reactions."""
 
 import pytest
 
@@ -16,7 +16,7 @@ from schemas.topics import partition_of
 from streams.log.memory import MemoryLog
 from streams.processors.messages import Messages
 from streams.runtime.worker import Worker
-from tests.streams.world import AT, TENANT, Kept, edited, encoded, lying, said
+from tests.streams.world import AT, TENANT, RecordingEmitter, edited, encoded, said, stored
 
 ROOM = "room"
 SAID = said(ROOM, 0)
@@ -28,28 +28,24 @@ REACTED = encoded(
 )
 
 
-async def test_a_proof_waits_for_reactions_only_where_they_matter(
-    log: MemoryLog, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(progress, "PROOF_S", 0.05)
+async def test_proof_waits_for_reactions_only_if_requested(log: MemoryLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "CATCH_UP_TIMEOUT_S", 0.05)
     documents = MemoryDocuments()
     found = MessageReader(documents, Generations(documents, ("messages",)), log)
     await log.append(REACTED)
     await found.prove(ROOM)
     with pytest.raises(NotReady):
         await found.prove(ROOM, with_reactions=True)
-    worker = Worker(Messages(documents), documents, Kept(), Health())
+    worker = Worker(Messages(documents), documents, RecordingEmitter(), Health())
     await worker.begin(1, log.epoch)
     at = partition_of(REACTED.topic, ROOM.encode()).number
-    await worker.work([lying(REACTED, 0, at)])
+    await worker.work([stored(REACTED, 0, at)])
     assert position(log.epoch, 1) in (await documents.checkpoints("messages", 1)).values()
     await found.prove(ROOM, with_reactions=True)
 
 
-async def test_an_edge_waits_for_what_was_sent_and_for_nothing_else(
-    log: MemoryLog, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(progress, "PROOF_S", 0.05)
+async def test_proof_of_the_head_waits_only_for_sent_messages(log: MemoryLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "CATCH_UP_TIMEOUT_S", 0.05)
     documents = MemoryDocuments()
     found = MessageReader(documents, Generations(documents, ("messages",)), log)
     await log.append(edited(ROOM, 0, "other"))
@@ -59,36 +55,36 @@ async def test_an_edge_waits_for_what_was_sent_and_for_nothing_else(
     await log.append(SAID)
     with pytest.raises(NotReady):
         await found.prove_head(ROOM)
-    worker = Worker(Messages(documents), documents, Kept(), Health())
+    worker = Worker(Messages(documents), documents, RecordingEmitter(), Health())
     await worker.begin(1, log.epoch)
-    await worker.work([lying(SAID, 0, partition_of(SAID.topic, ROOM.encode()).number)])
+    await worker.work([stored(SAID, 0, partition_of(SAID.topic, ROOM.encode()).number)])
     await found.prove_head(ROOM)
     assert await found.head(ROOM) == 1
 
 
-async def test_a_target_is_the_message_and_what_is_on_it(log: MemoryLog) -> None:
+async def test_target_is_the_message_with_its_reactions(log: MemoryLog) -> None:
     documents = MemoryDocuments()
     found = MessageReader(documents, Generations(documents, ("messages",)), log)
     absent = await found.target(MESSAGE)
     assert (absent.state, absent.reactions, absent.folded) == (message.Absent(), Reactions(), {})
-    worker = Worker(Messages(documents), documents, Kept(), Health())
+    worker = Worker(Messages(documents), documents, RecordingEmitter(), Health())
     await worker.begin(1, log.epoch)
-    await worker.work([lying(SAID), lying(REACTED)])
+    await worker.work([stored(SAID), stored(REACTED)])
     target = await found.target(MESSAGE)
     assert isinstance(target.state, message.Live)
     assert (target.reactions, target.folded) == (Reactions({"👍": ("bob",)}, 1), {"r1": "👍"})
 
 
-async def test_a_deletion_is_known_whatever_else_is_known_of_its_message(log: MemoryLog) -> None:
+async def test_deletion_is_found_before_and_after_its_message(log: MemoryLog) -> None:
     documents = MemoryDocuments()
     found = MessageReader(documents, Generations(documents, ("messages",)), log)
-    worker = Worker(Messages(documents), documents, Kept(), Health())
+    worker = Worker(Messages(documents), documents, RecordingEmitter(), Health())
     await worker.begin(1, log.epoch)
     event = events.MessageDeleted(tenant=TENANT, at=AT, conversation_id=ROOM, message_id=MESSAGE, deleted_by="ann")
     gone = encoded(event, "d1", "ann")
     assert await found.deleted([MESSAGE]) == frozenset()
-    await worker.work([lying(gone, 0, partition_of(gone.topic, ROOM.encode()).number)])
+    await worker.work([stored(gone, 0, partition_of(gone.topic, ROOM.encode()).number)])
     assert await found.deleted([MESSAGE, "another"]) == {MESSAGE}
-    await worker.work([lying(SAID, 0, partition_of(SAID.topic, ROOM.encode()).number)])
-    await worker.work([lying(encoded(event, "d2", "ann"), 1, partition_of(gone.topic, ROOM.encode()).number)])
+    await worker.work([stored(SAID, 0, partition_of(SAID.topic, ROOM.encode()).number)])
+    await worker.work([stored(encoded(event, "d2", "ann"), 1, partition_of(gone.topic, ROOM.encode()).number)])
     assert await found.deleted([MESSAGE]) == {MESSAGE}

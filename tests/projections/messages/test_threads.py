@@ -1,4 +1,4 @@
-"""Answers are counted on the message that began their thread, once each, however the records come."""
+"""Tests that replies are counted on the first message of their thread, once each, for any order of batches."""
 
 import random
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from core.domain.member import Interval, Member
-from projections.facts import Fact, Heads
+from projections.facts import Fact, LaneCounter
 from projections.messages import message_rows, threads
 from schemas.topics import MESSAGE_DELETED, MESSAGE_EDITED, MESSAGE_SENT
 from tests.given import deleted, edited, sent
@@ -17,11 +17,11 @@ ROOT = sent("root", "root")
 OTHER = sent("other", "other")
 
 
-def answer(key: str) -> Any:
+def reply(key: str) -> Any:
     return sent(key, key, reply_to=ROOT.message_id, thread_root=ROOT.message_id)
 
 
-ONE, TWO, THREE = answer("1"), answer("2"), answer("3")
+ONE, TWO, THREE = reply("1"), reply("2"), reply("3")
 STORY = [
     fact(MESSAGE_SENT, 0, ROOT),
     fact(MESSAGE_SENT, 1, ONE),
@@ -37,14 +37,14 @@ COUNTED = {"pos": STORY[7].position, "n": 3, "last": 6}
 
 
 class Store:
-    """What `save` would keep; `upto` says how far a batch gets before a crash: rows, then heads."""
+    """Keeps what `save` would keep; `upto` is the number of steps of a batch before a crash: rows, then heads."""
 
     def __init__(self) -> None:
         self.rows: dict[str, Any] = {}
         self.heads: dict[str, Any] = {}
 
     def fold(self, *facts: Fact, upto: int = 3) -> Sequence[message_rows.Numbered]:
-        folded = message_rows.fold(facts, self.rows, Heads(self.heads))
+        folded = message_rows.fold(facts, self.rows, LaneCounter(self.heads))
         keep(self.rows, folded.rows if upto > 1 else folded.rows[:upto])
         keep(self.heads, folded.heads if upto > 2 else ())
         return folded.numbered
@@ -56,7 +56,7 @@ class Store:
         return threads.counted(view, row, reader).thread
 
 
-def test_every_answer_counts_once_and_nothing_else() -> None:
+def test_every_reply_counts_once_and_nothing_else_does() -> None:
     store = Store()
     store.fold(*STORY)
     assert store.rows[ROOT.message_id]["thread"] == COUNTED
@@ -64,28 +64,30 @@ def test_every_answer_counts_once_and_nothing_else() -> None:
 
 
 @pytest.mark.parametrize("seed", range(60))
-def test_it_is_so_through_repeats_half_saved_batches_and_any_cut(seed: int) -> None:
+def test_count_is_the_same_with_repeats_half_saved_batches_and_any_cut(seed: int) -> None:
     store = Store()
     fold_in_parts(store, STORY, random.Random(seed))
     assert store.rows[ROOT.message_id]["thread"] == COUNTED
 
 
-def test_what_was_deleted_or_edited_counts_as_before() -> None:
+def test_deleted_and_edited_replies_still_count() -> None:
     store = Store()
     store.fold(*STORY, fact(MESSAGE_DELETED, 0, deleted(TWO), "d"), fact(MESSAGE_EDITED, 0, edited(ONE, "else"), "e"))
     assert store.rows[ROOT.message_id]["thread"] == COUNTED
 
 
-def test_the_rows_of_what_is_answered_are_needed() -> None:
+def test_rows_of_thread_roots_are_needed() -> None:
     assert threads.needed(STORY) == {ROOT.message_id}
 
 
 @pytest.mark.parametrize(
-    ("stays", "count"),
+    ("intervals", "count"),
     [((Interval(1),), 3), ((Interval(1, 6),), 3), ((Interval(1, 5),), None), ((Interval(1, 2), Interval(6)), 3)],
 )
-def test_how_many_came_after_one_left_is_not_told(stays: tuple[Interval, ...], count: int | None) -> None:
+def test_former_member_does_not_see_the_count_of_later_replies(
+    intervals: tuple[Interval, ...], count: int | None
+) -> None:
     store = Store()
     store.fold(*STORY)
-    found = store.view(Member("member", stays))
+    found = store.view(Member("member", intervals))
     assert (None if found is None else (found.count, found.last_seq)) == (None if count is None else (count, 6))

@@ -1,4 +1,4 @@
-"""Marks say what somebody said last and what named them, whatever is repeated, cut or lost on the way."""
+"""Tests marks: a user's last message and the messages that name them, with repeats, any cut and lost saves."""
 
 import random
 from typing import Any
@@ -7,7 +7,7 @@ from hypothesis import given as for_all
 from hypothesis import strategies as st
 from msgspec import structs
 
-from projections.facts import Fact, Heads
+from projections.facts import Fact, LaneCounter
 from projections.messages import message_rows, unread_markers
 from projections.messages.message_rows import Numbered
 from projections.messages.unread_markers import NAMED_KEPT
@@ -22,7 +22,7 @@ def naming(key: str, sender: str, *mentions: str) -> MessageSent:
 
 
 class Store:
-    """What `save` would keep; `upto` says how far a batch gets before a crash: rows, then marks, then heads."""
+    """Keeps what `save` would keep; `upto` is the number of steps before a crash: rows, then marks, then heads."""
 
     def __init__(self) -> None:
         self.tables: dict[str, dict[str, Any]] = {"rows": {}, "marks": {}, "heads": {}}
@@ -32,7 +32,7 @@ class Store:
             key: self.tables["rows"][key] for one in facts if (key := message_rows.row_id(one)) in self.tables["rows"]
         }
         marked = {key: self.tables["marks"][key] for key in unread_markers.needed(facts) if key in self.tables["marks"]}
-        folded = message_rows.fold(facts, rows, Heads(self.tables["heads"]))
+        folded = message_rows.fold(facts, rows, LaneCounter(self.tables["heads"]))
         steps = [
             ("rows", folded.rows),
             ("marks", unread_markers.fold(folded.numbered, marked)),
@@ -46,7 +46,7 @@ class Store:
         return self.tables["marks"].get(unread_markers.row_id(ROOM, user))
 
 
-def test_the_newest_message_that_somebody_said_is_marked() -> None:
+def test_newest_message_of_each_sender_is_marked() -> None:
     store = Store()
     store.fold(*(fact(MESSAGE_SENT, n, naming(f"k{n}", who)) for n, who in enumerate(["bob", "ann", "bob"])))
     assert (
@@ -61,7 +61,7 @@ def test_the_newest_message_that_somebody_said_is_marked() -> None:
     )
 
 
-def test_messages_that_name_somebody_else_are_kept_in_their_order() -> None:
+def test_messages_that_name_another_user_are_kept_in_order() -> None:
     store = Store()
     first, second = naming("k1", "bob", "ann", "bob", "ann"), naming("k2", "cy", "ann")
     store.fold(fact(MESSAGE_SENT, 0, first), fact(MESSAGE_SENT, 1, second, actor="cy"))
@@ -71,7 +71,7 @@ def test_messages_that_name_somebody_else_are_kept_in_their_order() -> None:
     assert unread_markers.spoke(store.of("ann")) == 0
 
 
-def test_only_the_newest_that_name_somebody_are_kept() -> None:
+def test_only_the_newest_that_name_a_user_are_kept() -> None:
     store = Store()
     many = [naming(f"k{n}", "bob", "ann") for n in range(NAMED_KEPT + 5)]
     for n, one in enumerate(many):
@@ -83,7 +83,7 @@ def renaming(of: MessageSent, key: str, *mentions: str, seq: int = 1, editor: st
     return structs.replace(edited(of, key, editor or of.sender), mentions=list(mentions), seq=seq)
 
 
-def test_an_edit_that_names_somebody_is_kept_with_the_number_of_its_message() -> None:
+def test_edit_that_names_a_user_is_kept_with_the_number_of_its_message() -> None:
     store = Store()
     hello, other = naming("k1", "bob"), naming("k2", "bob", "ann")
     store.fold(fact(MESSAGE_SENT, 0, hello), fact(MESSAGE_SENT, 1, other))
@@ -98,29 +98,29 @@ def test_an_edit_that_names_somebody_is_kept_with_the_number_of_its_message() ->
     assert unread_markers.unread_named(None, 0) == ()
 
 
-def test_an_edit_of_old_that_does_not_say_its_number_is_always_looked_at() -> None:
+def test_old_edit_without_a_number_is_always_returned() -> None:
     store, hello = Store(), naming("k1", "bob")
     store.fold(fact(MESSAGE_EDITED, 0, renaming(hello, "a", "ann", seq=0), "e1"))
     assert unread_markers.unread_named(store.of("ann"), 99) == [hello.message_id]
 
 
-def test_a_message_that_is_edited_again_and_again_is_kept_once_and_only_so_many_are() -> None:
+def test_message_edited_repeatedly_is_kept_once_up_to_the_maximum() -> None:
     store, first = Store(), naming("first", "bob")
     many = [naming(f"k{n}", "bob") for n in range(NAMED_KEPT + 5)]
     edits = [first, *many[:50], first, *many[50:], first]
     for n, one in enumerate(edits):
         store.fold(fact(MESSAGE_EDITED, n, renaming(one, f"{n}", "ann"), f"e{n}"))
-    told = [message_id for _, message_id in store.of("ann")["edited"]["told"]]
-    assert told == [one.message_id for one in [*many, first]][-NAMED_KEPT:]
+    kept = [message_id for _, message_id in store.of("ann")["edited"]["told"]]
+    assert kept == [one.message_id for one in [*many, first]][-NAMED_KEPT:]
 
 
-def test_a_message_that_cannot_be_read_is_still_somebodys_word() -> None:
+def test_unreadable_message_still_marks_its_sender() -> None:
     store = Store()
     store.fold(unreadable(MESSAGE_SENT, 0, "e1"))
     assert unread_markers.spoke(store.of("bob")) == 1
 
 
-def test_a_repeat_and_other_changes_mark_nothing() -> None:
+def test_repeat_and_other_changes_mark_nothing() -> None:
     store = Store()
     hello = naming("k1", "bob", "ann")
     store.fold(fact(MESSAGE_SENT, 0, hello), fact(MESSAGE_SENT, 1, sent("k2", sender="cy"), actor="cy"))
@@ -129,7 +129,7 @@ def test_a_repeat_and_other_changes_mark_nothing() -> None:
     assert repr(store.tables["marks"]) == before
 
 
-def test_nobody_is_looked_up_where_nobody_is_named() -> None:
+def test_rows_are_read_only_of_named_users() -> None:
     facts = [fact(MESSAGE_SENT, 0, sent("k1")), fact(MESSAGE_DELETED, 0, deleted(sent("k1")), "d1")]
     assert unread_markers.needed(facts) == set()
     assert unread_markers.needed([fact(MESSAGE_SENT, 0, naming("k1", "bob", "bob", "ann"))]) == {
@@ -138,7 +138,7 @@ def test_nobody_is_looked_up_where_nobody_is_named() -> None:
 
 
 def log_of(said: list[tuple[str, str, list[str], bool, bool]]) -> list[Fact]:
-    """What was sent, and edits in another partition, in any order beside each other."""
+    """Return sent messages, and edits in another partition, interleaved in any order."""
     found, offsets = [], {MESSAGE_SENT: 0, MESSAGE_EDITED: 0}
     for n, (key, sender, mentions, torn, edits) in enumerate(said):
         topic = MESSAGE_EDITED if edits else MESSAGE_SENT
@@ -159,9 +159,7 @@ LOGS = st.lists(
 
 
 @for_all(LOGS, st.randoms(use_true_random=False))
-def test_batches_cut_anywhere_with_crashes_between_give_the_same_marks(
-    facts: list[Fact], chance: random.Random
-) -> None:
+def test_batches_cut_anywhere_with_crashes_give_the_same_marks(facts: list[Fact], chance: random.Random) -> None:
     whole, store = Store(), Store()
     whole.fold(*facts)
     fold_in_parts(store, facts, chance)
@@ -169,7 +167,7 @@ def test_batches_cut_anywhere_with_crashes_between_give_the_same_marks(
 
 
 @for_all(LOGS)
-def test_messages_and_edits_give_the_same_marks_whichever_are_read_first(facts: list[Fact]) -> None:
+def test_messages_and_edits_give_the_same_marks_in_either_order(facts: list[Fact]) -> None:
     mixed, apart = Store(), Store()
     mixed.fold(*facts)
     apart.fold(*(one for one in facts if one.topic == MESSAGE_EDITED))
@@ -178,7 +176,7 @@ def test_messages_and_edits_give_the_same_marks_whichever_are_read_first(facts: 
 
 
 @for_all(LOGS)
-def test_marks_are_what_the_messages_say(facts: list[Fact]) -> None:
+def test_marks_match_the_messages(facts: list[Fact]) -> None:
     store = Store()
     store.fold(*facts)
     rows = sorted(

@@ -1,4 +1,4 @@
-"""A node over memory adapters, whose answers are what is tested here."""
+"""A node over memory adapters, whose answers are tested here."""
 
 from tests.edge.socket.conftest import running
 

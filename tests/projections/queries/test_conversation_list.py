@@ -1,4 +1,4 @@
-"""The list of one's conversations: by last activity, with all that a list shows, also of those one was in."""
+"""The list of a user's conversations: by last activity, with all its fields, also of conversations they have left."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import pytest
 from core.domain import inbox
 from edge.socket.node import Node
 from schemas.events.inbox import ConversationArchived
-from tests.edge.socket.asking import come, do, said, shown, told
+from tests.edge.socket.asking import come, do, pushed_change, said, shown
 from tests.edge.socket.own import AT, act
 from tests.edge.socket.test_conversations import opened_directly
 from tests.edge.socket.world import TENANT, Person, World, room, send
@@ -28,11 +28,11 @@ async def ids(who: Person, **asked: Any) -> list[str]:
 async def opened(who: Person, *others: str, key: str) -> str:
     answer = await who.ask("conversation:create", participants=list(others), client_key=key)
     here: str = answer["data"]["conversation_id"]
-    await told(who, here, 1)
+    await pushed_change(who, here, 1)
     return here
 
 
-async def test_who_has_just_said_something_finds_it_first(running: tuple[World, Node]) -> None:
+async def test_own_message_moves_its_conversation_to_the_top(running: tuple[World, Node]) -> None:
     (ann,) = await come(running[1], "ann")
     rooms = [await opened(ann, "ben", key=str(n)) for n in range(4)]
     assert sorted(await ids(ann)) == sorted(rooms)
@@ -42,7 +42,7 @@ async def test_who_has_just_said_something_finds_it_first(running: tuple[World, 
     assert (await ids(ann))[:3] == [rooms[2], rooms[3], rooms[0]]
 
 
-async def test_what_others_say_moves_a_conversation_up(running: tuple[World, Node]) -> None:
+async def test_message_of_another_user_moves_its_conversation_to_the_top(running: tuple[World, Node]) -> None:
     ann, ben = await come(running[1], "ann", "ben")
     rooms = [await opened(ann, "ben", key=str(n)) for n in range(3)]
     for n, here in enumerate(rooms):
@@ -55,7 +55,7 @@ async def test_what_others_say_moves_a_conversation_up(running: tuple[World, Nod
     assert [one["active_at"] for one in found] == [one["last_message"]["at"] for one in found]
 
 
-async def test_an_edit_moves_nothing(running: tuple[World, Node]) -> None:
+async def test_edit_moves_no_conversation(running: tuple[World, Node]) -> None:
     (ann,) = await come(running[1], "ann")
     rooms = [await opened(ann, "ben", key=str(n)) for n in range(2)]
     messages = [await said(ann, here, "text") for here in rooms]
@@ -64,26 +64,26 @@ async def test_an_edit_moves_nothing(running: tuple[World, Node]) -> None:
     assert await ids(ann) == rooms[::-1]
 
 
-async def test_nobody_is_missed_who_moves_while_one_pages(running: tuple[World, Node]) -> None:
+async def test_conversation_that_moves_between_pages_is_listed(running: tuple[World, Node]) -> None:
     (ann,) = await come(running[1], "ann")
     rooms = [await opened(ann, "ben", key=str(n)) for n in range(7)]
     for n, here in enumerate(rooms):
         await said(ann, here, f"first {n}")
     first = await page(ann, limit=3)
     await said(ann, rooms[0], "moves from the last place to the first")
-    told_so_far, after = [one["conversation_id"] for one in first["conversations"]], first["after"]
-    assert told_so_far == rooms[:3:-1]
+    listed, after = [one["conversation_id"] for one in first["conversations"]], first["after"]
+    assert listed == rooms[:3:-1]
     while after is not None:
         one = await page(ann, limit=3, after=after)
-        told_so_far += [each["conversation_id"] for each in one["conversations"]]
+        listed += [each["conversation_id"] for each in one["conversations"]]
         after = one["after"]
-    assert told_so_far == [*rooms[:3:-1], rooms[0], *rooms[3:0:-1]]
+    assert listed == [*rooms[:3:-1], rooms[0], *rooms[3:0:-1]]
 
 
-async def test_a_direct_conversation_names_the_other(running: tuple[World, Node]) -> None:
+async def test_direct_conversation_names_the_other_user(running: tuple[World, Node]) -> None:
     ann, ben = await come(running[1], "ann", "ben")
     pair = await opened_directly(ann, "ben")
-    await told(ben, pair, 1)
+    await pushed_change(ben, pair, 1)
     group = await room(ann, "ben")
     for who, other in ((ann, "ben"), (ben, "ann")):
         found = {one["conversation_id"]: one["other"] for one in (await page(who))["conversations"]}
@@ -91,7 +91,7 @@ async def test_a_direct_conversation_names_the_other(running: tuple[World, Node]
         assert (await who.ask("conversation:get", conversation_id=pair))["data"]["other"] == other
 
 
-async def test_totals_are_of_all_that_was_asked_for_whatever_page(running: tuple[World, Node]) -> None:
+async def test_totals_count_all_selected_conversations_on_any_page(running: tuple[World, Node]) -> None:
     ann, ben = await come(running[1], "ann", "ben")
     rooms = [await opened(ann, "ben", key=str(n)) for n in range(4)]
     for here in rooms[:3]:
@@ -109,13 +109,13 @@ async def test_totals_are_of_all_that_was_asked_for_whatever_page(running: tuple
     assert (await page(ben, totals=True, archived=False))["totals"] == here
 
 
-async def test_those_one_was_in_are_listed_when_asked_for(running: tuple[World, Node]) -> None:
+async def test_left_conversations_are_listed_on_request(running: tuple[World, Node]) -> None:
     ann, ben = await come(running[1], "ann", "ben")
     rooms = [await opened(ann, "ben", key=str(n)) for n in range(3)]
     for here in rooms[:2]:
         await said(ann, here, "while he was in it")
         await do(ben, "conversation:leave", here)
-        await told(ben, here, 2)
+        await pushed_change(ben, here, 2)
         await said(ann, here, "when he was gone")
     assert await ids(ben) == rooms[2:]
     first = await page(ben, present=False, limit=1, totals=True)
@@ -128,13 +128,13 @@ async def test_those_one_was_in_are_listed_when_asked_for(running: tuple[World, 
     assert await ids(ann, present=False) == []
 
 
-async def test_a_cursor_that_nobody_gave_is_refused(running: tuple[World, Node]) -> None:
+async def test_forged_cursor_is_rejected(running: tuple[World, Node]) -> None:
     (ann,) = await come(running[1], "ann")
     answer = await ann.ask("conversation:list", after="6f1d1f8a-0000-5000-8000-000000000001")
     assert answer["error"]["errors"] == [{"pointer": "/data/after", "code": "value"}]
 
 
-async def put_away(who: Person, here: str, *, keep: bool = False) -> None:
+async def archive(who: Person, here: str, *, keep: bool = False) -> None:
     assert await do(who, "conversation:archive", here, keep_archived=keep) == "accepted"
     assert await ids(who, archived=True) == [here]
     assert await ids(who, archived=False) == []
@@ -149,7 +149,7 @@ async def is_back(who: Person, here: str) -> None:
         assert (await page(who, archived=archived, totals=True))["totals"]["conversations"] == count
 
 
-async def is_away(who: Person, here: str) -> None:
+async def is_archived(who: Person, here: str) -> None:
     assert await ids(who, archived=False) == []
     (one,) = (await page(who, archived=True))["conversations"]
     assert (one["conversation_id"], one["inbox"]["archived"]) == (here, True)
@@ -158,73 +158,73 @@ async def is_away(who: Person, here: str) -> None:
         assert (await page(who, archived=archived, totals=True))["totals"]["conversations"] == count
 
 
-async def test_what_one_says_oneself_brings_back_what_one_put_away(running: tuple[World, Node]) -> None:
+async def test_own_message_unarchives_a_conversation(running: tuple[World, Node]) -> None:
     (ann,) = await come(running[1], "ann")
     here = await opened(ann, "ben", key="1")
     for n, more in enumerate(({}, {"keep": True}, {"muted": True})):
         await send(ann, here, f"before {n}")
         if more.pop("muted", False):
             await do(ann, "conversation:mute", here)
-        await put_away(ann, here, **more)
+        await archive(ann, here, **more)
         await send(ann, here, f"after {n}")
         await is_back(ann, here)
 
 
-async def test_what_others_say_brings_it_back_unless_it_is_muted_or_kept(running: tuple[World, Node]) -> None:
+async def test_message_of_another_user_unarchives_unless_muted_or_kept(running: tuple[World, Node]) -> None:
     ann, ben = await come(running[1], "ann", "ben")
     here = await opened(ann, "ben", key="1")
-    await told(ben, here, 1)
+    await pushed_change(ben, here, 1)
     await said(ann, here, "before")
     for n, (command, keep) in enumerate((("unmute", False), ("mute", False), ("unmute", True))):
         await do(ben, f"conversation:{command}", here)
-        await put_away(ben, here, keep=keep)
+        await archive(ben, here, keep=keep)
         await said(ann, here, f"after {n}")
         await eventually(lambda n=n: f"after {n}" in ben.texts())
-        await (is_away if n else is_back)(ben, here)
+        await (is_archived if n else is_back)(ben, here)
 
 
-async def test_once_it_is_muted_no_more_what_was_said_meanwhile_brings_it_back(running: tuple[World, Node]) -> None:
+async def test_unmuting_unarchives_a_conversation_with_newer_messages(running: tuple[World, Node]) -> None:
     ann, ben = await come(running[1], "ann", "ben")
     here = await opened(ann, "ben", key="1")
-    await told(ben, here, 1)
+    await pushed_change(ben, here, 1)
     await do(ben, "conversation:mute", here)
-    await put_away(ben, here)
+    await archive(ben, here)
     await said(ann, here, "meanwhile")
     await eventually(lambda: ben.texts() == ["meanwhile"])
-    await is_away(ben, here)
+    await is_archived(ben, here)
     await do(ben, "conversation:unmute", here)
     await is_back(ben, here)
 
 
-async def test_an_archiving_that_names_no_message_stays_whatever_is_said(running: tuple[World, Node]) -> None:
+async def test_archiving_without_a_message_number_is_permanent(running: tuple[World, Node]) -> None:
     found, node = running
     ann, ben = await come(node, "ann", "ben")
     here = await opened(ann, "ben", key="1")
-    await told(ben, here, 1)
+    await pushed_change(ben, here, 1)
     await act(found, ConversationArchived(tenant=TENANT, at=AT, user_id="ben", conversation_id=here, on=True))
     await eventually(lambda: ben.of("inbox:changed"))
     for who in (ann, ben):
         await said(who, here, f"by {who.user}")
     await eventually(lambda: len(ben.texts()) == 2)
-    await is_away(ben, here)
+    await is_archived(ben, here)
 
 
-async def test_what_was_said_while_one_was_out_brings_nothing_back(running: tuple[World, Node]) -> None:
+async def test_message_before_the_user_returned_unarchives_nothing(running: tuple[World, Node]) -> None:
     ann, ben = await come(running[1], "ann", "ben")
     here = await opened(ann, "ben", key="1")
-    await told(ben, here, 1)
-    await put_away(ben, here)
+    await pushed_change(ben, here, 1)
+    await archive(ben, here)
     await do(ann, "conversation:remove-participants", here, participants=["ben"])
     await said(ann, here, "without ben")
     await do(ann, "conversation:add-participants", here, participants=["ben"])
-    await told(ben, here, 3)
-    await is_away(ben, here)
+    await pushed_change(ben, here, 3)
+    await is_archived(ben, here)
     await said(ann, here, "with ben")
     await eventually(lambda: "with ben" in ben.texts())
     await is_back(ben, here)
 
 
-async def test_what_one_pinned_last_comes_first_on_all_of_ones_devices(running: tuple[World, Node]) -> None:
+async def test_last_pinned_conversation_is_first_on_all_devices(running: tuple[World, Node]) -> None:
     ann, other = await come(running[1], "ann", "ann")
     rooms = [await opened(ann, "ben", key=str(n)) for n in range(4)]
     for n, here in enumerate(rooms):
@@ -252,10 +252,10 @@ async def test_what_one_pinned_last_comes_first_on_all_of_ones_devices(running: 
     assert await ids(ann) == [rooms[1], rooms[2], rooms[3], rooms[0]]
 
 
-async def test_one_pins_a_hundred_conversations_and_what_one_left_takes_no_place(
+async def test_left_conversation_does_not_count_towards_the_pin_limit(
     running: tuple[World, Node], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inbox, "PINS", 2)
+    monkeypatch.setattr(inbox, "MAX_PINS", 2)
     (ann,) = await come(running[1], "ann")
     rooms = [await opened(ann, "ben", key=str(n)) for n in range(4)]
     levels = [await do(ann, "conversation:pin", here) for here in (rooms[0], rooms[1], rooms[1], rooms[2])]
@@ -264,7 +264,7 @@ async def test_one_pins_a_hundred_conversations_and_what_one_left_takes_no_place
     assert await do(ann, "conversation:pin", rooms[2]) == "accepted"
     await do(ann, "conversation:set-role", rooms[2], participants=["ben"], role="owner")
     assert await do(ann, "conversation:leave", rooms[2]) == "accepted"
-    await told(ann, rooms[2], 3)
+    await pushed_change(ann, rooms[2], 3)
     assert await do(ann, "conversation:pin", rooms[3]) == "accepted"
     assert await do(ann, "conversation:pin", rooms[2]) == "not_a_participant"
     assert (await ids(ann))[:2] == [rooms[3], rooms[1]]

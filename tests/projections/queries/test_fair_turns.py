@@ -1,4 +1,4 @@
-"""Nobody waits longer for having asked less."""
+"""Users take turns: a user with few requests does not wait behind the many of another."""
 
 import asyncio
 
@@ -9,15 +9,15 @@ from tests.eventually import eventually
 
 
 class Work:
-    """Work in turns, each of which ends when it is told to."""
+    """Work in turns, each of which ends when the test sets its event."""
 
-    def __init__(self, at_once: int) -> None:
-        self.turns = FairTurns(at_once)
+    def __init__(self, max_concurrent: int) -> None:
+        self.turns = FairTurns(max_concurrent)
         self.begun: list[str] = []
         self.ends: dict[str, asyncio.Event] = {}
 
     def ask(self, name: str) -> asyncio.Task[None]:
-        """A request of the user who is its first letter."""
+        """Start a request of the user whose name is its first letter."""
         return asyncio.create_task(self._work(name))
 
     async def _work(self, name: str) -> None:
@@ -30,8 +30,8 @@ class Work:
         await eventually(lambda: self.begun == list(names))
 
 
-async def test_one_user_has_one_turn_at_a_time_and_others_come_between() -> None:
-    work = Work(at_once=2)
+async def test_user_has_one_turn_at_a_time_and_other_users_go_between() -> None:
+    work = Work(max_concurrent=2)
     tasks = [work.ask(name) for name in ("a1", "a2", "a3", "b1", "c1", "b2")]
     await work.begins("a1", "b1")
     work.ends["a1"].set()
@@ -47,8 +47,8 @@ async def test_one_user_has_one_turn_at_a_time_and_others_come_between() -> None
     await asyncio.gather(*tasks)
 
 
-async def test_who_no_longer_waits_takes_no_turn() -> None:
-    work = Work(at_once=1)
+async def test_cancelled_request_takes_no_turn() -> None:
+    work = Work(max_concurrent=1)
     first, second, third = (work.ask(name) for name in ("a1", "b1", "b2"))
     await work.begins("a1")
     second.cancel()
@@ -60,8 +60,8 @@ async def test_who_no_longer_waits_takes_no_turn() -> None:
     await asyncio.gather(first, third)
 
 
-async def test_a_turn_that_was_given_and_not_taken_is_given_on() -> None:
-    work = Work(at_once=1)
+async def test_turn_granted_to_a_cancelled_request_is_passed_on() -> None:
+    work = Work(max_concurrent=1)
     first, second, third = (work.ask(name) for name in ("a1", "b1", "c1"))
     await work.begins("a1")
     first.cancel()
@@ -73,9 +73,9 @@ async def test_a_turn_that_was_given_and_not_taken_is_given_on() -> None:
     await third
 
 
-async def test_a_turn_that_ends_while_the_next_one_gives_up_is_given_on() -> None:
-    """Both in one turn of the loop: who gives up has not run yet when the turn is given."""
-    work = Work(at_once=1)
+async def test_turn_is_passed_on_if_the_next_request_is_cancelled_as_it_ends() -> None:
+    """Both in one iteration of the loop: the cancelled task has not run yet when the turn is granted."""
+    work = Work(max_concurrent=1)
     first, second, third = (work.ask(name) for name in ("a1", "b1", "c1"))
     await work.begins("a1")
     work.ends["a1"].set()

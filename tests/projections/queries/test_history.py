@@ -1,4 +1,4 @@
-"""What was said before, at a node: pages by number and threads, through the holes of one's stays, and every no."""
+"""History at a node: pages by number and threads, across the gaps of membership intervals, and all rejections."""
 
 from typing import Any
 
@@ -6,21 +6,21 @@ import pytest
 
 from edge.socket.node import Node
 from projections.queries import response_size
-from tests.edge.socket.test_messages import ABSENT, people, refused, say, told
+from tests.edge.socket.test_messages import ABSENT, people, push_of, refused, say
 from tests.edge.socket.world import Person, World, room, send, sent_head
 from tests.eventually import eventually
 
 
 async def page(who: Person, here: str, **asked: int) -> tuple[list[int], bool, bool]:
-    """The numbers of a page, and whether there is more before and after."""
+    """Return the numbers of a page, and whether there is more before and after."""
     answer = await who.ask("message:history", conversation_id=here, **asked)
     assert answer["type"] == "ack", answer
     data = answer["data"]
     return [one["seq"] for one in data["messages"]], data["more_before"], data["more_after"]
 
 
-async def stay(found: World, ann: Person, here: str, user: str, *texts: str) -> None:
-    """Let someone in, say these, and show them out again."""
+async def add_and_remove(found: World, ann: Person, here: str, user: str, *texts: str) -> None:
+    """Add a user, send these texts, and remove the user."""
     people = {"conversation_id": here, "participants": [user]}
     assert (await ann.ask("conversation:add-participants", **people))["type"] == "ack"
     n = sent_head(found, here)
@@ -46,28 +46,28 @@ async def test_history_goes_back_and_forth_by_number(running: tuple[World, Node]
     assert await page(ben, here, limit=3, around=1) == ([1, 2, 3], False, True)
 
 
-async def test_a_page_holds_messages_as_they_now_are(running: tuple[World, Node]) -> None:
+async def test_page_has_messages_as_they_are_now(running: tuple[World, Node]) -> None:
     ann, ben = await people(running, "ann", "ben")
     here = await room(ann, "ben")
     edited, gone = await say(ann, here, "1", text="one"), await say(ann, here, "2", text="two")
     await ann.ask("message:edit", conversation_id=here, message_id=edited, text="other")
-    await told(ann, "message:new", gone)
+    await push_of(ann, "message:new", gone)
     await ann.ask("message:delete", conversation_id=here, message_id=gone)
-    views = [await told(ben, "message:edited", edited), await told(ben, "message:deleted", gone)]
+    views = [await push_of(ben, "message:edited", edited), await push_of(ben, "message:deleted", gone)]
     answer = await ben.ask("message:history", conversation_id=here)
     assert answer["data"]["messages"] == views
 
 
-async def test_who_came_and_went_reads_their_stays_as_if_there_were_no_holes(running: tuple[World, Node]) -> None:
+async def test_pages_join_the_membership_intervals_of_a_returning_user(running: tuple[World, Node]) -> None:
     found, _ = running
     ann, eve = await people(running, "ann", "eve")
     here = await room(ann, "ben")
     await send(ann, here, "before")
     await eventually(lambda: sent_head(found, here) == 1)
-    await stay(found, ann, here, "eve", "2", "3")
+    await add_and_remove(found, ann, here, "eve", "2", "3")
     await send(ann, here, "4", "5", "6")
     await eventually(lambda: sent_head(found, here) == 6)
-    await stay(found, ann, here, "eve", "7", "8")
+    await add_and_remove(found, ann, here, "eve", "7", "8")
     await send(ann, here, "9")
     await eventually(lambda: sent_head(found, here) == 9)
     assert await page(eve, here) == ([2, 3, 7, 8], False, False)
@@ -78,10 +78,10 @@ async def test_who_came_and_went_reads_their_stays_as_if_there_were_no_holes(run
     assert await page(eve, here, limit=2, around=5) == ([3, 7], True, True)
 
 
-async def test_a_page_ends_early_where_messages_are_large(
+async def test_page_with_large_messages_is_shorter(
     running: tuple[World, Node], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(response_size.fitting, "__defaults__", (3_000,))
+    monkeypatch.setattr(response_size.fitting_range, "__defaults__", (3_000,))
     ann, _ = await people(running, "ann", "ben")
     here = await room(ann, "ben")
     for n in range(5):
@@ -92,7 +92,7 @@ async def test_a_page_ends_early_where_messages_are_large(
     assert await page(ann, here, around=3) == ([3, 4], True, True)
 
 
-async def test_only_one_end_of_a_page_is_named(running: tuple[World, Node]) -> None:
+async def test_page_with_two_ends_is_rejected(running: tuple[World, Node]) -> None:
     (ann,) = await people(running, "ann")
     here = await room(ann)
     for asked, field in (({"before": 1, "after": 1}, "after"), ({"around": 1, "after": 0}, "around")):
@@ -102,7 +102,7 @@ async def test_only_one_end_of_a_page_is_named(running: tuple[World, Node]) -> N
         )
 
 
-async def test_a_thread_is_read_page_by_page(running: tuple[World, Node]) -> None:
+async def test_thread_is_read_page_by_page(running: tuple[World, Node]) -> None:
     ann, ben = await people(running, "ann", "ben")
     here = await room(ann, "ben")
     root = await say(ann, here, "0", text="root")
@@ -127,7 +127,7 @@ async def test_a_thread_is_read_page_by_page(running: tuple[World, Node]) -> Non
     assert (await thread(after=6))["messages"] == []
 
 
-async def test_of_a_thread_one_reads_what_was_said_in_ones_stays(running: tuple[World, Node]) -> None:
+async def test_thread_has_the_answers_of_the_users_membership_intervals(running: tuple[World, Node]) -> None:
     found, _ = running
     ann, eve = await people(running, "ann", "eve")
     here = await room(ann, "ben", "eve")
@@ -142,7 +142,7 @@ async def test_of_a_thread_one_reads_what_was_said_in_ones_stays(running: tuple[
     await ann.ask("conversation:add-participants", **people_of)
     last = await say(ann, here, "9", text="9", reply_to=unread)
     await eventually(lambda: sent_head(found, here) == 10)
-    await told(eve, "message:new", last)
+    await push_of(eve, "message:new", last)
     for limit in (1, 2, 50):
         data = (await eve.ask("message:thread", conversation_id=here, message_id=root, limit=limit))["data"]
         assert [one["message_id"] for one in data["messages"]] == [first, last][:limit]
@@ -151,7 +151,7 @@ async def test_of_a_thread_one_reads_what_was_said_in_ones_stays(running: tuple[
     assert (by_answer["root"]["message_id"], len(by_answer["messages"])) == (root, 2)
 
 
-async def test_who_came_after_a_threads_root_reads_its_answers_and_answers_it(running: tuple[World, Node]) -> None:
+async def test_user_added_after_a_threads_root_reads_its_answers_and_answers_it(running: tuple[World, Node]) -> None:
     found, _ = running
     ann, fay = await people(running, "ann", "fay")
     here = await room(ann, "ben")
@@ -159,7 +159,7 @@ async def test_who_came_after_a_threads_root_reads_its_answers_and_answers_it(ru
     await eventually(lambda: sent_head(found, here) == 2)
     await ann.ask("conversation:add-participants", conversation_id=here, participants=["fay"])
     mine = await say(fay, here, "2", text="mine", reply_to=root)
-    await told(fay, "message:new", mine)
+    await push_of(fay, "message:new", mine)
     data = (await fay.ask("message:thread", conversation_id=here, message_id=mine))["data"]
     assert (data["root"], [one["message_id"] for one in data["messages"]]) == (None, [mine])
     for more in ({}, {"after": 1}, {"after": 99}, {"limit": 1}):
@@ -170,7 +170,7 @@ async def test_who_came_after_a_threads_root_reads_its_answers_and_answers_it(ru
     assert (beyond["root"], beyond["messages"], beyond["more_after"]) == (None, [], False)
 
 
-async def test_versions_that_do_not_fit_into_an_answer_are_asked_for_again(running: tuple[World, Node]) -> None:
+async def test_versions_that_do_not_fit_are_read_in_further_answers(running: tuple[World, Node]) -> None:
     (ann,) = await people(running, "ann")
     here = await room(ann)
     message = await say(ann, here, "0", text="0" * 20_000)
@@ -188,7 +188,7 @@ async def test_versions_that_do_not_fit_into_an_answer_are_asked_for_again(runni
 
 
 @pytest.mark.parametrize("kind", ["message:get", "message:thread", "message:history"])
-async def test_who_was_never_in_it_reads_nothing(running: tuple[World, Node], kind: str) -> None:
+async def test_user_who_was_never_a_member_reads_nothing(running: tuple[World, Node], kind: str) -> None:
     ann, eve = await people(running, "ann", "eve")
     here = await room(ann, "ben")
     message = await say(ann, here, "1", text="hi")
@@ -198,7 +198,7 @@ async def test_who_was_never_in_it_reads_nothing(running: tuple[World, Node], ki
 
 
 @pytest.mark.parametrize("kind", ["message:get", "message:thread"])
-async def test_a_message_that_is_not_there_is_not_found(running: tuple[World, Node], kind: str) -> None:
+async def test_missing_message_is_not_found(running: tuple[World, Node], kind: str) -> None:
     (ann,) = await people(running, "ann")
     here = await room(ann)
     other = (await ann.ask("conversation:create", client_key="other"))["data"]["conversation_id"]
@@ -208,7 +208,7 @@ async def test_a_message_that_is_not_there_is_not_found(running: tuple[World, No
         assert (await refused(ann, kind, conversation_id=here, message_id=message))[0] == "message_not_found"
 
 
-async def test_a_message_is_found_as_soon_as_it_was_accepted(running: tuple[World, Node]) -> None:
+async def test_message_is_found_once_it_is_accepted(running: tuple[World, Node]) -> None:
     (ann,) = await people(running, "ann")
     here = await room(ann)
     for n in range(20):

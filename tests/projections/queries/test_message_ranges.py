@@ -1,4 +1,4 @@
-"""Pages go through a member's stays as if there were no holes, and say honestly whether there is more."""
+"""Pages join a member's membership intervals without gaps, and say correctly whether there is more."""
 
 import pytest
 from hypothesis import given as for_all
@@ -18,21 +18,21 @@ def shown(cut: Slice) -> tuple[list[int], bool, bool]:
 
 
 BEN = member((2, 4), (5, 4), (9, 10), (11, 12), (20, None))
-"""Of thirty messages he reads 2 to 4, 9 to 12, and 20 to the last."""
+"""He may read messages 2 to 4, 9 to 12, and 20 to the last."""
 MINE = message_ranges.readable(BEN, 22)
 
 
-def test_stays_that_touch_are_one_and_empty_ones_none() -> None:
+def test_adjacent_intervals_are_joined_and_empty_ones_dropped() -> None:
     assert [range(2, 5), range(9, 13), range(20, 23)] == MINE
 
 
-def test_a_later_stay_that_shows_what_was_said_before_takes_the_earlier_ones_in() -> None:
+def test_interval_with_shown_history_includes_earlier_ones() -> None:
     shown = Member("member", (Interval(5, 8), Interval(11, 12), Interval(15, reads_from=7)))
     assert message_ranges.readable(shown, 20) == [range(5, 21)]
     assert message_ranges.readable(Member("member", (Interval(5, 8), Interval(15, reads_from=1))), 20) == [range(1, 21)]
 
 
-def test_nothing_is_there_beyond_the_head() -> None:
+def test_ranges_end_at_the_head() -> None:
     assert message_ranges.readable(BEN, 10) == [range(2, 5), range(9, 11)]
     assert message_ranges.readable(BEN, 1) == []
     assert message_ranges.readable(member((1, None)), 0) == []
@@ -63,11 +63,13 @@ def test_nothing_is_there_beyond_the_head() -> None:
         (message_ranges.around([], 12, 3), [], False, False),
     ],
 )
-def test_a_page_is_a_part_of_what_one_reads(cut: Slice, seqs: list[int], more_before: bool, more_after: bool) -> None:
+def test_page_is_a_part_of_the_readable_ranges(
+    cut: Slice, seqs: list[int], more_before: bool, more_after: bool
+) -> None:
     assert shown(cut) == (seqs, more_before, more_after)
 
 
-def test_the_next_one_is_in_this_stay_or_the_following() -> None:
+def test_next_number_is_in_the_same_or_the_following_range() -> None:
     assert [message_ranges.next_after(MINE, seq) for seq in (0, 2, 4, 6, 12, 21, 22)] == [2, 3, 9, 9, 20, 22, None]
 
 
@@ -75,11 +77,13 @@ GAPS = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), max_size=6)
 
 
 @for_all(GAPS, st.integers(0, 40), st.integers(0, 40), st.integers(1, 7))
-def test_pages_are_what_a_list_of_all_would_give(gaps: list[tuple[int, int]], head: int, seq: int, limit: int) -> None:
+def test_pages_equal_slices_of_a_list_of_all_numbers(
+    gaps: list[tuple[int, int]], head: int, seq: int, limit: int
+) -> None:
     intervals, at = list[tuple[int, int | None]](), 1
-    for hole, length in gaps:
-        intervals.append((at + hole, at + hole + length - 1))
-        at += hole + length
+    for gap, length in gaps:
+        intervals.append((at + gap, at + gap + length - 1))
+        at += gap + length
     one = member(*intervals)
     mine = [n for n in range(1, head + 1) if one.reads(n)]
     ranges = message_ranges.readable(one, head)

@@ -1,4 +1,4 @@
-"""What a session had acknowledged is in every later answer to it, however far behind the read models are."""
+"""Every answer to a session has what was acknowledged to it before, however far the read models lag behind."""
 
 import asyncio
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 
 from edge.socket.node import Node
 from projections import progress
-from projections.queries.own_writes import KEPT, VIEW, OwnWrites
+from projections.queries.own_writes import MAX_KEYS, VIEW, OwnWrites
 from schemas import topics
 from schemas.commands import SendMessage, UpdateConversation
 from schemas.commands.inbox import ArchiveConversation
@@ -28,7 +28,7 @@ async def started(node: Node, user: str = "ann") -> Person:
 
 
 async def waits_for(found: Delayed, name: str, asking: asyncio.Task[dict[str, Any]]) -> dict[str, Any]:
-    """What an answer says that waits until this processor has read the log."""
+    """Return the data of an answer that waits until this processor has read the log."""
     for _ in range(50):
         await asyncio.sleep(0)
     assert not asking.done()
@@ -37,7 +37,7 @@ async def waits_for(found: Delayed, name: str, asking: asyncio.Task[dict[str, An
     return data
 
 
-async def test_a_list_has_what_was_archived(tmp_path: Path) -> None:
+async def test_list_has_an_archived_conversation(tmp_path: Path) -> None:
     async with without(tmp_path, "inbox") as found:
         ann = await started(found.node())
         here = await room(ann, "ben")
@@ -48,7 +48,7 @@ async def test_a_list_has_what_was_archived(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("query", ["conversation:get", "conversation:list", "message:history", "search:messages"])
-async def test_every_query_has_what_one_keeps_for_oneself(tmp_path: Path, query: str) -> None:
+async def test_every_query_reflects_hidden_messages(tmp_path: Path, query: str) -> None:
     async with without(tmp_path, "inbox") as found:
         ann = await started(found.node())
         here = await room(ann, "ben")
@@ -63,7 +63,7 @@ async def test_every_query_has_what_one_keeps_for_oneself(tmp_path: Path, query:
         await ann.node.stop()
 
 
-async def test_history_has_what_was_said_and_its_edit(tmp_path: Path) -> None:
+async def test_history_has_a_message_and_its_edit(tmp_path: Path) -> None:
     async with without(tmp_path, "messages") as found:
         ann = await started(found.node())
         here = await room(ann, "ben")
@@ -76,7 +76,7 @@ async def test_history_has_what_was_said_and_its_edit(tmp_path: Path) -> None:
         await ann.node.stop()
 
 
-async def test_a_conversation_shows_what_was_changed_in_it(tmp_path: Path) -> None:
+async def test_conversation_shows_a_change(tmp_path: Path) -> None:
     async with without(tmp_path) as found:
         tail = HeldTail(found.log, found.documents)
         found.run(tail.run())
@@ -93,7 +93,7 @@ async def test_a_conversation_shows_what_was_changed_in_it(tmp_path: Path) -> No
         await ann.node.stop()
 
 
-async def test_a_list_of_past_conversations_has_the_number_of_ones_leaving(tmp_path: Path) -> None:
+async def test_list_of_left_conversations_has_the_number_of_the_removal(tmp_path: Path) -> None:
     async with without(tmp_path, "conversations") as found:
         ann = await started(found.node())
         said = await ann.ask("conversation:create", external_id="room")
@@ -105,8 +105,8 @@ async def test_a_list_of_past_conversations_has_the_number_of_ones_leaving(tmp_p
         await ann.node.stop()
 
 
-async def test_an_answer_that_would_lack_it_is_not_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(progress, "PROOF_S", 0.05)
+async def test_answer_without_a_write_is_not_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "CATCH_UP_TIMEOUT_S", 0.05)
     async with without(tmp_path, "inbox") as found:
         node = found.node()
         ann = await started(node)
@@ -115,13 +115,13 @@ async def test_an_answer_that_would_lack_it_is_not_given(tmp_path: Path, monkeyp
         await ann.ask("conversation:mute", conversation_id=here)
         answer = await ann.ask("conversation:list")
         assert (answer["error"]["code"], answer["error"]["retry"]) == ("not_ready", True)
-        assert (await other.ask("conversation:list"))["type"] == "ack"  # what another session wrote is not promised
+        assert (await other.ask("conversation:list"))["type"] == "ack"  # writes of other sessions are not guaranteed
         found.read("inbox")
         assert (await ann.ask("conversation:list"))["data"]["conversations"][0]["inbox"]["muted"]
         await node.stop()
 
 
-async def test_who_has_read_it_once_waits_for_it_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_second_query_does_not_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with without(tmp_path) as found:
         ann = await started(found.node())
         here = await room(ann, "ben")
@@ -141,7 +141,7 @@ def record(key: str, topic: str = topics.USER_ACTION) -> Record:
     return Record(topic, key.encode(), b"", ())
 
 
-def test_what_was_acknowledged_since_is_still_waited_for() -> None:
+def test_newer_write_is_still_waited_for() -> None:
     writes = OwnWrites()
     writes.add(ARCHIVE, record("ann"), 7)
     seen = dict(writes.of("inbox"))
@@ -152,14 +152,14 @@ def test_what_was_acknowledged_since_is_still_waited_for() -> None:
     assert writes.of("inbox") == {}
 
 
-def test_a_repeat_of_something_older_takes_nothing_back() -> None:
+def test_repeat_of_an_older_write_keeps_the_newer_position() -> None:
     writes = OwnWrites()
     for position in (9, 7):
         writes.add(ARCHIVE, record("ann"), position)
     assert list(writes.of("inbox").values()) == [9]
 
 
-def test_each_is_waited_for_by_what_reads_it() -> None:
+def test_write_is_waited_for_by_its_readers() -> None:
     writes = OwnWrites()
     writes.add(UpdateConversation(conversation_id="room", title="x"), record("room", topics.CONVERSATION_UPDATED), 1)
     assert [bool(writes.of(name)) for name in (VIEW, "conversations", "messages", "inbox")] == [
@@ -170,9 +170,9 @@ def test_each_is_waited_for_by_what_reads_it() -> None:
     ]
 
 
-def test_of_many_conversations_the_last_of_each_partition_is_kept() -> None:
+def test_last_write_per_partition_is_kept_of_many_conversations() -> None:
     writes, last = OwnWrites(), dict[object, int]()
-    for n in range(KEPT + 1):
+    for n in range(MAX_KEYS + 1):
         writes.add(SEND, record(f"room {n}", topics.MESSAGE_SENT), n)
         last[partition_of(topics.MESSAGE_SENT, f"room {n}".encode())] = n
     assert {partition_of(*at): position for at, position in writes.of("messages").items()} == last

@@ -1,11 +1,11 @@
-"""What is shown needs a view as new as itself; there is none newer than one that has passed the log's end."""
+"""A row is shown by a view at least as new as the row; a view that has passed the log's end is the newest."""
 
 from edge.socket.node import Node
 from projections.queries.read_consistency import with_fresh_view
 from tests.edge.socket.world import Person, World, room
 
 
-async def test_a_change_that_no_log_has_is_waited_for_no_longer_than_the_log_is_long(
+async def test_wait_for_a_missing_change_ends_at_the_logs_end(
     running: tuple[World, Node],
 ) -> None:
     found, node = running
@@ -16,7 +16,7 @@ async def test_a_change_that_no_log_has_is_waited_for_no_longer_than_the_log_is_
     assert await with_fresh_view(found.memberships, view, 99) == view
 
 
-async def test_a_view_that_is_older_is_renewed(running: tuple[World, Node]) -> None:
+async def test_outdated_view_is_renewed(running: tuple[World, Node]) -> None:
     found, node = running
     ann = await Person(node, "ann").come()
     here = await room(ann, "ben")

@@ -1,9 +1,9 @@
-"""An answer holds as many messages as fit, those nearest to what was asked for."""
+"""An answer has as many messages as fit, the nearest ones to its anchor."""
 
 import msgspec
 import pytest
 
-from projections.queries.response_size import fitting
+from projections.queries.response_size import fitting_range
 from schemas.wire.views import MessageView
 from tests.given import AT, ROOM
 
@@ -43,15 +43,15 @@ ONE = EMPTY + 10
         (4, 4, range(2, 6)),
     ],
 )
-def test_as_many_fit_as_there_is_room_for(anchor: int, room: int, chosen: range) -> None:
-    assert fitting(SMALL, anchor, room * ONE) == chosen
-    assert len(fitting(SMALL, anchor, room * ONE - 1)) == max(1, room - 1)
+def test_range_has_as_many_entries_as_fit(anchor: int, room: int, chosen: range) -> None:
+    assert fitting_range(SMALL, anchor, room * ONE) == chosen
+    assert len(fitting_range(SMALL, anchor, room * ONE - 1)) == max(1, room - 1)
 
 
-def test_one_is_always_told_and_none_of_none() -> None:
-    assert fitting([view("x" * 999), view("y")], 0, 10) == range(1)
-    assert fitting([], 0) == range(0)
+def test_first_entry_always_fits_and_an_empty_list_has_none() -> None:
+    assert fitting_range([view("x" * 999), view("y")], 0, 10) == range(1)
+    assert fitting_range([], 0) == range(0)
 
 
-def test_nothing_is_left_out_between() -> None:
-    assert fitting([view("a"), view("x" * 999), view("b")], 0, 3 * ONE) == range(1)
+def test_range_has_no_gaps() -> None:
+    assert fitting_range([view("a"), view("x" * 999), view("b")], 0, 3 * ONE) == range(1)

@@ -1,4 +1,4 @@
-"""Who searches finds what they may read, as it is now, all of it page by page, and keeps nobody waiting."""
+"""A search finds all messages that its user may read, as they are now, page by page, and does not delay other users."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ AHEAD = 1 << 60
 
 
 async def found(who: Person, text: str, **more: Any) -> list[str]:
-    """The texts of all pages."""
+    """Return the texts of all pages."""
     texts, after = list[str](), None
     while True:
         data = (await who.ask("search:messages", text=text, after=after, **more))["data"]
@@ -40,12 +40,12 @@ async def code(who: Person, **data: Any) -> tuple[str, bool, list[dict[str, str]
     return error["code"], error["retry"], error["errors"]
 
 
-async def lets_in(ann: Person, here: str, who: Person) -> None:
+async def add(ann: Person, here: str, who: Person) -> None:
     await ann.ask("conversation:add-participants", conversation_id=here, participants=[who.user])
     await eventually(lambda: any(one["data"]["conversation_id"] == here for one in who.of("conversation:updated")))
 
 
-async def test_what_was_said_before_somebody_came_takes_no_place_of_what_they_may_read(
+async def test_messages_before_a_user_joined_do_not_fill_their_pages(
     running: tuple[World, Node],
 ) -> None:
     world, node = running
@@ -54,7 +54,7 @@ async def test_what_was_said_before_somebody_came_takes_no_place_of_what_they_ma
     await send(ann, here, *(f"zebra {n}" for n in range(230)))
     await indexed(world, here, "zebra", 230)
     await eventually(lambda: sent_head(world, here) == 230)
-    await lets_in(ann, here, cy)
+    await add(ann, here, cy)
     later = [f"a much longer text that has a zebra in it {n}" for n in range(3)]
     for text in later:
         await said(ann, here, text)
@@ -64,13 +64,13 @@ async def test_what_was_said_before_somebody_came_takes_no_place_of_what_they_ma
     assert len(await found(ann, "zebra", limit=200)) == 233
 
 
-async def test_who_was_in_twice_finds_both_stays(running: tuple[World, Node]) -> None:
+async def test_returning_user_finds_messages_of_both_membership_intervals(running: tuple[World, Node]) -> None:
     world, node = running
     ann, cy = await come(node, "ann", "cy")
     here = await room(ann, "ben")
     for inside in (False, True, False, True):
         if inside:
-            await lets_in(ann, here, cy)
+            await add(ann, here, cy)
         await said(ann, here, f"zebra {inside} {len(ann.of('receipt'))}")
         if inside:
             await cy.ask("conversation:leave", conversation_id=here)
@@ -79,7 +79,7 @@ async def test_who_was_in_twice_finds_both_stays(running: tuple[World, Node]) ->
     assert len(await found(ann, "zebra")) == 4
 
 
-async def test_a_text_that_was_edited_away_is_not_found_and_the_new_one_is(running: tuple[World, Node]) -> None:
+async def test_edited_message_is_found_by_its_new_text_only(running: tuple[World, Node]) -> None:
     world, node = running
     (ann,) = await come(node, "ann")
     here = await room(ann, "ben")
@@ -94,7 +94,7 @@ async def test_a_text_that_was_edited_away_is_not_found_and_the_new_one_is(runni
     assert await found(ann, "heron") == ["a heron"]
 
 
-async def test_whatever_the_index_says_what_is_answered_has_the_words_now(running: tuple[World, Node]) -> None:
+async def test_outdated_index_entries_are_not_answered(running: tuple[World, Node]) -> None:
     world, node = running
     ann, eve = await come(node, "ann", "eve")
     here = await room(ann, "ben")
@@ -109,7 +109,7 @@ async def test_whatever_the_index_says_what_is_answered_has_the_words_now(runnin
     assert await found(eve, "pelican") == []
 
 
-async def test_pages_have_each_message_once_and_go_on_beyond_what_is_hidden(running: tuple[World, Node]) -> None:
+async def test_pages_have_each_message_once_and_skip_hidden_ones(running: tuple[World, Node]) -> None:
     world, node = running
     (ann,) = await come(node, "ann")
     here = await room(ann, "ben")
@@ -125,7 +125,7 @@ async def test_pages_have_each_message_once_and_go_on_beyond_what_is_hidden(runn
     assert [one["text"] for one in rest["messages"]] == ["text 1", "text 0"]
 
 
-async def test_a_cursor_is_of_one_user_and_one_question(running: tuple[World, Node]) -> None:
+async def test_cursor_is_valid_for_one_user_and_one_search(running: tuple[World, Node]) -> None:
     world, node = running
     ann, ben = await come(node, "ann", "ben")
     here = await room(ann, "ben")
@@ -142,7 +142,7 @@ async def test_a_cursor_is_of_one_user_and_one_question(running: tuple[World, No
     assert await found(ann, "text", limit=1) == ["text 2", "text 1", "text 0"]
 
 
-async def test_words_are_found_by_their_beginning_and_by_who_said_them(running: tuple[World, Node]) -> None:
+async def test_words_are_found_by_prefix_and_by_sender(running: tuple[World, Node]) -> None:
     world, node = running
     ann, ben = await come(node, "ann", "ben")
     here = await room(ann, "ben")
@@ -156,7 +156,7 @@ async def test_words_are_found_by_their_beginning_and_by_who_said_them(running: 
     assert await found(ann, "the", sender="ben") == []
 
 
-async def test_what_stands_apart_is_not_found_side_by_side(running: tuple[World, Node]) -> None:
+async def test_separated_characters_are_not_found_as_a_word(running: tuple[World, Node]) -> None:
     world, node = running
     (ann,) = await come(node, "ann")
     here = await room(ann, "ben")
@@ -167,7 +167,7 @@ async def test_what_stands_apart_is_not_found_side_by_side(running: tuple[World,
     assert await found(ann, "上海东") == ["我家在上海东边。"]
 
 
-async def test_a_search_for_too_many_words_is_refused(running: tuple[World, Node]) -> None:
+async def test_search_for_too_many_words_is_rejected(running: tuple[World, Node]) -> None:
     (ann,) = await come(running[1], "ann")
     bounds = ("validation_failed", False, [{"pointer": "/data/text", "code": "bounds"}])
     assert await code(ann, text=" ".join(f"w{n}" for n in range(33))) == bounds
@@ -176,18 +176,16 @@ async def test_a_search_for_too_many_words_is_refused(running: tuple[World, Node
     assert await found(ann, "".join(chr(0x4E00 + n) for n in range(64))) == []
 
 
-async def test_a_search_that_takes_too_long_says_so(
-    running: tuple[World, Node], monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_slow_search_answers_a_timeout(running: tuple[World, Node], monkeypatch: pytest.MonkeyPatch) -> None:
     (ann,) = await come(running[1], "ann")
     await room(ann, "ben")
-    monkeypatch.setattr(search, "WITHIN_S", 0.0)
+    monkeypatch.setattr(search, "TIMEOUT_S", 0.0)
     assert await code(ann, text="text") == ("search_timeout", True, None)
-    monkeypatch.setattr(search, "TURN_S", 0.0)
+    monkeypatch.setattr(search, "TURN_TIMEOUT_S", 0.0)
     assert await code(ann, text="text") == ("search_timeout", True, None)
 
 
-async def test_others_may_have_their_turn_before_every_message_that_is_looked_at(
+async def test_other_tasks_may_run_before_every_message_checked(
     running: tuple[World, Node], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     paused: list[TimeSlice] = []
@@ -209,7 +207,7 @@ async def test_others_may_have_their_turn_before_every_message_that_is_looked_at
     assert (len(paused), len(set(paused))) == (7, 1)
 
 
-async def test_an_answer_has_no_more_than_fits_and_goes_on(running: tuple[World, Node]) -> None:
+async def test_answer_has_what_fits_and_a_cursor(running: tuple[World, Node]) -> None:
     world, node = running
     (ann,) = await come(node, "ann")
     here = await room(ann, "ben")
@@ -221,10 +219,10 @@ async def test_an_answer_has_no_more_than_fits_and_goes_on(running: tuple[World,
     assert [text.split()[0] for text in await found(ann, "zebra", limit=200)] == [f"{n}" for n in range(14, -1, -1)]
 
 
-async def test_a_page_whose_time_is_over_ends_behind_what_was_looked_at(
+async def test_page_that_times_out_ends_after_the_last_message_checked(
     running: tuple[World, Node], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(search, "LOOK_S", -1.0)
+    monkeypatch.setattr(search, "TIME_LIMIT_S", -1.0)
     world, node = running
     (ann,) = await come(node, "ann")
     here = await room(ann, "ben")

@@ -1,4 +1,4 @@
-"""Long work gives way after each millisecond, however many steps that is."""
+"""Long work lets other tasks run after each millisecond, whatever its number of steps."""
 
 import asyncio
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from projections.queries.time_slices import SLICE_S, TimeSlice
 
 
 class FakeClock:
-    """A clock that goes on when it is told to."""
+    """A clock that the test sets."""
 
     def __init__(self) -> None:
         self.time = 100.0
@@ -20,7 +20,7 @@ class FakeClock:
 
 
 class Turns:
-    """How often others had their turn on the event loop."""
+    """Counts the turns that other tasks had on the event loop."""
 
     def __init__(self) -> None:
         self.had = 0
@@ -33,7 +33,7 @@ class Turns:
 
 @contextmanager
 def others() -> Iterator[Turns]:
-    """Somebody else, who wants a turn whenever there is one."""
+    """Run another task that takes every turn it can."""
     turns = Turns()
     turns.next = turns.each.call_soon(turns.take)
     yield turns
@@ -41,7 +41,7 @@ def others() -> Iterator[Turns]:
 
 
 async def turns_beside(steps: int, each_s: float) -> int:
-    """How many turns others have beside so many steps, each of which takes so long."""
+    """Return the number of turns of other tasks during `steps` steps of `each_s` seconds."""
     clock = FakeClock()
     slices = TimeSlice(clock)
     with others() as turns:
@@ -60,11 +60,11 @@ async def turns_beside(steps: int, each_s: float) -> int:
         pytest.param(10, SLICE_S * 2, 10, id="a long step is a slice"),
     ],
 )
-async def test_others_have_their_turn_after_each_slice_and_not_before(steps: int, each_s: float, turns: int) -> None:
+async def test_other_tasks_run_after_each_slice_only(steps: int, each_s: float, turns: int) -> None:
     assert await turns_beside(steps, each_s) == turns
 
 
-async def test_a_slice_begins_when_the_others_had_their_turn() -> None:
+async def test_slice_begins_after_the_turn_of_other_tasks() -> None:
     clock = FakeClock()
     slices = TimeSlice(clock)
 
@@ -79,7 +79,7 @@ async def test_a_slice_begins_when_the_others_had_their_turn() -> None:
         assert turns.had == 0
 
 
-async def test_a_slice_is_told_by_a_real_clock_where_no_other_is_given() -> None:
+async def test_slice_uses_a_real_clock_by_default() -> None:
     slices = TimeSlice()
     with others() as turns:
         while not turns.had:

@@ -1,4 +1,4 @@
-"""The cursors of a conversation's members are read from the live generation, one for everybody who is asked about."""
+"""Tests that members' cursors are read from the live generation, one for each requested user."""
 
 from core.ports.documents import Changes, TableGeneration, Write
 from projections.generations import Generations
@@ -14,7 +14,7 @@ def row(user: str, device: str = "", **seqs: int) -> Write:
     return Write(receipt_rows.row_id("room", user, device), fixed, facets)
 
 
-async def test_everybody_has_a_cursor_in_the_order_in_which_they_are_named() -> None:
+async def test_every_requested_user_has_a_cursor_in_order() -> None:
     documents = MemoryDocuments()
     place = TableGeneration(receipt_rows.ROWS, 1)
     await documents.prepare([place])

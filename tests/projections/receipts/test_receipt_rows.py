@@ -1,4 +1,4 @@
-"""Receipts only grow, and which cursors moved is known from them, also when a record comes again."""
+"""Tests that receipts only grow and report which cursors moved, also when a record is repeated."""
 
 from core.positions import position
 from projections.facts import Fact
@@ -47,18 +47,18 @@ def rows(*folded: Folded) -> dict[str, dict[str, object]]:
 
 
 def moved(folded: Folded) -> list[tuple[str, int, int]]:
-    """The cursors that moved: `(user, read_seq, delivered_seq)`."""
+    """Return the cursors that moved: `(user, read_seq, delivered_seq)`."""
     cursors = folded.moved.get(ROOM, {}).values()
     return [(one.user_id, one.read_seq, one.delivered_seq) for one in cursors]
 
 
-def test_a_late_lower_receipt_does_not_take_one_back() -> None:
+def test_late_lower_receipt_does_not_lower_a_cursor() -> None:
     (write,) = receipt_rows.fold([persisted(0, 3), persisted(1, 2)], {}).writes
     assert write.id == f"{ROOM}:bob:"
     assert write.facets["persisted"] == {"pos": position(1, 1), "seq": 3, "was": 3}
 
 
-def test_what_was_told_before_changes_nothing() -> None:
+def test_repeated_record_changes_nothing() -> None:
     before = receipt_rows.fold([persisted(0, 3)], {})
     assert receipt_rows.fold([persisted(0, 3)], rows(before)) == Folded([], {})
 
@@ -74,7 +74,7 @@ def test_each_device_has_its_cursor_and_the_user_the_furthest_of_them() -> None:
     }
 
 
-def test_a_cursor_moves_only_beyond_all_devices() -> None:
+def test_cursor_moves_only_beyond_all_devices() -> None:
     first = receipt_rows.fold([reached(0, "delivered", 5, device="phone")], {})
     second = receipt_rows.fold(
         [reached(1, "delivered", 4, device="desk"), reached(2, "delivered", 7, device="desk")], rows(first)
@@ -83,33 +83,33 @@ def test_a_cursor_moves_only_beyond_all_devices() -> None:
     assert [moved(one) for one in (first, second, behind)] == [[("ann", 0, 5)], [("ann", 0, 7)], []]
 
 
-def test_delivered_and_read_grow_beside_each_other() -> None:
+def test_delivered_and_read_grow_independently() -> None:
     folded = receipt_rows.fold([reached(0, "delivered", 5), reached(1, "read", 2), reached(2, "read", 4)], {})
     assert moved(folded) == [("ann", 4, 5)]
     assert set(rows(folded)[f"{ROOM}:ann:"]) >= {"delivered", "read"}
 
 
-def test_what_is_read_has_been_delivered() -> None:
+def test_read_message_counts_as_delivered() -> None:
     assert moved(receipt_rows.fold([reached(0, "delivered", 3), reached(1, "read", 5)], {})) == [("ann", 5, 5)]
 
 
-def test_the_newest_moves_the_cursor_as_far_when_it_comes_again() -> None:
+def test_newest_record_reports_the_same_move_when_repeated() -> None:
     facts = [reached(0, "read", 2), reached(1, "read", 5)]
     again = receipt_rows.fold(facts, rows(receipt_rows.fold(facts, {})))
     assert again.writes == []
     assert moved(again) == [("ann", 5, 5)]
 
 
-def test_rows_are_the_same_however_the_records_came_in_batches() -> None:
+def test_rows_are_the_same_for_any_batches() -> None:
     facts = [reached(0, "read", 2), persisted(1, 1), reached(2, "read", 1, by="bob"), reached(3, "read", 4)]
-    at_once = rows(receipt_rows.fold(facts, {}))
+    in_one_batch = rows(receipt_rows.fold(facts, {}))
     one_by_one: dict[str, dict[str, object]] = {}
     for each in facts:
         for key, row in rows(receipt_rows.fold([each], one_by_one)).items():  # type: ignore[arg-type]
             one_by_one[key] = {**one_by_one.get(key, {}), **row}
-    assert one_by_one == at_once
+    assert one_by_one == in_one_batch
 
 
-def test_what_nobody_says_or_cannot_be_read_is_about_no_row() -> None:
+def test_record_without_a_user_or_body_changes_no_row() -> None:
     unreadable = Fact(MESSAGE_DELIVERED, position(1, 0), persisted(0, 1).envelope, None)
     assert receipt_rows.fold([unreadable, reached(1, "read", 5, by="")], {}) == Folded([], {})

@@ -36,7 +36,7 @@ async def filled(index: FtsIndex) -> None:
     await index.index(1, [entry("a", "hello", 2)], {}, {SENT: 3})
 
 
-async def test_what_was_indexed_is_found_after_a_restart(index: FtsIndex, path: Path) -> None:
+async def test_indexed_message_is_found_after_a_restart(index: FtsIndex, path: Path) -> None:
     await filled(index)
     await index.stop()
     again = FtsIndex(path)
@@ -47,14 +47,14 @@ async def test_what_was_indexed_is_found_after_a_restart(index: FtsIndex, path: 
     await again.stop()
 
 
-async def test_letters_that_the_index_does_not_know_raise_nothing(index: FtsIndex) -> None:
+async def test_letters_unknown_to_the_index_raise_nothing(index: FtsIndex) -> None:
     await made(index, 1)
     await index.put(1, [entry("a", "hello \U0001e900\U0001e901")])
     for text in ("\U0001e900\U0001e901", "hello \U0001e900", "² ½ ①", "e\u0301", "नमस्ते", "\u200b", "ﬁ"):
         await index.search(1, query(text), limit=10)
 
 
-async def test_what_takes_too_long_ends_and_keeps_nobody_else_waiting(index: FtsIndex) -> None:
+async def test_slow_search_times_out_and_delays_no_other(index: FtsIndex) -> None:
     await made(index, 1)
     words = [f"word{n}" for n in range(30)]
     await index.put(1, [entry(f"m{n}", " ".join(words), order=n) for n in range(20_000)])
@@ -65,7 +65,7 @@ async def test_what_takes_too_long_ends_and_keeps_nobody_else_waiting(index: Fts
     assert (await index.search(1, query("word0"), limit=1)).found == [Hit(19_999, "m19999")]
 
 
-async def test_an_index_of_an_earlier_shape_is_none_and_is_dropped(index: FtsIndex, path: Path) -> None:
+async def test_index_of_an_earlier_schema_is_ignored_and_dropped(index: FtsIndex, path: Path) -> None:
     await filled(index)
     with sqlite3.connect(path) as earlier:
         for name in ("entries", "texts", "words"):
@@ -81,7 +81,7 @@ async def test_an_index_of_an_earlier_shape_is_none_and_is_dropped(index: FtsInd
         )
 
 
-async def test_thousands_that_somebody_else_may_read_are_passed_over_in_pages(index: FtsIndex) -> None:
+async def test_thousands_of_messages_of_other_conversations_are_skipped_in_pages(index: FtsIndex) -> None:
     await made(index, 1)
     entries = [entry(f"m{n:05}", "hello", order=n, conversation=OTHER) for n in range(1, 30_000)]
     await index.put(1, [*entries, entry("mine", "hello", order=0)])
@@ -92,7 +92,7 @@ async def test_thousands_that_somebody_else_may_read_are_passed_over_in_pages(in
     assert (await index.search(1, query("hello"), limit=10)).found == [Hit(0, "mine")]
 
 
-async def test_a_stopped_index_is_unavailable(index: FtsIndex) -> None:
+async def test_stopped_index_is_unavailable(index: FtsIndex) -> None:
     await filled(index)
     await index.stop()
     for call in (found(index), index.put(1, [entry("a", "hello")]), index.checkpoint(1, ALL)):
@@ -100,7 +100,7 @@ async def test_a_stopped_index_is_unavailable(index: FtsIndex) -> None:
             await call
 
 
-async def test_an_index_without_checkpoints_is_not_complete_and_is_filled_again(index: FtsIndex, path: Path) -> None:
+async def test_index_without_checkpoints_is_not_complete_and_is_filled_again(index: FtsIndex, path: Path) -> None:
     await filled(index)
     with sqlite3.connect(path) as earlier:
         earlier.execute("DROP TABLE states")
@@ -111,7 +111,7 @@ async def test_an_index_without_checkpoints_is_not_complete_and_is_filled_again(
     assert await found(index) == ["a"]
 
 
-async def test_a_file_deleted_under_it_is_noticed_with_the_checkpoint(index: FtsIndex, path: Path) -> None:
+async def test_checkpoint_detects_a_deleted_file(index: FtsIndex, path: Path) -> None:
     await filled(index)
     path.unlink()
     assert await index.checkpoint(1, ALL) is None
@@ -120,7 +120,7 @@ async def test_a_file_deleted_under_it_is_noticed_with_the_checkpoint(index: Fts
     assert await found(index) == ["a"]
 
 
-async def test_an_older_file_moved_there_is_noticed_with_the_checkpoint(index: FtsIndex, path: Path) -> None:
+async def test_checkpoint_detects_a_replaced_file(index: FtsIndex, path: Path) -> None:
     await filled(index)
     with sqlite3.connect(path) as now, sqlite3.connect(path.with_name("older")) as older:
         now.backup(older)
@@ -133,7 +133,7 @@ async def test_an_older_file_moved_there_is_noticed_with_the_checkpoint(index: F
     assert await found(index) == ["a"]
 
 
-async def test_one_who_only_reads_may_come_before_the_file(path: Path) -> None:
+async def test_reader_may_start_before_the_file_exists(path: Path) -> None:
     reader, writer = FtsIndex(path, read_only=True), FtsIndex(path)
     await reader.start()
     with pytest.raises(Unavailable):

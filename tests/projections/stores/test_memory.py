@@ -27,7 +27,7 @@ class TestMemoryDocuments(DocumentsContract):
         return lose
 
 
-async def test_a_save_cut_off_at_any_turn_leaves_a_prefix_of_rows_heads_and_checkpoint() -> None:
+async def test_save_cancelled_at_any_turn_leaves_a_prefix_of_rows_heads_and_checkpoint() -> None:
     place, heads, at = TableGeneration(ROWS, 1), TableGeneration(HEADS, 1), Partition(MESSAGE_SENT, 0)
     changes = Changes(
         [(place, [sent("a", 1), sent("b", 2)])],
@@ -42,7 +42,7 @@ async def test_a_save_cut_off_at_any_turn_leaves_a_prefix_of_rows_heads_and_chec
             await asyncio.sleep(0)
         saving.cancel()
         await asyncio.wait([saving])
-        rows, heads_there = await documents.scan(place), await documents.scan(heads)
-        stands = await documents.checkpoints("messages", 1)
-        left.append("".join(row["_id"] for row in rows + heads_there) + "!" * len(stands))
+        rows, head_rows = await documents.scan(place), await documents.scan(heads)
+        checkpoints = await documents.checkpoints("messages", 1)
+        left.append("".join(row["_id"] for row in rows + head_rows) + "!" * len(checkpoints))
     assert list(dict.fromkeys(left)) == ["", "a", "ab", "abc", "abcd", "abcd!"]

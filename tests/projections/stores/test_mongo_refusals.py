@@ -1,4 +1,4 @@
-"""What a server's refusal is taken for, and which process of a server answered."""
+"""Tests how errors of a server are classified, and how a restarted server is detected."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -18,7 +18,7 @@ def bulk(*codes: int) -> BulkWriteError:
 
 
 @pytest.mark.parametrize(
-    ("refusal", "taken_for"),
+    ("error", "expected"),
     [
         (OperationFailure("cursor not found", 43), Unavailable),
         (OperationFailure("not primary", 10107), Unavailable),
@@ -31,13 +31,13 @@ def bulk(*codes: int) -> BulkWriteError:
         (DocumentTooLarge("BSON document too large"), RowTooLarge),
     ],
 )
-def test_a_refusal_is_an_outage_a_row_s_fault_or_the_store_s(refusal: Exception, taken_for: type[Exception]) -> None:
-    with pytest.raises(taken_for), bounded(1.0):
-        raise refusal
+def test_server_error_is_an_outage_a_large_row_or_a_broken_store(error: Exception, expected: type[Exception]) -> None:
+    with pytest.raises(expected), bounded(1.0):
+        raise error
 
 
 class Server:
-    """Answers `hello` and `serverStatus` as some process does."""
+    """Answers `hello` and `serverStatus` like a server process."""
 
     def __init__(self, **status: Any) -> None:
         self.hello: dict[str, Any] = {}
@@ -62,7 +62,7 @@ def started(pid: int, began: datetime = BEGAN, after_ms: int = 5000) -> dict[str
     return {"host": "h", "pid": pid, "uptimeMillis": after_ms, "localTime": began + timedelta(milliseconds=after_ms)}
 
 
-class Looking:
+class Checking:
     def __init__(self, server: Server) -> None:
         self.server = server
         self.connections = Connections()
@@ -70,59 +70,59 @@ class Looking:
 
     async def after(self, event: Callable[[Any], None]) -> int:
         event(None)
-        await self.lives.look(self.server)
+        await self.lives.check(self.server)
         return self.lives.life
 
 
-async def test_connections_that_come_and_go_are_no_other_life() -> None:
+async def test_changed_connections_keep_the_life() -> None:
     for server in (Server(**started(7)), Server()):
         if not server.status:
             server.hello = {"topologyVersion": {"processId": "p1"}}
-        looking = Looking(server)
-        for event in (looking.connections.connection_ready, looking.connections.connection_closed):
-            assert await looking.after(event) == 0
-        assert await looking.after(looking.connections.pool_cleared) == 0
+        checking = Checking(server)
+        for event in (checking.connections.connection_ready, checking.connections.connection_closed):
+            assert await checking.after(event) == 0
+        assert await checking.after(checking.connections.pool_cleared) == 0
 
 
 async def test_another_process_is_another_life() -> None:
-    looking = Looking(Server(**started(7)))
-    closed = looking.connections.connection_closed
-    assert await looking.after(looking.connections.connection_ready) == 0
+    checking = Checking(Server(**started(7)))
+    closed = checking.connections.connection_closed
+    assert await checking.after(checking.connections.connection_ready) == 0
     for life, status in enumerate((started(8), started(8, BEGAN + timedelta(seconds=3)), started(8)), start=1):
-        looking.server.status = status
-        assert await looking.after(closed) == life
-    looking.server.status = started(8, BEGAN, 900_000)
-    assert await looking.after(closed) == 3
-    looking.server.hello = {"topologyVersion": {"processId": "p1"}}
-    assert await looking.after(closed) == 4
+        checking.server.status = status
+        assert await checking.after(closed) == life
+    checking.server.status = started(8, BEGAN, 900_000)
+    assert await checking.after(closed) == 3
+    checking.server.hello = {"topologyVersion": {"processId": "p1"}}
+    assert await checking.after(closed) == 4
 
 
-async def test_a_server_that_does_not_say_has_another_life_whenever_a_connection_changes() -> None:
+async def test_unidentified_server_has_another_life_at_every_change_of_a_connection() -> None:
     for status in ({}, {"host": "h"}, started(7) | {"uptimeMillis": "long"}):
-        looking = Looking(Server(**status))
-        assert await looking.after(looking.connections.connection_ready) == 0
-        assert await looking.after(looking.connections.connection_ready) == 1
-        assert await looking.after(looking.connections.connection_closed) == 2
+        checking = Checking(Server(**status))
+        assert await checking.after(checking.connections.connection_ready) == 0
+        assert await checking.after(checking.connections.connection_ready) == 1
+        assert await checking.after(checking.connections.connection_closed) == 2
 
 
-async def test_nobody_is_asked_while_no_connection_changes() -> None:
-    looking = Looking(Server(**started(7)))
-    await looking.after(looking.connections.connection_ready)
-    looking.server.asked.clear()
+async def test_server_is_not_asked_while_no_connection_changes() -> None:
+    checking = Checking(Server(**started(7)))
+    await checking.after(checking.connections.connection_ready)
+    checking.server.asked.clear()
     for _ in range(9):
-        await looking.lives.look(looking.server)
-    assert looking.server.asked == []
+        await checking.lives.check(checking.server)
+    assert checking.server.asked == []
 
 
-async def test_a_look_that_fails_is_made_again() -> None:
-    looking = Looking(Server(**started(7)))
-    await looking.after(looking.connections.connection_ready)
-    looking.server.command = _refused  # type: ignore[method-assign]
+async def test_failed_check_is_repeated() -> None:
+    checking = Checking(Server(**started(7)))
+    await checking.after(checking.connections.connection_ready)
+    checking.server.command = _refused  # type: ignore[method-assign]
     with pytest.raises(PyMongoError):
-        await looking.after(looking.connections.connection_closed)
+        await checking.after(checking.connections.connection_closed)
     with pytest.raises(PyMongoError):
-        await looking.lives.look(looking.server)
-    assert looking.lives.life == 0
+        await checking.lives.check(checking.server)
+    assert checking.lives.life == 0
 
 
 async def _refused(_name: str) -> dict[str, Any]:

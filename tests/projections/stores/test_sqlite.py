@@ -42,7 +42,7 @@ class TestSqliteDocuments(DocumentsContract):
         return lose
 
 
-async def test_a_file_from_before_digests_is_read_and_written(path: Path) -> None:
+async def test_file_of_a_version_without_digests_is_read_and_written(path: Path) -> None:
     path.parent.mkdir()
     at = Partition(MESSAGE_SENT, 0)
     with closing(sqlite3.connect(path)) as old, old:
@@ -65,7 +65,7 @@ async def test_a_file_from_before_digests_is_read_and_written(path: Path) -> Non
     await documents.stop()
 
 
-async def test_what_was_saved_is_there_after_a_restart(documents: SqliteDocuments, path: Path) -> None:
+async def test_saved_rows_exist_after_a_restart(documents: SqliteDocuments, path: Path) -> None:
     await documents.save(rows(PLACE, sent("a", 1)))
     await documents.stop()
     again = SqliteDocuments(path)
@@ -75,7 +75,7 @@ async def test_what_was_saved_is_there_after_a_restart(documents: SqliteDocument
     await again.stop()
 
 
-async def test_a_batch_that_fails_in_the_middle_leaves_nothing(documents: SqliteDocuments) -> None:
+async def test_failed_batch_leaves_nothing(documents: SqliteDocuments) -> None:
     await documents.prepare([PLACE])
     unwritable = write("b", {"sent": {"pos": 1, "what": object()}})
     with pytest.raises(TypeError):
@@ -84,7 +84,7 @@ async def test_a_batch_that_fails_in_the_middle_leaves_nothing(documents: Sqlite
     assert await documents.save(rows(PLACE, sent("a", 1))) == frozenset({"a"})
 
 
-async def test_a_save_given_up_by_its_caller_is_whole_or_not_at_all(documents: SqliteDocuments) -> None:
+async def test_cancelled_save_is_saved_whole_or_not_at_all(documents: SqliteDocuments) -> None:
     await documents.prepare([PLACE])
     saving = asyncio.create_task(documents.save(rows(PLACE, *(sent(f"r{n}", n) for n in range(1, 500)))))
     await asyncio.sleep(0)
@@ -95,7 +95,7 @@ async def test_a_save_given_up_by_its_caller_is_whole_or_not_at_all(documents: S
     assert len(await documents.scan(PLACE)) in {1, 500}
 
 
-async def test_a_stopped_store_is_unavailable(documents: SqliteDocuments) -> None:
+async def test_stopped_store_is_unavailable(documents: SqliteDocuments) -> None:
     await documents.stop()
     with pytest.raises(Unavailable):
         await documents.get(PLACE, ["a"])
@@ -103,7 +103,7 @@ async def test_a_stopped_store_is_unavailable(documents: SqliteDocuments) -> Non
         await documents.save(rows(PLACE, sent("a", 1)))
 
 
-async def test_a_file_that_cannot_be_opened_is_unavailable(tmp_path: Path) -> None:
+async def test_file_that_cannot_be_opened_is_unavailable(tmp_path: Path) -> None:
     (tmp_path / "a folder").mkdir()
     documents = SqliteDocuments(tmp_path / "a folder")
     with pytest.raises(Unavailable):
@@ -111,7 +111,7 @@ async def test_a_file_that_cannot_be_opened_is_unavailable(tmp_path: Path) -> No
     await documents.stop()
 
 
-async def test_a_reader_opened_first_waits_for_the_file_and_sees_every_save(path: Path) -> None:
+async def test_reader_opened_first_waits_for_the_file_and_sees_every_save(path: Path) -> None:
     reader, writer = SqliteDocuments(path, read_only=True), SqliteDocuments(path)
     starting = asyncio.create_task(reader.start(TABLES))
     await writer.start(TABLES)
@@ -147,7 +147,7 @@ asyncio.run(main())
 
 
 @pytest.mark.kills
-async def test_every_completed_save_of_a_killed_process_is_there_and_whole(path: Path) -> None:
+async def test_every_completed_save_of_a_killed_process_is_stored_whole(path: Path) -> None:
     root = Path(__file__).parents[3]
     child = await asyncio.create_subprocess_exec(
         sys.executable, "-c", CHILD, str(path), cwd=root, stdout=asyncio.subprocess.PIPE
@@ -165,12 +165,12 @@ async def test_every_completed_save_of_a_killed_process_is_there_and_whole(path:
     await beside.stop()
     again = SqliteDocuments(path)
     await again.start(TABLES)
-    there = len(await again.find(PLACE, "by_n", ["c"], limit=100_000))
-    assert there in {20 * int(last), 20 * int(last) + 20}
+    stored = len(await again.find(PLACE, "by_n", ["c"], limit=100_000))
+    assert stored in {20 * int(last), 20 * int(last) + 20}
     await again.stop()
 
 
-async def test_an_index_declared_later_finds_rows_saved_before(documents: SqliteDocuments, path: Path) -> None:
+async def test_index_declared_later_finds_rows_saved_before(documents: SqliteDocuments, path: Path) -> None:
     before = TableGeneration(Table("m", "t"), 1)
     after = TableGeneration(Table("m", "t", (Index("by_e", ("conversation_id",), "edited.n"),)), 1)
     await documents.save(rows(before, write("a", {"edited": {"pos": 1, "n": 7}}, conversation_id="c")))
@@ -195,7 +195,7 @@ async def test_declared_indexes_are_used_and_nothing_is_sorted(documents: Sqlite
     table.find(connection, "by_root", ["c", "r"], low=1, high=9, after=None, limit=10, reverse=False)
     table.find(connection, "by_tag", ["x"], low=None, high=None, after="x", limit=10, reverse=False)
     connection.set_trace_callback(None)
-    plans = [plan for plan in plans if "INDEXED BY" in plan]  # what finds nothing looks for the marker as well
+    plans = [plan for plan in plans if "INDEXED BY" in plan]  # a query without rows also reads the marker
     for statement, index in zip(plans, ("by_n", "by_edit", "by_two", "by_sender", "by_root", "by_tag"), strict=True):
         plan = " ".join(line[3] for line in connection.execute(f"EXPLAIN QUERY PLAN {statement}"))
         assert f"contract/rows/1/{index} " in plan

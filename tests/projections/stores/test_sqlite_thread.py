@@ -1,4 +1,4 @@
-"""What a file says that is damaged, locked or gone: which error comes of it, and who is told."""
+"""Tests which error a damaged, locked or missing file raises, and where it is reported."""
 
 import sqlite3
 from collections.abc import Callable
@@ -19,7 +19,7 @@ ENDLESS = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELE
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """A file of some hundred pages."""
+    """Create a file of some hundred pages."""
     path = tmp_path / "some.sqlite"
     connection = sqlite3.connect(path)
     connection.execute("PRAGMA journal_mode = WAL")
@@ -30,12 +30,12 @@ def path(tmp_path: Path) -> Path:
     return path
 
 
-SPOILED = [damaging.halve, damaging.zero_page, damaging.break_header]
+DAMAGES = [damaging.halve, damaging.zero_page, damaging.break_header]
 
 
-@pytest.mark.parametrize("spoil", SPOILED, ids=lambda one: one.__name__)
-async def test_start_names_the_damaged_file(path: Path, spoil: Callable[[Path], None]) -> None:
-    spoil(path)
+@pytest.mark.parametrize("make_damage", DAMAGES, ids=lambda one: one.__name__)
+async def test_start_names_the_damaged_file(path: Path, make_damage: Callable[[Path], None]) -> None:
+    make_damage(path)
     damage = Damage()
     thread = SqliteThread(path, "some", damage=damage)
     with pytest.raises(DataDamaged, match=f"^{path} is damaged: .*; stop the system, move the file away"):
@@ -65,7 +65,7 @@ async def test_damage_found_after_the_start_is_reported(path: Path) -> None:
     await reader.stop()
 
 
-async def test_what_was_read_and_cannot_be_decoded_is_damage(path: Path) -> None:
+async def test_data_that_cannot_be_decoded_is_damage(path: Path) -> None:
     thread = SqliteThread(path, "some")
     await thread.start("UPDATE words SET word = CAST(x'ff00' AS TEXT) WHERE id = 7")
     with pytest.raises(DataDamaged, match="Could not decode to UTF-8"):
@@ -73,7 +73,7 @@ async def test_what_was_read_and_cannot_be_decoded_is_damage(path: Path) -> None
     await thread.stop()
 
 
-async def test_what_whoever_works_in_it_finds_broken_is_damage(path: Path) -> None:
+async def test_broken_raised_by_the_work_is_damage(path: Path) -> None:
     def work(_: sqlite3.Connection) -> None:
         raise Broken("nothing\nfits")
 
@@ -84,7 +84,7 @@ async def test_what_whoever_works_in_it_finds_broken_is_damage(path: Path) -> No
     await thread.stop()
 
 
-async def test_an_error_that_may_go_away_is_unavailable(path: Path) -> None:
+async def test_temporary_error_is_unavailable(path: Path) -> None:
     thread = SqliteThread(path, "some")
     await thread.start()
     with pytest.raises(Unavailable, match="no such table"):
@@ -93,14 +93,14 @@ async def test_an_error_that_may_go_away_is_unavailable(path: Path) -> None:
     await thread.stop()
 
 
-async def test_file_is_opened_though_there_was_no_time_to_check_it(path: Path) -> None:
+async def test_file_is_opened_if_its_check_times_out(path: Path) -> None:
     thread = SqliteThread(path, "some", check_s=1e-9)
     await thread.start()
     assert await thread.run(lambda connection: connection.execute("SELECT count(*) FROM words").fetchone()) == (3000,)
     await thread.stop()
 
 
-def test_work_within_a_time_is_cut_short_and_the_connection_goes_on() -> None:
+def test_work_is_interrupted_at_its_timeout_and_the_connection_remains_usable() -> None:
     connection = sqlite3.connect(":memory:", check_same_thread=False)
     assert within(connection, 0.05, lambda one: one.execute(ENDLESS).fetchall()) is None
     assert within(connection, 10, lambda one: one.execute("SELECT 1").fetchall()) == [(1,)]
@@ -109,7 +109,7 @@ def test_work_within_a_time_is_cut_short_and_the_connection_goes_on() -> None:
     connection.close()
 
 
-async def test_documents_name_a_row_that_cannot_be_read(tmp_path: Path) -> None:
+async def test_documents_report_an_unreadable_row(tmp_path: Path) -> None:
     documents, place = SqliteDocuments(tmp_path / "documents.sqlite"), TableGeneration(Table("some", "rows"), 1)
     await documents.start([])
     await documents.prepare([place])
@@ -121,7 +121,7 @@ async def test_documents_name_a_row_that_cannot_be_read(tmp_path: Path) -> None:
     await documents.stop()
 
 
-async def test_search_index_names_a_damaged_file(tmp_path: Path) -> None:
+async def test_search_index_reports_a_damaged_file(tmp_path: Path) -> None:
     (tmp_path / "search.sqlite").write_bytes(b"nothing at all " * 1000)
     with pytest.raises(DataDamaged, match=r"search\.sqlite is damaged: file is not a database"):
         await FtsIndex(tmp_path / "search.sqlite").start()

@@ -1,4 +1,4 @@
-"""An old version becomes the newest by steps; whatever cannot, says why and nothing worse."""
+"""An old version is converted to the newest by steps; a body that cannot be is `Undecodable`, with its reason."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,12 +18,12 @@ EDITED = next(event for event in SAMPLES if isinstance(event, MessageEdited))
 
 
 def without_author(content: dict[str, Any]) -> dict[str, Any]:
-    """The oldest said `by`."""
+    """Convert the oldest version, which has `by`."""
     return {**{name: value for name, value in content.items() if name != "by"}, "user": content["by"]}
 
 
 def without_user(content: dict[str, Any]) -> dict[str, Any]:
-    """The old said `user`."""
+    """Convert the old version, which has `user`."""
     return {**{name: value for name, value in content.items() if name != "user"}, "editor": content["user"]}
 
 
@@ -31,39 +31,39 @@ STEPS: Mapping[str, Step] = {OLDEST: (OLD, without_author), OLD: (NEWEST, withou
 
 
 def body(kind: str, author: str) -> bytes:
-    said = msgspec.to_builtins(EDITED)
-    return msgspec.json.encode({**said, "type": kind, author: said.pop("editor")})
+    content = msgspec.to_builtins(EDITED)
+    return msgspec.json.encode({**content, "type": kind, author: content.pop("editor")})
 
 
 @pytest.mark.parametrize(("kind", "author"), [(OLDEST, "by"), (OLD, "user"), (NEWEST, "editor")])
-def test_every_version_reads_as_the_newest(kind: str, author: str) -> None:
+def test_every_version_is_decoded_as_the_newest(kind: str, author: str) -> None:
     assert upcast.decode(kind, body(kind, author), STEPS) == EDITED
 
 
-def test_a_version_that_no_code_knows_is_told_so_but_its_topic_is_known() -> None:
+def test_an_unknown_version_is_undecodable_but_its_topic_is_known() -> None:
     with pytest.raises(Undecodable, match="no code reads"):
         upcast.decode("caas.message.edited.v99", b"{}")
     assert upcast.topic_of("caas.message.edited.v99") == "message.edited"
     assert upcast.topic_of("caas.message.forgotten.v1") is None
 
 
-def test_a_body_that_a_step_cannot_take_is_undecodable() -> None:
+def test_a_body_that_a_step_cannot_convert_is_undecodable() -> None:
     with pytest.raises(Undecodable, match="does not become"):
         upcast.decode(OLD, b"{}", STEPS)
 
 
-def test_a_step_that_leads_nowhere_is_undecodable() -> None:
+def test_a_step_to_an_unknown_version_is_undecodable() -> None:
     with pytest.raises(Undecodable, match="no code reads"):
         upcast.decode(OLD, b"{}", {OLD: ("caas.message.edited.v0b", dict)})
 
 
 @given(st.binary(max_size=60), st.sampled_from([OLDEST, OLD, NEWEST, "x", *events.EVENT_OF]))
-def test_no_bytes_raise_anything_else(bytes_: bytes, kind: str) -> None:
+def test_any_bytes_raise_undecodable_and_nothing_else(bytes_: bytes, kind: str) -> None:
     with pytest.raises(Undecodable):
         upcast.decode(kind, bytes_, STEPS)
 
 
-def test_steps_of_released_versions_end_at_a_version_we_have() -> None:
+def test_steps_of_released_versions_end_at_a_current_version() -> None:
     for old in upcast.STEPS:
         newer, seen = old, {old}
         while newer in upcast.STEPS:

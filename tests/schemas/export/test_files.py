@@ -1,4 +1,4 @@
-"""The generated files are what the code is, and say all of it."""
+"""The generated files match the code and are complete."""
 
 import json
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ DOCUMENTS = files.documents()
 
 
 def references(value: Any) -> Iterator[str]:
-    """Every `$ref` in a document."""
+    """Yield every `$ref` in a document."""
     if isinstance(value, dict):
         if isinstance(value.get("$ref"), str):
             yield value["$ref"]
@@ -34,24 +34,24 @@ def references(value: Any) -> Iterator[str]:
 
 
 def found(document: Any, reference: str) -> Any:
-    """What a reference points to."""
+    """Return the part that a reference points to."""
     for step in reference.removeprefix("#/").split("/"):
         document = document[step]
     return document
 
 
-def test_the_files_are_as_the_code_is() -> None:
+def test_the_files_match_the_code() -> None:
     assert files.drift() == [], "run: python -m schemas.export"
 
 
 @pytest.mark.parametrize("path", DOCUMENTS)
-def test_every_reference_leads_somewhere(path: str) -> None:
+def test_every_reference_has_a_target(path: str) -> None:
     for reference in references(DOCUMENTS[path]):
         assert found(DOCUMENTS[path], reference) is not None
 
 
 @pytest.mark.parametrize("path", DOCUMENTS)
-def test_no_pattern_is_pythons_own(path: str) -> None:
+def test_patterns_are_portable(path: str) -> None:
     assert "\\\\Z" not in json.dumps(DOCUMENTS[path])
 
 
@@ -60,7 +60,7 @@ def test_writing_twice_changes_nothing(tmp_path: Path) -> None:
     assert files.write(tmp_path) == []
 
 
-def test_a_file_that_differs_is_left_over_or_missing_is_drift(tmp_path: Path) -> None:
+def test_drift_finds_files_that_differ_are_left_over_or_missing(tmp_path: Path) -> None:
     files.write(tmp_path)
     (tmp_path / "openapi.json").write_text("{}")
     (tmp_path / "asyncapi-log.json").unlink()
@@ -70,13 +70,13 @@ def test_a_file_that_differs_is_left_over_or_missing_is_drift(tmp_path: Path) ->
     assert files.drift(tmp_path) == []
 
 
-def test_a_release_that_breaks_readers_of_the_one_before_is_refused(tmp_path: Path) -> None:
+def test_a_release_that_breaks_readers_of_the_previous_one_is_rejected(tmp_path: Path) -> None:
     released = tmp_path / "events.json"
     assert list(files.release(released)) == []
-    kept = json.loads(released.read_text())
-    assert kept == event_schemas_of(released)
-    kept["caas.message.old.v1"] = {"type": "object"}
-    released.write_text(json.dumps(kept))
+    saved = json.loads(released.read_text())
+    assert saved == event_schemas_of(released)
+    saved["caas.message.old.v1"] = {"type": "object"}
+    released.write_text(json.dumps(saved))
     assert list(files.release(released)) == ["caas.message.old.v1: removed"]
     assert "caas.message.old.v1" in json.loads(released.read_text())
 
@@ -85,12 +85,12 @@ def event_schemas_of(path: Path) -> Any:
     return json.loads(files.text_of(files.event_schemas())) if path.exists() else None
 
 
-def test_there_is_a_file_of_every_event_and_command() -> None:
+def test_every_event_and_command_has_a_file() -> None:
     assert {f"events/{name}.json" for name in events.EVENT_OF} <= DOCUMENTS.keys()
     assert {f"commands/{name.replace(':', '.')}.json" for name in COMMANDS} <= DOCUMENTS.keys()
 
 
-def test_a_commands_data_has_no_type_in_it() -> None:
+def test_a_commands_schema_has_no_type() -> None:
     assert "type" not in DOCUMENTS["commands/message.send.json"]["properties"]
     assert DOCUMENTS["events/caas.message.sent.v1.json"]["properties"]["type"] == {"enum": ["caas.message.sent.v1"]}
 
@@ -106,7 +106,7 @@ def test_the_socket_document_has_every_command_with_its_reply_and_every_push_cod
     assert {close["name"] for close in document["x-close-codes"]} == CLOSES.keys()
 
 
-def test_the_socket_document_has_the_frame_that_the_code_reads() -> None:
+def test_the_socket_document_has_the_fields_of_the_frame() -> None:
     payload = asyncapi_socket.document()["components"]["messages"]["message-send"]["payload"]
     assert payload["properties"].keys() == set(Frame.__struct_fields__)
 
@@ -121,13 +121,13 @@ def test_the_log_document_has_every_topic_with_its_partitions_and_retention() ->
         )
 
 
-def test_the_log_document_has_the_headers_that_the_code_writes() -> None:
+def test_the_log_document_has_the_headers_of_records() -> None:
     record = encode(
         SAMPLES[0], event_id=MESSAGE, source="s", correlation_id=CORRELATION, actor="bob", causation_id=MESSAGE
     )
-    said = asyncapi_log.headers()
-    assert said["properties"].keys() == dict(record.headers).keys()
-    assert set(said["required"]) == dict(record.headers).keys() - {"ce_causationid"}
+    documented = asyncapi_log.headers()
+    assert documented["properties"].keys() == dict(record.headers).keys()
+    assert set(documented["required"]) == dict(record.headers).keys() - {"ce_causationid"}
 
 
 def test_the_gateways_document_has_the_token_route() -> None:
@@ -136,5 +136,5 @@ def test_the_gateways_document_has_the_token_route() -> None:
 
 
 @pytest.mark.parametrize(("arguments", "status"), [(["--check"], 0), (["--what"], 1)])
-def test_the_command_says_by_its_status(arguments: list[str], status: int) -> None:
+def test_the_command_returns_its_status(arguments: list[str], status: int) -> None:
     assert main(arguments) == status

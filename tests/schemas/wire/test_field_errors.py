@@ -1,4 +1,4 @@
-"""What is wrong with a value is told by its place and a code, however deep it lies."""
+"""A wrong value is described by a pointer and a code, however deep it is."""
 
 from typing import Annotated, Any
 
@@ -32,18 +32,18 @@ class Outer(msgspec.Struct):
         ({"inner": [], "by": {"x": "1"}}, "/by/...", "type"),
     ],
 )
-def test_the_place_and_the_code(value: Any, pointer: str, code: str) -> None:
+def test_a_wrong_value_has_a_pointer_and_a_code(value: Any, pointer: str, code: str) -> None:
     with pytest.raises(msgspec.ValidationError) as wrong:
         msgspec.json.decode(msgspec.json.encode(value), type=Outer)
     assert locate_validation_error(wrong.value, "/data")[:2] == (f"/data{pointer}", code)
     assert code in CODES
-    told = validation_failed(wrong.value)
-    assert told.errors == [{"pointer": pointer, "code": code}]
-    assert "$" not in told.detail
+    failed = validation_failed(wrong.value)
+    assert failed.errors == [{"pointer": pointer, "code": code}]
+    assert "$" not in failed.detail
 
 
 @pytest.mark.parametrize(("kind", "words"), [(Uuid, "a UUID in lower case"), (Time, "2026-11-21T09:30:00.000Z")])
-def test_a_form_is_said_in_words(kind: Any, words: str) -> None:
+def test_a_pattern_is_described_in_words(kind: Any, words: str) -> None:
     with pytest.raises(msgspec.ValidationError) as wrong:
         msgspec.convert("2026-11-21", type=kind)
     assert words in validation_failed(wrong.value).detail

@@ -1,4 +1,4 @@
-"""Frames say no more than there is to say, and the pushes of a hint come out as they went in."""
+"""Frames leave out empty fields, and packed pushes are unpacked unchanged."""
 
 import json
 from typing import Any
@@ -24,7 +24,7 @@ REJECTED = {
     "retry_after_ms": None,
     "errors": None,
 }
-SAID: dict[str, tuple[bytes, Any]] = {
+ENCODED: dict[str, tuple[bytes, Any]] = {
     "ack": (
         frames.ack(7, {"level": "accepted"}, CORRELATION),
         {"id": 7, "type": "ack", "data": {"level": "accepted"}, "correlation_id": CORRELATION},
@@ -58,15 +58,15 @@ SAID: dict[str, tuple[bytes, Any]] = {
 }
 
 
-@pytest.mark.parametrize(("frame", "meaning"), SAID.values(), ids=SAID.keys())
-def test_a_frame_is(frame: bytes, meaning: Any) -> None:
-    assert json.loads(frame) == meaning
+@pytest.mark.parametrize(("frame", "expected"), ENCODED.values(), ids=ENCODED.keys())
+def test_a_frame_is_encoded(frame: bytes, expected: Any) -> None:
+    assert json.loads(frame) == expected
 
 
-def test_hello_tells_every_limit() -> None:
-    said = json.loads(frames.hello(Hello(session="s", user_id="ann", expires_in=900, heartbeat_ms=20_000)))
-    assert said["type"] == "hello"
-    assert said["data"]["limits"] == {
+def test_hello_has_every_limit() -> None:
+    sent = json.loads(frames.hello(Hello(session="s", user_id="ann", expires_in=900, heartbeat_ms=20_000)))
+    assert sent["type"] == "hello"
+    assert sent["data"]["limits"] == {
         "frame": bounds.FRAME_BYTES,
         "answer": bounds.ANSWER_BYTES,
         "text": bounds.TEXT_CHARS,
@@ -81,7 +81,7 @@ def test_hello_tells_every_limit() -> None:
         "user_commands_burst": bounds.USER_COMMANDS_BURST,
         "user_searches_per_min": bounds.USER_SEARCHES_PER_MIN,
     }
-    assert said["data"]["protocol"] == "caas.v1"
+    assert sent["data"]["protocol"] == "caas.v1"
 
 
 def test_every_lane_has_a_push() -> None:
@@ -89,19 +89,19 @@ def test_every_lane_has_a_push() -> None:
 
 
 def largest(kind: inspect.Type) -> int:
-    """How many bytes of JSON a value of this type takes at most, all that can be escaped being escaped."""
+    """Return the maximum size of a value of this type, in bytes of JSON with every possible escape."""
     match kind:
         case inspect.StrType(max_length=None):
             return 2 + 6 * len(CORRELATION)  # a pattern of its own: an id or a time
-        case inspect.StrType(max_length=int() as most, pattern=pattern):
-            return 2 + (12 if pattern is None else 6) * most
-        case inspect.ListType(max_length=int() as most, item_type=item):
-            return 2 + most * (1 + largest(item))
+        case inspect.StrType(max_length=int() as maximum, pattern=pattern):
+            return 2 + (12 if pattern is None else 6) * maximum
+        case inspect.ListType(max_length=int() as maximum, item_type=item):
+            return 2 + maximum * (1 + largest(item))
         case inspect.StructType(fields=fields):
             both = {"text", "ciphertext"} <= {field.encode_name for field in fields}
-            passed = "ciphertext" if both else None  # a message is either of them
+            skipped = "ciphertext" if both else None  # a message is either of them
             return 2 + sum(
-                6 * len(field.encode_name) + 4 + largest(field.type) for field in fields if field.encode_name != passed
+                6 * len(field.encode_name) + 4 + largest(field.type) for field in fields if field.encode_name != skipped
             )
         case inspect.UnionType(types=types):
             return max(map(largest, types))
@@ -114,13 +114,13 @@ def largest(kind: inspect.Type) -> int:
 
 
 @pytest.mark.parametrize("name", [name for name in COMMANDS if name != "sync"])
-def test_whatever_a_command_may_say_fits_into_a_frame_in_any_encoding(name: str) -> None:
+def test_the_largest_command_fits_into_a_frame_in_any_encoding(name: str) -> None:
     key = 2 + 12 * 128
     around = len('{"id":,"type":,"data":,"correlation_id":,"retry":false}') * 6 + key + 2 * (2 + 6 * len(CORRELATION))
     assert around + largest(inspect.type_info(COMMANDS[name])) <= bounds.FRAME_BYTES
 
 
-def test_a_ciphertext_takes_no_more_than_a_text() -> None:
+def test_a_ciphertext_is_not_larger_than_a_text() -> None:
     assert 6 * bounds.CIPHERTEXT_CHARS <= 12 * bounds.TEXT_CHARS
 
 
@@ -139,12 +139,12 @@ PUSHES = st.builds(
 
 
 @given(st.lists(PUSHES, max_size=3))
-def test_pushes_come_out_of_a_hint_as_they_went_in(pushes: list[Push]) -> None:
+def test_packed_pushes_are_unpacked_unchanged(pushes: list[Push]) -> None:
     assert frames.unpack_pushes(frames.pack_pushes(pushes)) == pushes
 
 
 @given(st.binary(max_size=30))
-def test_a_hint_of_any_bytes_is_pushes_or_a_decode_error(payload: bytes) -> None:
+def test_any_payload_gives_pushes_or_a_decode_error(payload: bytes) -> None:
     try:
         frames.unpack_pushes(payload)
     except msgspec.DecodeError:
@@ -152,7 +152,7 @@ def test_a_hint_of_any_bytes_is_pushes_or_a_decode_error(payload: bytes) -> None
 
 
 @given(st.binary())
-def test_the_correlation_id_of_a_frame_is_read_for_the_log_and_of_no_frame_is_empty(rubbish: bytes) -> None:
+def test_the_correlation_id_of_a_frame_is_returned_or_is_empty(rubbish: bytes) -> None:
     assert frames.correlation_of(frames.push("message:new", {}, "sent", 1, CORRELATION)) == CORRELATION
     assert frames.correlation_of(frames.push("message:new", {}, "sent", 1)) == ""
     assert isinstance(frames.correlation_of(rubbish), str)

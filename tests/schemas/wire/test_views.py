@@ -1,4 +1,4 @@
-"""What is shown says where something stands in its lane, never where it lies in the log: a log may begin anew."""
+"""Views have positions in lanes, never positions in the log: a log may be replaced."""
 
 import re
 from typing import get_args, get_origin
@@ -18,12 +18,12 @@ from tests.schemas.structs import structs
 
 OF_THE_LOG = re.compile(r"offset|position|^pos$|partition|epoch|^topic$")
 VECTORS = {(Sync, "positions"), (Synced, "positions")}
-"""Lane numbers, as the next test says."""
+"""Lane numbers, as the test below shows."""
 INSIDE = {"Record"}
-"""What goes into the log is no payload: it names its topic."""
+"""A record of the log is not a payload: it names its topic."""
 
 
-def test_no_payload_frame_or_view_has_a_place_in_the_log() -> None:
+def test_payloads_frames_and_views_have_no_position_in_the_log() -> None:
     found = {
         (struct, field)
         for struct in structs()
@@ -34,12 +34,12 @@ def test_no_payload_frame_or_view_has_a_place_in_the_log() -> None:
     assert found == VECTORS
 
 
-def test_the_walk_finds_what_it_should() -> None:
+def test_the_walk_finds_all_kinds_of_structs() -> None:
     walked = set(structs())
     assert walked >= {*events.TOPIC_OF, *COMMANDS.values(), *ANSWER_OF.values(), views.ReceiptView, request.Frame}
 
 
-def test_a_clients_positions_are_numbers_of_lanes() -> None:
+def test_a_clients_positions_are_lane_numbers() -> None:
     assert set(get_args(Lane)) == set(LANES)
     kind = next(field.type for field in msgspec.structs.fields(Synced) if field.name == "positions")
     (_, lanes) = get_args(kind)
@@ -47,7 +47,7 @@ def test_a_clients_positions_are_numbers_of_lanes() -> None:
 
 
 @given(st.dictionaries(st.sampled_from(LANES), st.integers(0, 2**53), max_size=4))
-def test_what_synced_answers_a_sync_may_ask_with(lanes: dict[Lane, int]) -> None:
+def test_a_sync_accepts_the_positions_of_synced(lanes: dict[Lane, int]) -> None:
     room = "6f1d1f8a-0000-5000-8000-000000000001"
     answered = msgspec.json.encode(Synced(complete=False, positions={room: lanes}))
     asked = msgspec.json.decode(answered, type=Sync)
@@ -55,7 +55,7 @@ def test_what_synced_answers_a_sync_may_ask_with(lanes: dict[Lane, int]) -> None
 
 
 @pytest.mark.parametrize("struct", sorted(structs(), key=str), ids=str)
-def test_what_is_public_is_frozen_and_says_what_it_is(struct: type[msgspec.Struct]) -> None:
+def test_public_structs_are_frozen_and_documented(struct: type[msgspec.Struct]) -> None:
     if not struct.__name__.startswith("_"):
         assert struct.__struct_config__.frozen
         assert struct.__doc__

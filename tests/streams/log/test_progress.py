@@ -9,29 +9,29 @@ def to(place: Partition, offset: int) -> list[Received]:
     return [Received(*place, offset, offset, None, None, ())]
 
 
-def test_a_read_without_bounds_is_never_over() -> None:
-    assert not Progress({}, None).over()
-    assert not Progress({ONE: 5}, None).over()
+def test_unbounded_read_is_never_complete() -> None:
+    assert not Progress({}, None).is_complete()
+    assert not Progress({ONE: 5}, None).is_complete()
 
 
-def test_a_bounded_read_is_over_when_each_bound_is_reached() -> None:
+def test_bounded_read_is_complete_when_each_bound_is_reached() -> None:
     progress = Progress({ONE: 0, OTHER: 9}, {ONE: 2, OTHER: 5})
-    assert not progress.over()
+    assert not progress.is_complete()
     progress.advance(ONE, to(ONE, 1))
-    assert progress.over()
+    assert progress.is_complete()
 
 
-def test_a_bound_of_a_partition_that_is_not_read_bounds_nothing() -> None:
-    assert Progress({ONE: 0}, {OTHER: 5}).over()
+def test_bound_of_an_unread_partition_has_no_effect() -> None:
+    assert Progress({ONE: 0}, {OTHER: 5}).is_complete()
 
 
 def test_nothing_is_read_beyond_a_bound_or_the_end() -> None:
     progress = Progress({ONE: 0, OTHER: 0}, {ONE: 3, OTHER: 9})
-    assert list(progress.open_to({ONE: 5, OTHER: 7})) == [(ONE, 0, 3), (OTHER, 0, 7)]
-    assert list(progress.open_to({ONE: 0, OTHER: 0})) == []
+    assert list(progress.available({ONE: 5, OTHER: 7})) == [(ONE, 0, 3), (OTHER, 0, 7)]
+    assert list(progress.available({ONE: 0, OTHER: 0})) == []
 
 
-def test_the_partition_read_last_comes_last() -> None:
+def test_partition_read_last_comes_last() -> None:
     progress = Progress({ONE: 0, OTHER: 0}, None)
     progress.advance(ONE, to(ONE, 0))
-    assert list(progress.open_to({ONE: 5, OTHER: 5})) == [(OTHER, 0, 5), (ONE, 1, 5)]
+    assert list(progress.available({ONE: 5, OTHER: 5})) == [(OTHER, 0, 5), (ONE, 1, 5)]

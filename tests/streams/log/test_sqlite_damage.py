@@ -1,4 +1,4 @@
-"""A damaged log is found, at the start or by whoever reads what is damaged, and named; it is never read past."""
+"""Damage to a log is found at the start or by a reader of the damaged part, and reported; it is never read past."""
 
 import asyncio
 import shutil
@@ -44,7 +44,7 @@ async def opened(path: Path, *, read_only: bool = False, damage: Damage | None =
 
 
 async def read_all(log: SqliteLog) -> list[bytes | None]:
-    end = (await log.ends([PLACE]))[PLACE]
+    end = (await log.end_offsets([PLACE]))[PLACE]
     return [one.value for one in await whole(log, {PLACE: 0}, {PLACE: end})]
 
 
@@ -56,7 +56,7 @@ def execute(path: Path, *statements: str) -> None:
 
 
 async def refused(path: Path) -> str:
-    """Why the log does not start; its lock is let go of."""
+    """Return why the log does not start; its lock is released."""
     log = SqliteLog(path)
     with pytest.raises(LogDamaged) as raised:
         await log.start()
@@ -158,7 +158,7 @@ async def test_reader_finds_that_the_last_rows_it_asks_for_are_missing(path: Pat
     await log.stop()
 
 
-async def test_reader_finds_that_it_is_no_database(path: Path) -> None:
+async def test_reader_finds_that_the_file_is_not_a_database(path: Path) -> None:
     damaging.break_header(path)
     with pytest.raises(LogDamaged, match="file is not a database"):
         await opened(path, read_only=True)
@@ -172,7 +172,7 @@ async def test_damage_found_by_a_running_writer_fails_its_appends_and_is_reporte
     log = await opened(path, damage=damage)
     reported = asyncio.create_task(damage.found())
     assert await log.append(record(KEY, value(END))) == position(1, END)
-    # What another process wrote makes the writer look into the file again, instead of into its memory.
+    # A write of another process makes the writer read the file again, instead of its cache.
     execute(path, "UPDATE meta SET value = 1", "PRAGMA wal_checkpoint (TRUNCATE)")
     damaging.overwrite(path, damaging.PAGE, bytes(path.stat().st_size - damaging.PAGE))
     with pytest.raises(OutcomeUnknown):
@@ -195,12 +195,12 @@ async def test_damage_ends_a_reader_and_is_reported(path: Path) -> None:
     await log.stop()
 
 
-# What was not moved into the file yet
+# Records that are not in the main file yet
 
 
 @pytest.fixture
 async def killed(tmp_path: Path) -> Path:
-    """A log as `kill -9` leaves it: all its records lie in its -wal."""
+    """A log as `kill -9` leaves it: all its records are in its -wal."""
     log = await opened(tmp_path / "data" / "log.sqlite")
     for start in range(0, END, EACH):
         await append_all(log, [record(KEY, value(n)) for n in range(start, start + EACH)])
@@ -209,8 +209,8 @@ async def killed(tmp_path: Path) -> Path:
     return killed
 
 
-async def ends_whole(path: Path) -> int:
-    """Where the log ends, all of it readable up to there, and open to appends."""
+async def readable_end(path: Path) -> int:
+    """Return where the log ends, after checking that it is readable up to there and accepts appends."""
     log = await opened(path)
     found = await read_all(log)
     assert found == [value(n) for n in range(len(found))]
@@ -220,38 +220,38 @@ async def ends_whole(path: Path) -> int:
 
 
 async def test_log_with_half_a_wal_ends_earlier_and_whole(killed: Path, tmp_path: Path) -> None:
-    assert await ends_whole(damaging.copied(killed, tmp_path / "unharmed")) == END
+    assert await readable_end(damaging.copied(killed, tmp_path / "unharmed")) == END
     damaging.halve(killed.with_name("log.sqlite-wal"))
-    assert 0 < await ends_whole(killed) < END
+    assert 0 < await readable_end(killed) < END
 
 
 async def test_log_with_bytes_turned_in_its_wal_ends_before_them(killed: Path) -> None:
     damaging.flip_text(killed.with_name("log.sqlite-wal"), b"record 1020 ")
-    assert await ends_whole(killed) == 1000
+    assert await readable_end(killed) == 1000
 
 
 @pytest.mark.parametrize("spoil", [damaging.break_header, Path.unlink], ids=["header", "all"])
 async def test_log_that_lost_its_wal_ends_where_its_file_does(killed: Path, spoil: Callable[[Path], None]) -> None:
     spoil(killed.with_name("log.sqlite-wal"))
-    assert await ends_whole(killed) == 0
+    assert await readable_end(killed) == 0
 
 
-# What is no damage that a file alone could show: the checkpoints of its readers show it.
+# Damage that a file alone cannot show: the checkpoints of its readers show it.
 
 
-async def test_deleted_log_and_one_of_no_bytes_open_empty(path: Path) -> None:
+async def test_deleted_or_empty_log_opens_empty(path: Path) -> None:
     path.write_bytes(b"")
-    assert await ends_whole(path) == 0
+    assert await readable_end(path) == 0
     path.unlink()
-    assert await ends_whole(path) == 0
+    assert await readable_end(path) == 0
 
 
-async def test_lock_of_a_process_that_has_ended_is_taken_over(path: Path) -> None:
+async def test_lock_of_an_ended_process_is_taken_over(path: Path) -> None:
     path.with_name("log.sqlite.lock").write_text("1\n")
-    assert await ends_whole(path) == END
+    assert await readable_end(path) == END
 
 
-async def test_file_that_cannot_be_opened_is_unavailable_and_not_damaged(tmp_path: Path) -> None:
+async def test_file_that_cannot_be_opened_is_unavailable_not_damaged(tmp_path: Path) -> None:
     (tmp_path / "log.sqlite").mkdir()
     with pytest.raises(Unavailable, match="unable to open"):
         await opened(tmp_path / "log.sqlite")
@@ -285,7 +285,7 @@ async def test_file_without_checksums_gets_them_for_new_rows(old: Path) -> None:
     assert f"offsets {END} to {END} are not what was appended" in await refused(old)
 
 
-async def test_reader_of_a_file_without_checksums_goes_on_when_it_gets_them(old: Path) -> None:
+async def test_reader_of_a_file_without_checksums_continues_when_it_gets_them(old: Path) -> None:
     reader = await opened(old, read_only=True)
     log = await opened(old)
     await log.append(record(KEY, value(END)))
@@ -305,7 +305,7 @@ async def test_rows_of_a_version_without_checksums_are_read(path: Path) -> None:
 
 
 @pytest.mark.parametrize("replace", [True, False], ids=["replaced", "deleted"])
-async def test_a_log_that_is_another_file_by_now_acknowledges_nothing_more(path: Path, replace: bool) -> None:
+async def test_replaced_log_file_acknowledges_nothing_more(path: Path, replace: bool) -> None:
     older = path.with_name("older.sqlite")
     shutil.copy(path, older)
     damage = Damage()
@@ -316,7 +316,7 @@ async def test_a_log_that_is_another_file_by_now_acknowledges_nothing_more(path:
     if replace:
         older.rename(path)
     with pytest.raises(LogDamaged, match="replaced or deleted while it was open"):
-        await log.ends([PLACE])
+        await log.end_offsets([PLACE])
     with pytest.raises((OutcomeUnknown, Unavailable)):
         await log.append(record(KEY, b"lost"))
     with pytest.raises(LogDamaged):

@@ -9,7 +9,7 @@ def records(place: Partition, start: int, stop: int, size: int = 1) -> list[Rece
     return [Received(*place, offset, offset, None, b"x" * size, ()) for offset in range(start, stop)]
 
 
-def test_it_answers_what_it_keeps_and_nothing_it_does_not() -> None:
+def test_tail_returns_only_what_it_keeps() -> None:
     tail = Tail(100, 1000)
     tail.add(ONE, records(ONE, 5, 10))
     assert tail.read(ONE, 5, 8) == records(ONE, 5, 8)
@@ -18,7 +18,7 @@ def test_it_answers_what_it_keeps_and_nothing_it_does_not() -> None:
     assert tail.read(OTHER, 0, 1) is None
 
 
-def test_the_oldest_of_all_partitions_go_first() -> None:
+def test_oldest_records_of_all_partitions_are_dropped_first() -> None:
     tail = Tail(10, 1000)
     tail.add(ONE, records(ONE, 0, 4))
     tail.add(OTHER, records(OTHER, 0, 4))
@@ -28,7 +28,7 @@ def test_the_oldest_of_all_partitions_go_first() -> None:
     assert tail.read(OTHER, 0, 4) == records(OTHER, 0, 4)
 
 
-def test_its_bytes_are_bounded_too() -> None:
+def test_tail_bounds_its_bytes() -> None:
     tail = Tail(100, 10)
     tail.add(ONE, records(ONE, 0, 1, size=8))
     tail.add(ONE, records(ONE, 1, 2, size=8))
@@ -38,7 +38,7 @@ def test_its_bytes_are_bounded_too() -> None:
     assert tail.read(ONE, 2, 3) is None
 
 
-def test_after_a_gap_only_what_follows_it_is_kept() -> None:
+def test_records_before_a_gap_are_dropped() -> None:
     tail = Tail(10, 1000)
     tail.add(ONE, records(ONE, 0, 4))
     tail.add(ONE, records(ONE, 6, 9))

@@ -1,4 +1,4 @@
-"""Histories of conversations, a processor that works them when it likes, and what a view says of them."""
+"""This module has histories of conversations, a processor that applies them, and the contents of a view."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
@@ -14,25 +14,25 @@ from core.ports.event_log import EventLog, Received
 from schemas import events
 from schemas.envelope import Record
 from schemas.topics import CONVERSATION_UPDATED, Partition, partitions
-from streams.log.memory import Held, MemoryLog
+from streams.log.memory import LogStorage, MemoryLog
 from streams.memberships.membership_tail import MembershipTail
 from streams.processors.conversations import Conversations
 from streams.rebuild.write_tracking import TrackedDocuments
 from streams.runtime.worker import Worker
-from tests.streams.world import AT, TENANT, Kept, encoded
+from tests.streams.world import AT, TENANT, RecordingEmitter, encoded
 
 ROOMS = ("a", "b", "c", "f")
-"""They lie in all three partitions."""
+"""Their ids are in all three partitions."""
 PEOPLE = ("ann", "bob", "cid")
 PLACES = partitions(CONVERSATION_UPDATED)
 
 
-KINDS = ("open", "open", "add", "add", "remove", "cast", "pin", "unpin", "title", "unreadable", "foreign", "again")
+KINDS = ("open", "open", "add", "add", "remove", "roles", "pin", "unpin", "title", "unreadable", "foreign", "again")
 
 
 @dataclass(frozen=True)
 class Step:
-    """Something that is appended: `again` is the record of a step before it, or nothing if it is the first."""
+    """One appended record: `again` repeats the record of an earlier step, or is nothing if it is the first."""
 
     kind: str
     room: str
@@ -55,7 +55,7 @@ steps = st.lists(
 
 
 def records(history: Iterable[Step]) -> list[Record]:
-    """The records of a history: some are not allowed, some come before the creation, some twice."""
+    """Return the records of a history: some are not allowed, some precede the creation, some are repeated."""
     found: list[Record] = []
     for number, step in enumerate(history):
         if step.kind != "again":
@@ -81,7 +81,7 @@ def _record(step: Step, event_id: str) -> Record:
             event = events.ParticipantsRemoved(
                 tenant=TENANT, at=AT, conversation_id=room, actor=actor, participants=[who], at_seq=4
             )
-        case "cast":
+        case "roles":
             event = events.RolesChanged(tenant=TENANT, at=AT, conversation_id=room, actor=actor, roles={who: "owner"})
         case "pin":
             event = events.MessagePinned(tenant=TENANT, at=AT, conversation_id=room, actor=actor, message_id=who)
@@ -104,10 +104,10 @@ async def append(log: EventLog, appended: Iterable[Record]) -> None:
 
 
 async def work(log: EventLog, documents: Documents, sizes: Iterable[int], generation: int = 1) -> None:
-    """Work batches of these sizes, from the checkpoints on."""
-    worker = Worker(Conversations(documents), documents, Kept(), Health())
+    """Apply batches of these sizes, from the checkpoints on."""
+    worker = Worker(Conversations(documents), documents, RecordingEmitter(), Health())
     start = {**dict.fromkeys(PLACES, 0), **await worker.begin(generation, log.epoch)}
-    ends = await log.ends(PLACES)
+    ends = await log.end_offsets(PLACES)
     waiting = [record async for batch in log.read(start, ends, limit=3) for record in batch]
     for size in sizes:
         batch, waiting = waiting[:size], waiting[size:]
@@ -115,33 +115,33 @@ async def work(log: EventLog, documents: Documents, sizes: Iterable[int], genera
 
 
 class Interrupted(TrackedDocuments):
-    """Documents whose reader lets everybody else go on for so many turns before each of its looks."""
+    """Documents that let other tasks run for a number of turns before each read."""
 
     def __init__(self, documents: Documents, turns: Iterator[int]) -> None:
         super().__init__(documents)
         self._turns = turns
 
-    async def _others(self) -> None:
+    async def _yield_turns(self) -> None:
         for _ in range(next(self._turns, 0)):
             await asyncio.sleep(0)
 
     async def checkpoints(self, processor: str, generation: int) -> dict[Partition, int]:
-        await self._others()
+        await self._yield_turns()
         return await super().checkpoints(processor, generation)
 
     async def scan(self, place: TableGeneration, *, after: str = "", limit: int = 1000) -> list[Row]:
-        await self._others()
+        await self._yield_turns()
         return await super().scan(place, after=after, limit=limit)
 
 
 class TruncatedLog(MemoryLog):
     """A log that keeps its partitions from these offsets on."""
 
-    def __init__(self, held: Held, kept: Mapping[Partition, int]) -> None:
+    def __init__(self, held: LogStorage, kept: Mapping[Partition, int]) -> None:
         super().__init__(held)
         self._kept = kept
 
-    async def begins(self, places: Iterable[Partition]) -> dict[Partition, int]:
+    async def beginning_offsets(self, places: Iterable[Partition]) -> dict[Partition, int]:
         return {at: self._kept.get(at, 0) for at in places}
 
     async def read(
@@ -155,7 +155,7 @@ class TruncatedLog(MemoryLog):
 
 @asynccontextmanager
 async def tailing(log: EventLog, documents: Documents, health: Health | None = None) -> AsyncIterator[MembershipTail]:
-    """A view at work; what it dies of is raised at the end."""
+    """Run a view; its error is raised at the end."""
     tail = MembershipTail(log, documents, health or Health())
     task = asyncio.create_task(tail.run(), name="tail")
     try:
@@ -169,14 +169,14 @@ async def tailing(log: EventLog, documents: Documents, health: Health | None = N
 
 @dataclass(frozen=True)
 class Seen:
-    """What a view says: each conversation with its count, and everyone's conversations."""
+    """The contents of a view: each conversation with its count, and each user's conversations."""
 
     rooms: Mapping[str, tuple[Conversation | None, int]]
     people: Mapping[str, frozenset[str]]
 
 
 async def seen(tail: MembershipTail) -> Seen:
-    """What the view says of the log as it is now."""
+    """Return the contents of the view for the current log."""
     for room in ROOMS:
         await tail.prove(room)
     rooms = {room: (tail.get(room), await _count(tail, room)) for room in ROOMS}

@@ -1,4 +1,4 @@
-"""A node's view of who is in what."""
+"""MembershipTail is a node's view of who is in which conversation."""
 
 import asyncio
 from collections.abc import Iterable
@@ -25,20 +25,20 @@ async def append(log: MemoryLog, *records: Record) -> None:
     await asyncio.gather(*(log.append(record) for record in records))
 
 
-async def test_it_folds_what_was_and_what_comes(log: MemoryLog) -> None:
+async def test_view_folds_old_and_new_records(log: MemoryLog) -> None:
     await append(log, opened("room", "bob"))
     async with tailing(log, MemoryDocuments()) as tail:
         assert await tail.wait_for("room", 1)
         await append(log, joined("room", "cid", 4))
         assert await tail.wait_for("room", 2)
         room = tail.get("room")
-        assert room is not None and room.holds("cid") and room.n == 2
+        assert room is not None and room.is_member("cid") and room.n == 2
         assert tail.of_user(TENANT, "cid") == {"room"}
         assert tail.get("nowhere") is None
         assert tail.of_user("another tenant", "cid") == frozenset()
 
 
-async def test_a_record_is_waited_for_by_its_position(log: MemoryLog, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_record_is_waited_for_by_its_position(log: MemoryLog, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(membership_tail, "PROOF_S", 0.05)
     async with tailing(log, MemoryDocuments()) as tail:
         position = await log.append(opened("room"))
@@ -48,7 +48,7 @@ async def test_a_record_is_waited_for_by_its_position(log: MemoryLog, monkeypatc
             await tail.pass_by("room", position + 1)
 
 
-async def test_a_record_that_is_told_again_counts_once(log: MemoryLog) -> None:
+async def test_repeated_record_counts_once(log: MemoryLog) -> None:
     await append(log, opened("room"), titled("room", "a"), titled("room", "a"), titled("room", "b"))
     async with tailing(log, MemoryDocuments()) as tail:
         assert await tail.wait_for("room", 3)
@@ -72,25 +72,25 @@ async def test_unreadable_records_count_and_foreign_ones_do_not(log: MemoryLog) 
         assert room is not None and (room.n, room.title) == (3, "b")
 
 
-async def test_changes_are_told_in_their_order_with_the_state_after_them(log: MemoryLog) -> None:
-    told: list[tuple[str, int]] = []
+async def test_changes_are_reported_in_order_with_the_state_after_them(log: MemoryLog) -> None:
+    changes: list[tuple[str, int]] = []
 
     def on_change(event: ConversationEvent, state: Conversation) -> None:
-        told.append((type(event).__name__, state.n))
+        changes.append((type(event).__name__, state.n))
 
     async with tailing(log, MemoryDocuments()) as tail:
         tail.on_change = on_change
         await append(log, opened("room"), joined("room", "bob"), titled("room", "a"))
         assert await tail.wait_for("room", 3)
-    assert told == [("ConversationCreated", 1), ("ParticipantsAdded", 2), ("ConversationChanged", 3)]
+    assert changes == [("ConversationCreated", 1), ("ParticipantsAdded", 2), ("ConversationChanged", 3)]
 
 
-async def test_waiting_for_what_does_not_come_says_so(log: MemoryLog) -> None:
+async def test_wait_for_a_missing_change_returns_false(log: MemoryLog) -> None:
     async with tailing(log, MemoryDocuments()) as tail:
         assert await tail.wait_for("room", 1, timeout_s=0.05) is False
 
 
-async def test_a_proof_has_read_everything_that_was_in_the_log_when_it_was_asked(log: MemoryLog) -> None:
+async def test_proof_has_read_the_log_up_to_its_end(log: MemoryLog) -> None:
     async with tailing(log, MemoryDocuments()) as tail:
         for n in range(20):
             await append(log, opened(f"room {n}"))
@@ -98,14 +98,14 @@ async def test_a_proof_has_read_everything_that_was_in_the_log_when_it_was_asked
             assert tail.get(f"room {n}") is not None
 
 
-async def test_without_a_tail_nothing_is_proved(log: MemoryLog, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_proof_fails_without_a_running_tail(log: MemoryLog, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(membership_tail, "PROOF_S", 0.05)
     await append(log, opened("room"))
     with pytest.raises(NotReady):
         await MembershipTail(log, MemoryDocuments(), Health()).prove("room")
 
 
-async def test_it_is_fresh_once_it_has_passed_the_end(log: MemoryLog) -> None:
+async def test_view_is_fresh_once_it_has_passed_the_end(log: MemoryLog) -> None:
     health = Health()
     await append(log, opened("room"))
     async with tailing(log, MemoryDocuments(), health) as tail:
@@ -115,60 +115,60 @@ async def test_it_is_fresh_once_it_has_passed_the_end(log: MemoryLog) -> None:
 
 
 class SilentLog(MemoryLog):
-    """Stops saying where it ends."""
+    """A log that can fail to return its ends."""
 
-    away = False
+    unavailable = False
 
-    async def ends(self, places: Iterable[Partition]) -> dict[Partition, int]:
-        if self.away:
+    async def end_offsets(self, places: Iterable[Partition]) -> dict[Partition, int]:
+        if self.unavailable:
             raise Unavailable("no answer")
-        return await super().ends(places)
+        return await super().end_offsets(places)
 
 
 class FrozenLog(MemoryLog):
-    """Does not answer at all."""
+    """A log that can stop answering."""
 
-    away = False
+    unavailable = False
 
-    async def ends(self, places: Iterable[Partition]) -> dict[Partition, int]:
-        if self.away:
+    async def end_offsets(self, places: Iterable[Partition]) -> dict[Partition, int]:
+        if self.unavailable:
             await asyncio.Event().wait()
-        return await super().ends(places)
+        return await super().end_offsets(places)
 
 
 @pytest.mark.parametrize("kind", [SilentLog, FrozenLog])
-async def test_a_view_that_falls_behind_is_not_fresh_and_readiness_says_so(
+async def test_view_that_falls_behind_is_not_fresh_and_reported(
     monkeypatch: pytest.MonkeyPatch, kind: type[SilentLog | FrozenLog]
 ) -> None:
     monkeypatch.setattr(membership_tail, "STALE_S", 0.2)
-    monkeypatch.setattr(membership_tail, "LOOK_S", 0.05)
+    monkeypatch.setattr(membership_tail, "CHECK_INTERVAL_S", 0.05)
     log, health = kind(), Health()
     await log.start()
     async with tailing(log, MemoryDocuments(), health) as tail:
         await eventually(lambda: tail.fresh)
-        log.away = True
+        log.unavailable = True
         await eventually(lambda: not tail.fresh)
         assert "memberships" in health.waiting
-        log.away = False
+        log.unavailable = False
         await eventually(lambda: tail.fresh)
         assert health.ready
 
 
 class ShortTopic(MemoryLog):
-    """Has lost the beginning of conversation.updated."""
+    """A log without the beginning of conversation.updated."""
 
-    async def begins(self, places: Iterable[Partition]) -> dict[Partition, int]:
+    async def beginning_offsets(self, places: Iterable[Partition]) -> dict[Partition, int]:
         return dict.fromkeys(places, 3)
 
 
-async def test_a_topic_without_its_beginning_is_refused_where_no_read_model_has_it() -> None:
+async def test_topic_without_its_beginning_is_refused_without_a_read_model() -> None:
     log = ShortTopic()
     await log.start()
     with pytest.raises(LogTruncated, match=r"conversation.updated 0 up to 0, and the log begins at 3"):
         await MembershipTail(log, MemoryDocuments(), Health()).run()
 
 
-async def test_messages_are_none_of_its_business(log: MemoryLog) -> None:
+async def test_view_ignores_messages(log: MemoryLog) -> None:
     async with tailing(log, MemoryDocuments()) as tail:
         await append(log, said("room", 1), opened("room"))
         await tail.prove("room")

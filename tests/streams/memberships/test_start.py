@@ -1,4 +1,4 @@
-"""A node's view that starts from the read model is what the whole log comes to."""
+"""A node's view that starts from the read model equals a fold of the whole log."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -22,7 +22,7 @@ from projections.stores.sqlite import SqliteDocuments
 from schemas.envelope import Record
 from schemas.events import ConversationEvent
 from schemas.topics import CONVERSATION_UPDATED, partition_of
-from streams.log.memory import Held, MemoryLog
+from streams.log.memory import LogStorage, MemoryLog
 from streams.memberships import start
 from streams.memberships.start import MembershipStart
 from streams.rebuild.write_tracking import TrackedDocuments
@@ -69,7 +69,7 @@ STORES = pytest.mark.parametrize("store", [in_memory, in_sqlite])
 
 @asynccontextmanager
 async def logged(*appended: Record, epoch: int = 1) -> AsyncIterator[MemoryLog]:
-    log = MemoryLog(Held(epoch))
+    log = MemoryLog(LogStorage(epoch))
     await log.start()
     await append(log, appended)
     yield log
@@ -79,14 +79,14 @@ async def logged(*appended: Record, epoch: int = 1) -> AsyncIterator[MemoryLog]:
 HISTORY = [opened(room, "bob") for room in ROOMS] + [joined("a", "cid", 4), titled("b", "x"), titled("b", "x")]
 
 
-def test_the_rooms_lie_in_all_partitions() -> None:
+def test_rooms_are_in_all_partitions() -> None:
     assert {partition_of(CONVERSATION_UPDATED, room.encode()) for room in ROOMS} == set(PLACES)
 
 
-async def starts_right(
+async def check_start(
     documents: Documents, history: list[Step], before: list[int], meanwhile: list[int], pauses: list[int]
 ) -> None:
-    """The processor has worked some batches, and works others while the view starts."""
+    """Apply some batches, and others while the view starts; check the view."""
     async with logged(*records(history)) as log:
         await work(log, documents, before)
         writes = asyncio.create_task(work(log, documents, meanwhile))
@@ -100,22 +100,22 @@ async def starts_right(
 
 @given(history=steps, before=sizes, meanwhile=sizes, pauses=turns, page=st.sampled_from((1, 2, 1000)))
 @settings(max_examples=200)
-def test_it_is_the_fold_of_the_whole_log_wherever_the_processor_stands_and_while_it_writes(
+def test_view_equals_the_fold_of_the_whole_log_while_the_processor_writes(
     history: list[Step], before: list[int], meanwhile: list[int], pauses: list[int], page: int
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(start, "PAGE", page)
-        asyncio.run(starts_right(MemoryDocuments(), history, before, meanwhile, pauses))
+        asyncio.run(check_start(MemoryDocuments(), history, before, meanwhile, pauses))
 
 
 @given(history=steps, before=sizes, meanwhile=sizes)
 @settings(max_examples=10)
-def test_it_is_the_fold_of_the_whole_log_from_a_file_too(
+def test_view_from_a_file_equals_the_fold_of_the_whole_log(
     history: list[Step], before: list[int], meanwhile: list[int]
 ) -> None:
     async def from_a_file() -> None:
         async with in_sqlite() as documents:
-            await starts_right(documents, history, before, meanwhile, [])
+            await check_start(documents, history, before, meanwhile, [])
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(start, "PAGE", 2)
@@ -123,37 +123,37 @@ def test_it_is_the_fold_of_the_whole_log_from_a_file_too(
 
 
 @STORES
-async def test_a_log_that_has_lost_what_the_read_model_has_is_enough(store: Store) -> None:
+async def test_log_may_lack_what_the_read_model_has(store: Store) -> None:
     async with logged(*HISTORY) as log, store() as documents:
         await work(log, documents, ALL)
-        rest = TruncatedLog(log.held, await log.ends(PLACES))
+        rest = TruncatedLog(log.storage, await log.end_offsets(PLACES))
         await rest.start()
-        told: list[tuple[str, int]] = []
+        changes: list[tuple[str, int]] = []
 
         def on_change(event: ConversationEvent, state: Conversation) -> None:
-            told.append((type(event).__name__, state.n))
+            changes.append((type(event).__name__, state.n))
 
         async with tailing(rest, documents) as tail, tailing(log, MemoryDocuments()) as from_birth:
             tail.on_change = on_change
             assert await seen(tail) == await seen(from_birth)
             await append(log, [titled("b", "x"), titled("b", "y")])
             assert await seen(tail) == await seen(from_birth)
-        assert told == [("ConversationChanged", 3)], "what was there at the start is no news, nor is a repeat"
+        assert changes == [("ConversationChanged", 3)], "neither old records nor a repeat are reported"
 
 
-async def test_a_log_that_begins_beyond_what_the_read_model_has_is_refused() -> None:
+async def test_log_beginning_beyond_the_read_model_is_refused() -> None:
     async with logged(*HISTORY) as log:
         documents, at = MemoryDocuments(), partition_of(CONVERSATION_UPDATED, b"a")
         await work(log, documents, ALL)
         await append(log, [titled("a", "1"), titled("a", "2")])
-        stands = (await documents.checkpoints(conversation_rows.MODEL, 1))[at] - position(1, 0)
-        lost = TruncatedLog(log.held, {at: stands + 1})
+        offset = (await documents.checkpoints(conversation_rows.MODEL, 1))[at] - position(1, 0)
+        lost = TruncatedLog(log.storage, {at: offset + 1})
         await lost.start()
-        with pytest.raises(LogTruncated, match=f"up to {stands}, and the log begins at {stands + 1}"):
+        with pytest.raises(LogTruncated, match=f"up to {offset}, and the log begins at {offset + 1}"):
             await MembershipStart(lost, documents, Health()).read()
 
 
-async def test_a_store_that_is_down_is_waited_for_and_readiness_says_so() -> None:
+async def test_store_outage_is_waited_out_and_reported() -> None:
     documents, health = FrailDocuments(), Health()
     async with logged(*HISTORY) as log:
         await work(log, documents, ALL)
@@ -166,7 +166,7 @@ async def test_a_store_that_is_down_is_waited_for_and_readiness_says_so() -> Non
             assert tail.get("a") is not None
 
 
-async def test_a_store_that_has_read_a_later_log_is_refused() -> None:
+async def test_store_of_a_later_log_is_refused() -> None:
     documents = MemoryDocuments()
     await documents.save(Changes([], [], Checkpoint(conversation_rows.MODEL, 1, {PLACES[0]: position(3, 7)})))
     async with logged(epoch=2) as log:
@@ -174,16 +174,16 @@ async def test_a_store_that_has_read_a_later_log_is_refused() -> None:
             await MembershipStart(log, documents, Health()).read()
 
 
-async def test_a_store_that_has_read_an_older_log_is_refused() -> None:
+async def test_store_of_an_older_log_is_refused() -> None:
     documents = MemoryDocuments()
     async with logged(*HISTORY) as log:
         await work(log, documents, ALL)
-    async with logged(opened("a"), titled("a", "new"), epoch=2) as anew:
+    async with logged(opened("a"), titled("a", "new"), epoch=2) as recreated:
         with pytest.raises(LogMismatch, match="epoch 1 of the log, and this log is epoch 2"):
-            await MembershipStart(anew, documents, Health()).read()
+            await MembershipStart(recreated, documents, Health()).read()
 
 
-async def test_a_log_that_is_shorter_than_its_store_is_refused() -> None:
+async def test_log_shorter_than_its_store_is_refused() -> None:
     documents = MemoryDocuments()
     async with logged(*HISTORY) as log:
         await work(log, documents, ALL)
@@ -192,7 +192,7 @@ async def test_a_log_that_is_shorter_than_its_store_is_refused() -> None:
             await MembershipStart(shorter, documents, Health()).read()
 
 
-async def test_rows_that_are_lost_are_waited_for_and_readiness_says_so() -> None:
+async def test_lost_rows_are_waited_for_and_reported() -> None:
     documents, health = MemoryDocuments(), Health()
     async with logged(*HISTORY) as log:
         await work(log, documents, ALL)
@@ -201,12 +201,12 @@ async def test_rows_that_are_lost_are_waited_for_and_readiness_says_so() -> None
         async with tailing(log, documents, health) as tail:
             await eventually(lambda: any("caas rebuild conversations" in why for why in health.waiting.values()))
             assert not tail.fresh
-            documents._lost.clear()  # somebody puts them back
+            documents._lost.clear()  # they are restored
             await eventually(lambda: health.ready and tail.fresh)
 
 
 class Switching(TrackedDocuments):
-    """Once somebody has read the conversations of generation 1, generation 2 is live and the first is gone."""
+    """After the conversations of generation 1 were read, generation 2 is live and the first is dropped."""
 
     async def scan(self, place: TableGeneration, *, after: str = "", limit: int = 1000) -> list[Row]:
         found = await super().scan(place, after=after, limit=limit)
@@ -217,7 +217,7 @@ class Switching(TrackedDocuments):
 
 
 @STORES
-async def test_a_switch_while_it_reads_makes_it_start_again_from_what_is_live_then(
+async def test_switch_during_the_read_restarts_it_from_the_new_generation(
     store: Store,
 ) -> None:
     async with logged(*HISTORY) as log, store() as documents:

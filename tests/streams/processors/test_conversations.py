@@ -1,4 +1,4 @@
-"""The `conversations` processor tells what each change came to, its sender where the log decided otherwise."""
+"""The `conversations` processor pushes the result of each change, and a receipt where the log decided otherwise."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -13,7 +13,7 @@ from schemas.envelope import Record
 from schemas.topics import MESSAGE_REJECTED
 from streams.processors.conversations import Conversations
 from streams.runtime.worker import Worker
-from tests.streams.world import AT, TENANT, World, encoded, joined, lying, opened, titled
+from tests.streams.world import AT, TENANT, World, encoded, joined, opened, stored, titled
 
 ROOM = "room"
 ABOUT = {"tenant": TENANT, "at": AT, "conversation_id": ROOM}
@@ -21,12 +21,12 @@ ABOUT = {"tenant": TENANT, "at": AT, "conversation_id": ROOM}
 
 @pytest.fixture
 async def worker(world: World) -> AsyncIterator[Worker]:
-    worker = Worker(Conversations(world.documents), world.documents, world.kept, world.health)
+    worker = Worker(Conversations(world.documents), world.documents, world.emitter, world.health)
     await worker.begin(1, epoch=1)
     yield worker
 
 
-def cast(actor: str, key: str, **roles: events.Role) -> Record:
+def roles_changed(actor: str, key: str, **roles: events.Role) -> Record:
     return encoded(events.RolesChanged(**ABOUT, actor=actor, roles=roles), key, actor)
 
 
@@ -48,22 +48,22 @@ def left(actor: str, key: str, *users: str) -> Record:
 
 
 async def work(worker: Worker, *records: Record, at: int = 0) -> None:
-    await worker.work([lying(record, at + number) for number, record in enumerate(records)])
+    await worker.work([stored(record, at + number) for number, record in enumerate(records)])
 
 
 def frames(world: World, kind: str) -> list[Any]:
-    """The data of the frames of this type, errors' codes."""
-    said = [msgspec.json.decode(push.frame) for push in world.kept.pushes]
-    return [one["error"]["code"] if kind == "error" else one["data"] for one in said if one["type"] == kind]
+    """Return the data of the frames of this type, or the codes of errors."""
+    frames_ = [msgspec.json.decode(push.frame) for push in world.emitter.pushes]
+    return [one["error"]["code"] if kind == "error" else one["data"] for one in frames_ if one["type"] == kind]
 
 
-async def test_a_change_is_pushed_with_what_it_came_to(world: World, worker: Worker) -> None:
+async def test_change_is_pushed_with_its_result(world: World, worker: Worker) -> None:
     metadata = {"a.b": {"$c": 1}}
     await work(
         worker,
         opened(ROOM, "bob"),
         updated("ann", "u", title="Plans", metadata=metadata),
-        cast("ann", "r", bob="admin"),
+        roles_changed("ann", "r", bob="admin"),
         pinned("bob", "p", "m"),
         unpinned("ann", "q", "m"),
     )
@@ -74,10 +74,12 @@ async def test_a_change_is_pushed_with_what_it_came_to(world: World, worker: Wor
     assert frames(world, "receipt") == []
 
 
-async def test_what_the_log_decided_otherwise_is_told_to_its_sender_alone(world: World, worker: Worker) -> None:
-    await work(worker, opened(ROOM, "bob", "cid"), cast("ann", "r", bob="owner"), left("ann", "1"), left("bob", "2"))
+async def test_ignored_change_is_reported_only_to_its_sender(world: World, worker: Worker) -> None:
+    await work(
+        worker, opened(ROOM, "bob", "cid"), roles_changed("ann", "r", bob="owner"), left("ann", "1"), left("bob", "2")
+    )
     await work(worker, updated("ann", "u", title="Mine"), joined(ROOM, "dan"), at=4)
-    assert [push.to for push in world.kept.pushes if push.to] == ["bob", "ann", "ann"]
+    assert [push.to for push in world.emitter.pushes if push.to] == ["bob", "ann", "ann"]
     assert all((one["applied"], one["lane"]) == (False, "conversation") for one in frames(world, "receipt"))
     ignored = frames(world, "conversation:updated")[3:]
     assert [(one["n"], one["participants"], one["changed"]) for one in ignored] == [
@@ -92,37 +94,39 @@ async def test_what_the_log_decided_otherwise_is_told_to_its_sender_alone(world:
     [
         ("conversation:update", updated("ann", "k", title="a"), updated("ann", "k", title="b")),
         ("conversation:update", updated("ann", "k", metadata={"a": 1}), updated("ann", "k", metadata={"a": 2})),
-        ("conversation:set-role", cast("ann", "k", bob="admin"), cast("ann", "k", bob="owner")),
+        ("conversation:set-role", roles_changed("ann", "k", bob="admin"), roles_changed("ann", "k", bob="owner")),
         ("message:pin", pinned("ann", "k", "m"), pinned("ann", "k", "n")),
         ("message:unpin", unpinned("ann", "k", "m"), unpinned("ann", "k", "n")),
         ("conversation:remove-participants", left("ann", "k", "bob"), left("ann", "k", "cid")),
     ],
 )
-async def test_a_repeat_with_another_body_is_refused_and_told(
+async def test_repeat_with_another_body_is_rejected_and_reported(
     world: World, worker: Worker, command: str, first: Record, other: Record
 ) -> None:
     await work(worker, opened(ROOM, "bob"), first, first)
     assert frames(world, "error") == []
     await work(worker, other, at=3)
     assert frames(world, "error") == ["idempotency_conflict"]
-    (refused,) = [msgspec.json.decode(one.value or b"") for one in world.kept.logged if one.topic == MESSAGE_REJECTED]
-    assert (refused["command"], refused["code"]) == (command, "idempotency_conflict")
+    (rejected,) = [
+        msgspec.json.decode(one.value or b"") for one in world.emitter.logged if one.topic == MESSAGE_REJECTED
+    ]
+    assert (rejected["command"], rejected["code"]) == (command, "idempotency_conflict")
     assert len(frames(world, "conversation:updated")) == 2
 
 
-async def test_a_batch_that_is_worked_again_says_the_same(world: World, worker: Worker) -> None:
+async def test_repeated_batch_pushes_the_same(world: World, worker: Worker) -> None:
     records = [
         opened(ROOM, "bob"),
         titled(ROOM, "Plans"),
-        cast("ann", "r", bob="owner"),
+        roles_changed("ann", "r", bob="owner"),
         left("ann", "1"),
         left("bob", "2", "bob", "ann"),
     ]
     await work(worker, *records)
-    first, world.kept.pushes[:] = list(world.kept.pushes), []
+    first, world.emitter.pushes[:] = list(world.emitter.pushes), []
     rows = await world.documents.scan(TableGeneration(conversation_rows.CHANGES, 1))
-    again = Worker(Conversations(world.documents), world.documents, world.kept, world.health)
+    again = Worker(Conversations(world.documents), world.documents, world.emitter, world.health)
     await again.begin(1, epoch=1)
     await work(again, *records)
-    assert list(world.kept.pushes) == first
+    assert list(world.emitter.pushes) == first
     assert await world.documents.scan(TableGeneration(conversation_rows.CHANGES, 1)) == rows

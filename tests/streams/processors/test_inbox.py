@@ -1,4 +1,4 @@
-"""The `inbox` processor tells a user's sessions what they keep for themselves, and senders who has read."""
+"""The `inbox` processor pushes to users' sessions what they keep for themselves, and reports reads to senders."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -16,7 +16,7 @@ from streams.processors.inbox import Inbox
 from streams.runtime.processor import Batch
 from streams.runtime.record_decoder import read
 from streams.runtime.worker import Worker
-from tests.streams.world import AT, TENANT, World, encoded, lying
+from tests.streams.world import AT, TENANT, World, encoded, stored
 
 ROOM = "room"
 MESSAGE = ids.message_id(TENANT, ROOM, "ann", f"{ROOM}-0")
@@ -49,31 +49,31 @@ def torn(record: Record) -> Record:
 
 @pytest.fixture
 async def worker(world: World) -> AsyncIterator[Worker]:
-    worker = Worker(Inbox(world.documents), world.documents, world.kept, world.health)
+    worker = Worker(Inbox(world.documents), world.documents, world.emitter, world.health)
     await worker.begin(1, epoch=1)
     yield worker
 
 
 async def work(worker: Worker, *records: Record, at: int = 0) -> None:
-    await worker.work([lying(record, at + number) for number, record in enumerate(records)])
+    await worker.work([stored(record, at + number) for number, record in enumerate(records)])
 
 
-def told(world: World) -> list[tuple[int, Any]]:
-    """The pushes of the lane: number and view."""
-    frames = [msgspec.json.decode(push.frame) for push in world.kept.pushes if push.lane]
+def pushed(world: World) -> list[tuple[int, Any]]:
+    """Return the pushes of the lane: number and view."""
+    frames = [msgspec.json.decode(push.frame) for push in world.emitter.pushes if push.lane]
     assert {frame["type"] for frame in frames} <= {"inbox:changed"}
     return [(frame["n"], frame["data"]) for frame in frames]
 
 
 def logged(world: World, topic: str) -> list[Any]:
-    return [msgspec.json.decode(record.value or b"") for record in world.kept.logged if record.topic == topic]
+    return [msgspec.json.decode(record.value or b"") for record in world.emitter.logged if record.topic == topic]
 
 
-async def test_a_user_is_told_in_a_lane_of_their_own_what_their_row_now_says(world: World, worker: Worker) -> None:
+async def test_user_lane_pushes_the_current_row(world: World, worker: Worker) -> None:
     await work(worker, read_up_to(3), muted(until=LATER), archived(), hidden())
-    assert [push.to for push in world.kept.pushes] == ["bob"] * 4
-    assert {(push.lane, push.conversation_id) for push in world.kept.pushes} == {("user", f"user:{TENANT}:bob")}
-    whole = {
+    assert [push.to for push in world.emitter.pushes] == ["bob"] * 4
+    assert {(push.lane, push.conversation_id) for push in world.emitter.pushes} == {("user", f"user:{TENANT}:bob")}
+    row = {
         "conversation_id": ROOM,
         "read": 3,
         "muted": True,
@@ -84,15 +84,15 @@ async def test_a_user_is_told_in_a_lane_of_their_own_what_their_row_now_says(wor
         "pinned": None,
         "thread": None,
     }
-    assert told(world) == [
-        (1, {**whole, "hidden": None}),
-        (2, {**whole, "hidden": None}),
-        (3, {**whole, "hidden": None}),
-        (4, {**whole, "hidden": MESSAGE}),
+    assert pushed(world) == [
+        (1, {**row, "hidden": None}),
+        (2, {**row, "hidden": None}),
+        (3, {**row, "hidden": None}),
+        (4, {**row, "hidden": MESSAGE}),
     ]
 
 
-async def test_the_senders_can_know_who_has_read_unless_it_is_private(world: World, worker: Worker) -> None:
+async def test_read_positions_are_reported_to_senders_unless_private(world: World, worker: Worker) -> None:
     await work(worker, read_up_to(3), read_up_to(7, private=True), muted(), read_up_to(5))
     said = logged(world, MESSAGE_DELIVERED)
     assert [(one["stage"], one["by"], one["seq"], one["conversation_id"]) for one in said] == [
@@ -100,33 +100,33 @@ async def test_the_senders_can_know_who_has_read_unless_it_is_private(world: Wor
         ("read", "bob", 5, ROOM),
     ]
     assert {(one["message_id"], one["sender"], one["tenant"]) for one in said} == {("", "", TENANT)}
-    assert all(record.key == ROOM.encode() for record in world.kept.logged)
-    assert [view["read"] for _, view in told(world)] == [7, 7, 7, 7]
+    assert all(record.key == ROOM.encode() for record in world.emitter.logged)
+    assert [view["read"] for _, view in pushed(world)] == [7, 7, 7, 7]
 
 
-async def test_a_repeat_is_told_to_nobody_and_one_with_another_body_to_its_sender(world: World, worker: Worker) -> None:
+async def test_repeat_is_not_pushed_and_a_conflict_is_sent_to_its_sender(world: World, worker: Worker) -> None:
     await work(worker, muted(), muted(), archived(), archived())
-    assert [n for n, _ in told(world)] == [1, 2]
+    assert [n for n, _ in pushed(world)] == [1, 2]
     assert logged(world, MESSAGE_REJECTED) == []
     await work(worker, muted(until=LATER), at=4)
-    [refused] = logged(world, MESSAGE_REJECTED)
-    assert (refused["command"], refused["code"]) == ("conversation:mute", "idempotency_conflict")
-    assert (refused["user_id"], refused["conversation_id"]) == ("bob", ROOM)
-    [push] = [push for push in world.kept.pushes if not push.lane]
+    [rejected] = logged(world, MESSAGE_REJECTED)
+    assert (rejected["command"], rejected["code"]) == ("conversation:mute", "idempotency_conflict")
+    assert (rejected["user_id"], rejected["conversation_id"]) == ("bob", ROOM)
+    [push] = [push for push in world.emitter.pushes if not push.lane]
     error = msgspec.json.decode(push.frame)
     assert (push.to, push.conversation_id) == ("bob", ROOM)
     assert (error["error"]["code"], error["data"]) == ("idempotency_conflict", {"conversation_id": ROOM})
 
 
-async def test_users_have_lanes_of_their_own(world: World, worker: Worker) -> None:
+async def test_each_user_has_a_separate_lane(world: World, worker: Worker) -> None:
     await work(worker, read_up_to(1), read_up_to(1, "ann"), read_up_to(2), read_up_to(2, "ann", room="other"))
-    assert [(push.to, push.n) for push in world.kept.pushes] == [("bob", 1), ("ann", 1), ("bob", 2), ("ann", 2)]
+    assert [(push.to, push.n) for push in world.emitter.pushes] == [("bob", 1), ("ann", 1), ("bob", 2), ("ann", 2)]
 
 
-async def test_what_cannot_be_read_takes_its_number_and_is_told_of_nobody(world: World, worker: Worker) -> None:
+async def test_unreadable_event_is_numbered_and_not_pushed(world: World, worker: Worker) -> None:
     await work(worker, torn(read_up_to(3)), torn(muted()), archived())
-    assert [n for n, _ in told(world)] == [3]
-    assert len([record for record in world.kept.logged if record.topic == DEAD_LETTER]) == 2
+    assert [n for n, _ in pushed(world)] == [3]
+    assert len([record for record in world.emitter.logged if record.topic == DEAD_LETTER]) == 2
     kept = await world.documents.scan(TableGeneration(inbox_rows.ACTS, 1))
     assert sorted((row["act"]["n"], row["act"]["act"]) for row in kept) == [
         (1, "unreadable"),
@@ -135,43 +135,43 @@ async def test_what_cannot_be_read_takes_its_number_and_is_told_of_nobody(world:
     ]
 
 
-async def test_a_conversation_of_any_length_of_name_breaks_no_store(world: World, worker: Worker) -> None:
+async def test_long_conversation_id_is_skipped_and_does_not_break_the_store(world: World, worker: Worker) -> None:
     await work(worker, read_up_to(1, room="r" * 5_000), read_up_to(1))
-    assert [n for n, _ in told(world)] == [2]
+    assert [n for n, _ in pushed(world)] == [2]
     [row] = await world.documents.scan(TableGeneration(inbox_rows.ROWS, 1))
     assert row["conversation_id"] == ROOM
 
 
-async def test_what_else_users_do_takes_no_number_and_is_no_dead_letter(world: World, worker: Worker) -> None:
+async def test_other_user_actions_are_skipped(world: World, worker: Worker) -> None:
     reacted = events.Reacted(
         tenant=TENANT, at=AT, conversation_id=ROOM, message_id=MESSAGE, user_id="bob", emoji="👍", on=True
     )
     acted = events.UserActed(tenant=TENANT, at=AT, user_id="bob", action="signed in", subject="phone")
     others = [encoded(reacted, "react", "bob"), encoded(acted, "act", "bob")]
     await work(worker, *others, *map(torn, others), read_up_to(1))
-    assert [n for n, _ in told(world)] == [1]
+    assert [n for n, _ in pushed(world)] == [1]
     assert logged(world, MESSAGE_DELIVERED)
-    assert [record.topic for record in world.kept.logged] == [MESSAGE_DELIVERED]
+    assert [record.topic for record in world.emitter.logged] == [MESSAGE_DELIVERED]
     assert worker.next[Partition(USER_ACTION, 0)] == 5
 
 
-async def test_a_batch_again_has_the_same_logged_effects_and_rows(world: World, worker: Worker) -> None:
+async def test_repeated_batch_has_the_same_logged_effects_and_rows(world: World, worker: Worker) -> None:
     batch = [read_up_to(5), muted(), read_up_to(3), muted(until=LATER), hidden(), read_up_to(6)]
     await work(worker, *batch)
-    first, rows = list(world.kept.logged), await everything(world)
+    first, rows = list(world.emitter.logged), await everything(world)
     await work(worker, *batch)
-    assert world.kept.logged == [*first, *first]
+    assert world.emitter.logged == [*first, *first]
     assert await everything(world) == rows
-    again = [(n, view["hidden"]) for n, view in told(world)][5:]
-    assert again == [(2, None), (4, MESSAGE), (5, None)], "a cursor tells nothing under the number of what came after"
+    again = [(n, view["hidden"]) for n, view in pushed(world)][5:]
+    assert again == [(2, None), (4, MESSAGE), (5, None)], "a cursor is not pushed under a later number"
 
 
 async def everything(world: World) -> list[Any]:
     return [await world.documents.scan(TableGeneration(table, 1)) for table in Inbox.tables]
 
 
-async def test_a_push_says_what_another_worker_has_saved_meanwhile(world: World) -> None:
-    """A worker that is late pushes no older truth than there is: the row is read back."""
+async def test_push_has_the_row_saved_by_another_worker(world: World) -> None:
+    """A late worker pushes the current row: the row is read back."""
     late = Inbox(world.documents)
     await late.prepare(1)
     await applied(late, read_up_to(3))
@@ -183,5 +183,5 @@ async def test_a_push_says_what_another_worker_has_saved_meanwhile(world: World)
 
 
 async def applied(processor: Inbox, record: Record, offset: int = 0) -> Effects:
-    found = read([lying(record, offset)], processor.name, processor.takes)
+    found = read([stored(record, offset)], processor.name, processor.takes)
     return await processor.apply(Batch(found.facts, processor.name, 1, {}))

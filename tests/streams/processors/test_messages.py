@@ -1,4 +1,4 @@
-"""The `messages` processor tells a sender that a repeat said something else, by the command that it was."""
+"""The `messages` processor reports a repeat with another body to its sender, by the command that it was."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from schemas.envelope import Record
 from schemas.topics import MESSAGE_REJECTED
 from streams.processors.messages import Messages
 from streams.runtime.worker import Worker
-from tests.streams.world import AT, TENANT, World, encoded, lying
+from tests.streams.world import AT, TENANT, World, encoded, stored
 
 ROOM = "room"
 MESSAGE = ids.message_id(TENANT, ROOM, "ann", "k")
@@ -47,16 +47,16 @@ def said(text: str = "hello", origins: tuple[str, ...] = (), **fields: Any) -> R
         (said(mentions=["bob"]), said(), None),
     ],
 )
-async def test_what_differs_under_one_key_is_told_as_a_conflict(
+async def test_different_body_under_one_key_is_reported_as_a_conflict(
     world: World, first: Record, second: Record, command: str | None
 ) -> None:
-    worker = Worker(Messages(world.documents), world.documents, world.kept, world.health)
+    worker = Worker(Messages(world.documents), world.documents, world.emitter, world.health)
     await worker.begin(1, epoch=1)
-    await worker.work([lying(first, 0)])
-    await worker.work([lying(second, 1)])
-    rejected = [msgspec.json.decode(one.value or b"") for one in world.kept.logged if one.topic == MESSAGE_REJECTED]
+    await worker.work([stored(first, 0)])
+    await worker.work([stored(second, 1)])
+    rejected = [msgspec.json.decode(one.value or b"") for one in world.emitter.logged if one.topic == MESSAGE_REJECTED]
     assert [one["command"] for one in rejected] == ([] if command is None else [command])
-    errors = [frame for push in world.kept.pushes if (frame := msgspec.json.decode(push.frame))["type"] == "error"]
+    errors = [frame for push in world.emitter.pushes if (frame := msgspec.json.decode(push.frame))["type"] == "error"]
     assert [(one["error"]["code"], one["data"]["message_id"]) for one in errors] == (
         [] if command is None else [("idempotency_conflict", MESSAGE)]
     )

@@ -1,4 +1,4 @@
-"""The `messages` processor takes reactions from `user.action`, and nothing else that lies there."""
+"""The `messages` processor takes reactions from `user.action`, and skips its other events."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -12,7 +12,7 @@ from schemas.topics import DEAD_LETTER, MESSAGE_DELIVERED, MESSAGE_REJECTED, USE
 from streams.processors.messages import Messages
 from streams.processors.search import Search
 from streams.runtime.worker import Worker
-from tests.streams.world import AT, TENANT, World, encoded, lying, said
+from tests.streams.world import AT, TENANT, World, encoded, said, stored
 
 ROOM = "room"
 MESSAGE = ids.message_id(TENANT, ROOM, "ann", f"{ROOM}-0")
@@ -36,97 +36,95 @@ def torn(record: Record) -> Record:
 
 @pytest.fixture
 async def worker(world: World) -> AsyncIterator[Worker]:
-    worker = Worker(Messages(world.documents), world.documents, world.kept, world.health)
+    worker = Worker(Messages(world.documents), world.documents, world.emitter, world.health)
     await worker.begin(1, epoch=1)
     yield worker
 
 
 def changes(world: World) -> list[tuple[int, Any]]:
-    """The pushes of the lane: number, and what is on the message."""
-    frames = [msgspec.json.decode(push.frame) for push in world.kept.pushes if push.lane == "reaction"]
+    """Return the pushes of the lane: number, and the reactions on the message."""
+    frames = [msgspec.json.decode(push.frame) for push in world.emitter.pushes if push.lane == "reaction"]
     assert all(frame["type"] == "reaction:changed" for frame in frames)
     return [(frame["n"], [(one["emoji"], one["users"]) for one in frame["data"]["reactions"]]) for frame in frames]
 
 
 def logged(world: World, topic: str) -> list[Any]:
-    return [msgspec.json.decode(record.value or b"") for record in world.kept.logged if record.topic == topic]
+    return [msgspec.json.decode(record.value or b"") for record in world.emitter.logged if record.topic == topic]
 
 
-async def test_a_reaction_is_pushed_with_all_that_is_on_the_message_and_its_sender_told(
-    world: World, worker: Worker
-) -> None:
-    await worker.work([lying(said(ROOM, 0), 0)])
-    await worker.work([lying(reacted("bob"), 0), lying(reacted("ann"), 1), lying(reacted("ann"), 2)])
+async def test_reaction_push_has_all_reactions_and_its_sender_gets_a_receipt(world: World, worker: Worker) -> None:
+    await worker.work([stored(said(ROOM, 0), 0)])
+    await worker.work([stored(reacted("bob"), 0), stored(reacted("ann"), 1), stored(reacted("ann"), 2)])
     assert [n for n, _ in changes(world)] == [1, 2]
     assert changes(world)[-1] == (2, [("👍", ["bob", "ann"])])
-    told = [one for one in logged(world, MESSAGE_DELIVERED) if one.get("lane") == "reaction"]
-    assert [(one["sender"], one["seq"], one["stage"]) for one in told] == [
+    receipts = [one for one in logged(world, MESSAGE_DELIVERED) if one.get("lane") == "reaction"]
+    assert [(one["sender"], one["seq"], one["stage"]) for one in receipts] == [
         ("bob", 1, "persisted"),
         ("ann", 1, "persisted"),
         ("ann", 1, "persisted"),
     ]
 
 
-async def test_what_the_fold_ignored_is_told_to_its_sender(world: World, worker: Worker) -> None:
-    await worker.work([lying(said(ROOM, 0), 0)])
+async def test_ignored_reaction_is_reported_to_its_sender(world: World, worker: Worker) -> None:
+    await worker.work([stored(said(ROOM, 0), 0)])
     again, off = reacted("bob", key="again"), reacted("ann", on=False)
-    await worker.work([lying(reacted("bob"), 0), lying(again, 1), lying(off, 2)])
-    told = [one.get("applied", True) for one in logged(world, MESSAGE_DELIVERED) if one.get("lane") == "reaction"]
-    assert told == [True, False, False]
+    await worker.work([stored(reacted("bob"), 0), stored(again, 1), stored(off, 2)])
+    receipts = [one.get("applied", True) for one in logged(world, MESSAGE_DELIVERED) if one.get("lane") == "reaction"]
+    assert receipts == [True, False, False]
     assert [n for n, _ in changes(world)] == [1, 2, 3]
 
 
-async def test_a_reaction_that_is_read_before_its_message_is_pushed_with_it(world: World, worker: Worker) -> None:
-    await worker.work([lying(reacted("bob"), 0)])
-    assert world.kept.pushes == []
-    assert world.kept.logged == []
-    await worker.work([lying(said(ROOM, 0), 0)])
-    [push] = world.kept.pushes
+async def test_reaction_read_before_its_message_is_pushed_with_it(world: World, worker: Worker) -> None:
+    await worker.work([stored(reacted("bob"), 0)])
+    assert world.emitter.pushes == []
+    assert world.emitter.logged == []
+    await worker.work([stored(said(ROOM, 0), 0)])
+    [push] = world.emitter.pushes
     data = msgspec.json.decode(push.frame)["data"]
     assert (push.lane, data["reactions"]) == ("sent", [{"emoji": "👍", "users": ["bob"]}])
 
 
-async def test_another_emoji_under_a_used_key_is_refused_and_told(world: World, worker: Worker) -> None:
-    await worker.work([lying(said(ROOM, 0), 0)])
-    await worker.work([lying(reacted("bob", key="k"), 0), lying(reacted("bob", "🎉", key="k"), 1)])
-    [refused] = logged(world, MESSAGE_REJECTED)
-    assert (refused["command"], refused["code"]) == ("reaction:add", "idempotency_conflict")
-    assert (refused["user_id"], refused["message_id"]) == ("bob", MESSAGE)
-    assert [push.to for push in world.kept.pushes if push.to] == ["bob"]
+async def test_another_emoji_under_a_used_key_is_rejected_and_reported(world: World, worker: Worker) -> None:
+    await worker.work([stored(said(ROOM, 0), 0)])
+    await worker.work([stored(reacted("bob", key="k"), 0), stored(reacted("bob", "🎉", key="k"), 1)])
+    [rejected] = logged(world, MESSAGE_REJECTED)
+    assert (rejected["command"], rejected["code"]) == ("reaction:add", "idempotency_conflict")
+    assert (rejected["user_id"], rejected["message_id"]) == ("bob", MESSAGE)
+    assert [push.to for push in world.emitter.pushes if push.to] == ["bob"]
     assert changes(world) == [(1, [("👍", ["bob"])])]
 
 
-async def test_what_else_users_do_takes_no_number_and_is_no_dead_letter(world: World, worker: Worker) -> None:
-    await worker.work([lying(said(ROOM, 0), 0)])
-    others = [lying(archived("bob"), 0), lying(torn(archived("bob")), 1)]
-    await worker.work([*others, lying(reacted("bob"), 2)])
+async def test_other_user_actions_are_skipped(world: World, worker: Worker) -> None:
+    await worker.work([stored(said(ROOM, 0), 0)])
+    others = [stored(archived("bob"), 0), stored(torn(archived("bob")), 1)]
+    await worker.work([*others, stored(reacted("bob"), 2)])
     assert [n for n, _ in changes(world)] == [1]
     assert logged_dead(world) == []
     assert worker.next[Partition(USER_ACTION, 0)] == 3
 
 
-async def test_a_reaction_that_cannot_be_read_takes_its_number_and_is_told(world: World, worker: Worker) -> None:
-    await worker.work([lying(said(ROOM, 0), 0)])
-    await worker.work([lying(torn(reacted("bob")), 0), lying(reacted("ann"), 1)])
+async def test_unreadable_reaction_is_numbered_and_a_dead_letter(world: World, worker: Worker) -> None:
+    await worker.work([stored(said(ROOM, 0), 0)])
+    await worker.work([stored(torn(reacted("bob")), 0), stored(reacted("ann"), 1)])
     assert changes(world) == [(2, [("👍", ["ann"])])]
     assert logged_dead(world) == [b'{"torn']
 
 
-async def test_a_batch_again_has_the_same_effects(world: World, worker: Worker) -> None:
-    await worker.work([lying(said(ROOM, 0), 0)])
-    batch = [lying(reacted("bob"), 0), lying(reacted("bob", on=False), 1)]
-    before = len(world.kept.logged)
+async def test_repeated_batch_has_the_same_effects(world: World, worker: Worker) -> None:
+    await worker.work([stored(said(ROOM, 0), 0)])
+    batch = [stored(reacted("bob"), 0), stored(reacted("bob", on=False), 1)]
+    before = len(world.emitter.logged)
     await worker.work(batch)
-    first, pushed = world.kept.logged[before:], changes(world)
+    first, pushed = world.emitter.logged[before:], changes(world)
     await worker.work(batch)
-    assert world.kept.logged[before:] == [*first, *first]
+    assert world.emitter.logged[before:] == [*first, *first]
     assert changes(world) == [*pushed, *pushed]
 
 
 def logged_dead(world: World) -> list[bytes | None]:
-    return [record.value for record in world.kept.logged if record.topic == DEAD_LETTER]
+    return [record.value for record in world.emitter.logged if record.topic == DEAD_LETTER]
 
 
-def test_search_rests_on_what_messages_say_alone() -> None:
+def test_search_reads_only_message_topics() -> None:
     assert USER_ACTION in Messages.topics
     assert USER_ACTION not in Search.topics

@@ -1,4 +1,4 @@
-"""The search index has what its rows have, whatever became of it."""
+"""The search index has what its rows have, after any loss."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -26,7 +26,7 @@ ROOM = "room 1"
 
 
 class FrailIndex(MemorySearchIndex):
-    """In memory; it can be down, and be lost after pages of a fill."""
+    """An index in memory that can be down, and lost after pages of a fill."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -42,7 +42,7 @@ class FrailIndex(MemorySearchIndex):
             await self.drop(generation)
 
     def put_back(self, generation: int, entries: Mapping[str, Entry], positions: Mapping[Partition, int]) -> None:
-        """By hand, behind everybody's back."""
+        """Replace the index without the worker's knowledge."""
         self._entries[generation] = dict(entries)
         self._states[generation].positions = dict(positions)
 
@@ -59,7 +59,7 @@ class Searched(World):
 
     @asynccontextmanager
     async def searching(self) -> AsyncIterator[None]:
-        worker = Worker(self.processor(self.health), self.documents, self.kept, self.health)
+        worker = Worker(self.processor(self.health), self.documents, self.emitter, self.health)
         task = asyncio.create_task(PlainRunner(worker, self.log, self.documents, self.health).run(1))
         try:
             yield
@@ -71,10 +71,10 @@ class Searched(World):
         return await ids(self.index, 1, query(text, [ROOM], tenant=TENANT))
 
     async def finds(self, text: str, count: int) -> None:
-        async def so() -> bool:
+        async def reached() -> bool:
             return len(await self.found(text)) == count
 
-        await eventually(so)
+        await eventually(reached)
 
     async def filled(self, count: int = 20) -> None:
         await self.append(*(said(ROOM, n, f"hello {n}") for n in range(count)))
@@ -83,25 +83,25 @@ class Searched(World):
             await self.caught_up()
 
     async def caught_up(self) -> None:
-        ends = await self.log.ends(partitions(*Search.topics))
+        ends = await self.log.end_offsets(partitions(*Search.topics))
 
-        async def so() -> bool:
+        async def reached() -> bool:
             saved = await self.documents.checkpoints("search", 1)
             return all(saved.get(at, 0) for at, end in ends.items() if end)
 
-        await eventually(so)
+        await eventually(reached)
 
 
 @pytest.fixture
 async def world(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Searched]:
-    monkeypatch.setattr("streams.runtime.gate.CHECK_S", 0.05)
+    monkeypatch.setattr("streams.runtime.gate.CHECK_INTERVAL_S", 0.05)
     world = Searched()
     await world.log.start()
     yield world
     await world.log.stop()
 
 
-async def test_an_index_that_was_deleted_while_nobody_worked_is_filled_from_the_rows(world: Searched) -> None:
+async def test_index_deleted_without_a_worker_is_filled_from_the_rows(world: Searched) -> None:
     await world.filled()
     await world.index.drop(1)
     async with world.searching():
@@ -110,7 +110,7 @@ async def test_an_index_that_was_deleted_while_nobody_worked_is_filled_from_the_
     assert await world.index.checkpoint(1, partitions(*Search.topics)) == await world.documents.checkpoints("search", 1)
 
 
-async def test_an_index_that_is_deleted_under_an_idle_worker_is_filled_again(world: Searched) -> None:
+async def test_index_deleted_under_an_idle_worker_is_filled_again(world: Searched) -> None:
     await world.filled()
     async with world.searching():
         await world.finds("hello", 20)
@@ -121,10 +121,10 @@ async def test_an_index_that_is_deleted_under_an_idle_worker_is_filled_again(wor
 
 
 @pytest.mark.parametrize("how", ["deleted", "put back older"])
-async def test_an_index_that_is_lost_between_two_batches_is_filled_by_the_next(
+async def test_index_lost_between_two_batches_is_filled_by_the_next(
     world: Searched, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
-    monkeypatch.setattr("streams.runtime.gate.CHECK_S", 3600)
+    monkeypatch.setattr("streams.runtime.gate.CHECK_INTERVAL_S", 3600)
     await world.filled()
     async with world.searching():
         await world.finds("hello", 20)
@@ -136,7 +136,7 @@ async def test_an_index_that_is_lost_between_two_batches_is_filled_by_the_next(
         await world.finds("hello", 21)
 
 
-async def test_an_older_index_that_was_put_back_is_filled_again(world: Searched) -> None:
+async def test_restored_older_index_is_filled_again(world: Searched) -> None:
     await world.filled()
     entries, positions = dict(world.index._entries[1]), dict(world.index._states[1].positions)
     await world.append(said(ROOM, 20, "hello 20"), edited(ROOM, 3, "bye"))
@@ -150,14 +150,14 @@ async def test_an_older_index_that_was_put_back_is_filled_again(world: Searched)
         await world.finds("hello", 20)
 
 
-async def test_an_emptied_index_is_filled_again(world: Searched) -> None:
+async def test_emptied_index_is_filled_again(world: Searched) -> None:
     await world.filled()
     world.index.put_back(1, {}, {})
     async with world.searching():
         await world.finds("hello", 20)
 
 
-async def test_an_index_ahead_of_rows_that_were_put_back_stays_and_is_right_in_the_end(world: Searched) -> None:
+async def test_index_ahead_of_restored_rows_is_kept_and_correct_in_the_end(world: Searched) -> None:
     await world.filled()
     world.documents.forget("search", 1)
     async with world.searching():
@@ -167,7 +167,7 @@ async def test_an_index_ahead_of_rows_that_were_put_back_stays_and_is_right_in_t
     assert world.health.counted["search_index_fills"] == 0
 
 
-async def test_an_index_ahead_of_rows_and_log_that_were_put_back_is_made_again(world: Searched) -> None:
+async def test_index_ahead_of_restored_rows_and_log_is_recreated(world: Searched) -> None:
     await world.filled(20)
     world.documents.forget("search", 1)
     world.log = MemoryLog()
@@ -180,14 +180,14 @@ async def test_an_index_ahead_of_rows_and_log_that_were_put_back_is_made_again(w
         await world.finds("bye", 1)
 
 
-async def test_a_fill_needs_no_log(world: Searched) -> None:
+async def test_fill_does_not_need_the_log(world: Searched) -> None:
     await world.filled()
     await world.index.drop(1)
     await world.processor().check(1)
     assert len(await world.found("hello")) == 20
 
 
-async def test_an_index_lost_again_while_it_is_filled_is_filled_from_the_beginning(
+async def test_index_lost_while_it_is_filled_is_filled_from_the_beginning(
     world: Searched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(search, "PAGE", 3)
@@ -198,7 +198,7 @@ async def test_an_index_lost_again_while_it_is_filled_is_filled_from_the_beginni
     assert len(await world.found("hello")) == 20
 
 
-async def test_rows_that_are_lost_too_fill_nothing_and_nothing_is_answered(world: Searched) -> None:
+async def test_lost_rows_fill_nothing_and_searches_fail(world: Searched) -> None:
     await world.filled()
     await world.index.drop(1)
     place = TableGeneration(search_documents.ROWS, 1)
@@ -211,7 +211,7 @@ async def test_rows_that_are_lost_too_fill_nothing_and_nothing_is_answered(world
         await eventually(lambda: "search: tables" in world.health.waiting)
 
 
-async def test_two_workers_fill_it_at_once_and_it_is_whole(world: Searched, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_two_workers_fill_the_index_concurrently(world: Searched, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search, "PAGE", 3)
     await world.filled()
     await world.index.drop(1)
@@ -219,24 +219,22 @@ async def test_two_workers_fill_it_at_once_and_it_is_whole(world: Searched, monk
     assert len(await world.found("hello")) == 20
 
 
-async def test_readiness_says_that_it_is_being_filled_and_how_far(
-    world: Searched, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_readiness_reports_the_progress_of_a_fill(world: Searched, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search, "PAGE", 7)
     await world.filled()
     await world.index.drop(1)
-    said_: list[str] = []
+    causes: list[str] = []
 
-    class Listening(Health):
+    class RecordingHealth(Health):
         def waits(self, what: str, cause: object) -> None:
             super().waits(what, cause)
-            said_.append(f"{what}: {cause}")
+            causes.append(f"{what}: {cause}")
 
-    health = Listening()
+    health = RecordingHealth()
     await world.processor(health).check(1)
     begins = "search: index: the index of generation 1 is missing or not complete: it is being"
-    assert said_ == [
-        f"{begins} made",
+    assert causes == [
+        f"{begins} created",
         f"{begins} filled from search_docs, 7 rows done",
         f"{begins} filled from search_docs, 14 rows done",
         f"{begins} filled from search_docs, 20 rows done",
@@ -244,7 +242,7 @@ async def test_readiness_says_that_it_is_being_filled_and_how_far(
     assert health.ready
 
 
-async def test_a_fill_goes_on_after_an_outage_of_the_index(world: Searched) -> None:
+async def test_fill_continues_after_an_outage_of_the_index(world: Searched) -> None:
     await world.filled()
     await world.index.drop(1)
     world.index.down = True
@@ -257,14 +255,14 @@ async def test_a_fill_goes_on_after_an_outage_of_the_index(world: Searched) -> N
     assert len(await world.found("hello")) == 20
 
 
-async def test_a_new_system_has_a_complete_index_that_has_nothing(world: Searched) -> None:
+async def test_new_system_has_a_complete_empty_index(world: Searched) -> None:
     with pytest.raises(Unavailable):
         await world.found("hello")
     await world.processor().prepare(1)
     assert await world.found("hello") == []
 
 
-async def test_rows_whose_message_has_not_come_are_passed_over_by_a_fill(world: Searched) -> None:
+async def test_fill_skips_rows_without_their_message(world: Searched) -> None:
     await world.append(edited(ROOM, 1, "bye"), said(ROOM, 2, "hello"))
     async with world.searching():
         await world.finds("hello", 1)
@@ -275,7 +273,7 @@ async def test_rows_whose_message_has_not_come_are_passed_over_by_a_fill(world: 
     assert len(await world.index.scan(1)) == 1
 
 
-async def test_rows_without_a_checkpoint_are_filled_in_too(world: Searched) -> None:
+async def test_rows_without_a_checkpoint_are_filled(world: Searched) -> None:
     await world.filled()
     world.documents._checkpoints.clear()
     await world.index.drop(1)
@@ -283,7 +281,7 @@ async def test_rows_without_a_checkpoint_are_filled_in_too(world: Searched) -> N
     assert len(await world.found("hello")) == 20
 
 
-def test_what_is_lacking_is_named_by_partition() -> None:
+def test_missing_records_are_reported_by_partition() -> None:
     sent, other = Partition(MESSAGE_SENT, 0), Partition(MESSAGE_SENT, 4)
     assert lacking({sent: 5}, {sent: 5}) is None
     assert lacking({sent: 9, other: 1}, {sent: 5}) is None

@@ -1,4 +1,4 @@
-"""Adopting a log: what is lost is named before, and afterwards the read models are what this log comes to."""
+"""Adopting a log: a survey reports what is lost, and afterwards the read models equal a fold of this log."""
 
 from collections.abc import Mapping
 
@@ -9,7 +9,7 @@ from core.ports.documents import Documents
 from core.positions import epoch_of
 from projections.generations import read_pointer
 from projections.stores.memory import MemoryDocuments
-from streams.log.memory import Held, MemoryLog
+from streams.log.memory import LogStorage, MemoryLog
 from streams.processors.conversations import Conversations
 from streams.processors.messages import Messages
 from streams.processors.receipts import Receipts
@@ -24,21 +24,21 @@ from tests.streams.world import ShortLog, World, opened, said
 FOLDS: Mapping[str, Fold] = {"messages": Messages, "conversations": Conversations, "receipts": Receipts}
 
 
-def untold(_done: int, _all: int) -> None:
-    """Nobody watches."""
+def ignore_progress(_done: int, _all: int) -> None:
+    """Ignore progress."""
 
 
-async def looked_at(log: MemoryLog, documents: Documents) -> Survey:
+async def surveyed(log: MemoryLog, documents: Documents) -> Survey:
     return await survey(log, documents, [fold(documents) for fold in FOLDS.values()], Health())
 
 
 async def adopted(log: MemoryLog, documents: Documents, found: Survey) -> Adopted:
-    return await adopt(FOLDS, log, documents, Health(), found, progress=lambda _: untold)
+    return await adopt(FOLDS, log, documents, Health(), found, progress=lambda _: ignore_progress)
 
 
 async def older(world: World, messages: int) -> MemoryLog:
-    """The same log as it was after so many messages."""
-    held = Held(world.log.epoch)
+    """Return the log as it was after this number of messages."""
+    held = LogStorage(world.log.epoch)
     for record in (opened("room"), *(said("room", n) for n in range(messages))):
         held.put(record)
     log = MemoryLog(held)
@@ -50,20 +50,20 @@ async def older(world: World, messages: int) -> MemoryLog:
 async def talked(world: World) -> World:
     await world.append(opened("room"), *(said("room", n) for n in range(9)))
     for model in ("messages", "conversations"):
-        world.become(model)
+        world.use_model(model)
         async with world.working():
             await world.passed()
-    world.become("messages")
+    world.use_model("messages")
     return world
 
 
-async def test_there_is_nothing_to_adopt_where_the_log_fits(talked: World) -> None:
-    assert await looked_at(talked.log, talked.documents) == Survey(1, {}, [])
+async def test_fitting_log_needs_no_adoption(talked: World) -> None:
+    assert await surveyed(talked.log, talked.documents) == Survey(1, {}, [])
 
 
-async def test_what_an_older_log_lacks_is_named_and_nothing_is_changed(talked: World) -> None:
+async def test_survey_reports_what_an_older_log_lacks_and_changes_nothing(talked: World) -> None:
     log, before = await older(talked, 6), await talked.rows(1)
-    found = await looked_at(log, talked.documents)
+    found = await surveyed(log, talked.documents)
     assert list(found.reasons) == ["messages"]
     assert [(one.conversation_id, one.messages, one.first_seq, one.last_seq) for one in found.lost] == [
         ("room", 3, 7, 9)
@@ -74,45 +74,45 @@ async def test_what_an_older_log_lacks_is_named_and_nothing_is_changed(talked: W
     assert (await read_pointer(talked.documents, "messages")).live == 1
 
 
-async def test_an_adopted_log_is_what_all_read_models_are_made_from(talked: World) -> None:
+async def test_read_models_are_rebuilt_from_the_adopted_log(talked: World) -> None:
     log = await older(talked, 6)
-    done = await adopted(log, talked.documents, await looked_at(log, talked.documents))
+    done = await adopted(log, talked.documents, await surveyed(log, talked.documents))
     assert (done.epoch, log.epoch) == (2, 2)
     assert done.records == {"messages": 6, "conversations": 1, "receipts": 0}
     await check_models(log, talked.documents, list(FOLDS), Health())
     for name, fold in FOLDS.items():
         pointer = await read_pointer(talked.documents, name)
-        assert (pointer.live, pointer.before) == (2, 0), "nothing leads back to what another log said"
+        assert (pointer.live, pointer.before) == (2, 0), "no rollback leads to another log"
         assert all(epoch_of(at) == 2 for at in (await talked.documents.checkpoints(name, 2)).values())
         scratch = MemoryDocuments()
         found = await verify(fold, log, talked.documents, 2, scratch=scratch, health=Health())
         assert (found.differing, found.differences) == (0, ())
 
 
-async def test_who_works_on_afterwards_repeats_no_effect_of_before(talked: World) -> None:
+async def test_worker_repeats_no_effects_after_an_adoption(talked: World) -> None:
     log = await older(talked, 6)
-    await adopted(log, talked.documents, await looked_at(log, talked.documents))
+    await adopted(log, talked.documents, await surveyed(log, talked.documents))
     talked.log = log
-    talked.kept.pushes.clear()
+    talked.emitter.pushes.clear()
     async with talked.working():
         await talked.append(said("room", 20))
-        await eventually(lambda: bool(talked.kept.pushes))
-    assert [push.n for push in talked.kept.pushes] == [7]
+        await eventually(lambda: bool(talked.emitter.pushes))
+    assert [push.n for push in talked.emitter.pushes] == [7]
 
 
-async def test_an_adoption_that_was_broken_off_goes_on(talked: World) -> None:
+async def test_interrupted_adoption_continues(talked: World) -> None:
     log = await older(talked, 6)
-    await log.raise_epoch(2)  # and there it died
-    found = await looked_at(log, talked.documents)
+    await log.raise_epoch(2)  # where it was interrupted
+    found = await surveyed(log, talked.documents)
     assert (sorted(found.reasons), found.epoch) == (["conversations", "messages"], 2)
     assert (await adopted(log, talked.documents, found)).epoch == 2
-    assert not (await looked_at(log, talked.documents)).reasons
+    assert not (await surveyed(log, talked.documents)).reasons
 
 
-async def test_a_log_without_its_beginning_is_not_adopted(talked: World) -> None:
-    short = ShortLog(Held())
+async def test_log_without_its_beginning_is_not_adopted(talked: World) -> None:
+    short = ShortLog(LogStorage())
     await short.start()
-    found = await looked_at(short, talked.documents)
+    found = await surveyed(short, talked.documents)
     with pytest.raises(Refused, match="log_truncated"):
         await adopted(short, talked.documents, found)
     assert short.epoch == 1

@@ -1,4 +1,4 @@
-"""Comparing two generations row by row."""
+"""Two generations are compared row by row."""
 
 from typing import Any
 
@@ -62,7 +62,7 @@ async def test_more_rows_than_a_page_are_all_compared(sides: Sides) -> None:
     assert (sides.comparison.rows, sides.named(), sides.comparison.pending) == (2100, [], {})
 
 
-async def test_at_the_same_positions_the_content_must_agree(sides: Sides) -> None:
+async def test_rows_at_the_same_positions_must_agree(sides: Sides) -> None:
     await sides.put(sides.fold, "a", 1, text="x")
     await sides.put(sides.live, "a", 1, text="y")
     await sides.comparison.scan()
@@ -73,7 +73,7 @@ async def test_at_the_same_positions_the_content_must_agree(sides: Sides) -> Non
     )
 
 
-async def test_a_row_ahead_is_no_difference_and_is_looked_at_again(sides: Sides) -> None:
+async def test_row_ahead_is_not_a_difference_and_is_checked_again(sides: Sides) -> None:
     await sides.both("a", 1)
     await sides.put(sides.live, "a", 2, text="new")
     await sides.put(sides.live, "b", 3)
@@ -81,44 +81,44 @@ async def test_a_row_ahead_is_no_difference_and_is_looked_at_again(sides: Sides)
     assert set(sides.comparison.pending) == {("rows", "a"), ("rows", "b")}
     await sides.put(sides.fold, "a", 2, text="new")
     await sides.put(sides.fold, "b", 3)
-    await sides.comparison.look()
+    await sides.comparison.recheck()
     assert (sides.named(), sides.comparison.pending) == ([], {})
 
 
-async def test_a_row_that_moves_on_between_two_looks_stays_pending(sides: Sides) -> None:
+async def test_row_that_changes_between_two_checks_stays_pending(sides: Sides) -> None:
     await sides.both("a", 1)
     await sides.put(sides.live, "a", 2)
     await sides.comparison.scan()
     await sides.put(sides.fold, "a", 2)
     await sides.put(sides.live, "a", 3)
-    await sides.comparison.look()
+    await sides.comparison.recheck()
     assert sides.named() == [] and list(sides.comparison.pending) == [("rows", "a")]
 
 
-async def test_a_row_that_stayed_while_the_fold_followed_differs(sides: Sides) -> None:
+async def test_row_that_stayed_while_the_fold_followed_differs(sides: Sides) -> None:
     await sides.put(sides.live, "added by hand", 1)
     await sides.put(sides.fold, "removed by hand", 1)
     await sides.comparison.scan()
     assert sides.named() == []
-    await sides.comparison.look()
+    await sides.comparison.recheck()
     assert sides.named() == [("added by hand", "row"), ("removed by hand", "row")]
 
 
-async def test_rows_touched_since_are_looked_at_too(sides: Sides) -> None:
+async def test_rows_touched_since_are_checked(sides: Sides) -> None:
     await sides.put(sides.fold, "a", 1, text="x")
     await sides.put(sides.live, "a", 1, text="y")
-    await sides.comparison.look([("rows", "a")])
+    await sides.comparison.recheck([("rows", "a")])
     assert sides.named() == [("a", "sent")]
 
 
-async def test_at_last_other_positions_are_a_difference(sides: Sides) -> None:
+async def test_other_positions_in_the_final_check_are_a_difference(sides: Sides) -> None:
     await sides.put(sides.fold, "a", 1)
     await sides.put(sides.live, "a", 2)
-    await sides.comparison.last([("rows", "a")])
+    await sides.comparison.final_check([("rows", "a")])
     assert sides.named() == [("a", "sent")]
 
 
-async def test_all_rows_that_differ_are_counted_and_the_first_hundred_named(sides: Sides) -> None:
+async def test_differing_rows_are_counted_and_the_first_hundred_named(sides: Sides) -> None:
     for n in range(300):
         await sides.put(sides.fold, f"{n:05}", 1, text="x")
         await sides.put(sides.live, f"{n:05}", 1, text="y")
@@ -127,25 +127,25 @@ async def test_all_rows_that_differ_are_counted_and_the_first_hundred_named(side
     assert sides.named() == [(f"{n:05}", "sent") for n in range(100)]
 
 
-async def test_a_row_with_several_differing_facets_is_one_row(sides: Sides) -> None:
+async def test_row_with_several_differing_facets_is_one_row(sides: Sides) -> None:
     for side, text in ((sides.fold, "x"), (sides.live, "y")):
         facets = {"sent": {"pos": 1, "text": text}, "edited": {"pos": 2, "text": text}}
         place = TableGeneration(TABLE, side.generation)
         await sides.documents.save(Changes([(place, [Write("a", {"tenant": text}, facets)])], []))
     await sides.comparison.scan()
-    await sides.comparison.look([("rows", "a")])
+    await sides.comparison.recheck([("rows", "a")])
     assert sides.named() == [("a", "edited"), ("a", "sent"), ("a", "tenant")]
     assert sides.comparison.differing == {("rows", "a")}
 
 
-async def test_equal_rows_have_equal_digests_and_others_do_not(sides: Sides) -> None:
+async def test_only_equal_rows_have_equal_digests(sides: Sides) -> None:
     await sides.both("a", 1, text="x")
     assert await digest([TABLE], sides.fold, Health()) == await digest([TABLE], sides.live, Health())
     await sides.put(sides.live, "b", 1)
     assert await digest([TABLE], sides.fold, Health()) != await digest([TABLE], sides.live, Health())
 
 
-def test_every_facet_and_fixed_field_that_differs_is_named() -> None:
+def test_differing_facets_and_fixed_fields_are_named() -> None:
     expected = {"_id": "a", "tenant": "x", "sent": {"pos": 1}, "edited": {"pos": 2}}
     found = {"_id": "a", "tenant": "y", "sent": {"pos": 1}, "deleted": {"pos": 3}}
     assert [one.what for one in differing("rows", "a", expected, found)] == ["deleted", "edited", "tenant"]

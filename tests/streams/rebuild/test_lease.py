@@ -14,7 +14,7 @@ def lease(documents: FrailDocuments, request: str) -> Lease:
     return Lease(documents, "messages", request, Health())
 
 
-async def test_a_second_holder_is_refused_while_the_first_lives() -> None:
+async def test_second_holder_is_refused_while_the_first_is_alive() -> None:
     documents = FrailDocuments()
     async with lease(documents, "one"):
         with pytest.raises(Refused) as refused:
@@ -23,7 +23,7 @@ async def test_a_second_holder_is_refused_while_the_first_lives() -> None:
     assert refused.value.code == "rebuild_running"
 
 
-async def test_when_the_first_has_ended_the_next_holds_it_and_finds_what_was_kept() -> None:
+async def test_next_holder_finds_what_the_first_kept() -> None:
     documents = FrailDocuments()
     async with lease(documents, "one") as first:
         assert first.kept is None
@@ -32,16 +32,16 @@ async def test_when_the_first_has_ended_the_next_holds_it_and_finds_what_was_kep
         assert second.kept == {"digest": "d"}
 
 
-async def test_one_that_died_is_taken_over(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_lease_of_a_dead_holder_is_taken_over(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(leases, "DEAD_AFTER_S", 0.2)
     documents = FrailDocuments()
-    await documents.point("rebuild messages", {"request": "dead", "beat": 4, "kept": None}, None)
+    await documents.compare_and_set("rebuild messages", {"request": "dead", "beat": 4, "kept": None}, None)
     async with lease(documents, "two"):
         found = await documents.pointer("rebuild messages")
         assert found is not None and found["request"] == "two"
 
 
-async def test_of_two_at_the_same_moment_one_holds_it() -> None:
+async def test_one_of_two_concurrent_holders_gets_the_lease() -> None:
     documents = FrailDocuments()
     held: list[str] = []
 

@@ -1,4 +1,4 @@
-"""Rebuilding while people chat: equal rows, every effect once, a short pause; and what happens when it goes wrong."""
+"""Rebuilding while people chat: equal rows, every effect once, a short pause; and its failures."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -25,7 +25,7 @@ from tests.streams.world import (
     PARTICIPANTS,
     ROWS,
     TENANT,
-    Kept,
+    RecordingEmitter,
     ShortLog,
     World,
     edited,
@@ -53,7 +53,7 @@ async def rebuilt(world: World, pause_s: float = 2.0, accept: str | None = None,
 
 @asynccontextmanager
 async def chatting(world: World, rooms: int = 7) -> AsyncIterator[list[int]]:
-    """Somebody writes and edits all the time; how many messages there are."""
+    """Write and edit messages during the block; yields their count."""
     count = [0]
 
     async def chat() -> None:
@@ -84,17 +84,17 @@ def row_of(n: int) -> str:
     return ids.message_id(TENANT, f"room {n % 7}", "ann", f"room {n % 7}-{n}")
 
 
-def everything_once(world: World) -> None:
-    """No change was pushed twice, no message not at all (an edit read before its message comes with that one)."""
-    counted = world.kept.counted()
+def check_pushed_once(world: World) -> None:
+    """Check that no change was pushed twice, and every message was pushed (with an edit that was read before it)."""
+    counted = world.emitter.counted()
     assert set(counted.values()) == {1}
     for room in {room for room, _, _ in counted}:
         numbers = sorted(n for one, lane, n in counted if (one, lane) == (room, "sent"))
         assert numbers == list(range(1, len(numbers) + 1))
 
 
-async def heard(world: World) -> None:
-    """Wait until what the log holds is saved and pushed: a worker may be stopped between the two."""
+async def wait_until_pushed(world: World) -> None:
+    """Wait until all of the log is saved and pushed: a worker may be stopped between the two."""
     await world.passed()
     await eventually(lambda: pushed(world), within=20)
 
@@ -102,10 +102,10 @@ async def heard(world: World) -> None:
 async def pushed(world: World) -> bool:
     rows = (await world.rows((await world.pointer()).live))["messages"].values()
     sent = {(row["conversation_id"], "sent", row["sent"]["n"]) for row in rows if "sent" in row}
-    return sent <= world.kept.counted().keys()
+    return sent <= world.emitter.counted().keys()
 
 
-async def test_people_chat_on_while_a_generation_is_rebuilt_and_switched_to(world: World) -> None:
+async def test_rebuild_and_switch_do_not_disturb_a_chat(world: World) -> None:
     await filled(world)
     async with world.working(), chatting(world) as count:
         await world.passed()
@@ -114,7 +114,7 @@ async def test_people_chat_on_while_a_generation_is_rebuilt_and_switched_to(worl
         await eventually(lambda: count[0] > at_switch + 50)
         old = await world.rows(1)
     async with world.working():
-        await heard(world)
+        await wait_until_pushed(world)
     assert report.outcome == "switched", report
     assert report.pause_ms is not None and report.pause_ms < 2000
     assert report.rows > 300 and report.records > 400 and report.records_per_s > 0
@@ -123,13 +123,13 @@ async def test_people_chat_on_while_a_generation_is_rebuilt_and_switched_to(worl
     fresh = await folded(world)
     assert live == fresh
     assert old["messages"].keys() < live["messages"].keys()
-    everything_once(world)
-    assert {push.generation for push in world.kept.pushes} == {1, 2}
-    assert sum(lane == "sent" for _, lane, _ in world.kept.counted()) == len(live["messages"])
+    check_pushed_once(world)
+    assert {push.generation for push in world.emitter.pushes} == {1, 2}
+    assert sum(lane == "sent" for _, lane, _ in world.emitter.counted()) == len(live["messages"])
 
 
 async def folded(world: World) -> dict[str, dict[str, Row]]:
-    """What the log comes to, folded by itself."""
+    """Return the rows of a separate fold of the log."""
     other = World(world.model)
     other.log = world.log
     async with other.working(limit=7):
@@ -137,28 +137,28 @@ async def folded(world: World) -> dict[str, dict[str, Row]]:
     return await other.rows(1)
 
 
-async def test_pushes_never_name_an_older_generation_after_a_newer(world: World) -> None:
+async def test_generations_of_pushes_never_decrease(world: World) -> None:
     async with world.working(), chatting(world):
         await rebuilt(world)
         await world.passed()
-    generations = [push.generation for push in world.kept.pushes]
+    generations = [push.generation for push in world.emitter.pushes]
     assert generations == sorted(generations)
 
 
-async def test_the_next_start_goes_on_in_the_new_generation_and_repeats_nothing(world: World) -> None:
+async def test_restart_continues_in_the_new_generation_and_repeats_nothing(world: World) -> None:
     await filled(world, 50)
     async with world.working():
         await world.passed()
         assert (await rebuilt(world)).outcome == "switched"
     async with world.working():
         await world.append(said("room 1", 1))
-        await heard(world)
-    everything_once(world)
-    assert world.kept.pushes[-1].generation == 2
+        await wait_until_pushed(world)
+    check_pushed_once(world)
+    assert world.emitter.pushes[-1].generation == 2
 
 
-class StuckAfterSwitch(Kept):
-    """Emits nothing of generation 2 and never returns from it."""
+class StuckAfterSwitch(RecordingEmitter):
+    """An emitter that emits nothing of generation 2 and then never returns."""
 
     async def emit(self, effects: Effects) -> None:
         if any(push.generation == 2 for push in effects.hints):
@@ -166,37 +166,37 @@ class StuckAfterSwitch(Kept):
         await super().emit(effects)
 
 
-async def test_a_worker_killed_after_the_switch_between_save_and_emit_forgets_nothing(world: World) -> None:
+async def test_worker_killed_after_the_switch_emits_everything(world: World) -> None:
     await filled(world, 50)
-    world.kept = kept = StuckAfterSwitch()
+    world.emitter = kept = StuckAfterSwitch()
     async with world.working() as task:
         await world.passed()
         assert (await rebuilt(world)).outcome == "switched"
-        await world.documents.drop([], (acknowledged("messages"), 2))  # as if it had had no time to mark
+        await world.documents.drop([], (acknowledged("messages"), 2))  # as if it had not written its marks
         await world.append(said("room 1", 1))
         await world.passed()
         world.documents.down = True
         task.cancel()
         await asyncio.wait([task])
     world.documents.down = False
-    before, world.kept = len(kept.pushes), Kept()
+    before, world.emitter = len(kept.pushes), RecordingEmitter()
     async with world.working():
-        await eventually(lambda: bool(world.kept.pushes))
+        await eventually(lambda: bool(world.emitter.pushes))
     assert before > 0
-    assert [push.lane for push in world.kept.pushes] == ["sent"]
+    assert [push.lane for push in world.emitter.pushes] == ["sent"]
 
 
-async def test_progress_is_told_up_to_the_end(world: World) -> None:
+async def test_progress_is_reported_up_to_the_end(world: World) -> None:
     await filled(world, 200)
     async with world.working():
         await world.passed()
         report = await rebuilt(world)
-    assert world.told[-1] == (report.records, report.records)
-    assert [done for done, _ in world.told] == sorted(done for done, _ in world.told)
+    assert world.progress_reports[-1] == (report.records, report.records)
+    assert [done for done, _ in world.progress_reports] == sorted(done for done, _ in world.progress_reports)
 
 
-async def test_conversations_are_rebuilt_to_equal_rows_whatever_batches_they_came_in(world: World) -> None:
-    world.become("conversations")
+async def test_conversations_are_rebuilt_equal_with_any_batches(world: World) -> None:
+    world.use_model("conversations")
     for n in range(40):
         room = f"room {n % 4}"
         await world.append(opened(room, "bob"), joined(room, f"user {n}", n), titled(room, f"title {n}"))
@@ -207,7 +207,7 @@ async def test_conversations_are_rebuilt_to_equal_rows_whatever_batches_they_cam
     assert (await world.rows(2))[PARTICIPANTS.name] == (await world.rows(1))[PARTICIPANTS.name]
 
 
-async def test_a_row_changed_by_hand_is_named_and_the_rebuild_refused(world: World) -> None:
+async def test_manually_changed_row_is_reported_and_the_rebuild_refused(world: World) -> None:
     await filled(world)
     async with world.working(), chatting(world):
         await world.passed()
@@ -222,7 +222,7 @@ async def test_a_row_changed_by_hand_is_named_and_the_rebuild_refused(world: Wor
     assert world.documents.generations("messages") == {1}
 
 
-async def test_a_row_removed_or_added_by_hand_is_named(world: World) -> None:
+async def test_manually_removed_or_changed_row_is_reported(world: World) -> None:
     await filled(world, 30)
     async with world.working():
         await world.passed()
@@ -236,7 +236,7 @@ async def test_a_row_removed_or_added_by_hand_is_named(world: World) -> None:
     }
 
 
-async def test_a_row_changed_by_hand_at_the_last_moment_is_seen_in_the_pause(world: World) -> None:
+async def test_row_changed_at_the_last_moment_is_found_in_the_pause(world: World) -> None:
     await filled(world, 30)
     changed: list[str] = []
 
@@ -245,7 +245,7 @@ async def test_a_row_changed_by_hand_at_the_last_moment_is_seen_in_the_pause(wor
             changed.append(world.documents.newest(TableGeneration(ROWS, 1), "sent"))
             world.documents.change(TableGeneration(ROWS, 1), changed[0], "sent", text="never said")
 
-    world.documents.on_point = change
+    world.documents.on_pointer_set = change
     async with world.working(), chatting(world, rooms=1):
         await world.passed()
         report = await rebuilt(world)
@@ -253,7 +253,7 @@ async def test_a_row_changed_by_hand_at_the_last_moment_is_seen_in_the_pause(wor
     assert report.outcome == "differs"
     assert [one.id for one in report.differences] == changed
     assert (await world.pointer()).live == 1 and (await world.pointer()).pause is None
-    everything_once(world)
+    check_pushed_once(world)
 
 
 async def test_rows_that_differ_are_replaced_with_a_reason(world: World) -> None:
@@ -269,11 +269,11 @@ async def test_rows_that_differ_are_replaced_with_a_reason(world: World) -> None
         await world.append(said("room", 9))
         await world.passed()
     assert sorted(row["sent"]["n"] for row in (await world.rows(2))["messages"].values()) == list(range(1, 11))
-    assert world.kept.counted() == {("room", "sent", n): 1 for n in range(1, 11)}
+    assert world.emitter.counted() == {("room", "sent", n): 1 for n in range(1, 11)}
 
 
 @pytest.mark.parametrize("table", [ROWS, HEADS])
-async def test_lost_rows_are_made_again_and_what_waited_for_them_goes_on(world: World, table: Table) -> None:
+async def test_lost_rows_are_rebuilt_and_waiting_records_continue(world: World, table: Table) -> None:
     async with world.working():
         await world.append(*(said("room", n) for n in range(9)))
         await world.passed()
@@ -281,15 +281,15 @@ async def test_lost_rows_are_made_again_and_what_waited_for_them_goes_on(world: 
         await eventually(lambda: "are gone" in world.health.waiting.get("messages: tables", ""), within=10)
         await world.append(said("room", 9))
         await eventually(lambda: "are gone" in world.health.waiting.get("messages: rows", ""))
-        report = await rebuilt(world, replace="somebody dropped it")
+        report = await rebuilt(world, replace="it was dropped")
         assert (report.outcome, report.detail) == ("switched", f"{table.name} of generation 1 was lost")
         await world.passed()
         await eventually(lambda: world.health.ready, within=10)
     assert sorted(row["sent"]["n"] for row in (await world.rows(2))["messages"].values()) == list(range(1, 11))
-    assert world.kept.counted() == {("room", "sent", n): 1 for n in range(1, 11)}
+    assert world.emitter.counted() == {("room", "sent", n): 1 for n in range(1, 11)}
 
 
-async def test_of_two_rebuilds_at_once_the_second_is_refused(world: World) -> None:
+async def test_second_concurrent_rebuild_is_refused(world: World) -> None:
     await filled(world)
     async with world.working():
         await world.passed()
@@ -299,7 +299,7 @@ async def test_of_two_rebuilds_at_once_the_second_is_refused(world: World) -> No
     assert (await world.pointer()).newest == 2
 
 
-async def test_a_rebuild_that_died_is_taken_over_and_its_candidate_dropped(world: World) -> None:
+async def test_dead_rebuild_is_taken_over_and_its_candidate_dropped(world: World) -> None:
     await filled(world, 100)
     async with world.working():
         await world.passed()
@@ -312,7 +312,7 @@ async def test_a_rebuild_that_died_is_taken_over_and_its_candidate_dropped(world
     assert world.documents.generations("messages") == {1, 3}
 
 
-async def test_generations_older_than_the_one_before_are_dropped(world: World) -> None:
+async def test_generations_before_the_previous_one_are_dropped(world: World) -> None:
     await filled(world, 30)
     async with world.working():
         await world.passed()
@@ -321,7 +321,7 @@ async def test_generations_older_than_the_one_before_are_dropped(world: World) -
     assert world.documents.generations("messages") == {2, 3, 4}
 
 
-async def test_nobody_confirms_when_no_worker_runs_and_it_is_called_off(world: World) -> None:
+async def test_rebuild_without_a_worker_is_called_off(world: World) -> None:
     await filled(world, 30)
     async with world.working():
         await world.passed()
@@ -331,28 +331,28 @@ async def test_nobody_confirms_when_no_worker_runs_and_it_is_called_off(world: W
     assert world.documents.generations("messages") == {1}
 
 
-async def test_a_tool_that_dies_in_the_pause_stops_delivery_for_that_long_only(world: World) -> None:
+async def test_dead_tool_stops_delivery_only_for_its_pause(world: World) -> None:
     async with world.working(), chatting(world):
-        await eventually(lambda: bool(world.kept.pushes))
-        await eventually(lambda: recorded(world))
+        await eventually(lambda: bool(world.emitter.pushes))
+        await eventually(lambda: version_recorded(world))
         known = await world.documents.pointer(name_of("messages"))
         assert known is not None
         pause = {"request": "of the dead", "seconds": 0.3}
-        assert await world.documents.point(name_of("messages"), {**known, "pause": pause}, known)
+        assert await world.documents.compare_and_set(name_of("messages"), {**known, "pause": pause}, known)
         name = confirmation_of("messages", Partition(MESSAGE_SENT, 0))
         await eventually(lambda: confirmed(world, name))
-        told = len(world.kept.pushes)
+        pushes = len(world.emitter.pushes)
         await world.append(said("room 0", 0))
         while (await world.pointer()).pause is not None:
-            assert len(world.kept.pushes) == told
-        await eventually(lambda: len(world.kept.pushes) > told + 20)
+            assert len(world.emitter.pushes) == pushes
+        await eventually(lambda: len(world.emitter.pushes) > pushes + 20)
         assert (await world.pointer()).pause is None
         assert world.health.counted["messages_pauses_taken_back"] >= 1
         await world.passed()
-    everything_once(world)
+    check_pushed_once(world)
 
 
-async def recorded(world: World) -> bool:
+async def version_recorded(world: World) -> bool:
     return (await world.pointer()).version == Messages.version
 
 
@@ -361,11 +361,11 @@ async def confirmed(world: World, name: str) -> bool:
 
 
 @pytest.mark.parametrize("confirmations", [1, 5, 12])
-async def test_a_store_that_is_down_in_the_pause_loses_and_doubles_nothing(world: World, confirmations: int) -> None:
+async def test_store_outage_in_the_pause_loses_and_doubles_nothing(world: World, confirmations: int) -> None:
     await filled(world, 100)
     async with world.working(), chatting(world):
         await world.passed()
-        world.documents.fails_after = ("paused ", confirmations)
+        world.documents.down_after = ("paused ", confirmations)
         running = asyncio.create_task(rebuilt(world, pause_s=1.0))
         await eventually(lambda: world.documents.down)
         await eventually(lambda: any("rebuild" in what or "switch" in what for what in world.health.waiting))
@@ -378,12 +378,12 @@ async def test_a_store_that_is_down_in_the_pause_loses_and_doubles_nothing(world
     assert report.outcome == "switched", report
     async with world.working():
         await world.passed()
-    everything_once(world)
+    check_pushed_once(world)
     assert await world.rows(2) == await folded(world)
 
 
-async def test_a_log_that_lost_its_beginning_is_refused_before_anything_is_changed(world: World) -> None:
-    world.log = ShortLog(world.log.held)
+async def test_log_without_its_beginning_is_refused_before_any_change(world: World) -> None:
+    world.log = ShortLog(world.log.storage)
     await world.log.start()
     with pytest.raises(Refused, match=r"message\.sent/2") as refused:
         await rebuilt(world)
@@ -391,15 +391,15 @@ async def test_a_log_that_lost_its_beginning_is_refused_before_anything_is_chang
     assert await world.pointer() == Pointer()
 
 
-class LoudDocuments(TrackedDocuments):
-    """Saves what was said in capitals."""
+class UpperCaseDocuments(TrackedDocuments):
+    """Documents that save texts in capitals."""
 
     async def save(self, changes: Changes) -> frozenset[str]:
-        rows = [(place, [_loud(write) for write in writes]) for place, writes in changes.rows]
+        rows = [(place, [_upper_case(write) for write in writes]) for place, writes in changes.rows]
         return await super().save(replace(changes, rows=rows))
 
 
-def _loud(write: Write) -> Write:
+def _upper_case(write: Write) -> Write:
     facets = {
         name: {**facet, "text": facet["text"].upper()} if "text" in facet else facet
         for name, facet in write.facets.items()
@@ -407,22 +407,22 @@ def _loud(write: Write) -> Write:
     return replace(write, facets=facets)
 
 
-class Shouting:
-    """The messages processor in a version that shouts."""
+class UpperCaseMessages:
+    """The messages processor in a version that saves texts in capitals."""
 
     version = Messages.version + 1
 
     def __init__(self, documents: Documents) -> None:
-        shouting = Messages(LoudDocuments(documents))
-        self.name, self.topics, self.tables = shouting.name, shouting.topics, shouting.tables
-        self.prepare, self.apply, self.takes = shouting.prepare, shouting.apply, shouting.takes
+        processor = Messages(UpperCaseDocuments(documents))
+        self.name, self.topics, self.tables = processor.name, processor.topics, processor.tables
+        self.prepare, self.apply, self.takes = processor.prepare, processor.apply, processor.takes
 
 
-async def test_another_version_is_switched_to_when_its_digest_is_accepted(world: World) -> None:
+async def test_another_version_is_live_after_its_digest_is_accepted(world: World) -> None:
     await filled(world, 100)
     async with world.working(), chatting(world):
         await world.passed()
-        world.fold = Shouting
+        world.fold = UpperCaseMessages
         seen = await rebuilt(world)
         assert seen.outcome == "needs_accept" and seen.digest is not None
         assert seen.differences[0].what == "sent"
@@ -436,24 +436,24 @@ async def test_another_version_is_switched_to_when_its_digest_is_accepted(world:
     assert texts and all(text == text.upper() for text in texts)
 
 
-async def test_a_version_whose_two_folds_differ_is_refused(world: World) -> None:
+async def test_version_whose_two_folds_differ_is_refused(world: World) -> None:
     await filled(world, 30)
 
-    def moody(documents: Documents) -> Processor:
-        found = Shouting(documents)
+    def unstable(documents: Documents) -> Processor:
+        found = UpperCaseMessages(documents)
         if type(documents) is MemoryDocuments:
             found.apply = Messages(documents).apply
         return found
 
     async with world.working():
         await world.passed()
-        world.fold = moody
+        world.fold = unstable
         report = await rebuilt(world)
     assert report.outcome == "unstable" and report.differences
     assert world.documents.generations("messages") == {1}
 
 
-async def test_rollback_is_the_same_way_back(world: World) -> None:
+async def test_rollback_returns_to_the_previous_generation(world: World) -> None:
     await filled(world, 50)
     async with world.working(), chatting(world):
         await world.passed()
@@ -467,9 +467,9 @@ async def test_rollback_is_the_same_way_back(world: World) -> None:
     async with world.working():
         await world.passed()
     assert await world.rows(1) == await folded(world)
-    everything_once(world)
+    check_pushed_once(world)
 
 
-async def test_without_a_generation_before_there_is_no_rollback(world: World) -> None:
+async def test_rollback_needs_a_previous_generation(world: World) -> None:
     with pytest.raises(Refused, match="nothing_before"):
         await rollback(world.fold, world.log, world.documents, world.health, progress=world.progress)

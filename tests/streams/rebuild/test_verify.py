@@ -1,4 +1,4 @@
-"""Verifying names every row that is not what the log comes to, and no other."""
+"""Verifying reports exactly the rows that differ from a fold of the log."""
 
 import asyncio
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from projections.stores.memory import MemoryDocuments
 from streams.rebuild.compare import Difference
 from streams.rebuild.verify import Verified, verify
 from streams.runtime import lag
-from streams.runtime.lag import StandsStill
+from streams.runtime.lag import ReadModelStalled
 from tests.streams.rebuild.test_rebuild import chatting, filled, row_of
 from tests.streams.world import HEADS, ROWS, ShortLog, World
 
@@ -25,7 +25,7 @@ async def differences(world: World) -> Sequence[Difference]:
     return (await verified(world)).differences
 
 
-async def test_untouched_rows_are_equal_also_while_people_chat(world: World) -> None:
+async def test_unchanged_rows_are_equal_while_people_chat(world: World) -> None:
     await filled(world)
     async with world.working(), chatting(world):
         await world.passed()
@@ -34,7 +34,7 @@ async def test_untouched_rows_are_equal_also_while_people_chat(world: World) -> 
     assert found.rows > 300
 
 
-async def test_the_row_that_was_changed_by_hand_is_named_with_its_facet(world: World) -> None:
+async def test_manually_changed_row_is_reported_with_its_facet(world: World) -> None:
     await filled(world)
     async with world.working(), chatting(world):
         await world.passed()
@@ -45,7 +45,7 @@ async def test_the_row_that_was_changed_by_hand_is_named_with_its_facet(world: W
     assert row_of(100_002) in str(difference)
 
 
-async def test_a_removed_row_and_a_moved_head_are_named(world: World) -> None:
+async def test_removed_row_and_a_moved_head_are_named(world: World) -> None:
     await filled(world, 30)
     async with world.working():
         await world.passed()
@@ -58,7 +58,7 @@ async def test_a_removed_row_and_a_moved_head_are_named(world: World) -> None:
     ]
 
 
-async def test_every_row_that_differs_is_counted(world: World) -> None:
+async def test_differing_rows_are_counted(world: World) -> None:
     await filled(world, 350)
     async with world.working():
         await world.passed()
@@ -68,15 +68,15 @@ async def test_every_row_that_differs_is_counted(world: World) -> None:
     assert (found.differing, len(found.differences)) == (300, 100)
 
 
-async def test_a_log_without_its_beginning_is_refused(world: World) -> None:
-    world.log = ShortLog(world.log.held)
+async def test_log_without_its_beginning_is_refused(world: World) -> None:
+    world.log = ShortLog(world.log.storage)
     await world.log.start()
     with pytest.raises(LogTruncated, match=r"message\.sent/2"):
         await verified(world)
 
 
-async def test_a_generation_that_nobody_works_is_told(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lag, "STANDS_STILL_S", 0.1)
+async def test_generation_without_a_worker_is_reported(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lag, "STALLED_AFTER_S", 0.1)
     await filled(world, 30)
-    with pytest.raises(StandsStill):
+    with pytest.raises(ReadModelStalled):
         await verified(world)

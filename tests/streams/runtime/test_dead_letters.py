@@ -1,4 +1,4 @@
-"""Dead letters count, and each is logged once; of a flood ten a second are, and the rest as a number."""
+"""Every dead letter is counted, and logged once; of a flood ten a second are logged, and the number of the others."""
 
 import logging
 
@@ -26,7 +26,7 @@ def emitter(log: MemoryLog, health: Health) -> LiveEmitter:
     return LiveEmitter(log, InProcessBus(), InProcessNodeRegistry(), health, "messages")
 
 
-async def test_a_dead_letter_counts_and_is_logged_with_its_place_cause_and_correlation_id(
+async def test_dead_letter_counts_and_is_logged_with_its_place_cause_and_correlation_id(
     log: MemoryLog, caplog: pytest.LogCaptureFixture
 ) -> None:
     health = Health()
@@ -40,11 +40,11 @@ async def test_a_dead_letter_counts_and_is_logged_with_its_place_cause_and_corre
     assert getattr(caplog.records[0], "correlation_id", None) == "c-1"
 
 
-async def test_a_flood_is_some_lines_and_a_number_and_every_one_counts(
+async def test_flood_logs_some_lines_and_a_number_and_counts_all(
     log: MemoryLog, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dead_letters, "PER_S", 0.2)
-    health, lines = Health(), dead_letters.LINES
+    monkeypatch.setattr(dead_letters, "INTERVAL_S", 0.2)
+    health, lines = Health(), dead_letters.MAX_LINES
     flood = [dead_letter(poison(n), "messages", "foreign", "no header") for n in range(500)]
     one = emitter(log, health)
     await one.emit(Effects(flood[:250], []))
@@ -57,7 +57,7 @@ async def test_a_flood_is_some_lines_and_a_number_and_every_one_counts(
     assert "offset=0" in caplog.messages[-1]
 
 
-async def test_a_cause_stays_on_its_line(log: MemoryLog, caplog: pytest.LogCaptureFixture) -> None:
+async def test_cause_stays_on_its_line(log: MemoryLog, caplog: pytest.LogCaptureFixture) -> None:
     dead = dead_letter(poison(7), "messages", "broken_fold", "one\n2026 ERROR caas two")
     await emitter(log, Health()).emit(Effects([dead], []))
     assert dead.topic == DEAD_LETTER

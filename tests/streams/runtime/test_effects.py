@@ -1,4 +1,4 @@
-"""Effects: what is logged is durable when it returns, hints are tried once."""
+"""LiveEmitter returns when logged effects are durable, and tries hints once."""
 
 import asyncio
 from asyncio import Future
@@ -26,7 +26,7 @@ def push(room: str, n: int = 1) -> Push:
 
 
 class FailingLog(MemoryLog):
-    """Its first appends fail with these."""
+    """A log whose first appends fail with these errors."""
 
     def __init__(self, *failures: Exception) -> None:
         super().__init__()
@@ -41,7 +41,7 @@ class FailingLog(MemoryLog):
 
 
 class HangingPresence(InProcessNodeRegistry):
-    """Never answers."""
+    """A node registry that never answers."""
 
     async def nodes(self, conversations: Sequence[str]) -> Mapping[str, frozenset[str]]:
         await asyncio.Event().wait()
@@ -49,30 +49,30 @@ class HangingPresence(InProcessNodeRegistry):
 
 
 class DownBus(InProcessBus):
-    """Is down."""
+    """A bus that is down."""
 
     async def publish(self, messages: Sequence[tuple[str, bytes]]) -> None:
         raise Unavailable("no bus")
 
 
 class Nodes:
-    """A bus, who listens to it, and what they heard."""
+    """A bus, the nodes that listen to it, and what they received."""
 
     def __init__(self) -> None:
         self.bus, self.presence = InProcessBus(), InProcessNodeRegistry()
-        self.heard: dict[str, list[list[Push]]] = {}
+        self.received: dict[str, list[list[Push]]] = {}
         self.tasks: list[asyncio.Task[None]] = []
 
     async def node(self, name: str, *rooms: str) -> None:
         await self.presence.alive(name, 60)
         await self.presence.enter(name, rooms)
-        self.heard[name] = []
+        self.received[name] = []
         self.tasks.append(asyncio.create_task(self._listen(name), name=name))
         await asyncio.sleep(0)
 
     async def _listen(self, name: str) -> None:
         async for payload in self.bus.subscribe(channel_of(name)):
-            self.heard[name].append(unpack_pushes(payload))
+            self.received[name].append(unpack_pushes(payload))
 
 
 @pytest.fixture
@@ -83,65 +83,65 @@ async def nodes() -> AsyncIterator[Nodes]:
         task.cancel()
 
 
-async def test_logged_records_are_in_the_log_in_their_order_when_it_returns(log: MemoryLog, nodes: Nodes) -> None:
+async def test_logged_effects_are_in_the_log_in_order_after_emit(log: MemoryLog, nodes: Nodes) -> None:
     emitter = LiveEmitter(log, nodes.bus, nodes.presence, Health(), "messages")
     records = [said("room", n) for n in range(5)]
     await emitter.emit(Effects(records))
-    assert [record.value for record in log.held.records[AT]] == [record.value for record in records]
+    assert [record.value for record in log.storage.records[AT]] == [record.value for record in records]
 
 
 @pytest.mark.parametrize("failure", [Unavailable("down"), OutcomeUnknown("late")])
-async def test_a_failed_append_is_repeated_until_it_is_durable(nodes: Nodes, failure: Exception) -> None:
+async def test_failed_append_is_repeated_until_it_is_durable(nodes: Nodes, failure: Exception) -> None:
     log = FailingLog(failure, failure, failure)
     await log.start()
     await LiveEmitter(log, nodes.bus, nodes.presence, Health(), "messages").emit(Effects([said("room", 1)]))
-    assert len(log.held.records[AT]) == 1
+    assert len(log.storage.records[AT]) == 1
     await log.stop()
 
 
-async def test_an_effect_that_no_log_takes_is_counted_and_stops_nothing(nodes: Nodes) -> None:
+async def test_too_large_effect_is_counted_and_stops_nothing(nodes: Nodes) -> None:
     log, health = FailingLog(ValueError("too large")), Health()
     await log.start()
     emitter = LiveEmitter(log, nodes.bus, nodes.presence, health, "messages")
     await emitter.emit(Effects([said("room", 1), said("room", 2)]))
-    assert [record.value for record in log.held.records[AT]] == [said("room", 2).value]
+    assert [record.value for record in log.storage.records[AT]] == [said("room", 2).value]
     assert health.counted["effects_too_large"] == 1
     await log.stop()
 
 
-async def test_hints_go_to_the_nodes_that_hold_a_participant_and_to_no_other(log: MemoryLog, nodes: Nodes) -> None:
+async def test_hints_are_sent_only_to_nodes_with_a_participant(log: MemoryLog, nodes: Nodes) -> None:
     await nodes.node("one", "a", "b")
     await nodes.node("two", "b")
     emitter = LiveEmitter(log, nodes.bus, nodes.presence, Health(), "messages")
     await emitter.emit(Effects(hints=[push("a"), push("b"), push("c")]))
-    await eventually(lambda: bool(nodes.heard["one"] and nodes.heard["two"]))
-    assert [[one.conversation_id for one in pushes] for pushes in nodes.heard["one"]] == [["a", "b"]]
-    assert [[one.conversation_id for one in pushes] for pushes in nodes.heard["two"]] == [["b"]]
+    await eventually(lambda: bool(nodes.received["one"] and nodes.received["two"]))
+    assert [[one.conversation_id for one in pushes] for pushes in nodes.received["one"]] == [["a", "b"]]
+    assert [[one.conversation_id for one in pushes] for pushes in nodes.received["two"]] == [["b"]]
 
 
 async def test_many_hints_are_cut_into_payloads_and_stay_in_order(log: MemoryLog, nodes: Nodes) -> None:
     await nodes.node("one", "a")
     emitter = LiveEmitter(log, nodes.bus, nodes.presence, Health(), "messages")
     await emitter.emit(Effects(hints=[push("a", n) for n in range(600)]))
-    await eventually(lambda: sum(map(len, nodes.heard["one"])) == 600)
-    assert [len(pushes) for pushes in nodes.heard["one"]] == [256, 256, 88]
-    assert [one.n for pushes in nodes.heard["one"] for one in pushes] == list(range(600))
+    await eventually(lambda: sum(map(len, nodes.received["one"])) == 600)
+    assert [len(pushes) for pushes in nodes.received["one"]] == [256, 256, 88]
+    assert [one.n for pushes in nodes.received["one"] for one in pushes] == list(range(600))
 
 
-async def test_hints_that_cannot_be_sent_are_counted_and_hold_nothing_back(log: MemoryLog, nodes: Nodes) -> None:
+async def test_unsent_hints_are_counted_and_block_nothing(log: MemoryLog, nodes: Nodes) -> None:
     health = Health()
     await LiveEmitter(log, DownBus(), nodes.presence, health, "messages").emit(Effects(hints=[push("a"), push("b")]))
-    assert health.counted["hints_lost"] == 0  # nobody holds them
+    assert health.counted["hints_lost"] == 0  # no node has a participant
     await nodes.presence.alive("one", 60)
     await nodes.presence.enter("one", ["a"])
     await LiveEmitter(log, DownBus(), nodes.presence, health, "messages").emit(
         Effects([said("room", 1)], [push("a"), push("b")])
     )
     assert health.counted["hints_lost"] == 2
-    assert len(log.held.records[AT]) == 1
+    assert len(log.storage.records[AT]) == 1
 
 
-async def test_hints_get_one_try_of_200_ms(log: MemoryLog, nodes: Nodes) -> None:
+async def test_hints_are_tried_once_for_200_ms(log: MemoryLog, nodes: Nodes) -> None:
     health = Health()
     emitter = LiveEmitter(log, nodes.bus, HangingPresence(), health, "messages")
     async with asyncio.timeout(1):

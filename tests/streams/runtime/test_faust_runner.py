@@ -1,4 +1,4 @@
-"""The parts of the Faust runner that need no broker."""
+"""The parts of the Faust runner that work without a broker."""
 
 import asyncio
 from pathlib import Path
@@ -12,7 +12,7 @@ from streams.runtime.worker import Worker
 from tests.streams.world import World
 
 
-async def test_a_batch_is_what_is_there_at_least_one_and_at_most_the_limit() -> None:
+async def test_batch_has_all_queued_messages_up_to_the_limit() -> None:
     queue: asyncio.Queue[int] = asyncio.Queue()
     taking = asyncio.create_task(take(queue, 3))
     await queue.put(0)
@@ -23,7 +23,7 @@ async def test_a_batch_is_what_is_there_at_least_one_and_at_most_the_limit() -> 
     assert await take(queue, 3) == [3, 4]
 
 
-def test_a_message_is_the_record_it_is() -> None:
+def test_faust_message_is_converted_to_a_record() -> None:
     message = SimpleNamespace(
         topic="message.sent", partition=3, offset=9, key=b"k", value=b"v", headers={"a": b"1"}, timestamp=1.5
     )
@@ -32,10 +32,8 @@ def test_a_message_is_the_record_it_is() -> None:
     assert (record.key, record.value, record.headers, record.timestamp_ms) == (b"k", b"v", (("a", b"1"),), 1500)
 
 
-async def test_the_app_reads_the_processors_topics_and_holds_nothing_before_it_was_assigned(
-    world: World, tmp_path: Path
-) -> None:
-    worker = Worker(Messages(world.documents), world.documents, world.kept, world.health)
+async def test_app_has_no_partitions_before_an_assignment(world: World, tmp_path: Path) -> None:
+    worker = Worker(Messages(world.documents), world.documents, world.emitter, world.health)
     app = faust_app(worker, world.log, Settings(data=str(tmp_path)), slot="messages-0")
     assert app.conf.id == "caas-messages"
     assert assigned(app, worker.processor.topics) == []

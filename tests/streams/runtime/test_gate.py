@@ -1,4 +1,4 @@
-"""The gate between a live worker and whoever asks it to pause."""
+"""The gate pauses a live worker on request."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -14,21 +14,21 @@ from streams.processors.messages import Messages
 from streams.runtime.gate import Gate, confirmation_of
 from streams.runtime.worker import StoreBehindLog, Worker
 from tests.eventually import eventually
-from tests.streams.world import World, lying, said
+from tests.streams.world import World, said, stored
 
 AT = Partition(MESSAGE_SENT, 0)
 PLACES = TOPICS[MESSAGE_SENT].all_partitions()
 
 
 class Gated:
-    """One worker behind its gate, and the pointer it looks at."""
+    """One worker with its gate, and the pointer that it reads."""
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self.held: list[Partition] = [AT]
-        self.settled = True
-        self.worker = Worker(Messages(world.documents), world.documents, world.kept, world.health)
-        self.gate = Gate(self.worker, lambda: self.held, lambda: self.settled)
+        self.assigned: list[Partition] = [AT]
+        self.all_emitted = True
+        self.worker = Worker(Messages(world.documents), world.documents, world.emitter, world.health)
+        self.gate = Gate(self.worker, lambda: self.assigned, lambda: self.all_emitted)
 
     async def set(self, **fields: object) -> Pointer:
         while True:
@@ -38,12 +38,12 @@ class Gated:
                 return new
 
     async def confirmed(self, request: str, at: Partition = AT) -> int:
-        said = await self.world.documents.pointer(confirmation_of("messages", at))
-        assert said is not None and said["request"] == request
-        return int(said["position"])
+        confirmation = await self.world.documents.pointer(confirmation_of("messages", at))
+        assert confirmation is not None and confirmation["request"] == request
+        return int(confirmation["position"])
 
     async def work(self, n: int) -> None:
-        await self.gate.work([lying(said("room", n), n)])
+        await self.gate.work([stored(said("room", n), n)])
 
 
 @pytest.fixture
@@ -69,40 +69,40 @@ async def watched(gated: Gated) -> AsyncIterator[asyncio.Task[None]]:
         await asyncio.wait([task])
 
 
-def waits(task: "asyncio.Task[None]") -> None:
+def assert_waiting(task: "asyncio.Task[None]") -> None:
     assert not task.done()
 
 
-async def test_a_pause_is_confirmed_with_the_position_after_the_last_saved_record(gated: Gated) -> None:
+async def test_pause_is_confirmed_with_the_position_after_the_last_saved_record(gated: Gated) -> None:
     await gated.work(0)
     await gated.work(1)
     await gated.set(pause=Pause(request="r", seconds=5))
     assert await eventually(lambda: gated.confirmed("r")) == position(1, 2)
 
 
-async def test_every_partition_that_is_held_is_confirmed_and_no_other(gated: Gated) -> None:
-    gated.held = list(PLACES[:3])
+async def test_only_assigned_partitions_are_confirmed(gated: Gated) -> None:
+    gated.assigned = list(PLACES[:3])
     await gated.set(pause=Pause(request="r", seconds=5))
     assert await eventually(lambda: gated.confirmed("r", PLACES[2])) == position(1, 0)
     assert [await gated.confirmed("r", at) for at in PLACES[:2]] == [position(1, 0)] * 2
     assert await gated.world.documents.pointer(confirmation_of("messages", PLACES[3])) is None
 
 
-async def test_nothing_is_worked_while_the_gate_is_closed_and_all_goes_on_when_the_pause_is_withdrawn(
+async def test_closed_gate_blocks_batches_until_the_pause_is_withdrawn(
     gated: Gated,
 ) -> None:
     await gated.set(pause=Pause(request="r", seconds=5))
     await eventually(lambda: gated.confirmed("r"))
     working = asyncio.create_task(gated.work(0))
     await asyncio.wait([working], timeout=0.2)
-    waits(working)
-    assert gated.world.kept.pushes == []
+    assert_waiting(working)
+    assert gated.world.emitter.pushes == []
     await gated.set(pause=None)
     await working
-    assert [push.generation for push in gated.world.kept.pushes] == [1]
+    assert [push.generation for push in gated.world.emitter.pushes] == [1]
 
 
-async def test_a_pause_waits_for_the_batch_in_the_middle(gated: Gated) -> None:
+async def test_pause_waits_for_the_current_batch(gated: Gated) -> None:
     await gated.work(0)
     gated.world.documents.down = True
     working = asyncio.create_task(gated.work(1))
@@ -113,20 +113,20 @@ async def test_a_pause_waits_for_the_batch_in_the_middle(gated: Gated) -> None:
     await working
 
 
-async def test_after_a_switch_at_the_same_place_it_goes_on_in_the_new_generation(gated: Gated) -> None:
+async def test_worker_continues_in_the_new_generation_after_a_switch(gated: Gated) -> None:
     await gated.work(0)
-    other = Worker(Messages(gated.world.documents), gated.world.documents, gated.world.kept, gated.world.health)
+    other = Worker(Messages(gated.world.documents), gated.world.documents, gated.world.emitter, gated.world.health)
     await other.begin(2, epoch=1)
-    await other.work([lying(said("room", 0), 0)])
+    await other.work([stored(said("room", 0), 0)])
     await gated.set(pause=Pause(request="r", seconds=5))
     await eventually(lambda: gated.confirmed("r"))
     await gated.set(pause=None, live=2)
     await gated.work(1)
     assert gated.worker.generation == 2
-    assert gated.world.kept.pushes[-1].generation == 2 and gated.world.kept.pushes[-1].n == 2
+    assert gated.world.emitter.pushes[-1].generation == 2 and gated.world.emitter.pushes[-1].n == 2
 
 
-async def test_where_it_stands_beyond_the_new_generation_it_has_to_start_again(world: World) -> None:
+async def test_worker_ahead_of_the_new_generation_has_to_start_again(world: World) -> None:
     gated = Gated(world)
     await gated.worker.begin(1, epoch=1)
     async with watched(gated) as watch:
@@ -136,20 +136,20 @@ async def test_where_it_stands_beyond_the_new_generation_it_has_to_start_again(w
             await asyncio.wait_for(watch, 5)
 
 
-async def test_before_the_first_batch_of_a_new_assignment_the_pointer_is_read(world: World) -> None:
+async def test_pointer_is_read_before_the_first_batch_of_an_assignment(world: World) -> None:
     gated = Gated(world)
     await gated.worker.begin(1, epoch=1)
     await gated.work(0)
     await gated.set(pause=Pause(request="r", seconds=5))
-    gated.held = list(PLACES[:2])
+    gated.assigned = list(PLACES[:2])
     working = asyncio.create_task(gated.work(1))
     await eventually(lambda: gated.confirmed("r", PLACES[1]))
-    waits(working)
+    assert_waiting(working)
     await gated.set(pause=None)
     await working
 
 
-async def test_a_pause_that_nobody_ends_is_taken_back(gated: Gated) -> None:
+async def test_expired_pause_is_withdrawn(gated: Gated) -> None:
     await gated.set(pause=Pause(request="r", seconds=0.2))
     await eventually(lambda: gated.confirmed("r"))
     await asyncio.wait_for(gated.work(0), 5)
@@ -157,22 +157,22 @@ async def test_a_pause_that_nobody_ends_is_taken_back(gated: Gated) -> None:
     assert gated.world.health.counted["messages_pauses_taken_back"] == 1
 
 
-async def test_what_is_saved_and_not_yet_emitted_keeps_the_gate_open(gated: Gated) -> None:
-    gated.settled = False
+async def test_gate_stays_open_until_everything_saved_is_emitted(gated: Gated) -> None:
+    gated.all_emitted = False
     await gated.set(pause=Pause(request="r", seconds=5))
     await asyncio.wait_for(gated.work(0), 5)
     assert await gated.world.documents.pointer(confirmation_of("messages", AT)) is None
-    gated.settled = True
+    gated.all_emitted = True
     assert await eventually(lambda: gated.confirmed("r")) == position(1, 1)
 
 
-async def test_an_outage_while_the_gate_is_closed_is_waited_out_with_the_gate_closed(gated: Gated) -> None:
+async def test_gate_stays_closed_during_an_outage(gated: Gated) -> None:
     await gated.set(pause=Pause(request="r", seconds=0.2))
     await eventually(lambda: gated.confirmed("r"))
     gated.world.documents.down = True
     working = asyncio.create_task(gated.work(0))
     await asyncio.wait([working], timeout=0.5)
-    waits(working)
+    assert_waiting(working)
     assert "messages: pointer" in gated.world.health.waiting
     gated.world.documents.down = False
     await asyncio.wait_for(working, 5)

@@ -1,4 +1,4 @@
-"""The plain runner: live from what is acknowledged, bounded from what is saved."""
+"""The plain runner starts live from what is acknowledged, and bounded from what is saved."""
 
 import asyncio
 
@@ -7,55 +7,55 @@ from core.positions import position
 from schemas.topics import MESSAGE_SENT, partition_of
 from streams.runtime.lineage import acknowledged
 from tests.eventually import eventually
-from tests.streams.world import ROWS, Kept, World, said
+from tests.streams.world import ROWS, RecordingEmitter, World, said
 
 AT = partition_of(MESSAGE_SENT, b"room")
 
 
-async def test_it_works_what_is_there_and_what_comes(world: World) -> None:
+async def test_runner_applies_old_and_new_records(world: World) -> None:
     await world.append(*(said("room", n) for n in range(5)))
     async with world.working():
         await world.passed()
         await world.append(said("room", 5))
-        await eventually(lambda: len(world.kept.pushes) == 6)
+        await eventually(lambda: len(world.emitter.pushes) == 6)
 
 
-async def test_on_cancellation_it_marks_what_is_acknowledged(world: World) -> None:
+async def test_cancelled_runner_marks_what_is_acknowledged(world: World) -> None:
     await world.append(*(said("room", n) for n in range(5)))
     async with world.working():
         await world.passed()
-        await eventually(lambda: len(world.kept.pushes) == 5)
+        await eventually(lambda: len(world.emitter.pushes) == 5)
     marks = await world.documents.checkpoints(acknowledged("messages"), 1)
     assert marks[AT] == position(1, 5)
 
 
-async def test_a_second_start_repeats_nothing(world: World) -> None:
+async def test_second_start_repeats_nothing(world: World) -> None:
     await world.append(*(said("room", n) for n in range(5)))
     for _ in range(2):
         async with world.working():
             await world.passed()
-            await eventually(lambda: len(world.kept.pushes) == 5)
-    assert set(world.kept.counted().values()) == {1}
+            await eventually(lambda: len(world.emitter.pushes) == 5)
+    assert set(world.emitter.counted().values()) == {1}
 
 
-class Stuck(Kept):
-    """Emits nothing and never returns."""
+class Stuck(RecordingEmitter):
+    """An emitter that never returns."""
 
     async def emit(self, effects: object) -> None:
         await asyncio.Event().wait()
 
 
-async def test_effects_of_what_was_saved_and_not_emitted_are_repeated_after_a_crash(world: World) -> None:
+async def test_unemitted_effects_are_repeated_after_a_crash(world: World) -> None:
     await world.append(*(said("room", n) for n in range(5)))
     crashing = asyncio.create_task(world.runner(Stuck()).run(1))
     await world.passed()
     crashing.cancel()
     await asyncio.wait([crashing])
     async with world.working():
-        await eventually(lambda: len(world.kept.pushes) == 5)
+        await eventually(lambda: len(world.emitter.pushes) == 5)
 
 
-async def test_a_store_that_is_down_at_the_end_does_not_hide_the_cancellation(world: World) -> None:
+async def test_store_outage_at_the_end_does_not_hide_the_cancellation(world: World) -> None:
     async with world.working() as task:
         await eventually(lambda: recorded(world))
         world.documents.down = True
@@ -68,12 +68,12 @@ async def recorded(world: World) -> bool:
     return (await world.pointer()).version > 0
 
 
-async def test_a_store_from_an_older_backup_heals_itself(world: World) -> None:
-    """Its checkpoints and rows went back while nobody worked."""
+async def test_store_restored_from_an_older_backup_catches_up(world: World) -> None:
+    """Its checkpoints and rows went back while no worker ran."""
     await world.append(*(said("room", n) for n in range(5)))
     async with world.working():
         await world.passed()
-        await eventually(lambda: len(world.kept.pushes) == 5)
+        await eventually(lambda: len(world.emitter.pushes) == 5)
     world.documents.forget("messages", 1)
     async with world.working():
         await world.append(said("room", 5))
@@ -81,7 +81,7 @@ async def test_a_store_from_an_older_backup_heals_itself(world: World) -> None:
     assert sorted(row["sent"]["n"] for row in (await world.rows(1))["messages"].values()) == [1, 2, 3, 4, 5, 6]
 
 
-async def test_a_replay_reads_exactly_up_to_its_bound_and_goes_on_from_there(world: World) -> None:
+async def test_replay_reads_exactly_up_to_its_bound_and_continues_from_there(world: World) -> None:
     await world.append(*(said("room", n) for n in range(10)))
     runner, counted = world.runner(limit=3), list[int]()
     await runner.replay(2, {AT: 4}, counted.append)
@@ -92,7 +92,7 @@ async def test_a_replay_reads_exactly_up_to_its_bound_and_goes_on_from_there(wor
     assert len((await world.rows(2))["messages"]) == 7
 
 
-async def test_rows_that_contradict_their_heads_make_it_wait_and_readiness_says_why(world: World) -> None:
+async def test_rows_that_contradict_their_heads_block_the_runner(world: World) -> None:
     await world.append(said("room", 0))
     async with world.working():
         await world.passed()
@@ -102,4 +102,4 @@ async def test_rows_that_contradict_their_heads_make_it_wait_and_readiness_says_
     await world.documents.drop([], ("messages", 1))
     async with world.working():
         await eventually(lambda: "has no row" in world.health.waiting.get("messages: rows", ""))
-        assert await world.documents.checkpoints("messages", 1) == {}, "nothing was worked over the hole"
+        assert await world.documents.checkpoints("messages", 1) == {}, "nothing was applied after the gap"

@@ -1,4 +1,4 @@
-"""Rows of another version of a processor are named at the start, one line each; the others are not spoken of."""
+"""Read models of another version of their processor are reported at the start, in one line each, and no others."""
 
 import msgspec
 import pytest
@@ -19,7 +19,7 @@ async def made_by(documents: MemoryDocuments, name: str, version: int) -> None:
     assert await replace_pointer(documents, name, made, known)
 
 
-async def test_each_read_model_of_another_version_is_named_in_one_line(caplog: pytest.LogCaptureFixture) -> None:
+async def test_read_model_of_another_version_is_reported_in_one_line(caplog: pytest.LogCaptureFixture) -> None:
     documents = MemoryDocuments()
     await documents.start([])
     processors: list[Processor] = [Messages(documents), Conversations(documents), Inbox(documents)]
@@ -27,12 +27,12 @@ async def test_each_read_model_of_another_version_is_named_in_one_line(caplog: p
     await made_by(documents, "conversations", Conversations.version)
     assert await read_pointer(documents, "inbox") == Pointer()
     assert await report_versions(documents, processors, Health()) == ["messages"]
-    (said,) = [record.getMessage() for record in caplog.records if record.name == "caas.versions"]
+    (line,) = [record.getMessage() for record in caplog.records if record.name == "caas.versions"]
     made = f"messages: generation 1 was made by version {Messages.version - 1} of the processor"
-    assert said == f"{made}, and this is version {Messages.version}: `caas rebuild messages` makes it anew"
+    assert line == f"{made}, and this is version {Messages.version}: `caas rebuild messages` rebuilds it"
 
 
-async def test_rows_of_a_newer_version_are_named_as_well() -> None:
+async def test_rows_of_a_newer_version_are_reported() -> None:
     documents = MemoryDocuments()
     await documents.start([])
     await made_by(documents, "messages", Messages.version + 1)

@@ -1,4 +1,4 @@
-"""What a user does to their inbox is told to all of their sessions and to nobody else, in order, each number once."""
+"""Inbox changes are pushed to all sessions of their user and to no others, in order, each number once."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -18,11 +18,11 @@ from tests.eventually import eventually
 KEY = inbox_rows.channel_of(TENANT, "ann")
 
 
-async def test_every_session_of_the_user_is_told_and_nobody_else(running: tuple[World, Node]) -> None:
+async def test_own_lane_is_pushed_to_all_sessions_of_its_user_only(running: tuple[World, Node]) -> None:
     found, node = running
     ann, again, ben = [await Person(node, user).come() for user in ("ann", "ann", "ben")]
     stranger = Person(node, "ann")
-    stranger.visit = await node.connect(Identity("other", "ann", 4e9), stranger._hear)
+    stranger.client = await node.connect(Identity("other", "ann", 4e9), stranger._hear)
     await acted(found, read(3), muted())
     await eventually(lambda: numbers(ann) == numbers(again) == [1, 2])
     assert [(view["read"], view["muted"]) for view in views(ann)][-1] == (3, True)
@@ -32,7 +32,7 @@ async def test_every_session_of_the_user_is_told_and_nobody_else(running: tuple[
     assert numbers(ann) == [1, 2]
 
 
-async def test_a_session_at_another_node_is_told_too(running: tuple[World, Node]) -> None:
+async def test_own_lane_is_pushed_at_another_node(running: tuple[World, Node]) -> None:
     found, node = running
     other = found.node("two")
     await other.start()
@@ -44,7 +44,7 @@ async def test_a_session_at_another_node_is_told_too(running: tuple[World, Node]
         await other.stop()
 
 
-async def test_a_push_that_was_lost_is_told_before_the_next(running: tuple[World, Node]) -> None:
+async def test_lost_push_is_delivered_before_the_next(running: tuple[World, Node]) -> None:
     found, node = running
     ann = await Person(node, "ann").come()
     found.bus.lose = True
@@ -55,7 +55,7 @@ async def test_a_push_that_was_lost_is_told_before_the_next(running: tuple[World
     assert [view.get("hidden") for view in views(ann)] == ["m1", None, None]
 
 
-async def test_a_push_that_was_lost_is_told_at_the_next_look(running: tuple[World, Node]) -> None:
+async def test_lost_push_is_delivered_at_the_next_poll(running: tuple[World, Node]) -> None:
     found, node = running
     ann = await Person(node, "ann").come()
     found.bus.lose = True
@@ -65,7 +65,7 @@ async def test_a_push_that_was_lost_is_told_at_the_next_look(running: tuple[Worl
     await eventually(lambda: numbers(ann) == [1])
 
 
-async def test_a_row_that_moved_on_is_told_at_its_newer_number_and_what_hides_always(
+async def test_moved_row_is_delivered_at_its_newer_number_and_hiding_always(
     running: tuple[World, Node],
 ) -> None:
     found, node = running
@@ -77,7 +77,7 @@ async def test_a_row_that_moved_on_is_told_at_its_newer_number_and_what_hides_al
     assert [view.get("hidden") for view in views(ann)] == ["m1", None, "m2"]
 
 
-async def test_a_push_that_comes_twice_is_told_once(running: tuple[World, Node]) -> None:
+async def test_duplicate_push_is_delivered_once(running: tuple[World, Node]) -> None:
     found, node = running
     ann = await Person(node, "ann").come()
     found.bus.double = True
@@ -89,7 +89,7 @@ async def test_a_push_that_comes_twice_is_told_once(running: tuple[World, Node])
 
 
 class Slow:
-    """A store whose lists of what a user did come when they may."""
+    """A store that holds back the inbox actions of a user until it is released."""
 
     def __init__(self, inner: Documents) -> None:
         self._inner = inner
@@ -107,7 +107,7 @@ class Slow:
         return rows
 
 
-async def test_what_is_pushed_while_the_lane_is_read_is_told_once_and_in_order(running: tuple[World, Node]) -> None:
+async def test_push_during_healing_is_delivered_once_in_order(running: tuple[World, Node]) -> None:
     found, _ = running
     documents = Slow(found.documents)
     node = found.node("two", documents=documents)
@@ -131,7 +131,7 @@ async def test_what_is_pushed_while_the_lane_is_read_is_told_once_and_in_order(r
         await node.stop()
 
 
-async def test_presence_says_where_a_user_has_sessions(running: tuple[World, Node]) -> None:
+async def test_registry_has_the_nodes_of_a_user(running: tuple[World, Node]) -> None:
     found, node = running
 
     async def at() -> frozenset[str]:
@@ -140,11 +140,11 @@ async def test_presence_says_where_a_user_has_sessions(running: tuple[World, Nod
     first, last = await Person(node, "ann").come(), await Person(node, "ann").come()
     assert await at() == {"one"}
     first.go()
-    await node._standing.beat(node.hub.held)
+    await node._registration.beat(node.hub.held)
     assert await at() == {"one"}
     found.presence._held.clear()
     found.presence._alive_until.clear()
-    await node._standing.beat(node.hub.held)
+    await node._registration.beat(node.hub.held)
     assert await at() == {"one"}
     last.go()
 
@@ -155,7 +155,7 @@ async def test_presence_says_where_a_user_has_sessions(running: tuple[World, Nod
     assert list(node.hub.held()) == []
 
 
-async def test_who_comes_while_another_session_of_theirs_still_comes_in_is_told_as_well(
+async def test_second_session_during_opening_receives_pushes(
     running: tuple[World, Node],
 ) -> None:
     found, node = running
@@ -164,7 +164,7 @@ async def test_who_comes_while_another_session_of_theirs_still_comes_in_is_told_
     await eventually(lambda: all(numbers(one) == [1] for one in both))
 
 
-async def test_a_session_that_gives_up_while_it_comes_in_leaves_nothing_behind(running: tuple[World, Node]) -> None:
+async def test_session_abandoned_during_opening_leaves_no_state(running: tuple[World, Node]) -> None:
     found, node = running
     documents = Distant(found.documents)
     node.hub.users._lanes._documents = documents
@@ -183,12 +183,12 @@ async def test_a_session_that_gives_up_while_it_comes_in_leaves_nothing_behind(r
     assert list(node.hub.held()) == []
 
 
-# While the store is away
+# During a store outage
 
 
 @pytest.fixture
 async def late(running: tuple[World, Node]) -> AsyncIterator[tuple[World, Node, Distant]]:
-    """A node whose store is out of reach from before Ann comes."""
+    """A node whose store is unreachable before Ann connects."""
     found, _ = running
     await acted(found, read(1))
     documents = Distant(found.documents)
@@ -201,7 +201,7 @@ async def late(running: tuple[World, Node]) -> AsyncIterator[tuple[World, Node, 
         await node.stop()
 
 
-async def test_a_user_who_comes_while_the_store_is_away_is_told_when_it_is_back(
+async def test_user_connected_during_store_outage_receives_pushes_after_it(
     late: tuple[World, Node, Distant],
 ) -> None:
     found, node, documents = late
@@ -215,7 +215,7 @@ async def test_a_user_who_comes_while_the_store_is_away_is_told_when_it_is_back(
     await eventually(lambda: numbers(ann)[-1] == 4)
 
 
-async def test_what_a_sync_does_not_tell_is_told_though_its_push_was_lost_before_any_look(
+async def test_row_missing_in_sync_is_delivered_though_its_push_was_lost_before_any_poll(
     late: tuple[World, Node, Distant],
 ) -> None:
     found, node, documents = late
@@ -229,14 +229,14 @@ async def test_what_a_sync_does_not_tell_is_told_though_its_push_was_lost_before
     await eventually(lambda: numbers(ann) == [2])
 
 
-async def test_a_late_user_who_left_is_forgotten(late: tuple[World, Node, Distant]) -> None:
+async def test_disconnected_user_with_unknown_head_is_removed(late: tuple[World, Node, Distant]) -> None:
     _, node, _ = late
     ann = await Person(node, "ann").come()
     ann.go()
     assert list(node.hub.held()) == []
 
 
-async def test_a_store_that_goes_away_while_the_lane_is_healed_is_waited_for(late: tuple[World, Node, Distant]) -> None:
+async def test_healing_waits_for_a_store_that_goes_down(late: tuple[World, Node, Distant]) -> None:
     found, node, documents = late
     documents.cut = False
     ann = await Person(node, "ann").come()

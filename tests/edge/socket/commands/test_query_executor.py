@@ -1,4 +1,4 @@
-"""Reads of one connection and of one user hold back nobody else, and wait in memory unmade."""
+"""Reads of one connection or user do not delay other users, and wait without an answer in memory."""
 
 import asyncio
 import json
@@ -9,7 +9,7 @@ import pytest
 from core.identity import Identity
 from edge.socket.delivery import sync_sender
 from edge.socket.node import Node
-from edge.socket.session.client_session import ANSWERS, ClientSession
+from edge.socket.session.client_session import MAX_CONCURRENT_ANSWERS, ClientSession
 from tests.edge.socket.asking import come, said
 from tests.edge.socket.world import TENANT, Person, World, room, send, sent_head
 from tests.eventually import eventually
@@ -18,7 +18,7 @@ TEXT = "x" * 10_000
 
 
 class SlowReader:
-    """A client whose line has room only when it is told to: `asked` counts how often that was waited for."""
+    """A client whose connection has room only when the test allows it: `asked` counts the waits for room."""
 
     def __init__(self, node: Node, user: str) -> None:
         self.asked = 0
@@ -28,11 +28,11 @@ class SlowReader:
         self.room = asyncio.Event()
         self._node = node
         self._user = user
-        self._visit: ClientSession | None = None
+        self._client: ClientSession | None = None
         self._at = 0
 
     async def come(self) -> "SlowReader":
-        self._visit = await self._node.connect(Identity(TENANT, self._user, 4e9), self._hear, ready=self._ready)
+        self._client = await self._node.connect(Identity(TENANT, self._user, 4e9), self._hear, ready=self._ready)
         return self
 
     async def _ready(self) -> None:
@@ -46,15 +46,15 @@ class SlowReader:
         self.heard.append(json.loads(frame))
 
     async def say(self, number: int, kind: str, **data: Any) -> None:
-        assert self._visit is not None
-        await self._node.receive(self._visit, json.dumps({"id": number, "type": kind, "data": data}))
+        assert self._client is not None
+        await self._node.receive(self._client, json.dumps({"id": number, "type": kind, "data": data}))
 
     def answered(self) -> list[int]:
         return [frame["id"] for frame in self.heard if frame.get("id") is not None]
 
 
 class Beside(Person):
-    """Someone who notes, with each frame, what somebody else has heard by then."""
+    """A user who notes, with each frame, which frames another user has received by then."""
 
     def __init__(self, node: Node, user: str, other: Person) -> None:
         super().__init__(node, user)
@@ -66,7 +66,7 @@ class Beside(Person):
         self.noted.append(list(self.other.heard))
 
 
-async def test_syncs_of_a_connection_are_carried_out_one_after_another(running: tuple[World, Node]) -> None:
+async def test_syncs_of_a_connection_run_one_after_another(running: tuple[World, Node]) -> None:
     found, node = running
     slow = await SlowReader(node, "ann").come()
     await slow.say(1, "sync", positions={})
@@ -78,7 +78,7 @@ async def test_syncs_of_a_connection_are_carried_out_one_after_another(running: 
     await eventually(lambda: slow.answered() == [1, 2])
 
 
-async def test_what_is_asked_behind_a_sync_is_answered_beside_it(running: tuple[World, Node]) -> None:
+async def test_command_behind_a_sync_is_answered_before_it_ends(running: tuple[World, Node]) -> None:
     _, node = running
     slow = await SlowReader(node, "ann").come()
     await slow.say(1, "sync", positions={})
@@ -88,19 +88,19 @@ async def test_what_is_asked_behind_a_sync_is_answered_beside_it(running: tuple[
     await eventually(lambda: slow.answered() == [2, 1])
 
 
-async def test_of_a_line_that_is_not_read_few_answers_are_made(running: tuple[World, Node]) -> None:
+async def test_few_answers_are_computed_for_a_client_that_does_not_read(running: tuple[World, Node]) -> None:
     _, node = running
     slow = await SlowReader(node, "ann").come()
     for number in range(40):
         await slow.say(number, "conversation:list")
-    await eventually(lambda: slow.asked == ANSWERS)
+    await eventually(lambda: slow.asked == MAX_CONCURRENT_ANSWERS)
     assert not slow.answered()
     slow.room.set()
     await eventually(lambda: sorted(slow.answered()) == list(range(40)))
 
 
 @pytest.mark.parametrize("size", [25_000, 100])
-async def test_a_sync_sends_no_more_than_a_page_of_bytes_between_two_looks_at_the_line(
+async def test_sync_sends_at_most_a_page_of_bytes_before_it_checks_for_room(
     running: tuple[World, Node], size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found, node = running
@@ -113,12 +113,12 @@ async def test_a_sync_sends_no_more_than_a_page_of_bytes_between_two_looks_at_th
     slow.room.set()
     await slow.say(1, "sync", positions={})
     await eventually(lambda: slow.answered() == [1])
-    told = [frame["n"] for frame in slow.heard if frame.get("lane") == "sent"]
-    assert told == list(range(1, 61))
+    received = [frame["n"] for frame in slow.heard if frame.get("lane") == "sent"]
+    assert received == list(range(1, 61))
     assert slow.largest <= size + len(TEXT) + 1_000
 
 
-async def test_many_reads_of_one_user_hold_back_nobody_else(running: tuple[World, Node]) -> None:
+async def test_many_reads_of_one_user_do_not_delay_other_users(running: tuple[World, Node]) -> None:
     _, node = running
     (ann,) = await come(node, "ann")
     ben = Beside(node, "ben", ann)
@@ -133,7 +133,7 @@ async def test_many_reads_of_one_user_hold_back_nobody_else(running: tuple[World
     await eventually(lambda: all(ann.reply(number) for number in asked))
 
 
-async def test_reads_of_one_user_are_answered_in_their_order(running: tuple[World, Node]) -> None:
+async def test_reads_of_one_user_are_answered_in_order(running: tuple[World, Node]) -> None:
     _, node = running
     (ann,) = await come(node, "ann")
     here = await room(ann, "ben")
@@ -142,7 +142,7 @@ async def test_reads_of_one_user_are_answered_in_their_order(running: tuple[Worl
     assert [frame["id"] for frame in ann.heard if frame.get("id") in asked] == asked
 
 
-async def test_a_user_who_goes_gives_their_turn_to_the_next(running: tuple[World, Node]) -> None:
+async def test_disconnected_user_gives_up_their_turn(running: tuple[World, Node]) -> None:
     _, node = running
     (ann,) = await come(node, "ann")
     here = await room(ann, "ben")

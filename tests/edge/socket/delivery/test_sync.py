@@ -1,5 +1,5 @@
-"""A sync tells what lies beyond the positions, also in the user's own lane, in parts where that is asked for, and says
-plainly where positions say more than there is.
+"""A sync sends the rows beyond the positions, also of the user lane, in parts if requested, and resets positions that
+exceed the heads.
 """
 
 from typing import Any
@@ -16,7 +16,7 @@ from tests.eventually import eventually
 
 
 async def rooms(owner: Person, count: int) -> list[str]:
-    """So many conversations, by id."""
+    """Create this many conversations; return their ids in order."""
     made = [
         (await owner.ask("conversation:create", client_key=str(n)))["data"]["conversation_id"] for n in range(count)
     ]
@@ -31,10 +31,10 @@ async def synced(who: Person, **asked: Any) -> dict[str, Any]:
     return data
 
 
-# The own lane
+# The user lane
 
 
-async def test_the_own_lane_is_told_beyond_the_position_in_its_order(running: tuple[World, Node]) -> None:
+async def test_user_lane_is_sent_beyond_the_position_in_order(running: tuple[World, Node]) -> None:
     found, node = running
     await acted(found, read(1), hid("m1"), read(2, OTHER), hid("m2", OTHER), muted(), read(7))
     ann = await Person(node, "ann").come()
@@ -45,7 +45,7 @@ async def test_the_own_lane_is_told_beyond_the_position_in_its_order(running: tu
     assert [(view["read"], view["muted"]) for view in views(ann)] == [(7, True), (2, False), (7, True)]
 
 
-async def test_without_a_position_nothing_of_the_own_lane_is_told(running: tuple[World, Node]) -> None:
+async def test_user_lane_is_not_sent_without_a_position(running: tuple[World, Node]) -> None:
     found, node = running
     await acted(found, read(1))
     ann = await Person(node, "ann").come()
@@ -54,7 +54,7 @@ async def test_without_a_position_nothing_of_the_own_lane_is_told(running: tuple
 
 
 @pytest.mark.parametrize("given", [0, 1, 99])
-async def test_where_nothing_is_told_it_says_where_the_own_lane_stands(running: tuple[World, Node], given: int) -> None:
+async def test_sync_without_rows_answers_the_position_of_the_user_lane(running: tuple[World, Node], given: int) -> None:
     found, node = running
     await acted(found, read(1), read(2))
     ann = await Person(node, "ann").come()
@@ -62,7 +62,7 @@ async def test_where_nothing_is_told_it_says_where_the_own_lane_stands(running: 
     assert (data["user"], data["reset"], numbers(ann)) == (2, [], [])
 
 
-async def test_what_others_do_is_not_told(running: tuple[World, Node]) -> None:
+async def test_actions_of_other_users_are_not_sent(running: tuple[World, Node]) -> None:
     found, node = running
     await acted(found, read(1, user="ben"))
     await acted(found, read(1, tenant="other"))
@@ -72,7 +72,7 @@ async def test_what_others_do_is_not_told(running: tuple[World, Node]) -> None:
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3, 7])
-async def test_an_own_lane_that_is_too_long_goes_on_where_it_stopped(running: tuple[World, Node], rows: int) -> None:
+async def test_long_user_lane_continues_where_it_stopped(running: tuple[World, Node], rows: int) -> None:
     found, node = running
     done = [hid(f"m{n}") if n % 2 else muted(f"6f1d1f8a-0000-5000-8000-{n:012}") for n in range(24)]
     await acted(found, *done, read(1))
@@ -90,7 +90,7 @@ async def test_an_own_lane_that_is_too_long_goes_on_where_it_stopped(running: tu
     assert numbers(ann) == sorted(set(numbers(ann)))
 
 
-async def test_own_rows_and_others_share_what_may_be_read(running: tuple[World, Node]) -> None:
+async def test_user_lane_and_conversations_share_the_maximum_of_rows(running: tuple[World, Node]) -> None:
     found, node = running
     ann = await Person(node, "ann").come()
     here = await room(ann)
@@ -108,40 +108,40 @@ async def test_own_rows_and_others_share_what_may_be_read(running: tuple[World, 
 # In parts
 
 
-async def test_a_part_tells_of_the_conversations_after_one_and_up_to_another(running: tuple[World, Node]) -> None:
+async def test_part_sends_the_conversations_between_two_ids(running: tuple[World, Node]) -> None:
     _, node = running
     owner = await Person(node, "ann").come()
     keys = await rooms(owner, 5)
     ann = await Person(node, "ann").come()
-    for after, upto, those in ((None, keys[1], keys[:2]), (keys[1], keys[3], keys[2:4]), (keys[3], None, keys[4:])):
+    for after, upto, expected in ((None, keys[1], keys[:2]), (keys[1], keys[3], keys[2:4]), (keys[3], None, keys[4:])):
         data = await synced(ann, after=after, upto=upto, positions={keys[0]: {"sent": 99}} if after else {})
-        assert (data["complete"], data["reset"], sorted(data["positions"])) == (True, [], those)
-        told = [frame["data"]["conversation_id"] for frame in ann.of("conversation:updated")]
-        assert told == keys[: keys.index(those[-1]) + 1]
+        assert (data["complete"], data["reset"], sorted(data["positions"])) == (True, [], expected)
+        received = [frame["data"]["conversation_id"] for frame in ann.of("conversation:updated")]
+        assert received == keys[: keys.index(expected[-1]) + 1]
 
 
-async def test_where_many_stand_is_said_in_parts(running: tuple[World, Node]) -> None:
+async def test_positions_of_many_conversations_are_answered_in_parts(running: tuple[World, Node]) -> None:
     found, node = running
     owner = await Person(node, "ann").come()
     keys = await rooms(owner, 5)
     node._reads._syncing = SyncQueries(found.memberships, node._lanes, node.current, FairTurns(1), positions=2)
     ann = await Person(node, "ann").come()
-    said: list[str] = []
+    found_keys: list[str] = []
     for complete in (False, False, True):
-        data = await synced(ann, tell=False, after=said[-1] if said else None)
+        data = await synced(ann, tell=False, after=found_keys[-1] if found_keys else None)
         assert data["complete"] is complete
-        said += sorted(data["positions"])
-    assert said == keys
+        found_keys += sorted(data["positions"])
+    assert found_keys == keys
     assert ann.of("conversation:updated") == []
 
 
-async def test_heads_are_read_only_as_far_as_the_rows_last(
+async def test_heads_are_read_only_for_conversations_that_are_sent(
     running: tuple[World, Node], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found, node = running
     owner = await Person(node, "ann").come()
     keys = await rooms(owner, 6)
-    monkeypatch.setattr(sync, "HEADS_AT_ONCE", 2)
+    monkeypatch.setattr(sync, "HEADS_BATCH_SIZE", 2)
     node._reads._syncing = SyncQueries(found.memberships, node._lanes, node.current, FairTurns(1), 2)
     read_of: list[str] = []
     heads = node._lanes.heads
@@ -158,10 +158,10 @@ async def test_heads_are_read_only_as_far_as_the_rows_last(
     assert (data["complete"], sorted(data["positions"])) == (False, [keys[0], keys[1], keys[5]])
 
 
-# Positions that say more than there is
+# Positions that exceed the heads
 
 
-async def test_a_conversation_whose_positions_say_more_than_there_is_is_reset_and_others_are_told(
+async def test_conversation_with_positions_beyond_its_heads_is_reset_and_others_are_sent(
     running: tuple[World, Node],
 ) -> None:
     _, node = running
@@ -178,7 +178,7 @@ async def test_a_conversation_whose_positions_say_more_than_there_is_is_reset_an
     assert (data["reset"], ann.lane("sent", gone)) == ([], [1])
 
 
-async def test_an_own_lane_whose_position_says_more_than_there_is_is_reset(running: tuple[World, Node]) -> None:
+async def test_user_lane_with_a_position_beyond_its_head_is_reset(running: tuple[World, Node]) -> None:
     found, node = running
     await acted(found, read(1))
     ann = await Person(node, "ann").come()
@@ -187,7 +187,7 @@ async def test_an_own_lane_whose_position_says_more_than_there_is_is_reset(runni
     assert ((await synced(ann, user=0))["user"], numbers(ann)) == (1, [1])
 
 
-async def test_where_nothing_is_told_nothing_is_reset(running: tuple[World, Node]) -> None:
+async def test_sync_without_rows_resets_nothing(running: tuple[World, Node]) -> None:
     _, node = running
     owner = await Person(node, "ann").come()
     (here,) = await rooms(owner, 1)
@@ -195,7 +195,7 @@ async def test_where_nothing_is_told_nothing_is_reset(running: tuple[World, Node
     assert (data["reset"], data["positions"][here]["sent"]) == ([], 0)
 
 
-async def test_what_one_has_left_is_not_reset_for_what_others_said_later(running: tuple[World, Node]) -> None:
+async def test_conversation_the_user_left_is_not_reset_by_later_messages(running: tuple[World, Node]) -> None:
     _, node = running
     ann, ben = [await Person(node, user).come() for user in ("ann", "ben")]
     here = await room(ann, "ben")

@@ -1,4 +1,4 @@
-"""What a connection sends beside its commands costs other sockets nothing: pings have a pace, the login an end."""
+"""Frames besides commands do not affect other sockets: pings are limited, and the login has a deadline."""
 
 import asyncio
 import time
@@ -20,7 +20,7 @@ BURST = PING * 100_000
 async def raw(
     served: Served, token: str | None = None, after_s: float = 0
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """A WebSocket without a client library, which would not flood; its handshake comes so late."""
+    """Open a WebSocket without a client library, which would not flood; its handshake is sent after `late` seconds."""
     reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
     await asyncio.sleep(after_s)
     key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
@@ -34,7 +34,7 @@ async def raw(
 
 
 async def hung_up_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """A flood that its sender goes on with after the close is told why all the same."""
+    """A flood that continues after the close still receives the close code."""
     async with asyncio.timeout(5):
         said = await reader.readuntil(b"rate_limited")
         assert said[-14:-12] == (4429).to_bytes(2, "big")
@@ -44,7 +44,7 @@ async def hung_up_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter)
 
 
 @pytest.mark.parametrize("known", [False, True])
-async def test_a_flood_of_pings_closes_its_connection_and_others_are_served(
+async def test_ping_flood_closes_only_its_connection(
     serving: Serving,  # noqa: F811
     known: bool,
 ) -> None:
@@ -60,7 +60,7 @@ async def test_a_flood_of_pings_closes_its_connection_and_others_are_served(
 
 
 def fragmented(text: str, size: int) -> bytes:
-    """A text message in fragments of this size, masked with zeros."""
+    """Return a text message in fragments of this size, masked with zeros."""
     parts = [text[at : at + size].encode() for at in range(0, len(text), size)]
     found = bytearray()
     for n, part in enumerate(parts):
@@ -79,7 +79,7 @@ MANY = b"".join(BEGINS + EMPTY * 10_000 + b"\x80\x82" + bytes(4) + b"{}" for _ i
 
 @pytest.mark.parametrize("user", [None, "mal"])
 @pytest.mark.parametrize("flood", [BEGINS + EMPTY * 150_000 + ENDS, BEGINS + EMPTY * 90_000], ids=["one", "no end"])
-async def test_a_flood_of_fragments_closes_its_connection_and_others_are_served(
+async def test_fragment_flood_closes_only_its_connection(
     serving: Serving,  # noqa: F811
     user: str | None,
     flood: bytes,
@@ -88,7 +88,7 @@ async def test_a_flood_of_fragments_closes_its_connection_and_others_are_served(
         await survives(served, user, flood)
 
 
-async def test_fragments_of_many_messages_have_a_pace_too(serving: Serving) -> None:  # noqa: F811
+async def test_fragments_of_many_messages_are_limited(serving: Serving) -> None:  # noqa: F811
     async with serving() as served:
         await survives(served, "mal", MANY)
 
@@ -104,7 +104,7 @@ async def survives(served: Served, user: str | None, flood: bytes) -> None:
     assert (await hears(ann))["id"] == 1
 
 
-async def test_messages_in_fragments_are_read_at_the_pace_of_commands(serving: Serving) -> None:  # noqa: F811
+async def test_fragmented_messages_are_read_at_the_command_rate(serving: Serving) -> None:  # noqa: F811
     """As large as a message may be, in pieces as small as a program makes them, many at once."""
     async with serving() as served:
         reader, writer = await raw(served, served.token("ann"))
@@ -118,7 +118,7 @@ async def test_messages_in_fragments_are_read_at_the_pace_of_commands(serving: S
         assert served.world.health.counted["fragment_floods"] == 0
 
 
-async def test_pings_at_the_allowed_pace_are_answered(serving: Serving) -> None:  # noqa: F811
+async def test_pings_within_the_limit_are_answered(serving: Serving) -> None:  # noqa: F811
     async with serving() as served:
         reader, writer = await raw(served)
         writer.write(PING * CONTROL_PACE.burst)
@@ -128,7 +128,7 @@ async def test_pings_at_the_allowed_pace_are_answered(serving: Serving) -> None:
         await eventually(lambda: served.sockets.open == 0)
 
 
-async def test_pings_do_not_put_off_the_end_of_the_login(serving: Serving) -> None:  # noqa: F811
+async def test_pings_do_not_extend_the_login_deadline(serving: Serving) -> None:  # noqa: F811
     async with serving(login_ms=300) as served:
         reader, writer = await raw(served)
         began = time.monotonic()
@@ -142,7 +142,7 @@ async def test_pings_do_not_put_off_the_end_of_the_login(serving: Serving) -> No
         writer.close()
 
 
-async def test_the_time_of_the_login_begins_with_the_connection(serving: Serving) -> None:  # noqa: F811
+async def test_login_deadline_begins_with_the_connection(serving: Serving) -> None:  # noqa: F811
     async with serving(login_ms=1_500) as served:
         began = time.monotonic()
         reader, writer = await raw(served, after_s=1)
@@ -156,7 +156,7 @@ async def late(served: Served, **headers: str) -> Any:
     return await served.open(None, headers=headers)
 
 
-async def test_an_address_has_so_many_connections_without_a_user(serving: Serving) -> None:  # noqa: F811
+async def test_unidentified_connections_are_limited_per_address(serving: Serving) -> None:  # noqa: F811
     async with serving(unauthenticated_per_address=2, trusted_proxies="127.0.0.1") as served:
         first, _ = await late(served), await late(served)
         with pytest.raises(aiohttp.WSServerHandshakeError, match="429"):
@@ -168,7 +168,7 @@ async def test_an_address_has_so_many_connections_without_a_user(serving: Servin
         assert await late(served)
 
 
-async def test_a_node_has_so_many_connections_without_a_user(serving: Serving) -> None:  # noqa: F811
+async def test_unidentified_connections_are_limited_per_node(serving: Serving) -> None:  # noqa: F811
     async with serving(unauthenticated_connections=1) as served:
         first = await late(served)
         with pytest.raises(aiohttp.WSServerHandshakeError, match="429"):
@@ -180,7 +180,7 @@ async def test_a_node_has_so_many_connections_without_a_user(serving: Serving) -
 
 
 @pytest.mark.parametrize("spoilt", ["Sec-WebSocket-Key: short\r\n", "Sec-WebSocket-Version: 7\r\n", ""])
-async def test_a_bad_upgrade_is_refused_counted_and_not_logged(
+async def test_malformed_upgrade_is_refused_counted_and_not_logged(
     serving: Serving,  # noqa: F811
     spoilt: str,
     caplog: pytest.LogCaptureFixture,
@@ -197,7 +197,7 @@ async def test_a_bad_upgrade_is_refused_counted_and_not_logged(
         assert [line for line in caplog.records if line.levelname != "DEBUG"] == []
 
 
-async def test_another_subprotocol_is_counted(serving: Serving) -> None:  # noqa: F811
+async def test_unknown_subprotocol_is_counted(serving: Serving) -> None:  # noqa: F811
     async with serving() as served:
         assert await close_code(await served.open(None, protocols=["else.v9"])) == 4506
         assert served.world.health.counted["subprotocols_refused"] == 1

@@ -1,4 +1,4 @@
-"""Real sockets on a loopback port: how one comes in, and all the ways it ends."""
+"""Real sockets on a loopback port: how they open, and all the ways they end."""
 
 import asyncio
 import base64
@@ -28,7 +28,7 @@ from edge.composition.serving import listening
 from edge.http.fair_share import FairShare
 from edge.http.websocket_framing import UNMASKED
 from edge.socket.node import Node
-from edge.socket.transport.server import APART_MS, Entrance, Sockets, socket_app
+from edge.socket.transport.server import SPREAD_MS, Entrance, Sockets, socket_app
 from schemas import ids
 from schemas.bounds import FRAME_BYTES
 from tests.edge.socket.world import Person, World, room, send, world
@@ -106,14 +106,14 @@ async def ask(ws: Ws, kind: str, **data: Any) -> dict[str, Any]:
     return found
 
 
-async def test_a_bearer_token_opens_and_the_subprotocol_is_agreed(served: Served) -> None:
+async def test_bearer_token_opens_a_session_with_the_subprotocol(served: Served) -> None:
     ws = await served.open()
     assert (await ws.receive_json())["type"] == "hello"
     assert ws.protocol == "caas.v1.json"
     assert ws.compress == 0
 
 
-async def test_a_first_frame_opens_as_well(served: Served) -> None:
+async def test_auth_frame_opens_a_session(served: Served) -> None:
     ws = await served.open(None)
     await ws.send_json({"id": 1, "type": "auth", "data": {"token": served.token("ben")}, "correlation_id": CORRELATION})
     hello, answer = await ws.receive_json(), await ws.receive_json()
@@ -122,14 +122,14 @@ async def test_a_first_frame_opens_as_well(served: Served) -> None:
     assert answer["data"]["user_id"] == "ben" and 0 < answer["data"]["expires_in"] <= TTL_S
 
 
-async def test_a_token_in_a_header_is_answered_by_hello_alone(served: Served) -> None:
+async def test_header_token_is_answered_by_hello_alone(served: Served) -> None:
     ws = await served.open()
     await ws.receive_json()
     await ws.send_json({"id": 2, "type": "conversation:list", "data": {}})
     assert (await ws.receive_json())["id"] == 2
 
 
-async def test_a_wrong_token_is_told_and_closed_for_good(served: Served) -> None:
+async def test_wrong_token_is_answered_and_closed_permanently(served: Served) -> None:
     ws = await served.open(None)
     await ws.send_json({"id": 1, "type": "auth", "data": {"token": "wrong"}, "correlation_id": CORRELATION})
     frame = await ws.receive_json()
@@ -137,32 +137,32 @@ async def test_a_wrong_token_is_told_and_closed_for_good(served: Served) -> None
     assert await close_code(ws) == 4501
 
 
-async def test_an_expired_token_is_closed_to_come_back(served: Served) -> None:
+async def test_expired_token_is_closed_for_a_retry(served: Served) -> None:
     old = Tokens(SECRET, 1, now=lambda: time.time() - 100).issue("acme", "ann")[0]
     ws = await served.open(None, headers={"Authorization": f"Bearer {old}"})
     assert (await ws.receive_json())["error"]["code"] == "token_expired"
     assert await close_code(ws) == 4401
 
 
-async def test_a_living_connection_ends_with_its_token(served: Served) -> None:
+async def test_open_connection_ends_with_its_token(served: Served) -> None:
     short = Tokens(SECRET, 1).issue("acme", "ann")[0]
     ws = await served.open(None, headers={"Authorization": f"Bearer {short}"})
     assert (await ws.receive_json())["type"] == "hello"
     assert await close_code(ws) == 4401
 
 
-async def test_a_frame_without_a_mask_is_closed_for_good_and_not_read(served: Served) -> None:
+async def test_unmasked_frame_closes_permanently_and_is_not_read(served: Served) -> None:
     ws = await served.open()
     await ws.receive_json()
     await ws.send_json({"id": 1, "type": "conversation:create", "data": {"client_key": "k"}})
     ws._writer.use_mask = False
     await ws.send_json({"id": 2, "type": "conversation:create", "data": {"client_key": "l"}})
-    told = [message.json() async for message in ws if message.type is WSMsgType.TEXT]
-    assert [frame["id"] for frame in told if "id" in frame] in ([1], [])
+    received = [message.json() async for message in ws if message.type is WSMsgType.TEXT]
+    assert [frame["id"] for frame in received if "id" in frame] in ([1], [])
     assert ws.close_code == 1002
 
 
-async def test_a_frame_without_a_mask_that_comes_with_the_handshake_is_none_either(served: Served) -> None:
+async def test_unmasked_frame_with_the_handshake_is_not_read(served: Served) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", int(served.url.rpartition(":")[2]))
     handshake = f"GET /socket HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {served.token('ann')}\r\n"
     handshake += "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
@@ -175,7 +175,7 @@ async def test_a_frame_without_a_mask_that_comes_with_the_handshake_is_none_eith
     writer.close()
 
 
-async def test_another_token_of_the_same_user_keeps_a_line_open(served: Served) -> None:
+async def test_renewed_token_keeps_a_connection_open(served: Served) -> None:
     short = Tokens(SECRET, 1).issue("acme", "ann")[0]
     ws = await served.open(None, headers={"Authorization": f"Bearer {short}"})
     assert (await ws.receive_json())["data"]["expires_in"] <= 1
@@ -190,7 +190,7 @@ async def test_another_token_of_the_same_user_keeps_a_line_open(served: Served) 
     assert await close_code(ws) == 4401
 
 
-async def test_another_token_brings_its_own_names(served: Served) -> None:
+async def test_renewed_token_has_its_own_names(served: Served) -> None:
     ws = await served.open()
     await ws.receive_json()
     for names, asked, name in (((), "o-1", "@ann/o-1"), (("o-",), "o-2", "o-2"), ((), "o-3", "@ann/o-3")):
@@ -199,7 +199,7 @@ async def test_another_token_brings_its_own_names(served: Served) -> None:
         assert opened["data"]["conversation_id"] == ids.external_conversation_id("acme", name)
 
 
-async def test_a_token_that_renews_nothing_is_answered_and_the_line_goes_on_with_the_one_it_has(served: Served) -> None:
+async def test_refused_renewal_keeps_the_old_token(served: Served) -> None:
     ws = await served.open()
     await ws.receive_json()
     old = Tokens(SECRET, 1, now=lambda: time.time() - 100).issue("acme", "ann")[0]
@@ -214,7 +214,7 @@ async def test_a_token_that_renews_nothing_is_answered_and_the_line_goes_on_with
     assert (await ask(ws, "conversation:list"))["type"] == "ack"
 
 
-async def test_who_asks_faster_than_the_pace_waits_and_is_refused_nothing(served: Served) -> None:
+async def test_client_above_the_rate_waits_without_refusals(served: Served) -> None:
     served.node.pace = TokenRate(per_s=50, burst=10)
     ws = await served.open()
     limits = (await ws.receive_json())["data"]["limits"]
@@ -228,21 +228,21 @@ async def test_who_asks_faster_than_the_pace_waits_and_is_refused_nothing(served
     assert {answer["type"] for answer in answers} == {"ack"}
 
 
-async def test_no_subprotocol_in_common_is_refused(served: Served) -> None:
+async def test_unsupported_subprotocols_are_refused(served: Served) -> None:
     assert await close_code(await served.open(protocols=["else.v9"])) == 4506
 
 
-async def test_none_offered_is_fine(served: Served) -> None:
+async def test_connection_without_subprotocol_is_accepted(served: Served) -> None:
     assert (await (await served.open(protocols=[])).receive_json())["type"] == "hello"
 
 
-async def test_binary_closes(served: Served) -> None:
+async def test_binary_frame_closes_the_connection(served: Served) -> None:
     ws = await served.open()
     await ws.send_bytes(b"x")
     assert await close_code(ws) == 4510
 
 
-async def test_a_frame_of_the_limit_is_read_and_one_more_byte_closes(served: Served) -> None:
+async def test_frame_size_is_limited(served: Served) -> None:
     ws = await served.open()
     await ws.receive_json()
     await ws.send_str(json.dumps({"type": "x" * 100}).ljust(FRAME_BYTES))
@@ -251,7 +251,7 @@ async def test_a_frame_of_the_limit_is_read_and_one_more_byte_closes(served: Ser
     assert await close_code(ws) == 1009
 
 
-async def test_commands_are_answered_and_pushes_come(served: Served) -> None:
+async def test_commands_are_answered_and_pushes_arrive(served: Served) -> None:
     ann, ben = await served.open("ann"), await served.open("ben")
     await ben.receive_json()
     here = (await ask(ann, "conversation:create", participants=["ben"]))["data"]["conversation_id"]
@@ -264,7 +264,7 @@ async def test_commands_are_answered_and_pushes_come(served: Served) -> None:
     assert [(await ben.receive_json())["data"]["text"] for _ in texts] == texts
 
 
-async def test_who_does_not_read_is_closed_and_harms_nobody(served: Served) -> None:
+async def test_slow_reader_is_closed_without_affecting_others(served: Served) -> None:
     ann = await Person(served.node, "ann").come()
     here = await room(ann, "ben")
     ben = await served.open("ben")
@@ -280,15 +280,15 @@ async def test_who_does_not_read_is_closed_and_harms_nobody(served: Served) -> N
     await eventually(lambda: ann.texts()[-1] == "on")
 
 
-async def test_a_slow_reader_that_reads_on_sees_why_it_was_closed(served: Served) -> None:
+async def test_slow_reader_receives_its_close_code(served: Served) -> None:
     ben = await served.open("ben")
     await ben.receive_json()
     (connection,) = served.sockets._connections
-    connection.visit.seat.push(b"x" * 200_000)  # type: ignore[union-attr]
+    connection.client.subscriber.push(b"x" * 200_000)  # type: ignore[union-attr]
     assert await close_code(ben) == 4408
 
 
-async def test_a_node_that_starts_is_alive_not_ready_and_its_socket_says_what_it_waits_for(starting: Served) -> None:
+async def test_starting_node_is_alive_and_its_socket_names_failing_checks(starting: Served) -> None:
     starting.world.health.waits("log", "kafka is down")
     async with starting.session.get(f"{starting.url}/livez") as answer:
         assert answer.status == 200
@@ -305,7 +305,7 @@ async def test_a_node_that_starts_is_alive_not_ready_and_its_socket_says_what_it
     assert starting.world.health.checks()["node"].status == "pass"
 
 
-async def test_a_draining_node_serves_a_client_until_it_leaves(served: Served) -> None:
+async def test_draining_node_serves_a_client_until_it_leaves(served: Served) -> None:
     served.sockets._settings = Settings(drain_ms=60_000)
     ws = await served.open()
     await ws.receive_json()
@@ -323,14 +323,14 @@ async def test_a_draining_node_serves_a_client_until_it_leaves(served: Served) -
     assert served.sockets.open == 0
 
 
-async def test_many_clients_of_a_draining_node_are_asked_to_leave_one_after_another(served: Served) -> None:
+async def test_clients_of_a_draining_node_are_spread_over_time(served: Served) -> None:
     served.sockets._settings = Settings(drain_ms=60_000)
     lines = [await served.open(f"user{number}") for number in range(50)]
     for ws in lines:
         await ws.receive_json()
     draining = asyncio.create_task(served.sockets.drain())
     after = [(await ws.receive_json())["data"]["reconnect_after_ms"] for ws in lines]
-    assert max(after) <= 50 * APART_MS
+    assert max(after) <= 50 * SPREAD_MS
     assert len(set(after)) > 10
     for ws in lines:
         await ws.close()
@@ -338,7 +338,7 @@ async def test_many_clients_of_a_draining_node_are_asked_to_leave_one_after_anot
         await draining
 
 
-async def test_a_draining_node_says_so_finishes_and_sends_away(served: Served) -> None:
+async def test_draining_node_sends_going_away_answers_and_closes(served: Served) -> None:
     ws = await served.open()
     await ws.receive_json()
     draining = asyncio.create_task(served.sockets.drain())
@@ -354,7 +354,7 @@ async def test_a_draining_node_says_so_finishes_and_sends_away(served: Served) -
     assert refused.value.status == 503
 
 
-async def test_a_draining_node_answers_what_waits_for_others(served: Served) -> None:
+async def test_draining_node_answers_commands_that_wait_for_others(served: Served) -> None:
     ws = await served.open()
     await ws.receive_json()
     here = (await ask(ws, "conversation:create", participants=["ben"]))["data"]["conversation_id"]
@@ -373,7 +373,7 @@ async def test_a_draining_node_answers_what_waits_for_others(served: Served) -> 
     assert "drained_unanswered" not in served.world.health.counted
 
 
-async def test_health_and_what_is_not_there(served: Served) -> None:
+async def test_health_is_served_and_unknown_path_is_a_problem(served: Served) -> None:
     async with served.session.get(f"{served.url}/livez") as answer:
         assert (answer.status, answer.content_type) == (200, "application/health+json")
     async with served.session.get(f"{served.url}/readyz") as answer:
@@ -384,9 +384,7 @@ async def test_health_and_what_is_not_there(served: Served) -> None:
         assert answer.status == 400
 
 
-async def test_a_crash_in_one_connection_is_answered_internal_and_touches_no_other(
-    served: Served, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_crash_in_one_connection_closes_only_it(served: Served, caplog: pytest.LogCaptureFixture) -> None:
     ann, ben = await served.open("ann"), await served.open("ben")
     for ws in (ann, ben):
         await ws.receive_json()
@@ -399,7 +397,7 @@ async def test_a_crash_in_one_connection_is_answered_internal_and_touches_no_oth
 
 
 @pytest.mark.parametrize(("asked", "data"), [("conversation:list", {}), ("conversation:create", {"participants": []})])
-async def test_who_asks_a_node_that_has_ended_is_sent_away(
+async def test_command_to_an_ended_node_closes_with_going_away(
     served: Served, caplog: pytest.LogCaptureFixture, asked: str, data: dict[str, Any]
 ) -> None:
     ann = await served.open("ann")
@@ -412,7 +410,7 @@ async def test_who_asks_a_node_that_has_ended_is_sent_away(
 
 
 def talk(port: int, request: bytes, then: bytes = b"") -> None:
-    """One connection, by a client that makes no objects of its own, from its first byte to its last."""
+    """Run one connection from its first byte to its last, by a client that creates no objects of its own."""
     with socket.create_connection(("127.0.0.1", port), timeout=5) as line:
         line.sendall(request)
         line.recv(65_536)
@@ -446,7 +444,7 @@ ENDS: dict[str, Callable[[Served], None]] = {
 
 
 @pytest.mark.parametrize("end", ENDS)
-async def test_an_ended_connection_leaves_nothing_to_the_garbage_collector(served: Served, end: str) -> None:
+async def test_ended_connection_leaves_no_garbage(served: Served, end: str) -> None:
     await asyncio.to_thread(ENDS[end], served)
     gc.collect()
     gc.disable()
@@ -465,7 +463,7 @@ async def test_an_ended_connection_leaves_nothing_to_the_garbage_collector(serve
     assert not {name for name in left if name.startswith(("edge.", "aiohttp."))}
 
 
-async def test_a_client_that_leaves_before_its_turn_is_no_fault(
+async def test_client_that_disconnects_before_its_turn_is_no_failure(
     served: Served, caplog: pytest.LogCaptureFixture
 ) -> None:
     turn = asyncio.Event()

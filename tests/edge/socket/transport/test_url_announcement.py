@@ -1,4 +1,4 @@
-"""A node is listed for the gateways while it is ready, and not from the moment on in which it is asked to stop."""
+"""A node is announced to the gateways while it is ready, until it is asked to stop."""
 
 import pytest
 
@@ -6,16 +6,16 @@ from core.health import Health
 from core.ports.event_log import Unavailable
 from core.settings import Settings
 from edge.socket.transport import url_announcement
-from edge.socket.transport.url_announcement import listed, public_url
+from edge.socket.transport.url_announcement import public_url, url_announced
 from projections.ephemeral.in_process import InProcessNodeRegistry
 from tests.eventually import eventually
 
 URL = "ws://one/socket"
 
 
-async def test_it_is_listed_while_it_is_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_ready_node_is_announced(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(url_announcement, "TTL_S", 0.3)
-    monkeypatch.setattr(url_announcement, "EVERY_S", 0.05)
+    monkeypatch.setattr(url_announcement, "INTERVAL_S", 0.05)
     presence, health = InProcessNodeRegistry(), Health()
     health.waits("memberships", "starting")
 
@@ -25,7 +25,7 @@ async def test_it_is_listed_while_it_is_ready(monkeypatch: pytest.MonkeyPatch) -
     async def is_not_listed() -> bool:
         return not await is_listed()
 
-    async with listed(presence, "one", URL, health):
+    async with url_announced(presence, "one", URL, health):
         assert not await is_listed()
         health.goes_on("memberships")
         await eventually(is_listed)
@@ -37,7 +37,7 @@ async def test_it_is_listed_while_it_is_ready(monkeypatch: pytest.MonkeyPatch) -
 
 
 class Down(InProcessNodeRegistry):
-    """Is away as long as a test says."""
+    """A registry that is down as long as the test says."""
 
     down = True
 
@@ -52,20 +52,20 @@ class Down(InProcessNodeRegistry):
         await super().withdraw(node)
 
 
-async def test_a_server_that_is_away_is_tried_again_and_stops_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(url_announcement, "EVERY_S", 0.01)
+async def test_announcement_is_retried_while_server_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(url_announcement, "INTERVAL_S", 0.01)
     presence = Down()
 
     async def is_listed() -> bool:
         return await presence.announced() == [URL]
 
-    async with listed(presence, "one", URL, Health()):
+    async with url_announced(presence, "one", URL, Health()):
         presence.down = False
         await eventually(is_listed)
         presence.down = True
 
 
-def test_where_clients_reach_it_is_set_or_where_it_listens(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_public_url_is_the_setting_or_the_listening_address(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("socket.gethostname", lambda: "node-7")
     assert public_url(Settings(), 3002) == "ws://127.0.0.1:3002/socket"
     assert public_url(Settings(host="0.0.0.0"), 3002) == "ws://node-7:3002/socket"

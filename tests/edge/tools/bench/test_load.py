@@ -22,7 +22,7 @@ def a_load(port: int, room: Room, **more: object) -> Load:
     return Load(**values)  # type: ignore[arg-type]
 
 
-async def test_a_load_sees_every_send_acknowledged_and_how_long_it_took(place: Place) -> None:
+async def test_load_counts_and_times_acknowledgments(place: Place) -> None:
     room, _ = World().room("room", 1)
     async with bare(place, Bare("append", value_bytes=400)) as server:
         fast = await load(place, a_load(server.port, room))
@@ -34,27 +34,27 @@ async def test_a_load_sees_every_send_acknowledged_and_how_long_it_took(place: P
     assert even.sent <= 200
 
 
-async def test_a_load_that_waits_for_deliveries_counts_them_on_every_socket(place: Place) -> None:
+async def test_load_with_a_window_counts_deliveries_on_every_socket(place: Place) -> None:
     room, _ = World().room("room", 5, senders=2)
     async with bare(place, Bare("broadcast", push_bytes=500)) as server:
         seen = await load(place, a_load(server.port, room, window=8))
     assert seen.pushes_per_s > seen.acks_per_s
 
 
-async def test_a_process_that_dies_says_why(place: Place) -> None:
+async def test_error_of_a_dead_process_has_its_output(place: Place) -> None:
     async with running(place, "wrong", place.python("edge.tools.bench.load", "/nowhere/spec.json"), 0) as child:
         with pytest.raises(BenchFailed, match="nowhere"):
             await child.said()
 
 
-async def test_a_process_is_over_when_its_block_is(place: Place) -> None:
+async def test_process_stops_at_the_end_of_its_block(place: Place) -> None:
     async with bare(place, Bare("broadcast", push_bytes=100)) as server:
         proc = Path("/proc") / str(server.pid)
         assert proc.exists()
     await eventually(lambda: not proc.exists())
 
 
-async def test_our_edge_can_be_measured_against_the_bare_one() -> None:
+async def test_edge_is_measured_against_the_bare_server() -> None:
     with bench(Settings(), pairs=1, seconds=0.2) as where:
         figure = await sockets.edge_sends(where)
     assert len(figure.ours) == len(figure.bare) == 1
@@ -62,7 +62,7 @@ async def test_our_edge_can_be_measured_against_the_bare_one() -> None:
     assert figure.more["ours_rest_p50_ms"] > 0
 
 
-async def test_a_bench_leaves_nothing_behind() -> None:
+async def test_bench_removes_its_directory() -> None:
     with bench(Settings(), pairs=1, seconds=0.1) as where:
         directory = where.place.directory
         assert isinstance(where, Bench)

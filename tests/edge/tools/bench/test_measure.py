@@ -8,17 +8,17 @@ def figure(**fields: object) -> Figure:
     return Figure(**values)  # type: ignore[arg-type]
 
 
-def test_a_ratio_is_the_median_of_the_ratios_of_the_pairs() -> None:
+def test_ratio_is_the_median_of_the_pairs_ratios() -> None:
     taken = figure(ours=[50.0, 10.0, 90.0], bare=[100.0, 100.0, 100.0])
     assert taken.ratio_median == 0.5
     assert taken.met
 
 
-def test_a_noisy_pair_does_not_move_the_ratio() -> None:
+def test_noisy_pair_does_not_change_the_ratio() -> None:
     assert figure(ours=[60.0, 60.0, 1.0], bare=[100.0, 100.0, 100.0]).ratio_median == 0.6
 
 
-def test_where_less_is_better_the_goal_is_a_ceiling() -> None:
+def test_goal_is_a_maximum_if_lower_is_better() -> None:
     assert figure(ours=[20.0], bare=[14.0], goal=2.0, better="lower").met
     assert not figure(ours=[40.0], bare=[14.0], goal=2.0, better="lower").met
 
@@ -30,10 +30,10 @@ def test_without_a_bare_way_the_goal_is_about_ours() -> None:
     assert not figure(ours=[9_000.0], goal=10_000).met
 
 
-def test_json_says_pairs_median_and_goal() -> None:
-    told = figure(ours=[1.0, 3.0], bare=[2.0, 4.0]).told()
-    assert (told["ours"], told["bare"], told["goal"], told["unit"]) == ([1.0, 3.0], [2.0, 4.0], 0.5, "sends/s")
-    assert told["ratio_median"] == 0.625
+def test_json_has_pairs_medians_and_goal() -> None:
+    shown = figure(ours=[1.0, 3.0], bare=[2.0, 4.0]).as_json()
+    assert (shown["ours"], shown["bare"], shown["goal"], shown["unit"]) == ([1.0, 3.0], [2.0, 4.0], 0.5, "sends/s")
+    assert shown["ratio_median"] == 0.625
 
 
 async def test_pairs_are_taken_in_turns() -> None:
@@ -49,9 +49,9 @@ async def test_pairs_are_taken_in_turns() -> None:
 
 
 @pytest.mark.parametrize(("share", "value"), [(0.5, 51.0), (0.99, 100.0), (1.0, 100.0)])
-def test_a_quantile_is_one_of_the_values(share: float, value: float) -> None:
+def test_quantile_is_one_of_the_values(share: float, value: float) -> None:
     assert quantile([float(n) for n in range(1, 101)], share) == value
 
 
-def test_a_quantile_of_nothing_is_zero() -> None:
+def test_quantile_of_no_values_is_zero() -> None:
     assert quantile([], 0.99) == 0.0

@@ -1,7 +1,7 @@
 from core.health import Health
 from core.ports.effects import Silent
 from edge.tools.bench.filled import Filled, fill
-from edge.tools.bench.renamed_processor import Under, remove, stand
+from edge.tools.bench.renamed_processor import RenamedProcessor, make_live, remove
 from edge.tools.bench.world import World
 from projections.generations import read_pointer
 from projections.stores.memory import MemoryDocuments
@@ -13,13 +13,13 @@ from streams.runtime.worker import Worker
 RECORDS = 300
 
 
-async def test_a_processor_under_another_name_works_records_and_leaves_the_live_one_alone() -> None:
+async def test_renamed_processor_folds_records_and_leaves_the_live_one_unchanged() -> None:
     log, documents, health = MemoryLog(), MemoryDocuments(), Health()
-    processor = Under(Messages(documents), "messages-bench")
+    processor = RenamedProcessor(Messages(documents), "messages-bench")
     await log.start()
     await documents.start(processor.tables)
     filled = await fill(log, World(), RECORDS)
-    await stand(processor, 7, log, documents, filled.start)
+    await make_live(processor, 7, log, documents, filled.start)
     worker = Worker(processor, documents, Silent(), health)
     await PlainRunner(worker, log, documents, health).replay(7, filled.ends)
     assert sum(worker.next.values()) == filled.total == RECORDS
@@ -30,7 +30,7 @@ async def test_a_processor_under_another_name_works_records_and_leaves_the_live_
     assert not await documents.checkpoints("messages-bench", 7)
 
 
-async def test_where_records_lie_survives_being_told_to_a_process() -> None:
+async def test_offsets_of_records_survive_encoding() -> None:
     log = MemoryLog()
     await log.start()
     filled = await fill(log, World(), 10)

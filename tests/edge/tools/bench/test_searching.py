@@ -1,4 +1,4 @@
-"""Searches are measured among messages that are found by who may read them."""
+"""Searches are measured among messages that the searching users may read."""
 
 from pathlib import Path
 
@@ -11,14 +11,14 @@ from schemas.commands.queries import SearchMessages
 from tests.eventually import eventually
 
 
-def test_the_same_is_said_in_every_run() -> None:
+def test_generated_messages_are_the_same_in_every_run() -> None:
     world = World()
     first, second = Talk(world), Talk(world)
     assert list(first.said(50)) == list(second.said(50))
     assert first.question() == second.question()
 
 
-async def test_people_and_the_busy_one_are_measured(tmp_path: Path) -> None:
+async def test_users_and_the_busy_user_are_measured(tmp_path: Path) -> None:
     world = World()
     talk = Talk(world)
     async with compose.opened(compose.embedded(Settings(data=str(tmp_path)))) as found:

@@ -5,19 +5,19 @@ import pytest
 from edge.tools.bench.speed import Speed, watched
 
 
-def test_nothing_done_has_no_speed() -> None:
+def test_speed_without_work_is_zero() -> None:
     speed = Speed(1.0)
     assert speed.done(0)
     assert speed.per_s == 0.0
 
 
-def test_what_was_done_before_the_first_look_is_not_counted() -> None:
+def test_work_before_the_first_sample_is_not_counted() -> None:
     speed = Speed(1.0)
     speed.done(1_000)
     assert speed.per_s == 0.0
 
 
-async def test_work_is_ended_when_all_is_done() -> None:
+async def test_work_is_cancelled_when_all_is_done() -> None:
     done = 0
     ended = False
 
@@ -35,7 +35,7 @@ async def test_work_is_ended_when_all_is_done() -> None:
     assert rate > 0
 
 
-async def test_a_failure_of_the_work_is_raised() -> None:
+async def test_failure_of_the_work_is_raised() -> None:
     async def work() -> None:
         raise LookupError("broken")
 

@@ -32,37 +32,37 @@ def new(n: int) -> bytes:
     return framed(f'{{"type":"message:new","data":{data},"lane":"sent","n":{n},"correlation_id":"x"}}')
 
 
-def told(*frames: bytes) -> Seen:
-    """What a session that was greeted has seen of these frames."""
+def results(*frames: bytes) -> Seen:
+    """Return what a logged-in session has counted of these frames."""
     seen = Seen()
 
-    async def tell() -> None:
+    async def receive() -> None:
         session = Session("ann", b"", seen)
         session.data_received(GREETED + HELLO)
         for frame in frames:
             session.data_received(frame)
 
-    asyncio.run(tell())
+    asyncio.run(receive())
     return seen
 
 
-def test_what_comes_once_and_in_order_is_counted() -> None:
-    seen = told(new(1) + new(2), new(3))
+def test_pushes_in_order_are_counted() -> None:
+    seen = results(new(1) + new(2), new(3))
     assert (seen.delivered, seen.faults) == (3, [])
 
 
 @pytest.mark.parametrize("numbers", [(1, 1), (1, 3), (2,), (1, 2, 1)])
-def test_what_comes_twice_or_out_of_order_is_a_fault(numbers: tuple[int, ...]) -> None:
-    assert len(told(*(new(n) for n in numbers)).faults) == 1
+def test_duplicate_or_reordered_push_is_a_fault(numbers: tuple[int, ...]) -> None:
+    assert len(results(*(new(n) for n in numbers)).faults) == 1
 
 
-def test_an_error_and_a_close_are_faults() -> None:
-    assert len(told(framed('{"id":1,"error":{"code":"unavailable"},"type":"error"}')).faults) == 1
-    assert "4408" in told(bytes((0x88, 2)) + (4408).to_bytes(2, "big")).faults[0]
+def test_error_and_close_are_faults() -> None:
+    assert len(results(framed('{"id":1,"error":{"code":"unavailable"},"type":"error"}')).faults) == 1
+    assert "4408" in results(bytes((0x88, 2)) + (4408).to_bytes(2, "big")).faults[0]
 
 
 @given(st.lists(st.binary(max_size=300), max_size=5), st.lists(st.integers(1, 90), max_size=40))
-def test_frames_are_whole_however_the_bytes_are_cut(payloads: list[bytes], cuts: list[int]) -> None:
+def test_frames_are_decoded_however_the_bytes_are_cut(payloads: list[bytes], cuts: list[int]) -> None:
     stream = b"".join(framed(payload.hex()) for payload in payloads)
     found, rest = [], b""
     for cut in [*cuts, len(stream)]:
@@ -72,7 +72,7 @@ def test_frames_are_whole_however_the_bytes_are_cut(payloads: list[bytes], cuts:
     assert (found, rest) == ([(wire.TEXT, payload.hex().encode()) for payload in payloads], b"")
 
 
-def test_everyone_is_in_one_conversation_of_each_size_and_the_sends_have_their_shares() -> None:
+def test_users_are_in_one_conversation_of_each_size_and_sends_have_their_shares() -> None:
     seats, circles, records = gathering(World(), 1_000, [1, 2])
     assert Counter(seat.port for seat in seats) == {1: 500, 2: 500}
     assert len(circles) == len(records) == 500 + 50 + 2
@@ -83,7 +83,7 @@ def test_everyone_is_in_one_conversation_of_each_size_and_the_sends_have_their_s
     assert sum(size * count for size, count in sizes.items()) == 2_000 * PER_SEND
 
 
-async def test_a_crowd_sees_all_that_it_says() -> None:
+async def test_users_receive_every_message_of_a_talk() -> None:
     with bench(Settings(), pairs=1, seconds=1.0) as where:
         world = World()
         place = where.at("talk", world)

@@ -9,7 +9,7 @@ ROOM = "6f1d1f8a-0000-5000-8000-000000000001"
 
 
 def unmasked(frame: bytes) -> tuple[bytes, bytes]:
-    """The payload of a client's frame, and what follows it."""
+    """Return the payload of a client's frame, and the bytes after it."""
     length, start = frame[1] & 0x7F, 2
     if length == 126:
         length, start = int.from_bytes(frame[2:4], "big"), 4
@@ -17,7 +17,7 @@ def unmasked(frame: bytes) -> tuple[bytes, bytes]:
     return bytes(b ^ mask[n % 4] for n, b in enumerate(body)), frame[start + 4 + length :]
 
 
-def test_the_frames_of_a_sender_are_commands_with_keys_of_their_own() -> None:
+def test_frames_of_a_sender_are_commands_with_different_keys() -> None:
     rest = wire.Sends(ROOM, "run-0", 200).more(3)
     keys = []
     while rest:
@@ -32,7 +32,7 @@ def test_the_frames_of_a_sender_are_commands_with_keys_of_their_own() -> None:
     assert len(set(keys)) == 3
 
 
-def test_a_percent_sign_in_a_run_name_stays_one() -> None:
+def test_percent_sign_in_a_run_name_is_kept() -> None:
     payload, _ = unmasked(wire.Sends(ROOM, "100%", 1).more(1))
     assert b'"100%-10000000"' in payload
 

@@ -1,4 +1,4 @@
-"""Nodes that break the protocol: a proxy before a good one, which changes what passes."""
+"""Nodes that break the protocol: a proxy in front of a correct node, which changes frames."""
 
 import json
 from collections.abc import Callable
@@ -11,7 +11,7 @@ Lie = Callable[[Frame], list[Frame]]
 
 
 class Lying(Straight):
-    """Passes on what `lie` makes of a frame of the node."""
+    """Replaces each frame of the node by the result of `lie`."""
 
     def __init__(self, lie: Lie) -> None:
         self._lie = lie
@@ -21,7 +21,7 @@ class Lying(Straight):
 
 
 class Asking(Straight):
-    """Passes on what `lie` makes of a frame of the client."""
+    """Replaces each frame of the client by the result of `lie`."""
 
     def __init__(self, lie: Lie) -> None:
         self._lie = lie
@@ -35,40 +35,40 @@ class Asking(Straight):
 
 
 class Deaf(Straight):
-    """Bears everything that is no command without a word."""
+    """Ignores frames that are no command."""
 
     def from_client(self, text: str) -> list[str]:
         return [] if "nonsense" in text else [text]
 
 
 class Once(Straight):
-    """Passes on the first `auth` of a line alone."""
+    """Passes only the first `auth` of a line on."""
 
     def __init__(self) -> None:
-        self._came = False
+        self._seen = False
 
     def from_client(self, text: str) -> list[str]:
         if '"auth"' not in text:
             return [text]
-        first, self._came = not self._came, True
+        first, self._seen = not self._seen, True
         return [text if first else text.replace('"auth"', '"auth:renew"', 1)]
 
 
 class Forgetful(Straight):
-    """Answers the first `sync` of a line alone."""
+    """Answers only the first `sync` of a line."""
 
     def __init__(self) -> None:
-        self._told = False
+        self._answered = False
 
     def from_node(self, text: str) -> list[str]:
         if json.loads(text).get("type") != "synced":
             return [text]
-        first, self._told = not self._told, True
+        first, self._answered = not self._answered, True
         return [text] if first else []
 
 
 class Narrow(Straight):
-    """Takes frames of 65,536 bytes, and of less than a text may have."""
+    """Accepts frames of up to 65,536 bytes, fewer than a text may have."""
 
     def from_client(self, text: str) -> list[str]:
         if len(text.encode()) > 65_536:
@@ -76,8 +76,20 @@ class Narrow(Straight):
         return [text]
 
 
+def writing_first(matches: Callable[[Frame], bool]) -> Callable[[], Asking]:
+    """Return a proxy that sends a message of its own before a send that matches."""
+
+    def lie(frame: Frame) -> list[Frame]:
+        if frame.get("type") != "message:send" or not matches(frame):
+            return [frame]
+        own = {"conversation_id": frame["data"]["conversation_id"], "client_msg_id": "own", "text": "own"}
+        return [{"id": f"before {frame['id']}", "type": "message:send", "data": own}, frame]
+
+    return lambda: Asking(lie)
+
+
 def closing_with(code: int) -> type[Straight]:
-    """Closes a line with this code at the first error."""
+    """Return a handler that closes a line with this code at the first error."""
 
     class Closing(Straight):
         def from_node(self, text: str) -> list[str]:

@@ -1,9 +1,9 @@
-"""What a client may do, and what not, as it is seen from the middle of its lines."""
+"""The client checks find each violation of a client's rules, and no other, from the frames of its lines."""
 
 import json
 from typing import Any
 
-from edge.tools.conformance.client_checks import SOON_S, Client, Watched
+from edge.tools.conformance.client_checks import TIMEOUT_S, Client, Watched
 
 ROOM = "6f1d1f8a-0000-5000-8000-000000000001"
 
@@ -22,7 +22,7 @@ def frame(**what: Any) -> str:
 
 def greeted(client: Client) -> Watched:
     line = Watched(client)
-    line.told(frame(type="hello", data={}))
+    line.received(frame(type="hello", data={}))
     return line
 
 
@@ -32,16 +32,16 @@ def sends(line: Watched, key: str, frame_id: int, **more: Any) -> None:
 
 
 def acked(line: Watched, frame_id: int) -> None:
-    line.told(frame(id=frame_id, type="ack", data={}))
+    line.received(frame(id=frame_id, type="ack", data={}))
 
 
 def pushed(line: Watched, n: int) -> None:
-    line.told(frame(type="message:new", lane="sent", n=n, data={"conversation_id": ROOM}))
+    line.received(frame(type="message:new", lane="sent", n=n, data={"conversation_id": ROOM}))
 
 
 def syncs(line: Watched, sent: int, frame_id: int = 50) -> None:
     line.sent(frame(id=frame_id, type="sync", data={"positions": {ROOM: {"sent": sent}}}))
-    line.told(frame(id=frame_id, type="synced", data={"complete": True, "positions": {ROOM: {"sent": sent}}}))
+    line.received(frame(id=frame_id, type="synced", data={"complete": True, "positions": {ROOM: {"sent": sent}}}))
 
 
 def broken(client: Client) -> set[str]:
@@ -49,7 +49,7 @@ def broken(client: Client) -> set[str]:
     return set(client.wrong)
 
 
-def test_a_client_that_does_all_it_should_breaks_nothing() -> None:
+def test_correct_client_breaks_no_rule() -> None:
     client = Client(clock := Clock())
     line = greeted(client)
     sends(line, "a", 1)
@@ -69,19 +69,19 @@ def test_a_client_that_does_all_it_should_breaks_nothing() -> None:
     assert {"repeats", "order", "claims", "holes", "syncs", "ids", "frames", "hello"} <= set(client.seen)
 
 
-def test_what_is_no_command_breaks_a_rule() -> None:
+def test_frame_that_is_no_command_breaks_a_rule() -> None:
     client = Client(Clock())
     greeted(client).sent("nonsense")
     assert broken(client) == {"frames"}
 
 
-def test_a_command_before_hello_breaks_a_rule() -> None:
+def test_command_before_hello_breaks_a_rule() -> None:
     client = Client(Clock())
     sends(Watched(client), "a", 1)
     assert broken(client) == {"hello"}
 
 
-def test_an_id_twice_breaks_a_rule() -> None:
+def test_duplicate_id_breaks_a_rule() -> None:
     client = Client(Clock())
     line = greeted(client)
     sends(line, "a", 1)
@@ -89,7 +89,7 @@ def test_an_id_twice_breaks_a_rule() -> None:
     assert broken(client) == {"ids"}
 
 
-def test_a_swallowed_answer_that_is_never_asked_for_again_breaks_a_rule() -> None:
+def test_command_that_is_not_repeated_after_a_lost_answer_breaks_a_rule() -> None:
     client = Client(Clock())
     line = greeted(client)
     sends(line, "a", 1)
@@ -98,7 +98,7 @@ def test_a_swallowed_answer_that_is_never_asked_for_again_breaks_a_rule() -> Non
     assert broken(client) == {"repeats"}
 
 
-def test_a_repeat_with_another_body_or_without_retry_breaks_a_rule() -> None:
+def test_repeat_with_another_body_or_without_retry_breaks_a_rule() -> None:
     for changed in ({"retry": False}, {"retry": True, "type": "message:edit"}):
         client = Client(Clock())
         line = greeted(client)
@@ -114,7 +114,7 @@ def test_a_repeat_with_another_body_or_without_retry_breaks_a_rule() -> None:
         assert broken(client) == {"repeats"}
 
 
-def test_a_newer_send_before_a_repeat_breaks_a_rule() -> None:
+def test_newer_send_before_a_repeat_breaks_a_rule() -> None:
     client = Client(Clock())
     line = greeted(client)
     sends(line, "a", 1)
@@ -126,45 +126,45 @@ def test_a_newer_send_before_a_repeat_breaks_a_rule() -> None:
     assert broken(client) == {"order"}
 
 
-def test_a_line_without_a_sync_breaks_a_rule() -> None:
+def test_line_without_a_sync_breaks_a_rule() -> None:
     client = Client(clock := Clock())
     greeted(client).closed()
     line = greeted(client)
-    clock.at += SOON_S + 1
+    clock.at += TIMEOUT_S + 1
     line.closed()
     assert broken(client) == {"syncs"}
 
 
-def test_a_hole_that_nobody_asks_about_breaks_a_rule() -> None:
+def test_gap_without_a_sync_breaks_a_rule() -> None:
     client = Client(clock := Clock())
     line = greeted(client)
     pushed(line, 1)
     pushed(line, 3)
-    clock.at += SOON_S + 1
+    clock.at += TIMEOUT_S + 1
     assert broken(client) == {"holes"}
 
 
-def test_a_hole_is_asked_about_when_there_is_a_line_again() -> None:
+def test_gap_is_synced_on_the_next_line() -> None:
     client = Client(clock := Clock())
     line = greeted(client)
     pushed(line, 1)
     pushed(line, 3)
     line.closed()
-    clock.at += SOON_S + 1
+    clock.at += TIMEOUT_S + 1
     syncs(greeted(client), 1)
     assert broken(client) == set()
 
 
-def test_a_hole_that_was_only_late_is_none() -> None:
+def test_late_push_is_no_gap() -> None:
     client = Client(clock := Clock())
     line = greeted(client)
     for n in (1, 3, 2):
         pushed(line, n)
-    clock.at += SOON_S + 1
+    clock.at += TIMEOUT_S + 1
     assert broken(client) == set()
 
 
-def test_a_position_beyond_a_hole_breaks_a_rule() -> None:
+def test_position_beyond_a_gap_breaks_a_rule() -> None:
     client = Client(Clock())
     line = greeted(client)
     pushed(line, 4)
@@ -176,17 +176,17 @@ def test_a_position_beyond_a_hole_breaks_a_rule() -> None:
     assert broken(client) == {"claims"}
 
 
-def test_coming_back_too_early_breaks_a_rule() -> None:
+def test_early_reconnect_breaks_a_rule() -> None:
     client = Client(clock := Clock())
     line = greeted(client)
-    line.told(frame(type="going-away", data={"code": 4101, "reconnect_after_ms": 700}))
+    line.received(frame(type="going-away", data={"code": 4101, "reconnect_after_ms": 700}))
     line.closed()
     clock.at += 0.5
     syncs(greeted(client), 0)
     assert broken(client) == {"patience"}
 
 
-def test_a_line_that_is_left_before_the_next_is_open_breaks_a_rule() -> None:
+def test_line_closed_before_the_next_is_open_breaks_a_rule() -> None:
     client = Client(clock := Clock())
     left = greeted(client)
     left.to_be_left(0.7)
@@ -199,12 +199,12 @@ def test_a_line_that_is_left_before_the_next_is_open_breaks_a_rule() -> None:
     left.to_be_left(0.7)
     clock.at += 0.8
     left.closed()
-    assert broken(alone) == set(), "it may have ended"
+    assert broken(alone) == set(), "the client may have ended"
     syncs(greeted(alone), 0)
     assert broken(alone) == {"leaving"}
 
 
-def test_a_client_that_is_done_before_it_was_to_leave_breaks_no_rule() -> None:
+def test_client_that_ends_before_it_must_leave_breaks_no_rule() -> None:
     client = Client(clock := Clock())
     line = greeted(client)
     line.to_be_left(0.7)

@@ -1,4 +1,4 @@
-"""Our own client keeps every rule of a client, through lost, doubled and swapped pushes and lines that break."""
+"""Our own client keeps every rule of a client, with lost, doubled and swapped pushes and broken lines."""
 
 import asyncio
 import itertools
@@ -25,7 +25,7 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
         yield found
 
 
-async def test_the_python_client_keeps_every_rule(up: Up) -> None:
+async def test_python_client_keeps_every_rule(up: Up) -> None:
     tested: Counter[str] = Counter()
     for seed in (1, 2, 3):
         watch = await watched(up, seed)
@@ -37,7 +37,7 @@ async def test_the_python_client_keeps_every_rule(up: Up) -> None:
 
 
 async def watched(up: Up, seed: int) -> Watch:
-    """Two people talk, one of them through the faulty proxy; the watch, once all has been heard and answered."""
+    """Let two users send, one of them through the faulty proxy; return the watch once all is received and answered."""
     async with (
         watching(up.url, up.socket_url, port=0, seed=seed) as watch,
         Application(watch.url, *up.app) as application,
@@ -45,28 +45,28 @@ async def watched(up: Up, seed: int) -> Watch:
         opened(up.socket_url, up.token(f"ann-{seed}")) as ann,
     ):
         room = (await ann.done("conversation:create", {"participants": [f"bot-{seed}"]}))["conversation_id"]
-        heard, sent = asyncio.create_task(hear(bot, 2 * MESSAGES)), []
+        received, sent = asyncio.create_task(receive(bot, 2 * MESSAGES)), []
         for n in range(MESSAGES):
             sent.append(bot.send(room, f"bot {n}", client_msg_id=f"{n}"))
             said = await ann.done("message:send", {"conversation_id": room, "client_msg_id": f"{n}", "text": f"{n}"})
             if n % 5 == 0:
                 await ann.done("message:edit", {"conversation_id": room, **said_as(said), "text": f"{n}!"})
         async with asyncio.timeout(60):
-            for n in itertools.count():  # that the last push was lost shows at the next one
-                if (await asyncio.wait([heard], timeout=1.0))[0]:
+            for n in itertools.count():  # a lost last push is detected at the next one
+                if (await asyncio.wait([received], timeout=1.0))[0]:
                     break
                 await ann.done(
                     "message:send", {"conversation_id": room, "client_msg_id": f"after {n}", "text": "after"}
                 )
         await eventually(partial(line_followed, watch, ann, room), within=60)
-        seqs = heard.result()
+        seqs = received.result()
         await asyncio.wait_for(asyncio.gather(*sent), 60)
         assert seqs == list(range(1, 2 * MESSAGES + 1))
         return watch
 
 
 async def line_followed(watch: Watch, ann: Line, room: str) -> bool:
-    """Whether the client has had another line by now; what is said meanwhile wears out the one that it has."""
+    """Return whether the client has had another line by now; each message here uses up the lifetime of its line."""
     await ann.done("message:send", {"conversation_id": room, "client_msg_id": str(uuid4()), "text": "still here"})
     return watch.client.lines > 1
 
@@ -75,7 +75,7 @@ def said_as(answer: dict[str, str]) -> dict[str, str]:
     return {"message_id": answer["message_id"]}
 
 
-async def hear(bot: object, count: int) -> list[int]:
+async def receive(bot: object, count: int) -> list[int]:
     seqs: list[int] = []
     async for event in bot.events():  # type: ignore[attr-defined]
         if isinstance(event, MessageNew):

@@ -1,4 +1,4 @@
-"""The suite tries every command, and every no that the protocol's page has for it."""
+"""The suite tries every command, and every rejection that the protocol's page lists for it."""
 
 import re
 
@@ -13,14 +13,14 @@ AS_OF = {"typing:stop": "typing:start"}
 OUT_OF_REACH = {
     "unavailable": "no server is down while nodes are tried",
     "not_ready": "no view is behind",
-    "search_timeout": "no search takes long where little was said",
-    "member_limit": "a group takes more members than a check has",
-    "rate_limited": "it is no matter of a command",
+    "search_timeout": "no search takes long among few messages",
+    "member_limit": "the limit of a group is larger than the number of users of a check",
+    "rate_limited": "it does not depend on the command",
 }
 
 
-def told() -> dict[str, set[str]]:
-    """The codes of each command's line of errors."""
+def documented_codes() -> dict[str, set[str]]:
+    """Return the codes in each command's line of errors."""
     page, found = (DOCS / "protocol.md").read_text(), dict[str, set[str]]()
     for part in page.split("\n### ")[1:]:
         name = part.partition("\n")[0]
@@ -36,6 +36,6 @@ def test_every_command_is_tried_once() -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.command)
-def test_every_no_of_the_page_is_tried(case: object) -> None:
+def test_every_rejection_of_the_page_is_tried(case: object) -> None:
     command, codes = case.command, case.codes  # type: ignore[attr-defined]
-    assert codes == told()[command]
+    assert codes == documented_codes()[command]

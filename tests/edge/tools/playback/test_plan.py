@@ -32,7 +32,7 @@ def acts(*rows: AnyRow) -> list[tuple[str, str, str]]:
     return [(step.act, step.actor, step.user) for step in plan(rows).steps]
 
 
-def test_the_player_makes_each_channel_once_and_lets_people_in() -> None:
+def test_player_creates_each_channel_once_and_adds_users() -> None:
     assert acts(Join("1", "c", "ada"), Join("2", "c", "bo")) == [
         ("create", "play", "play"),
         ("add", "play", "ada"),
@@ -40,25 +40,25 @@ def test_the_player_makes_each_channel_once_and_lets_people_in() -> None:
     ]
 
 
-def test_whoever_does_something_without_having_joined_is_let_in_first() -> None:
+def test_user_who_acts_without_having_joined_is_added_first() -> None:
     made = [("create", "play", "play"), ("add", "play", "ada")]
     assert acts(send("1", "ada")) == [*made, ("send", "ada", "ada")]
     assert acts(edit("1", "ada", "0")) == [*made, ("edit", "ada", "ada")]
     assert acts(Delete("1", "c", "ada", "0")) == [*made, ("delete", "ada", "ada")]
 
 
-def test_one_who_left_is_let_in_again() -> None:
+def test_user_who_left_is_added_again() -> None:
     rows = (Join("1", "c", "ada"), Leave("2", "c", "ada"), send("3", "ada"))
     assert [act for act, _, _ in acts(*rows)] == ["create", "add", "leave", "add", "send"]
 
 
-def test_leaving_without_being_in_is_skipped_and_counted() -> None:
+def test_leave_of_a_non_member_is_skipped_and_counted() -> None:
     planned = plan([Join("1", "c", "ada"), Leave("2", "c", "bo"), Leave("3", "c", "ada"), Leave("4", "c", "ada")])
     assert planned.skipped_leaves == 2
     assert [step.act for step in planned.steps] == ["create", "add", "leave"]
 
 
-def test_one_users_rows_follow_each_other_across_channels() -> None:
+def test_rows_of_a_user_are_ordered_across_channels() -> None:
     planned = plan([Join("1", "c", "ada"), Join("2", "d", "ada"), send("3", "ada"), send("4", "ada", "d")])
     assert ("send", 3, "answered") in waits_for(planned, 4)
 
@@ -68,7 +68,7 @@ def test_users_do_not_wait_for_each_other_without_need() -> None:
     assert waits_for(planned, 4) == {("add", 2, "answered")}
 
 
-def test_coming_and_going_waits_until_all_before_it_is_persisted_and_what_follows_waits_for_it() -> None:
+def test_join_and_leave_are_barriers_of_their_channel() -> None:
     planned = plan(
         [
             Join("1", "c", "ada"),
@@ -85,7 +85,7 @@ def test_coming_and_going_waits_until_all_before_it_is_persisted_and_what_follow
     assert ("send", 5, "persisted") in waits_for(planned, 6)
 
 
-def test_a_reply_waits_for_its_root_and_one_without_root_goes_alone() -> None:
+def test_reply_waits_for_its_root_if_it_has_one() -> None:
     planned = plan([send("1", "ada"), send("2", "bo", thread="1"), send("3", "bo", thread="0")])
     assert ("send", 1, "persisted") in waits_for(planned, 2)
     assert only(planned, 2).target == only(planned, 1).number
@@ -93,7 +93,7 @@ def test_a_reply_waits_for_its_root_and_one_without_root_goes_alone() -> None:
     assert planned.rootless_replies == 1
 
 
-def test_a_root_in_another_channel_is_no_root() -> None:
+def test_root_in_another_channel_is_ignored() -> None:
     assert plan([send("1", "ada", "d"), send("2", "bo", thread="1")]).rootless_replies == 1
 
 
@@ -104,18 +104,18 @@ def test_changes_of_one_message_follow_it_and_each_other() -> None:
     assert ("edit", 3, "answered") in waits_for(planned, 4)
 
 
-def test_what_follows_a_deletion_waits_until_it_is_persisted() -> None:
+def test_change_after_a_deletion_waits_until_the_deletion_is_persisted() -> None:
     planned = plan([send("1", "ada"), Delete("2", "c", "ada", "1"), edit("3", "ada", "1")])
     assert ("delete", 2, "persisted") in waits_for(planned, 3)
 
 
-def test_a_message_is_for_those_who_are_in_and_not_for_the_player() -> None:
+def test_audience_of_a_message_is_the_members_without_the_player() -> None:
     planned = plan([send("1", "ada"), send("2", "bo"), Leave("3", "c", "ada"), send("4", "bo")])
     assert [only(planned, line).audience for line in (1, 2, 4)] == [{"ada"}, {"ada", "bo"}, {"bo"}]
 
 
 def assert_sound(planned: Plan) -> None:
-    """A step waits for earlier ones only, and every row is a step or counted."""
+    """Assert that a step waits only for earlier ones, and that every row is a step or counted."""
     assert all(number < step.number for step in planned.steps for number, _ in step.after)
     assert planned.rows == sum(step.line > 0 for step in planned.steps) + planned.skipped_leaves
 
@@ -127,14 +127,14 @@ def assert_agrees(planned: Plan, path: Path) -> None:
     assert sum(len(step.audience) for step in planned.steps) == expected.deliveries
 
 
-def test_the_synthetic_recording_gives_a_sound_plan_that_agrees_with_the_oracle() -> None:
+def test_plan_of_the_synthetic_recording_agrees_with_the_oracle() -> None:
     planned = plan(read(SYNTHETIC))
     assert_sound(planned)
     assert_agrees(planned, SYNTHETIC)
 
 
 @pytest.mark.skipif(not REAL, reason="CAAS_RECORDING names no recording")
-def test_the_six_days_hold_what_is_known_of_them() -> None:
+def test_plan_of_the_real_recording_has_the_known_numbers() -> None:
     planned = plan(read(Path(REAL)))
     assert_sound(planned)
     assert_agrees(planned, Path(REAL))

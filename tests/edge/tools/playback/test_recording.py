@@ -14,7 +14,7 @@ def lines(*rows: dict[str, Any]) -> list[bytes]:
     return [json.dumps(row).encode() for row in rows]
 
 
-def test_rows_are_what_they_say() -> None:
+def test_rows_are_decoded_by_kind() -> None:
     join = {"at": "1", "kind": "join", "channel": "c", "user": "ada"}
     edit = {"at": "2", "kind": "edit", "channel": "c", "user": "ada", "target": "1.5", "text": "hi"}
     assert list(parse(lines(join, SEND, edit))) == [
@@ -39,22 +39,22 @@ def test_rows_are_what_they_say() -> None:
         pytest.param(b'{"at": "\xff"}', "", id="no UTF-8"),
     ],
 )
-def test_a_malformed_row_is_told_with_its_line_and_why(wrong: bytes, why: str) -> None:
+def test_malformed_row_is_reported_with_its_line_and_reason(wrong: bytes, why: str) -> None:
     with pytest.raises(Malformed, match=f"line 2: .*{why}"):
         list(parse([*lines(SEND), wrong]))
 
 
-def test_one_moment_in_two_channels_is_two_messages() -> None:
+def test_same_time_in_two_channels_names_two_messages() -> None:
     assert len(list(parse(lines(SEND, {**SEND, "channel": "d"})))) == 2
 
 
-def test_a_file_may_be_zipped_or_plain(tmp_path: Path) -> None:
+def test_file_may_be_gzipped_or_plain(tmp_path: Path) -> None:
     (tmp_path / "plain").write_bytes(lines(SEND)[0])
     (tmp_path / "zipped").write_bytes(gzip.compress(lines(SEND)[0]))
     assert read(tmp_path / "plain") == read(tmp_path / "zipped") == [Send("1.5", "c", "ada", "hello")]
 
 
-def test_a_damaged_file_is_told(tmp_path: Path) -> None:
+def test_damaged_file_is_reported(tmp_path: Path) -> None:
     (tmp_path / "torn").write_bytes(gzip.compress(lines(SEND)[0])[:-9])
     with pytest.raises(Malformed, match="damaged"):
         read(tmp_path / "torn")

@@ -21,10 +21,10 @@ async def node() -> AsyncIterator[FakeNode]:
         yield node
 
 
-async def test_a_recording_arrives_whole_and_is_summed_up(node: FakeNode) -> None:
+async def test_recording_is_delivered_completely_and_summarized(node: FakeNode) -> None:
     expected = oracle.fold(SYNTHETIC)
-    told: list[tuple[int, int]] = []
-    summary = await play(read(SYNTHETIC), node.url, "key", "secret", progress=lambda *at: told.append(at))
+    reported: list[tuple[int, int]] = []
+    summary = await play(read(SYNTHETIC), node.url, "key", "secret", progress=lambda *at: reported.append(at))
     assert oracle.differences(node.transcript(), expected) == []
     assert summary.rejected == Counter(code for _, code in expected.rejected)
     assert summary.rows == summary.acked + sum(summary.rejected.values()) + summary.skipped
@@ -32,7 +32,7 @@ async def test_a_recording_arrives_whole_and_is_summed_up(node: FakeNode) -> Non
     assert summary.received_by_push + summary.healed == summary.deliveries_expected == expected.deliveries
     assert summary.right
     assert 0 < summary.ack_p50_ms <= summary.ack_p99_ms
-    assert told[-1] == (summary.rows, summary.rows)
+    assert reported[-1] == (summary.rows, summary.rows)
 
 
 async def test_users_are_spread_over_the_nodes_and_connect_once(node: FakeNode) -> None:
@@ -42,7 +42,7 @@ async def test_users_are_spread_over_the_nodes_and_connect_once(node: FakeNode) 
     assert max(Counter(node.tokens).values()) == 1
 
 
-async def test_lost_pushes_are_healed_and_counted(node: FakeNode) -> None:
+async def test_lost_pushes_are_recovered_and_counted(node: FakeNode) -> None:
     node.loses = lambda user, lane, n: user != "play" and lane == "sent" and n % 5 == 2
     node.heartbeat_s = 1.0
     summary = await play(read(SYNTHETIC), node.url, "key", "secret")
@@ -50,7 +50,7 @@ async def test_lost_pushes_are_healed_and_counted(node: FakeNode) -> None:
     assert summary.right
 
 
-async def test_broken_lines_lose_and_double_nothing(node: FakeNode) -> None:
+async def test_broken_lines_cause_no_loss_and_no_duplicates(node: FakeNode) -> None:
     seen: Counter[str] = Counter()
 
     def cuts(user: str, frame: dict[str, object]) -> int | None:
@@ -64,14 +64,14 @@ async def test_broken_lines_lose_and_double_nothing(node: FakeNode) -> None:
     assert oracle.differences(node.transcript(), oracle.fold(SYNTHETIC)) == []
 
 
-async def test_pushes_that_come_twice_are_dropped_and_shown_once(node: FakeNode) -> None:
+async def test_duplicate_pushes_are_dropped_by_the_client(node: FakeNode) -> None:
     node.doubles = True
     summary = await play(read(SYNTHETIC), node.url, "key", "secret")
     assert summary.dropped >= summary.deliveries_expected
     assert summary.duplicates == 0
 
 
-async def test_what_never_comes_is_lost(node: FakeNode, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_missing_delivery_counts_as_lost(node: FakeNode, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run, "LAST_DELIVERIES_S", 0.1)
     node.loses = lambda user, lane, n: (user, lane, n) == ("bo", "sent", 1)
     summary = await play([Join("1", "c", "bo"), Send("2", "c", "ada", "x")], node.url, "key", "secret")
@@ -79,13 +79,13 @@ async def test_what_never_comes_is_lost(node: FakeNode, monkeypatch: pytest.Monk
     assert not summary.right
 
 
-async def test_what_reaches_somebody_who_left_is_counted_and_no_fault(node: FakeNode) -> None:
+async def test_delivery_to_a_user_who_left_is_counted_and_is_no_fault(node: FakeNode) -> None:
     rows = [Join("1", "c", "bo"), Leave("2", "c", "bo"), Send("3", "c", "ada", "x")]
     obey = node.move
 
     def nobody_leaves(actor: str, enter: bool, users: list[str], conversation: object) -> dict[str, object]:
-        about = {"conversation_id": conversation.id, "level": "accepted"}  # type: ignore[attr-defined]
-        return obey(actor, enter, users, conversation) if enter else about  # type: ignore[arg-type]
+        answer = {"conversation_id": conversation.id, "level": "accepted"}  # type: ignore[attr-defined]
+        return obey(actor, enter, users, conversation) if enter else answer  # type: ignore[arg-type]
 
     node.move = nobody_leaves  # type: ignore[assignment,method-assign]
     summary = await play(rows, node.url, "key", "secret")
@@ -93,13 +93,13 @@ async def test_what_reaches_somebody_who_left_is_counted_and_no_fault(node: Fake
     assert summary.right
 
 
-async def test_only_the_first_rows_are_played_where_a_limit_is_given(node: FakeNode) -> None:
+async def test_limit_plays_only_the_first_rows(node: FakeNode) -> None:
     summary = await play(read(SYNTHETIC), node.url, "key", "secret", limit=40)
     assert summary.rows == 40
     assert summary.right
 
 
-async def test_a_message_that_is_never_persisted_stalls_the_play_and_is_named(
+async def test_message_that_is_never_persisted_stalls_the_play_and_is_named(
     node: FakeNode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(run, "STALL_S", 0.3)
@@ -108,12 +108,12 @@ async def test_a_message_that_is_never_persisted_stalls_the_play_and_is_named(
         await play([Send("1", "c", "ada", "x")], node.url, "key", "secret")
 
 
-async def test_a_wrong_secret_is_told(node: FakeNode) -> None:
+async def test_wrong_secret_is_reported(node: FakeNode) -> None:
     with pytest.raises(TokenRefused, match="unauthorized"):
         await play(read(SYNTHETIC), node.url, "key", "wrong")
 
 
-async def test_in_chaos_every_view_ends_up_as_the_recording_says(node: FakeNode) -> None:
+async def test_views_match_the_recording_after_chaos(node: FakeNode) -> None:
     node.answers |= {"message:read": {}, "conversation:list": {"conversations": [], "after": None}}
     summary = await play(read(SYNTHETIC), node.url, "key", "secret", chaos=1)
     assert min(summary.cuts, summary.losses, summary.reconnects) > 5

@@ -1,18 +1,18 @@
-"""A count that is not what a user was told and read is named, and no other."""
+"""Unread reports exactly the counts that differ from what a user received and read."""
 
 from typing import Any
 
 import pytest
 
 from edge.sdk.python.caas_client.wire import CommandError, Event
-from edge.tools.playback.unread import EVERY, Unread
+from edge.tools.playback.unread import READ_INTERVAL, Unread
 from schemas.wire.errors import problem
 
 NOBODY_LEFT: frozenset[tuple[str, str]] = frozenset()
 
 
 class Node:
-    """Answers a list a conversation a page, and takes cursors."""
+    """Answers `conversation:list` with one conversation per page, and accepts cursors."""
 
     def __init__(self, unread: dict[str, int]) -> None:
         self.unread = unread
@@ -39,31 +39,31 @@ async def differing(unread: Unread, node: Node, left: frozenset[tuple[str, str]]
 
 
 @pytest.mark.parametrize(("count", "wrong"), [(3, []), (2, ["bob"]), (4, ["bob"])])
-async def test_what_was_told_and_not_read_is_unread(count: int, wrong: list[str]) -> None:
+async def test_received_messages_that_are_not_read_count_as_unread(count: int, wrong: list[str]) -> None:
     unread = Unread()
     for seq in (1, 2, 3):
-        assert unread.hears("bob", new(seq)) is None
+        assert unread.record("bob", new(seq)) is None
     assert await differing(unread, Node({"a": count, "b": 7})) == wrong
 
 
-async def test_a_cursor_and_what_one_says_oneself_are_read() -> None:
+async def test_messages_up_to_the_cursor_and_own_messages_count_as_read() -> None:
     unread, node = Unread(), Node({"a": 1, "b": 2})
-    for seq in range(1, EVERY):
-        unread.hears("bob", new(seq))
-    assert unread.hears("bob", new(EVERY)) == EVERY
-    await unread.reads("bob", node, "a", EVERY)
-    unread.hears("bob", new(EVERY + 1))
+    for seq in range(1, READ_INTERVAL):
+        unread.record("bob", new(seq))
+    assert unread.record("bob", new(READ_INTERVAL)) == READ_INTERVAL
+    await unread.mark_read("bob", node, "a", READ_INTERVAL)
+    unread.record("bob", new(READ_INTERVAL + 1))
     for seq, sender in ((1, "ann"), (2, "bob"), (3, "ann"), (4, "ann")):
-        unread.hears("bob", new(seq, sender, "b"))
-    assert node.read == [("a", EVERY)]
+        unread.record("bob", new(seq, sender, "b"))
+    assert node.read == [("a", READ_INTERVAL)]
     assert await differing(unread, node) == []
 
 
-async def test_what_may_have_been_read_and_what_was_left_is_not_compared() -> None:
+async def test_failed_reads_and_left_conversations_are_not_compared() -> None:
     unread, node = Unread(), Node({"a": 9, "b": 9})
-    unread.hears("bob", new(1))
-    unread.hears("bob", new(1, room="b"))
+    unread.record("bob", new(1))
+    unread.record("bob", new(1, room="b"))
     node.refuses = True
-    await unread.reads("bob", node, "a", 1)
+    await unread.mark_read("bob", node, "a", 1)
     assert await differing(unread, node) == ["bob"]
     assert await differing(unread, node, frozenset({("bob", "b")})) == []

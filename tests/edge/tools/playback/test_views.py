@@ -21,67 +21,67 @@ def views(rows: list[AnyRow]) -> Views:
     return found
 
 
-def told(kind: str, at: str, sender: str, text: str | None, **more: Any) -> Event:
-    told = {"conversation_id": "room", "client_msg_id": at, "message_id": f"id {at}", "sender": sender, "text": text}
-    return Event(kind, {**told, "reply_to": None, "edited": False, "deleted": False, **more})
+def event(kind: str, at: str, sender: str, text: str | None, **more: Any) -> Event:
+    data = {"conversation_id": "room", "client_msg_id": at, "message_id": f"id {at}", "sender": sender, "text": text}
+    return Event(kind, {**data, "reply_to": None, "edited": False, "deleted": False, **more})
 
 
-NEW = told("message:new", "2", "ada", "one")
-ANSWER = told("message:new", "3", "bo", "two", reply_to="id 2")
-EDITED = told("message:edited", "2", "ada", "one, again", edited=True)
-DELETED = told("message:deleted", "3", "bo", None, reply_to="id 2", deleted=True)
+NEW = event("message:new", "2", "ada", "one")
+ANSWER = event("message:new", "3", "bo", "two", reply_to="id 2")
+EDITED = event("message:edited", "2", "ada", "one, again", edited=True)
+DELETED = event("message:deleted", "3", "bo", None, reply_to="id 2", deleted=True)
 ALL = (NEW, ANSWER, EDITED, DELETED)
 
 
-def hear(views: Views, user: str, *events: Event) -> None:
-    for event in events:
-        views.hears(user, event)
+def record_all(views: Views, user: str, *events: Event) -> None:
+    for one in events:
+        views.record(user, one)
 
 
 def different(views: Views) -> dict[str, str]:
     return dict(views.differences())
 
 
-def test_who_was_told_all_sees_what_was_said() -> None:
+def test_user_who_received_all_events_sees_the_expected_view() -> None:
     found = views(ROWS)
     for user in ("ada", "bo"):
-        hear(found, user, *ALL)
+        record_all(found, user, *ALL)
     assert different(found) == {}
     assert len(found) == 2
 
 
-def test_who_missed_a_message_or_what_became_of_it_sees_something_else() -> None:
+def test_user_who_missed_an_event_has_a_different_view() -> None:
     for missing in ({NEW.type, EDITED.type}, {EDITED.type}, {DELETED.type}):
         found = views(ROWS)
-        hear(found, "ada", *ALL)
-        hear(found, "bo", *(event for event in ALL if event.type not in missing))
+        record_all(found, "ada", *ALL)
+        record_all(found, "bo", *(one for one in ALL if one.type not in missing))
         assert different(found).keys() == {"bo"}, missing
 
 
-def test_an_edit_may_come_before_its_message_and_a_deletion_stays() -> None:
+def test_edit_may_arrive_before_its_message_and_deletion_is_final() -> None:
     found = views(ROWS)
-    hear(found, "ada", EDITED, NEW, DELETED, ANSWER)
-    hear(found, "bo", NEW, EDITED, ANSWER, DELETED, told("message:edited", "3", "bo", "older", reply_to="id 2"))
+    record_all(found, "ada", EDITED, NEW, DELETED, ANSWER)
+    record_all(found, "bo", NEW, EDITED, ANSWER, DELETED, event("message:edited", "3", "bo", "older", reply_to="id 2"))
     assert different(found) == {}
 
 
-def test_a_message_that_nobody_sent_or_that_is_not_for_them_is_a_difference() -> None:
+def test_message_that_was_never_sent_or_has_other_recipients_is_a_difference() -> None:
     found = views([*ROWS, Join("7", "c", "late"), Send("8", "c", "late", "hi")])
-    last = told("message:new", "8", "late", "hi")
+    last = event("message:new", "8", "late", "hi")
     for user in ("ada", "bo"):
-        hear(found, user, *ALL, last)
-    hear(found, "late", last)
+        record_all(found, user, *ALL, last)
+    record_all(found, "late", last)
     assert different(found) == {}
-    hear(found, "late", NEW)
+    record_all(found, "late", NEW)
     assert different(found).keys() == {"late"}
-    hear(found, "bo", told("message:new", "9", "bo", "never"))
+    record_all(found, "bo", event("message:new", "9", "bo", "never"))
     assert different(found).keys() == {"late", "bo"}
 
 
-def test_what_became_of_a_message_after_somebody_left_is_not_theirs_to_know() -> None:
+def test_changes_after_a_user_left_are_not_compared() -> None:
     rows = [*ROWS[:2], Leave("3", "c", "bo"), Edit("4", "c", "ada", "2", "one, again")]
     found = views(rows)
-    hear(found, "ada", NEW, EDITED)
+    record_all(found, "ada", NEW, EDITED)
     assert "missing" in different(found)["bo"]
-    hear(found, "bo", NEW)
+    record_all(found, "bo", NEW)
     assert different(found) == {}

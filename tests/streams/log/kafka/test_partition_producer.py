@@ -1,4 +1,4 @@
-"""A lane of appends, beside a producer of the test's own: what Kafka answers decides what each append is told."""
+"""The partition producer completes each append according to Kafka's answer; the test has its own Kafka producer."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -25,7 +25,7 @@ class Builder:
 
 
 class Producer:
-    """Answers at which offset a batch was written."""
+    """Returns the offset at which a batch was written."""
 
     def __init__(self) -> None:
         self.end = 0
@@ -41,23 +41,25 @@ class Producer:
         return answer
 
 
-class Given:
+class Scenario:
     def __init__(self) -> None:
         self.producer = Producer()
-        self.cut: list[str] = []
-        self.lane = PartitionProducer(Partition(MESSAGE_SENT, 0), 1, Load(), lambda _: None, self.cut.append)
+        self.truncations: list[str] = []
+        self.partition_producer = PartitionProducer(
+            Partition(MESSAGE_SENT, 0), 1, Load(), lambda _: None, self.truncations.append
+        )
 
     async def append(self, *records: Record) -> list[int | BaseException]:
         futures: list[asyncio.Future[int]] = [asyncio.get_running_loop().create_future() for _ in records]
         for record, future in zip(records, futures, strict=True):
-            self.lane.append(record, future, 0.0, 100)
+            self.partition_producer.append(record, future, 0.0, 100)
         return await asyncio.gather(*futures, return_exceptions=True)
 
 
 @pytest.fixture
-async def given() -> AsyncIterator[Given]:
-    found = Given()
-    pumping = asyncio.create_task(found.lane.pump(found.producer))  # type: ignore[arg-type]
+async def scenario() -> AsyncIterator[Scenario]:
+    found = Scenario()
+    pumping = asyncio.create_task(found.partition_producer.pump(found.producer))  # type: ignore[arg-type]
     yield found
     pumping.cancel()
     await asyncio.wait([pumping])
@@ -67,19 +69,17 @@ def some(*numbers: int) -> list[Record]:
     return [said("room", n) for n in numbers]
 
 
-async def test_appends_are_answered_with_their_positions(given: Given) -> None:
-    assert await given.append(*some(1, 2, 3)) == [position(1, n) for n in range(3)]
-    given.producer.end += 5  # others write too
-    assert await given.append(*some(4)) == [position(1, 8)]
-    assert given.cut == []
+async def test_appends_return_their_positions(scenario: Scenario) -> None:
+    assert await scenario.append(*some(1, 2, 3)) == [position(1, n) for n in range(3)]
+    scenario.producer.end += 5  # others write too
+    assert await scenario.append(*some(4)) == [position(1, 8)]
+    assert scenario.truncations == []
 
 
 @pytest.mark.parametrize("end", [0, 2])
-async def test_a_record_that_lands_where_another_was_confirmed_says_that_the_log_lost_its_end(
-    given: Given, end: int
-) -> None:
-    await given.append(*some(1, 2, 3))
-    given.producer.end = end
-    [told] = await given.append(*some(4))
-    assert isinstance(told, OutcomeUnknown)
-    assert given.cut == [f"{MESSAGE_SENT} 0 was confirmed up to 3, and Kafka now wrote at {end}"]
+async def test_write_at_a_confirmed_offset_reports_a_truncated_log(scenario: Scenario, end: int) -> None:
+    await scenario.append(*some(1, 2, 3))
+    scenario.producer.end = end
+    [outcome] = await scenario.append(*some(4))
+    assert isinstance(outcome, OutcomeUnknown)
+    assert scenario.truncations == [f"{MESSAGE_SENT} 0 was confirmed up to 3, and Kafka now wrote at {end}"]

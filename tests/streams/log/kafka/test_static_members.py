@@ -1,4 +1,4 @@
-"""A worker has a name that no living one has, and one that is started again has the name that it had."""
+"""A worker has a name that no living worker has, and one that is started again gets its old name."""
 
 import os
 import stat
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from streams.log.kafka.static_members import free_slot
 
-HOLDS = """
+PROGRAM = """
 import sys
 from pathlib import Path
 from streams.log.kafka.static_members import free_slot
@@ -19,20 +19,20 @@ with free_slot(Path(sys.argv[1]), "messages") as name:
 """
 
 
-def test_workers_that_live_together_have_different_names_and_each_processor_its_own(tmp_path: Path) -> None:
+def test_concurrent_workers_have_different_names(tmp_path: Path) -> None:
     with free_slot(tmp_path, "messages") as one, free_slot(tmp_path, "messages") as two:
         with free_slot(tmp_path, "inbox") as other:
             assert len({one, two, other}) == 3
         assert (one[-2:], two[-2:]) == ("-1", "-2")
 
 
-def test_a_worker_of_another_directory_has_another_name(tmp_path: Path) -> None:
+def test_worker_of_another_directory_has_another_name(tmp_path: Path) -> None:
     with free_slot(tmp_path / "a", "messages") as one, free_slot(tmp_path / "b", "messages") as two:
         assert one != two
 
 
-def test_a_process_that_is_killed_gives_its_name_to_the_one_that_follows(tmp_path: Path) -> None:
-    program = [sys.executable, "-c", HOLDS, str(tmp_path)]
+def test_killed_process_frees_its_name_for_the_next(tmp_path: Path) -> None:
+    program = [sys.executable, "-c", PROGRAM, str(tmp_path)]
     with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         name = process.stdout.readline().strip()
@@ -44,7 +44,7 @@ def test_a_process_that_is_killed_gives_its_name_to_the_one_that_follows(tmp_pat
         assert again == name
 
 
-def test_what_is_kept_for_it_is_its_owners_alone(tmp_path: Path) -> None:
+def test_slot_files_are_private(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
         with free_slot(tmp_path / "data" / "faust", "messages"):

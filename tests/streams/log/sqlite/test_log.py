@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from core.ports.event_log import OutcomeUnknown, Unavailable
+from core.ports.event_log import AlreadyWriting, OutcomeUnknown, Unavailable
 from core.positions import position
 from schemas.topics import MESSAGE_SENT, TOPICS, Partition, partition_of, partitions
-from streams.log.sqlite.file import AlreadyWriting
 from streams.log.sqlite.log import Limits, SqliteLog
 from tests.contracts.event_log import (
     EventLogContract,
@@ -52,7 +51,7 @@ class TestSqliteLog(EventLogContract, LogEpochsContract):
 
 
 class TestSqliteLogReadFromTheFile(EventLogContract):
-    """The same without records in memory."""
+    """The contract without records in memory."""
 
     @pytest.fixture
     async def log(self, path: Path) -> AsyncIterator[SqliteLog]:
@@ -62,7 +61,7 @@ class TestSqliteLogReadFromTheFile(EventLogContract):
 
 
 class TestSqliteLogReadFromMemoryInPart(EventLogContract):
-    """The same with a few records in memory, so that readers cross from the file to memory and back."""
+    """The contract with a few records in memory, so that readers cross from the file to memory and back."""
 
     @pytest.fixture
     async def log(self, path: Path) -> AsyncIterator[SqliteLog]:
@@ -71,12 +70,12 @@ class TestSqliteLogReadFromMemoryInPart(EventLogContract):
         await log.stop()
 
 
-async def test_what_was_appended_is_there_after_a_restart(log: SqliteLog, path: Path) -> None:
+async def test_appended_records_exist_after_a_restart(log: SqliteLog, path: Path) -> None:
     key = key_in(PLACE)
     await append_all(log, [record(key, b"%d" % n) for n in range(1000)])
     await log.stop()
     again = await opened(path)
-    assert await again.ends([PLACE]) == {PLACE: 1000}
+    assert await again.end_offsets([PLACE]) == {PLACE: 1000}
     assert await again.append(record(key, b"1000")) == position(1, 1000)
     found = await whole(again, {PLACE: 0}, {PLACE: 1001})
     assert [one.value for one in found] == [b"%d" % n for n in range(1001)]
@@ -84,7 +83,7 @@ async def test_what_was_appended_is_there_after_a_restart(log: SqliteLog, path: 
     await again.stop()
 
 
-async def test_the_epoch_is_written_at_birth_and_kept(log: SqliteLog, path: Path) -> None:
+async def test_epoch_is_written_once_and_kept(log: SqliteLog, path: Path) -> None:
     assert log.epoch == 1
     await log.stop()
     connection = sqlite3.connect(path)
@@ -104,7 +103,7 @@ async def test_appends_of_one_turn_are_one_commit(log: SqliteLog, path: Path) ->
     connection.close()
 
 
-async def test_more_appends_than_may_wait_are_refused_and_the_others_are_kept(path: Path) -> None:
+async def test_appends_above_the_limit_fail_and_the_others_are_kept(path: Path) -> None:
     log = await opened(path, limits=Limits(waiting_records=10))
     key = key_in(PLACE)
     answers = await asyncio.gather(*(log.append(record(key)) for _ in range(15)), return_exceptions=True)
@@ -114,7 +113,7 @@ async def test_more_appends_than_may_wait_are_refused_and_the_others_are_kept(pa
     await log.stop()
 
 
-async def test_more_bytes_than_may_wait_are_refused(path: Path) -> None:
+async def test_bytes_above_the_limit_fail(path: Path) -> None:
     log = await opened(path, limits=Limits(waiting_bytes=1000))
     key = key_in(PLACE)
     answers = await asyncio.gather(*(log.append(record(key, b"x" * 500)) for _ in range(3)), return_exceptions=True)
@@ -126,7 +125,7 @@ async def test_more_bytes_than_may_wait_are_refused(path: Path) -> None:
 # Two processes
 
 
-async def test_a_second_writer_is_refused(log: SqliteLog, path: Path) -> None:
+async def test_second_writer_is_refused(log: SqliteLog, path: Path) -> None:
     other = SqliteLog(path)
     with pytest.raises(AlreadyWriting, match="another process"):
         await other.start()
@@ -136,7 +135,7 @@ async def test_a_second_writer_is_refused(log: SqliteLog, path: Path) -> None:
     await other.stop()
 
 
-async def test_a_reader_beside_the_writer_sees_what_is_appended(path: Path) -> None:
+async def test_reader_beside_the_writer_sees_what_is_appended(path: Path) -> None:
     reader = SqliteLog(path, read_only=True)
     starting = asyncio.create_task(reader.start())
     writer = await opened(path)
@@ -148,19 +147,19 @@ async def test_a_reader_beside_the_writer_sees_what_is_appended(path: Path) -> N
         await append_all(writer, [record(b"k", b"%d" % n) for n in range(3)])
         assert [one.value for one in await coming] == [b"0", b"1", b"2"]
     place = partition_of(MESSAGE_SENT, b"k")
-    assert (await reader.ends([place]))[place] == 3
+    assert (await reader.end_offsets([place]))[place] == 3
     with pytest.raises(Unavailable):
         await reader.append(record(b"k"))
     await reader.stop()
     await writer.stop()
 
 
-async def test_a_reader_reads_a_log_that_nobody_writes(log: SqliteLog, path: Path) -> None:
+async def test_reader_reads_a_log_without_a_writer(log: SqliteLog, path: Path) -> None:
     await append_all(log, [record(b"k", b"%d" % n) for n in range(3)])
     await log.stop()
     reader = await opened(path, read_only=True)
     place = partition_of(MESSAGE_SENT, b"k")
-    assert len(await whole(reader, {place: 0}, await reader.ends([place]))) == 3
+    assert len(await whole(reader, {place: 0}, await reader.end_offsets([place]))) == 3
     await reader.stop()
 
 
@@ -191,22 +190,22 @@ asyncio.run(main())
 
 
 @pytest.mark.kills
-async def test_every_append_acknowledged_before_a_kill_is_in_the_log_once_and_without_holes(path: Path) -> None:
+async def test_acknowledged_appends_are_in_the_log_once_after_a_kill(path: Path) -> None:
     acknowledged: set[tuple[int, bytes]] = set()
     for kill_after in (1, 500, 3000):
         child = await asyncio.create_subprocess_exec(
             sys.executable, "-c", CHILD, str(path), cwd=ROOT, stdout=asyncio.subprocess.PIPE
         )
         assert child.stdout is not None
-        told = [await child.stdout.readline() for _ in range(kill_after)]
+        output = [await child.stdout.readline() for _ in range(kill_after)]
         child.kill()
-        told += (await child.stdout.read()).splitlines(keepends=True)
+        output += (await child.stdout.read()).splitlines(keepends=True)
         await child.wait()
-        whole_lines = (line.split() for line in told if line.endswith(b"\n"))
+        whole_lines = (line.split() for line in output if line.endswith(b"\n"))
         acknowledged |= {(int(at), b"key " + key) for key, _, at in whole_lines}
     log = await opened(path)
     places = TOPICS[MESSAGE_SENT].all_partitions()
-    ends = await log.ends(places)
+    ends = await log.end_offsets(places)
     found = await whole(log, dict.fromkeys(places, 0), ends)
     for place in places:
         assert [one.offset for one in found if one.at() == place] == list(range(ends[place]))
@@ -221,8 +220,8 @@ async def test_every_append_acknowledged_before_a_kill_is_in_the_log_once_and_wi
 
 
 @pytest.fixture
-def smallest_files() -> Iterator[Callable[[int | None], None]]:
-    """Set the size no file of this process may grow beyond; writes there fail as on a broken disk."""
+def max_file_size() -> Iterator[Callable[[int | None], None]]:
+    """Limit the size of the files of this process; writes beyond it fail as on a broken disk."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
 
     def limit(size: int | None) -> None:
@@ -232,34 +231,34 @@ def smallest_files() -> Iterator[Callable[[int | None], None]]:
     limit(None)
 
 
-async def test_a_failing_disk_acknowledges_nothing_and_the_log_recovers(
-    path: Path, smallest_files: Callable[[int | None], None]
+async def test_failing_disk_acknowledges_nothing_and_the_log_recovers(
+    path: Path, max_file_size: Callable[[int | None], None]
 ) -> None:
     log, key = await opened(path, limits=Limits(tail_records=50)), key_in(PLACE)
     answers: list[int | BaseException] = []
-    smallest_files(200_000)
+    max_file_size(200_000)
     for n in range(30):
         burst = [log.append(record(key, b"%d" % n + b"x" * 500)) for _ in range(20)]
         answers += await asyncio.gather(*burst, return_exceptions=True)
-    smallest_files(None)
-    told = [answer for answer in answers if isinstance(answer, int)]
+    max_file_size(None)
+    positions = [answer for answer in answers if isinstance(answer, int)]
     unsure = [answer for answer in answers if isinstance(answer, OutcomeUnknown)]
     refused = [answer for answer in answers if isinstance(answer, Unavailable)]
-    assert told
+    assert positions
     assert refused
-    assert len(told) + len(unsure) + len(refused) == len(answers)
-    told.append(await log.append(record(key, b"after")))
-    await in_order_with(log, told, len(unsure))
+    assert len(positions) + len(unsure) + len(refused) == len(answers)
+    positions.append(await log.append(record(key, b"after")))
+    await check_log(log, positions, len(unsure))
     await log.stop()
     again = await opened(path)
-    await in_order_with(again, told, len(unsure))
+    await check_log(again, positions, len(unsure))
     await again.stop()
 
 
-async def in_order_with(log: SqliteLog, told: list[int], unsure: int) -> None:
-    """The log has all that was acknowledged, without holes, and no more besides than what was left open."""
-    end = (await log.ends([PLACE]))[PLACE]
+async def check_log(log: SqliteLog, positions: list[int], unsure: int) -> None:
+    """Check that the log has all acknowledged records, without gaps, and at most the unsure ones besides."""
+    end = (await log.end_offsets([PLACE]))[PLACE]
     found = await whole(log, {PLACE: 0}, {PLACE: end})
     assert [one.offset for one in found] == list(range(end))
-    assert set(told) <= {one.position for one in found}
-    assert len(found) <= len(told) + unsure
+    assert set(positions) <= {one.position for one in found}
+    assert len(found) <= len(positions) + unsure

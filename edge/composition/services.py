@@ -1,0 +1,91 @@
+"""List the services that `caas serve` runs, each as a process of its own."""
+
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any, Final, Literal, NamedTuple
+
+import msgspec
+
+from core.health import Health
+from core.settings import Settings, networks
+from edge.composition import compose
+from edge.composition.probes import probes_of, probing
+from edge.composition.serving import gateway, listening, node_name, sockets_open
+from edge.gateway.app import gateway_app
+from edge.gateway.live_sockets import LiveSockets
+from edge.process.announce import announced
+from edge.process.listening import PORT, SOCKET_PORT
+from edge.process.stopping import on_signals, until
+from edge.socket.transport.server import Entrance, socket_app
+from edge.socket.transport.url_announcement import public_url, url_announced
+from streams.runtime.versions import report_versions
+
+NODE_NEEDS: Final = frozenset({"log"})
+"""Without the log nothing can be sent. Without the others sends still work; commands that need them are refused."""
+
+
+class Service(NamedTuple):
+    """One service: the field of `Settings` that has its port and how a person sets it, the secrets without which it
+    does not start, whether it needs the real servers, and what serves it until a signal.
+    """
+
+    name: str
+    port: Literal["port", "socket_port"]
+    port_setting: str
+    secrets: tuple[str, ...]
+    needs_stack: bool
+    serve: Callable[[Settings], Coroutine[Any, Any, None]]
+
+
+async def serve_gateway(settings: Settings) -> None:
+    """Serve the gateway until a signal; it waits for no other server."""
+    asked, health = on_signals(), Health()
+    async with (
+        sockets_of(settings) as (urls, living),
+        listening(gateway_app(gateway(settings, urls, living), health), settings, health) as port,
+        announced(health, f"http://{settings.host}:{port}"),
+    ):
+        await until(asked)
+
+
+@asynccontextmanager
+async def sockets_of(settings: Settings) -> AsyncIterator[tuple[list[str], LiveSockets | None]]:
+    """Yield the socket URLs that the gateway returns: those in the settings; else, on the stack, the live nodes."""
+    here = [f"ws://{settings.host}:{settings.socket_port}/socket"]
+    if settings.socket_urls:
+        yield settings.socket_urls.split(","), None
+    elif settings.adapters == "embedded":
+        yield here, None
+    else:
+        async with compose.presence(settings) as presence:
+            yield [], LiveSockets(presence, here)
+
+
+async def serve_socket(settings: Settings) -> None:
+    """Serve sockets until a signal, then drain them. Health is served from the start."""
+    asked, health = on_signals(), Health()
+    settings = msgspec.structs.replace(settings, node=node_name(settings))
+    entrance = Entrance(health)
+    app = socket_app(entrance, health, networks(settings.health_networks))
+    async with listening(app, settings, health, SOCKET_PORT) as port:
+        await until(asked, ("socket", _run_node(settings, health, entrance, public_url(settings, port))))
+
+
+async def _run_node(settings: Settings, health: Health, entrance: Entrance, url: str) -> None:
+    async with compose.opened(compose.adapters(settings, "caas-socket", health), health) as found:
+        await report_versions(found.documents, compose.processors(found), health)
+        async with (
+            sockets_open(found, settings, health, entrance),
+            announced(health, url),
+            url_announced(found.presence, settings.node, url, health),
+        ):
+            await probing(probes_of(found, needed=NODE_NEEDS), health)
+
+
+SERVICES: Final[dict[str, Service]] = {
+    service.name: service
+    for service in (
+        Service("gateway", "port", PORT, ("app_key", "app_secret", "token_secret"), False, serve_gateway),
+        Service("socket", "socket_port", SOCKET_PORT, ("token_secret",), True, serve_socket),
+    )
+}
