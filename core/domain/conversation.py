@@ -1,10 +1,10 @@
 """Conversation is the aggregate of members, roles and membership intervals, folded in the order of the log."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any, Final, assert_never
 
-from msgspec import UNSET
+import msgspec
+from msgspec import UNSET, structs
 
 from core.domain.decision import Context, Rejected
 from core.domain.member import RANKS, Member, with_interval_ended, with_new_interval
@@ -29,8 +29,7 @@ MAX_PINS: Final = 100
 # State
 
 
-@dataclass(frozen=True, slots=True)
-class Conversation:
+class Conversation(msgspec.Struct, frozen=True, gc=False):
     """A conversation that was created. `n` counts its events; `members` has everyone who was ever in it.
 
     `metadata` is JSON text (core.domain.metadata), `pins` are ids of messages, the oldest pin first: including messages
@@ -50,7 +49,7 @@ class Conversation:
     pins: tuple[str, ...] = ()
     history_from: int = 0
     n: int = 0
-    members: Mapping[str, Member] = field(default_factory=dict)
+    members: Mapping[str, Member] = msgspec.field(default_factory=dict)
 
     def is_member(self, user_id: str) -> bool:
         """Return whether the user is in it now."""
@@ -140,12 +139,12 @@ def evolve(state: State, event: ConversationEvent) -> State:
     """
     if state is None:
         return _created(event) if isinstance(event, ConversationCreated) else None
-    return replace(state, n=state.n + 1, **_changes(state, event))
+    return structs.replace(state, n=state.n + 1, **_changes(state, event))
 
 
 def has_changed(before: State, after: State) -> bool:
     """Return whether the states differ in more than `n`."""
-    return after is not None and (before is None or replace(after, n=before.n) != before)
+    return after is not None and (before is None or structs.replace(after, n=before.n) != before)
 
 
 def _changes(state: Conversation, event: ConversationEvent) -> dict[str, Any]:

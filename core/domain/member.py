@@ -1,8 +1,9 @@
 """Member is a user of a conversation: their membership intervals in order, and the role in the last one."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from schemas.events import Role
 
@@ -14,8 +15,7 @@ MAX_LEAVES: Final = 5
 """After this number of departures by themselves a user is not added to a group again by others."""
 
 
-@dataclass(frozen=True, slots=True)
-class Interval:
+class Interval(msgspec.Struct, frozen=True, gc=False):
     """A membership interval: messages `from_seq` … `until_seq` (None: it has not ended) are the member's to read.
 
     If the conversation shows earlier messages to new members, they read from `reads_from` on (0: from `from_seq` on).
@@ -42,8 +42,7 @@ class Interval:
         return self.first <= seq and (self.until_seq is None or seq <= self.until_seq or conversation_n < self.ended_n)
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(msgspec.Struct, frozen=True, gc=False):
     """A user's membership intervals, oldest first, and the role in the last one."""
 
     role: Role

@@ -1,8 +1,7 @@
 """Limit the pauses of the garbage collector: objects that survive a full collection are left out of the next ones.
 
-A node that holds 80,000 conversations has 640,000 objects, and a full collection over all of them pauses it for 100 ms.
-Objects that survived one nearly always stay. Once an hour all objects are collected again, so that old garbage in
-cycles is found too.
+A full collection looks through every object that can be in a cycle, and pauses the node meanwhile. Objects that
+survived one nearly always stay. Once an hour all objects are collected again, so that old garbage in cycles is found.
 """
 
 import gc

@@ -9,9 +9,11 @@
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
+
+from msgspec import structs
 
 from core.domain import metadata, pin
 from core.domain.conversation import Conversation, State, evolve, has_changed
@@ -138,7 +140,7 @@ def conversation_event(fact: Fact) -> ConversationEvent | None:
 def counted(state: State, event: ConversationEvent | None, n: int) -> State:
     """Return the state after the `n`-th event of the lane; an unreadable one changes only the number."""
     after = state if event is None else evolve(state, event)
-    return None if after is None else replace(after, n=n)
+    return None if after is None else structs.replace(after, n=n)
 
 
 def facet_of_state(position: int, state: Conversation) -> Facet:

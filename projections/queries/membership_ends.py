@@ -4,8 +4,9 @@ Those messages follow the interval directly, up to the first that was decided wi
 another node, which did not know of it either, showed to the member remains readable.
 """
 
-from dataclasses import replace
 from typing import Final
+
+from msgspec import structs
 
 from core.domain.member import Interval, Member
 from projections.queries.lanes import Lanes
@@ -19,7 +20,7 @@ async def as_read(lanes: Lanes, conversation_id: str, member: Member, head: int)
     if member.present and len(member.intervals) == 1:
         return member
     ends = [await _ended(lanes, conversation_id, interval, head) for interval in member.intervals]
-    return replace(member, intervals=tuple(ends))
+    return structs.replace(member, intervals=tuple(ends))
 
 
 async def _ended(lanes: Lanes, conversation_id: str, interval: Interval, head: int) -> Interval:
@@ -29,6 +30,6 @@ async def _ended(lanes: Lanes, conversation_id: str, interval: Interval, head: i
     while until < head and (rows := await lanes.rows_between(conversation_id, "sent", until, head, PAGE)):
         for row in rows:
             if row.conversation_n >= interval.ended_n:
-                return replace(interval, until_seq=until)
+                return structs.replace(interval, until_seq=until)
             until = row.n
-    return replace(interval, until_seq=until)
+    return structs.replace(interval, until_seq=until)

@@ -1,7 +1,8 @@
 """MembershipFold folds who is in which conversation, from the read model's rows, if any, and the log's records."""
 
-from dataclasses import replace
 from typing import Final, get_args
+
+from msgspec import structs
 
 from core.domain.conversation import Conversation
 from core.domain.member import Member
@@ -73,4 +74,4 @@ class MembershipFold:
 def _lean(state: Conversation) -> Conversation:
     """Return the state without a copy of each role for each member: rows come from JSON, which shares no values."""
     members = {user: Member(_ROLES[member.role], member.intervals) for user, member in state.members.items()}
-    return replace(state, members=members)
+    return structs.replace(state, members=members)

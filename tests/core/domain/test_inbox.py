@@ -305,7 +305,7 @@ def test_only_present_and_former_members_have_an_inbox(command: InboxCommand) ->
 
 
 def test_another_tenants_conversation_does_not_exist() -> None:
-    for state in (None, replace(SEATED, tenant="other")):
+    for state in (None, structs.replace(SEATED, tenant="other")):
         with pytest.raises(Rejected) as rejection:
             require_ever_member(state, ROOM, TENANT, "bob")
         assert rejection.value.code == "conversation_not_found"
