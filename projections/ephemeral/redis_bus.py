@@ -7,9 +7,9 @@ from typing import Any, Final
 from redis.exceptions import RedisError
 
 from core.outages import Outage
+from core.retry import Backoff
 from projections.ephemeral.redis_client import RedisConnection, create_client
 
-MIN_RETRY_INTERVAL_S: Final = 0.05
 MAX_RETRY_INTERVAL_S: Final = 1.0
 MAX_PARCEL_BYTES: Final = 64 << 10
 SILENCE_TIMEOUT_S: Final = 5.0
@@ -43,13 +43,13 @@ class RedisBus:
 
     async def subscribe(self, channel: str) -> AsyncIterator[bytes]:
         """Yield the payloads of a channel without end; reconnects after errors."""
-        outage, pause = Outage(f"listening to {channel}", "Redis"), MIN_RETRY_INTERVAL_S
+        outage, backoff = Outage(f"listening to {channel}", "Redis"), Backoff(max_s=MAX_RETRY_INTERVAL_S)
         while True:
             listener = Listener(self._url, channel)
             try:
                 await listener.connect()
                 outage.ends()
-                pause = MIN_RETRY_INTERVAL_S
+                backoff.reset()
                 while True:
                     for payload in unpack(await listener.next()):
                         yield payload
@@ -57,8 +57,7 @@ class RedisBus:
                 outage.begins(error)
             finally:
                 await listener.close()
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, MAX_RETRY_INTERVAL_S)
+            await backoff.pause()
 
 
 class Listener:

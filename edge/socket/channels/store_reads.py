@@ -7,7 +7,7 @@ from typing import Final, Protocol, TypeVar
 from core.health import Health
 from core.outages import Outage
 from core.ports.event_log import Unavailable
-from core.retry import FIRST_PAUSE_S, MAX_PAUSE_S
+from core.retry import Backoff
 
 MAX_CONCURRENT_READS: Final = 32
 """Maximum number of healing reads of one node at a time."""
@@ -38,7 +38,7 @@ class StoreReads:
 
     async def retry(self, channel: Healed, call: Callable[[], Awaitable[T]]) -> T:
         """Return the store's answer, retrying while it is down. Raises `Unavailable` if the channel is closed."""
-        outage, pause = Outage(channel.id), FIRST_PAUSE_S
+        outage, backoff = Outage(channel.id), Backoff()
         while True:
             try:
                 async with self._slots:
@@ -51,5 +51,4 @@ class StoreReads:
             else:
                 outage.ends()
                 return answer
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, MAX_PAUSE_S)
+            await backoff.pause()

@@ -6,7 +6,7 @@ from typing import Final
 
 from core.outages import Outage
 from core.ports.event_log import Unavailable
-from core.retry import FIRST_PAUSE_S, MAX_PAUSE_S
+from core.retry import Backoff
 from edge.socket.delivery.hub import Hub
 from projections.queries.lanes import HEADS_BATCH_SIZE, Lanes
 
@@ -28,7 +28,7 @@ class HeadPoller:
 
     async def run(self, hub: Hub) -> None:
         """Poll without end; retry while the store is down."""
-        outage, pause = Outage("heads"), FIRST_PAUSE_S
+        outage, backoff = Outage("heads"), Backoff()
         while True:
             with contextlib.suppress(TimeoutError):  # a heartbeat has passed
                 async with asyncio.timeout(self._heartbeat_s):
@@ -36,12 +36,11 @@ class HeadPoller:
             self._wake.clear()
             try:
                 await self.poll(hub)
-                pause = FIRST_PAUSE_S
+                backoff.reset()
                 outage.ends()
             except Unavailable as error:
                 outage.begins(error)
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, MAX_PAUSE_S)
+                await backoff.pause()
                 self.poll_soon()
 
     async def poll(self, hub: Hub) -> None:
