@@ -38,4 +38,4 @@ def collect_rarely() -> None:
     gc.set_threshold(EVERY, 10, 50)
     if not any(isinstance(callback, Survivors) for callback in gc.callbacks):
         gc.callbacks.append(Survivors())
-    gc.collect()
+    gc.freeze()  # what is imported stays
