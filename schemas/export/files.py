@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from schemas import commands, events
 from schemas.events import upcast
-from schemas.export import asyncapi_log, asyncapi_socket, compatibility, json_schema, openapi
+from schemas.export import asyncapi_log, asyncapi_socket, compatibility, generated, json_schema, openapi
 from schemas.wire import answers, views
 from schemas.wire.errors import Problem
 from schemas.wire.frames import Hello
@@ -66,21 +66,12 @@ def text_of(content: Mapping[str, Any]) -> str:
 
 def drift(root: Path = HERE) -> list[str]:
     """Return the files that do not match the code: missing, different, or left over."""
-    now = texts()
-    existing = {str(path.relative_to(root)): path.read_text(encoding="utf-8") for path in root.rglob("*.json")}
-    return sorted(path for path in now.keys() | existing.keys() if now.get(path) != existing.get(path))
+    return generated.drift(root, texts(), "*.json")
 
 
 def write(root: Path = HERE) -> list[str]:
     """Update the files to the code; return those that changed."""
-    changed, now = drift(root), texts()
-    for path in changed:
-        if path in now:
-            (root / path).parent.mkdir(parents=True, exist_ok=True)
-            (root / path).write_text(now[path], encoding="utf-8")
-        else:
-            (root / path).unlink()
-    return changed
+    return generated.write(root, texts(), "*.json")
 
 
 def event_schemas() -> dict[str, dict[str, Any]]:

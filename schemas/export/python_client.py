@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from schemas.export import generated
+
 ROOT: Final = Path(__file__).parents[2]
 CLIENT: Final = ROOT / "edge" / "sdk" / "python" / "caas_client"
 LANGUAGE: Final = "language"
@@ -23,23 +25,13 @@ def texts() -> dict[str, str]:
 
 
 def drift(client: Path = CLIENT) -> list[str]:
-    """Return the generated modules that do not match `schemas`: missing, different, or left over."""
-    now, folder = texts(), client / LANGUAGE
-    existing = {str(path.relative_to(folder)): path.read_text(encoding="utf-8") for path in folder.rglob("*.py")}
-    return sorted(f"{LANGUAGE}/{path}" for path in now.keys() | existing.keys() if now.get(path) != existing.get(path))
+    """Return the generated modules that do not match the language: missing, different, or left over."""
+    return [f"{LANGUAGE}/{path}" for path in generated.drift(client / LANGUAGE, texts(), "*.py")]
 
 
 def write(client: Path = CLIENT) -> list[str]:
-    """Update the modules to `schemas`; return those that changed."""
-    changed, now = drift(client), texts()
-    for path in changed:
-        source = now.get(path.removeprefix(f"{LANGUAGE}/"))
-        if source is None:
-            (client / path).unlink()
-        else:
-            (client / path).parent.mkdir(parents=True, exist_ok=True)
-            (client / path).write_text(source, encoding="utf-8")
-    return changed
+    """Update the generated modules to the language; return those that changed."""
+    return [f"{LANGUAGE}/{path}" for path in generated.write(client / LANGUAGE, texts(), "*.py")]
 
 
 def _needed() -> set[Path]:
