@@ -15,13 +15,13 @@ class PresenceVisibility:
         self._memberships = memberships
         self._tenant = tenant
         self._user_id = user_id
-        found = ((key, memberships.get(key)) for key in memberships.of_user(tenant, user_id))
-        self._views = {key: view for key, view in found if view is not None and view.is_member(user_id)}
+        found = ((key, memberships.get(key)) for key in memberships.present_of_user(tenant, user_id))
+        self._views = {key: view for key, view in found if view is not None}
 
     def __contains__(self, other: str) -> bool:
         if other == self._user_id:
             return True
         if len(self._views) <= MAX_SCANNED:
             return any(view.is_member(other) for view in self._views.values())
-        theirs = self._memberships.of_user(self._tenant, other)
-        return any(key in self._views and self._views[key].is_member(other) for key in theirs)
+        theirs = self._memberships.present_of_user(self._tenant, other)
+        return any(key in self._views for key in theirs)

@@ -15,6 +15,7 @@ from schemas.bounds import (
     CONVERSATION_MEMBERS,
     USER_COMMANDS_BURST,
     USER_COMMANDS_PER_S,
+    USER_CONVERSATIONS,
     USER_SEARCHES_PER_MIN,
 )
 
@@ -57,6 +58,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     user_commands_burst: Positive = USER_COMMANDS_BURST
     user_searches_per_min: OrNone = USER_SEARCHES_PER_MIN
     user_connections: OrNone = 100
+    user_conversations: OrNone = USER_CONVERSATIONS
     conversation_members: Positive = CONVERSATION_MEMBERS
     add_policy: AddPolicy = "anyone"
     node_connections: OrNone = 20_000

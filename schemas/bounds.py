@@ -16,10 +16,10 @@ FRAME_VALUES: Final = 65_536
 """Maximum number of commas, brackets and braces in a frame: the cost of decoding it grows with these."""
 TEXT_CHARS: Final = 20_000
 IN_FLIGHT: Final = 64
-COMMANDS_PER_S: Final = 100
+COMMANDS_PER_S: Final = 50
 COMMANDS_BURST: Final = 100
 """Rate at which one connection is read, unless configured otherwise on the node."""
-USER_COMMANDS_PER_S: Final = 200
+USER_COMMANDS_PER_S: Final = 100
 USER_COMMANDS_BURST: Final = 400
 """Rate of one user's commands over all connections and nodes, unless configured otherwise."""
 USER_SEARCHES_PER_MIN: Final = 30
@@ -30,6 +30,8 @@ SYNC_CONVERSATIONS: Final = 1_000
 """Maximum number of conversations whose positions one sync gives: its answer has the new positions of all of them."""
 CONVERSATION_MEMBERS: Final = 10_000
 """Maximum number of members of a group, unless configured otherwise."""
+USER_CONVERSATIONS: Final = 10_000
+"""Maximum number of conversations that one user is in, unless configured otherwise."""
 CURSOR_MEMBERS: Final = 200
 """Maximum number of members of a conversation whose cursors are pushed; clients query those of a larger one."""
 INTERVALS_SHOWN: Final = 100

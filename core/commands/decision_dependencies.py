@@ -57,7 +57,7 @@ class Dependency(NamedTuple):
 
 def of_rejection(command: AppendingCommand, rejection: Rejected, context: Context) -> list[Dependency]:
     """Return the dependencies of a rejection; none if it depends only on facts that cannot change."""
-    if isinstance(rejection, Strangers):
+    if isinstance(rejection, Strangers) or rejection.code == "conversation_limit":
         return [Dependency(MEMBERSHIP, None)]
     where = conversation_of(command, context)
     if isinstance(rejection, BlankName):

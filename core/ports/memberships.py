@@ -32,6 +32,14 @@ class Memberships(Protocol):
         """Return the conversations that this user has ever been in."""
         ...
 
+    def present_of_user(self, tenant: str, user_id: str) -> frozenset[str]:
+        """Return the conversations that this user is a member of now."""
+        ...
+
+    def count_of_user(self, tenant: str, user_id: str) -> int:
+        """Return how many conversations this user is a member of now."""
+        ...
+
     async def prove(self, conversation_id: str | None) -> None:
         """Wait until the view has caught up with the log's current end."""
         ...

@@ -79,11 +79,10 @@ class ConversationList:
 
     def _views(self, who: Identity, *, present: bool) -> dict[str, Conversation]:
         """Return the conversations that the user is in, or those that they have left."""
-        return {
-            key: view
-            for key in self._memberships.of_user(who.tenant, who.user_id)
-            if (view := self._memberships.get(key)) is not None and view.is_member(who.user_id) == present
-        }
+        keys = self._memberships.present_of_user(who.tenant, who.user_id)
+        if not present:
+            keys = self._memberships.of_user(who.tenant, who.user_id) - keys
+        return {key: view for key in keys if (view := self._memberships.get(key)) is not None}
 
     async def _chosen(
         self,

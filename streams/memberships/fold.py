@@ -25,7 +25,8 @@ class MembershipFold:
         self._conversations: dict[str, Conversation] = {}
         self._counts: dict[str, int] = {}
         self._folded: dict[str, set[str]] = {}
-        self._of_user: dict[tuple[str, str], set[str]] = {}
+        self._present: dict[tuple[str, str], set[str]] = {}
+        self._past: dict[tuple[str, str], set[str]] = {}
 
     def get(self, conversation_id: str) -> Conversation | None:
         """Return the conversation, if it has begun."""
@@ -33,7 +34,15 @@ class MembershipFold:
 
     def of_user(self, tenant: str, user_id: str) -> frozenset[str]:
         """Return every conversation the user was ever in."""
-        return frozenset(self._of_user.get((tenant, user_id), ()))
+        return self.present_of_user(tenant, user_id).union(self._past.get((tenant, user_id), ()))
+
+    def present_of_user(self, tenant: str, user_id: str) -> frozenset[str]:
+        """Return every conversation the user is a member of now."""
+        return frozenset(self._present.get((tenant, user_id), ()))
+
+    def count_of_user(self, tenant: str, user_id: str) -> int:
+        """Return how many conversations the user is a member of now."""
+        return len(self._present.get((tenant, user_id), ()))
 
     def count(self, conversation_id: str) -> int:
         """Return how many events were folded, including unreadable ones and those before the creation."""
@@ -54,7 +63,7 @@ class MembershipFold:
         self._conversations[key] = state
         for user in users_of(event):
             if user in state.members:
-                self._of_user.setdefault((state.tenant, user), set()).add(key)
+                self._index(user, state)
         return state
 
     def row(self, row: Row) -> None:
@@ -63,12 +72,19 @@ class MembershipFold:
         self._conversations[key] = state
         self._counts[key] = state.n
         for user in state.members:
-            self._of_user.setdefault((state.tenant, user), set()).add(key)
+            self._index(user, state)
 
     def change(self, key: str, event_id: str, n: int) -> None:
         """Record that the `n`-th event of a conversation is already folded."""
         self._folded.setdefault(key, set()).add(event_id)
         self._counts[key] = max(n, self._counts.get(key, 0))
+
+    def _index(self, user: str, state: Conversation) -> None:
+        """Index a conversation under a user who is or was in it."""
+        present = state.is_member(user)
+        under, other = (self._present, self._past) if present else (self._past, self._present)
+        under.setdefault((state.tenant, user), set()).add(state.conversation_id)
+        other.get((state.tenant, user), set()).discard(state.conversation_id)
 
 
 def _lean(state: Conversation) -> Conversation:

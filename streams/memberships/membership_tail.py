@@ -55,6 +55,14 @@ class MembershipTail:
         """Return every conversation the user was ever in."""
         return self._fold.of_user(tenant, user_id)
 
+    def present_of_user(self, tenant: str, user_id: str) -> frozenset[str]:
+        """Return every conversation the user is a member of now."""
+        return self._fold.present_of_user(tenant, user_id)
+
+    def count_of_user(self, tenant: str, user_id: str) -> int:
+        """Return how many conversations the user is a member of now."""
+        return self._fold.count_of_user(tenant, user_id)
+
     async def prove(self, conversation_id: str | None) -> None:
         """Wait until the current end of the conversation's partition, or of all partitions, has been folded."""
         if conversation_id is None:

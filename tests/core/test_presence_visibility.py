@@ -26,6 +26,13 @@ class Views:
         mine = (view for view in self._views.values() if view.tenant == tenant and user_id in view.members)
         return frozenset(view.conversation_id for view in mine)
 
+    def present_of_user(self, tenant: str, user_id: str) -> frozenset[str]:
+        ever = self.of_user(tenant, user_id)
+        return frozenset(key for key in ever if self._views[key].is_member(user_id))
+
+    def count_of_user(self, tenant: str, user_id: str) -> int:
+        return len(self.present_of_user(tenant, user_id))
+
     async def prove(self, conversation_id: str | None) -> None:
         """Return at once: the view is current."""
 

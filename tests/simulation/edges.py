@@ -48,6 +48,9 @@ class Tail(MembershipTail):
     def of_user(self, tenant: str, user_id: str) -> frozenset[str]:
         return Sorted(super().of_user(tenant, user_id))
 
+    def present_of_user(self, tenant: str, user_id: str) -> frozenset[str]:
+        return Sorted(super().present_of_user(tenant, user_id))
+
 
 class Clock:
     """A clock that always shows half past nine."""

@@ -79,6 +79,14 @@ def joined(room: str, who: str, at_seq: int = 0) -> Record:
     return encoded(event, f"join {room} {who} {at_seq}", "ann")
 
 
+def left(room: str, who: str, at_seq: int = 0) -> Record:
+    """Return the record of a departure."""
+    event = events.ParticipantsRemoved(
+        tenant=TENANT, at=AT, conversation_id=room, actor=who, participants=[who], at_seq=at_seq
+    )
+    return encoded(event, f"leave {room} {who} {at_seq}", who)
+
+
 def titled(room: str, title: str) -> Record:
     event = events.ConversationChanged(tenant=TENANT, at=AT, conversation_id=room, actor="ann", title=title)
     return encoded(event, f"title {room} {title}", "ann")

@@ -1,7 +1,8 @@
 """UserQuotas limits the commands of one user, weighted by cost, and their searches, over all connections and nodes.
 
 Beyond its quota a command is answered `rate_limited` and not executed; that is counted and not recorded. The join
-policy (maximum members of a group, whom a user may add) is kept here too, and enforced by the handler.
+policy (maximum number of members of a group and of conversations of a user, whom a user may add) is kept here too, and
+enforced by the handler.
 """
 
 import math
@@ -43,6 +44,7 @@ class UserQuotas:
         commands, searches = _rate_of(self._commands), _rate_of(self._searches)
         return {
             "members": self.join_policy.members,
+            "user_conversations": self.join_policy.conversations,
             "user_commands_per_s": round(commands.per_s),
             "user_commands_burst": commands.burst,
             "user_searches_per_min": round(searches.per_s * MINUTE_S),
@@ -87,5 +89,5 @@ def user_quotas_of(settings: Settings, limits: Limits, health: Health) -> UserQu
         health,
         LeasedLimit("commands", Rate(per_s, settings.user_commands_burst), limits) if per_s else None,
         LeasedLimit("searches", Rate(searches / MINUTE_S, searches), limits, lease_size=1) if searches else None,
-        JoinPolicy(settings.conversation_members, settings.add_policy),
+        JoinPolicy(settings.conversation_members, settings.add_policy, settings.user_conversations),
     )

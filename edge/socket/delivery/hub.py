@@ -188,12 +188,7 @@ class Hub:
 
     def _conversations_of(self, subscriber: Subscriber) -> list[str]:
         """Return the conversations that the subscriber's user is a member of now."""
-        memberships = self._memberships
-        return [
-            key
-            for key in memberships.of_user(subscriber.tenant, subscriber.user_id)
-            if (view := memberships.get(key)) is not None and view.is_member(subscriber.user_id)
-        ]
+        return list(self._memberships.present_of_user(subscriber.tenant, subscriber.user_id))
 
     # Memberships
 

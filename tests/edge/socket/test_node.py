@@ -404,6 +404,9 @@ class Behind:
     def of_user(self, tenant: str, user_id: str) -> frozenset[str]:
         return self._inner.of_user(tenant, user_id) - self._unread
 
+    def present_of_user(self, tenant: str, user_id: str) -> frozenset[str]:
+        return self._inner.present_of_user(tenant, user_id) - self._unread
+
     async def prove(self, conversation_id: str | None) -> None:
         await self._inner.prove(conversation_id)
         self._unread.clear()

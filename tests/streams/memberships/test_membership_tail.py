@@ -18,7 +18,7 @@ from streams.memberships import membership_tail
 from streams.memberships.membership_tail import MembershipTail
 from tests.eventually import eventually
 from tests.streams.memberships.tailing import tailing
-from tests.streams.world import TENANT, joined, opened, said, titled
+from tests.streams.world import TENANT, joined, left, opened, said, titled
 
 
 async def append(log: MemoryLog, *records: Record) -> None:
@@ -33,7 +33,14 @@ async def test_view_folds_old_and_new_records(log: MemoryLog) -> None:
         assert await tail.wait_for("room", 2)
         room = tail.get("room")
         assert room is not None and room.is_member("cid") and room.n == 2
-        assert tail.of_user(TENANT, "cid") == {"room"}
+        assert tail.of_user(TENANT, "cid") == tail.present_of_user(TENANT, "cid") == {"room"}
+        await append(log, left("room", "cid", 4))
+        assert await tail.wait_for("room", 3)
+        assert (tail.of_user(TENANT, "cid"), tail.present_of_user(TENANT, "cid")) == ({"room"}, set())
+        assert [tail.count_of_user(TENANT, user) for user in ("bob", "cid", "nobody")] == [1, 0, 0]
+        await append(log, joined("room", "cid", 5))
+        assert await tail.wait_for("room", 4)
+        assert (tail.of_user(TENANT, "cid"), tail.count_of_user(TENANT, "cid")) == ({"room"}, 1)
         assert tail.get("nowhere") is None
         assert tail.of_user("another tenant", "cid") == frozenset()
 

@@ -14,6 +14,7 @@ OUT_OF_REACH = {
     "unavailable": "no server is down while nodes are tried",
     "not_ready": "no view is behind",
     "search_timeout": "no search takes long among few messages",
+    "conversation_limit": "the limit of a user is larger than the number of conversations of a check",
     "member_limit": "the limit of a group is larger than the number of users of a check",
     "rate_limited": "it does not depend on the command",
 }

@@ -40,6 +40,7 @@ ERRORS: Final = {
         ErrorCode("reaction_limit", "The message has the maximum number of reactions", 409),
         ErrorCode("pin_limit", "The conversation has the maximum number of pins", 409),
         ErrorCode("member_limit", "The group has the maximum number of members", 409),
+        ErrorCode("conversation_limit", "A user is in the maximum number of conversations", 409),
         ErrorCode("last_owner", "A group must keep an owner: make another member owner first", 409),
         ErrorCode("too_large", "The request is larger than the limit", 413),
         ErrorCode("not_ready", "A view needed to decide this lags behind the log; nothing was done", 503, retry=True),

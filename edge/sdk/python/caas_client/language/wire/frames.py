@@ -35,6 +35,7 @@ LIMITS: Final = {
     "in_flight": bounds.IN_FLIGHT,
     "members_per_command": bounds.MEMBERS_PER_COMMAND,
     "members": bounds.CONVERSATION_MEMBERS,
+    "user_conversations": bounds.USER_CONVERSATIONS,
     "cursor_members": bounds.CURSOR_MEMBERS,
     "sync_rows": bounds.SYNC_ROWS,
     "commands_per_s": bounds.COMMANDS_PER_S,

@@ -1,0 +1,28 @@
+"""The conversation limit is the maximum number of conversations that one user is in, by a setting of the nodes.
+
+A node holds a channel for each conversation of a user who is there: this bounds what one login costs. Like the member
+limit it is checked by decisions and never by the fold, and concurrent additions may exceed it. Whoever acts for an
+application (`Context.names`) is not limited.
+"""
+
+from collections.abc import Callable, Sequence
+
+from core.domain.conversation import State
+from core.domain.decision import Context, Rejected
+from core.domain.member_limit import ADDS_MEMBERS
+from schemas.events import ConversationEvent
+
+
+def check(
+    before: State, decided: Sequence[ConversationEvent], context: Context, limit: int, count: Callable[[str], int]
+) -> None:
+    """Check the events of a decision; `count` returns how many conversations a user is in now, a `limit` of 0 is none.
+    Raises `Rejected` if they add a user, the actor included, who is in the maximum number.
+    """
+    if not limit or context.names:
+        return
+    users = {user for event in decided if isinstance(event, ADDS_MEMBERS) for user in event.participants}
+    for user in sorted(users):
+        if not (before is not None and before.is_member(user)) and count(user) >= limit:
+            who = "you are" if user == context.actor else f"{user} is"
+            raise Rejected("conversation_limit", f"{who} in {limit} conversations, the maximum: leave one first")
