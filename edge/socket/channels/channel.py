@@ -99,19 +99,24 @@ class Channel:
         self.view = view
         self.subscribers_cache = None
         for subscriber in self.subscribers:
-            if view.is_member(subscriber.user_id):
-                self.leaving.pop(subscriber, None)
-            elif subscriber not in self.leaving:
-                until = view.members[subscriber.user_id].intervals[-1].until_seq
-                self.leaving[subscriber] = Leave(view.n, until or 0)
-                subscriber.left[self.id] = {"sent": self.last.get("sent", 0)}
+            self._set_leaving(subscriber)
+
+    def _set_leaving(self, subscriber: Subscriber) -> None:
+        """Let a subscriber leave or stay, as the view says."""
+        if self.view.is_member(subscriber.user_id):
+            self.leaving.pop(subscriber, None)
+        elif subscriber not in self.leaving:
+            until = self.member(subscriber).intervals[-1].until_seq
+            self.leaving[subscriber] = Leave(self.view.n, until or 0)
+            subscriber.left[self.id] = {"sent": self.last.get("sent", 0)}
 
     def add(self, subscriber: Subscriber) -> None:
         """Add a subscriber that has received everything up to `last`."""
         self.joining.discard(subscriber)
         self.subscribers[subscriber] = None
         subscriber.channels[self.id] = self
-        self.set_view(self.view)
+        self.subscribers_cache = None
+        self._set_leaving(subscriber)
 
     def remove(self, subscriber: Subscriber) -> None:
         """Remove a subscriber."""

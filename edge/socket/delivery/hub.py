@@ -30,6 +30,8 @@ from schemas.events import ConversationEvent
 from schemas.wire.frames import LANES, USER, Push, correlation_of, unpack_pushes
 
 logger: Final = logging.getLogger("caas.hub")
+OPENED_AT_ONCE: Final = 500
+"""Maximum number of channels that a login opens in one turn of the loop."""
 
 
 class Hub:
@@ -150,23 +152,29 @@ class Hub:
             raise
         greet()
         self.users.add(subscriber)
-        for key in self._conversations_of(subscriber):
+        for key in self._memberships.present_of_user(subscriber.tenant, subscriber.user_id):
             self._channels[key].add(subscriber)
 
     async def _open_for(self, subscriber: Subscriber) -> None:
         """Open the channels that a subscriber needs, and its user lane."""
         while True:
-            keys = self._conversations_of(subscriber)
+            keys = self._memberships.present_of_user(subscriber.tenant, subscriber.user_id)
             missing = [key for key in keys if key not in self._channels]
             opening = [found.opening for key in keys if (found := self._channels.get(key)) and found.opening]
             if missing:
-                await self._open_all([self._new_channel(key) for key in missing])
+                for start in range(0, len(missing), OPENED_AT_ONCE):
+                    await self._open_missing(missing[start : start + OPENED_AT_ONCE])
             elif opening:
                 await asyncio.shield(opening[0])
             elif not self.users.is_open(subscriber):
                 await self.users.open(subscriber)
             else:
                 return
+
+    async def _open_missing(self, keys: list[str]) -> None:
+        """Open the channels of these conversations that are still missing."""
+        await self._open_all([self._new_channel(key) for key in keys if key not in self._channels])
+        await asyncio.sleep(0)
 
     async def see_heads(self, subscriber: Subscriber) -> None:
         """Read the heads of late channels, before a `sync` reads heads: their lanes begin at these or before, so what
@@ -185,10 +193,6 @@ class Hub:
         for channel in list(subscriber.channels.values()):
             channel.remove(subscriber)
             self._close_empty(channel)
-
-    def _conversations_of(self, subscriber: Subscriber) -> list[str]:
-        """Return the conversations that the subscriber's user is a member of now."""
-        return list(self._memberships.present_of_user(subscriber.tenant, subscriber.user_id))
 
     # Memberships
 
