@@ -1,7 +1,7 @@
 """Build a node from its ports, for the composition root and for simulations."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from core.commands.command_handler import CommandHandler
@@ -42,9 +42,21 @@ TTL_HEARTBEATS: Final = 1.5
 DEFAULT: Final = TokenRate()
 
 
+def _random_hex() -> Iterator[str]:
+    """Yield 128 random bits as hexadecimal digits, without a system call for each: it gives the interpreter lock away,
+    and the event loop waits until it has it back.
+    """
+    while True:
+        pool = os.urandom(16 * 256).hex()
+        yield from (pool[at : at + 32] for at in range(0, len(pool), 32))
+
+
+_RANDOM_HEX: Final = _random_hex()
+
+
 def random_id() -> str:
-    """Return a random UUID (version 4), in a quarter of the time of `uuid.uuid4`."""
-    h = os.urandom(16).hex()
+    """Return a random UUID (version 4), in a tenth of the time of `uuid.uuid4`. Call it on one thread."""
+    h = next(_RANDOM_HEX)
     return f"{h[:8]}-{h[8:12]}-4{h[13:16]}-{'89ab'[int(h[16], 16) & 3]}{h[17:20]}-{h[20:]}"
 
 

@@ -185,16 +185,20 @@ class SqliteThread:
             raise
         finally:
             self.waiting -= 1
-        self.require_same_file()
         return answer
 
     def require_same_file(self) -> None:
         """Raise `damaged` if the opened file was replaced or deleted."""
+        try:
+            self._check_same_file()
+        except DataDamaged as error:
+            self._damage.report(error)
+            raise
+
+    def _check_same_file(self) -> None:
         if self._opened is None or self._replaceable or identity_of(self._path) == self._opened:
             return
-        error = self._damaged(self._path, "it was replaced or deleted while it was open")
-        self._damage.report(error)
-        raise error
+        raise self._damaged(self._path, "it was replaced or deleted while it was open")
 
     def _check(self, connection: sqlite3.Connection) -> None:
         """Check every page, until the timeout. Raises `Broken`."""
@@ -211,13 +215,15 @@ class SqliteThread:
                     self._path, read_only=self._read_only, synchronous=self._synchronous, wal_pages=self._wal_pages
                 )
                 self._opened = self._opened or identity_of(self._path)
-            return work(self._connection)
+            answer = work(self._connection)
         except (sqlite3.Error, msgspec.DecodeError, Broken) as error:
             # An I/O error may leave a connection permanently unusable; the next call opens a new one.
             self._close()
             if _is_damage(error):
                 raise self._damaged(self._path, str(error)) from error
             raise
+        self._check_same_file()  # on this thread: a system call on the loop's lets the others take the interpreter lock
+        return answer
 
     def _close(self) -> None:
         if self._connection is not None:
