@@ -7,7 +7,14 @@ from msgspec import UNSET
 
 from core.domain import naming, pin
 from core.domain.content import check_seen
-from core.domain.conversation import Conversation, State, evolve, has_changed, require_member
+from core.domain.conversation import (
+    Conversation,
+    State,
+    evolve,
+    has_changed,
+    require_ever_member,
+    require_member,
+)
 from core.domain.decision import Context, Rejected, field_error
 from core.domain.member import MAX_LEAVES
 from core.domain.message import Absent
@@ -192,8 +199,9 @@ def remove(state: State, command: RemoveParticipants, context: Context, head: in
 
 
 def leave(state: State, command: LeaveConversation, context: Context, head: int) -> list[ConversationEvent]:
-    """Remove the actor. Raises `Rejected` if they are not a member."""
-    return _remove(require_member(state, command.conversation_id, context), (context.actor,), context, head)
+    """Remove the actor; nothing changes if they are out already. Raises `Rejected` if they were never a member."""
+    conversation = require_ever_member(state, command.conversation_id, context.tenant, context.actor)
+    return _remove(conversation, (context.actor,), context, head)
 
 
 def _remove(conversation: Conversation, users: Iterable[str], context: Context, head: int) -> list[ConversationEvent]:

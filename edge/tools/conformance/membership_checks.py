@@ -30,8 +30,9 @@ async def _roles(line: Line, room: str) -> dict[str, str]:
 
 
 async def _leaves(line: Line, room: str, *others: Line) -> None:
-    """Leave, and return when these others are notified."""
+    """Leave, say so again as after a lost answer, and return when these others are notified."""
     await line.done("conversation:leave", {"conversation_id": room})
+    await line.done("conversation:leave", {"conversation_id": room}, retry=True)
     for other in others:
         await other.push(
             "conversation:updated", conversation_id=room, change="participants-removed", participants=[line.user]

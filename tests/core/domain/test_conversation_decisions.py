@@ -143,6 +143,12 @@ def test_one_of_two_owners_leaves() -> None:
     Given(two).when(LeaveConversation(conversation_id=ROOM), "ann").then(ParticipantsRemoved)
 
 
+def test_leaving_again_changes_nothing() -> None:
+    gone = fold(created(), removed("bob"))
+    Given(gone).when(LeaveConversation(conversation_id=ROOM), "bob").nothing()
+    Given(gone).when(LeaveConversation(conversation_id=ROOM), "eve").rejects("not_a_participant")
+
+
 def test_both_may_leave_a_direct_conversation() -> None:
     Given(fold(DIRECT)).when(LeaveConversation(conversation_id=ROOM), "ann").then(ParticipantsRemoved)
 

@@ -86,7 +86,7 @@ async def test_conversation_shows_a_change(tmp_path: Path) -> None:
         tail.held = []
         assert (await ann.ask("conversation:update", conversation_id=here, title="Plans"))["type"] == "ack"
         asking = asyncio.create_task(ann.ask("conversation:get", conversation_id=here))
-        await eventually(lambda: tail.held)
+        await eventually(lambda: tail.held or False)
         assert not asking.done()
         tail.let_go()
         assert (await asking)["data"]["title"] == "Plans"
