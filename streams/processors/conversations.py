@@ -8,6 +8,7 @@ from projections.conversations import conversation_rows
 from projections.conversations.changes import view_of
 from projections.conversations.conversation_rows import NumberedChange
 from projections.facts import Fact, LaneCounter
+from projections.inbox.inbox_rows import channel_of
 from schemas import topics
 from schemas.events import MessagePinned, MessageUnpinned, ParticipantsAdded, ParticipantsRemoved, RolesChanged
 from schemas.wire import frames
@@ -124,11 +125,12 @@ def _ignored(change: NumberedChange, generation: int) -> Push:
         lane=conversation_rows.LANE,
         applied=False,
     )
+    frame = frames.push("receipt", receipt, correlation_id=fact.envelope.correlation_id)
+    to = channel_of(fact.envelope.tenant, fact.envelope.actor)
     return Push(
         model=conversation_rows.MODEL,
         generation=generation,
         conversation_id=fact.envelope.subject,
-        frame=frames.push("receipt", receipt, correlation_id=fact.envelope.correlation_id),
-        conversation_n=change.n,
-        to=fact.envelope.actor,
+        frame=frame,
+        to=to,
     )

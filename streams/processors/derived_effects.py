@@ -5,6 +5,7 @@ after a crash is harmless.
 from typing import Final
 
 from projections.facts import Fact
+from projections.inbox.inbox_rows import channel_of
 from schemas import envelope, ids
 from schemas.envelope import Record
 from schemas.events import MessageDelivered, MessageRejected
@@ -45,10 +46,6 @@ def conflict_record(
 def conflict_push(fact: Fact, processor: str, generation: int, **about: str) -> Push:
     """Return the error that is sent to its sender; `about` names the conversation where the key is another."""
     where = {"conversation_id": fact.envelope.subject, **about}
-    return Push(
-        model=processor,
-        generation=generation,
-        conversation_id=where["conversation_id"],
-        frame=frames.error(None, errors.problem(CONFLICT), fact.envelope.correlation_id, where),
-        to=fact.envelope.actor,
-    )
+    frame = frames.error(None, errors.problem(CONFLICT), fact.envelope.correlation_id, where)
+    to = channel_of(fact.envelope.tenant, fact.envelope.actor)
+    return Push(model=processor, generation=generation, conversation_id=where["conversation_id"], frame=frame, to=to)

@@ -118,16 +118,17 @@ def command_of(fact: Fact) -> str:
 def _pushed(one: NumberedEvent, row: Row, generation: int) -> Push:
     envelope, event = one.fact.envelope, one.fact.event
     hidden = event.message_id if isinstance(event, MessageHidden) else None
+    channel = inbox_rows.channel_of(envelope.tenant, envelope.subject)
     return Push(
         model=inbox_rows.MODEL,
         generation=generation,
-        conversation_id=inbox_rows.channel_of(envelope.tenant, envelope.subject),
+        conversation_id=channel,
         frame=frames.push(
             frames.PUSH_OF_USER, inbox_rows.view(row, hidden), inbox_rows.LANE, one.n, envelope.correlation_id
         ),
         lane=inbox_rows.LANE,
         n=one.n,
-        to=envelope.subject,
+        to=channel,
     )
 
 

@@ -7,6 +7,7 @@ from typing import Final
 from core.ports.documents import Changes, Documents, TableGeneration
 from core.ports.effects import Effects
 from projections.facts import Fact
+from projections.inbox.inbox_rows import channel_of
 from projections.receipts import receipt_rows
 from projections.receipts.receipt_rows import Folded
 from schemas import topics
@@ -54,7 +55,7 @@ def _pushes(fact: Fact, generation: int) -> list[Push]:
             generation=generation,
             conversation_id=event.conversation_id,
             frame=frames.push("receipt", receipt_rows.view(event), correlation_id=fact.envelope.correlation_id),
-            to=event.sender,
+            to=channel_of(event.tenant, event.sender),
         )
     ]
 

@@ -1,5 +1,5 @@
 """LiveEmitter emits effects: it appends logged ones until they are durable, and sends hints once, to the nodes that
-have a participant.
+have a participant, or the user whom a hint is for.
 """
 
 import asyncio
@@ -82,10 +82,10 @@ class LiveEmitter:
             self._health.count("hints_lost", len(hints))
 
     async def _publish(self, hints: Sequence[Push]) -> None:
-        nodes = await self._presence.nodes(list({hint.conversation_id for hint in hints}))
+        nodes = await self._presence.nodes(list({hint.to or hint.conversation_id for hint in hints}))
         by_node: dict[str, list[Push]] = {}
         for hint in hints:
-            for node in nodes.get(hint.conversation_id, ()):
+            for node in nodes.get(hint.to or hint.conversation_id, ()):
                 by_node.setdefault(node, []).append(hint)
         payloads = [
             (channel_of(node), pack_pushes(pushes[start : start + PUSHES_PER_PAYLOAD]))

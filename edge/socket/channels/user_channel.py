@@ -19,7 +19,6 @@ class UserChannel:
 
     id: str
     key: str
-    name: str
     last: int | None = None
     first: int | None = None
     start: int | None = None

@@ -46,7 +46,6 @@ class UserChannels:
         self._spawn = spawn
         self._look_soon = look_soon
         self._users: dict[str, UserChannel] = {}
-        self._named: dict[str, dict[str, UserChannel]] = {}
 
     @property
     def held(self) -> Iterable[str]:
@@ -78,16 +77,12 @@ class UserChannels:
             user.expects(push)
             self._begin(user)
 
-    def deliver_to_user(self, push: Push, tenant: str | None) -> None:
-        """Deliver a receipt or an error to one user. While the `tenant` of its conversation is not known, it is
-        delivered to nobody if several tenants have a user of that name here.
-        """
-        here = list(self._named.get(push.to, {}).values())
-        mine = here if tenant is None else [user for user in here if user.id == inbox_rows.channel_of(tenant, push.to)]
-        if len(mine) > 1:
-            self._health.count("push_early")
-            return
-        for user in mine:
+    def deliver_unnumbered(self, push: Push) -> None:
+        """Deliver a receipt or an error."""
+        user = self._users.get(push.to)
+        if user is None:
+            self._health.count("push_unwanted")
+        else:
             user.send(push.frame)
 
     # Sessions
@@ -105,18 +100,14 @@ class UserChannels:
         """
         user = self._users.get(_id(subscriber))
         if user is None:
-            await self._open(
-                UserChannel(
-                    _id(subscriber), inbox_rows.key_of(subscriber.tenant, subscriber.user_id), subscriber.user_id
-                )
-            )
+            key = inbox_rows.key_of(subscriber.tenant, subscriber.user_id)
+            await self._open(UserChannel(_id(subscriber), key))
         elif user.opening is not None:
             await asyncio.shield(user.opening)
 
     async def _open(self, user: UserChannel) -> None:
         user.opening = asyncio.get_running_loop().create_future()
         self._users[user.id] = user
-        self._named.setdefault(user.name, {})[user.id] = user
         try:
             await self._registration.enter([user.id])
             user.last = (await self._lanes.user_heads([user.key]))[user.key]
@@ -146,9 +137,6 @@ class UserChannels:
     def _close(self, user: UserChannel) -> None:
         user.closed = True
         del self._users[user.id]
-        del self._named[user.name][user.id]
-        if not self._named[user.name]:
-            del self._named[user.name]
         self._registration.leave(user.id)
 
     # Healing

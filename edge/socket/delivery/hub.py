@@ -130,9 +130,8 @@ class Hub:
         """Deliver a push to one user alone."""
         if push.lane == USER:
             self.users.deliver(push)
-            return
-        view = self._memberships.get(push.conversation_id)
-        self.users.deliver_to_user(push, None if view is None else view.tenant)
+        else:
+            self.users.deliver_unnumbered(push)
 
     # Sessions
 

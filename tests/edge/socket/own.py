@@ -41,8 +41,13 @@ async def act(found: World, event: InboxEvent, key: str = "") -> None:
 
 def head(found: World, user: str = "ann", tenant: str = TENANT, generation: int = 1) -> int:
     """Return the head of a user's lane."""
+    return head_of(found, inbox_rows.key_of(tenant, user), generation)
+
+
+def head_of(found: World, key: str, generation: int = 1) -> int:
+    """Return the head of the lane with this key."""
     rows = found.documents._rows.get(("inbox", "heads", generation), {})
-    return int(rows.get(inbox_rows.key_of(tenant, user), {}).get("user", {"n": 0})["n"])
+    return int(rows.get(key, {}).get("user", {"n": 0})["n"])
 
 
 async def acted(found: World, *events: InboxEvent, generation: int = 1) -> None:

@@ -16,7 +16,7 @@ from edge.socket.node import Node
 from edge.socket.session.client_session import ClientSession
 from projections.inbox import actions, inbox_rows
 from tests.edge.socket.distant import Distant
-from tests.edge.socket.own import act, head, hid, muted, read
+from tests.edge.socket.own import act, head, head_of, hid, muted, read
 from tests.edge.socket.world import TENANT, World, world
 from tests.eventually import eventually
 
@@ -186,6 +186,6 @@ async def settled(found: World, node: Node) -> None:
         except Unavailable:
             return False
         users = node.hub.users._users.values()
-        return all(one.last == head(found, one.name) and not one.healing for one in users)
+        return all(one.last == head_of(found, one.key) and not one.healing for one in users)
 
     await eventually(done, within=20)

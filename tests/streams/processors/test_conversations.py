@@ -8,6 +8,7 @@ import pytest
 
 from core.ports.documents import TableGeneration
 from projections.conversations import conversation_rows
+from projections.inbox.inbox_rows import channel_of
 from schemas import events
 from schemas.envelope import Record
 from schemas.topics import MESSAGE_REJECTED
@@ -79,7 +80,8 @@ async def test_ignored_change_is_reported_only_to_its_sender(world: World, worke
         worker, opened(ROOM, "bob", "cid"), roles_changed("ann", "r", bob="owner"), left("ann", "1"), left("bob", "2")
     )
     await work(worker, updated("ann", "u", title="Mine"), joined(ROOM, "dan"), at=4)
-    assert [push.to for push in world.emitter.pushes if push.to] == ["bob", "ann", "ann"]
+    receivers = [channel_of(TENANT, user) for user in ("bob", "ann", "ann")]
+    assert [push.to for push in world.emitter.pushes if push.to] == receivers
     assert all((one["applied"], one["lane"]) == (False, "conversation") for one in frames(world, "receipt"))
     ignored = frames(world, "conversation:updated")[3:]
     assert [(one["n"], one["participants"], one["changed"]) for one in ignored] == [

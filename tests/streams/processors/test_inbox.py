@@ -21,6 +21,7 @@ from tests.streams.world import AT, TENANT, World, encoded, stored
 ROOM = "room"
 MESSAGE = ids.message_id(TENANT, ROOM, "ann", f"{ROOM}-0")
 LATER = "2026-11-21T09:30:00.000Z"
+ANN, BOB = (inbox_rows.channel_of(TENANT, user) for user in ("ann", "bob"))
 
 
 def read_up_to(seq: int, user: str = "bob", *, private: bool = False, room: str = ROOM) -> Record:
@@ -71,7 +72,7 @@ def logged(world: World, topic: str) -> list[Any]:
 
 async def test_user_lane_pushes_the_current_row(world: World, worker: Worker) -> None:
     await work(worker, read_up_to(3), muted(until=LATER), archived(), hidden())
-    assert [push.to for push in world.emitter.pushes] == ["bob"] * 4
+    assert [push.to for push in world.emitter.pushes] == [BOB] * 4
     assert {(push.lane, push.conversation_id) for push in world.emitter.pushes} == {("user", f"user:{TENANT}:bob")}
     row = {
         "conversation_id": ROOM,
@@ -114,13 +115,13 @@ async def test_repeat_is_not_pushed_and_a_conflict_is_sent_to_its_sender(world: 
     assert (rejected["user_id"], rejected["conversation_id"]) == ("bob", ROOM)
     [push] = [push for push in world.emitter.pushes if not push.lane]
     error = msgspec.json.decode(push.frame)
-    assert (push.to, push.conversation_id) == ("bob", ROOM)
+    assert (push.to, push.conversation_id) == (BOB, ROOM)
     assert (error["error"]["code"], error["data"]) == ("idempotency_conflict", {"conversation_id": ROOM})
 
 
 async def test_each_user_has_a_separate_lane(world: World, worker: Worker) -> None:
     await work(worker, read_up_to(1), read_up_to(1, "ann"), read_up_to(2), read_up_to(2, "ann", room="other"))
-    assert [(push.to, push.n) for push in world.emitter.pushes] == [("bob", 1), ("ann", 1), ("bob", 2), ("ann", 2)]
+    assert [(push.to, push.n) for push in world.emitter.pushes] == [(BOB, 1), (ANN, 1), (BOB, 2), (ANN, 2)]
 
 
 async def test_unreadable_event_is_numbered_and_not_pushed(world: World, worker: Worker) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from projections.inbox.inbox_rows import channel_of
 from schemas import events, ids
 from schemas.envelope import Record
 from schemas.topics import DEAD_LETTER, MESSAGE_DELIVERED, MESSAGE_REJECTED, USER_ACTION, Partition
@@ -90,7 +91,7 @@ async def test_another_emoji_under_a_used_key_is_rejected_and_reported(world: Wo
     [rejected] = logged(world, MESSAGE_REJECTED)
     assert (rejected["command"], rejected["code"]) == ("reaction:add", "idempotency_conflict")
     assert (rejected["user_id"], rejected["message_id"]) == ("bob", MESSAGE)
-    assert [push.to for push in world.emitter.pushes if push.to] == ["bob"]
+    assert [push.to for push in world.emitter.pushes if push.to] == [channel_of(TENANT, "bob")]
     assert changes(world) == [(1, [("👍", ["bob"])])]
 
 

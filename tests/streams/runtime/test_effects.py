@@ -21,8 +21,8 @@ from tests.streams.world import said
 AT = partition_of(MESSAGE_SENT, b"room")
 
 
-def push(room: str, n: int = 1) -> Push:
-    return Push(model="messages", generation=1, conversation_id=room, frame=b"{}", lane="sent", n=n)
+def push(room: str, n: int = 1, to: str = "") -> Push:
+    return Push(model="messages", generation=1, conversation_id=room, frame=b"{}", lane="sent", n=n, to=to)
 
 
 class FailingLog(MemoryLog):
@@ -117,6 +117,16 @@ async def test_hints_are_sent_only_to_nodes_with_a_participant(log: MemoryLog, n
     await eventually(lambda: bool(nodes.received["one"] and nodes.received["two"]))
     assert [[one.conversation_id for one in pushes] for pushes in nodes.received["one"]] == [["a", "b"]]
     assert [[one.conversation_id for one in pushes] for pushes in nodes.received["two"]] == [["b"]]
+
+
+async def test_hint_for_a_user_is_sent_to_their_nodes_only(log: MemoryLog, nodes: Nodes) -> None:
+    await nodes.node("one", "a")
+    await nodes.node("two", "user:acme:ann")
+    emitter = LiveEmitter(log, nodes.bus, nodes.presence, Health(), "messages")
+    await emitter.emit(Effects(hints=[push("a", to="user:acme:ann"), push("a")]))
+    await eventually(lambda: bool(nodes.received["one"] and nodes.received["two"]))
+    assert [[one.to for one in pushes] for pushes in nodes.received["one"]] == [[""]]
+    assert [[one.to for one in pushes] for pushes in nodes.received["two"]] == [["user:acme:ann"]]
 
 
 async def test_many_hints_are_cut_into_payloads_and_stay_in_order(log: MemoryLog, nodes: Nodes) -> None:
