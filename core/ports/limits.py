@@ -1,13 +1,8 @@
 """Limits counts rate limits for all nodes together: a token bucket per key, which fills steadily."""
 
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
-
-class Rate(NamedTuple):
-    """The tokens per second in the long run, more than 0, and the maximum at once after a pause, at least 1."""
-
-    per_s: float
-    burst: int
+from core.rate_limit import Rate
 
 
 class Limits(Protocol):

@@ -6,7 +6,7 @@ from typing import Final
 
 from core.commands.command_handler import CommandHandler
 from core.commands.join_policy import JoinPolicy
-from core.rate_limit import TokenRate
+from core.rate_limit import Rate
 from edge.composition.ports import Ports
 from edge.socket.commands.delivery_receipts import DeliveryReceipts
 from edge.socket.commands.executor import CommandExecutor
@@ -36,10 +36,11 @@ from projections.queries.search import MessageSearch
 from projections.queries.search_scope import SearchScope
 from projections.queries.store_trust import StoreTrust
 from projections.receipts.cursors import CursorReader
+from schemas.bounds import COMMANDS_BURST, COMMANDS_PER_S
 from streams.runtime.effects import LiveEmitter
 
 TTL_HEARTBEATS: Final = 1.5
-DEFAULT: Final = TokenRate()
+DEFAULT: Final = Rate(COMMANDS_PER_S, COMMANDS_BURST)
 
 
 def _random_hex() -> Iterator[str]:
@@ -70,7 +71,7 @@ def node_of(
     ports: Ports,
     *,
     heartbeat_ms: int,
-    pace: TokenRate = DEFAULT,
+    pace: Rate = DEFAULT,
     quotas: UserQuotas | None = None,
     new_id: Callable[[], str] = random_id,
 ) -> Node:

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from core.clock import SystemClock
 from core.health import Health
-from core.rate_limit import TokenRate
+from core.rate_limit import Rate
 from core.settings import Settings, listed
 from edge.auth.tokens import Tokens
 from edge.composition.compose import PROCESSORS, Adapters
@@ -63,7 +63,7 @@ async def node_running(found: Adapters, settings: Settings, health: Health) -> A
             health=health,
         ),
         heartbeat_ms=settings.heartbeat_ms,
-        pace=TokenRate(settings.commands_per_s, settings.commands_burst),
+        pace=Rate(settings.commands_per_s, settings.commands_burst),
         quotas=user_quotas_of(settings, FallbackLimits(found.limits, health), health),
         new_id=random_id,
     )

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
-from core.rate_limit import TokenBucket, TokenRate
+from core.rate_limit import Rate, TokenBucket
 from schemas.wire.errors import CLOSES
 
 FIELDS: Final = 10
@@ -24,11 +24,11 @@ FINAL: Final = 0x80
 OPCODE: Final = 0x0F
 CONTROL: Final = 0x08
 """Close, ping and pong have this bit in their opcode; a continuation has the opcode 0."""
-CONTROL_PACE: Final = TokenRate(per_s=10, burst=100)
+CONTROL_PACE: Final = Rate(per_s=10, burst=100)
 """Maximum rate of pings, pongs and closes from one socket: a client pings every few seconds."""
 SMALL: Final = 256
 """Minimum size of a fragment that is not counted."""
-FRAGMENT_PACE: Final = TokenRate(per_s=200, burst=400)
+FRAGMENT_PACE: Final = Rate(per_s=200, burst=400)
 """Maximum rate of smaller fragments from one socket: some libraries end each message with an empty one."""
 PROTOCOL_ERROR: Final = 1002
 

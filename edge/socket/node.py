@@ -9,7 +9,7 @@ from core.health import Health
 from core.identity import Identity
 from core.ports.bus import Bus
 from core.ports.memberships import Memberships, NotReady
-from core.rate_limit import TokenRate
+from core.rate_limit import Rate
 from core.retry import MAX_PAUSE_S
 from edge.socket.channels.jobs import NodeEnded
 from edge.socket.commands.executor import CommandExecutor
@@ -68,7 +68,7 @@ class Node:
         health: Health,
         new_id: Callable[[], str],
         heartbeat_ms: int,
-        pace: TokenRate,
+        pace: Rate,
         quotas: UserQuotas,
     ) -> None:
         self.name = name
@@ -182,13 +182,14 @@ class Node:
         self._require_running()
         await self._wait_for_view()
         session = session or SessionProtocol(self._new_id)
+        pace = {"commands_per_s": round(self.pace.per_s), "commands_burst": self.pace.burst}
         client = ClientSession(session, identity, send, push=push, ready=ready, close=close, renew=renew, share=share)
         hello = Hello(
             session=client.session.id,
             user_id=identity.user_id,
             expires_in=identity.expires_in(),
             heartbeat_ms=self._heartbeat_ms,
-            limits=LIMITS | self.pace.limits | self.quotas.limits,
+            limits=LIMITS | pace | self.quotas.limits,
         )
         await self.hub.attach(client.subscriber, lambda: send(frames.hello(hello)))
         client.session.mark_ready()

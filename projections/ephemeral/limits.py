@@ -4,10 +4,10 @@ import asyncio
 from typing import Final
 
 from core.health import Health
-from core.keyed_rate_limit import KeyedBuckets
 from core.outages import Outage
 from core.ports.event_log import Unavailable
-from core.ports.limits import Limits, Rate
+from core.ports.limits import Limits
+from core.rate_limit import KeyedBuckets, Rate
 
 RETRY_INTERVAL_S: Final = 1.0
 """Interval in which a server that was down is not asked again, in seconds."""

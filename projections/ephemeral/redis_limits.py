@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from core.ports.limits import Rate
+from core.rate_limit import Rate
 from projections.ephemeral.redis_client import RedisConnection
 
 TAKE: Final = """

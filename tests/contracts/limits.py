@@ -5,7 +5,8 @@ from uuid import uuid4
 
 import pytest
 
-from core.ports.limits import Limits, Rate
+from core.ports.limits import Limits
+from core.rate_limit import Rate
 from tests.eventually import eventually
 
 SLOW = Rate(per_s=1 / 3600, burst=10)

@@ -7,7 +7,7 @@ import pytest
 from redis.asyncio import Redis
 
 from core.ports.event_log import Unavailable
-from core.ports.limits import Rate
+from core.rate_limit import Rate
 from edge.socket.commands.leased_limit import LeasedLimit
 from projections.ephemeral.redis_limits import RedisLimits
 from tests.contracts.limits import SLOW, LimitsContract, fresh

@@ -9,7 +9,8 @@ import asyncio
 from collections import OrderedDict
 from typing import Final
 
-from core.ports.limits import Limits, Rate
+from core.ports.limits import Limits
+from core.rate_limit import Rate
 
 LEASES_PER_BURST: Final = 10
 """A lease is this fraction of the burst unless its size is given, and at least one token."""

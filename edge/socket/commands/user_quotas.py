@@ -11,7 +11,8 @@ from typing import Final
 from core.commands.join_policy import ANYBODY, JoinPolicy
 from core.health import Health
 from core.identity import Identity
-from core.ports.limits import Limits, Rate
+from core.ports.limits import Limits
+from core.rate_limit import Rate
 from core.settings import Settings
 from edge.socket.commands.leased_limit import LeasedLimit
 from edge.socket.session.protocol import CommandReceived

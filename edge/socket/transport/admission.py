@@ -9,8 +9,7 @@ from aiohttp import web
 
 from core.health import Health
 from core.identity import Identity
-from core.keyed_rate_limit import KeyedBuckets
-from core.ports.limits import Rate
+from core.rate_limit import KeyedBuckets, Rate
 from core.settings import Settings
 from edge.http.connection import connection_of
 from edge.http.origins import Origins

@@ -19,7 +19,7 @@ BROKEN: Final = ('{"\\ud800": 1}', '{"x": ["\\udc00"]}', f'{{"x": {DEEP}}}', '{"
 async def say(
     line: Line, room: str, key: str, text: str | None = None, *, retry: bool | None = None, **more: Any
 ) -> Frame:
-    """Send a message, marked as a retry or not; return `{conversation_id, message_id}`, the message id from the answer."""
+    """Send a message, with `retry` on the frame if given; return `{conversation_id, message_id}`, as answered."""
     data = {"conversation_id": room, "client_msg_id": key, "text": key if text is None else text, **more}
     around = {} if retry is None else {"retry": retry}
     return {"conversation_id": room, "message_id": (await line.done("message:send", data, **around))["message_id"]}

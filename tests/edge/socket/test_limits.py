@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 
 from core.health import Health
-from core.ports.limits import Rate
+from core.rate_limit import Rate
 from core.settings import Settings
 from edge.auth.tokens import Tokens
 from edge.socket.commands.leased_limit import LeasedLimit

@@ -6,7 +6,8 @@ import pytest
 
 from core.health import Health
 from core.ports.event_log import Unavailable
-from core.ports.limits import Limits, Rate
+from core.ports.limits import Limits
+from core.rate_limit import Rate
 from projections.ephemeral.limits import RETRY_INTERVAL_S, FallbackLimits, InProcessLimits
 from tests.contracts.limits import SLOW, LimitsContract
 from tests.eventually import eventually

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from core.ports.limits import Rate
+from core.rate_limit import Rate
 from edge.socket.commands import leased_limit
 from edge.socket.commands.leased_limit import LeasedLimit
 from projections.ephemeral.limits import InProcessLimits

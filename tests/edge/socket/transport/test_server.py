@@ -20,7 +20,7 @@ import msgspec
 import pytest
 from aiohttp import WSMsgType
 
-from core.rate_limit import TokenRate
+from core.rate_limit import Rate
 from core.settings import Settings
 from edge.auth.tokens import Tokens
 from edge.composition.node import random_id
@@ -215,7 +215,7 @@ async def test_refused_renewal_keeps_the_old_token(served: Served) -> None:
 
 
 async def test_client_above_the_rate_waits_without_refusals(served: Served) -> None:
-    served.node.pace = TokenRate(per_s=50, burst=10)
+    served.node.pace = Rate(per_s=50, burst=10)
     ws = await served.open()
     limits = (await ws.receive_json())["data"]["limits"]
     assert (limits["commands_per_s"], limits["commands_burst"]) == (50, 10)
