@@ -67,23 +67,13 @@ def message_of(command: MessageCommand, context: Context) -> str:
 def named_by(command: AppendingCommand | ConversationSignal) -> str | None:
     """Return the message that a command refers to, None if it refers to none."""
     match command:
-        case (
-            ForwardMessage()
-            | EditMessage()
-            | DeleteMessage()
-            | HideMessage()
-            | AddReaction()
-            | RemoveReaction()
-            | PinMessage()
-            | UnpinMessage()
-        ):
-            return command.message_id
         case SendMessage():
             return command.reply_to
         case ReadMessages():
             return command.thread
         case _:
-            return None
+            message_id: str | None = getattr(command, "message_id", None)
+            return message_id
 
 
 def return_id_of(conversation: Conversation, context: Context) -> str:
@@ -134,8 +124,8 @@ def event_id_of(command: AppendingCommand, context: Context) -> str:
 
 
 def hash_of(command: AppendingCommand) -> int:
-    """Return a hash of the fields that a retry must repeat."""
-    said: object = None
+    """Return a hash of the fields that a retry must repeat and that its event's id does not name."""
+    said: object
     match command:
         case SendMessage() | ForwardMessage():
             return content.hash_of(command)
@@ -147,6 +137,27 @@ def hash_of(command: AppendingCommand) -> int:
             said = command.until
         case ArchiveConversation():
             said = command.keep_archived
-        case _ if isinstance(command, ConversationCommand) and not isinstance(command, CreateConversation):
+        case (
+            UpdateConversation()
+            | AddParticipants()
+            | RemoveParticipants()
+            | SetRole()
+            | LeaveConversation()
+            | PinMessage()
+            | UnpinMessage()
+        ):
             said = str(command)
+        case (
+            CreateConversation()
+            | DeleteMessage()
+            | HideMessage()
+            | ReadMessages()
+            | UnmuteConversation()
+            | UnarchiveConversation()
+            | PinConversation()
+            | UnpinConversation()
+        ):
+            said = None
+        case _:
+            assert_never(command)
     return hash(said)

@@ -14,7 +14,7 @@ cursor takes another number and changes nothing, since cursors only grow.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from core.domain.inbox import Inbox, evolve
 from core.ports.documents import Facet, Index, Row, Table, Write
@@ -24,12 +24,8 @@ from schemas import events, ids
 from schemas.commands import NAME_OF
 from schemas.commands.inbox import HideMessage
 from schemas.events.inbox import (
-    ConversationArchived,
-    ConversationMuted,
-    ConversationPinned,
     CursorMoved,
     InboxEvent,
-    MessageHidden,
 )
 from schemas.wire import frames
 from schemas.wire.views import InboxView
@@ -42,10 +38,7 @@ HIDDEN: Final = Index("hidden", ("owner", "conversation_id"), "act.seq")
 ROWS: Final = Table(MODEL, "inbox", (Index("user", ("owner",), "inbox.n"), PINNED))
 ACTS: Final = Table(MODEL, "acts", (Index("user", ("owner",), "act.n"), HIDDEN))
 HEADS: Final = Table(MODEL, "heads")
-FAMILIES: Final = frozenset(
-    events.TYPE_OF[event].rpartition(".")[0]
-    for event in (CursorMoved, ConversationMuted, ConversationArchived, ConversationPinned, MessageHidden)
-)
+FAMILIES: Final = frozenset(events.TYPE_OF[event].rpartition(".")[0] for event in get_args(InboxEvent))
 
 
 def takes(event_type: str) -> bool:

@@ -1,16 +1,25 @@
 """The `conversations` processor folds who is in which conversation, saves it, then pushes it to the nodes."""
 
-from typing import Final
+from typing import Final, assert_never
 
 from core.ports.documents import Changes, Documents, TableGeneration
 from core.ports.effects import Effects
 from projections.conversations import conversation_rows
 from projections.conversations.changes import view_of
 from projections.conversations.conversation_rows import NumberedChange
-from projections.facts import Fact, LaneCounter
+from projections.facts import LaneCounter
 from projections.inbox.inbox_rows import channel_of
 from schemas import topics
-from schemas.events import MessagePinned, MessageUnpinned, ParticipantsAdded, ParticipantsRemoved, RolesChanged
+from schemas.events import (
+    ConversationChanged,
+    ConversationCreated,
+    ConversationEvent,
+    MessagePinned,
+    MessageUnpinned,
+    ParticipantsAdded,
+    ParticipantsRemoved,
+    RolesChanged,
+)
 from schemas.wire import frames
 from schemas.wire.frames import Push
 from schemas.wire.views import ReceiptView
@@ -58,20 +67,22 @@ class Conversations:
         )
         return Effects(
             logged=[
-                conflict_record(one.fact, self.name, command_of(one.fact)) for one in folded.numbered if one.conflict
+                conflict_record(one.fact, self.name, command_of(event))
+                for one in folded.numbered
+                if one.conflict and isinstance(event := one.fact.event, ConversationEvent)
             ],
             hints=[push for one in folded.numbered for push in _pushes(one, batch.generation)],
         )
 
 
-def command_of(fact: Fact) -> str:
-    """Return the command that caused an event of this topic; leaving and being removed are one event."""
-    match fact.event:
+def command_of(event: ConversationEvent) -> str:
+    """Return the command that caused an event; leaving and being removed are one event."""
+    match event:
         case ParticipantsAdded(reopened=True):
             name = "conversation:create"
         case ParticipantsAdded():
             name = "conversation:add-participants"
-        case ParticipantsRemoved() as event if event.participants == [event.actor]:
+        case ParticipantsRemoved() if event.participants == [event.actor]:
             name = "conversation:leave"
         case ParticipantsRemoved():
             name = "conversation:remove-participants"
@@ -81,8 +92,12 @@ def command_of(fact: Fact) -> str:
             name = "message:pin"
         case MessageUnpinned():
             name = "message:unpin"
-        case _:
+        case ConversationChanged():
             name = "conversation:update"
+        case ConversationCreated():
+            name = "conversation:create"
+        case _:
+            assert_never(event)
     return name
 
 

@@ -3,7 +3,7 @@ positions to senders.
 """
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, assert_never
 
 from core.ports.documents import Changes, Documents, Row, TableGeneration
 from core.ports.effects import Effects
@@ -17,13 +17,21 @@ from schemas.commands.inbox import (
     HideMessage,
     MuteConversation,
     PinConversation,
+    ReadMessages,
     UnarchiveConversation,
     UnmuteConversation,
     UnpinConversation,
 )
 from schemas.envelope import Record
 from schemas.events import MessageDelivered
-from schemas.events.inbox import ConversationArchived, ConversationMuted, ConversationPinned, CursorMoved, MessageHidden
+from schemas.events.inbox import (
+    ConversationArchived,
+    ConversationMuted,
+    ConversationPinned,
+    CursorMoved,
+    InboxEvent,
+    MessageHidden,
+)
 from schemas.wire import frames
 from schemas.wire.frames import Push
 from streams.processors.derived_effects import conflict_push, conflict_record, record_of
@@ -85,7 +93,7 @@ def effects(numbered: Iterable[NumberedEvent], now: dict[str, Row], generation: 
             continue
         about = event.conversation_id
         if one.conflict:
-            command = command_of(one.fact)
+            command = command_of(event)
             logged.append(conflict_record(one.fact, inbox_rows.MODEL, command, conversation_id=about))
             hints.append(conflict_push(one.fact, inbox_rows.MODEL, generation, conversation_id=about))
         elif not one.repeat:
@@ -102,17 +110,21 @@ def _passed(one: NumberedEvent, row: Row) -> bool:
     return bool(one.n == facet["n"] and one.fact.position != facet["pos"])
 
 
-def command_of(fact: Fact) -> str:
-    """Return the command that caused an act."""
-    match fact.event:
-        case ConversationMuted() as event:
+def command_of(event: InboxEvent) -> str:
+    """Return the command that caused an event."""
+    match event:
+        case ConversationMuted():
             return NAME_OF[MuteConversation if event.on else UnmuteConversation]
-        case ConversationArchived() as event:
+        case ConversationArchived():
             return NAME_OF[ArchiveConversation if event.on else UnarchiveConversation]
-        case ConversationPinned() as event:
+        case ConversationPinned():
             return NAME_OF[PinConversation if event.on else UnpinConversation]
-        case _:
+        case MessageHidden():
             return NAME_OF[HideMessage]
+        case CursorMoved():
+            return NAME_OF[ReadMessages]
+        case _:
+            assert_never(event)
 
 
 def _pushed(one: NumberedEvent, row: Row, generation: int) -> Push:
