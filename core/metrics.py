@@ -40,7 +40,7 @@ COUNTERS: Final[dict[str, str]] = {
     "caught_up": "a push that came while a session was being brought up to date was sent to it afterwards",
     "push_early": "a push waited for the node's view, which was older than it",
     "push_duplicate": "a push had been delivered before",
-    "push_hole": "a push was not the next of its lane, and those missing were read from the rows",
+    "push_hole": "a push was not the next of its lane, and the rows before it could not be read yet",
     "push_unwanted": "a push came for a conversation or user without a session here",
     "push_dropped": "a push was left out, since too many waited for its conversation, and was read from the rows later",
     "push_failed": "a push failed for a reason of ours; the log has a traceback",

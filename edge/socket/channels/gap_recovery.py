@@ -4,7 +4,8 @@ A job retries in place while the store is down: nothing new is saved meanwhile, 
 """
 
 import logging
-from typing import Final
+from collections.abc import Callable
+from typing import Final, Literal
 
 from core.health import Health
 from core.ports.memberships import Memberships
@@ -24,11 +25,19 @@ MAX_VIEW_WAITS: Final = 5
 class GapRecovery:
     """Does the jobs of one node's channels, one at a time for each channel."""
 
-    def __init__(self, memberships: Memberships, lanes: Lanes, store_reads: StoreReads, health: Health) -> None:
+    def __init__(
+        self,
+        memberships: Memberships,
+        lanes: Lanes,
+        store_reads: StoreReads,
+        health: Health,
+        look_soon: Callable[[], None],
+    ) -> None:
         self._memberships = memberships
         self._lanes = lanes
         self._store_reads = store_reads
         self._health = health
+        self._look_soon = look_soon
 
     async def push(self, channel: Channel, push: Push) -> None:
         """Deliver a push when the view is as new as it and everything before it has been delivered."""
@@ -36,22 +45,31 @@ class GapRecovery:
         if not await self._sees(channel, push.conversation_n):
             self._health.count("push_early")
             return
-        known = channel.last.get(push.lane)
-        if known is not None and push.n > known + 1:
-            life = self._lanes.life
+        if self._order(channel, push) == "gap":
             await self.heal(channel, Heal(), push.lane)
-            if self._lanes.life != life:  # not healed: the heads will show it, and this one too
-                return
+        if self._order(channel, push) == "gap":  # its row was saved before it: in a generation that is not known here
+            await self._store_reads.retry(channel, self._lanes.refresh)
+            await self.heal(channel, Heal(), push.lane)
+        match self._order(channel, push):
+            case "duplicate":
+                self._health.count("push_duplicate")
+            case "next":
+                shown = channel.deliver(push.lane, push.n, push.seq, push.conversation_n, push.frame)
+                self._health.count("delivered", shown)
+            case "gap":  # nothing is passed over: the heads will show it, and this one too
+                self._health.count("push_hole")
+                of = {"correlation_id": correlation_of(push.frame)}
+                known = channel.last.get(push.lane)
+                logger.warning("%s of %s has %s, a push %d", push.lane, channel.id, known, push.n, extra=of)
+                self._look_soon()
+
+    @staticmethod
+    def _order(channel: Channel, push: Push) -> Literal["duplicate", "next", "gap"]:
+        """Return where a push stands behind what was delivered of its lane."""
         known = channel.last.get(push.lane, push.n - 1)
         if push.n <= known:
-            self._health.count("push_duplicate")
-            return
-        if push.n > known + 1:
-            self._health.count("push_hole")
-            of = {"correlation_id": correlation_of(push.frame)}
-            logger.warning("%s of %s goes on at %d after %d", push.lane, channel.id, push.n, known, extra=of)
-        shown = channel.deliver(push.lane, push.n, push.seq, push.conversation_n, push.frame)
-        self._health.count("delivered", shown)
+            return "duplicate"
+        return "next" if push.n == known + 1 else "gap"
 
     async def heal(self, channel: Channel, job: Heal, only: str = "") -> None:
         """Deliver the rows of lanes up to their heads."""

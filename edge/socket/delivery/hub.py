@@ -56,7 +56,11 @@ class Hub:
         store_reads = StoreReads(health)
         self.users: Final = UserChannels(lanes, registration, store_reads, health, spawn=spawn, look_soon=look_soon)
         self._jobs = Jobs(
-            GapRecovery(memberships, lanes, store_reads, health), self._remove_finished, look_soon, health, spawn
+            GapRecovery(memberships, lanes, store_reads, health, look_soon),
+            self._remove_finished,
+            look_soon,
+            health,
+            spawn,
         )
         self._look_soon = look_soon
 
