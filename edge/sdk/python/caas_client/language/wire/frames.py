@@ -151,7 +151,8 @@ class Push(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """A best-effort push from a processor to the nodes: an encoded frame, and the data to find its receivers.
 
     `model` and `generation` name the read model it was made from; `lane` and `n` are its number there, empty and 0 for
-    receipts and errors, which go to the user `to` alone. `conversation_n` is the minimum version of a node's view;
+    receipts and errors. Those, and the pushes of a user's own lane, go to one user alone: `to` is the name of that user
+    in the node registry. `conversation_n` is the minimum version of a node's view;
     `seq` is the message's, which must lie in a receiver's membership intervals. Typing goes to everyone but the typist,
     `by`; in presence `conversation_id` names the user, and there is no frame. Cursors go to everyone, in batches.
     """
