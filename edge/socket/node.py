@@ -98,7 +98,7 @@ class Node:
 
     async def start(self) -> None:
         """Follow memberships, listen to the bus, keep the registration and poll heads until `stop`."""
-        self._memberships.on_change = self._signals.follow_changes(self.hub.changed, self.hub.channel)
+        self._memberships.on_change = self._signals.follow_changes(self.hub.changed, self.hub.conversations.get)
         await self._registration.beat(self.hub.held)
         begun = asyncio.Event()
         self._running = asyncio.create_task(self._run(begun), name=f"node {self.name}")
@@ -264,7 +264,7 @@ class Node:
             for push in self.hub.unpack(payload):
                 if push.model == RECEIPTS:
                     self._waits.notify(push)
-                if not self._signals.try_deliver(push, self.hub.channel):
+                if not self._signals.try_deliver(push, self.hub.conversations.get):
                     self.hub.deliver(push)
                 delivered_bytes += len(push.frame)
                 if delivered_bytes > YIELD_BYTES:

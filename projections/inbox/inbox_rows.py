@@ -59,6 +59,11 @@ def channel_of(tenant: str, user_id: str) -> str:
     return f"user:{key_of(tenant, user_id)}"
 
 
+def key_of_channel(channel: str) -> str:
+    """Return the key of a user (`key_of`) from their channel (`channel_of`)."""
+    return channel.removeprefix("user:")
+
+
 def row_id(tenant: str, user_id: str, conversation_id: str, thread: str | None = None) -> str:
     """Return the id of the row of a user's conversation, or of a thread of it."""
     key = f"{key_of(tenant, user_id)}:{conversation_id}"

@@ -6,8 +6,9 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 from core.health import Health
-from edge.socket.channels.channel import MAX_WAITING_PUSHES, Channel, Heal, Job, Join
+from edge.socket.channels.channel_state import LIVE, Job, JobQueue, Join, Late, Opening, Recovering
 from edge.socket.channels.gap_recovery import GapRecovery
+from edge.socket.channels.lane_channel import LaneChannel
 from schemas.wire.frames import Push, correlation_of
 
 logger: Final = logging.getLogger("caas.hub")
@@ -21,12 +22,12 @@ class NodeEnded(Exception):
 
 
 class Jobs:
-    """The jobs of one node's channels; `done` is called after each, `look_soon` if a push may be lost."""
+    """The jobs of the channels of one kind; `done` is called after each, `look_soon` if a push may be lost."""
 
     def __init__(
         self,
         recovery: GapRecovery,
-        done: Callable[[Channel], None],
+        done: Callable[[LaneChannel], None],
         look_soon: Callable[[], None],
         health: Health,
         spawn: Spawn,
@@ -37,52 +38,36 @@ class Jobs:
         self._health = health
         self._spawn = spawn
 
-    def begin(self, channel: Channel, job: Job) -> None:
-        """Do a job when the ones before it are done."""
-        if channel.jobs is None:
-            channel.jobs = deque((job,))
+    def begin(self, channel: LaneChannel, job: Job) -> None:
+        """Do a job when the ones before it are done and the channel is open. A closed one does none."""
+        match channel.state:
+            case Opening(queue=queue) | Late(queue=queue) | Recovering(queue=queue):
+                if not queue.add(job):
+                    self._health.count("push_dropped")
+            case state if state is LIVE:
+                channel.change(Recovering(JobQueue(deque((job,)))))
+                self._start(channel)
+
+    def opened(self, channel: LaneChannel) -> None:
+        """Do what waited for an opening or a late channel, whose lanes begin now."""
+        if not isinstance(channel.state, Opening | Late):
+            return
+        queue = channel.state.queue
+        if queue.jobs:
+            channel.change(Recovering(queue))
             self._start(channel)
         else:
-            self.queue(channel, job)
+            channel.change(LIVE)
 
-    def queue(self, channel: Channel, job: Job) -> None:
-        """Queue a job behind the waiting ones; a push behind too many of them is dropped, and healed after them."""
-        jobs = channel.jobs
-        if jobs is None:
-            raise LookupError(channel.id)
-        if isinstance(job, Push) and len(jobs) >= MAX_WAITING_PUSHES:
-            channel.pushes_dropped = True
-            self._health.count("push_dropped")
-        else:
-            jobs.append(job)
-
-    def opened(self, channel: Channel) -> None:
-        """Mark a channel as open and start its jobs, unless its heads are unknown."""
-        if channel.opening is not None and not channel.opening.done():
-            channel.opening.set_result(None)
-        channel.opening = None
-        if not channel.heads_unknown:
-            self._go_on(channel)
-
-    def begin_lanes(self, channel: Channel) -> None:
-        """Begin the lanes of a channel whose heads were unknown and start its jobs: pushes up to the heads had time to
-        come.
-        """
-        channel.begin_lanes()
-        self._go_on(channel)
-
-    def _go_on(self, channel: Channel) -> None:
-        if channel.jobs:
-            self._start(channel)
-        else:
-            channel.jobs = None
-
-    def _start(self, channel: Channel) -> None:
+    def _start(self, channel: LaneChannel) -> None:
         self._spawn(f"channel {channel.id}", self._work(channel))
 
-    async def _work(self, channel: Channel) -> None:
-        while channel.jobs and not channel.closed:
-            job = channel.jobs.popleft()
+    async def _work(self, channel: LaneChannel) -> None:
+        while isinstance(channel.state, Recovering):
+            job = channel.state.queue.next()
+            if job is None:
+                channel.change(LIVE)
+                return
             try:
                 await self._do(channel, job)
                 self._done(channel)
@@ -91,15 +76,11 @@ class Jobs:
                 of = {"correlation_id": correlation_of(job.frame) if isinstance(job, Push) else ""}
                 logger.exception("a job of %s failed", channel.id, extra=of)
                 self._look_soon()
-            if not channel.jobs and channel.pushes_dropped:
-                channel.pushes_dropped = False
-                channel.jobs.append(Heal())
-        channel.jobs = None
 
-    async def _do(self, channel: Channel, job: Job) -> None:
+    async def _do(self, channel: LaneChannel, job: Job) -> None:
         if isinstance(job, Push):
             await self._recovery.push(channel, job)
         elif isinstance(job, Join):
             await self._recovery.join(channel, job)
         else:
-            await self._recovery.heal(channel, job)
+            await self._recovery.recover(channel, job)

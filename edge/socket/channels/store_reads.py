@@ -1,4 +1,4 @@
-"""StoreReads limits the concurrent reads that heal channels, and retries them while the store is down."""
+"""StoreReads limits the concurrent reads that recover channels, and retries them while the store is down."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -10,13 +10,13 @@ from core.ports.event_log import Unavailable
 from core.retry import Backoff
 
 MAX_CONCURRENT_READS: Final = 32
-"""Maximum number of healing reads of one node at a time."""
+"""Maximum number of recovery reads of one node at a time."""
 
 T = TypeVar("T")
 
 
-class Healed(Protocol):
-    """A channel that is healed; a read for a closed one is not retried."""
+class Recovered(Protocol):
+    """A channel that is recovered; a read for a closed one is not retried."""
 
     @property
     def id(self) -> str:
@@ -30,13 +30,13 @@ class Healed(Protocol):
 
 
 class StoreReads:
-    """The healing reads of one node."""
+    """The recovery reads of one node."""
 
     def __init__(self, health: Health) -> None:
         self._health = health
         self._slots = asyncio.Semaphore(MAX_CONCURRENT_READS)
 
-    async def retry(self, channel: Healed, call: Callable[[], Awaitable[T]]) -> T:
+    async def retry(self, channel: Recovered, call: Callable[[], Awaitable[T]]) -> T:
         """Return the store's answer, retrying while it is down. Raises `Unavailable` if the channel is closed."""
         outage, backoff = Outage(channel.id), Backoff()
         while True:

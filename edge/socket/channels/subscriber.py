@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from edge.socket.channels.channel import Channel
+    from edge.socket.channels.conversation_channel import ConversationChannel
 
 
 class Subscriber:
@@ -20,5 +20,5 @@ class Subscriber:
         self.tenant = tenant
         self.user_id = user_id
         self.push = push
-        self.channels: dict[str, Channel] = {}
+        self.channels: dict[str, ConversationChannel] = {}
         self.left: dict[str, dict[str, int]] = {}

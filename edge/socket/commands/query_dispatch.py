@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Final, assert_never
 
 from core.identity import Identity
-from edge.socket.channels.channel import Channel
+from edge.socket.channels.conversation_channel import ConversationChannel
 from edge.socket.presence.presence_service import PresenceService
 from projections.queries.conversation import ConversationQueries
 from projections.queries.conversation_list import ConversationList
@@ -18,7 +18,7 @@ from schemas.wire.answers import Answer, Presences
 
 SingleQuery = GetMessage | queries.History | Thread | GetConversation | ListConversations | GetPresence | SearchMessages
 """Every query with a single answer: all except `sync`."""
-NO_CHANNELS: Final[Mapping[str, Channel]] = MappingProxyType({})
+NO_CHANNELS: Final[Mapping[str, ConversationChannel]] = MappingProxyType({})
 
 
 class QueryDispatch:
@@ -52,7 +52,7 @@ class QueryDispatch:
         who: Identity,
         query: SingleQuery,
         writes: OwnWrites = NOTHING,
-        channels: Mapping[str, Channel] = NO_CHANNELS,
+        channels: Mapping[str, ConversationChannel] = NO_CHANNELS,
     ) -> Answer:
         """Return the answer for this user; `writes` and `channels` are those of the session."""
         found: Answer

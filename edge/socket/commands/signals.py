@@ -11,7 +11,7 @@ from core.domain import conversation
 from core.domain.conversation import Conversation
 from core.domain.decision import Context, Rejected
 from core.ports.memberships import Memberships, NotReady
-from edge.socket.channels.channel import Channel
+from edge.socket.channels.conversation_channel import ConversationChannel
 from edge.socket.commands.delivery_receipts import DeliveryReceipts
 from edge.socket.commands.executor import CommandExecutor
 from edge.socket.delivery.cursors import MovedCursors
@@ -140,7 +140,7 @@ class Signals:
         else:
             client.answer(self._commands.failed(rejection, request))
 
-    def follow_changes(self, changed: OnChange, channel: Callable[[str], Channel | None]) -> OnChange:
+    def follow_changes(self, changed: OnChange, channel: Callable[[str], ConversationChannel | None]) -> OnChange:
         """Return a callback for membership changes: it calls `changed`, then ends the typing of users who left."""
 
         def follow(event: ConversationEvent, view: Conversation) -> None:
@@ -151,7 +151,7 @@ class Signals:
 
         return follow
 
-    def try_deliver(self, push: Push, channel: Callable[[str], Channel | None]) -> bool:
+    def try_deliver(self, push: Push, channel: Callable[[str], ConversationChannel | None]) -> bool:
         """Deliver a push of a live lane (typing, presence, cursors). Return whether it was one."""
         if push.lane not in LIVE_LANES:
             return False

@@ -15,7 +15,7 @@ from projections.messages import message_rows
 from projections.queries.lanes import LaneHeads, Lanes
 from projections.queries.store_trust import TOPICS_OF_MODEL
 from schemas.topics import USER_ACTION
-from schemas.wire.frames import LANES
+from schemas.wire.frames import LANES, USER
 
 
 class CurrentHeads:
@@ -43,7 +43,8 @@ class CurrentHeads:
     async def of_user(self, who: Identity, given: int) -> int:
         """Return the head of the user lane, in the same way."""
         key = inbox_rows.key_of(who.tenant, who.user_id)
-        known = max(given, self._hub.users.delivered(who.tenant, who.user_id))
+        user = self._hub.users.get(inbox_rows.channel_of(who.tenant, who.user_id))
+        known = given if user is None else max(given, user.positions.get(USER, 0))
         head = (await self._lanes.user_heads([key]))[key]
         if head < known:
             await self._lanes.refresh()
@@ -54,6 +55,6 @@ class CurrentHeads:
         return head
 
     def _lower(self, heads: LaneHeads, key: str, given: Mapping[str, Mapping[str, int]]) -> bool:
-        channel = self._hub.channel(key)
-        known = ({} if channel is None else channel.last or channel.start), given.get(key, {})
+        channel = self._hub.conversations.get(key)
+        known = {} if channel is None else channel.positions, given.get(key, {})
         return any(heads[lane] < n for lanes in known for lane, n in lanes.items() if lane in LANES)

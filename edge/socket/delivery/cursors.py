@@ -15,7 +15,7 @@ import msgspec
 
 from core.domain.conversation import Conversation
 from core.health import Health
-from edge.socket.channels.channel import Channel
+from edge.socket.channels.conversation_channel import ConversationChannel
 from edge.socket.keyed_timers import KeyedTimers
 from schemas.bounds import CURSOR_MEMBERS
 from schemas.wire import frames
@@ -47,7 +47,7 @@ def cursors_in(push: Push) -> list[CursorView]:
 class _Pending:
     """The cursors of one conversation that moved since `at`, the loop time of the last frame pushed."""
 
-    channel: Channel
+    channel: ConversationChannel
     moved: dict[str, CursorView] = field(default_factory=dict)
     at: float = float("-inf")
 
@@ -60,14 +60,14 @@ class MovedCursors:
         self._pending: dict[str, _Pending] = {}
         self._timers: KeyedTimers[str] = KeyedTimers()
 
-    def deliver(self, push: Push, channel: Channel | None) -> None:
+    def deliver(self, push: Push, channel: ConversationChannel | None) -> None:
         """Push the cursors of a push to the sessions of this node within a second. Never raises."""
         if channel is None:
             self._health.count("push_unwanted")
         elif pushes_cursors(channel.view):
             self._collect(push, channel)
 
-    def _collect(self, push: Push, channel: Channel) -> None:
+    def _collect(self, push: Push, channel: ConversationChannel) -> None:
         pending = self._pending.setdefault(channel.id, _Pending(channel))
         pending.channel = channel
         for cursor in cursors_in(push):
@@ -94,7 +94,7 @@ class MovedCursors:
             self._push(pending.channel, list(moved.values()))
         self._timers.at(key, pending.at + PUSH_INTERVAL_S)
 
-    def _push(self, channel: Channel, moved: list[CursorView]) -> None:
+    def _push(self, channel: ConversationChannel, moved: list[CursorView]) -> None:
         """Push one frame to the present members, with their cursors only; a frame with a single cursor is not sent to
         its own user.
         """

@@ -8,7 +8,7 @@ from core.outages import Outage
 from core.ports.event_log import Unavailable
 from core.retry import Backoff
 from edge.socket.delivery.hub import Hub
-from projections.queries.lanes import HEADS_BATCH_SIZE, Lanes
+from projections.queries.lanes import Lanes
 
 LOST_AFTER_S: Final = 1.0
 """Time after which a push that has not arrived since its head was seen counts as lost."""
@@ -48,15 +48,10 @@ class HeadPoller:
 
         Raises `Unavailable`.
         """
-        held, life = list(hub.conversations), self._lanes.life
-        channels: dict[str, dict[str, int]] = {}
-        for start in range(0, len(held), HEADS_BATCH_SIZE):
-            channels |= hub.undelivered(await self._lanes.heads(held[start : start + HEADS_BATCH_SIZE]))
-        users = hub.users.undelivered(await hub.users.heads())
-        if not channels and not users:
+        life = self._lanes.life
+        conversations, users = await hub.conversations.find_undelivered(), await hub.users.find_undelivered()
+        if not conversations and not users:
             return
         await asyncio.sleep(LOST_AFTER_S)
-        for key, heads in hub.undelivered(channels).items():
-            hub.heal(key, heads, life)
-        for key, head in hub.users.undelivered(users).items():
-            hub.users.heal(key, head)
+        hub.conversations.recover(hub.conversations.undelivered(conversations), life)
+        hub.users.recover(hub.users.undelivered(users), life)

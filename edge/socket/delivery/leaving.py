@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from core.ports.memberships import Memberships
-from edge.socket.channels.channel import RESUMED_LANES
+from edge.socket.channels.conversation_channel import RESUMED_LANES
 from edge.socket.channels.subscriber import Subscriber
 
 

@@ -17,7 +17,7 @@ from core.health import Health
 from core.ports.effects import Effects, Emitter
 from core.ports.event_log import Unavailable
 from core.ports.presence_store import PresenceStore
-from edge.socket.channels.channel import Channel
+from edge.socket.channels.conversation_channel import ConversationChannel
 from edge.socket.keyed_timers import KeyedTimers
 from schemas.wire import frames
 from schemas.wire.frames import TYPING, Push
@@ -82,7 +82,7 @@ class TypingService:
         if types != typist.announced:
             self._timers.at(key, max(now, typist.announced_at + MIN_INTERVAL_S))
 
-    def deliver(self, push: Push, channel: Channel | None) -> None:
+    def deliver(self, push: Push, channel: ConversationChannel | None) -> None:
         """Send a push to the other members' sessions here, unless its user has left the conversation."""
         if channel is None or not channel.view.is_member(push.by):
             self._health.count("push_unwanted")
@@ -90,7 +90,7 @@ class TypingService:
         self._note((push.conversation_id, push.by), types=_read.decode(push.frame).data.typing)
         self._show(push.frame, push.by, channel)
 
-    def member_left(self, conversation_id: str, user_id: str, channel: Channel | None) -> None:
+    def member_left(self, conversation_id: str, user_id: str, channel: ConversationChannel | None) -> None:
         """End the typing of a user who left a conversation, also for the sessions here that show it."""
         key = (conversation_id, user_id)
         if key in self._typists:
@@ -107,7 +107,7 @@ class TypingService:
         if types:
             self._shown[key] = now + SHOWN_S
 
-    def _show(self, frame: bytes, by: str, channel: Channel) -> None:
+    def _show(self, frame: bytes, by: str, channel: ConversationChannel) -> None:
         others = [one for one in channel.subscribers if one.user_id != by and channel.view.is_member(one.user_id)]
         for subscriber in others:
             subscriber.push(frame)

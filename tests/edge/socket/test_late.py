@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from edge.socket.channels.channel_state import Late as LateState
 from edge.socket.node import Node
 from tests.edge.socket.distant import Distant
 from tests.edge.socket.world import Person, World, room, send, sent_head, world
@@ -53,10 +54,17 @@ async def late(tmp_path: Path) -> AsyncIterator[Late]:
             await node.stop()
 
 
+def waiting(late: Late) -> int:
+    """Return how many jobs wait in the late channel of the conversation."""
+    channel = late.node.hub.conversations.get(late.here)
+    assert channel is not None
+    assert isinstance(channel.state, LateState)
+    return len(channel.state.queue.jobs)
+
+
 async def test_push_during_store_outage_is_delivered_after_it(late: Late) -> None:
     await send(late.ann, late.here, "2", "3")
-    channel = late.node.hub.channel(late.here)
-    await eventually(lambda: channel is not None and channel.jobs is not None and len(channel.jobs) == 2)
+    await eventually(lambda: waiting(late) == 2)
     assert late.ben.texts() == []
     late.documents.cut = False
     await eventually(lambda: late.ben.texts() == late.ann.texts() == ["2", "3"])
@@ -64,8 +72,7 @@ async def test_push_during_store_outage_is_delivered_after_it(late: Late) -> Non
 
 async def test_first_push_is_delivered_with_all_lost_ones_behind_it(late: Late) -> None:
     await send(late.ann, late.here, "2")
-    channel = late.node.hub.channel(late.here)
-    await eventually(lambda: channel is not None and bool(channel.jobs))
+    await eventually(lambda: waiting(late) > 0)
     await late.say_unheard("3", 3)
     late.documents.cut = False
     await eventually(lambda: late.ben.texts() == ["2", "3"])
@@ -100,7 +107,7 @@ async def test_sync_is_unavailable_while_the_store_is(late: Late) -> None:
 async def test_channel_with_unknown_heads_is_removed_when_empty(late: Late) -> None:
     late.ann.go()
     late.ben.go()
-    assert list(late.node.hub.conversations) == []
+    assert list(late.node.hub.conversations.names) == []
 
 
 async def test_member_added_again_during_delivery_misses_no_row(tmp_path: Path) -> None:

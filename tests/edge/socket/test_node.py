@@ -193,7 +193,7 @@ async def test_removed_member_receives_the_removal_and_no_more(running: tuple[Wo
     await send(ann, here, "2")
     await eventually(lambda: ann.texts() == ["1", "2"])
     assert ben.texts() == ["1"]
-    channel = node.hub.channel(here)
+    channel = node.hub.conversations.get(here)
     assert channel is not None
     assert {subscriber.user_id for subscriber in channel.subscribers} == {"ann"}
 
@@ -341,7 +341,7 @@ async def test_last_subscriber_closes_the_channel(running: tuple[World, Node]) -
     here = await room(ann, "ben")
     assert await found.presence.nodes([here]) == {here: frozenset({"one"})}
     ann.go()
-    assert list(node.hub.conversations) == []
+    assert list(node.hub.conversations.names) == []
 
     async def nobody() -> bool:
         return not (await found.presence.nodes([here])).get(here)

@@ -12,9 +12,12 @@ import pytest
 
 from core.identity import Identity
 from core.ports.event_log import Unavailable
+from edge.socket.channels.channel_state import LIVE
 from edge.socket.node import Node
 from edge.socket.session.client_session import ClientSession
 from projections.inbox import actions, inbox_rows
+from projections.inbox.inbox_rows import key_of_channel
+from schemas.wire.frames import USER
 from tests.edge.socket.distant import Distant
 from tests.edge.socket.own import act, head, head_of, hid, muted, read
 from tests.edge.socket.world import TENANT, World, world
@@ -185,7 +188,7 @@ async def settled(found: World, node: Node) -> None:
             await node.look()
         except Unavailable:
             return False
-        users = node.hub.users._users.values()
-        return all(one.last == head_of(found, one.key) and not one.healing for one in users)
+        users = node.hub.users._channels.values()
+        return all(one.state is LIVE and one.last[USER] == head_of(found, key_of_channel(one.id)) for one in users)
 
     await eventually(done, within=20)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from edge.socket.channels.channel import Channel
+from edge.socket.channels.conversation_channel import ConversationChannel
 from edge.socket.presence import typing_service
 from schemas.envelope import Known, read
 from schemas.wire.frames import TYPING, Push, push
@@ -93,11 +93,11 @@ async def test_typing_of_a_removed_member_is_not_pushed(running: Nodes) -> None:
     here = await room(ann, "ben", "cy")
     await do(ann, "conversation:remove-participants", here, participants=["cy"])
     await pushed_change(ben, here, 2)
-    channel = running.all[0].hub.channel(here)
+    channel = running.all[0].hub.conversations.get(here)
     frame = push("typing", TypingView(conversation_id=here, user_id="cy", typing=True, ttl_ms=800))
     late = Push(model="", generation=0, conversation_id=here, frame=frame, lane=TYPING, by="cy")
-    assert isinstance(channel, Channel)
-    assert running.all[0]._signals.try_deliver(late, running.all[0].hub.channel)
+    assert isinstance(channel, ConversationChannel)
+    assert running.all[0]._signals.try_deliver(late, running.all[0].hub.conversations.get)
     await types(ann, here)
     await eventually(lambda: shown(ben) == [True])
     assert shown(ben, "cy") == []

@@ -225,6 +225,6 @@ async def test_broken_cursors_are_skipped(running: Nodes) -> None:
     await talk(running, ann, here, 1)
     node = running.all[0]
     broken = Push(model="receipts", generation=1, conversation_id=here, frame=b'{"data":1}', lane=CURSORS)
-    assert node._signals.try_deliver(broken, node.hub.channel)
+    assert node._signals.try_deliver(broken, node.hub.conversations.get)
     await reads(bob, here, 1)
     await eventually(lambda: heard(ann, "bob") == [(1, 1)])
