@@ -6,6 +6,9 @@ from typing import Protocol
 from core.domain.conversation import Conversation
 from schemas.events import ConversationEvent
 
+OnChange = Callable[[ConversationEvent, Conversation], None]
+"""Takes an event that was folded, and its conversation after it."""
+
 
 class Memberships(Protocol):
     """The members of conversations, as far as this process has read the log.
@@ -13,11 +16,14 @@ class Memberships(Protocol):
     `fresh` is false while the view is known to be more than 5 s behind: no decision may use it then. `get` returns at
     once. `prove` returns when every record about this conversation (None: about any) that was in the log at the time of
     the call has been read, `pass_by` when the record at a position of its partition has been read; they raise
-    `NotReady` after 2 s, `prove` raises `Unavailable` if the log is down. `on_change` is called after each folded event
-    of the log, before anything else runs.
+    `NotReady` after 2 s, `prove` raises `Unavailable` if the log is down.
     """
 
-    on_change: Callable[[ConversationEvent, Conversation], None] | None
+    def subscribe(self, callback: OnChange) -> Callable[[], None]:
+        """Call `callback` after each event of the log that is folded from now on, in order and before anything else
+        runs. Return what ends that; it may be called again.
+        """
+        ...
 
     @property
     def fresh(self) -> bool:

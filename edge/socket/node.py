@@ -85,7 +85,7 @@ class Node:
         self.current = CurrentHeads(lanes, self.hub)
         reading = memberships, lanes, self.hub, self.current, query_dispatch
         self._reads = QueryExecutor(*reading, health=health, spawn=self._spawn, failed=commands.failed)
-        self._lanes = lanes
+        self._unsubscribe = memberships.subscribe(signals.follow_changes(self.hub))
         self._bus = bus
         self._registration = registration
         self._new_id = new_id
@@ -97,8 +97,7 @@ class Node:
     # Life
 
     async def start(self) -> None:
-        """Follow memberships, listen to the bus, keep the registration and poll heads until `stop`."""
-        self._memberships.on_change = self._signals.follow_changes(self.hub.changed, self.hub.conversations.get)
+        """Listen to the bus, keep the registration and poll heads until `stop`."""
         await self._registration.beat(self.hub.held)
         begun = asyncio.Event()
         self._running = asyncio.create_task(self._run(begun), name=f"node {self.name}")
@@ -106,7 +105,7 @@ class Node:
 
     async def stop(self) -> None:
         """End every task and remove the registration; the owners of sessions have closed them before."""
-        self._memberships.on_change = None
+        self._unsubscribe()
         if self._running is not None:
             self._running.cancel()
             await asyncio.wait([self._running])

@@ -23,10 +23,11 @@ from projections.conversations.changes import change_of, differs, users_of
 from projections.facts import Fact, Inconsistent, LaneCounter
 from schemas.bounds import INTERVALS_SHOWN
 from schemas.events import ConversationEvent
+from schemas.wire.frames import CONVERSATION
 from schemas.wire.views import ConversationView, CursorView, InboxView, MessageView, ParticipantView
 
 MODEL: Final = "conversations"
-LANE: Final = "conversation"
+LANE: Final = CONVERSATION
 ROWS: Final = Table(MODEL, "conversations")
 PARTICIPANTS: Final = Table(MODEL, "participants", (Index("by_user", ("tenant", "user_id")),))
 CHANGES: Final = Table(MODEL, "changes", (Index("conversation", ("conversation_id",), "change.n"),))

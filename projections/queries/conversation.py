@@ -13,6 +13,7 @@ from projections.queries.read_consistency import with_recheck
 from projections.queries.response_size import fitting_range
 from projections.receipts.cursors import CursorReader
 from schemas.commands.queries import GetConversation
+from schemas.wire.frames import CONVERSATION
 from schemas.wire.views import ConversationView
 
 
@@ -57,7 +58,7 @@ class ConversationQueries:
         """Return what a user sees of a conversation that they have left."""
         key = view.conversation_id
         heads = (await self._lanes.heads([key]))[key]
-        left = await left_at(self._lanes, key, who.user_id, heads["conversation"])
+        left = await left_at(self._lanes, key, who.user_id, heads[CONVERSATION])
         member = await as_read(self._lanes, key, view.members[who.user_id], heads["sent"])
         seq = min(heads["sent"], member.intervals[-1].until_seq or heads["sent"])
         return conversation_rows.past_view(view, left, seq, who.user_id)

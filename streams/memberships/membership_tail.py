@@ -10,7 +10,7 @@ from core.health import Health
 from core.outages import Outage
 from core.ports.documents import Documents
 from core.ports.event_log import EventLog, Received, Unavailable
-from core.ports.memberships import NotReady
+from core.ports.memberships import NotReady, OnChange
 from core.positions import offset_of
 from projections.conversations import conversation_rows
 from schemas import envelope
@@ -28,16 +28,11 @@ ENDS_TIMEOUT_S: Final = 3.0
 """Timeout, in seconds; the log itself reports sooner that it is down."""
 WAITS_FOR: Final = "memberships"
 
-OnChange = Callable[[ConversationEvent, Conversation], None]
-
 
 class MembershipTail:
-    """The `Memberships` port. `on_change` is called after each event that was folded, in order; not for those that
-    the read model had at the start.
-    """
+    """The `Memberships` port. Those who subscribe receive what is read from the log, not what the read model had."""
 
     def __init__(self, log: EventLog, documents: Documents, health: Health) -> None:
-        self.on_change: OnChange | None = None
         self.fresh = False
         self._log = log
         self._documents = documents
@@ -46,6 +41,17 @@ class MembershipTail:
         self._read: dict[Partition, int] = {}
         self._advanced = asyncio.Event()
         self._outage = Outage(WAITS_FOR)
+        self._subscribers: dict[object, OnChange] = {}
+
+    def subscribe(self, callback: OnChange) -> Callable[[], None]:
+        """Call `callback` after each event that is folded from now on. Return what ends that."""
+        subscription = object()
+        self._subscribers[subscription] = callback
+
+        def end() -> None:
+            self._subscribers.pop(subscription, None)
+
+        return end
 
     def get(self, conversation_id: str) -> Conversation | None:
         """Return the conversation as folded so far."""
@@ -111,8 +117,9 @@ class MembershipTail:
     def _fold_event(self, event_id: str, key: str, event: object) -> None:
         known = event if isinstance(event, ConversationEvent) else None
         state = self._fold.event(event_id, key, known)
-        if state is not None and known is not None and self.on_change is not None:
-            self.on_change(known, state)
+        if state is not None and known is not None:
+            for callback in list(self._subscribers.values()):
+                callback(known, state)
 
     def _wake(self) -> None:
         """Let every caller that waits for a newer view check again."""

@@ -13,7 +13,6 @@ T = "acme"
 class Views:
     """A fixed view of conversations."""
 
-    on_change = None
     fresh = True
 
     def __init__(self, *views: Conversation) -> None:

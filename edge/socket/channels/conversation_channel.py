@@ -10,9 +10,8 @@ from core.ports.memberships import Memberships
 from edge.socket.channels.channel_state import State
 from edge.socket.channels.lane_channel import LaneChannel, Numbered
 from edge.socket.channels.subscriber import Subscriber
-from schemas.wire.frames import LANES
+from schemas.wire.frames import CONVERSATION, LANES
 
-CONVERSATION: Final = "conversation"
 RESUMED_LANES: Final = ("sent", "edited", "deleted", "reaction")
 """The lanes that a returning user resumes at their last position; of the changes they receive their return."""
 VIEW_TIMEOUT_S: Final = 1.0

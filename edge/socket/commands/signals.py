@@ -10,11 +10,12 @@ from core.commands.command_ids import ConversationSignal
 from core.domain import conversation
 from core.domain.conversation import Conversation
 from core.domain.decision import Context, Rejected
-from core.ports.memberships import Memberships, NotReady
+from core.ports.memberships import Memberships, NotReady, OnChange
 from edge.socket.channels.conversation_channel import ConversationChannel
 from edge.socket.commands.delivery_receipts import DeliveryReceipts
 from edge.socket.commands.executor import CommandExecutor
 from edge.socket.delivery.cursors import MovedCursors
+from edge.socket.delivery.hub import Hub
 from edge.socket.presence.presence_service import PresenceService
 from edge.socket.presence.typing_service import TypingService
 from edge.socket.session.client_session import ClientSession
@@ -26,7 +27,6 @@ from schemas.events import ConversationEvent
 from schemas.wire import frames
 from schemas.wire.answers import Answer, ConversationAccepted, Presences
 from schemas.wire.frames import CURSORS, PRESENCE, TYPING, Push
-from streams.memberships.membership_tail import OnChange
 
 LIVE_LANES: Final = frozenset({TYPING, PRESENCE, CURSORS})
 """The lanes without numbers: each push has the present state and goes to the users concerned."""
@@ -140,14 +140,14 @@ class Signals:
         else:
             client.answer(self._commands.failed(rejection, request))
 
-    def follow_changes(self, changed: OnChange, channel: Callable[[str], ConversationChannel | None]) -> OnChange:
-        """Return a callback for membership changes: it calls `changed`, then ends the typing of users who left."""
+    def follow_changes(self, hub: Hub) -> OnChange:
+        """Return a callback for membership changes: the hub applies them, then the typing of users who left ends."""
 
         def follow(event: ConversationEvent, view: Conversation) -> None:
-            changed(event, view)
+            hub.changed(event, view)
             for user in users_of(event):
                 if not view.is_member(user):
-                    self._typing.member_left(view.conversation_id, user, channel(view.conversation_id))
+                    self._typing.member_left(view.conversation_id, user, hub.conversations.get(view.conversation_id))
 
         return follow
 

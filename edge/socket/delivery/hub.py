@@ -26,13 +26,13 @@ from projections.conversations.changes import users_of
 from projections.inbox.inbox_rows import channel_of
 from projections.queries.lanes import Lanes
 from schemas.events import ConversationEvent
-from schemas.wire.frames import USER, Push, correlation_of, unpack_pushes
+from schemas.wire.frames import CONVERSATION, USER, Push, correlation_of, unpack_pushes
 
 logger: Final = logging.getLogger("caas.hub")
 
 
 class Hub:
-    """The channels of one node: of conversations and of users. Its `changed` must be the `on_change` of the view."""
+    """The channels of one node: of conversations and of users. Its `changed` must subscribe to the view."""
 
     def __init__(
         self,
@@ -63,13 +63,8 @@ class Hub:
 
     # Pushes
 
-    def receive(self, payload: bytes) -> None:
-        """Deliver the pushes of a payload from the bus. Never raises: a broken one is counted and recovered later."""
-        for push in self.unpack(payload):
-            self.deliver(push)
-
     def unpack(self, payload: bytes) -> list[Push]:
-        """Return the pushes of a payload; none of a broken one."""
+        """Return the pushes of a payload from the bus; none of a broken one, which is counted and recovered later."""
         try:
             return unpack_pushes(payload)
         except msgspec.DecodeError as error:
@@ -166,7 +161,7 @@ class Hub:
         channel.join(subscriber)
         interval, left = view.members[subscriber.user_id].intervals[-1], subscriber.left.pop(channel.id, {})
         first = interval.first if left else interval.from_seq  # a returning session continues where it was
-        starts = {"conversation": view.n - 1, **left, "sent": max(first - 1, left.get("sent", 0))}
+        starts = {CONVERSATION: view.n - 1, **left, "sent": max(first - 1, left.get("sent", 0))}
         self.conversations.begin(channel, Join(subscriber, starts))
         if new:
             self.conversations.open_soon(channel)

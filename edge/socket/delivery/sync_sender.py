@@ -6,12 +6,12 @@ from typing import Final
 from core.domain.conversation import Conversation
 from core.ports.memberships import Memberships
 from edge.socket.session.client_session import ClientSession
-from projections.conversations.conversation_rows import LANE as CHANGES
 from projections.queries.fair_turns import FairTurns
 from projections.queries.lanes import LaneHeads, LaneRow, Lanes
 from projections.queries.last_change import left_at
 from projections.queries.membership_ends import as_read
 from projections.queries.read_consistency import with_fresh_view
+from schemas.wire.frames import CONVERSATION
 
 PAGE: Final = 100
 """Maximum number of rows in a page."""
@@ -19,7 +19,7 @@ FIRST_PAGE: Final = 25
 """Maximum number of rows in the first page."""
 PAGE_BYTES: Final = 262_144
 """Maximum number of bytes sent of one page, unless its first row is larger; the rest of the page is read again."""
-LANE_ORDER: Final = (CHANGES, "sent", "edited", "deleted", "reaction")
+LANE_ORDER: Final = (CONVERSATION, "sent", "edited", "deleted", "reaction")
 """First memberships, then messages, then changes of messages."""
 
 
@@ -77,9 +77,9 @@ class SyncSender:
         member = view.members[user_id]
         if member.present:
             return heads
-        left = await left_at(self._lanes, view.conversation_id, user_id, heads[CHANGES])
+        left = await left_at(self._lanes, view.conversation_id, user_id, heads[CONVERSATION])
         member = await as_read(self._lanes, view.conversation_id, member, heads["sent"])
-        return {**heads, CHANGES: left, "sent": min(heads["sent"], member.intervals[-1].until_seq or 0)}
+        return {**heads, CONVERSATION: left, "sent": min(heads["sent"], member.intervals[-1].until_seq or 0)}
 
     async def _lane(self, view: Conversation, lane: str, start: int, goal: int) -> int:
         at = start
@@ -93,7 +93,7 @@ class SyncSender:
             view = await with_fresh_view(self._memberships, view, newest)
             member = view.members[self.client.identity.user_id]
             for row in rows:
-                if row.frame and (lane == CHANGES or member.reads(row.seq, row.conversation_n)):
+                if row.frame and (lane == CONVERSATION or member.reads(row.seq, row.conversation_n)):
                     self.client.send(row.frame)
             self.rows -= max(1, len(rows))
             at = rows[-1].n if len(rows) < read or read == limit else goal

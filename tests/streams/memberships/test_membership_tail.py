@@ -86,9 +86,13 @@ async def test_changes_are_reported_in_order_with_the_state_after_them(log: Memo
         changes.append((type(event).__name__, state.n))
 
     async with tailing(log, MemoryDocuments()) as tail:
-        tail.on_change = on_change
+        end = tail.subscribe(on_change)
         await append(log, opened("room"), joined("room", "bob"), titled("room", "a"))
         assert await tail.wait_for("room", 3)
+        end()
+        end()
+        await append(log, titled("room", "b"))
+        assert await tail.wait_for("room", 4)
     assert changes == [("ConversationCreated", 1), ("ParticipantsAdded", 2), ("ConversationChanged", 3)]
 
 

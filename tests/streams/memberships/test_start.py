@@ -134,7 +134,7 @@ async def test_log_may_lack_what_the_read_model_has(store: Store) -> None:
             changes.append((type(event).__name__, state.n))
 
         async with tailing(rest, documents) as tail, tailing(log, MemoryDocuments()) as from_birth:
-            tail.on_change = on_change
+            tail.subscribe(on_change)
             assert await seen(tail) == await seen(from_birth)
             await append(log, [titled("b", "x"), titled("b", "y")])
             assert await seen(tail) == await seen(from_birth)

@@ -9,9 +9,10 @@ import pytest
 from core.identity import Identity
 from core.ports.documents import Documents, TableGeneration
 from edge.socket.channels.channel_state import Recovering
+from edge.socket.channels.user_channel import UserChannel
 from edge.socket.node import Node
 from projections.inbox import inbox_rows
-from schemas.wire.frames import USER
+from schemas.wire.frames import USER, Push
 from tests.edge.socket.distant import Distant
 from tests.edge.socket.own import OTHER, ROOM, act, acted, head, hid, muted, numbers, read, views
 from tests.edge.socket.world import TENANT, Person, World
@@ -109,6 +110,12 @@ class Slow:
         return rows
 
 
+def waiting(channel: UserChannel) -> list[int]:
+    """Return the numbers of the pushes that wait in a recovering channel."""
+    assert isinstance(channel.state, Recovering)
+    return [job.n for job in channel.state.queue.jobs if isinstance(job, Push)]
+
+
 async def test_push_during_healing_is_delivered_once_in_order(running: tuple[World, Node]) -> None:
     found, _ = running
     documents = Slow(found.documents)
@@ -122,10 +129,10 @@ async def test_push_during_healing_is_delivered_once_in_order(running: tuple[Wor
         await acted(found, read(1, OTHER))
         found.bus.lose = False
         user = node.hub.users._channels[KEY]
-        node.hub.users.recover({KEY: {USER: 2}}, node._lanes.life)
+        node.hub.users.recover({KEY: {USER: 2}}, node.current._lanes.life)
         await documents.asked.wait()
         await acted(found, read(3))  # now the first is pushed as well, and it is the next
-        await eventually(lambda: isinstance(user.state, Recovering) and len(user.state.queue.jobs) == 2)
+        await eventually(lambda: 3 in waiting(user))
         documents.may.set()
         await eventually(lambda: numbers(ann)[-1:] == [3])
         assert numbers(ann) == sorted(set(numbers(ann)))
@@ -169,7 +176,7 @@ async def test_second_session_during_opening_receives_pushes(
 async def test_session_abandoned_during_opening_leaves_no_state(running: tuple[World, Node]) -> None:
     found, node = running
     documents = Distant(found.documents)
-    node._lanes._documents = documents
+    node.current._lanes._documents = documents
     stuck = asyncio.Event()
 
     async def wait(_place: object, _ids: object) -> dict[str, object]:

@@ -77,7 +77,7 @@ async def test_long_user_lane_continues_where_it_stopped(running: tuple[World, N
     done = [hid(f"m{n}") if n % 2 else muted(f"6f1d1f8a-0000-5000-8000-{n:012}") for n in range(24)]
     await acted(found, *done, read(1))
     ann = await Person(node, "ann").come()
-    node._reads._syncing = SyncQueries(found.memberships, node._lanes, node.current, FairTurns(1), rows)
+    node._reads._syncing = SyncQueries(found.memberships, node.current._lanes, node.current, FairTurns(1), rows)
     at, rounds = 0, 0
     complete = False
     while not complete:
@@ -97,7 +97,7 @@ async def test_user_lane_and_conversations_share_the_maximum_of_rows(running: tu
     await send(ann, here, "1", "2", "3")
     await eventually(lambda: ann.texts() == ["1", "2", "3"])
     await acted(found, hid("m1"), hid("m2"))
-    node._reads._syncing = SyncQueries(found.memberships, node._lanes, node.current, FairTurns(1), 5)
+    node._reads._syncing = SyncQueries(found.memberships, node.current._lanes, node.current, FairTurns(1), 5)
     again = await Person(node, "ann").come()
     first = await synced(again, user=0)
     assert (first["complete"], first["user"], first["positions"][here]["sent"]) == (False, 2, 1)
@@ -124,7 +124,7 @@ async def test_positions_of_many_conversations_are_answered_in_parts(running: tu
     found, node = running
     owner = await Person(node, "ann").come()
     keys = await rooms(owner, 5)
-    node._reads._syncing = SyncQueries(found.memberships, node._lanes, node.current, FairTurns(1), positions=2)
+    node._reads._syncing = SyncQueries(found.memberships, node.current._lanes, node.current, FairTurns(1), positions=2)
     ann = await Person(node, "ann").come()
     found_keys: list[str] = []
     for complete in (False, False, True):
@@ -142,15 +142,15 @@ async def test_heads_are_read_only_for_conversations_that_are_sent(
     owner = await Person(node, "ann").come()
     keys = await rooms(owner, 6)
     monkeypatch.setattr(sync, "HEADS_BATCH_SIZE", 2)
-    node._reads._syncing = SyncQueries(found.memberships, node._lanes, node.current, FairTurns(1), 2)
+    node._reads._syncing = SyncQueries(found.memberships, node.current._lanes, node.current, FairTurns(1), 2)
     read_of: list[str] = []
-    heads = node._lanes.heads
+    heads = node.current._lanes.heads
 
     async def counted(ids: Any) -> Any:
         read_of.extend(ids)
         return await heads(ids)
 
-    monkeypatch.setattr(node._lanes, "heads", counted)
+    monkeypatch.setattr(node.current._lanes, "heads", counted)
     ann = await Person(node, "ann").come()
     read_of.clear()
     data = await synced(ann, positions={keys[5]: {"conversation": 1}})

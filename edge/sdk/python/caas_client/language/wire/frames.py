@@ -21,6 +21,8 @@ PUSH_OF_LANE: Final[dict[str, str]] = {
     "reaction": "reaction:changed",
     "conversation": "conversation:updated",
 }
+CONVERSATION: Final = "conversation"
+"""The lane of the changes of a conversation itself: its members, title, pins and rules."""
 USER: Final = "user"
 """The user lane: one user's cursors, mutes, archives and hidden messages; a `Push` in it goes to the user `to`."""
 PUSH_OF_USER: Final = "inbox:changed"
