@@ -9,7 +9,7 @@ from typing import Literal
 
 from core.domain.conversation import State
 from core.domain.decision import Context, Rejected
-from core.domain.member_limit import ADDS_MEMBERS
+from core.domain.member_limit import added
 from schemas.events import ConversationEvent
 
 AddPolicy = Literal["anyone", "shared", "applications"]
@@ -37,14 +37,10 @@ def check(
     """
     if policy == "anyone" or context.names:
         return
-    for user in _added(before, decided, context.actor):
+    for user in added(before, decided):
+        if user == context.actor:
+            continue
         if policy == "applications":
             raise Rejected("not_allowed", "only applications add users here")
         if not shares(user):
             raise Strangers(f"{user} shares no conversation with you: strangers cannot be added here")
-
-
-def _added(before: State, decided: Sequence[ConversationEvent], actor: str) -> list[str]:
-    """Return the users that another user adds."""
-    users = [user for event in decided if isinstance(event, ADDS_MEMBERS) for user in event.participants]
-    return [user for user in users if user != actor and not (before is not None and before.is_member(user))]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from core.domain.conversation import State
 from core.domain.decision import Context, Rejected
-from core.domain.member_limit import ADDS_MEMBERS
+from core.domain.member_limit import added
 from schemas.events import ConversationEvent
 
 
@@ -21,8 +21,7 @@ def check(
     """
     if not limit or context.names:
         return
-    users = {user for event in decided if isinstance(event, ADDS_MEMBERS) for user in event.participants}
-    for user in sorted(users):
-        if not (before is not None and before.is_member(user)) and count(user) >= limit:
+    for user in sorted(added(before, decided)):
+        if count(user) >= limit:
             who = "you are" if user == context.actor else f"{user} is"
             raise Rejected("conversation_limit", f"{who} in {limit} conversations, the maximum: leave one first")

@@ -41,6 +41,14 @@ def test_limit_counts_present_members_only() -> None:
     member_limit.check(after(OPENED), [added("ben")], 1)  # a present member is not added again
 
 
+def test_added_users_are_those_who_were_not_members_before() -> None:
+    left = ParticipantsRemoved(**ABOUT, participants=["ben"], at_seq=0)
+    assert member_limit.added(None, [OPENED]) == ["ann", "ben"]
+    assert member_limit.added(after(OPENED), [added("ben", "cy"), added("dan")]) == ["cy", "dan"]
+    assert member_limit.added(after(OPENED, left), [added("ben")]) == ["ben"]
+    assert member_limit.added(after(OPENED), [left]) == []
+
+
 def test_direct_conversation_ignores_the_limit() -> None:
     pair = ConversationCreated(**ABOUT, kind="direct", participants={"ann": "member", "ben": "member"})
     member_limit.check(None, [pair], 1)
