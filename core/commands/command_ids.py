@@ -138,16 +138,6 @@ def hash_of(command: AppendingCommand) -> int:
         case ArchiveConversation():
             said = command.keep_archived
         case (
-            UpdateConversation()
-            | AddParticipants()
-            | RemoveParticipants()
-            | SetRole()
-            | LeaveConversation()
-            | PinMessage()
-            | UnpinMessage()
-        ):
-            said = str(command)
-        case (
             CreateConversation()
             | DeleteMessage()
             | HideMessage()
@@ -158,6 +148,8 @@ def hash_of(command: AppendingCommand) -> int:
             | UnpinConversation()
         ):
             said = None
+        case _ if isinstance(command, ConversationCommand):
+            said = str(command)
         case _:
             assert_never(command)
     return hash(said)
