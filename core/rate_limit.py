@@ -19,14 +19,19 @@ class Rate(NamedTuple):
     burst: int
 
 
-def spent(full_at: float, rate: Rate, n: int, now: float) -> float:
+def _full_if_empty(rate: Rate, now: float) -> float:
+    """Return when a bucket is full again that is empty now."""
+    return now + rate.burst / rate.per_s
+
+
+def _spent(full_at: float, rate: Rate, n: int, now: float) -> float:
     """Return when a bucket is full again after `n` tokens were taken."""
     return max(full_at, now) + n / rate.per_s
 
 
-def wait_s(full_at: float, rate: Rate, now: float) -> float:
+def _wait_s(full_at: float, rate: Rate, now: float) -> float:
     """Return how long it takes until all tokens that were taken were available, 0 if they are."""
-    wait = full_at - now - rate.burst / rate.per_s
+    wait = full_at - _full_if_empty(rate, now)
     return wait if wait >= MIN_WAIT_S else 0.0
 
 
@@ -41,8 +46,8 @@ class TokenBucket:
 
     def take(self, now: float) -> float:
         """Take a token. Return the seconds to wait before using it, 0 if one was available."""
-        self._full_at = spent(self._full_at, self._rate, 1, now)
-        return wait_s(self._full_at, self._rate, now)
+        self._full_at = _spent(self._full_at, self._rate, 1, now)
+        return _wait_s(self._full_at, self._rate, now)
 
 
 class KeyedBuckets:
@@ -57,17 +62,16 @@ class KeyedBuckets:
 
     def take(self, key: str, rate: Rate, n: int, now: float) -> float:
         """Take `n` tokens, all or none. Return 0, or the seconds until `n` are available."""
-        empty = now + rate.burst / rate.per_s
-        full_at = spent(min(self._full_at.get(key, now), empty), rate, n, now)
-        wait = wait_s(full_at, rate, now)
+        full_at = _spent(min(self._full_at.get(key, now), _full_if_empty(rate, now)), rate, n, now)
+        wait = _wait_s(full_at, rate, now)
         if not wait:
             self._keep(key, full_at, now)
         return wait
 
     def take_up_to(self, key: str, rate: Rate, n: int, now: float) -> None:
         """Take up to `n` tokens: as many as are available."""
-        full_at = spent(self._full_at.get(key, now), rate, n, now)
-        self._keep(key, min(full_at, now + rate.burst / rate.per_s), now)
+        full_at = _spent(self._full_at.get(key, now), rate, n, now)
+        self._keep(key, min(full_at, _full_if_empty(rate, now)), now)
 
     def _keep(self, key: str, full_at: float, now: float) -> None:
         self._full_at[key] = full_at
