@@ -8,7 +8,6 @@ from projections.conversations import conversation_rows
 from projections.conversations.changes import view_of
 from projections.conversations.conversation_rows import NumberedChange
 from projections.facts import LaneCounter
-from projections.inbox.inbox_rows import channel_of
 from schemas import topics
 from schemas.events import (
     ConversationChanged,
@@ -23,7 +22,7 @@ from schemas.events import (
 from schemas.wire import frames
 from schemas.wire.frames import Push
 from schemas.wire.views import ReceiptView
-from streams.processors.derived_effects import conflict_push, conflict_record
+from streams.processors.derived_effects import conflict_push, conflict_record, push_to_actor
 from streams.runtime.processor import Batch, everything
 
 
@@ -141,11 +140,4 @@ def _ignored(change: NumberedChange, generation: int) -> Push:
         applied=False,
     )
     frame = frames.push("receipt", receipt, correlation_id=fact.envelope.correlation_id)
-    to = channel_of(fact.envelope.tenant, fact.envelope.actor)
-    return Push(
-        model=conversation_rows.MODEL,
-        generation=generation,
-        conversation_id=fact.envelope.subject,
-        frame=frame,
-        to=to,
-    )
+    return push_to_actor(fact, conversation_rows.MODEL, generation, frame, fact.envelope.subject)

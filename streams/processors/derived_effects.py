@@ -47,5 +47,10 @@ def conflict_push(fact: Fact, processor: str, generation: int, **about: str) -> 
     """Return the error that is sent to its sender; `about` names the conversation where the key is another."""
     where = {"conversation_id": fact.envelope.subject, **about}
     frame = frames.error(None, errors.problem(CONFLICT), fact.envelope.correlation_id, where)
+    return push_to_actor(fact, processor, generation, frame, where["conversation_id"])
+
+
+def push_to_actor(fact: Fact, processor: str, generation: int, frame: bytes, conversation_id: str) -> Push:
+    """Return the push of a receipt or an error that only the actor of the fact gets."""
     to = channel_of(fact.envelope.tenant, fact.envelope.actor)
-    return Push(model=processor, generation=generation, conversation_id=where["conversation_id"], frame=frame, to=to)
+    return Push(model=processor, generation=generation, conversation_id=conversation_id, frame=frame, to=to)

@@ -7,7 +7,6 @@ from typing import Final
 from core.ports.documents import Changes, Documents, TableGeneration
 from core.ports.effects import Effects
 from projections.facts import Fact
-from projections.inbox.inbox_rows import channel_of
 from projections.receipts import receipt_rows
 from projections.receipts.receipt_rows import Folded
 from schemas import topics
@@ -15,6 +14,7 @@ from schemas.bounds import CURSOR_MEMBERS
 from schemas.events import MessageDelivered
 from schemas.wire import frames
 from schemas.wire.frames import CURSORS, Push
+from streams.processors.derived_effects import push_to_actor
 from streams.runtime.processor import Batch, everything
 
 
@@ -49,15 +49,8 @@ def _pushes(fact: Fact, generation: int) -> list[Push]:
     event = fact.event
     if not isinstance(event, MessageDelivered) or event.stage != "persisted":
         return []
-    return [
-        Push(
-            model=receipt_rows.MODEL,
-            generation=generation,
-            conversation_id=event.conversation_id,
-            frame=frames.push("receipt", receipt_rows.view(event), correlation_id=fact.envelope.correlation_id),
-            to=channel_of(event.tenant, event.sender),
-        )
-    ]
+    frame = frames.push("receipt", receipt_rows.view(event), correlation_id=fact.envelope.correlation_id)
+    return [push_to_actor(fact, receipt_rows.MODEL, generation, frame, event.conversation_id)]
 
 
 def _moved(folded: Folded, generation: int) -> list[Push]:
