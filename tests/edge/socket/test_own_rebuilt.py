@@ -1,26 +1,12 @@
 """The inbox is rebuilt while users act, and a node learns of the switch late: no row of their lanes is lost."""
 
-import asyncio
-
 from edge.socket.node import Node
 from projections.generations import read_pointer
-from projections.stores.memory import MemoryDocuments
 from streams.processors.inbox import Inbox
-from streams.rebuild.rebuild import rebuild, rollback
 from tests.edge.socket.own import OTHER, act, acted, head, hid, numbers, read
+from tests.edge.socket.rebuilding import acted_during_rebuilds, rebuilt
 from tests.edge.socket.world import Person, World
 from tests.eventually import eventually
-
-
-def quiet(done: int, total: int) -> None:
-    """Report no progress."""
-
-
-async def rebuilt(found: World) -> None:
-    report = await rebuild(
-        Inbox, found.log, found.documents, found.health, scratch=MemoryDocuments(), progress=quiet, pause_s=5.0
-    )
-    assert report.outcome == "switched", report
 
 
 async def test_push_of_new_generation_heals_lost_pushes_before_it(running: tuple[World, Node]) -> None:
@@ -28,7 +14,7 @@ async def test_push_of_new_generation_heals_lost_pushes_before_it(running: tuple
     ann = await Person(node, "ann").come()
     await acted(found, read(1))
     await eventually(lambda: numbers(ann) == [1])
-    await rebuilt(found)
+    await rebuilt(found, Inbox)
     found.bus.lose = True
     await acted(found, hid("m1"), generation=2)
     found.bus.lose = False
@@ -41,7 +27,7 @@ async def test_push_of_new_generation_refreshes_the_live_generation(running: tup
     found, node = running
     ann = await Person(node, "ann").come()
     await acted(found, read(1))
-    await rebuilt(found)
+    await rebuilt(found, Inbox)
     await acted(found, read(2), generation=2)
     await eventually(lambda: numbers(ann) == [1, 2])
     assert found.generations.live("inbox") == 2
@@ -50,7 +36,7 @@ async def test_push_of_new_generation_refreshes_the_live_generation(running: tup
 async def test_positions_of_another_node_are_not_reset_by_a_lagging_one(running: tuple[World, Node]) -> None:
     found, node = running
     await acted(found, read(1))
-    await rebuilt(found)
+    await rebuilt(found, Inbox)
     await acted(found, read(2), generation=2)
     ann = await Person(node, "ann").come()
     data = (await ann.ask("sync", positions={}, user=2))["data"]
@@ -60,26 +46,7 @@ async def test_positions_of_another_node_are_not_reset_by_a_lagging_one(running:
 async def test_actions_during_rebuild_and_rollback_are_delivered_once(running: tuple[World, Node]) -> None:
     found, node = running
     ann = await Person(node, "ann").come()
-    done = asyncio.Event()
-
-    async def acts() -> int:
-        n = 0
-        while not done.is_set():
-            n += 1
-            found.bus.lose = n % 3 == 0
-            await act(found, hid(f"m{n}") if n % 2 else read(n))
-            await asyncio.sleep(0.002)
-        return n
-
-    busy = asyncio.create_task(acts())
-    try:
-        await rebuilt(found)
-        await rollback(Inbox, found.log, found.documents, found.health, progress=quiet, pause_s=5.0)
-        await rebuilt(found)
-    finally:
-        done.set()
-    count = await busy
-    found.bus.lose = False
+    count = await acted_during_rebuilds(found, Inbox, lambda n: act(found, hid(f"m{n}") if n % 2 else read(n)))
     live = (await read_pointer(found.documents, "inbox")).live
     await eventually(lambda: head(found, generation=live) == count)
     await found.generations.refresh()
