@@ -8,9 +8,10 @@ import pytest
 
 from deploy.local import mongo
 from deploy.local.stack import Stack
+from edge.composition.compose import PROCESSORS
 from tests.e2e.processes import System, on_stack
 
-WORKERS = {"messages": 2, "conversations": 1, "inbox": 1, "receipts": 1, "search": 1}
+WORKERS = dict.fromkeys(PROCESSORS, 1) | {"messages": 2}
 SHIFT = 2000
 """Port shift, so that it does not collide with a developer's stack."""
 

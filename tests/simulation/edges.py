@@ -16,6 +16,7 @@ from core.ports.bus import Bus
 from core.ports.memberships import NotReady
 from core.ports.node_registry import NodeRegistry
 from core.ports.search_index import SearchIndex
+from edge.composition.compose import PROCESSORS
 from edge.composition.node import node_of
 from edge.composition.ports import Ports
 from edge.socket.session.client_session import ClientSession
@@ -98,7 +99,7 @@ class Node:
         self._complain = complain
         self._numbers = 0
         self.tail = Tail(log, documents, self.health)
-        self._generations = Generations(documents, ("messages", "conversations", "inbox", "receipts", "search"))
+        self._generations = Generations(documents, PROCESSORS)
         log.on_append = self._appends
         self.node = node_of(
             name,

@@ -9,6 +9,7 @@ import msgspec
 
 from core.ports.documents import Changes, Documents, Row, Write
 from core.ports.effects import Effects, Emitter
+from edge.composition.compose import processor
 from projections.facts import Fact, LaneCounter
 from projections.messages import message_rows, unread_markers
 from projections.messages.message_rows import Numbered
@@ -20,7 +21,7 @@ from streams.processors.inbox import Inbox
 from streams.processors.messages import Messages
 from streams.runtime.processor import Batch, Processor
 from tests.simulation.indexes import Unchecked
-from tests.simulation.world import Parts, processor
+from tests.simulation.world import Parts
 
 
 class _Another:

@@ -5,10 +5,11 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from core.ports.event_log import Received
+from edge.composition.compose import PROCESSORS, processor
 from schemas import topics
 from tests.simulation import fold
 from tests.simulation.fold import LANES, LogEvent, Whole
-from tests.simulation.world import PROCESSORS, World, processor
+from tests.simulation.world import World
 
 NAMESPACE = UUID("5c1d3c9e-6b0e-5b1f-9b64-0f6f1d1f8a77")
 Broken = Iterator[str]

@@ -7,12 +7,13 @@ from typing import Any
 from core.health import Health
 from core.ports.effects import Silent
 from core.ports.event_log import Received
+from edge.composition.compose import PROCESSORS, processor
 from projections.search.memory import MemorySearchIndex
 from projections.stores.memory import MemoryDocuments
 from schemas.topics import partitions
 from streams.runtime.worker import Worker
 from tests.simulation.loop import run
-from tests.simulation.world import PROCESSORS, World, processor
+from tests.simulation.world import World
 
 
 def replays(world: World) -> Iterator[str]:

@@ -10,6 +10,7 @@ from core.health import Health
 from core.ports.documents import Documents
 from core.ports.effects import Silent
 from core.positions import LogMismatch
+from edge.composition.compose import PROCESSORS, processor
 from projections.generations import read_pointer
 from projections.search.memory import MemorySearchIndex
 from projections.stores.memory import MemoryDocuments
@@ -27,7 +28,7 @@ from streams.runtime.worker import Worker
 from tests.eventually import eventually
 from tests.simulation.loop import run
 from tests.simulation.watch import OFFSETS
-from tests.simulation.world import PROCESSORS, World, played, processor
+from tests.simulation.world import World, played
 
 SEEDS = 12
 

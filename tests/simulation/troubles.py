@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from edge.composition.compose import PROCESSORS
 from schemas import topics
 from schemas.envelope import Record
 from tests.simulation import watch
@@ -12,7 +13,6 @@ from tests.simulation.fleet import Member
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
-PROCESSORS = ("messages", "conversations", "inbox", "receipts", "search")
 LITTERED = frozenset(
     {
         topics.MESSAGE_SENT,

@@ -8,15 +8,11 @@ from typing import Any
 
 from core.health import Health
 from core.ports.effects import Emitter
+from edge.composition.compose import PROCESSORS, processor
 from projections.ephemeral.in_process import InProcessBus, InProcessNodeRegistry
 from projections.search.memory import MemorySearchIndex
 from schemas import topics
 from streams.log.memory import LogStorage
-from streams.processors.conversations import Conversations
-from streams.processors.inbox import Inbox
-from streams.processors.messages import Messages
-from streams.processors.receipts import Receipts
-from streams.processors.search import Search
 from streams.runtime.effects import LiveEmitter
 from streams.runtime.plain_runner import PlainRunner
 from streams.runtime.processor import Processor
@@ -34,7 +30,6 @@ from tests.simulation.troubles import Troubles
 from tests.simulation.users import PEOPLE, Talk
 from tests.simulation.weather import Ledger, Process, Weather
 
-PROCESSORS = ("messages", "conversations", "inbox", "receipts", "search")
 CALM_S = 60.0
 """Virtual seconds within which everything must catch up."""
 
@@ -277,21 +272,6 @@ class World:
             for at, end in ends.items()
             if end
         )
-
-
-def processor(name: str, documents: Any, index: Any) -> Processor:
-    """Return the processor of this name."""
-    match name:
-        case "messages":
-            return Messages(documents)
-        case "conversations":
-            return Conversations(documents)
-        case "inbox":
-            return Inbox(documents)
-        case "receipts":
-            return Receipts(documents)
-        case _:
-            return Search(documents, index)
 
 
 def played(seed: int, parts: Parts | None = None) -> World:

@@ -14,6 +14,7 @@ from core.commands.join_policy import ANYBODY, JoinPolicy
 from core.health import Health
 from core.identity import Identity
 from core.ports.event_log import Unavailable
+from edge.composition import compose
 from edge.composition.node import node_of
 from edge.composition.ports import Ports
 from edge.socket.commands.user_quotas import UserQuotas
@@ -26,11 +27,6 @@ from projections.search.fts import FtsIndex
 from projections.stores.memory import MemoryDocuments
 from streams.log.memory import MemoryLog
 from streams.memberships.membership_tail import MembershipTail
-from streams.processors.conversations import Conversations
-from streams.processors.inbox import Inbox
-from streams.processors.messages import Messages
-from streams.processors.receipts import Receipts
-from streams.processors.search import Search
 from streams.runtime.effects import LiveEmitter
 from streams.runtime.plain_runner import PlainRunner
 from streams.runtime.processor import Processor
@@ -149,18 +145,11 @@ class World:
         self.health = Health()
         self.index = FtsIndex(folder / "search.sqlite")
         self.memberships = MembershipTail(self.log, self.documents, self.health)
-        self.generations = Generations(self.documents, ("messages", "conversations", "inbox", "receipts", "search"))
+        self.generations = Generations(self.documents, compose.PROCESSORS)
         self.tasks: list[asyncio.Task[None]] = []
 
     def processors(self) -> tuple[Processor, ...]:
-        documents = self.documents
-        return (
-            Messages(documents),
-            Conversations(documents),
-            Inbox(documents),
-            Receipts(documents),
-            Search(documents, self.index),
-        )
+        return tuple(compose.processor(name, self.documents, self.index) for name in compose.PROCESSORS)
 
     async def start(self) -> None:
         await self.log.start()
