@@ -10,7 +10,10 @@ import pytest
 
 from core.domain import conversation, conversation_decisions, message
 from core.domain.decision import Context, Rejected
-from schemas import commands, ids
+from schemas import ids
+from schemas.commands import Command
+from schemas.commands.conversation import ConversationCommand
+from schemas.commands.message import DeleteMessage
 from schemas.events import MessageDeleted, MessageEdited, MessageSent
 
 TENANT = "acme"
@@ -69,20 +72,20 @@ class Given:
     source: conversation.State = None
     deleted: frozenset[str] = frozenset()
 
-    def decide(self, command: commands.Command, actor: str) -> list[Any]:
+    def decide(self, command: Command, actor: str) -> list[Any]:
         context = by(actor)
         if isinstance(command, message.Command):
-            if isinstance(command, commands.DeleteMessage):
+            if isinstance(command, DeleteMessage):
                 where = conversation.require_ever_member(self.room, command.conversation_id, TENANT, actor)
             else:
                 where = conversation.require_member(self.room, command.conversation_id, context)
             return list(message.decide(self.state, command, where, context, self.source))
-        assert isinstance(command, commands.ConversationCommand)
+        assert isinstance(command, ConversationCommand)
         return list(
             conversation_decisions.decide(self.room, command, context, self.head, self.state, deleted=self.deleted)
         )
 
-    def when(self, command: commands.Command, actor: str) -> "Outcome":
+    def when(self, command: Command, actor: str) -> "Outcome":
         try:
             return Outcome(self, self.decide(command, actor), None)
         except Rejected as no:

@@ -31,23 +31,22 @@ from core.ports.inboxes import Inboxes
 from core.ports.memberships import Memberships, NotReady
 from core.ports.messages import Messages, head_for
 from schemas import envelope, ids
-from schemas.commands import (
-    NAME_OF,
+from schemas.commands import ANSWER_OF, NAME_OF
+from schemas.commands.conversation import ConversationCommand, CreateConversation, PinMessage
+from schemas.commands.inbox import ArchiveConversation, InboxCommand, PinConversation, ReadMessages
+from schemas.commands.message import (
     AddReaction,
-    ConversationCommand,
-    CreateConversation,
     DeleteMessage,
     EditMessage,
     ForwardMessage,
     MessageCommand,
-    PinMessage,
     RemoveReaction,
     SendMessage,
 )
-from schemas.commands.inbox import ArchiveConversation, HideMessage, InboxCommand, PinConversation, ReadMessages
 from schemas.envelope import Record
-from schemas.events import ConversationEvent, MessageEvent, MessageRejected, ParticipantsAdded
+from schemas.events import ConversationEvent, MessageEvent, MessageRejected, MessageSent, ParticipantsAdded
 from schemas.events.inbox import CursorMoved, InboxEvent
+from schemas.wire.answers import MessageAccepted
 
 
 async def no_pending_appends() -> None:
@@ -80,7 +79,7 @@ class CommandHandler:
         found = self._memberships.get(command.conversation_id)
         if found is None or found.tenant != context.tenant or not found.is_member(context.actor) or found.deserted:
             return None
-        return self._append_message(command, message.send(message.Absent(), command, found, context), context)
+        return self._append(command, message.send(message.Absent(), command, found, context), context)
 
     async def named(self, command: CreateConversation, context: Context) -> CreateConversation:
         """Return the command with its full name; decide that. Raises `Rejected`, `NotReady`, `Unavailable`."""
@@ -191,7 +190,7 @@ class CommandHandler:
             back = conversation_decisions.bring_back(where, where.absent(), context, head)
             self._join_policy.check(where, [back], context, self._memberships)
             return self._append_return(where, back, context, first=True)
-        return self._append_message(command, decided[0], context)
+        return self._append(command, decided[0], context)
 
     async def _repeated(self, command: SendMessage | ForwardMessage, context: Context) -> Unchanged | None:
         """Return the answer to a retry whose message is stored, else None. Raises `Rejected` if its content differs."""
@@ -212,9 +211,7 @@ class CommandHandler:
         decided = reaction.decide(target, command, where, context) if folded is None else []
         if not decided:
             return Unchanged({"message_id": command.message_id, "level": "persisted"})
-        reply = {"message_id": command.message_id, "level": "accepted"}
-        record = self._record(decided[0], event_id, context)
-        return Append(record, decided[0], event_id, hash_of(command), reply)
+        return self._append(command, decided[0], context)
 
     async def _inbox(self, command: InboxCommand, context: Context) -> Decision:
         state, key = self._memberships.get(command.conversation_id), command.conversation_id
@@ -233,7 +230,10 @@ class CommandHandler:
         decided = inbox.decide(command, where, context, head=head, about=about, pinned=pinned)
         if not decided:
             return Unchanged({"conversation_id": command.conversation_id, "level": "persisted"})
-        return self._append_inbox_event(command, decided[0], context)
+        event = decided[0]
+        if isinstance(command, ReadMessages) and isinstance(event, CursorMoved):
+            command = structs.replace(command, seq=event.seq, thread=event.thread)
+        return self._append(command, event, context)
 
     async def _pinned(self, context: Context) -> list[str]:
         """Return the conversations that the actor pinned and is in: those they left do not count."""
@@ -254,12 +254,17 @@ class CommandHandler:
         self._join_policy.check(state, decided, context, self._memberships)
         if state is not None and decided and isinstance(decided[0], ParticipantsAdded) and decided[0].reopened:
             return self._append_return(state, decided[0], context)
-        return self._append_conversation_event(command, decided, context)
+        if not decided:
+            return Unchanged({"conversation_id": key, "level": "persisted"})
+        return self._append(command, decided[0], context)
 
-    def _append_message(self, command: message.Command, event: message.Event, context: Context) -> Append:
-        event_id = event.message_id if isinstance(command, SendMessage) else event_id_of(command, context)
-        reply = {"message_id": event.message_id, "level": "accepted"}
-        return Append(self._record(event, event_id, context), event, event_id, hash_of(command), reply)
+    def _append(
+        self, command: AppendingCommand, event: MessageEvent | ConversationEvent | InboxEvent, context: Context
+    ) -> Append:
+        event_id = event.message_id if isinstance(event, MessageSent) else event_id_of(command, context)
+        named = "message_id" if ANSWER_OF[type(command)] is MessageAccepted else "conversation_id"
+        reply = {named: getattr(event, named), "level": "accepted"}
+        return Append(self._record(event, event_id, context), event, event_id, hash_of(command, context), reply)
 
     def _append_return(
         self, where: Conversation, event: ParticipantsAdded, context: Context, *, first: bool = False
@@ -267,25 +272,6 @@ class CommandHandler:
         event_id = return_id_of(where, context)
         reply = {"conversation_id": where.conversation_id, "level": "accepted"}
         return Append(self._record(event, event_id, context), event, event_id, 0, reply, first)
-
-    def _append_conversation_event(
-        self, command: ConversationCommand, decided: list[ConversationEvent], context: Context
-    ) -> Decision:
-        conversation_id = conversation_of(command, context)
-        if not decided:
-            return Unchanged({"conversation_id": conversation_id, "level": "persisted"})
-        event_id = event_id_of(command, context)
-        reply = {"conversation_id": conversation_id, "level": "accepted"}
-        return Append(self._record(decided[0], event_id, context), decided[0], event_id, hash_of(command), reply)
-
-    def _append_inbox_event(self, command: InboxCommand, event: InboxEvent, context: Context) -> Append:
-        if isinstance(command, ReadMessages) and isinstance(event, CursorMoved):
-            command = structs.replace(command, seq=event.seq, thread=event.thread)
-        event_id = event_id_of(command, context)
-        reply = {"conversation_id": command.conversation_id, "level": "accepted"}
-        if isinstance(command, HideMessage):
-            reply = {"message_id": command.message_id, "level": "accepted"}
-        return Append(self._record(event, event_id, context), event, event_id, hash_of(command), reply)
 
     def _record(
         self, event: MessageEvent | ConversationEvent | InboxEvent | MessageRejected, key: str, context: Context

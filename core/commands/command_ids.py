@@ -3,28 +3,21 @@
 The id is the same for every retry, on every node, permanently.
 """
 
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 from core.domain import content, conversation_decisions, message
 from core.domain.conversation import Conversation
 from core.domain.decision import Context
 from core.domain.emoji import look
 from schemas import ids
-from schemas.commands import (
-    NAME_OF,
+from schemas.commands import NAME_OF
+from schemas.commands.conversation import (
     AddParticipants,
-    AddReaction,
     ConversationCommand,
     CreateConversation,
-    DeleteMessage,
-    EditMessage,
-    ForwardMessage,
     LeaveConversation,
-    MessageCommand,
     PinMessage,
     RemoveParticipants,
-    RemoveReaction,
-    SendMessage,
     SetRole,
     UnpinMessage,
     UpdateConversation,
@@ -39,6 +32,15 @@ from schemas.commands.inbox import (
     UnarchiveConversation,
     UnmuteConversation,
     UnpinConversation,
+)
+from schemas.commands.message import (
+    AddReaction,
+    DeleteMessage,
+    EditMessage,
+    ForwardMessage,
+    MessageCommand,
+    RemoveReaction,
+    SendMessage,
 )
 from schemas.commands.signals import DeliveredMessages, StartTyping, StopTyping
 
@@ -85,22 +87,59 @@ def return_id_of(conversation: Conversation, context: Context) -> str:
     return ids.derive(context.tenant, where, context.actor, name, f"again {ended}")
 
 
+class RetryKey(NamedTuple):
+    """What makes a command a retry of an earlier one: by the same actor, with the same name, `aggregate` and `key`.
+
+    A `key` of None is the correlation id. `repeated` is what else a retry must repeat, by the fields that the key does
+    not name; None is nothing.
+    """
+
+    aggregate: str
+    key: str | None
+    repeated: object = None
+
+
 def event_id_of(command: AppendingCommand, context: Context) -> str:
     """Return the id of the event that a command appends. `message:read` must have the values that are appended: the
     `seq`, and the thread by its first message.
     """
+    if isinstance(command, SendMessage | ForwardMessage):
+        return message_of(command, context)
+    aggregate, key, _ = _retry_key(command, context)
+    key = context.correlation_id if key is None else key
+    return ids.derive(context.tenant, aggregate, context.actor, NAME_OF[type(command)], key)
+
+
+def hash_of(command: AppendingCommand, context: Context) -> int:
+    """Return a hash of what a retry must repeat, equal for a retry within this process."""
+    return hash(_retry_key(command, context).repeated)
+
+
+def _retry_key(command: AppendingCommand, context: Context) -> RetryKey:
+    """Return the row of a command, of which every command has one: the type checker finds who has none."""
+    if isinstance(command, MessageCommand):
+        return _of_message(command)
+    return _of_inbox(command) if isinstance(command, InboxCommand) else _of_conversation(command, context)
+
+
+def _of_message(command: MessageCommand) -> RetryKey:
     match command:
         case SendMessage() | ForwardMessage():
-            return message_of(command, context)
-        case EditMessage() | AddReaction() | RemoveReaction():
-            aggregate, key = command.message_id, command.client_key
-        case DeleteMessage() | HideMessage():
-            aggregate, key = command.message_id, ""
-        case ReadMessages():  # a private read may be repeated as a public one later
-            how = command.thread or ("private" if command.private else "")
-            aggregate, key = command.conversation_id, f"{command.seq} {how}".rstrip()
+            return RetryKey(command.conversation_id, command.client_msg_id, content.repeated(command))
+        case EditMessage():
+            return RetryKey(command.message_id, command.client_key, (command.text, command.ciphertext))
+        case AddReaction() | RemoveReaction():
+            return RetryKey(command.message_id, command.client_key, look(command.emoji))
+        case DeleteMessage():
+            return RetryKey(command.message_id, "")
+        case _:
+            assert_never(command)
+
+
+def _of_conversation(command: ConversationCommand, context: Context) -> RetryKey:
+    match command:
         case CreateConversation():
-            aggregate, key = conversation_of(command, context), ""
+            return RetryKey(conversation_of(command, context), "")
         case (
             UpdateConversation()
             | AddParticipants()
@@ -109,47 +148,24 @@ def event_id_of(command: AppendingCommand, context: Context) -> str:
             | LeaveConversation()
             | PinMessage()
             | UnpinMessage()
-            | MuteConversation()
-            | UnmuteConversation()
-            | ArchiveConversation()
-            | UnarchiveConversation()
-            | PinConversation()
-            | UnpinConversation()
         ):
-            aggregate, key = command.conversation_id, command.client_key
+            return RetryKey(command.conversation_id, command.client_key, str(command))
         case _:
             assert_never(command)
-    key = context.correlation_id if key is None else key
-    return ids.derive(context.tenant, aggregate, context.actor, NAME_OF[type(command)], key)
 
 
-def hash_of(command: AppendingCommand) -> int:
-    """Return a hash of the fields that a retry must repeat and that its event's id does not name."""
-    said: object
+def _of_inbox(command: InboxCommand) -> RetryKey:
     match command:
-        case SendMessage() | ForwardMessage():
-            return content.hash_of(command)
-        case EditMessage():
-            said = command.text, command.ciphertext
-        case AddReaction() | RemoveReaction():
-            said = look(command.emoji)
+        case ReadMessages():  # a private read may be repeated as a public one later
+            how = command.thread or ("private" if command.private else "")
+            return RetryKey(command.conversation_id, f"{command.seq} {how}".rstrip())
+        case HideMessage():
+            return RetryKey(command.message_id, "")
         case MuteConversation():
-            said = command.until
+            return RetryKey(command.conversation_id, command.client_key, command.until)
         case ArchiveConversation():
-            said = command.keep_archived
-        case (
-            CreateConversation()
-            | DeleteMessage()
-            | HideMessage()
-            | ReadMessages()
-            | UnmuteConversation()
-            | UnarchiveConversation()
-            | PinConversation()
-            | UnpinConversation()
-        ):
-            said = None
-        case _ if isinstance(command, ConversationCommand):
-            said = str(command)
+            return RetryKey(command.conversation_id, command.client_key, command.keep_archived)
+        case UnmuteConversation() | UnarchiveConversation() | PinConversation() | UnpinConversation():
+            return RetryKey(command.conversation_id, command.client_key)
         case _:
             assert_never(command)
-    return hash(said)

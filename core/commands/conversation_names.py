@@ -5,7 +5,7 @@ from msgspec import structs
 from core.domain.decision import Context, field_error
 from core.ports.memberships import Memberships
 from schemas import ids
-from schemas.commands import CreateConversation
+from schemas.commands.conversation import CreateConversation
 from schemas.names import NAME_CHARS, own_name, user_of
 
 

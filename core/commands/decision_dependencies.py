@@ -9,21 +9,23 @@ from core.commands.command_ids import AppendingCommand, conversation_of
 from core.domain.add_policy import Strangers
 from core.domain.decision import Context, Rejected
 from core.domain.naming import BlankName
-from schemas.commands import (
+from schemas.commands.conversation import (
     AddParticipants,
-    AddReaction,
     CreateConversation,
+    LeaveConversation,
+    PinMessage,
+    RemoveParticipants,
+)
+from schemas.commands.inbox import InboxCommand, PinConversation
+from schemas.commands.message import (
+    AddReaction,
     DeleteMessage,
     EditMessage,
     ForwardMessage,
-    LeaveConversation,
     MessageCommand,
-    PinMessage,
-    RemoveParticipants,
     RemoveReaction,
     SendMessage,
 )
-from schemas.commands.inbox import InboxCommand, PinConversation
 from schemas.events import Event, ParticipantsAdded, ParticipantsRemoved
 from schemas.events.inbox import ConversationArchived
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from core.domain import metadata
 from core.domain.characters import blank
 from core.domain.decision import field_error
-from schemas.commands import Attached, EditMessage, ForwardMessage, SendMessage
+from schemas.commands.message import Attached, EditMessage, ForwardMessage, SendMessage
 from schemas.events import Attachment, MessageSent
 
 
@@ -37,11 +37,11 @@ def of_command(command: SendMessage | ForwardMessage) -> Content:
     )
 
 
-def hash_of(command: SendMessage | ForwardMessage) -> int:
-    """Return a hash, equal for equal content within this process; cheap for a plain text, as most are."""
+def repeated(command: SendMessage | ForwardMessage) -> Content | tuple[str | None, str | None]:
+    """Return what a retry must repeat, equal for equal content; cheap for a plain text, as most are."""
     if isinstance(command, ForwardMessage) or command.attachments or command.metadata or command.ciphertext is not None:
-        return hash(of_command(command))
-    return hash((command.text, command.reply_to))
+        return of_command(command)
+    return command.text, command.reply_to
 
 
 def of_event(event: MessageSent) -> Content:

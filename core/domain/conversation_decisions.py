@@ -22,7 +22,7 @@ from core.domain.message import State as MessageState
 from core.domain.metadata import check
 from core.domain.permission import may_act_on
 from schemas import ids
-from schemas.commands import (
+from schemas.commands.conversation import (
     AddParticipants,
     ConversationCommand,
     CreateConversation,

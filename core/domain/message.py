@@ -10,7 +10,7 @@ from core.domain.decision import Context, Rejected, field_error
 from core.domain.mention import mentions
 from core.domain.permission import may_delete
 from schemas import ids
-from schemas.commands import DeleteMessage, EditMessage, ForwardMessage, SendMessage
+from schemas.commands.message import DeleteMessage, EditMessage, ForwardMessage, SendMessage
 from schemas.events import MessageDeleted, MessageEdited, MessageSent, Origin
 
 VERSIONS_KEPT: Final = 100

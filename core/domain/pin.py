@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from core.domain import message
 from core.domain.conversation import MAX_PINS, Conversation
 from core.domain.decision import Context, Rejected
-from schemas.commands import PinMessage, UnpinMessage
+from schemas.commands.conversation import PinMessage, UnpinMessage
 from schemas.events import ConversationEvent, MessagePinned, MessageUnpinned
 
 

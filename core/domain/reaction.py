@@ -8,7 +8,7 @@ from core.domain import message
 from core.domain.conversation import Conversation
 from core.domain.decision import Context, Rejected, field_error
 from core.domain.emoji import look, written
-from schemas.commands import AddReaction, RemoveReaction
+from schemas.commands.message import AddReaction, RemoveReaction
 from schemas.events import Reacted
 
 MAX_PER_MEMBER: Final = 20

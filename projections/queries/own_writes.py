@@ -14,8 +14,10 @@ from projections.conversations import conversation_rows
 from projections.inbox import inbox_rows
 from projections.messages import message_rows
 from projections.progress import Progress
-from schemas.commands import Command, ConversationCommand, MessageCommand, queries
+from schemas.commands import Command, queries
+from schemas.commands.conversation import ConversationCommand
 from schemas.commands.inbox import InboxCommand
+from schemas.commands.message import MessageCommand
 from schemas.commands.queries import GetConversation, GetMessage, ListConversations, Query, SearchMessages, Thread
 from schemas.envelope import Record
 from schemas.topics import MESSAGE_SENT, partition_of

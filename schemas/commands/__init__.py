@@ -1,139 +1,24 @@
-"""The commands of clients: one struct per command, whose tag is the frame's `type`; one file per aggregate."""
+"""The commands of clients: one struct per command, whose tag is the frame's `type`; one file per aggregate.
 
-from typing import Final
+A command is in the union of its aggregate, which the type checker must see written out; the tables follow from it.
+"""
 
-from schemas.commands.conversation import (
-    AddParticipants,
-    ConversationCommand,
-    CreateConversation,
-    LeaveConversation,
-    PinMessage,
-    RemoveParticipants,
-    SetRole,
-    UnpinMessage,
-    UpdateConversation,
-)
-from schemas.commands.inbox import (
-    ArchiveConversation,
-    HideMessage,
-    InboxCommand,
-    MuteConversation,
-    PinConversation,
-    ReadMessages,
-    UnarchiveConversation,
-    UnmuteConversation,
-    UnpinConversation,
-)
-from schemas.commands.message import (
-    AddReaction,
-    Attached,
-    DeleteMessage,
-    EditMessage,
-    ForwardMessage,
-    MessageCommand,
-    RemoveReaction,
-    SendMessage,
-)
-from schemas.commands.queries import (
-    GetConversation,
-    GetMessage,
-    GetPresence,
-    History,
-    ListConversations,
-    Query,
-    SearchMessages,
-    Sync,
-    Thread,
-)
-from schemas.commands.signals import DeliveredMessages, SetPresence, Signal, StartTyping, StopTyping, SubscribePresence
+from typing import Any, Final, get_args
 
-__all__ = [
-    "COMMANDS",
-    "NAME_OF",
-    "AddParticipants",
-    "AddReaction",
-    "ArchiveConversation",
-    "Attached",
-    "Command",
-    "ConversationCommand",
-    "CreateConversation",
-    "DeleteMessage",
-    "DeliveredMessages",
-    "EditMessage",
-    "ForwardMessage",
-    "GetConversation",
-    "GetMessage",
-    "GetPresence",
-    "HideMessage",
-    "History",
-    "InboxCommand",
-    "LeaveConversation",
-    "ListConversations",
-    "MessageCommand",
-    "MuteConversation",
-    "PinConversation",
-    "PinMessage",
-    "Query",
-    "ReadMessages",
-    "RemoveParticipants",
-    "RemoveReaction",
-    "SearchMessages",
-    "SendMessage",
-    "SetPresence",
-    "SetRole",
-    "Signal",
-    "StartTyping",
-    "StopTyping",
-    "SubscribePresence",
-    "Sync",
-    "Thread",
-    "UnarchiveConversation",
-    "UnmuteConversation",
-    "UnpinConversation",
-    "UnpinMessage",
-    "UpdateConversation",
-]
+from schemas.commands.command_base import CommandData
+from schemas.commands.conversation import ConversationCommand
+from schemas.commands.inbox import InboxCommand
+from schemas.commands.message import MessageCommand
+from schemas.commands.queries import Query
+from schemas.commands.signals import Signal
 
 Command = MessageCommand | ConversationCommand | InboxCommand | Signal | Query
 
 COMMANDS: Final[dict[str, type[Command]]] = {
-    str(command.__struct_config__.tag): command
-    for command in (
-        SendMessage,
-        ForwardMessage,
-        EditMessage,
-        DeleteMessage,
-        PinMessage,
-        UnpinMessage,
-        HideMessage,
-        ReadMessages,
-        DeliveredMessages,
-        GetMessage,
-        History,
-        Thread,
-        AddReaction,
-        RemoveReaction,
-        CreateConversation,
-        UpdateConversation,
-        AddParticipants,
-        RemoveParticipants,
-        SetRole,
-        LeaveConversation,
-        MuteConversation,
-        UnmuteConversation,
-        ArchiveConversation,
-        UnarchiveConversation,
-        PinConversation,
-        UnpinConversation,
-        GetConversation,
-        ListConversations,
-        StartTyping,
-        StopTyping,
-        SetPresence,
-        GetPresence,
-        SubscribePresence,
-        Sync,
-        SearchMessages,
-    )
+    str(command.__struct_config__.tag): command for command in get_args(Command)
 }
-NAME_OF: Final[dict[type[Command], str]] = {command: name for name, command in COMMANDS.items()}
+NAME_OF: Final[dict[type[CommandData[Any]], str]] = {command: name for name, command in COMMANDS.items()}
+ANSWER_OF: Final[dict[type[CommandData[Any]], type[Any]]] = {
+    command: get_args(command.__orig_bases__[0])[0] for command in get_args(Command)
+}
+"""What the data of each command's answer is."""

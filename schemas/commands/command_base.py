@@ -1,14 +1,18 @@
-"""The base of all commands."""
+"""The base of all commands: the class of a command is its one row in the language."""
 
-from typing import Literal
+from typing import ClassVar, Generic, TypeVar
 
 import msgspec
 
-Level = Literal["accepted", "persisted", "delivered", "read"]
-"""Stage that a command reached: `accepted` is in the log, `persisted` in the read model, `delivered` on a device of
-another user, `read` by them.
-"""
+A = TypeVar("A")
 
 
-class CommandData(msgspec.Struct, frozen=True, kw_only=True):
-    """A command's data. Without a `client_key` the correlation id is used as the key."""
+class CommandData(msgspec.Struct, Generic[A], frozen=True, kw_only=True):
+    """The data of a command whose answer has the data `A`; the frame's `type` is its tag.
+
+    The answer is a parameter of the type, so the type checker finds a command that does not name it. Without a
+    `client_key` the correlation id is used as the key.
+    """
+
+    cost: ClassVar[int] = 1
+    """What it spends of `user_commands_per_s`: about its work for a node and its stores as a multiple of a send."""

@@ -9,9 +9,10 @@ from schemas.commands.command_base import CommandData
 from schemas.events import History as Past
 from schemas.events import Kind, Role
 from schemas.names import ExternalId
+from schemas.wire.answers import ConversationAccepted
 
 
-class CreateConversation(CommandData, frozen=True, kw_only=True, tag="conversation:create"):
+class CreateConversation(CommandData[ConversationAccepted], frozen=True, kw_only=True, tag="conversation:create"):
     """Open a conversation; with an `external_id` or as `direct`, opening it again opens the same one.
 
     `history` is what members who are added to a group later may read: `joined` the messages from then on, `all` also
@@ -26,7 +27,9 @@ class CreateConversation(CommandData, frozen=True, kw_only=True, tag="conversati
     client_key: Key | None = None
 
 
-class AddParticipants(CommandData, frozen=True, kw_only=True, tag="conversation:add-participants"):
+class AddParticipants(
+    CommandData[ConversationAccepted], frozen=True, kw_only=True, tag="conversation:add-participants"
+):
     """Add participants."""
 
     conversation_id: Uuid
@@ -35,7 +38,9 @@ class AddParticipants(CommandData, frozen=True, kw_only=True, tag="conversation:
     client_key: Key | None = None
 
 
-class RemoveParticipants(CommandData, frozen=True, kw_only=True, tag="conversation:remove-participants"):
+class RemoveParticipants(
+    CommandData[ConversationAccepted], frozen=True, kw_only=True, tag="conversation:remove-participants"
+):
     """Remove participants."""
 
     conversation_id: Uuid
@@ -43,14 +48,14 @@ class RemoveParticipants(CommandData, frozen=True, kw_only=True, tag="conversati
     client_key: Key | None = None
 
 
-class LeaveConversation(CommandData, frozen=True, kw_only=True, tag="conversation:leave"):
+class LeaveConversation(CommandData[ConversationAccepted], frozen=True, kw_only=True, tag="conversation:leave"):
     """Leave the conversation."""
 
     conversation_id: Uuid
     client_key: Key | None = None
 
 
-class UpdateConversation(CommandData, frozen=True, kw_only=True, tag="conversation:update"):
+class UpdateConversation(CommandData[ConversationAccepted], frozen=True, kw_only=True, tag="conversation:update"):
     """Change a group's title, avatar, metadata or history; a field left out is kept, null removes it.
 
     `history`, which only owners change, is as in `conversation:create`.
@@ -64,7 +69,7 @@ class UpdateConversation(CommandData, frozen=True, kw_only=True, tag="conversati
     client_key: Key | None = None
 
 
-class SetRole(CommandData, frozen=True, kw_only=True, tag="conversation:set-role"):
+class SetRole(CommandData[ConversationAccepted], frozen=True, kw_only=True, tag="conversation:set-role"):
     """Give members of a group another role."""
 
     conversation_id: Uuid
@@ -73,7 +78,7 @@ class SetRole(CommandData, frozen=True, kw_only=True, tag="conversation:set-role
     client_key: Key | None = None
 
 
-class PinMessage(CommandData, frozen=True, kw_only=True, tag="message:pin"):
+class PinMessage(CommandData[ConversationAccepted], frozen=True, kw_only=True, tag="message:pin"):
     """Pin a message for everyone."""
 
     conversation_id: Uuid
@@ -81,7 +86,7 @@ class PinMessage(CommandData, frozen=True, kw_only=True, tag="message:pin"):
     client_key: Key | None = None
 
 
-class UnpinMessage(CommandData, frozen=True, kw_only=True, tag="message:unpin"):
+class UnpinMessage(CommandData[ConversationAccepted], frozen=True, kw_only=True, tag="message:unpin"):
     """Unpin a message for everyone."""
 
     conversation_id: Uuid

@@ -6,7 +6,8 @@ import msgspec
 from msgspec import Meta
 
 from schemas.bounds import ATTACHMENTS, MENTIONS, Ciphertext, Emoji, Key, Number, Text, UserId, Uuid
-from schemas.commands.command_base import CommandData, Level
+from schemas.commands.command_base import CommandData
+from schemas.wire.answers import Level, MessageAccepted
 
 
 class Attached(msgspec.Struct, frozen=True, kw_only=True):
@@ -18,7 +19,7 @@ class Attached(msgspec.Struct, frozen=True, kw_only=True):
     size: Number | None = None
 
 
-class SendMessage(CommandData, frozen=True, kw_only=True, tag="message:send"):
+class SendMessage(CommandData[MessageAccepted], frozen=True, kw_only=True, tag="message:send"):
     """Send a message to a conversation: a text, or attachments, or both; or a ciphertext and no text.
 
     Members whom the text names as `@user_id` are mentioned, and those in `mentions`. The answer waits, some seconds at
@@ -36,7 +37,7 @@ class SendMessage(CommandData, frozen=True, kw_only=True, tag="message:send"):
     wait_for: Level = "accepted"
 
 
-class ForwardMessage(CommandData, frozen=True, kw_only=True, tag="message:forward"):
+class ForwardMessage(CommandData[MessageAccepted], frozen=True, kw_only=True, tag="message:forward"):
     """Send a copy of a message that the user may read to a conversation, the same or another."""
 
     conversation_id: Uuid
@@ -45,7 +46,7 @@ class ForwardMessage(CommandData, frozen=True, kw_only=True, tag="message:forwar
     message_id: Uuid
 
 
-class EditMessage(CommandData, frozen=True, kw_only=True, tag="message:edit"):
+class EditMessage(CommandData[MessageAccepted], frozen=True, kw_only=True, tag="message:edit"):
     """Replace the text, or the ciphertext, of one's own message; without either, only its attachments remain."""
 
     conversation_id: Uuid
@@ -56,14 +57,14 @@ class EditMessage(CommandData, frozen=True, kw_only=True, tag="message:edit"):
     client_key: Key | None = None
 
 
-class DeleteMessage(CommandData, frozen=True, kw_only=True, tag="message:delete"):
+class DeleteMessage(CommandData[MessageAccepted], frozen=True, kw_only=True, tag="message:delete"):
     """Delete a message for everyone: one's own, or any as an owner or admin."""
 
     conversation_id: Uuid
     message_id: Uuid
 
 
-class AddReaction(CommandData, frozen=True, kw_only=True, tag="reaction:add"):
+class AddReaction(CommandData[MessageAccepted], frozen=True, kw_only=True, tag="reaction:add"):
     """Add an emoji to a message."""
 
     conversation_id: Uuid
@@ -72,7 +73,7 @@ class AddReaction(CommandData, frozen=True, kw_only=True, tag="reaction:add"):
     client_key: Key | None = None
 
 
-class RemoveReaction(CommandData, frozen=True, kw_only=True, tag="reaction:remove"):
+class RemoveReaction(CommandData[MessageAccepted], frozen=True, kw_only=True, tag="reaction:remove"):
     """Remove one's own emoji from a message."""
 
     conversation_id: Uuid

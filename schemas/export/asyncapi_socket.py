@@ -3,15 +3,14 @@
 from dataclasses import asdict
 from typing import Any, Final
 
-from schemas.bounds import Uuid
-from schemas.commands import COMMANDS, NAME_OF, Command
+from schemas.bounds import FrameId, Uuid
+from schemas.commands import ANSWER_OF, COMMANDS, NAME_OF, Command
 from schemas.export import json_schema
 from schemas.export.asyncapi_log import ASYNCAPI, VERSION
 from schemas.export.json_schema import Schema
-from schemas.wire.answers import ANSWER_OF, Authenticated
+from schemas.wire.answers import Authenticated
 from schemas.wire.errors import CLOSES, ERRORS, CloseCode, Problem
 from schemas.wire.frames import CURSORS, PUSH_OF_LANE, PUSH_OF_USER, SUBPROTOCOL, USER, Hello
-from schemas.wire.request import FrameId
 from schemas.wire.views import (
     ChangeView,
     CursorsView,

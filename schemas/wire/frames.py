@@ -5,9 +5,9 @@ from typing import Any, Final, Literal
 import msgspec
 
 from schemas import bounds
+from schemas.bounds import FrameId
 from schemas.wire import errors
 from schemas.wire.errors import Problem
-from schemas.wire.request import FrameId
 
 SUBPROTOCOL: Final = "caas.v1.json"
 PROTOCOL: Final = "caas.v1"

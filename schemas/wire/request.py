@@ -1,19 +1,15 @@
 """Decodes the frames of clients: the frame around a command, and the command in it."""
 
 import contextlib
-from typing import Annotated, Final
+from typing import Final
 
 import msgspec
-from msgspec import Meta
 
-from schemas.bounds import FRAME_VALUES, Uuid
+from schemas.bounds import FRAME_VALUES, FrameId, Uuid
 from schemas.commands import COMMANDS, Command
 from schemas.wire.errors import Problem, problem
 from schemas.wire.field_errors import locate_validation_error, validation_failed
 from schemas.wire.frame_ids import has_lone_surrogate, id_in
-
-FrameId = Annotated[int, Meta(ge=-(2**53), le=2**53)] | Annotated[str, Meta(max_length=128)] | None
-"""The id that a client gives its command; the reply has the same. `None` if the frame has no valid one."""
 
 
 class Frame(msgspec.Struct, frozen=True):

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from schemas import commands, events
+from schemas import events
+from schemas.commands import COMMANDS
 from tests.architecture.packages import ROOT, files, named
 from tests.docs.pages import page
 
@@ -16,6 +17,7 @@ SAMPLES = {
     "MuteConversation": "ConversationMuted",
 }
 """A command of each aggregate, and its event."""
+ON_THE_WIRE = {command.__name__: name for name, command in COMMANDS.items()}
 MARKS = {
     "A processor and its read model": (r"\b[Rr]eceipts\b",),
     "A service": (r"\b(?:[Gg]ateway|GATEWAY)\b", r"\bCAAS_PORT\b", r"\bport: Port\b"),
@@ -54,7 +56,7 @@ def steps(heading: str) -> list[list[str]]:
 def marks(command: str) -> tuple[str, ...]:
     """The names of a command and its event, in the code and on the wire; other folds know no versions."""
     event = SAMPLES[command]
-    tags = (commands.NAME_OF[getattr(commands, command)], events.TYPE_OF[getattr(events, event)].rpartition(".")[0])
+    tags = (ON_THE_WIRE[command], events.TYPE_OF[getattr(events, event)].rpartition(".")[0])
     return (command, event, *map(re.escape, tags))
 
 

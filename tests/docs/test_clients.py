@@ -10,8 +10,7 @@ from edge.sdk.python.caas_client import ChatError, Client
 from edge.sdk.python.caas_client.events import LANE_EVENTS, NOW_EVENTS, Event
 from edge.sdk.python.caas_client.line import PATIENCE_S
 from edge.sdk.python.caas_client.pipeline import WAITING
-from schemas.commands import COMMANDS
-from schemas.wire.answers import ANSWER_OF
+from schemas.commands import ANSWER_OF, COMMANDS
 from tests.architecture.packages import ROOT
 from tests.docs.pages import examples, page, rows
 

@@ -5,9 +5,8 @@ from typing import Any
 
 import msgspec
 
-from schemas.commands import COMMANDS, queries
+from schemas.commands import ANSWER_OF, COMMANDS, queries
 from schemas.export.asyncapi_socket import PUSHES
-from schemas.wire.answers import ANSWER_OF
 from schemas.wire.errors import ERRORS, Problem
 from schemas.wire.frames import PUSH_OF_LANE, PUSH_OF_USER
 from tests.contracts.search_index import ids, query

@@ -17,7 +17,7 @@ from websockets.asyncio.client import connect
 from websockets.typing import Subprotocol
 
 from edge.sdk.python.caas_client import Client
-from edge.sdk.python.caas_client.language.commands import Attached
+from edge.sdk.python.caas_client.language.commands.message import Attached
 from schemas.bounds import COMMANDS_PER_S
 from tests.e2e import deaf
 from tests.e2e.deaf import Deaf

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from schemas import commands
 from schemas.bounds import CIPHERTEXT_CHARS, FRAME_VALUES, TEXT_CHARS
-from schemas.commands import COMMANDS, SendMessage
+from schemas.commands import COMMANDS
+from schemas.commands.command_base import CommandData
+from schemas.commands.message import SendMessage
 from schemas.commands.queries import ListConversations, Sync
 from schemas.wire.errors import ERRORS
 from schemas.wire.request import Invalid, decode_command, decode_frame
@@ -240,6 +242,10 @@ def test_any_data_raises_invalid_and_nothing_else(kind: str, data: st.DataObject
         assert rejection.problem.code == "validation_failed"
         assert rejection.frame_id == 7
         assert all(one["code"] in {"missing", "type", "value", "bounds"} for one in rejection.problem.errors or ())
+
+
+def test_every_struct_of_a_command_is_in_the_union() -> None:
+    assert set(CommandData.__subclasses__()) == set(COMMANDS.values())
 
 
 def test_names_and_structs_are_one_to_one() -> None:

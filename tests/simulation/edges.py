@@ -22,8 +22,10 @@ from edge.composition.ports import Ports
 from edge.socket.session.client_session import ClientSession
 from projections.ephemeral.in_process_presence import InProcessPresenceStore
 from projections.generations import Generations
-from schemas.commands import NAME_OF, ConversationCommand, MessageCommand
+from schemas.commands import NAME_OF
+from schemas.commands.conversation import ConversationCommand
 from schemas.commands.inbox import InboxCommand
+from schemas.commands.message import MessageCommand
 from schemas.envelope import Record
 from schemas.topics import CONVERSATION_UPDATED, partition_of
 from streams.memberships.membership_tail import MembershipTail

@@ -9,8 +9,9 @@ import msgspec
 from core.domain.conversation import Conversation
 from projections.conversations import conversation_rows
 from projections.messages import message_rows
-from schemas.commands import CreateConversation, ForwardMessage, SendMessage
+from schemas.commands.conversation import CreateConversation
 from schemas.commands.inbox import ReadMessages
+from schemas.commands.message import ForwardMessage, SendMessage
 from schemas.wire.views import MessageView
 from tests.simulation import fold
 from tests.simulation.boxes import boxes

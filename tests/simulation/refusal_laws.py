@@ -6,23 +6,25 @@ from typing import Any
 from msgspec import UNSET
 
 from core.commands.command_ids import conversation_of, named_by
-from schemas.commands import (
+from schemas.commands.conversation import (
     AddParticipants,
-    AddReaction,
     CreateConversation,
-    DeleteMessage,
-    EditMessage,
-    ForwardMessage,
     LeaveConversation,
     PinMessage,
     RemoveParticipants,
-    RemoveReaction,
-    SendMessage,
     SetRole,
     UnpinMessage,
     UpdateConversation,
 )
 from schemas.commands.inbox import HideMessage, MuteConversation, ReadMessages
+from schemas.commands.message import (
+    AddReaction,
+    DeleteMessage,
+    EditMessage,
+    ForwardMessage,
+    RemoveReaction,
+    SendMessage,
+)
 from tests.simulation.edges import Asked
 from tests.simulation.history import History
 from tests.simulation.rooms import SHOWN, Room

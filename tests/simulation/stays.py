@@ -3,7 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Iterator
 
-from schemas.commands import AddParticipants, LeaveConversation, RemoveParticipants
+from schemas.commands.conversation import AddParticipants, LeaveConversation, RemoveParticipants
 from tests.simulation.history import History
 from tests.simulation.world import World
 

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from core.domain.decision import Context
-from schemas.commands import AddParticipants, AddReaction, DeleteMessage, EditMessage, RemoveParticipants, SendMessage
+from schemas.commands.conversation import AddParticipants, RemoveParticipants
 from schemas.commands.inbox import HideMessage, ReadMessages
+from schemas.commands.message import AddReaction, DeleteMessage, EditMessage, SendMessage
 from tests.simulation import users
 from tests.simulation.edges import Asked, Command
 from tests.simulation.laws import broken

@@ -11,18 +11,12 @@ import msgspec
 from core.commands.command_ids import conversation_of, event_id_of
 from core.domain.decision import Context
 from schemas import envelope, ids
-from schemas.commands import (
+from schemas.commands.conversation import (
     AddParticipants,
-    AddReaction,
     CreateConversation,
-    DeleteMessage,
-    EditMessage,
-    ForwardMessage,
     LeaveConversation,
     PinMessage,
     RemoveParticipants,
-    RemoveReaction,
-    SendMessage,
     SetRole,
     UnpinMessage,
     UpdateConversation,
@@ -36,6 +30,14 @@ from schemas.commands.inbox import (
     UnarchiveConversation,
     UnmuteConversation,
     UnpinConversation,
+)
+from schemas.commands.message import (
+    AddReaction,
+    DeleteMessage,
+    EditMessage,
+    ForwardMessage,
+    RemoveReaction,
+    SendMessage,
 )
 from schemas.envelope import Record
 from schemas.events import ConversationCreated, Role

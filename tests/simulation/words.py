@@ -4,7 +4,7 @@ import random
 
 import msgspec
 
-from schemas.commands import Attached, EditMessage, ForwardMessage, SendMessage
+from schemas.commands.message import Attached, EditMessage, ForwardMessage, SendMessage
 
 BLANK = " \u200b\x00"
 PEOPLE = ("ann", "bob", "cem", "dee")

@@ -24,10 +24,11 @@ from edge.socket.commands.dedup_cache import DedupCache
 from edge.socket.commands.wait_for import PendingWait, PendingWaits
 from edge.socket.session.client_session import ClientSession
 from edge.socket.session.protocol import CommandReceived
-from schemas.commands import CreateConversation, SendMessage
-from schemas.commands.command_base import Level
+from schemas.commands.conversation import CreateConversation
+from schemas.commands.message import SendMessage
 from schemas.envelope import Record
 from schemas.wire import frames
+from schemas.wire.answers import Level
 from schemas.wire.errors import Problem, problem
 
 logger: Final = logging.getLogger("caas.commands")

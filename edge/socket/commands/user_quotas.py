@@ -16,7 +16,6 @@ from core.rate_limit import Rate
 from core.settings import Settings
 from edge.socket.commands.leased_limit import LeasedLimit
 from edge.socket.session.protocol import CommandReceived
-from schemas.commands.costs import cost_of
 from schemas.commands.queries import SearchMessages
 from schemas.wire import frames
 from schemas.wire.errors import Problem, problem
@@ -53,7 +52,7 @@ class UserQuotas:
 
     async def refusal(self, who: Identity, request: CommandReceived) -> bytes | None:
         """Spend the cost of a command. Return the error frame if its quota is exceeded, else None."""
-        rejection = await self._spend(self._commands, who, "commands", cost_of(request.command))
+        rejection = await self._spend(self._commands, who, "commands", request.command.cost)
         if rejection is None and isinstance(request.command, SearchMessages):
             rejection = await self._spend(self._searches, who, "searches")
         return None if rejection is None else frames.error(request.frame_id, rejection, request.correlation_id)

@@ -20,8 +20,8 @@ from core.ports.memberships import Memberships
 from edge.socket.delivery.cursors import cursors_in
 from edge.socket.session.client_session import ClientSession
 from projections.messages.delivery_stage import DeliveryStageReader
-from schemas.commands import SendMessage
-from schemas.commands.command_base import Level
+from schemas.commands.message import SendMessage
+from schemas.wire.answers import Level
 from schemas.wire.frames import CURSORS, Push
 from schemas.wire.views import CursorView, ReceiptView
 

@@ -10,10 +10,11 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from schemas.bounds import FrameId
 from schemas.commands import Command
 from schemas.wire import frames
 from schemas.wire.errors import problem
-from schemas.wire.request import Frame, FrameId, Invalid, decode_command, decode_frame
+from schemas.wire.request import Frame, Invalid, decode_command, decode_frame
 
 AUTH: Final = "auth"
 MAX_STRIKES: Final = 20

@@ -27,10 +27,10 @@ from edge.socket.session.protocol import Authenticate, Close, SendFrame, Session
 from edge.socket.transport.admission import Admission
 from edge.socket.transport.incoming import Incoming
 from edge.socket.transport.outbox import LOW_BYTES, Outbox, TooSlow
+from schemas.bounds import FrameId
 from schemas.wire import frames
 from schemas.wire.answers import Authenticated
 from schemas.wire.errors import CLOSES, problem
-from schemas.wire.request import FrameId
 
 logger: Final = logging.getLogger("caas.socket")
 CLOSE_TIMEOUT_S: Final = 1.0

@@ -4,9 +4,9 @@ from typing import Any, Final
 
 import msgspec
 
-from schemas.commands import COMMANDS
+from schemas.commands import ANSWER_OF, COMMANDS
 from schemas.export.asyncapi_socket import PUSHES
-from schemas.wire.answers import ANSWER_OF, Authenticated
+from schemas.wire.answers import Authenticated
 from schemas.wire.errors import ERRORS, Problem
 from schemas.wire.frames import PUSH_OF_LANE, PUSH_OF_USER, USER
 

@@ -113,10 +113,10 @@ def sample(name: str) -> Any:
 @pytest.mark.parametrize("name", IDS)
 def test_event_id_and_what_a_retry_repeats_stay_as_they_are(name: str) -> None:
     command, context = sample(name), by("ann")
-    event_id, content = event_id_of(command, context), hash_of(command)
+    event_id, content = event_id_of(command, context), hash_of(command, context)
     others = {field: structs.replace(command, **{field: SECOND[field]}) for field in command.__struct_fields__}
     named = [field for field, other in others.items() if event_id_of(other, context) != event_id]
-    repeated = [field for field, other in others.items() if field not in named and hash_of(other) != content]
+    repeated = [field for field, other in others.items() if field not in named and hash_of(other, context) != content]
     assert (event_id, " ".join(named), " ".join(repeated)) == IDS[name]
 
 

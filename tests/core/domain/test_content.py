@@ -6,7 +6,7 @@ import pytest
 from msgspec import structs
 
 from core.domain import content
-from schemas.commands import Attached, ForwardMessage, SendMessage
+from schemas.commands.message import Attached, ForwardMessage, SendMessage
 from schemas.events import MessageSent, Origin
 from tests.core.domain.test_forward import FORWARD, passing_on
 from tests.core.domain.test_message import OTHER, SENT, edited, in_room
@@ -46,20 +46,20 @@ def test_command_and_event_have_the_same_content(command: SendMessage) -> None:
 def test_different_content_is_not_equal(other: dict[str, Any]) -> None:
     another = structs.replace(SAY, **other)
     assert content.of_command(another) != content.of_command(SAY)
-    assert content.hash_of(another) != content.hash_of(SAY)
+    assert content.repeated(another) != content.repeated(SAY)
 
 
-def test_hash_distinguishes_plain_texts() -> None:
+def test_retry_must_repeat_what_distinguishes_content() -> None:
     plain = SendMessage(conversation_id=ROOM, client_msg_id="k", text="hello")
     others = [structs.replace(plain, text="x"), structs.replace(plain, reply_to=OTHER), SAY, SEALED, FORWARD]
-    assert len({content.hash_of(one) for one in [plain, *others]}) == len(others) + 1
-    assert content.hash_of(structs.replace(plain, metadata={}, mentions=["ann"])) == content.hash_of(plain)
+    assert len({content.repeated(one) for one in [plain, *others]}) == len(others) + 1
+    assert content.repeated(structs.replace(plain, metadata={}, mentions=["ann"])) == content.repeated(plain)
 
 
 def test_key_order_and_mentions_do_not_change_content() -> None:
     again = structs.replace(SAY, metadata={"a": {"c": None, "d": [2]}, "b": 1}, mentions=["ann"])
     assert content.of_command(again) == content.of_command(SAY)
-    assert content.hash_of(again) == content.hash_of(SAY)
+    assert content.repeated(again) == content.repeated(SAY)
 
 
 def test_content_of_a_forward_is_its_origin() -> None:

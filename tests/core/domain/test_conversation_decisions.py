@@ -7,7 +7,7 @@ from core.domain.conversation import evolve
 from core.domain.decision import Rejected
 from core.domain.member import MAX_LEAVES
 from schemas.bounds import METADATA_BYTES
-from schemas.commands import (
+from schemas.commands.conversation import (
     AddParticipants,
     CreateConversation,
     LeaveConversation,

@@ -7,7 +7,7 @@ from msgspec import structs
 from core.domain import conversation
 from core.domain.message import ORIGINS_KEPT
 from schemas import ids
-from schemas.commands import ForwardMessage
+from schemas.commands.message import ForwardMessage
 from schemas.events import Attachment, MessageSent, Origin
 from tests.core.domain.test_conversation import added, created, fold, removed
 from tests.core.domain.test_message import AT, DELETED, ID, ROOM, SENT, TENANT, after, edited

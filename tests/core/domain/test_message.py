@@ -13,7 +13,7 @@ from core.domain.decision import Rejected
 from core.domain.message import Absent, Deleted, Live, evolve
 from schemas import ids
 from schemas.bounds import CIPHERTEXT_CHARS, MENTIONS, METADATA_BYTES, TEXT_CHARS
-from schemas.commands import Attached, DeleteMessage, EditMessage, SendMessage
+from schemas.commands.message import Attached, DeleteMessage, EditMessage, SendMessage
 from schemas.events import Attachment, MessageDeleted, MessageEdited, MessageSent
 from tests.core.domain.test_conversation import added, created, fold, removed
 from tests.given import AT, ROOM, TENANT, Given, sent

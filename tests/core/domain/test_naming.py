@@ -4,7 +4,7 @@ import pytest
 
 from core.domain.conversation import evolve
 from core.domain.naming import BlankName, check
-from schemas.commands import CreateConversation
+from schemas.commands.conversation import CreateConversation
 from schemas.events import ConversationCreated, ParticipantsAdded
 from schemas.names import bare_name, own_name, user_of
 from tests.core.domain.test_conversation import created, fold, removed

@@ -1,6 +1,6 @@
 """Acting on a user or their messages needs a higher rank; users may act on themselves."""
 
-from schemas.commands import DeleteMessage
+from schemas.commands.message import DeleteMessage
 from schemas.events import MessageDeleted, Role
 from tests.core.domain.test_conversation import added, applies, created, fold, removed, roles, roles_changed
 from tests.core.domain.test_message import ID, SENT, after

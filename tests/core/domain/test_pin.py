@@ -11,7 +11,7 @@ from core.domain import conversation, conversation_decisions, pin
 from core.domain.conversation import MAX_PINS, Conversation
 from core.domain.decision import Rejected
 from core.domain.message import Absent, Deleted, Live, State
-from schemas.commands import PinMessage, UnpinMessage
+from schemas.commands.conversation import PinMessage, UnpinMessage
 from schemas.events import ConversationEvent, MessagePinned, MessageSent, MessageUnpinned
 from tests.core.domain.test_conversation import added, created, fold, pinned, removed
 from tests.given import AT, ROOM, TENANT, Given, by

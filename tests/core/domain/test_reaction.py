@@ -20,7 +20,7 @@ from core.domain.reaction import (
     applies,
     evolve,
 )
-from schemas.commands import AddReaction, RemoveReaction
+from schemas.commands.message import AddReaction, RemoveReaction
 from schemas.events import Reacted
 from tests.given import AT, ROOM, TENANT, by, deleted, sent
 

@@ -10,8 +10,9 @@ from edge.socket.node import Node
 from projections import progress
 from projections.queries.own_writes import MAX_KEYS, VIEW, OwnWrites
 from schemas import topics
-from schemas.commands import SendMessage, UpdateConversation
+from schemas.commands.conversation import UpdateConversation
 from schemas.commands.inbox import ArchiveConversation
+from schemas.commands.message import SendMessage
 from schemas.envelope import Record
 from schemas.topics import partition_of
 from tests.edge.socket.delayed import Delayed, HeldTail, without

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas import events
-from schemas.commands import COMMANDS
+from schemas.commands import ANSWER_OF, COMMANDS
 from schemas.commands.queries import Sync
 from schemas.wire import request, views
-from schemas.wire.answers import ANSWER_OF, Synced
+from schemas.wire.answers import Synced
 from schemas.wire.frames import LANES, Lane
 from tests.schemas.structs import structs
 

@@ -10,21 +10,10 @@ import aiohttp
 from . import wire
 from .events import Event, typed
 from .lane_positions import Vector
-from .language import commands
-from .language.commands import Attached, Command, inbox, queries, signals
-from .language.commands.command_base import Level
-from .language.wire.answers import (
-    ConversationAccepted,
-    Conversations,
-    Found,
-    MessageAccepted,
-    MessageFound,
-    Messages,
-    Presences,
-    Synced,
-    ThreadFound,
-)
-from .language.wire.views import ConversationView, PresenceView
+from .language.commands import ANSWER_OF, NAME_OF, conversation, inbox, message, queries, signals
+from .language.commands.command_base import CommandData
+from .language.commands.message import Attached
+from .language.wire.answers import Level, MessageAccepted
 from .line import PATIENCE_S, Line
 from .outgoing_command import Outgoing
 from .pipeline import WAITING
@@ -34,11 +23,11 @@ T = TypeVar("T")
 P = ParamSpec("P")
 
 
-def _asks(command: Callable[P, Command], answer: type[T]) -> "Callable[Concatenate[Client, P], Outgoing[T]]":
+def _asks(command: Callable[P, CommandData[T]]) -> "Callable[Concatenate[Client, P], Outgoing[T]]":
     """A method that asks this command; its arguments are the command's fields, by name."""
 
     def method(self: "Client", /, *args: P.args, **kwargs: P.kwargs) -> Outgoing[T]:
-        return self.ask(command(*args, **kwargs), answer)
+        return self.ask(command(*args, **kwargs))
 
     method.__doc__ = command.__doc__
     return method
@@ -131,13 +120,12 @@ class Client:
         async for event in self.line.events():
             yield typed(event)
 
-    def ask(self, command: Command, answer: type[T], *, retry: bool = False) -> Outgoing[T]:
-        """Any command, answered as `ANSWER_OF` says; `retry`: an earlier client may have sent it."""
-        kind, data, correlation_id = commands.NAME_OF[type(command)], wire.data_of(command), str(uuid4())
+    def ask(self, command: CommandData[T], *, retry: bool = False) -> Outgoing[T]:
+        """Any command, answered as its type says; `retry`: an earlier client may have sent it."""
+        kind, data, correlation_id = NAME_OF[type(command)], wire.data_of(command), str(uuid4())
         key = data.get("client_msg_id") or data.get("client_key") or correlation_id
-        return Outgoing(
-            self.line.ask(kind, data, retry=retry, correlation_id=correlation_id), answer, key, correlation_id
-        )
+        answer = self.line.ask(kind, data, retry=retry, correlation_id=correlation_id)
+        return Outgoing(answer, ANSWER_OF[type(command)], key, correlation_id)
 
     # Commands: their arguments are the fields of the commands, by name
 
@@ -155,7 +143,7 @@ class Client:
         wait_for: Level = "accepted",
     ) -> Outgoing[MessageAccepted]:
         """Say something; under one `client_msg_id` it is said once, however often it is asked."""
-        command = commands.SendMessage(
+        command = message.SendMessage(
             conversation_id=conversation_id,
             client_msg_id=client_msg_id or str(uuid4()),
             text=text,
@@ -166,53 +154,53 @@ class Client:
             metadata=metadata,
             wait_for=wait_for,
         )
-        return self.ask(command, MessageAccepted)
+        return self.ask(command)
 
     def forward(
         self, conversation_id: str, *, from_conversation_id: str, message_id: str, client_msg_id: str | None = None
     ) -> Outgoing[MessageAccepted]:
         """Say in a conversation what a message says that one may read."""
-        command = commands.ForwardMessage(
+        command = message.ForwardMessage(
             conversation_id=conversation_id,
             client_msg_id=client_msg_id or str(uuid4()),
             from_conversation_id=from_conversation_id,
             message_id=message_id,
         )
-        return self.ask(command, MessageAccepted)
+        return self.ask(command)
 
-    edit = _asks(commands.EditMessage, MessageAccepted)
-    delete = _asks(commands.DeleteMessage, MessageAccepted)
-    hide = _asks(inbox.HideMessage, MessageAccepted)
-    read = _asks(inbox.ReadMessages, ConversationAccepted)
-    delivered = _asks(signals.DeliveredMessages, ConversationAccepted)
-    react = _asks(commands.AddReaction, MessageAccepted)
-    unreact = _asks(commands.RemoveReaction, MessageAccepted)
-    get_message = _asks(queries.GetMessage, MessageFound)
-    history = _asks(queries.History, Messages)
-    thread = _asks(queries.Thread, ThreadFound)
-    search = _asks(queries.SearchMessages, Found)
-    create = _asks(commands.CreateConversation, ConversationAccepted)
-    update = _asks(commands.UpdateConversation, ConversationAccepted)
-    add_participants = _asks(commands.AddParticipants, ConversationAccepted)
-    remove_participants = _asks(commands.RemoveParticipants, ConversationAccepted)
-    set_role = _asks(commands.SetRole, ConversationAccepted)
-    leave = _asks(commands.LeaveConversation, ConversationAccepted)
-    pin = _asks(commands.PinMessage, ConversationAccepted)
-    unpin = _asks(commands.UnpinMessage, ConversationAccepted)
-    mute = _asks(inbox.MuteConversation, ConversationAccepted)
-    unmute = _asks(inbox.UnmuteConversation, ConversationAccepted)
-    archive = _asks(inbox.ArchiveConversation, ConversationAccepted)
-    unarchive = _asks(inbox.UnarchiveConversation, ConversationAccepted)
-    pin_conversation = _asks(inbox.PinConversation, ConversationAccepted)
-    unpin_conversation = _asks(inbox.UnpinConversation, ConversationAccepted)
-    start_typing = _asks(signals.StartTyping, ConversationAccepted)
-    stop_typing = _asks(signals.StopTyping, ConversationAccepted)
-    set_presence = _asks(signals.SetPresence, PresenceView)
-    presence = _asks(queries.GetPresence, Presences)
-    subscribe_presence = _asks(signals.SubscribePresence, Presences)
-    get_conversation = _asks(queries.GetConversation, ConversationView)
-    conversations = _asks(queries.ListConversations, Conversations)
-    sync = _asks(queries.Sync, Synced)
+    edit = _asks(message.EditMessage)
+    delete = _asks(message.DeleteMessage)
+    hide = _asks(inbox.HideMessage)
+    read = _asks(inbox.ReadMessages)
+    delivered = _asks(signals.DeliveredMessages)
+    react = _asks(message.AddReaction)
+    unreact = _asks(message.RemoveReaction)
+    get_message = _asks(queries.GetMessage)
+    history = _asks(queries.History)
+    thread = _asks(queries.Thread)
+    search = _asks(queries.SearchMessages)
+    create = _asks(conversation.CreateConversation)
+    update = _asks(conversation.UpdateConversation)
+    add_participants = _asks(conversation.AddParticipants)
+    remove_participants = _asks(conversation.RemoveParticipants)
+    set_role = _asks(conversation.SetRole)
+    leave = _asks(conversation.LeaveConversation)
+    pin = _asks(conversation.PinMessage)
+    unpin = _asks(conversation.UnpinMessage)
+    mute = _asks(inbox.MuteConversation)
+    unmute = _asks(inbox.UnmuteConversation)
+    archive = _asks(inbox.ArchiveConversation)
+    unarchive = _asks(inbox.UnarchiveConversation)
+    pin_conversation = _asks(inbox.PinConversation)
+    unpin_conversation = _asks(inbox.UnpinConversation)
+    start_typing = _asks(signals.StartTyping)
+    stop_typing = _asks(signals.StopTyping)
+    set_presence = _asks(signals.SetPresence)
+    presence = _asks(queries.GetPresence)
+    subscribe_presence = _asks(signals.SubscribePresence)
+    get_conversation = _asks(queries.GetConversation)
+    conversations = _asks(queries.ListConversations)
+    sync = _asks(queries.Sync)
 
 
 def _ignore(_: wire.Event) -> None:

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import NODEFAULT, UNSET, structs
 
 from .language.bounds import ANSWER_BYTES
-from .language.commands import Command
+from .language.commands.command_base import CommandData
 from .language.wire.errors import CLOSES, CloseCode, Problem, problem
 
 
@@ -121,7 +121,7 @@ class _Ask(msgspec.Struct, omit_defaults=True):
     retry: bool = False
 
 
-def data_of(command: Command) -> dict[str, Any]:
+def data_of(command: CommandData[Any]) -> dict[str, Any]:
     """The fields of a command that say something; a default goes without saying."""
     given = ((name, getattr(command, name)) for name in command.__struct_fields__)
     data = {name: value for name, value in given if value is not UNSET}

@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.tools.bench import wire
-from schemas.commands import SendMessage
+from schemas.commands.message import SendMessage
 from schemas.wire.request import decode_command, decode_frame
 
 ROOM = "6f1d1f8a-0000-5000-8000-000000000001"

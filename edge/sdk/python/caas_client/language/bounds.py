@@ -64,6 +64,8 @@ PATTERN_DESCRIPTIONS: Final[Mapping[str, str]] = MappingProxyType(
 """What each pattern expects, in words."""
 
 Uuid = Annotated[str, Meta(pattern=UUID_PATTERN)]
+FrameId = Annotated[int, Meta(ge=-(2**53), le=2**53)] | Annotated[str, Meta(max_length=128)] | None
+"""The id that a client gives its command; the reply has the same. `None` if the frame has no valid one."""
 Key = Annotated[str, Meta(min_length=1, max_length=128)]
 UserId = Annotated[str, Meta(min_length=1, max_length=128, pattern=USER_ID_PATTERN)]
 Text = Annotated[str, Meta(min_length=1, max_length=TEXT_CHARS)]

@@ -9,10 +9,9 @@ import msgspec
 import pytest
 
 from edge.sdk.python.caas_client import Client, CommandError, Outgoing, Refused, Unknown
-from edge.sdk.python.caas_client.language import commands
-from edge.sdk.python.caas_client.language.commands import COMMANDS, Attached
+from edge.sdk.python.caas_client.language.commands import ANSWER_OF, COMMANDS
+from edge.sdk.python.caas_client.language.commands.message import Attached, EditMessage
 from edge.sdk.python.caas_client.language.wire import answers, views
-from edge.sdk.python.caas_client.language.wire.answers import ANSWER_OF
 from edge.sdk.python.caas_client.language.wire.frames import PUSH_OF_LANE, PUSH_OF_USER, USER
 from schemas import commands as served
 from schemas.export.asyncapi_socket import PUSHES
@@ -267,5 +266,5 @@ async def test_a_token_that_cannot_be_renewed_ends_with_it(node: FakeNode) -> No
 def test_every_method_says_what_its_command_is() -> None:
     methods = [value for name, value in inspect.getmembers(Client, inspect.isfunction) if not name.startswith("_")]
     assert all(method.__doc__ for method in methods)
-    assert commands.EditMessage.__doc__ == Client.edit.__doc__
+    assert EditMessage.__doc__ == Client.edit.__doc__
     assert get_type_hints(Client.send)["return"] == Outgoing[answers.MessageAccepted]

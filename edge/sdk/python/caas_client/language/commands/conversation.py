@@ -10,9 +10,10 @@ from ..commands.command_base import CommandData
 from ..events import History as Past
 from ..events import Kind, Role
 from ..names import ExternalId
+from ..wire.answers import ConversationAccepted
 
 
-class CreateConversation(CommandData, frozen=True, kw_only=True, tag="conversation:create"):
+class CreateConversation(CommandData[ConversationAccepted], frozen=True, kw_only=True, tag="conversation:create"):
     """Open a conversation; with an `external_id` or as `direct`, opening it again opens the same one.
 
     `history` is what members who are added to a group later may read: `joined` the messages from then on, `all` also
@@ -27,7 +28,9 @@ class CreateConversation(CommandData, frozen=True, kw_only=True, tag="conversati
     client_key: Key | None = None
 
 
-class AddParticipants(CommandData, frozen=True, kw_only=True, tag="conversation:add-participants"):
+class AddParticipants(
+    CommandData[ConversationAccepted], frozen=True, kw_only=True, tag="conversation:add-participants"
+):
     """Add participants."""
 
     conversation_id: Uuid
@@ -36,7 +39,9 @@ class AddParticipants(CommandData, frozen=True, kw_only=True, tag="conversation:
     client_key: Key | None = None
 
 
-class RemoveParticipants(CommandData, frozen=True, kw_only=True, tag="conversation:remove-participants"):
+class RemoveParticipants(
+    CommandData[ConversationAccepted], frozen=True, kw_only=True, tag="conversation:remove-participants"
+):
     """Remove participants."""
 
     conversation_id: Uuid
@@ -44,14 +49,14 @@ class RemoveParticipants(CommandData, frozen=True, kw_only=True, tag="conversati
     client_key: Key | None = None
 
 
-class LeaveConversation(CommandData, frozen=True, kw_only=True, tag="conversation:leave"):
+class LeaveConversation(CommandData[ConversationAccepted], frozen=True, kw_only=True, tag="conversation:leave"):
     """Leave the conversation."""
 
     conversation_id: Uuid
     client_key: Key | None = None
 
 
-class UpdateConversation(CommandData, frozen=True, kw_only=True, tag="conversation:update"):
+class UpdateConversation(CommandData[ConversationAccepted], frozen=True, kw_only=True, tag="conversation:update"):
     """Change a group's title, avatar, metadata or history; a field left out is kept, null removes it.
 
     `history`, which only owners change, is as in `conversation:create`.
@@ -65,7 +70,7 @@ class UpdateConversation(CommandData, frozen=True, kw_only=True, tag="conversati
     client_key: Key | None = None
 
 
-class SetRole(CommandData, frozen=True, kw_only=True, tag="conversation:set-role"):
+class SetRole(CommandData[ConversationAccepted], frozen=True, kw_only=True, tag="conversation:set-role"):
     """Give members of a group another role."""
 
     conversation_id: Uuid
@@ -74,7 +79,7 @@ class SetRole(CommandData, frozen=True, kw_only=True, tag="conversation:set-role
     client_key: Key | None = None
 
 
-class PinMessage(CommandData, frozen=True, kw_only=True, tag="message:pin"):
+class PinMessage(CommandData[ConversationAccepted], frozen=True, kw_only=True, tag="message:pin"):
     """Pin a message for everyone."""
 
     conversation_id: Uuid
@@ -82,7 +87,7 @@ class PinMessage(CommandData, frozen=True, kw_only=True, tag="message:pin"):
     client_key: Key | None = None
 
 
-class UnpinMessage(CommandData, frozen=True, kw_only=True, tag="message:unpin"):
+class UnpinMessage(CommandData[ConversationAccepted], frozen=True, kw_only=True, tag="message:unpin"):
     """Unpin a message for everyone."""
 
     conversation_id: Uuid

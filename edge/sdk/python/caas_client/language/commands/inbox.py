@@ -3,9 +3,10 @@
 
 from ..bounds import Key, Number, Time, Uuid
 from ..commands.command_base import CommandData
+from ..wire.answers import ConversationAccepted, MessageAccepted
 
 
-class ReadMessages(CommandData, frozen=True, kw_only=True, tag="message:read"):
+class ReadMessages(CommandData[ConversationAccepted], frozen=True, kw_only=True, tag="message:read"):
     """Mark a conversation as read up to message `seq`; with `private` other members are not notified.
 
     With `thread`, the id of any message in it, only the answers in that thread are marked, always privately.
@@ -17,14 +18,14 @@ class ReadMessages(CommandData, frozen=True, kw_only=True, tag="message:read"):
     thread: Uuid | None = None
 
 
-class HideMessage(CommandData, frozen=True, kw_only=True, tag="message:hide"):
+class HideMessage(CommandData[MessageAccepted], frozen=True, kw_only=True, tag="message:hide"):
     """Delete a message for this user alone."""
 
     conversation_id: Uuid
     message_id: Uuid
 
 
-class MuteConversation(CommandData, frozen=True, kw_only=True, tag="conversation:mute"):
+class MuteConversation(CommandData[ConversationAccepted], frozen=True, kw_only=True, tag="conversation:mute"):
     """Mute a conversation, until a time or permanently."""
 
     conversation_id: Uuid
@@ -32,14 +33,14 @@ class MuteConversation(CommandData, frozen=True, kw_only=True, tag="conversation
     client_key: Key | None = None
 
 
-class UnmuteConversation(CommandData, frozen=True, kw_only=True, tag="conversation:unmute"):
+class UnmuteConversation(CommandData[ConversationAccepted], frozen=True, kw_only=True, tag="conversation:unmute"):
     """Unmute a conversation."""
 
     conversation_id: Uuid
     client_key: Key | None = None
 
 
-class ArchiveConversation(CommandData, frozen=True, kw_only=True, tag="conversation:archive"):
+class ArchiveConversation(CommandData[ConversationAccepted], frozen=True, kw_only=True, tag="conversation:archive"):
     """Archive a conversation until its next message; with `keep_archived` until the user's own next message."""
 
     conversation_id: Uuid
@@ -47,21 +48,21 @@ class ArchiveConversation(CommandData, frozen=True, kw_only=True, tag="conversat
     client_key: Key | None = None
 
 
-class UnarchiveConversation(CommandData, frozen=True, kw_only=True, tag="conversation:unarchive"):
+class UnarchiveConversation(CommandData[ConversationAccepted], frozen=True, kw_only=True, tag="conversation:unarchive"):
     """Unarchive a conversation."""
 
     conversation_id: Uuid
     client_key: Key | None = None
 
 
-class PinConversation(CommandData, frozen=True, kw_only=True, tag="conversation:pin"):
+class PinConversation(CommandData[ConversationAccepted], frozen=True, kw_only=True, tag="conversation:pin"):
     """Pin a conversation to the top of the user's list."""
 
     conversation_id: Uuid
     client_key: Key | None = None
 
 
-class UnpinConversation(CommandData, frozen=True, kw_only=True, tag="conversation:unpin"):
+class UnpinConversation(CommandData[ConversationAccepted], frozen=True, kw_only=True, tag="conversation:unpin"):
     """Unpin a conversation from the top of the user's list."""
 
     conversation_id: Uuid

@@ -1,15 +1,17 @@
 # Generated from schemas/wire/answers.py by `python -m schemas.export`: do not edit.
 """The answers to accepted commands and to queries: the data of an `ack` or `synced`."""
 
-from typing import Final
+from typing import Literal
 
 import msgspec
 
-from .. import commands
-from ..commands import Command, inbox, queries, signals
-from ..commands.command_base import Level
 from ..wire.frames import Lane
 from ..wire.views import ConversationView, MessageView, PresenceView, VersionView
+
+Level = Literal["accepted", "persisted", "delivered", "read"]
+"""Stage that a command reached: `accepted` is in the log, `persisted` in the read model, `delivered` on a device of
+another user, `read` by them.
+"""
 
 
 class Authenticated(msgspec.Struct, frozen=True, kw_only=True):
@@ -130,41 +132,3 @@ Answer = (
     | Found
     | Synced
 )
-
-ANSWER_OF: Final[dict[type[Command], type[Answer]]] = {
-    commands.SendMessage: MessageAccepted,
-    commands.EditMessage: MessageAccepted,
-    commands.DeleteMessage: MessageAccepted,
-    commands.ForwardMessage: MessageAccepted,
-    commands.AddReaction: MessageAccepted,
-    commands.RemoveReaction: MessageAccepted,
-    inbox.HideMessage: MessageAccepted,
-    inbox.ReadMessages: ConversationAccepted,
-    signals.DeliveredMessages: ConversationAccepted,
-    inbox.MuteConversation: ConversationAccepted,
-    inbox.UnmuteConversation: ConversationAccepted,
-    inbox.ArchiveConversation: ConversationAccepted,
-    inbox.UnarchiveConversation: ConversationAccepted,
-    inbox.PinConversation: ConversationAccepted,
-    inbox.UnpinConversation: ConversationAccepted,
-    signals.StartTyping: ConversationAccepted,
-    signals.StopTyping: ConversationAccepted,
-    signals.SetPresence: PresenceView,
-    queries.GetPresence: Presences,
-    signals.SubscribePresence: Presences,
-    queries.GetMessage: MessageFound,
-    queries.History: Messages,
-    queries.Thread: ThreadFound,
-    commands.PinMessage: ConversationAccepted,
-    commands.UnpinMessage: ConversationAccepted,
-    commands.UpdateConversation: ConversationAccepted,
-    commands.SetRole: ConversationAccepted,
-    commands.CreateConversation: ConversationAccepted,
-    commands.AddParticipants: ConversationAccepted,
-    commands.RemoveParticipants: ConversationAccepted,
-    commands.LeaveConversation: ConversationAccepted,
-    queries.GetConversation: ConversationView,
-    queries.ListConversations: Conversations,
-    queries.Sync: Synced,
-    queries.SearchMessages: Found,
-}

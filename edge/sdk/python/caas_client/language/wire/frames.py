@@ -6,9 +6,9 @@ from typing import Any, Final, Literal
 import msgspec
 
 from .. import bounds
+from ..bounds import FrameId
 from ..wire import errors
 from ..wire.errors import Problem
-from ..wire.request import FrameId
 
 SUBPROTOCOL: Final = "caas.v1.json"
 PROTOCOL: Final = "caas.v1"
