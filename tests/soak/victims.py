@@ -29,15 +29,24 @@ class Phase:
     acks: list[float] = field(default_factory=list)
     deliveries: list[float] = field(default_factory=list)
     visits: list[float] = field(default_factory=list)
+    minutes: dict[int, list[float]] = field(default_factory=dict)
+    _begun: float = field(default_factory=time.perf_counter)
 
-    def summary(self) -> dict[str, float]:
-        """Return counts and percentiles."""
+    def acked(self, ms: float) -> None:
+        """Note the time that an acknowledgment took."""
+        self.acks.append(ms)
+        self.minutes.setdefault(int((time.perf_counter() - self._begun) / 60), []).append(ms)
+
+    def summary(self) -> dict[str, Any]:
+        """Return counts and percentiles, also those of each minute."""
         return {
             "acks": len(self.acks),
             "ack_p50_ms": at(self.acks, 0.5),
             "ack_p99_ms": at(self.acks, 0.99),
             "ack_max_ms": at(self.acks, 1),
             "delivered_p99_ms": at(self.deliveries, 0.99),
+            "ack_p50_ms_by_minute": [at(times, 0.5) for _, times in sorted(self.minutes.items())],
+            "ack_p99_ms_by_minute": [at(times, 0.99) for _, times in sorted(self.minutes.items())],
             "visits": len(self.visits),
             "visit_p50_ms": at(self.visits, 0.5),
             "visit_p99_ms": at(self.visits, 0.99),
@@ -95,7 +104,7 @@ class Victims:
         async for text in line:
             frame = json.loads(text)
             if frame["type"] == "ack" and frame["id"] in due:
-                self.phase.acks.append((time.perf_counter() - due.pop(frame["id"])) * 1000)
+                self.phase.acked((time.perf_counter() - due.pop(frame["id"])) * 1000)
                 self.acked += 1
             elif frame["type"] == "error":
                 self.faults.append(f"refused: {frame}")
