@@ -43,8 +43,8 @@ def differs(act: Mapping[str, Any], event: InboxEvent | None) -> bool:
 
 def hides(row: Row) -> str | None:
     """Return the id of the message that the act of this row hides; None if it hides none."""
-    found: str | None = row[FACET].get("message_id")
-    return found
+    act = row[FACET]
+    return act["message_id"] if act["act"] == HIDDEN else None
 
 
 def _fields(event: InboxEvent | None) -> dict[str, Any]:

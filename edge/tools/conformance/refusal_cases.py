@@ -9,6 +9,7 @@ from core.domain.message import VERSIONS_KEPT
 from core.domain.reaction import MAX_PER_MEMBER
 from edge.tools.conformance.line import Frame
 from edge.tools.conformance.stage import Stage, conflicts
+from schemas.commands import COMMANDS
 
 Refusal = Callable[[Stage, str, str], Awaitable[None]]
 """Sends a command such that it is refused with a code; raises `Failed` where it is not."""
@@ -29,7 +30,7 @@ def reuses_key_for_other_value(name: str, value: Any, then: Any = "👍") -> Ref
 
     async def refusal(stage: Stage, command: str, _code: str) -> None:
         data: Frame = {**stage.here, "client_key": stage.key(), name: value}
-        if command.startswith("reaction"):
+        if "message_id" in COMMANDS[command].__struct_fields__:
             data["message_id"] = stage.theirs
         if command == "reaction:remove":
             await stage.ann.done("reaction:add", {**stage.about(stage.theirs), "emoji": value})
