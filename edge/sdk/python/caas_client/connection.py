@@ -57,7 +57,10 @@ class Connection:
 
 
 async def _receive(socket: ClientWebSocketResponse, answer_limit: int = ANSWER_BYTES) -> Frame:
-    message = await socket.receive()
+    try:
+        message = await socket.receive()
+    except (aiohttp.ClientError, OSError) as error:  # it answers a ping itself, perhaps when the line has just broken
+        raise Closed(socket.close_code) from error
     if message.type is WSMsgType.TEXT:
         return wire.read(message.data, answer_limit)
     if message.type is WSMsgType.BINARY:
