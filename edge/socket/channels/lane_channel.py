@@ -80,11 +80,11 @@ class LaneChannel(ABC):
             self.state.heads = dict(heads)
 
     def begin_lanes(self) -> bool:
-        """Begin the lanes of a late channel at the heads noted, if there are any. Return whether it is not late now."""
-        if not isinstance(self.state, Late):
-            return True
-        self.last = merge(self.state.heads, self.state.queue.jobs) if self.state.heads else {}
-        return bool(self.last)
+        """Begin the lanes of a late channel at the heads noted, if there are any. Return whether they begin now."""
+        if not isinstance(self.state, Late) or not self.state.heads:
+            return False
+        self.last = merge(self.state.heads, self.state.queue.jobs)
+        return True
 
     @abstractmethod
     async def sees(self, conversation_n: int, *, again: bool = False) -> bool:

@@ -207,6 +207,9 @@ class LaneChannels(Generic[C]):
         """Deliver rows that no push delivered, up to heads of this life of the store; a late channel begins now."""
         for name, lanes in heads.items():
             channel = self._channels.get(name)
-            if channel is not None and channel.begin_lanes():
+            if channel is None:
+                continue
+            if channel.begin_lanes():
                 self._jobs.opened(channel)
+            if not isinstance(channel.state, Late):
                 self.begin(channel, Recover(lanes, life))

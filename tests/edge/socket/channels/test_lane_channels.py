@@ -60,6 +60,31 @@ async def test_channel_goes_through_its_states(
     assert states == [f"{here} is {state}" for state in ("late", "recovering", "live", "closed")]
 
 
+async def test_recovery_waits_for_a_channel_that_is_opening(distant: tuple[World, Node, Distant]) -> None:
+    _, node, documents = distant
+    ann = await Person(node, "ann").come()
+    here = await room(ann)
+    await send(ann, here, "1")
+    await eventually(lambda: ann.texts() == ["1"])
+    ann.go()
+    release, read = asyncio.Event(), documents.get
+
+    async def wait(place: object, ids: object) -> object:
+        await release.wait()
+        return await read(place, ids)
+
+    documents.get = wait  # type: ignore[method-assign, assignment]
+    coming = asyncio.create_task(Person(node, "ann").come())
+    await eventually(lambda: state_of(node, here) == "Opening")
+    node.hub.conversations.recover({here: {"sent": 1}}, node.current._lanes.life)
+    assert state_of(node, here) == "Opening"
+    release.set()
+    again = await coming
+    await eventually(lambda: state_of(node, here) == "Live")
+    await send(again, here, "2")
+    await eventually(lambda: again.texts() == ["2"])
+
+
 async def test_login_that_ends_while_it_opens_leaves_no_channel(distant: tuple[World, Node, Distant]) -> None:
     _, node, documents = distant
     ann = await Person(node, "ann").come()
