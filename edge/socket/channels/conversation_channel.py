@@ -110,13 +110,16 @@ class ConversationChannel(LaneChannel):
         subscriber.channels.pop(self.id, None)
         self._subscribers_cache = None
 
-    def remove_finished(self) -> None:
-        """Remove the subscribers that leave and have received everything up to their leave."""
-        if self.leaving:
-            changes, sent = self.last.get(CONVERSATION, 0), self.last.get("sent", 0)
-            for subscriber, leave in list(self.leaving.items()):
-                if changes >= leave.n and sent >= leave.until_seq:
-                    self.remove(subscriber)
+    def remove_finished(self) -> bool:
+        """Remove the subscribers that leave and have received everything up to their leave. Return whether any did."""
+        if not self.leaving:
+            return False
+        changes, sent = self.last.get(CONVERSATION, 0), self.last.get("sent", 0)
+        leaves = self.leaving.items()
+        finished = [one for one, leave in leaves if changes >= leave.n and sent >= leave.until_seq]
+        for subscriber in finished:
+            self.remove(subscriber)
+        return bool(finished)
 
     # Delivery
 

@@ -101,8 +101,8 @@ class LaneChannel(ABC):
         """Deliver the next push or row of a lane to the subscribers that may see it. Return their number."""
 
     @abstractmethod
-    def remove_finished(self) -> None:
-        """Remove the subscribers that leave and have received everything up to their leave."""
+    def remove_finished(self) -> bool:
+        """Remove the subscribers that leave and have received everything up to their leave. Return whether any did."""
 
     def add(self, subscriber: Subscriber) -> None:
         """Add a subscriber that has received everything up to `last`."""

@@ -82,8 +82,7 @@ class LaneChannels(Generic[C]):
             known = push.conversation_n <= channel.version and self._lanes.knows(push.model, push.generation)
             if where == "next" and known:
                 self._health.counted["delivered"] += channel.deliver(push.lane, push)
-                channel.remove_finished()
-                if not channel.subscribers:
+                if channel.remove_finished():  # without subscribers it may be one that a login has just opened
                     self._close_empty(channel)
                 return
         self.begin(channel, push)

@@ -25,8 +25,9 @@ class UserChannel(LaneChannel):
         self.send(one.frame)
         return len(self.subscribers)
 
-    def remove_finished(self) -> None:
-        """Do nothing: nobody leaves themselves."""
+    def remove_finished(self) -> bool:
+        """Return false: nobody leaves themselves."""
+        return False
 
     def send(self, frame: bytes) -> None:
         """Send a frame to every session."""

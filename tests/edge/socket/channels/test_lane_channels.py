@@ -11,6 +11,7 @@ from edge.socket.channels.channel_state import LIVE, Closed, Late, Opening
 from edge.socket.channels.conversation_channel import ConversationChannel
 from edge.socket.node import Node
 from projections.inbox import inbox_rows
+from schemas.wire.frames import Push
 from tests.edge.socket.distant import Distant
 from tests.edge.socket.world import TENANT, Person, World, room, send, sent_head, world
 from tests.eventually import eventually
@@ -83,6 +84,34 @@ async def test_recovery_waits_for_a_channel_that_is_opening(distant: tuple[World
     await eventually(lambda: state_of(node, here) == "Live")
     await send(again, here, "2")
     await eventually(lambda: again.texts() == ["2"])
+
+
+async def test_push_before_a_login_joins_leaves_the_channel_open(distant: tuple[World, Node, Distant]) -> None:
+    _, node, documents = distant
+    ann = await Person(node, "ann").come()
+    here = await room(ann)
+    ann.go()
+    stuck, release, read = asyncio.Event(), asyncio.Event(), documents.get
+
+    async def hold_own(place: object, ids: object) -> object:
+        if getattr(place, "table", None) is inbox_rows.HEADS:
+            stuck.set()
+            await release.wait()
+        return await read(place, ids)
+
+    documents.get = hold_own  # type: ignore[method-assign, assignment]
+    coming = asyncio.create_task(Person(node, "ann").come())
+    await stuck.wait()
+    opened = node.hub.conversations._channels[here]
+    push = Push(
+        model="messages", generation=0, conversation_id=here, frame=b"{}", lane="sent", n=1, conversation_n=1, seq=1
+    )
+    node.hub.deliver(push)
+    assert opened.last["sent"] == 1
+    assert node.hub.conversations.get(here) is opened
+    release.set()
+    await coming
+    assert node.hub.conversations.get(here) is opened
 
 
 async def test_login_that_ends_while_it_opens_leaves_no_channel(distant: tuple[World, Node, Distant]) -> None:
