@@ -82,8 +82,7 @@ class LaneChannels(Generic[C]):
             known = push.conversation_n <= channel.version and self._lanes.knows(push.model, push.generation)
             if where == "next" and known:
                 self._health.counted["delivered"] += channel.deliver(push.lane, push)
-                if channel.remove_finished():  # without subscribers it may be one that a login has just opened
-                    self._close_empty(channel)
+                self.settle(channel)
                 return
         self.begin(channel, push)
 
@@ -117,8 +116,13 @@ class LaneChannels(Generic[C]):
         return list(new.values())
 
     def open_soon(self, channel: C) -> None:
-        """Open a new channel in a task."""
-        self._spawn(f"open {channel.id}", self.open([channel]))
+        """Open a new channel in a task; close it if the subscriber that joins has ended meanwhile."""
+
+        async def work() -> None:
+            await self.open([channel])
+            self._close_empty(channel)
+
+        self._spawn(f"open {channel.id}", work())
 
     async def open(self, channels: Sequence[C]) -> None:
         """Register new channels with the processors, and read their heads after that: so no row is missed."""
@@ -162,9 +166,11 @@ class LaneChannels(Generic[C]):
         self._close_empty(channel)
 
     def settle(self, channel: LaneChannel) -> None:
-        """Remove subscribers that have received all up to their leave; close a channel that nobody needs."""
-        channel.remove_finished()
-        self._close_empty(channel)
+        """Remove subscribers that have received all up to their leave, and close a channel that this leaves empty: one
+        without subscribers may have been opened by a login that has not joined yet.
+        """
+        if channel.remove_finished():
+            self._close_empty(channel)
 
     def _close_empty(self, channel: LaneChannel) -> None:
         if channel.empty and self._channels.get(channel.id) is channel:

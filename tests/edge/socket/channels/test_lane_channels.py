@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.socket.channels.channel_state import LIVE, Closed, Late, Opening
+from edge.socket.channels.channel_state import LIVE, Closed, Late, Opening, Recover
 from edge.socket.channels.conversation_channel import ConversationChannel
 from edge.socket.node import Node
 from projections.inbox import inbox_rows
@@ -108,10 +108,36 @@ async def test_push_before_a_login_joins_leaves_the_channel_open(distant: tuple[
     )
     node.hub.deliver(push)
     assert opened.last["sent"] == 1
+    node.hub.conversations.begin(opened, Recover())
+    await eventually(lambda: opened.state is LIVE)
     assert node.hub.conversations.get(here) is opened
     release.set()
     await coming
     assert node.hub.conversations.get(here) is opened
+
+
+async def test_joining_session_that_ends_while_its_channel_opens_leaves_none(tmp_path: Path) -> None:
+    async with world(tmp_path) as (found, first):
+        documents = Distant(found.documents)
+        node = found.node("two", documents=documents)
+        await node.start()
+        try:
+            ann, eve = await Person(first, "ann").come(), await Person(node, "eve").come()
+            here = await room(ann)
+            release, read = asyncio.Event(), documents.get
+
+            async def wait(place: object, ids: object) -> object:
+                await release.wait()
+                return await read(place, ids)
+
+            documents.get = wait  # type: ignore[method-assign, assignment]
+            await ann.ask("conversation:add-participants", conversation_id=here, participants=["eve"])
+            await eventually(lambda: state_of(node, here) == "Opening")
+            eve.go()
+            release.set()
+            await eventually(lambda: list(node.hub.held()) == [])
+        finally:
+            await node.stop()
 
 
 async def test_login_that_ends_while_it_opens_leaves_no_channel(distant: tuple[World, Node, Distant]) -> None:
