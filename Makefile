@@ -8,7 +8,7 @@ WORKERS := $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) * 2 )))
 # Tests start many processes, and each would compile all of us again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install up test test-together test-alone browser-test stack-test kill-test soak check format clean
+.PHONY: help install up test test-together test-alone browser-test stack-test kill-test seed-test soak check format clean
 
 help: ## these words
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/ -/'
@@ -42,6 +42,9 @@ stack-test: install ## the tests on the real servers
 
 kill-test: install ## kills and outages on the real servers
 	$(BIN)/python -m pytest --durations=20 -m 'kills and not soak'
+
+seed-test: install ## 2,000 seeds of the simulation, in one process
+	CAAS_SEEDS=2000 $(BIN)/python -m pytest -p no:cacheprovider --timeout 600 -k every_schedule tests/simulation/test_simulation.py
 
 soak: install ## what takes too long for every run
 	$(BIN)/python -m pytest --durations=20 -m 'soak'
