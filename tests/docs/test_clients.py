@@ -18,7 +18,7 @@ PAGE = "clients.md"
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_is_told_with_its_method_and_its_answer(name: str) -> None:
+def test_every_command_is_documented_with_its_method_and_its_answer(name: str) -> None:
     method, answer = (cell.strip("`") for cell in rows(PAGE)[name])
     documented = getattr(Client, method).__doc__
     assert method == "send" or method == "forward" or documented == COMMANDS[name].__doc__
@@ -26,7 +26,7 @@ def test_every_command_is_told_with_its_method_and_its_answer(name: str) -> None
 
 
 @pytest.mark.parametrize("event", get_args(Event), ids=lambda event: event.__name__)
-def test_every_event_is_told_with_its_push_and_its_fields(event: type) -> None:
+def test_every_event_is_documented_with_its_push_and_its_fields(event: type) -> None:
     push, fields = rows(PAGE)[event.__name__]
     pushes = {**LANE_EVENTS, **NOW_EVENTS}
     assert push.strip("`") in {*pushes, "error", "", "any other"}
@@ -35,7 +35,7 @@ def test_every_event_is_told_with_its_push_and_its_fields(event: type) -> None:
     assert {name for pair in named for name in pair if name} <= set(event.__struct_fields__)  # type: ignore[attr-defined]
 
 
-def test_every_exception_that_an_application_gets_is_told() -> None:
+def test_every_exception_of_an_application_is_documented() -> None:
     classes = [one for one in vars(caas_client).values() if isinstance(one, type)]
     exceptions = {one.__name__ for one in classes if issubclass(one, ChatError)} - {"ChatError"}
     assert exceptions
@@ -53,6 +53,6 @@ def test_the_python_on_the_page_is_python() -> None:
         compile(f"async def main(token, app_key, app_secret):\n{body}", PAGE, "exec")
 
 
-def test_every_example_is_told() -> None:
+def test_every_example_is_documented() -> None:
     for path in (ROOT / "examples").glob("*.py"):
         assert f"(../examples/{path.name})" in page(PAGE)

@@ -10,7 +10,7 @@ CLIENT = (FILES / "caas.js").read_text(encoding="utf-8")
 SECTION = page(PAGE)[page(PAGE).index("## JavaScript") :]
 
 
-def test_every_option_is_told() -> None:
+def test_every_option_is_documented() -> None:
     taken = re.search(r"constructor\(\{ (.+) \}\)", CLIENT)
     assert taken is not None
     options = {option.split(" = ")[0] for option in taken[1].split(", ")}
@@ -20,7 +20,7 @@ def test_every_option_is_told() -> None:
     assert options <= rows(PAGE).keys()
 
 
-def test_everything_public_is_told() -> None:
+def test_everything_public_is_documented() -> None:
     methods = set(re.findall(r"^  (?:async )?(\w+)\(", CLIENT, re.MULTILINE)) - {"constructor"}
     getters = set(re.findall(r"^  get (\w+)\(", CLIENT, re.MULTILINE))
     assert methods
@@ -29,7 +29,7 @@ def test_everything_public_is_told() -> None:
     assert {name for name in getters if f"`{name}`" not in SECTION} == set()
 
 
-def test_every_event_of_its_own_is_told() -> None:
+def test_every_event_of_its_own_is_documented() -> None:
     texts = "".join(path.read_text(encoding="utf-8") for path in FILES.glob("*.js"))
     own = set(re.findall(r'type: "([a-z]+)"', texts)) - {"auth", "sync"}
     assert own == {"pending", "sent", "failed", "online", "offline", "reset"}

@@ -24,7 +24,7 @@ def verbs() -> dict[str, argparse.ArgumentParser]:
 
 
 @pytest.mark.parametrize("name", FIELDS)
-def test_every_setting_is_told_with_its_default_and_meaning(name: str) -> None:
+def test_every_setting_is_documented_with_its_default_and_meaning(name: str) -> None:
     default, meaning = rows(PAGE)[name]
     assert default == (f"`{FIELDS[name].default}`" if FIELDS[name].default != "" else "empty")
     assert meaning
@@ -33,16 +33,16 @@ def test_every_setting_is_told_with_its_default_and_meaning(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(settings.OTHERS))
-def test_every_other_variable_is_told(name: str) -> None:
+def test_every_other_variable_is_documented(name: str) -> None:
     assert rows(PAGE)[name][0]
 
 
-def test_no_variable_is_told_that_there_is_not() -> None:
+def test_every_documented_variable_exists() -> None:
     documented = {name for name in rows(PAGE) if name.startswith(PREFIX)}
     assert documented == FIELDS.keys() | settings.OTHERS
 
 
-def test_every_command_is_told_with_its_options() -> None:
+def test_every_command_is_documented_with_its_options() -> None:
     documented = {name.split()[1]: cells[0] for name, cells in rows(PAGE).items() if name.startswith("caas ")}
     assert documented.keys() == verbs().keys()
     for verb, parser in verbs().items():
@@ -57,5 +57,5 @@ def test_every_processor_is_named(name: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/livez", "/readyz", "/health"])
-def test_every_health_path_is_told(path: str) -> None:
+def test_every_health_path_is_documented(path: str) -> None:
     assert rows(PAGE)[path][0]

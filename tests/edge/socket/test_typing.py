@@ -261,11 +261,11 @@ async def test_only_typing_is_dropped_while_the_server_is_down(running: Nodes) -
     assert shown(ben) == []
     running.people.down = False
 
-    async def told_again() -> None:
+    async def announced_again() -> None:
         await types(ann, here)
         assert shown(ben) == [True]
 
-    await eventually(told_again)
+    await eventually(announced_again)
 
 
 async def test_typing_beyond_the_limit_is_not_announced(running: Nodes, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -180,7 +180,7 @@ async def test_what_no_client_of_today_knows_is_passed_on_as_it_came(node: FakeN
     assert (message.type, message.lane, message.n) == ("message:new", "sent", 1)
 
 
-async def test_a_repeat_with_another_body_is_told_as_a_failure_with_its_problem(node: FakeNode) -> None:
+async def test_repeat_with_another_body_fails_with_its_problem(node: FakeNode) -> None:
     async with Client(node.urls, "ada") as ada:
         problem = {"code": "idempotency_conflict", "title": "t", "detail": "d", "retry": False}
         node.push("ada", json.dumps({"id": None, "type": "error", "error": problem, "data": THIS}))

@@ -97,7 +97,7 @@ async def test_a_part_that_is_not_complete_is_asked_again_from_where_it_came_to(
     assert (healer.asked["after"], healer.asked.get("upto")) == (first["upto"], None)
 
 
-async def test_new_conversations_that_were_told_in_a_part_make_it_smaller() -> None:
+async def test_part_that_names_new_conversations_is_smaller() -> None:
     healer = Healer(standing(MOST))
     healer.healing.came_back()
     healer.synced({conversation(MOST + number): {"sent": 1} for number in (1, 2)}, complete=False, user=0)
@@ -152,8 +152,8 @@ async def test_positions_that_say_too_much_are_forgotten_and_asked_anew_from_not
     one, other = conversation(1), conversation(2)
     healer = Healer({one: {"sent": 9}, other: {"sent": 4}, "user": {"user": 8}})
     healer.healing.came_back()
-    told = healer.synced({one: {"sent": 9}, other: {"sent": 4}}, user=8, reset=[one, "user"])
-    assert [(event.type, event.data) for event in told] == [("reset", {"reset": [one, "user"]})]
+    events = healer.synced({one: {"sent": 9}, other: {"sent": 4}}, user=8, reset=[one, "user"])
+    assert [(event.type, event.data) for event in events] == [("reset", {"reset": [one, "user"]})]
     assert healer.asked["positions"] == {other: {"sent": 4}}
     assert healer.asked["user"] == 0
     again = [event for n in (1, 2) for event in healer.healing.take(push(n, one))]

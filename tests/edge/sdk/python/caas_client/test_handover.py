@@ -96,7 +96,7 @@ async def test_without_another_node_the_old_line_serves_to_its_end_and_the_next_
         await eventually(lambda: heard.numbers() == [1, 2])
 
 
-async def test_what_is_so_now_is_told_by_the_newer_of_two_lines_alone(node: FakeNode) -> None:
+async def test_presence_comes_from_the_newer_of_two_lines_alone(node: FakeNode) -> None:
     heard = Heard()
     async with Line(node.urls, "bo", listener=heard):
         (old,) = node.sockets["bo"]

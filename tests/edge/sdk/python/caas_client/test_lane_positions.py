@@ -143,7 +143,7 @@ def test_a_conversation_the_node_no_longer_speaks_of_holds_nothing_back() -> Non
     assert not positions.holes
 
 
-def test_a_sync_that_is_not_complete_closes_only_what_it_told() -> None:
+def test_incomplete_sync_closes_only_the_holes_it_answered() -> None:
     positions = standing({"c": {"sent": 5}})
     positions.take(push(9))
     assert positions.synced({"c": {"sent": 7}}, complete=False) == []

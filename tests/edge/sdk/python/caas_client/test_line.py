@@ -193,12 +193,12 @@ async def test_beyond_a_hole_nothing_of_the_conversation_is_shown_before_the_hol
         node.loses = no_fault
         await ada.command("message:send", said(other, "elsewhere"))
         await eventually(lambda: heard.numbers("edited") == [1])
-        told = [(event.lane, event.n) for event in heard.events if event.lane in {"sent", "edited"}]
+        heard_events = [(event.lane, event.n) for event in heard.events if event.lane in {"sent", "edited"}]
         here = [
             (e.lane, e.n) for e in heard.events if e.data["conversation_id"] == room and e.lane in {"sent", "edited"}
         ]
         assert here == [("sent", 1), ("sent", 2), ("sent", 3), ("edited", 1)]
-        assert told[1] == ("sent", 1), "another conversation does not wait"
+        assert heard_events[1] == ("sent", 1), "another conversation does not wait"
 
 
 async def test_a_push_that_comes_twice_is_shown_once(node: FakeNode) -> None:
@@ -292,7 +292,7 @@ async def test_a_client_whose_token_is_a_text_renews_nothing(node: FakeNode) -> 
         assert [task.get_name() for task in asyncio.all_tasks() if "TokenRenewal.keep" in repr(task.get_coro())] == []
 
 
-async def test_a_client_that_is_not_wanted_stops_and_everyone_waiting_is_told(node: FakeNode) -> None:
+async def test_refused_client_stops_and_fails_every_waiting_command(node: FakeNode) -> None:
     ada = Line(node.urls, "ada")
     await ada.connect()
     node.holds_answers = asyncio.Event()

@@ -83,7 +83,7 @@ async def test_a_command_to_be_repeated_holds_back_its_conversation_and_no_other
     assert all_next(pipeline) == [3]
 
 
-async def test_what_waits_for_more_than_its_acceptance_lets_others_go_once_it_was_told() -> None:
+async def test_command_that_waits_for_more_lets_others_go_once_it_is_accepted() -> None:
     pipeline = piped(pending(1, "a", wait_for="read"), pending(2, "a"), pending(3, "a"))
     assert all_next(pipeline) == [1]
     assert not pipeline.received("c2")
@@ -127,7 +127,7 @@ async def test_what_nobody_waits_for_makes_room_for_more() -> None:
     assert all_next(pipeline) == [3]
 
 
-async def test_when_it_fails_everyone_is_told_and_nothing_is_left() -> None:
+async def test_failure_ends_every_waiting_command_and_leaves_nothing() -> None:
     asked = [pending(number, "a") for number in range(1, 4)]
     pipeline = piped(*asked, pending(4))
     all_next(pipeline)

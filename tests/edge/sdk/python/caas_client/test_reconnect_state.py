@@ -29,7 +29,7 @@ def asked(node: FakeNode, *kinds: str) -> list[Any]:
     return [frame["data"] for _, frame in node.frames if frame["type"] in kinds]
 
 
-async def test_presence_is_said_and_listened_to_again_on_a_new_line_and_what_changed_is_told(node: FakeNode) -> None:
+async def test_presence_is_sent_and_subscribed_again_on_a_new_line_and_changes_are_reported(node: FakeNode) -> None:
     async with Client(node.urls, "ada") as ada:
         await ada.subscribe_presence(users=["bo"])
         await ada.set_presence(status="away")
@@ -86,7 +86,7 @@ async def test_a_new_line_that_is_not_ready_for_it_is_asked_again_and_what_was_r
         assert len(asked(node, "presence:subscribe")) == 1
 
 
-async def test_ones_own_lane_is_told_and_its_position_is_kept(node: FakeNode) -> None:
+async def test_events_of_the_user_lane_arrive_and_its_position_is_kept(node: FakeNode) -> None:
     view = {"conversation_id": "x", "read": 3, "muted": False, "muted_until": None, "archived": False}
     node.keep("ada", {**view, "read": 1})
     async with Client(node.urls, "ada") as first:

@@ -36,8 +36,8 @@ async def test_a_client_begins_where_its_conversations_stand_unless_it_says_othe
         async with Client(node.urls, "ada") as later, Client(node.urls, "ada", positions={}) as all_of_it:
             await ada.send(room, "after")
             assert [event.message.text for event in await events_of(later, 2) if hasattr(event, "message")] == ["after"]
-            told = await events_of(all_of_it, 4)
-        texts = [event.message.text for event in told if hasattr(event, "message")]
+            events = await events_of(all_of_it, 4)
+        texts = [event.message.text for event in events if hasattr(event, "message")]
         assert texts == ["before", "after"]
 
 
