@@ -13,7 +13,7 @@ EXCEPTIONS: dict[str, str] = {
     "tests/core/domain/test_forward.py": "forwarding is a rule of message.py that would make test_message.py too long",
     "tests/edge/cli/test_main.py": "the package itself",
     "tests/edge/cli/test_starting.py": "what every verb does when it starts",
-    "tests/edge/sdk/python/caas_client/test_standing.py": "the positions of several modules together",
+    "tests/edge/sdk/python/caas_client/test_first_positions.py": "the positions of several modules together",
     "tests/edge/tools/bench/test_cli.py": "the verb `bench`, whose tests need the fixtures here",
     "tests/projections/stores/test_mongo_refusals.py": "what MongoDB refuses, of several modules",
     "tests/projections/test_many_reactions.py": "a bound that several read models share",

@@ -121,9 +121,7 @@ async def node() -> AsyncIterator[FakeNode]:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-async def test_every_command_is_a_method_whose_frame_a_node_takes_and_whose_answer_is_typed(
-    node: FakeNode, name: str
-) -> None:
+async def test_every_command_has_a_method_with_a_valid_frame_and_a_typed_answer(node: FakeNode, name: str) -> None:
     kind = ANSWER_OF[COMMANDS[name]]
     node.answers = {name: msgspec.to_builtins(ANSWERS[kind])}
     async with Client(node.urls, "ada") as ada:
@@ -134,11 +132,11 @@ async def test_every_command_is_a_method_whose_frame_a_node_takes_and_whose_answ
     assert isinstance(decode_command(decode_frame(json.dumps(frame))), served.COMMANDS[name])
 
 
-def test_no_method_is_left_when_its_command_is_gone() -> None:
+def test_every_method_has_a_command() -> None:
     assert CALLS.keys() == COMMANDS.keys()
 
 
-async def test_what_is_left_out_is_not_sent_and_what_is_taken_away_is(node: FakeNode) -> None:
+async def test_omitted_fields_are_not_sent_and_removed_ones_are(node: FakeNode) -> None:
     node.answers = {"conversation:update": {**HERE, "level": "accepted"}}
     async with Client(node.urls, "ada") as ada:
         await ada.update(**HERE, title=None)
@@ -170,7 +168,7 @@ async def test_every_push_is_a_typed_event(node: FakeNode, kind: str) -> None:
         assert (event.lane, event.n, event.healed) == (lane, 1, False)
 
 
-async def test_what_no_client_of_today_knows_is_passed_on_as_it_came(node: FakeNode) -> None:
+async def test_unknown_push_is_passed_on_unchanged(node: FakeNode) -> None:
     async with Client(node.urls, "ada") as ada:
         node.push("ada", json.dumps({"type": "weather", "data": "rain"}))
         node.push("ada", pushed("message:new", HERE, "sent"))
@@ -188,7 +186,7 @@ async def test_repeat_with_another_body_fails_with_its_problem(node: FakeNode) -
     assert (event.problem.code, event.conversation_id, event.message_id) == ("idempotency_conflict", ROOM, SAID)
 
 
-async def test_a_message_has_its_key_before_it_has_an_answer(node: FakeNode) -> None:
+async def test_message_has_its_key_before_its_answer(node: FakeNode) -> None:
     async with Client(node.urls, "ada") as ada:
         room = (await ada.create(external_id="room")).conversation_id
         node.holds_answers = asyncio.Event()
@@ -203,7 +201,7 @@ async def test_a_message_has_its_key_before_it_has_an_answer(node: FakeNode) -> 
     assert said.message_id == messages[0].message_id
 
 
-async def test_what_is_asked_without_a_line_waits_in_order_and_goes_out_with_the_first(node: FakeNode) -> None:
+async def test_commands_without_a_line_wait_in_order_for_the_first(node: FakeNode) -> None:
     ada = Client(node.urls, "ada")
     made = ada.create(external_id="room")
     ada.start()
@@ -219,7 +217,7 @@ async def test_what_is_asked_without_a_line_waits_in_order_and_goes_out_with_the
     assert not any("retry" in frame for frame in sends)
 
 
-async def test_beyond_its_bound_a_call_says_so_at_once_and_what_waits_stays(node: FakeNode) -> None:
+async def test_call_beyond_the_bound_fails_at_once_and_keeps_what_waits(node: FakeNode) -> None:
     ada = Client(node.urls, "ada", waiting=2)
     kept = [ada.create(external_id=str(number)) for number in range(2)]
     with pytest.raises(CommandError) as full:
@@ -231,7 +229,7 @@ async def test_beyond_its_bound_a_call_says_so_at_once_and_what_waits_stays(node
     assert [frame["data"]["external_id"] for _, frame in node.frames] == ["0", "1", "again"]
 
 
-async def test_patience_begins_with_the_first_error_and_not_with_the_time_without_a_line(node: FakeNode) -> None:
+async def test_retry_time_begins_with_the_first_error(node: FakeNode) -> None:
     ada = Client(node.urls, "ada", patience=0.5)
     made = ada.create(external_id="room")
     failing = iter(["unavailable"])
@@ -242,7 +240,7 @@ async def test_patience_begins_with_the_first_error_and_not_with_the_time_withou
         assert (await made).level == "accepted"
 
 
-async def test_whoever_gives_up_takes_back_what_is_not_on_the_line(node: FakeNode) -> None:
+async def test_cancelled_call_removes_a_command_that_is_not_sent(node: FakeNode) -> None:
     ada = Client(node.urls, "ada")
     given_up = ada.create(external_id="never")
     with pytest.raises(TimeoutError):
@@ -252,7 +250,7 @@ async def test_whoever_gives_up_takes_back_what_is_not_on_the_line(node: FakeNod
     assert [frame["data"]["external_id"] for _, frame in node.frames] == ["room"]
 
 
-async def test_a_token_that_cannot_be_renewed_ends_with_it(node: FakeNode) -> None:
+async def test_client_ends_with_a_token_that_cannot_be_renewed(node: FakeNode) -> None:
     async with Client(node.urls, "ada") as ada:
         await node.cut("ada", 4401)
         with pytest.raises(Refused) as refused:
@@ -263,7 +261,7 @@ async def test_a_token_that_cannot_be_renewed_ends_with_it(node: FakeNode) -> No
     assert (refused.value.close_code, refused.value.code, refused.value.retry) == (4401, "token_expired", False)
 
 
-def test_every_method_says_what_its_command_is() -> None:
+def test_every_method_names_its_command() -> None:
     methods = [value for name, value in inspect.getmembers(Client, inspect.isfunction) if not name.startswith("_")]
     assert all(method.__doc__ for method in methods)
     assert EditMessage.__doc__ == Client.edit.__doc__

@@ -49,7 +49,7 @@ def standing(count: int) -> dict[str, dict[str, int]]:
     return {conversation(number): dict.fromkeys(lanes, 2**40) for number in range(1, count + 1)}
 
 
-async def test_many_conversations_are_asked_of_in_parts_that_leave_no_id_out() -> None:
+async def test_sync_of_many_conversations_is_split_into_parts_with_every_id() -> None:
     vector = standing(2 * MOST + 50)
     healer = Healer({**vector, "user": {"user": 7}})
     healer.healing.came_back()
@@ -66,7 +66,7 @@ async def test_many_conversations_are_asked_of_in_parts_that_leave_no_id_out() -
     assert all(len(one["positions"]) <= MOST for one in asked)
 
 
-async def test_the_frame_of_a_sync_is_never_larger_than_a_node_takes() -> None:
+async def test_frame_of_a_sync_is_within_the_limit_of_the_node() -> None:
     for limit in (FRAME_BYTES, 4_096):
         healer = Healer(standing(MOST))
         healer.healing.came_back(limit)
@@ -79,13 +79,13 @@ async def test_the_frame_of_a_sync_is_never_larger_than_a_node_takes() -> None:
             decode_command(decode_frame(frame.decode()))
 
 
-async def test_where_not_even_one_conversation_fits_the_application_starts_over() -> None:
+async def test_positions_that_fit_no_frame_reset_the_application() -> None:
     healer = Healer(standing(1))
     (reset,) = healer.healing.came_back(100)
     assert (reset.type, reset.error and reset.error.code, healer.frames) == ("reset", "too_large", [])
 
 
-async def test_a_part_that_is_not_complete_is_asked_again_from_where_it_came_to() -> None:
+async def test_incomplete_part_is_continued_from_its_positions() -> None:
     healer = Healer(standing(MOST + 1))
     healer.healing.came_back()
     first = healer.asked
@@ -106,14 +106,14 @@ async def test_part_that_names_new_conversations_is_smaller() -> None:
     assert list(healer.asked["positions"]) == [conversation(MOST + 1), conversation(MOST + 2)]
 
 
-async def test_a_sync_that_does_not_move_is_a_reset() -> None:
+async def test_sync_without_progress_is_a_reset() -> None:
     healer = Healer(standing(1))
     healer.healing.came_back()
     (reset,) = healer.synced({}, complete=False)
     assert (reset.type, len(healer.frames)) == ("reset", 1)
 
 
-async def test_for_a_hole_only_the_part_that_has_it_is_asked_of() -> None:
+async def test_gap_syncs_only_the_part_that_has_it() -> None:
     healer = Healer(standing(2 * MOST))
     healer.positions.user_id = "ada"
     list(healer.healing.take(push(2**40 + 2, conversation(2 * MOST))))
@@ -123,7 +123,7 @@ async def test_for_a_hole_only_the_part_that_has_it_is_asked_of() -> None:
     assert len(healer.frames) == 1
 
 
-async def test_a_hole_in_ones_own_lane_is_healed_like_any_other_and_holds_back_no_conversation() -> None:
+async def test_gap_in_the_user_lane_is_recovered_and_holds_back_no_conversation() -> None:
     healer = Healer({conversation(1): {"sent": 5}, "user": {"user": 3}})
     assert list(healer.healing.take(push(6, "x", "user"))) == []
     assert [event.n for event in healer.healing.take(push(6, conversation(1)))] == [6]
@@ -140,7 +140,7 @@ def standing_at(sent: int) -> dict[str, int]:
     return {"sent": sent, "edited": 0, "deleted": 0, "reaction": 0}
 
 
-async def test_a_client_of_a_node_that_keeps_no_inbox_waits_for_nothing_of_it() -> None:
+async def test_client_of_a_node_without_inbox_waits_for_no_user_lane() -> None:
     healer = Healer({conversation(1): {"sent": 5}})
     healer.healing.came_back()
     assert healer.asked["user"] == 0
@@ -148,7 +148,7 @@ async def test_a_client_of_a_node_that_keeps_no_inbox_waits_for_nothing_of_it() 
     assert [event.n for event in healer.synced({conversation(1): {"sent": 5}})] == [9]
 
 
-async def test_positions_that_say_too_much_are_forgotten_and_asked_anew_from_nothing() -> None:
+async def test_positions_named_in_a_reset_are_dropped_and_synced_again() -> None:
     one, other = conversation(1), conversation(2)
     healer = Healer({one: {"sent": 9}, other: {"sent": 4}, "user": {"user": 8}})
     healer.healing.came_back()
@@ -164,14 +164,14 @@ async def test_positions_that_say_too_much_are_forgotten_and_asked_anew_from_not
     assert len(healer.frames) == 2
 
 
-async def test_a_reset_of_what_is_not_known_is_none() -> None:
+async def test_reset_of_an_unknown_conversation_changes_nothing() -> None:
     healer = Healer({conversation(1): {"sent": 9}})
     healer.healing.came_back()
     assert healer.synced({conversation(1): {"sent": 9}}, user=0, reset=[conversation(2)]) == []
     assert len(healer.frames) == 1
 
 
-async def test_where_to_begin_is_asked_of_ones_own_lane_too() -> None:
+async def test_first_positions_include_the_user_lane() -> None:
     healer = Healer({}, beginning=True)
     healer.healing.came_back()
     assert healer.asked == {"positions": {}, "user": 0, "tell": False}
@@ -179,7 +179,7 @@ async def test_where_to_begin_is_asked_of_ones_own_lane_too() -> None:
     assert [event.n for event in healer.healing.take(push(13, "x", "user"))] == [13]
 
 
-async def test_where_many_conversations_begin_is_asked_until_all_of_it_is_known() -> None:
+async def test_first_positions_of_many_conversations_are_asked_until_complete() -> None:
     healer = Healer({}, beginning=True)
     healer.healing.came_back()
     healer.synced({conversation(number): {"sent": 0} for number in (2, 3, 1)}, complete=False, user=12)
@@ -191,7 +191,7 @@ async def test_where_many_conversations_begin_is_asked_until_all_of_it_is_known(
     assert [event.n for event in healer.healing.take(push(10, conversation(4)))] == [10]
 
 
-async def test_a_sync_that_a_node_cannot_answer_now_is_asked_again_when_it_says() -> None:
+async def test_sync_is_repeated_after_the_pause_that_the_node_asks_for() -> None:
     healer = Healer({})
     healer.healing.came_back()
     loop = asyncio.get_running_loop()

@@ -32,7 +32,7 @@ async def node() -> AsyncIterator[FakeNode]:
         yield node
 
 
-async def test_the_next_line_is_open_before_the_old_one_is_left_and_nothing_is_lost_or_doubled(node: FakeNode) -> None:
+async def test_handover_opens_the_next_line_first_and_loses_and_doubles_nothing(node: FakeNode) -> None:
     async with two(node) as (ada, bo, heard, room):
         (old,) = node.sockets["bo"]
         talk = asyncio.create_task(_talk(ada, room, 60))
@@ -61,7 +61,7 @@ async def handing_over(node: FakeNode) -> AsyncIterator[HandingOver]:
         yield HandingOver(ada, room, old, held, node.holds_answers)
 
 
-async def test_a_command_in_flight_is_answered_on_the_old_line_and_asked_once(node: FakeNode) -> None:
+async def test_command_in_flight_is_answered_on_the_old_line_and_sent_once(node: FakeNode) -> None:
     async with handing_over(node) as (ada, room, old, held, answers):
         later = ada.ask("message:send", said(room, "later"))
         answers.set()
@@ -74,7 +74,7 @@ async def test_a_command_in_flight_is_answered_on_the_old_line_and_asked_once(no
         await eventually(lambda: old.closed)
 
 
-async def test_what_the_old_line_never_answered_is_repeated_on_the_next(node: FakeNode) -> None:
+async def test_command_that_the_old_line_never_answered_is_repeated_on_the_next(node: FakeNode) -> None:
     async with handing_over(node) as (_, room, old, held, answers):
         answers.set()
         await old.close(code=4101)
@@ -82,7 +82,7 @@ async def test_what_the_old_line_never_answered_is_repeated_on_the_next(node: Fa
         assert len(node.conversations[room].messages) == 1
 
 
-async def test_without_another_node_the_old_line_serves_to_its_end_and_the_next_comes_soon(node: FakeNode) -> None:
+async def test_without_another_node_the_old_line_serves_to_its_end(node: FakeNode) -> None:
     async with two(node) as (ada, bo, heard, room):
         node.refuses_with = 1011
         await node.go_away("bo", 1)
@@ -111,7 +111,7 @@ async def test_presence_comes_from_the_newer_of_two_lines_alone(node: FakeNode) 
         assert [event.type for event in heard.events] == ["presence"]
 
 
-async def test_a_client_that_is_closed_meanwhile_leaves_no_line(node: FakeNode) -> None:
+async def test_client_closed_during_a_handover_leaves_no_line(node: FakeNode) -> None:
     async with two(node):
         node.holds_answers = asyncio.Event()
         await node.go_away("bo", 1)

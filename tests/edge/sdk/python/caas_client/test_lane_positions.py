@@ -26,17 +26,17 @@ def taken(positions: LanePositions, *events: Event) -> list[int | None]:
     return [passed.n for event in events for passed in positions.take(event)]
 
 
-def test_what_comes_in_order_is_passed_on_at_once() -> None:
+def test_event_in_order_is_passed_on_at_once() -> None:
     assert taken(standing(), push(1), push(2)) == [1, 2]
 
 
-def test_what_was_seen_is_dropped_and_counted() -> None:
+def test_repeated_event_is_dropped_and_counted() -> None:
     positions = standing({"c": {"sent": 5}})
     assert taken(positions, push(5), push(6), push(6), push(2)) == [6]
     assert positions.dropped == 3
 
 
-def test_what_lies_beyond_a_hole_waits_until_the_hole_is_filled() -> None:
+def test_event_beyond_a_gap_waits_until_the_gap_is_filled() -> None:
     positions = standing({"c": {"sent": 5}})
     assert taken(positions, push(8), push(7)) == []
     assert positions.holes
@@ -44,7 +44,7 @@ def test_what_lies_beyond_a_hole_waits_until_the_hole_is_filled() -> None:
     assert not positions.holes
 
 
-def test_while_a_lane_has_a_hole_its_conversation_waits_and_no_other() -> None:
+def test_gap_of_a_lane_holds_back_only_its_conversation() -> None:
     positions = standing({"c": {"sent": 5}})
     assert taken(positions, push(7), push(1, "edited"), push(1, conversation="d")) == [1]
     received = [(passed.lane, passed.n) for passed in positions.take(push(6))]
@@ -52,13 +52,13 @@ def test_while_a_lane_has_a_hole_its_conversation_waits_and_no_other() -> None:
     assert not positions.holes
 
 
-def test_what_fills_one_of_two_holes_of_a_lane_is_passed_on_and_the_rest_waits() -> None:
+def test_event_that_fills_one_of_two_gaps_is_passed_on_and_the_rest_waits() -> None:
     positions = standing({"c": {"sent": 5}})
     assert taken(positions, push(7), push(9), push(1, "edited"), push(6)) == [6, 7]
     assert taken(positions, push(8)) == [8, 9, 1]
 
 
-def test_a_lane_that_is_not_known_holds_back_only_itself() -> None:
+def test_unknown_lane_holds_back_only_itself() -> None:
     positions = standing({"c": {"sent": 5}})
     assert taken(positions, push(4, "edited"), push(6), push(1, "deleted")) == [6, 1]
     positions.asked(catching_up=False)
@@ -66,7 +66,7 @@ def test_a_lane_that_is_not_known_holds_back_only_itself() -> None:
     assert not positions.holes
 
 
-def test_a_lane_that_no_sync_speaks_of_holds_nothing_back() -> None:
+def test_lane_that_no_sync_names_holds_nothing_back() -> None:
     positions = standing({"c": {"sent": 5}})
     assert taken(positions, push(4, "lane of tomorrow"), push(7)) == []
     positions.asked(catching_up=False)
@@ -74,14 +74,14 @@ def test_a_lane_that_no_sync_speaks_of_holds_nothing_back() -> None:
     assert taken(positions, push(5, "lane of tomorrow")) == [5]
 
 
-def test_reactions_are_a_lane_that_begins_with_the_conversation() -> None:
+def test_lane_of_reactions_begins_with_the_conversation() -> None:
     positions = standing()
     taken(positions, joined(1, 0))
     assert taken(positions, push(1, "reaction"), push(2, "reaction")) == [1, 2]
     assert positions.vector()["c"]["reaction"] == 2
 
 
-def test_a_lane_that_is_not_known_waits_for_a_sync() -> None:
+def test_unknown_lane_waits_for_a_sync() -> None:
     positions = standing()
     assert taken(positions, push(4)) == []
     positions.asked(catching_up=False)
@@ -89,23 +89,23 @@ def test_a_lane_that_is_not_known_waits_for_a_sync() -> None:
     assert taken(positions, push(5)) == [5]
 
 
-def test_the_notice_of_joining_says_where_the_messages_begin_even_when_it_comes_after_them() -> None:
+def test_own_joining_gives_the_first_message_also_when_it_arrives_after_it() -> None:
     positions = standing()
     assert taken(positions, push(9)) == []
     assert [event.lane for event in positions.take(joined(3, at_seq=8))] == ["conversation", "sent"]
 
 
-def test_somebody_elses_joining_says_nothing_of_ours() -> None:
+def test_joining_of_another_user_changes_no_position() -> None:
     positions = standing()
     assert taken(positions, joined(3, at_seq=8, user="bo"), push(9)) == []
 
 
-def test_joining_again_never_skips_what_is_still_under_way() -> None:
+def test_joining_again_skips_no_event_that_is_under_way() -> None:
     positions = standing({"c": {"sent": 9, "conversation": 3}})
     assert taken(positions, joined(4, at_seq=15), push(10)) == [4, 10]
 
 
-def test_a_sync_closes_holes_in_which_nothing_of_ours_was() -> None:
+def test_sync_closes_gaps_that_hold_nothing_for_the_user() -> None:
     positions = standing({"c": {"sent": 5, "edited": 2}})
     assert taken(positions, push(9, "edited")) == []
     positions.asked(catching_up=False)
@@ -114,7 +114,7 @@ def test_a_sync_closes_holes_in_which_nothing_of_ours_was() -> None:
     assert [(event.n, event.healed) for event in released] == [(5, True), (9, False)]
 
 
-def test_a_live_push_during_a_sync_for_a_hole_is_not_called_healed() -> None:
+def test_live_push_during_a_sync_is_not_marked_as_recovered() -> None:
     positions = standing({"c": {"sent": 5}})
     positions.take(push(7))
     positions.asked(catching_up=False)
@@ -122,7 +122,7 @@ def test_a_live_push_during_a_sync_for_a_hole_is_not_called_healed() -> None:
     assert [(event.n, event.healed) for event in received] == [(6, True), (7, False), (8, False)]
 
 
-def test_what_a_sync_brings_after_a_lost_line_is_healed() -> None:
+def test_events_of_a_sync_after_a_lost_line_are_marked_as_recovered() -> None:
     positions = standing({"c": {"sent": 5}})
     positions.asked(catching_up=True)
     assert [event.healed for event in positions.take(push(6))] == [True]
@@ -130,13 +130,13 @@ def test_what_a_sync_brings_after_a_lost_line_is_healed() -> None:
     assert [event.healed for event in positions.take(push(7))] == [False]
 
 
-def test_an_older_vector_never_takes_a_position_back() -> None:
+def test_older_positions_never_lower_a_position() -> None:
     positions = standing({"c": {"sent": 5}})
     positions.synced({"c": {"sent": 3}}, complete=True)
     assert taken(positions, push(4), push(5), push(6)) == [6]
 
 
-def test_a_conversation_the_node_no_longer_speaks_of_holds_nothing_back() -> None:
+def test_conversation_that_the_node_no_longer_names_holds_nothing_back() -> None:
     positions = standing({"c": {"sent": 5}})
     positions.take(push(8))
     assert [event.n for event in positions.synced({}, complete=True)] == [8]
@@ -151,7 +151,7 @@ def test_incomplete_sync_closes_only_the_holes_it_answered() -> None:
 
 
 @given(st.integers(0, 2**32), st.integers(1, 30))
-def test_in_any_order_with_any_repeats_each_is_passed_on_once_in_order(seed: int, count: int) -> None:
+def test_events_in_any_order_with_repeats_are_passed_on_once_and_in_order(seed: int, count: int) -> None:
     dice = random.Random(seed)
     numbers = [*range(1, count + 1), *(dice.randint(1, count) for _ in range(dice.randint(0, 20)))]
     dice.shuffle(numbers)

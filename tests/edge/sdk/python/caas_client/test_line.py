@@ -59,7 +59,7 @@ def nested(deep: int) -> dict[str, Any]:
     return {"a": found}
 
 
-async def test_it_shows_its_token_and_the_subprotocol_and_answers_hello(node: FakeNode) -> None:
+async def test_client_sends_its_token_and_the_subprotocol(node: FakeNode) -> None:
     client = Line(node.urls, "ada")
     hello = await client.connect()
     await client.close()
@@ -68,14 +68,14 @@ async def test_it_shows_its_token_and_the_subprotocol_and_answers_hello(node: Fa
     assert node.headers[0]["protocol"] == "caas.v1.json"
 
 
-async def test_a_no_is_raised_with_its_code(node: FakeNode) -> None:
+async def test_rejection_is_raised_with_its_code(node: FakeNode) -> None:
     async with two(node) as (ada, _bo, _heard, room):
         with pytest.raises(CommandError) as no:
             await ada.command("message:delete", {"conversation_id": room, "message_id": "none"})
     assert no.value.code == "message_not_found"
 
 
-async def test_an_answer_that_is_too_large_is_the_error_of_its_call_and_the_line_goes_on(node: FakeNode) -> None:
+async def test_answer_that_is_too_large_fails_its_call_and_keeps_the_line(node: FakeNode) -> None:
     async with two(node) as (ada, _bo, _heard, room):
         node.answers["conversation:get"] = {"participants": ["x" * 5_000_000]}
         asked = ada.ask("conversation:get", {"conversation_id": room})
@@ -87,14 +87,14 @@ async def test_an_answer_that_is_too_large_is_the_error_of_its_call_and_the_line
         assert ada.connections == 1
 
 
-def test_a_no_names_the_fields_that_are_wrong() -> None:
+def test_rejection_names_the_invalid_fields() -> None:
     where = [{"pointer": "/data/text", "code": "type"}, {"pointer": "/data/reply_to", "code": "value"}]
     wrong = CommandError(problem("validation_failed", "Expected `str`, got `int`", errors=where))
     assert str(wrong) == "validation_failed: Expected `str`, got `int` (/data/text, /data/reply_to)"
     assert str(CommandError(problem("not_found", "gone"))) == "not_found: gone"
 
 
-async def test_nobody_at_the_port_is_said_once_and_that_somebody_is_again(caplog: pytest.LogCaptureFixture) -> None:
+async def test_unreachable_node_is_logged_once_and_its_return_too(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, "caas.client")
     port = free_port()
     url = f"ws://127.0.0.1:{port}/socket"
@@ -113,7 +113,7 @@ async def test_nobody_at_the_port_is_said_once_and_that_somebody_is_again(caplog
     assert said(logging.INFO)[1:2] == [f"there is a line to {url} again"]
 
 
-async def test_more_commands_than_the_node_takes_wait_their_turn_in_order(node: FakeNode) -> None:
+async def test_commands_beyond_the_limit_of_the_node_wait_in_order(node: FakeNode) -> None:
     node.in_flight = 3
     async with two(node) as (ada, _bo, heard, room):
         node.holds_answers = asyncio.Event()
@@ -126,7 +126,7 @@ async def test_more_commands_than_the_node_takes_wait_their_turn_in_order(node: 
         await eventually(lambda: heard.numbers() == list(range(1, 11)))
 
 
-async def test_a_command_whose_answer_was_lost_is_repeated_under_its_keys_and_not_doubled(node: FakeNode) -> None:
+async def test_command_whose_answer_was_lost_is_repeated_with_its_keys(node: FakeNode) -> None:
     async with two(node) as (ada, _bo, heard, room):
         lost = iter([4408])
         node.cuts = lambda user, frame: next(lost, None) if frame["type"] == "message:send" else None
@@ -141,7 +141,7 @@ async def test_a_command_whose_answer_was_lost_is_repeated_under_its_keys_and_no
         await eventually(lambda: heard.numbers() == [1, 2, 3, 4, 5])
 
 
-async def test_an_error_worth_a_retry_is_tried_again_and_later_ones_do_not_overtake(node: FakeNode) -> None:
+async def test_retry_of_a_command_is_not_overtaken_by_later_ones(node: FakeNode) -> None:
     async with two(node) as (ada, _bo, _heard, room):
         failing = iter(["unavailable", "not_ready"])
         node.in_flight = 1
@@ -152,7 +152,7 @@ async def test_an_error_worth_a_retry_is_tried_again_and_later_ones_do_not_overt
         assert keys == ["0", "1", "2", "3"]
 
 
-async def test_a_command_nobody_waits_for_gives_its_place_back_when_it_is_answered(node: FakeNode) -> None:
+async def test_cancelled_command_frees_its_place_when_it_is_answered(node: FakeNode) -> None:
     node.in_flight = 1
     async with Line(node.urls, "ada") as ada:
         node.holds_answers = asyncio.Event()
@@ -166,7 +166,7 @@ async def test_a_command_nobody_waits_for_gives_its_place_back_when_it_is_answer
             await after
 
 
-async def test_patience_ends_with_the_error(node: FakeNode) -> None:
+async def test_retries_end_with_the_error(node: FakeNode) -> None:
     async with Line(node.urls, "ada", patience=0.0) as ada:
         node.fails = lambda user, frame: "unavailable"
         with pytest.raises(CommandError) as no:
@@ -174,7 +174,7 @@ async def test_patience_ends_with_the_error(node: FakeNode) -> None:
     assert no.value.code == "unavailable"
 
 
-async def test_a_lost_push_is_healed_in_order_and_marked(node: FakeNode) -> None:
+async def test_lost_push_is_recovered_in_order_and_marked(node: FakeNode) -> None:
     async with two(node) as (ada, _bo, heard, room):
         node.loses = lambda user, lane, n: user == "bo" and lane == "sent" and n in {2, 3}
         for key in range(5):
@@ -183,7 +183,7 @@ async def test_a_lost_push_is_healed_in_order_and_marked(node: FakeNode) -> None
         assert heard.healed() == [2, 3]
 
 
-async def test_beyond_a_hole_nothing_of_the_conversation_is_shown_before_the_hole_is_filled(node: FakeNode) -> None:
+async def test_no_event_of_a_conversation_is_passed_on_before_its_gap_is_filled(node: FakeNode) -> None:
     async with two(node) as (ada, _bo, heard, room):
         other = (await ada.command("conversation:create", {"external_id": "other"}))["conversation_id"]
         await ada.command("conversation:add-participants", {"conversation_id": other, "participants": ["bo"]})
@@ -201,7 +201,7 @@ async def test_beyond_a_hole_nothing_of_the_conversation_is_shown_before_the_hol
         assert heard_events[1] == ("sent", 1), "another conversation does not wait"
 
 
-async def test_a_push_that_comes_twice_is_shown_once(node: FakeNode) -> None:
+async def test_repeated_push_is_passed_on_once(node: FakeNode) -> None:
     async with two(node) as (ada, bo, heard, room):
         await eventually(lambda: heard.numbers("conversation") == [2])
         node.doubles = True
@@ -211,7 +211,7 @@ async def test_a_push_that_comes_twice_is_shown_once(node: FakeNode) -> None:
         assert heard.numbers() == [1, 2, 3]
 
 
-async def test_what_happened_while_the_line_was_gone_is_healed(node: FakeNode) -> None:
+async def test_events_missed_while_disconnected_are_recovered(node: FakeNode) -> None:
     async with two(node) as (ada, bo, heard, room):
         await ada.command("message:send", said(room, 0))
         await eventually(lambda: heard.numbers() == [1])
@@ -222,19 +222,19 @@ async def test_what_happened_while_the_line_was_gone_is_healed(node: FakeNode) -
         assert bo.connections == 2
 
 
-async def test_it_comes_back_to_the_next_address(node: FakeNode) -> None:
+async def test_client_reconnects_to_the_next_address(node: FakeNode) -> None:
     async with Line(node.urls, "ada") as ada:
         await node.cut("ada")
         await eventually(lambda: ada.connections == 2)
     assert node.connected == ["/socket", "/socket2"]
 
 
-async def test_an_address_where_nobody_listens_is_passed_over(node: FakeNode) -> None:
+async def test_unreachable_address_is_skipped(node: FakeNode) -> None:
     async with Line(["ws://127.0.0.1:9/socket", *node.urls], "ada") as ada:
         assert ada.connections == 1
 
 
-async def test_a_token_source_is_asked_again_for_each_line(node: FakeNode) -> None:
+async def test_token_source_is_called_for_each_line(node: FakeNode) -> None:
     asked: list[int] = []
 
     async def token() -> str:
@@ -247,9 +247,7 @@ async def test_a_token_source_is_asked_again_for_each_line(node: FakeNode) -> No
     assert len(asked) == 2
 
 
-async def test_a_line_is_shown_another_token_before_the_one_at_hand_expires(
-    node: FakeNode, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_token_is_renewed_before_it_expires(node: FakeNode, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "caas.client")
     node.expires_in = 1
     node.answers |= {"auth": {"user_id": "ada", "expires_in": 900}, "conversation:list": {}}
@@ -269,9 +267,7 @@ async def test_a_line_is_shown_another_token_before_the_one_at_hand_expires(
     assert "no token to keep the line with: nobody there" in caplog.text
 
 
-async def test_a_token_that_is_refused_on_an_open_line_leaves_the_line_as_it_is(
-    node: FakeNode, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_refused_renewal_keeps_the_open_line(node: FakeNode, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "caas.client")
     node.expires_in, node.fails = 1, lambda _, frame: "unauthorized" if frame["type"] == "auth" else None
     node.answers["conversation:list"] = {}
@@ -285,7 +281,7 @@ async def test_a_token_that_is_refused_on_an_open_line_leaves_the_line_as_it_is(
         assert ada.connections == 1
 
 
-async def test_a_client_whose_token_is_a_text_renews_nothing(node: FakeNode) -> None:
+async def test_client_with_a_fixed_token_renews_nothing(node: FakeNode) -> None:
     node.expires_in, node.answers["conversation:list"] = 0, {}
     async with Line(node.urls, "ada") as ada:
         await ada.command("conversation:list", {})
@@ -310,7 +306,7 @@ async def test_refused_client_stops_and_fails_every_waiting_command(node: FakeNo
     assert refused.value.close_code == 4509
 
 
-async def test_a_bad_token_is_refused_at_the_first_line(node: FakeNode) -> None:
+async def test_invalid_token_is_refused_at_the_first_line(node: FakeNode) -> None:
     node.refuses_with = 4501
     with pytest.raises(Refused) as refused:
         await Line(node.urls, "ada").connect()
@@ -318,7 +314,7 @@ async def test_a_bad_token_is_refused_at_the_first_line(node: FakeNode) -> None:
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404])
-async def test_a_stranger_in_the_place_of_a_node_ends_no_line_that_was_open(node: FakeNode, status: int) -> None:
+async def test_another_server_at_the_address_ends_no_client_that_was_connected(node: FakeNode, status: int) -> None:
     async with Line(node.urls, "ada") as ada:
         node.status = status
         await node.cut("ada", 1011)
@@ -328,14 +324,14 @@ async def test_a_stranger_in_the_place_of_a_node_ends_no_line_that_was_open(node
         assert (await waiting)["level"] == "accepted"
 
 
-async def test_where_no_node_was_ever_a_stranger_is_the_end(node: FakeNode) -> None:
+async def test_another_server_at_the_first_address_ends_the_client(node: FakeNode) -> None:
     node.status = 404
     with pytest.raises(Refused) as refused:
         await Line(node.urls, "ada").connect()
     assert refused.value.close_code == 404
 
 
-async def test_events_can_be_taken_one_by_one_and_end_with_close(node: FakeNode) -> None:
+async def test_events_are_iterated_and_end_with_close(node: FakeNode) -> None:
     ada = Line(node.urls, "ada")
     await ada.connect()
     await ada.command("conversation:create", {"external_id": "room"})
@@ -346,7 +342,7 @@ async def test_events_can_be_taken_one_by_one_and_end_with_close(node: FakeNode)
     assert taken == ["conversation:updated"]
 
 
-async def test_a_frame_that_no_node_takes_is_not_sent(node: FakeNode) -> None:
+async def test_frame_above_the_limit_is_not_sent(node: FakeNode) -> None:
     async with Line(node.urls, "ada") as ada:
         with pytest.raises(CommandError) as large:
             await ada.command("message:send", said("c", "x" * 70_000))
@@ -356,7 +352,7 @@ async def test_a_frame_that_no_node_takes_is_not_sent(node: FakeNode) -> None:
     assert node.frames == []
 
 
-async def test_an_older_clients_positions_are_synced_at_once(node: FakeNode) -> None:
+async def test_given_positions_are_synced_at_once(node: FakeNode) -> None:
     async with two(node) as (ada, bo, heard, room):
         await ada.command("message:send", said(room, 0))
         await eventually(lambda: heard.numbers() == [1])
@@ -368,7 +364,7 @@ async def test_an_older_clients_positions_are_synced_at_once(node: FakeNode) -> 
             await eventually(lambda: later.numbers() == [2])
 
 
-async def test_it_asks_again_where_to_begin_until_a_node_can_say_so(node: FakeNode) -> None:
+async def test_first_positions_are_asked_again_until_a_node_answers(node: FakeNode) -> None:
     failing = iter(["unavailable", "not_ready"])
     node.fails = lambda user, frame: next(failing, None) if frame["type"] == "sync" else None
     async with Line(node.urls, "ada") as ada:
@@ -379,7 +375,7 @@ async def test_it_asks_again_where_to_begin_until_a_node_can_say_so(node: FakeNo
         assert ada.connections == 2
 
 
-async def test_a_line_that_breaks_before_it_is_known_where_to_begin_is_no_beginning(node: FakeNode) -> None:
+async def test_line_that_breaks_before_the_first_positions_are_known_does_not_count(node: FakeNode) -> None:
     closing = iter([4408])
     node.cuts = lambda user, frame: next(closing, None) if frame["type"] == "sync" else None
     async with Line(node.urls, "ada") as ada:
@@ -387,7 +383,7 @@ async def test_a_line_that_breaks_before_it_is_known_where_to_begin_is_no_beginn
         assert [frame["data"].get("tell") for _, frame in node.syncs] == [False, False]
 
 
-def test_close_codes_say_by_their_range_whether_to_come_back() -> None:
+def test_range_of_a_close_code_decides_whether_to_reconnect() -> None:
     assert all(comes_back(code) for code in (None, 1001, 1006, 1011, 1012, 1013, 4000, 4101, 4401, 4499))
     assert not any(comes_back(code) for code in (1000, 1002, 1009, 4500, 4501, 4999, 5000))
 
@@ -397,20 +393,20 @@ def pauses(count: int) -> Iterator[float]:
     return (back.next() for _ in range(count))
 
 
-def test_pauses_double_up_to_a_longest_and_are_never_the_whole_truth() -> None:
+def test_reconnect_pauses_double_up_to_a_maximum_with_jitter() -> None:
     for failures, pause in enumerate(pauses(12)):
         whole = min(10.0, 0.1 * 2**failures)
         assert whole / 2 <= pause <= whole
 
 
-def test_a_client_of_a_node_that_went_away_as_planned_comes_back_soon_for_a_while() -> None:
+def test_client_reconnects_soon_after_a_planned_stop() -> None:
     back = backoff.Backoff()
     back.ended(backoff.DRAINING, 0)
     assert max(back.next() for _ in range(backoff.SOON_TRIES)) <= backoff.SOON_S
     assert back.next() > backoff.SOON_S
 
 
-def test_a_client_that_asked_for_too_much_comes_back_later_however_long_its_line_lasted() -> None:
+def test_rate_limited_client_reconnects_later_however_long_its_line_lasted() -> None:
     back = backoff.Backoff(failures=7)
     back.ended(backoff.RATE_LIMITED, backoff.STEADY_S + 1)
     assert backoff.LONGEST_S / 2 <= back.next() <= backoff.LONGEST_S
@@ -420,7 +416,7 @@ def test_a_client_that_asked_for_too_much_comes_back_later_however_long_its_line
     assert back.next() < backoff.LATER_S
 
 
-async def test_a_line_that_was_closed_for_too_much_comes_back_after_a_second(node: FakeNode) -> None:
+async def test_rate_limited_line_is_reconnected_after_a_second(node: FakeNode) -> None:
     async with Line(node.urls, "ada") as ada:
         began = time.monotonic()
         await node.cut("ada", backoff.RATE_LIMITED)
@@ -441,7 +437,7 @@ async def test_a_line_that_was_closed_for_too_much_comes_back_after_a_second(nod
     ],
     ids=["not a number", "beyond all numbers", "nested deep", "nested deeper than Python goes"],
 )
-async def test_what_is_no_json_is_refused_at_once_and_the_next_command_goes_out(
+async def test_value_that_is_no_json_is_refused_and_the_next_command_is_sent(
     node: FakeNode, data: dict[str, Any], field: str
 ) -> None:
     async with two(node) as (ada, _bo, _heard, room):
@@ -457,7 +453,7 @@ async def test_what_is_no_json_is_refused_at_once_and_the_next_command_goes_out(
         assert ada.connections == 1
 
 
-async def test_numbers_that_python_does_not_write_are_refused_when_their_turn_comes(node: FakeNode) -> None:
+async def test_integer_too_long_to_write_is_refused_in_turn(node: FakeNode) -> None:
     async with two(node) as (ada, _bo, _heard, room):
         with pytest.raises(CommandError) as no:
             await ada.ask("message:send", {**said(room, "bad"), "metadata": {"a": 10**5_000}})
@@ -465,7 +461,7 @@ async def test_numbers_that_python_does_not_write_are_refused_when_their_turn_co
         await ada.command("message:send", said(room, "good"))
 
 
-async def test_halves_of_characters_are_replaced_wherever_they_stand(node: FakeNode) -> None:
+async def test_lone_surrogates_are_replaced_wherever_they_stand(node: FakeNode) -> None:
     node.answers["presence:set"] = {}
     async with two(node) as (ada, _bo, _heard, room):
         more = {"metadata": {"a\ud800": ["\udc00b", {"c": "\ud83d\udc4d"}]}, "mentions": ("\ud83d",)}
@@ -481,7 +477,7 @@ async def test_halves_of_characters_are_replaced_wherever_they_stand(node: FakeN
         )
 
 
-async def test_an_error_without_an_id_fails_the_only_command_on_the_line(node: FakeNode) -> None:
+async def test_error_without_an_id_fails_the_only_command_in_flight(node: FakeNode) -> None:
     async with two(node) as (ada, _bo, _heard, room):
         node.nameless = lambda user, frame: "bad" in str(frame["data"])
         with pytest.raises(CommandError) as no:
@@ -491,7 +487,7 @@ async def test_an_error_without_an_id_fails_the_only_command_on_the_line(node: F
         assert ada.connections == 1
 
 
-async def test_an_error_without_an_id_fails_the_command_that_is_left_without_another_answer(node: FakeNode) -> None:
+async def test_error_without_an_id_fails_the_one_command_left_unanswered(node: FakeNode) -> None:
     async with two(node) as (ada, _bo, _heard, room):
         other = (await ada.command("conversation:create", {"external_id": "other"}))["conversation_id"]
         node.nameless = lambda user, frame: "bad" in str(frame["data"])
@@ -505,7 +501,7 @@ async def test_an_error_without_an_id_fails_the_command_that_is_left_without_ano
             await asked[0]
 
 
-async def test_a_line_that_owes_an_answer_is_left_and_the_command_asked_again(
+async def test_line_that_does_not_answer_is_left_and_the_command_repeated(
     node: FakeNode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(answer_deadline, "ANSWER_S", 0.5)
@@ -517,7 +513,7 @@ async def test_a_line_that_owes_an_answer_is_left_and_the_command_asked_again(
         await eventually(lambda: heard.numbers() == [1])
 
 
-async def test_a_command_that_nobody_ever_answers_fails_and_holds_nothing_back(
+async def test_command_that_is_never_answered_fails_and_holds_nothing_back(
     node: FakeNode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(answer_deadline, "ANSWER_S", 0.5)
@@ -531,7 +527,7 @@ async def test_a_command_that_nobody_ever_answers_fails_and_holds_nothing_back(
         assert (await next_one)["level"] in {"accepted", "persisted"}
 
 
-async def test_a_sync_that_nobody_answers_is_asked_again(node: FakeNode, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_sync_without_an_answer_is_repeated(node: FakeNode, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(answer_deadline, "ANSWER_S", 0.5)
     silent = iter([True])
     node.silent = lambda user, frame: frame["type"] == "sync" and next(silent, False)
@@ -552,7 +548,7 @@ async def take_all(line: Line) -> None:
         pass
 
 
-async def test_an_application_that_takes_no_events_waits_for_nothing_that_is_late(
+async def test_application_without_events_waits_for_no_late_event(
     node: FakeNode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(answer_deadline, "ANSWER_S", 1.0)

@@ -27,14 +27,14 @@ def all_next(pipeline: Pipeline) -> list[int]:
     return found
 
 
-async def test_commands_go_out_in_the_order_asked_and_never_more_than_the_limit() -> None:
+async def test_commands_are_sent_in_order_and_within_the_limit() -> None:
     pipeline = piped(*(pending(number) for number in range(1, 6)), limit=2)
     assert all_next(pipeline) == [1, 2]
     pipeline.answered(1)
     assert all_next(pipeline) == [3]
 
 
-async def test_those_of_a_conversation_go_one_after_the_other_and_those_of_others_beside() -> None:
+async def test_commands_of_a_conversation_are_sent_one_by_one_those_of_others_meanwhile() -> None:
     pipeline = piped(pending(1, "a"), pending(2, "a"), pending(3, "b"), pending(4, "b"))
     assert all_next(pipeline) == [1, 3]
     pipeline.answered(3)
@@ -43,7 +43,7 @@ async def test_those_of_a_conversation_go_one_after_the_other_and_those_of_other
     assert all_next(pipeline) == [2]
 
 
-async def test_a_query_waits_for_nothing_and_nothing_for_it() -> None:
+async def test_query_waits_for_no_command_and_holds_none_back() -> None:
     asked = [pending(1, "a"), pending(2, "a", "message:history"), pending(3, "a", "message:get"), pending(4, "a")]
     pipeline = piped(*asked)
     assert all_next(pipeline) == [1, 2, 3]
@@ -51,7 +51,7 @@ async def test_a_query_waits_for_nothing_and_nothing_for_it() -> None:
     assert all_next(pipeline) == [4]
 
 
-async def test_who_writes_holds_back_no_message_but_stops_after_starting() -> None:
+async def test_typing_holds_back_no_message_and_stop_follows_start() -> None:
     asked = [pending(1, "a", "typing:start"), pending(2, "a"), pending(3, "a", "typing:stop")]
     pipeline = piped(*asked, pending(4, "", "presence:set"), pending(5, "", "presence:set"))
     assert all_next(pipeline) == [1, 2, 4]
@@ -60,7 +60,7 @@ async def test_who_writes_holds_back_no_message_but_stops_after_starting() -> No
     assert all_next(pipeline) == [3, 5]
 
 
-async def test_what_was_on_a_lost_line_goes_first_in_order_and_as_a_repeat() -> None:
+async def test_commands_of_a_lost_line_are_repeated_first_and_in_order() -> None:
     pipeline = piped(*(pending(number) for number in range(1, 5)), limit=3)
     all_next(pipeline)
     pipeline.answered(2)
@@ -68,7 +68,7 @@ async def test_what_was_on_a_lost_line_goes_first_in_order_and_as_a_repeat() -> 
     assert [(one.id, one.retry) for _ in range(3) if (one := pipeline.next())] == [(1, True), (3, True), (4, False)]
 
 
-async def test_a_command_to_be_repeated_holds_back_its_conversation_and_no_other() -> None:
+async def test_command_to_be_repeated_holds_back_only_its_conversation() -> None:
     pipeline = piped(pending(1, "a"), pending(2, "b"), limit=1)
     assert all_next(pipeline) == [1]
     first = pipeline.again(1)
@@ -99,7 +99,7 @@ async def test_command_that_waits_for_more_lets_others_go_once_it_is_accepted() 
     assert len(pipeline) == 0
 
 
-async def test_a_command_nobody_waits_for_is_forgotten_and_holds_nothing_back() -> None:
+async def test_cancelled_command_is_forgotten_and_holds_nothing_back() -> None:
     pipeline = piped(pending(1, "a"), pending(2, "a"))
     first = pipeline.next()
     assert first is not None
@@ -110,7 +110,7 @@ async def test_a_command_nobody_waits_for_is_forgotten_and_holds_nothing_back() 
     assert all_next(pipeline) == []
 
 
-async def test_what_nobody_waits_for_makes_room_for_more() -> None:
+async def test_cancelled_command_makes_room_for_another() -> None:
     pipeline = Pipeline(most=3)
     first, second, third = (pending(number, "a") for number in range(1, 4))
     for one in (first, second, third):
@@ -137,7 +137,7 @@ async def test_failure_ends_every_waiting_command_and_leaves_nothing() -> None:
     assert (len(pipeline), all_next(pipeline)) == (0, [])
 
 
-async def test_an_answer_to_nothing_answers_nothing() -> None:
+async def test_answer_to_no_command_is_ignored() -> None:
     pipeline = piped(pending(1))
     assert pipeline.answered(1) is None
     assert pipeline.answered("sync-1") is None

@@ -44,7 +44,7 @@ async def test_presence_is_sent_and_subscribed_again_on_a_new_line_and_changes_a
         assert event.presence.status == "busy"
 
 
-async def test_the_cursors_of_the_conversation_asked_about_last_come_again_on_a_new_line(node: FakeNode) -> None:
+async def test_cursors_of_the_last_conversation_are_subscribed_again_on_a_new_line(node: FakeNode) -> None:
     bo = {"user_id": "bo", "role": "member", "present": True, "intervals": [], "read_seq": 2, "delivered_seq": 3}
     out = {**bo, "user_id": "cy", "present": False, "read_seq": None, "delivered_seq": None}
     fixed = {
@@ -71,7 +71,7 @@ async def test_the_cursors_of_the_conversation_asked_about_last_come_again_on_a_
     assert again == [*ROOMS, ROOMS[1]]
 
 
-async def test_a_new_line_that_is_not_ready_for_it_is_asked_again_and_what_was_refused_is_not(node: FakeNode) -> None:
+async def test_subscription_is_repeated_when_not_ready_and_not_when_refused(node: FakeNode) -> None:
     async with Client(node.urls, "ada", hears=False) as ada:
         await ada.set_presence(status="away")
         node.fails = lambda _, frame: "validation_failed" if frame["data"].get("users") else None
@@ -108,7 +108,7 @@ async def test_events_of_the_user_lane_arrive_and_its_position_is_kept(node: Fak
         assert (event.n, event.healed, event.inbox.archived) == (4, True, True)
 
 
-async def test_what_waits_to_be_taken_of_ones_own_lane_is_not_behind_the_application(node: FakeNode) -> None:
+async def test_user_lane_events_not_yet_taken_are_not_in_the_positions(node: FakeNode) -> None:
     view = {"conversation_id": "x", "read": 3, "muted": False, "muted_until": None, "archived": False}
     async with Client(node.urls, "ada") as ada:
         for _ in range(3):
@@ -118,7 +118,7 @@ async def test_what_waits_to_be_taken_of_ones_own_lane_is_not_behind_the_applica
         assert ada.positions() == {"user": {"user": 1}}
 
 
-async def test_a_client_with_a_device_says_what_arrived_there_the_newest_and_of_others_alone(node: FakeNode) -> None:
+async def test_client_with_a_device_acknowledges_the_newest_delivery_from_others(node: FakeNode) -> None:
     async with Client(node.urls, "ada") as ada, Client(node.urls, "bo", device="phone") as bo:
         room = (await ada.create(external_id="room")).conversation_id
         await ada.add_participants(conversation_id=room, participants=["bo"])
@@ -136,7 +136,7 @@ async def test_a_client_with_a_device_says_what_arrived_there_the_newest_and_of_
         assert {user for user, frame in node.frames if frame["type"] == "message:delivered"} == {"bo"}
 
 
-async def test_a_client_without_a_device_says_nothing_of_what_arrived(node: FakeNode) -> None:
+async def test_client_without_a_device_acknowledges_no_delivery(node: FakeNode) -> None:
     async with Client(node.urls, "ada") as ada, Client(node.urls, "bo") as bo:
         room = (await ada.create(external_id="room", participants=["bo"])).conversation_id
         await ada.add_participants(conversation_id=room, participants=["bo"])
@@ -147,7 +147,7 @@ async def test_a_client_without_a_device_says_nothing_of_what_arrived(node: Fake
     assert asked(node, "message:delivered") == []
 
 
-async def test_commands_that_come_too_fast_are_asked_again_when_the_node_says_and_in_their_order(
+async def test_rate_limited_commands_are_repeated_in_order_after_the_pause(
     node: FakeNode,
 ) -> None:
     async with Client(node.urls, "ada", hears=False) as ada:
@@ -165,7 +165,7 @@ async def test_commands_that_come_too_fast_are_asked_again_when_the_node_says_an
     assert texts == [str(number) for number in range(6)]
 
 
-async def test_a_command_that_is_not_ready_is_not_overtaken_by_those_after_it(node: FakeNode) -> None:
+async def test_command_that_is_not_ready_is_not_overtaken(node: FakeNode) -> None:
     async with Client(node.urls, "ada", hears=False) as ada:
         room = (await ada.create(external_id="room")).conversation_id
         failing = iter(["not_ready"])

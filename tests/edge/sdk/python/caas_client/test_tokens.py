@@ -13,7 +13,7 @@ from tests.edge.fake_node import fake_node
 from tests.eventually import eventually
 
 
-async def test_nobody_at_the_gateways_port_is_said_once_and_tried_again(caplog: pytest.LogCaptureFixture) -> None:
+async def test_unreachable_gateway_is_logged_once_and_tried_again(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "caas.client")
     port = free_port()
     async with aiohttp.ClientSession() as session:
@@ -27,7 +27,7 @@ async def test_nobody_at_the_gateways_port_is_said_once_and_tried_again(caplog: 
 
 
 @pytest.mark.parametrize("part", [b'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"tok', b"GET / HTTP/1.1\r\n\r\n"])
-async def test_a_gateway_that_is_killed_within_its_answer_is_tried_again(part: bytes) -> None:
+async def test_gateway_that_is_killed_within_its_answer_is_tried_again(part: bytes) -> None:
     asked = asyncio.Event()
 
     async def dies(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

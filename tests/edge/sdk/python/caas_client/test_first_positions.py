@@ -1,4 +1,4 @@
-"""Where a client stands: it begins there, and goes on there, in however many conversations."""
+"""A client begins at the present or at given positions and continues there, in any number of conversations."""
 
 import json
 from collections.abc import AsyncIterator
@@ -29,7 +29,7 @@ def said(room: str) -> dict[str, Any]:
     return {"conversation_id": room, "client_msg_id": "k", "text": "meanwhile"}
 
 
-async def test_a_client_begins_where_its_conversations_stand_unless_it_says_otherwise(node: FakeNode) -> None:
+async def test_client_begins_at_the_present_unless_it_gives_positions(node: FakeNode) -> None:
     async with Client(node.urls, "ada", hears=False) as ada:
         room = (await ada.create(external_id="room")).conversation_id
         await ada.send(room, "before")
@@ -41,7 +41,7 @@ async def test_a_client_begins_where_its_conversations_stand_unless_it_says_othe
         assert texts == ["before", "after"]
 
 
-async def test_saved_positions_go_on_after_the_last_event_that_was_taken(node: FakeNode) -> None:
+async def test_saved_positions_continue_after_the_last_event_taken(node: FakeNode) -> None:
     async with Client(node.urls, "ada", hears=False) as ada:
         room = (await ada.create(external_id="room")).conversation_id
         async with Client(node.urls, "ada") as first:
@@ -66,7 +66,7 @@ async def test_saved_positions_go_on_after_the_last_event_that_was_taken(node: F
     assert (taken, more) == (["1", "2"], [("3", True), ("4", True)])
 
 
-async def test_who_is_in_many_conversations_misses_nothing_of_any_nor_a_new_one(node: FakeNode) -> None:
+async def test_user_in_many_conversations_misses_no_event_and_no_new_conversation(node: FakeNode) -> None:
     rooms = [node.create("bo", {"external_id": str(number)})["conversation_id"] for number in range(700)]
     heard: list[Event] = []
     async with Line(node.urls, "bo", listener=heard.append) as bo:
