@@ -155,10 +155,14 @@ class System:
         return self
 
     def serve_tenant(self, tenant: str) -> None:
-        """Start a gateway for this tenant; later commands use this tenant. Nodes and workers serve all tenants."""
+        """Start a gateway for this tenant in place of the last one; later commands use this tenant. Nodes and workers
+        serve all tenants.
+        """
+        if (before := self.processes.pop("gateway", None)) is not None:
+            before.stop()
         port = free_port()
         self.environment = {**self.environment, "CAAS_TENANT": tenant, "CAAS_PUBLIC_URL": f"http://127.0.0.1:{port}"}
-        self.spawn(f"gateway-{tenant}", "serve", "gateway", "--port", str(port), port=port).wait_ready(30)
+        self.spawn("gateway", "serve", "gateway", "--port", str(port), port=port).wait_ready(30)
 
     @property
     def play_log(self) -> Path:

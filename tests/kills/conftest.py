@@ -12,27 +12,33 @@ from edge.composition.compose import PROCESSORS
 from tests.e2e.processes import System, on_stack
 
 WORKERS = dict.fromkeys(PROCESSORS, 1) | {"messages": 2}
-SHIFT = 2000
-"""Port shift, so that it does not collide with a developer's stack."""
+SHIFT = 2_000
+OWN_SHIFT = 2_500
+"""Port shifts of the stack that tests share and of a test's own, so that neither collides with a developer's stack."""
 
 
 @contextmanager
 def system_on(
-    directory: Path, brokers: int = 1, mongo_backend: mongo.Backend = "memory", heartbeat_ms: int = 5000
+    directory: Path,
+    brokers: int = 1,
+    mongo_backend: mongo.Backend = "memory",
+    heartbeat_ms: int = 5000,
+    shift: int = OWN_SHIFT,
 ) -> Iterator[tuple[Stack, System]]:
     """Run a new stack and the system on it; remove both at the end."""
-    stack = Stack(directory / "stack", brokers=brokers, mongo_backend=mongo_backend, shift=SHIFT)
+    stack = Stack(directory / "stack", brokers=brokers, mongo_backend=mongo_backend, shift=shift)
     with on_stack(stack, directory, {"CAAS_HEARTBEAT_MS": str(heartbeat_ms)}) as system:
         yield stack, system.start(WORKERS)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def one_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stack, System]]:
-    with system_on(tmp_path_factory.mktemp("one"), 1) as found:
+    """The stack and system that all tests share who leave it as it was: each has a tenant of its own."""
+    with system_on(tmp_path_factory.mktemp("one"), shift=SHIFT) as found:
         yield found
 
 
 @pytest.fixture(scope="module")
 def three_brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stack, System]]:
-    with system_on(tmp_path_factory.mktemp("three"), 3) as found:
+    with system_on(tmp_path_factory.mktemp("three"), brokers=3) as found:
         yield found

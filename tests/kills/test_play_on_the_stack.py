@@ -24,6 +24,11 @@ def test_every_protocol_rule_holds_on_the_real_servers(one_broker: tuple[Stack, 
 
 
 def test_play_on_one_broker(one_broker: tuple[Stack, System]) -> None:
+    played(one_broker[1], ROWS)
+
+
+@pytest.mark.soak
+def test_whole_play_on_one_broker(one_broker: tuple[Stack, System]) -> None:
     played(one_broker[1])
 
 
