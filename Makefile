@@ -43,8 +43,8 @@ stack-test: install ## the tests on the real servers
 kill-test: install ## kills and outages on the real servers
 	$(BIN)/python -m pytest --durations=20 -m 'kills and not soak'
 
-seed-test: install ## 2,000 seeds of the simulation, in one process
-	CAAS_SEEDS=2000 $(BIN)/python -m pytest -p no:cacheprovider --timeout 600 -k every_schedule tests/simulation/test_simulation.py
+seed-test: install ## 2,000 seeds of the simulation, in two processes
+	CAAS_SEEDS=2000 $(BIN)/python -m pytest -n 2 --dist worksteal -p no:cacheprovider --timeout 600 -k every_schedule tests/simulation/test_simulation.py
 
 soak: install ## what takes too long for every run
 	$(BIN)/python -m pytest --durations=20 -m 'soak'
