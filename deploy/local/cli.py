@@ -30,6 +30,8 @@ ACTIONS = {
     "env": ("print the settings that point CAAS at the servers, secrets included", 'eval "$(caas stack env)"'),
 }
 
+MONGO = """memory (default): fast, keeps nothing over a restart, and ends after some 500,000 messages, when its heap of
+1 GiB is full; h2: in a file, for long runs and benchmarks"""
 DATA_LOST = """\
 MongoDB ran in memory (--mongo memory): the read models are gone with it. The log is kept: after `caas stack up` the
 workers rebuild them from it, while its topics hold everything (7 days; receipts: 1 day). `caas stack up --mongo h2`
@@ -55,7 +57,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dir", type=Path, help="where the servers live (default: $CAAS_STACK_DIR or ./.caas/stack)")
     parser.add_argument("--brokers", type=int, choices=(1, 3), help="Kafka brokers (default: as it was, else 1)")
     parser.add_argument("--only", type=_roles, metavar="ROLE,…", help=f"some of {', '.join(ROLES)} (default: all)")
-    parser.add_argument("--mongo", choices=("memory", "h2"), help="h2 keeps documents over a restart (default: memory)")
+    parser.add_argument("--mongo", choices=("memory", "h2"), help=MONGO)
     parser.add_argument("--port-shift", type=int, help="move every port by this much, for a second stack (default: 0)")
     parser.add_argument("--json", action="store_true", help="print JSON")
 

@@ -49,6 +49,17 @@ def test_status_exits_with_3_when_a_server_is_down(tmp_path: Path, capsys: pytes
     assert len(printed["servers"]) == 5
 
 
+def test_status_names_a_server_that_ran_out_of_memory(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log = tmp_path / "logs" / "mongo.log"
+    log.parent.mkdir()
+    log.write_text("listening\nTerminating due to java.lang.OutOfMemoryError: Java heap space\n")
+    assert run("status", "--dir", str(tmp_path), "--only", "mongo") == 3
+    assert "it ran out of memory" in capsys.readouterr().out
+    log.write_text(log.read_text() + "listening again\nnothing wrong\nended\n")
+    assert run("status", "--dir", str(tmp_path), "--only", "mongo") == 3
+    assert "memory" not in capsys.readouterr().out.partition("MiB")[2]
+
+
 def test_a_failure_exits_with_1_and_prints_its_reason_on_stderr(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
