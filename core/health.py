@@ -1,6 +1,7 @@
 """Health keeps the checks and counters of this process: readiness and metrics are read from here."""
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Final, Literal, NamedTuple
 
 STARTING: Final = "starting"
@@ -18,12 +19,14 @@ class Check(NamedTuple):
 class Health:
     """The checks and counters of a process. `waiting` maps each failing check to its cause; empty means ready.
 
-    A check is listed from the first time that it is expected, waits or warns. `counted` only grows.
+    A check is listed from the first time that it is expected, waits or warns. `counted` only grows; what a gauge
+    returns goes up and down.
     """
 
     def __init__(self) -> None:
         self.waiting: dict[str, str] = {}
         self.counted: Counter[str] = Counter()
+        self._gauges: dict[str, Callable[[], int]] = {}
         self._warned: dict[str, str] = {}
         self._names: dict[str, None] = {}
 
@@ -70,6 +73,14 @@ class Health:
     def count(self, what: str, by: int = 1) -> None:
         """Add `by` to the counter `what`."""
         self.counted[what] += by
+
+    def gauge(self, what: str, read: Callable[[], int]) -> None:
+        """Let `read` return the value of the gauge `what` from now on."""
+        self._gauges[what] = read
+
+    def gauges(self) -> dict[str, int]:
+        """Return the present value of every gauge, by name."""
+        return {name: read() for name, read in self._gauges.items()}
 
 
 def _why(cause: object) -> str:

@@ -1,6 +1,6 @@
-"""The one table of counters: every name that `Health.count` is given, and what one count means.
+"""The tables of counters and gauges: every name that `Health.count` and `Health.gauge` are given, and what it means.
 
-docs/operations.md shows this table; `/health` serves the counts of a process. `{processor}` stands for the name of a
+docs/operations.md shows these tables; `/health` serves the numbers of a process. `{processor}` stands for the name of a
 processor, `{code}` for a code of `schemas.wire.errors`.
 """
 
@@ -32,6 +32,7 @@ COUNTERS: Final[dict[str, str]] = {
     "frames_refused": "a frame was no command, and was answered by an error",
     "frames_waited": "a frame or request waited for its user's share of the node's time",
     "answered_{code}": "a command was answered by an error of this code",
+    "backpressure_ms": "milliseconds that connections were not read, since read models were behind what was accepted",
     "syncs_waited": "a client asked for a `sync` while another was under way on its line, and was not read meanwhile",
     "rate_limited": "a login or a command was refused: its user asked for too much",
     "limits_down": "a shared limit was counted by this node alone, since its server was away",
@@ -63,3 +64,8 @@ COUNTERS: Final[dict[str, str]] = {
     "effects_too_large": "an event that a processor was to append is larger than a record may be, and was left out",
     "search_index_fills": "the search index was filled from its rows",
 }
+
+GAUGES: Final[dict[str, str]] = {
+    "unpersisted": "commands that this node accepted and whose read model has not saved them yet, as last looked",
+}
+"""What goes up and down."""

@@ -69,6 +69,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     origins: Origins = ""
     trusted_proxies: str = ""
     health_networks: str = "127.0.0.0/8,::1"
+    unpersisted: OrNone = 1_000
+    conversation_unpersisted: OrNone = 250
     outbox_bytes: Positive = 1_048_576
     slow_consumer_ms: Positive = 10_000
     drain_ms: Positive = 5_000

@@ -51,7 +51,11 @@ class Progress:
         except TimeoutError:
             raise NotReady(f"the {model} read model is more than {CATCH_UP_TIMEOUT_S:.0f} s behind the log") from None
 
+    async def passed(self, model: str) -> Mapping[Partition, int]:
+        """Return the next position of each partition that the model has read. Raises `Unavailable`."""
+        return await self._documents.checkpoints(model, self._generations.live(model))
+
     async def behind(self, model: str, goals: Mapping[Partition, int]) -> dict[Partition, int]:
         """Return the model's checkpoints that are before these positions. Raises `Unavailable`."""
-        checkpoints = await self._documents.checkpoints(model, self._generations.live(model))
+        checkpoints = await self.passed(model)
         return {at: checkpoints.get(at, -1) for at, goal in goals.items() if checkpoints.get(at, -1) < goal}

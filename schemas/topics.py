@@ -1,9 +1,12 @@
 """The topics of the platform: names, partition counts and retention are fixed, keys are partitioned as in Kafka."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 DAY_MS: Final = 86_400_000
+CACHED_KEYS: Final = 65_536
+"""Number of keys whose partition is cached: murmur2 in Python costs as much as all the rest of an append."""
 
 
 class Partition(NamedTuple):
@@ -58,6 +61,7 @@ def partitions(*names: str) -> tuple[Partition, ...]:
     return tuple(partition for name in names for partition in TOPICS[name].all_partitions())
 
 
+@lru_cache(CACHED_KEYS)
 def partition_of(topic: str, key: bytes) -> Partition:
     """Return the partition of a record with this key: murmur2, like Kafka's default partitioner."""
     return Partition(topic, (murmur2(key) & 0x7FFFFFFF) % TOPICS[topic].partitions)

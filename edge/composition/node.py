@@ -8,6 +8,7 @@ from core.commands.command_handler import CommandHandler
 from core.commands.join_policy import JoinPolicy
 from core.rate_limit import Rate
 from edge.composition.ports import Ports
+from edge.socket.commands.backlog import Backlog, BacklogLimits
 from edge.socket.commands.delivery_receipts import DeliveryReceipts
 from edge.socket.commands.executor import CommandExecutor
 from edge.socket.commands.query_dispatch import QueryDispatch
@@ -73,6 +74,7 @@ def node_of(
     heartbeat_ms: int,
     pace: Rate = DEFAULT,
     quotas: UserQuotas | None = None,
+    backlog_limits: BacklogLimits | None = None,
     new_id: Callable[[], str] = random_id,
 ) -> Node:
     """Return a node over these ports, which must be started; its `name` is unique among the live nodes.
@@ -86,7 +88,8 @@ def node_of(
     memberships, lanes = ports.memberships, Lanes(ports.documents, ports.generations, trust, activity)
     reader = MessageReader(ports.documents, ports.generations, ports.log)
     waits = PendingWaits(memberships, DeliveryStageReader(ports.documents, ports.generations))
-    commands = _commands(name, ports, reader, waits, quotas.join_policy)
+    backlog = Backlog(progress, ports.health, backlog_limits)
+    commands = _commands(name, ports, reader, waits, quotas.join_policy, backlog=backlog)
     delivering = _delivering(name, ports, reader, commands)
     people = _people(name, ports, heartbeat_ms / 1000, new_id)
     return Node(
@@ -108,11 +111,13 @@ def node_of(
 
 
 def _commands(
-    name: str, ports: Ports, reader: MessageReader, waits: PendingWaits, join_policy: JoinPolicy
+    name: str, ports: Ports, reader: MessageReader, waits: PendingWaits, join_policy: JoinPolicy, *, backlog: Backlog
 ) -> CommandExecutor:
     inboxes = InboxReader(ports.documents, ports.generations, ports.log)
     handler = CommandHandler(ports.memberships, reader, inboxes, source_of(name), join_policy)
-    return CommandExecutor(handler=handler, log=ports.log, clock=ports.clock, health=ports.health, waits=waits)
+    return CommandExecutor(
+        handler=handler, log=ports.log, clock=ports.clock, health=ports.health, waits=waits, backlog=backlog
+    )
 
 
 def _delivering(name: str, ports: Ports, reader: MessageReader, commands: CommandExecutor) -> DeliveryReceipts:

@@ -26,6 +26,7 @@ from edge.http.health import add_health_routes
 from edge.http.problems import problems
 from edge.process.background import background
 from edge.process.listening import PORT, named
+from edge.socket.commands.backlog import BacklogLimits
 from edge.socket.commands.user_quotas import user_quotas_of
 from edge.socket.transport.server import Entrance, Sockets
 from projections.ephemeral.limits import FallbackLimits
@@ -65,6 +66,7 @@ async def node_running(found: Adapters, settings: Settings, health: Health) -> A
         heartbeat_ms=settings.heartbeat_ms,
         pace=Rate(settings.commands_per_s, settings.commands_burst),
         quotas=user_quotas_of(settings, FallbackLimits(found.limits, health), health),
+        backlog_limits=BacklogLimits.of(settings),
         new_id=random_id,
     )
     tokens = Tokens(settings.token_secret, settings.token_ttl_s, tenants=listed(settings.tenants))

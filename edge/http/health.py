@@ -18,7 +18,7 @@ PROXIED: Final = ("X-Forwarded-For", "X-Real-IP", "Forwarded", "Via")
 
 
 def add_health_routes(app: web.Application, health: Health, insiders: Sequence[Network] | None = None) -> None:
-    """Serve `/livez`, `/readyz` (every check, 503 while one fails) and `/health` (the same, and counters).
+    """Serve `/livez`, `/readyz` (every check, 503 while one fails) and `/health` (the same, and numbers).
 
     If there are `insiders`, all others receive the status alone.
     """
@@ -31,7 +31,7 @@ def add_health_routes(app: web.Application, health: Health, insiders: Sequence[N
 
     async def whole(request: web.Request) -> web.Response:
         details = sees_details(request)
-        return _answer(_state(health) | {"counted": dict(health.counted)} if details else _short(health))
+        return _answer(_state(health) | _numbers(health) if details else _short(health))
 
     def sees_details(request: web.Request) -> bool:
         return insiders is None or is_insider(request, insiders)
@@ -44,6 +44,10 @@ def add_health_routes(app: web.Application, health: Health, insiders: Sequence[N
 def is_insider(request: web.BaseRequest, insiders: Sequence[Network]) -> bool:
     """Return whether a request comes directly from these networks: the client behind a proxy there is unknown."""
     return not any(name in request.headers for name in PROXIED) and is_within(request.remote, insiders)
+
+
+def _numbers(health: Health) -> dict[str, Any]:
+    return {"counted": dict(health.counted), "gauges": health.gauges()}
 
 
 def _short(health: Health) -> dict[str, Any]:

@@ -30,6 +30,8 @@ WRITTEN: Final[Mapping[type[Command], tuple[str, ...]]] = {
     **dict.fromkeys(get_args(InboxCommand), (inbox_rows.MODEL,)),
 }
 """Command → the readers of its record."""
+MODEL_OF: Final[Mapping[type[Command], str]] = {command: readers[-1] for command, readers in WRITTEN.items()}
+"""Command → the read model that its record is for."""
 MESSAGE_READERS: Final = (VIEW, message_rows.MODEL, inbox_rows.MODEL)
 READS: Final[Mapping[type[Query], tuple[str, ...]]] = {
     GetMessage: MESSAGE_READERS,

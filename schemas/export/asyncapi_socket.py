@@ -10,7 +10,7 @@ from schemas.export.asyncapi_log import ASYNCAPI, VERSION
 from schemas.export.json_schema import Schema
 from schemas.wire.answers import Authenticated
 from schemas.wire.errors import CLOSES, ERRORS, CloseCode, Problem
-from schemas.wire.frames import CURSORS, PUSH_OF_LANE, PUSH_OF_USER, SUBPROTOCOL, USER, Hello
+from schemas.wire.frames import CURSORS, PUSH_OF_LANE, PUSH_OF_USER, SLOW_DOWN, SUBPROTOCOL, USER, Hello
 from schemas.wire.views import (
     ChangeView,
     CursorsView,
@@ -19,6 +19,7 @@ from schemas.wire.views import (
     PresenceView,
     ReactionsView,
     ReceiptView,
+    SlowDownView,
     TypingView,
 )
 
@@ -35,6 +36,7 @@ PUSHES: Final[dict[str, type]] = {
     "typing": TypingView,
     "receipt": ReceiptView,
     CURSORS: CursorsView,
+    SLOW_DOWN: SlowDownView,
 }
 """The pushes of a node whose data is a struct; `going-away` and `error` have shapes of their own."""
 

@@ -37,6 +37,12 @@ def test_warning_check_leaves_the_process_ready() -> None:
     assert health.checks() == {"documents": Check("pass")}
 
 
+def test_gauge_is_read_each_time() -> None:
+    health, waiting = Health(), [1, 2]
+    health.gauge("unpersisted", waiting.pop)
+    assert [health.gauges(), health.gauges()] == [{"unpersisted": 2}, {"unpersisted": 1}]
+
+
 async def test_outage_is_logged_at_its_start_and_end_only(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

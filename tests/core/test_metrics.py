@@ -1,11 +1,12 @@
-"""Every counter is in the one table, the table has no other, and docs/operations.md shows it."""
+"""Every counter and gauge is in its table, the table has no other, and docs/operations.md shows it."""
 
 import re
 
-from core.metrics import COUNTERS
+from core.metrics import COUNTERS, GAUGES
 from tests.architecture.packages import files
 from tests.docs.pages import page
 
+GAUGED = re.compile(r"""\.gauge\(\s*"([^"]+)\"""")
 COUNTED = re.compile(r"""(?:\.count\(\s*|\.counted\[)(f?)"([^"]+)\"""")
 
 
@@ -35,3 +36,10 @@ def test_what_is_in_the_table_is_counted() -> None:
 def test_the_page_shows_the_table() -> None:
     table = page("operations.md").partition("| counter | counts how often |\n| --- | --- |\n")[2].partition("\n\n")[0]
     assert dict(re.findall(r"^\| `([^`]+)` \| (.+) \|$", table, re.MULTILINE)) == COUNTERS
+
+
+def test_every_gauge_is_in_its_table_and_on_the_page() -> None:
+    gauged = {name for path in files() for name in GAUGED.findall(path.read_text(encoding="utf-8"))}
+    assert gauged == GAUGES.keys()
+    table = page("operations.md").partition("| gauge | what it is now |\n| --- | --- |\n")[2].partition("\n\n")[0]
+    assert dict(re.findall(r"^\| `([^`]+)` \| (.+) \|$", table, re.MULTILINE)) == GAUGES

@@ -5,6 +5,8 @@ from typing import Any
 
 import msgspec
 
+from edge.socket.commands.backlog import BacklogLimits
+from edge.socket.node import Node
 from schemas.commands import ANSWER_OF, COMMANDS, queries
 from schemas.export.asyncapi_socket import PUSHES
 from schemas.wire.errors import ERRORS, Problem
@@ -60,9 +62,21 @@ async def test_every_frame_is_as_the_language_says(tmp_path: Path) -> None:
         await ann.come()
         await ben.come()
         await talk(system, ann, ben)
+        await hurry(node, ann)
         assert ann.check() == {*PUSHES, "ack", "synced", "error"}
         ben.check()
         assert {COMMANDS[kind] for kind in {*ann.asked.values(), *ben.asked.values()}} == ANSWER_OF.keys()
+
+
+async def hurry(node: Node, ann: Speaker) -> None:
+    """Send more than is saved."""
+    backlog = node._commands.backlog
+    backlog._limits = BacklogLimits(node=1)
+    here = ann.of("message:new")[0]["data"]["conversation_id"]
+    numbers = [
+        await ann.say("message:send", conversation_id=here, client_msg_id=f"h{n}", text="more") for n in range(3)
+    ]
+    await eventually(lambda: all(ann.reply(number) for number in numbers))
 
 
 async def talk(system: World, ann: Speaker, ben: Speaker) -> None:

@@ -19,6 +19,7 @@ from core.ports.search_index import SearchIndex
 from edge.composition.compose import PROCESSORS
 from edge.composition.node import node_of
 from edge.composition.ports import Ports
+from edge.socket.commands.backlog import BacklogLimits
 from edge.socket.session.client_session import ClientSession
 from projections.ephemeral.in_process_presence import InProcessPresenceStore
 from projections.generations import Generations
@@ -118,6 +119,7 @@ class Node:
                 health=self.health,
             ),
             heartbeat_ms=2000,
+            backlog_limits=BacklogLimits(node=3, conversation=2),
             new_id=self._new_id,
         )
         self._behind: dict[str, float] = {}

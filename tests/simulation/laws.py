@@ -26,6 +26,7 @@ from tests.simulation.refusal_laws import refused, unchanged
 from tests.simulation.replays import replays
 from tests.simulation.sights import complete, confined, ordered
 from tests.simulation.stays import edges
+from tests.simulation.unpersisted import given_back
 from tests.simulation.world import World
 
 Broken = Iterator[str]
@@ -58,6 +59,7 @@ def broken(world: World) -> list[str]:
         replays(world),
         edges(world, history),
         named(world, whole),
+        given_back(world),
     )
     return [*world.broken, *(what for law in laws for what in law)]
 

@@ -18,7 +18,7 @@ import { ReconnectState } from "./reconnect_state.js";
 export { CommandError, Refused };
 
 /** Pushes of the present state: where there are two lines, the newer one brings them. */
-const NOW = new Set(["receipt", "cursors:moved", "presence", "typing"]);
+const NOW = new Set(["receipt", "cursors:moved", "presence", "typing", "slow_down"]);
 
 /**
  * What happens, as `events()` yields it.

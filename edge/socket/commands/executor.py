@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from core.clock import Clock
 from core.commands.command_handler import CommandHandler
-from core.commands.command_ids import AppendingCommand, ConversationSignal
+from core.commands.command_ids import AppendingCommand, ConversationSignal, conversation_of
 from core.commands.outcome import Append, Unchanged
 from core.domain.decision import Context, Rejected
 from core.health import Health
@@ -20,13 +20,16 @@ from core.ports.documents import StoreBroken
 from core.ports.event_log import DataDamaged, EventLog, OutcomeUnknown, Unavailable
 from core.ports.memberships import NotReady
 from core.ports.search_index import SearchTimeout
+from edge.socket.commands.backlog import Backlog
 from edge.socket.commands.dedup_cache import DedupCache
 from edge.socket.commands.wait_for import PendingWait, PendingWaits
 from edge.socket.session.client_session import ClientSession
 from edge.socket.session.protocol import CommandReceived
+from projections.queries.own_writes import MODEL_OF
 from schemas.commands.conversation import CreateConversation
 from schemas.commands.message import SendMessage
 from schemas.envelope import Record
+from schemas.topics import partition_of
 from schemas.wire import frames
 from schemas.wire.answers import Level
 from schemas.wire.errors import Problem, problem
@@ -47,6 +50,7 @@ class CommandExecutor:
         clock: Clock,
         health: Health,
         waits: PendingWaits,
+        backlog: Backlog,
         dedup_cache: DedupCache | None = None,
     ) -> None:
         self._handler = handler
@@ -54,11 +58,16 @@ class CommandExecutor:
         self._clock = clock
         self._health = health
         self._waits = waits
+        self.backlog: Final = backlog
         self._dedup_cache = dedup_cache or DedupCache()
 
     async def execute(self, client: ClientSession, request: CommandReceived, command: AppendingCommand) -> None:
-        """Decide commands in the order received; return when the append has begun. It is answered when durable."""
+        """Decide commands in the order received; return when the append has begun. It is answered when durable. Where
+        too much of this user is not saved yet, it waits for that first.
+        """
         identity = client.identity
+        conversation = "" if isinstance(command, CreateConversation) else command.conversation_id
+        await self.backlog.wait_for_room(identity.key, conversation, client.send)
         context = Context(identity.tenant, identity.user_id, self._clock.now(), request.correlation_id, identity.names)
         try:
             if isinstance(command, CreateConversation):
@@ -82,6 +91,10 @@ class CommandExecutor:
             self._acknowledge(client, request, decision.reply, wait)
             return
         future, known = self._append(decision)
+        if not known:
+            where, record = conversation_of(command, context), decision.record
+            place = partition_of(record.topic, record.key or b"")
+            self.backlog.add(client.identity.key, where, MODEL_OF[type(command)], place, future)
         wait = self._wait(client, request, command, decision.reply, known=known)
         future.add_done_callback(partial(self._appended, client, request, decision, wait))
 

@@ -3,9 +3,10 @@
 import asyncio
 import os
 import secrets
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
@@ -22,6 +23,9 @@ from edge.tools.bench.world import World, append_all
 from schemas.envelope import Record
 
 DATABASE = "caas_bench"
+NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
+UNLIMITED: Final[Mapping[str, str]] = MappingProxyType({"CAAS_UNPERSISTED": "0", "CAAS_CONVERSATION_UNPERSISTED": "0"})
+"""Settings of a node that nothing follows: no read model saves what it accepts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +70,11 @@ class Bench:
         """Whether the whole system runs in one process."""
         return self.adapters == "embedded"
 
-    def at(self, name: str, world: World | None = None) -> Place:
-        """Return a place with separate data; its processes accept the tokens of this world."""
+    def at(self, name: str, world: World | None = None, more: Mapping[str, str] = NOTHING) -> Place:
+        """Return a place with separate data; its processes accept this world's tokens and have `more` settings."""
         directory = self.place.directory / name
         directory.mkdir(exist_ok=True)
-        environment = {**self.place.environment, "CAAS_DATA": str(directory / "data")}
+        environment = {**self.place.environment, "CAAS_DATA": str(directory / "data"), **more}
         if world is not None:
             environment |= {
                 "CAAS_TOKEN_SECRET": world.token_secret,

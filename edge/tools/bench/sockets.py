@@ -4,7 +4,7 @@ from statistics import median
 from typing import Final
 
 from edge.tools.bench.measure import Figure, Pairs
-from edge.tools.bench.servers import Bench, Server, Spent, bare, held, load, node, run_name, seed, system
+from edge.tools.bench.servers import UNLIMITED, Bench, Server, Spent, bare, held, load, node, run_name, seed, system
 from edge.tools.bench.spec import Bare, Load, Room
 from edge.tools.bench.world import World
 from schemas.wire import frames
@@ -36,7 +36,7 @@ async def edge_sends(bench: Bench) -> Figure:
     world = World()
     made = [world.room(f"sends-{n}", members=2, connected=1) for n in range(SENDERS)]
     rooms, records = [room for room, _ in made], [record for _, record in made]
-    ours_at, bare_at = bench.at("sends-ours", world), bench.at("sends-bare")
+    ours_at, bare_at = bench.at("sends-ours", world, UNLIMITED), bench.at("sends-bare")
     await seed(ours_at, records)
     size = len(world.message(rooms[0].conversation_id, 0).value or b"")
     async with node(bench, ours_at) as edge, bare(bare_at, Bare("append", value_bytes=size)) as plain:

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from functools import lru_cache
 from typing import Final
 
 from aiokafka import AIOKafkaProducer
@@ -55,15 +54,13 @@ class Appends:
             at: PartitionProducer(at, epoch, self._load, self._producer_failed, self._log_truncated)
             for at in partitions(*TOPICS)
         }
-        # Keys repeat, and murmur2 in Python costs more than the rest of an append.
-        self._partition_of = lru_cache(maxsize=1 << 16)(partition_of)
         self._open = True
 
     def append(self, record: Record) -> asyncio.Future[int]:
         """Queue a record; its position, or `Unavailable`, `OutcomeUnknown`, ValueError when it is too large."""
         future: asyncio.Future[int] = self._loop.create_future()
         key, value = record.key, record.value
-        at = self._partition_of(record.topic, key) if key is not None else Partition(record.topic, 0)
+        at = partition_of(record.topic, key) if key is not None else Partition(record.topic, 0)
         size = (len(value) if value is not None else 0) + (len(key) if key is not None else 0) + OVERHEAD
         now = self._loop.time()
         if size > MAX_RECORD:

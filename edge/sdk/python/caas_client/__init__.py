@@ -15,6 +15,7 @@ from .events import (
     ReactionChanged,
     Receipt,
     Reset,
+    SlowDown,
     Typing,
     Unknown,
 )
@@ -44,6 +45,7 @@ __all__ = [
     "Receipt",
     "Refused",
     "Reset",
+    "SlowDown",
     "TokenRefused",
     "Typing",
     "Unknown",

@@ -6,7 +6,7 @@ import msgspec
 
 from . import wire
 from .language.wire.errors import Problem
-from .language.wire.frames import CURSORS, PUSH_OF_USER
+from .language.wire.frames import CURSORS, PUSH_OF_USER, SLOW_DOWN
 from .language.wire.views import (
     ChangeView,
     CursorsView,
@@ -15,6 +15,7 @@ from .language.wire.views import (
     PresenceView,
     ReactionsView,
     ReceiptView,
+    SlowDownView,
     TypingView,
 )
 
@@ -97,6 +98,14 @@ class CursorsMoved(msgspec.Struct, frozen=True, kw_only=True):
     moved: CursorsView
 
 
+class SlowDown(msgspec.Struct, frozen=True, kw_only=True):
+    """The node reads no further commands of this client for a moment: recipients do not have yet what was sent before.
+    Nothing needs to be sent again.
+    """
+
+    slow_down: SlowDownView
+
+
 class CommandFailed(msgspec.Struct, frozen=True, kw_only=True):
     """A command that was accepted turned out to be a repeat with another body: the first body stands."""
 
@@ -128,7 +137,7 @@ class Unknown(msgspec.Struct, frozen=True, kw_only=True):
 
 
 LaneEvent = MessageNew | MessageEdited | MessageDeleted | ReactionChanged | ConversationUpdated | InboxChanged
-Event = LaneEvent | Receipt | CursorsMoved | Presence | Typing | CommandFailed | Reset | Unknown
+Event = LaneEvent | Receipt | CursorsMoved | Presence | Typing | SlowDown | CommandFailed | Reset | Unknown
 
 LANE_EVENTS: Final[dict[str, type[LaneEvent]]] = {
     "message:new": MessageNew,
@@ -139,11 +148,12 @@ LANE_EVENTS: Final[dict[str, type[LaneEvent]]] = {
     PUSH_OF_USER: InboxChanged,
 }
 
-NOW_EVENTS: Final[dict[str, type[Receipt | CursorsMoved | Presence | Typing]]] = {
+NOW_EVENTS: Final[dict[str, type[Receipt | CursorsMoved | Presence | Typing | SlowDown]]] = {
     "receipt": Receipt,
     CURSORS: CursorsMoved,
     "presence": Presence,
     "typing": Typing,
+    SLOW_DOWN: SlowDown,
 }
 """Without a lane: what is so now."""
 
@@ -163,7 +173,7 @@ def _known(event: wire.Event) -> Event:
         about = {"correlation_id": event.correlation_id, "healed": event.healed}
         return msgspec.convert({**view, **place, **about}, kind)
     if (now := NOW_EVENTS.get(event.type)) is not None:
-        view = dict.fromkeys(("receipt", "moved", "presence", "typing"), event.data)
+        view = dict.fromkeys(("receipt", "moved", "presence", "typing", "slow_down"), event.data)
         return msgspec.convert({**event.data, "correlation_id": event.correlation_id, **view}, now)
     match event.type:
         case "error" if event.error is not None:

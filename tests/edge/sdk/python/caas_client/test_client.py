@@ -111,6 +111,7 @@ PUSHED = {
     "cursors:moved": views.CursorsView(**HERE, cursors=[views.CursorView(user_id="bo", read_seq=1, delivered_seq=2)]),
     "presence": BUSY,
     "typing": views.TypingView(**HERE, user_id="bo", typing=True, ttl_ms=6_000),
+    "slow_down": views.SlowDownView(unpersisted=412, own=37),
 }
 
 

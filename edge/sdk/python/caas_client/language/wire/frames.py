@@ -30,6 +30,7 @@ TYPING: Final = "typing"
 PRESENCE: Final = "presence"
 CURSORS: Final = "cursors:moved"
 """Values of `Push.lane` for typing, presence and cursors, which have no numbers."""
+SLOW_DOWN: Final = "slow_down"
 LIMITS: Final = {
     "frame": bounds.FRAME_BYTES,
     "answer": bounds.ANSWER_BYTES,

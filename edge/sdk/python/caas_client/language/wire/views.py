@@ -210,6 +210,15 @@ class ChangeView(msgspec.Struct, frozen=True, kw_only=True):
     from_seq: int | None = None
 
 
+class SlowDownView(msgspec.Struct, frozen=True, kw_only=True):
+    """The node waits before it reads on from this connection, since read models are behind what the node accepted:
+    `unpersisted` commands of all its users are not saved yet, `own` of them are this user's.
+    """
+
+    unpersisted: int
+    own: int
+
+
 class ReceiptView(msgspec.Struct, frozen=True, kw_only=True):
     """A command's event is in the read model; `applied` is false if an earlier record in the log had made it void.
 
