@@ -18,7 +18,9 @@ from typing import Any, Final, Generic, TypeVar
 from core.health import Health
 
 MOMENT_S: Final = 0.002
-"""Interval between two checks of the loop's lateness."""
+"""Interval between two checks of the loop's lateness while it is late or users wait."""
+CALM_S: Final = 0.01
+"""The same while it keeps up: each check costs as much as a tenth of a message."""
 LATE_S: Final = 0.002
 """Lateness of a due callback above which the loop is overloaded."""
 MAX_PART: Final = 1.0
@@ -36,8 +38,8 @@ MAX_CREDIT_S: Final = 0.005
 """Maximum time that a user who rested may use at once, beyond an equal share."""
 ESTIMATED_COST_S: Final = 0.0002
 """The assumed cost of a frame until it is measured."""
-IDLE_MOMENTS: Final = 50
-"""Number of moments without a frame after which lateness is not checked any more."""
+IDLE_CHECKS: Final = 10
+"""Number of checks without a frame after which lateness is not checked any more."""
 SWEEP_SIZE: Final = 10_000
 """Minimum number of clocks above which those of users who rested are dropped."""
 
@@ -62,6 +64,7 @@ class FairShare:
         self._part = MAX_PART
         self._left = 0.0
         self._timer: TimerHandle | None = None
+        self._interval = CALM_S
         self._due = 0.0
         self._idle = 0
         self._sweep_at = SWEEP_SIZE
@@ -113,14 +116,15 @@ class FairShare:
         return max(self._times.get(user, 0.0), self._time - MAX_CREDIT_S)
 
     def _next(self) -> None:
-        self._due = self._loop.time() + MOMENT_S
+        self._interval = MOMENT_S if self._waiting or self._part < MAX_PART else CALM_S
+        self._due = self._loop.time() + self._interval
         self._timer = self._loop.call_at(self._due, self._moment)
 
     def _moment(self) -> None:
         """Measure the loop's lateness, advance the node's clock by the time left for waiters, and wake those due."""
         late = self._loop.time() - self._due
         self._part = max(MIN_PART, self._part * SHRINKAGE) if late > LATE_S else min(MAX_PART, self._part * GROWTH)
-        self._left = min(self._left, 0.0) + self._part * (MOMENT_S + late)
+        self._left = min(self._left, 0.0) + self._part * (self._interval + late)
         if self._waiters and self._left > 0:
             self._time += self._left / len(self._waiters)
         while self._waiting and self._waiting[0][0] <= self._time:
@@ -134,7 +138,7 @@ class FairShare:
         if len(self._times) > self._sweep_at:
             self._times = {user: time for user, time in self._times.items() if time > self._time - MAX_CREDIT_S}
             self._sweep_at = max(SWEEP_SIZE, 2 * len(self._times))
-        if self._waiting or self._part < MAX_PART or self._idle < IDLE_MOMENTS:
+        if self._waiting or self._part < MAX_PART or self._idle < IDLE_CHECKS:
             self._next()
         else:
             self._timer = None
