@@ -1,7 +1,7 @@
 """Encodes an event as a record: JSON in the value, CloudEvents 1.0 (Kafka binding, binary mode) in the headers."""
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, get_args
 
 import msgspec
 
@@ -31,6 +31,11 @@ MAX_HEADER_BYTES: Final = 512
 """Maximum size of an envelope header, in bytes: an index accepts it as an id, and every effect can copy it."""
 MAX_MESSAGE_ID_CHARS: Final = 128
 _JSON: Final = ("content-type", b"application/json")
+_KEY_FIELD: Final[dict[type[Event], str]] = {
+    **dict.fromkeys(events.TOPIC_OF, "conversation_id"),
+    **dict.fromkeys((*get_args(InboxEvent), MessageRejected, UserActed), "user_id"),
+    AuditRecorded: "tenant",
+}
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -81,9 +86,8 @@ Reading = Known | Unreadable | Foreign
 
 def key_of(event: Event) -> str:
     """Return the key of the event's record."""
-    if isinstance(event, InboxEvent | MessageRejected | UserActed):
-        return event.user_id
-    return event.tenant if isinstance(event, AuditRecorded) else event.conversation_id
+    key: str = getattr(event, _KEY_FIELD[type(event)])
+    return key
 
 
 def encode(
@@ -187,7 +191,8 @@ def _envelope(topic: str, key: bytes | None, headers: Headers) -> Envelope | str
 
 def _header_problem(topic: str, key: bytes | None, found: Mapping[str, bytes], event_type: str) -> str:
     """Return why a record with these headers is not valid in this topic; empty if it is."""
-    if any(len(value or b"") > MAX_HEADER_BYTES for name, value in found.items() if name in ENVELOPE_HEADERS):
+    size = sum([len(value or b"") for value in found.values()])
+    if size > MAX_HEADER_BYTES and any(len(found.get(name) or b"") > MAX_HEADER_BYTES for name in ENVELOPE_HEADERS):
         return f"a header of more than {MAX_HEADER_BYTES} bytes"
     if upcast.topic_of(event_type) != topic:
         return f"type {event_type[:80]!r} does not belong to this topic"

@@ -2,12 +2,15 @@
 
 from asyncio import Future
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from typing import ClassVar, Protocol
+from typing import ClassVar, Final, Protocol
 
 import msgspec
 
 from schemas.envelope import Headers, Record
-from schemas.topics import Partition
+from schemas.topics import TOPICS, Partition
+
+_PARTITIONS: Final = {name: topic.all_partitions() for name, topic in TOPICS.items()}
+"""The partitions, made once: every reader asks for those of each record."""
 
 
 class Received(msgspec.Struct, frozen=True):
@@ -24,7 +27,8 @@ class Received(msgspec.Struct, frozen=True):
 
     def at(self) -> Partition:
         """Return the partition of the record."""
-        return Partition(self.topic, self.partition)
+        found = _PARTITIONS.get(self.topic, ())
+        return found[self.partition] if self.partition < len(found) else Partition(self.topic, self.partition)
 
 
 class Unavailable(Exception):

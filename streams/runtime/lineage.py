@@ -33,13 +33,10 @@ UNNUMBERED: Final = frozenset({receipt_rows.MODEL})
 
 def digest_of(record: Received) -> str:
     """Return a digest that distinguishes a record from every other one."""
-    digest = blake2b(digest_size=12)
-    parts = [record.key, record.value]
+    parts = [record.key or b"", record.value or b""]  # readers represent a missing value differently
     for name, value in record.headers:
-        parts += (name.encode(), value)
-    for part in parts:
-        digest.update(b"%d:%b" % (len(part or b""), part or b""))  # readers represent a missing value differently
-    return digest.hexdigest()
+        parts += (name.encode(), value or b"")
+    return blake2b(b"".join([b"%d:%b" % (len(part), part) for part in parts]), digest_size=12).hexdigest()
 
 
 async def check_models(log: EventLog, documents: Documents, models: Sequence[str], health: Health) -> None:
