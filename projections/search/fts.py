@@ -25,7 +25,8 @@ from core.ports.search_index import (
 )
 from projections.search import fts_search
 from projections.search.fts_statements import STATES, Statements
-from projections.stores.sqlite_thread import SqliteThread, identity_of, transaction
+from projections.stores.sqlite_connection import identity_of, transaction
+from projections.stores.sqlite_thread import SqliteThread
 from schemas.topics import Partition
 
 logger: Final = logging.getLogger("caas.search.fts")

@@ -1,6 +1,7 @@
 """Stores rows in one SQLite file: a batch is one transaction of rows, heads and checkpoint, saved or lost together."""
 
 import asyncio
+import logging
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -12,10 +13,12 @@ from core.damage import Damage
 from core.ports.documents import Changes, Checkpoint, Facet, Fingerprint, Row, Table, TableGeneration
 from core.ports.event_log import Unavailable
 from projections.stores.facets import require_base, require_life
+from projections.stores.sqlite_connection import transaction
 from projections.stores.sqlite_table import SqliteTable
-from projections.stores.sqlite_thread import SqliteThread, transaction
+from projections.stores.sqlite_thread import SqliteThread
 from schemas.topics import Partition
 
+logger: Final = logging.getLogger("caas.sqlite")
 _SCHEMA: Final = (
     """CREATE TABLE IF NOT EXISTS checkpoints (processor TEXT, generation INTEGER, topic TEXT, partition INTEGER,
     position INTEGER, last TEXT, PRIMARY KEY (processor, generation, topic, partition)) WITHOUT ROWID""",
@@ -30,7 +33,11 @@ _SAVE_CHECKPOINT: Final = (
     " ON CONFLICT DO UPDATE SET position = max(position, excluded.position),"
     " last = CASE WHEN excluded.position >= position THEN excluded.last ELSE last END"
 )
+MOVED_ROWS: Final = 4_000
+"""Number of saved rows after which the write-ahead log is moved into the file."""
 T = TypeVar("T")
+SMALL: Final = 16
+"""Maximum number of rows that are read or saved on the event loop's thread."""
 _RETRY_INTERVAL_S: Final = 0.2
 _document: Final = msgspec.json.Decoder(dict[str, Any])
 
@@ -43,15 +50,19 @@ class SqliteDocuments:
     save waits for the disk.
 
     Reads have their own connection and thread and never wait for a save; whole passes (`scan`) have another pair.
-    Several processes may use one file; with `read_only` a save raises `Unavailable`.
+    Reads and saves of a few rows by their ids run on the event loop's thread: SQLite takes less time for them than a
+    thread there and back. What may wait for the disk does not, so the write-ahead log is moved into the file by the
+    threads. Several processes may use one file; with `read_only` a save raises `Unavailable`.
     """
 
     def __init__(self, path: Path, *, read_only: bool = False, damage: Damage | None = None) -> None:
         self._path = path
         self._read_only = read_only
-        self._writer = SqliteThread(path, "documents-writer", damage=damage)
-        self._reader = SqliteThread(path, "documents-reader", read_only=True, damage=damage)
+        self._writer = SqliteThread(path, "documents-writer", wal_pages=0, damage=damage, shared=True)
+        self._reader = SqliteThread(path, "documents-reader", read_only=True, damage=damage, shared=True)
         self._scanner = SqliteThread(path, "documents-scanner", read_only=True, damage=damage)
+        self._unmoved_rows = 0
+        self._moving: asyncio.Task[None] | None = None
         self._tables: dict[tuple[str, str, int], SqliteTable] = {}
         self._prepared: set[str] = set()
 
@@ -78,6 +89,8 @@ class SqliteDocuments:
 
     async def stop(self) -> None:
         """Finish running calls and close the file."""
+        if self._moving is not None:
+            await self._moving
         await self._reader.stop()
         await self._scanner.stop()
         await self._writer.stop()
@@ -85,7 +98,7 @@ class SqliteDocuments:
     async def get(self, place: TableGeneration, ids: Iterable[str]) -> dict[str, Row]:
         """Return the rows with these ids that exist."""
         table, wanted = self._table(place), list(ids)
-        found = await self._reader.run(lambda connection: table.get(connection, wanted))
+        found = await self._reader.run(lambda connection: table.get(connection, wanted), small=len(wanted) <= SMALL)
         return {row["_id"]: row for row in found}
 
     async def facets(self, place: TableGeneration, ids: Iterable[str], index: str) -> dict[str, Facet]:
@@ -120,7 +133,27 @@ class SqliteDocuments:
 
     async def save(self, changes: Changes) -> frozenset[str]:
         """Save a batch in one transaction; return the ids of created rows."""
-        return await self._write(lambda connection: self._save(connection, changes))
+        rows = sum(len(writes) for _, writes in (*changes.rows, *changes.heads))
+        created = await self._write(lambda connection: self._save(connection, changes), small=rows <= SMALL)
+        self._saved(rows)
+        return created
+
+    def _saved(self, rows: int) -> None:
+        """Count saved rows; begin to move the write-ahead log when there are enough."""
+        self._unmoved_rows += rows + 1
+        if self._unmoved_rows >= MOVED_ROWS and (self._moving is None or self._moving.done()):
+            self._unmoved_rows = 0
+            self._moving = asyncio.create_task(self._move(), name="documents-move")
+
+    async def _move(self) -> None:
+        """Move the write-ahead log into the file: most of it beside saves, then, so that it is whole and SQLite begins
+        a new one, what was saved meanwhile. It grows until the next time where that fails.
+        """
+        for thread in (self._scanner, self._writer):
+            try:
+                await thread.run(lambda connection: connection.execute("PRAGMA wal_checkpoint (PASSIVE)").fetchall())
+            except Unavailable as error:
+                logger.info("the write-ahead log was not moved: %s", error)
 
     def _save(self, connection: sqlite3.Connection, changes: Changes) -> frozenset[str]:
         created: set[str] = set()
@@ -137,7 +170,7 @@ class SqliteDocuments:
 
     async def checkpoints(self, processor: str, generation: int) -> dict[Partition, int]:
         """Return the next position of each partition that a processor has read."""
-        return await self._reader.run(lambda connection: _positions(connection, processor, generation))
+        return await self._reader.run(lambda connection: _positions(connection, processor, generation), small=True)
 
     async def fingerprints(self, processor: str, generation: int) -> dict[Partition, Fingerprint]:
         """Return the last record before each checkpoint that was saved with a digest."""
@@ -145,7 +178,7 @@ class SqliteDocuments:
 
     async def pointer(self, name: str) -> dict[str, Any] | None:
         """Return the document stored under this name."""
-        return await self._reader.run(lambda connection: _pointer(connection, name))
+        return await self._reader.run(lambda connection: _pointer(connection, name), small=True)
 
     async def compare_and_set(self, name: str, document: Mapping[str, Any], expected: Mapping[str, Any] | None) -> bool:
         """Replace the document under this name if it equals `expected`; return whether it did."""
@@ -183,7 +216,7 @@ class SqliteDocuments:
 
         await self._write(drop)
 
-    async def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    async def _write(self, work: Callable[[sqlite3.Connection], T], *, small: bool = False) -> T:
         """Run `work` in a transaction. After a failure every table is prepared again: it may be lost."""
 
         def in_transaction(connection: sqlite3.Connection) -> T:
@@ -194,7 +227,7 @@ class SqliteDocuments:
                 self._prepared.clear()
                 raise
 
-        return await self._writer.run(in_transaction)
+        return await self._writer.run(in_transaction, small=small)
 
     def _table(self, place: TableGeneration) -> SqliteTable:
         key = (place.table.model, place.table.name, place.generation)

@@ -1,5 +1,8 @@
 """Runs one SQLite connection on its own thread: statements run one after the other, and the event loop never waits.
 
+Small work may run on the loop's own thread instead, while the connection is free: a thread there and back costs more
+than it.
+
 The `sqlite3` module releases the interpreter lock at every step and gets it back only when the event loop pauses: with
 one row per step, 500 rows take tens of milliseconds beside a busy loop. So callers put many rows into one step: lists
 go in as one JSON parameter (`json_each`), and come out as one JSON text (`group_concat`).
@@ -7,27 +10,30 @@ go in as one JSON parameter (`json_each`), and come out as one JSON text (`group
 
 import asyncio
 import logging
-import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, Literal, TypeVar
+from typing import Final, TypeVar, cast
 
 import msgspec
 
-from core import private_files
 from core.damage import Damage
 from core.ports.event_log import DataDamaged, Unavailable
+from projections.stores.sqlite_connection import (
+    BUSY_TIMEOUT_S,
+    WAL_PAGES,
+    Synchronous,
+    connect,
+    identity_of,
+    within,
+)
 
 logger: Final = logging.getLogger("caas.sqlite")
-BUSY_TIMEOUT_S: Final = 5.0
-"""Timeout of a statement that waits for another process's write, in seconds."""
-
-WAL_PAGES: Final = 16_000
-"""Pages of 4 KiB in the write-ahead log before they move into the file: the more, the fewer are written twice."""
+BUSY_POLL_S: Final = 0.002
+"""Interval at which a connection that is used by two threads tries again what another process locks."""
 
 CHECK_TIMEOUT_S: Final = 1.0
 """Timeout of the check of a file at its start, in seconds."""
@@ -36,81 +42,11 @@ _DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _DAMAGED_TEXT: Final = ("Could not decode to UTF-8", "malformed JSON")
 """The beginnings of errors that have no error code."""
 
-Synchronous = Literal["NORMAL", "FULL"]
 T = TypeVar("T")
-
-
-def connect(
-    path: Path, *, read_only: bool, synchronous: Synchronous = "NORMAL", wal_pages: int = WAL_PAGES
-) -> sqlite3.Connection:
-    """Open a WAL database; create it with its folder, for its owner alone, if missing. Other threads may use it.
-    Raises sqlite3.Error.
-
-    A read-only connection is opened for writing, and writing then disabled: SQLite needs the shared memory beside the
-    file also for reading.
-    """
-    if not read_only:
-        _create_file(path)
-    mode = "rw" if read_only else "rwc"
-    connection = sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode={mode}",
-        uri=True,
-        isolation_level=None,
-        check_same_thread=False,
-        timeout=BUSY_TIMEOUT_S,
-        cached_statements=256,
-    )
-    try:
-        connection.execute("PRAGMA query_only = ON" if read_only else "PRAGMA journal_mode = WAL")
-        connection.execute(f"PRAGMA synchronous = {synchronous}")
-        connection.execute(f"PRAGMA cache_size = -{8192 if read_only else 32768}")
-        connection.execute(f"PRAGMA wal_autocheckpoint = {wal_pages}")
-        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    except sqlite3.Error:
-        connection.close()
-        raise
-    return connection
-
-
-def _create_file(path: Path) -> None:
-    """Create the file, for its owner alone; SQLite's files beside it get the same mode. Raises sqlite3.Error."""
-    private_files.make_directory(path.parent)
-    try:
-        private_files.make_file(path)
-    except OSError as error:
-        raise sqlite3.OperationalError(f"unable to open database file: {error.strerror}") from error
-
-
-@contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """Run the statements inside as one transaction, with no other writer meanwhile."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
 
 
 class Broken(Exception):
     """Damage that the work of `SqliteThread.run` finds in the file; `run` adds which file it is."""
-
-
-def within(connection: sqlite3.Connection, seconds: float, work: Callable[[sqlite3.Connection], T]) -> T | None:
-    """Return the result of `work`, None if it takes longer than `seconds`. It may only read."""
-    timer = threading.Timer(seconds, connection.interrupt)
-    timer.start()
-    try:
-        return work(connection)
-    except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
-            raise
-        return None
-    finally:
-        timer.cancel()
-        timer.join()
 
 
 class SqliteThread:
@@ -120,6 +56,9 @@ class SqliteThread:
     It raises `damaged` if SQLite or `work` finds the file damaged, also in the check at the start, which takes up to
     `check_s` seconds and is only for files that are written; and if the file was replaced or deleted, unless it is
     `replaceable`: its writes are lost then. Every such error is reported to `damage` too.
+
+    With `shared` work that is `small` runs on the caller's thread; nothing may then wait for a lock there, also not for
+    a move of the write-ahead log into the file (`wal_pages` 0: its owner moves it).
     """
 
     def __init__(
@@ -134,6 +73,7 @@ class SqliteThread:
         damaged: type[DataDamaged] = DataDamaged,
         damage: Damage | None = None,
         replaceable: bool = False,
+        shared: bool = False,
     ) -> None:
         self._path = path
         self._replaceable = replaceable
@@ -147,6 +87,9 @@ class SqliteThread:
         self._damage = damage or Damage()
         self._thread: ThreadPoolExecutor | None = None
         self._connection: sqlite3.Connection | None = None
+        self._shared = shared
+        self._using = threading.Lock()
+        """Held while one of two threads uses the connection: work goes on when its caller was cancelled."""
         self.waiting = 0
         """Number of calls that have not finished yet."""
 
@@ -167,17 +110,21 @@ class SqliteThread:
         """Finish what runs and close the file."""
         thread, self._thread = self._thread, None
         if thread is not None:
-            await asyncio.get_running_loop().run_in_executor(thread, self._close)
+            await asyncio.get_running_loop().run_in_executor(thread, self._close_unused)
             thread.shutdown(wait=False)
             self._opened = None
 
-    async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Return the result of `work`; it runs to its end even if the caller is cancelled."""
+    async def run(self, work: Callable[[sqlite3.Connection], T], *, small: bool = False) -> T:
+        """Return the result of `work`; it runs to its end even if the caller is cancelled. `work` may run again from
+        its beginning where another process has locked the file.
+        """
         if self._thread is None:
             raise Unavailable(f"{self._path} is not open")
         self.waiting += 1
         try:
-            answer = await asyncio.get_running_loop().run_in_executor(self._thread, self._work, work)
+            if small and self._shared and self.waiting == 1 and (done := self._work_here(work)) is not None:
+                return done[0]
+            answer = await asyncio.get_running_loop().run_in_executor(self._thread, self._wait_and_work, work)
         except sqlite3.OperationalError as error:
             raise Unavailable(f"{self._path}: {error}") from error
         except DataDamaged as error:
@@ -208,15 +155,37 @@ class SqliteThread:
         elif found != [("ok",)]:
             raise Broken(str(found[0][0]))
 
+    def _work_here(self, work: Callable[[sqlite3.Connection], T]) -> tuple[T] | None:
+        """Work on the caller's thread. Return None where that would have to wait."""
+        if not self._using.acquire(blocking=False):
+            return None
+        try:
+            return (self._work(work),)
+        except _Locked:
+            return None
+        finally:
+            self._using.release()
+
+    def _wait_and_work(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Work on this connection's own thread, and wait for what another process locks."""
+        ends = time.monotonic() + BUSY_TIMEOUT_S
+        while True:
+            try:
+                with self._using:
+                    return self._work(work)
+            except _Locked as error:
+                if time.monotonic() > ends:
+                    raise sqlite3.OperationalError(str(error)) from error
+                time.sleep(BUSY_POLL_S)
+
     def _work(self, work: Callable[[sqlite3.Connection], T]) -> T:
         try:
             if self._connection is None:
-                self._connection = connect(
-                    self._path, read_only=self._read_only, synchronous=self._synchronous, wal_pages=self._wal_pages
-                )
-                self._opened = self._opened or identity_of(self._path)
-            answer = work(self._connection)
+                self._open()
+            answer = work(cast("sqlite3.Connection", self._connection))
         except (sqlite3.Error, msgspec.DecodeError, Broken) as error:
+            if self._shared and _is_locked(error):
+                raise _Locked(str(error)) from error
             # An I/O error may leave a connection permanently unusable; the next call opens a new one.
             self._close()
             if _is_damage(error):
@@ -225,19 +194,32 @@ class SqliteThread:
         self._check_same_file()  # on this thread: a system call on the loop's lets the others take the interpreter lock
         return answer
 
+    def _open(self) -> None:
+        connection = connect(
+            self._path, read_only=self._read_only, synchronous=self._synchronous, wal_pages=self._wal_pages
+        )
+        if self._shared:
+            connection.execute("PRAGMA busy_timeout = 0")
+        self._connection = connection
+        self._opened = self._opened or identity_of(self._path)
+
+    def _close_unused(self) -> None:
+        with self._using:
+            self._close()
+
     def _close(self) -> None:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
 
 
-def identity_of(path: Path) -> tuple[int, int] | None:
-    """Return the device and inode of the file at this path; None if there is none."""
-    try:
-        found = os.stat(path)  # noqa: PTH116 - for every commit: half of what Path.stat costs
-    except FileNotFoundError:
-        return None
-    return found.st_dev, found.st_ino
+class _Locked(Exception):
+    """Another process has locked the file; nothing was done."""
+
+
+def _is_locked(error: Exception) -> bool:
+    code = getattr(error, "sqlite_errorcode", None)
+    return code is not None and code & 0xFF == sqlite3.SQLITE_BUSY
 
 
 def _is_damage(error: Exception) -> bool:

@@ -1,24 +1,31 @@
-"""The end notifier wakes readers at the end of a log when records are appended, so that they need not poll."""
+"""The end notifier wakes readers at the end of a log when records of their topics are appended, so that they need not
+poll.
+"""
 
 import asyncio
 from asyncio import Future
+from collections.abc import Collection
 
 
 class EndNotifier:
-    """Wakes all that wait. A reader that checks, then waits, with no await between, misses nothing."""
+    """Wakes those that wait for a topic. A reader that checks, then waits, with no await between, misses nothing."""
 
     def __init__(self) -> None:
-        self._waiting: list[Future[None]] = []
+        self._waiting: list[tuple[Collection[str], Future[None]]] = []
 
-    async def wait(self) -> None:
-        """Wait for the next notification."""
+    async def wait(self, topics: Collection[str]) -> None:
+        """Wait for the next notification of one of these topics, or of all."""
         waiter: Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(waiter)
+        self._waiting.append((topics, waiter))
         await waiter
 
-    def notify(self) -> None:
-        """Wake all that wait now, in the order in which they began to wait."""
+    def notify(self, topics: Collection[str] | None = None) -> None:
+        """Wake all that wait now for one of these topics (None: all), in the order in which they began to wait."""
         waiting, self._waiting = self._waiting, []
-        for waiter in waiting:
-            if not waiter.done():
+        for wanted, waiter in waiting:
+            if waiter.done():
+                continue
+            if topics is None or any(topic in wanted for topic in topics):
                 waiter.set_result(None)
+            else:
+                self._waiting.append((wanted, waiter))

@@ -32,7 +32,7 @@ class LogStorage:
         offset = len(self.records[place])
         at = position(self.epoch, offset)
         self.records[place].append(Received(*place, offset, at, record.key, record.value, record.headers))
-        self.end_notifier.notify()
+        self.end_notifier.notify((record.topic,))
         return at
 
     def end_offsets(self, places: Iterable[Partition]) -> dict[Partition, int]:
@@ -105,7 +105,7 @@ class MemoryLog:
             if batch := self._next(progress, limit):
                 yield batch
             else:
-                await self.storage.end_notifier.wait()
+                await self.storage.end_notifier.wait(progress.topics)
 
     def _next(self, progress: Progress, limit: int) -> list[Received]:
         batch: list[Received] = []

@@ -1,13 +1,14 @@
 """Progress tracks the next offset of one reader in each partition, and whether it has read everything it should."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
 from core.ports.event_log import Received
 from schemas.topics import Partition
 
 
 class Progress:
-    """The progress of one read: `next_offsets` has the next offset of each partition.
+    """The progress of one read: `next_offsets` has the next offset of each partition, `topics` their topics.
 
     A read without bounds is never complete. One with bounds is complete when each bounded partition has been read up
     to its bound; the others are read along. A bound of a partition that is not read has no effect.
@@ -18,6 +19,7 @@ class Progress:
         self._until = {place: bound for place, bound in (until or {}).items() if place in self.next_offsets}
         self._bounded = until is not None
         self._turn = list(self.next_offsets)
+        self.topics: Final = frozenset(place.topic for place in start)
 
     def is_complete(self) -> bool:
         """Return whether everything that should be read has been read."""

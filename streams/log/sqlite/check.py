@@ -5,7 +5,8 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
-from projections.stores.sqlite_thread import Broken, within
+from projections.stores.sqlite_connection import within
+from projections.stores.sqlite_thread import Broken
 from schemas.topics import Partition
 from streams.log.sqlite import file
 

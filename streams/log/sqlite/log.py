@@ -2,7 +2,7 @@
 
 import asyncio
 from asyncio import Future
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
@@ -144,7 +144,9 @@ class SqliteLog:
     def _committed(self, group: Group) -> None:
         for place, records in group.added.items():
             self._tail.add(place, records)
-        self._end_notifier.notify()
+        # Soon and not now: who appended is answered before readers work.
+        topics = {place.topic for place in group.added}
+        asyncio.get_running_loop().call_soon(self._end_notifier.notify, topics)
 
     async def read(
         self, start: Mapping[Partition, int], until: Mapping[Partition, int] | None = None, *, limit: int = 1000
@@ -162,7 +164,7 @@ class SqliteLog:
             if batch:
                 yield batch
             else:
-                await self._more()
+                await self._more(progress.topics)
 
     async def _next(self, progress: Progress, limit: int) -> list[Received]:
         """Return the available records, from memory where possible. Raises `Unavailable` if it could read nothing."""
@@ -188,12 +190,12 @@ class SqliteLog:
             lambda connection: file.read(connection, self._epoch, place, offset, stop, checked=self._checked)
         )
 
-    async def _more(self) -> None:
-        """Wait until there may be new records. A notified reader has awaited nothing since its last check."""
+    async def _more(self, topics: Collection[str]) -> None:
+        """Wait until these topics may have new records. A notified reader has awaited nothing since its last check."""
         if self._read_only:
             await asyncio.sleep(POLL_S)
         else:
-            await self._end_notifier.wait()
+            await self._end_notifier.wait(topics)
 
     async def _all_ends(self) -> Mapping[Partition, int]:
         if self._writer is not None:

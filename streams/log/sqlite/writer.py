@@ -1,19 +1,22 @@
-"""Writer is the only writer of an SQLite log: records appended while a commit runs go into the next one, in order."""
+"""Writer is the only writer of an SQLite log: records appended while a commit runs go into the next one, in order.
+
+Those of some topics wait a moment for others, which their commit has too.
+"""
 
 import asyncio
 import logging
+import math
 import sqlite3
 import time
-from asyncio import Future, Task
+from asyncio import Future, Task, TimerHandle
 from collections import deque
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from typing import Final
 
 from core.ports.event_log import LogDamaged, OutcomeUnknown, Unavailable
 from projections.stores.sqlite_thread import SqliteThread
 from schemas.envelope import Record
-from schemas.topics import TOPICS, Partition, partition_of, partitions
+from schemas.topics import MESSAGE_DELIVERED, TOPICS, Partition, partition_of, partitions
 from streams.log.sqlite import file
 from streams.log.sqlite.file import Group
 
@@ -22,8 +25,12 @@ PLACES: Final = partitions(*TOPICS)
 GROUP_RECORDS: Final = 10_000
 """Maximum number of records in one commit, so that under overload acknowledgments still come in a steady stream."""
 
-_KEYS: Final = 16_384
-"""Number of keys whose partition is cached: murmur2 in Python costs as much as all the rest of an append."""
+PATIENT: Final = frozenset({MESSAGE_DELIVERED})
+"""Topics whose records wait for others, so that one commit has them all: most of theirs derive from another record, one
+for each batch of `messages`, and a commit costs more than all the rest of an append.
+"""
+PATIENCE_S: Final = 0.02
+"""Maximum time for which they wait; they do not wait at all where other records come less often."""
 
 _HEADER_BYTES: Final = 64
 Waiting = tuple[Record, Future[int]]
@@ -47,9 +54,10 @@ class Writer:
         self._room, self._size = records, size
         self._waiting: deque[Waiting] = deque()
         self._work = asyncio.Event()
+        self._patience: TimerHandle | None = None
+        self._urgent_at = (-math.inf, -math.inf)
         self._open = False
         self._ends_known = True
-        self._place_of = lru_cache(_KEYS)(partition_of)
         self._task: Task[None] | None = None
 
     async def start(self) -> None:
@@ -79,23 +87,42 @@ class Writer:
             self._room -= 1
             self._size -= size
             self._waiting.append((record, future))
-            self._work.set()
+            self._write_soon(record.topic)
         return future
+
+    def _write_soon(self, topic: str) -> None:
+        """Begin a commit; a record that may wait begins it later, if there will be another one first."""
+        loop = asyncio.get_running_loop()
+        before, last = self._urgent_at
+        if topic not in PATIENT:
+            self._urgent_at = last, loop.time()
+        elif last - before < PATIENCE_S:
+            if self._patience is None:
+                self._patience = loop.call_later(PATIENCE_S, self._work.set)
+            return
+        self._work.set()
 
     async def _run(self) -> None:
         try:
             while self._open or self._waiting:
                 await self._work.wait()
                 self._work.clear()
-                while self._waiting:
-                    await self._write(self._take())
+                taken = self._take()
+                if self._waiting:
+                    self._work.set()
+                if taken:
+                    await self._write(taken)
         except LogDamaged as damage:
             logger.error("the log accepts no more appends: %s", damage)
         finally:
             self._open = False
             _fail([future for _, future in self._take(len(self._waiting))], Unavailable("the log has stopped"))
 
-    def _take(self, limit: int = GROUP_RECORDS) -> list[Waiting]:
+    def _take(self, limit: int | None = None) -> list[Waiting]:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
+        limit = GROUP_RECORDS if limit is None else limit
         taken = [self._waiting.popleft() for _ in range(min(limit, len(self._waiting)))]
         self._room += len(taken)
         self._size += sum(_size(record) for record, _ in taken)
@@ -121,7 +148,7 @@ class Writer:
             self.ends, self._ends_known = await self._thread.run(_checkpointed_ends), True
         # For people to read, like a broker's clock: nothing is ordered by it.
         now_ms = time.time_ns() // 1_000_000
-        group = file.assign_offsets(records, self._place, self.ends, epoch=self.epoch, at_ms=now_ms)
+        group = file.assign_offsets(records, _place, self.ends, epoch=self.epoch, at_ms=now_ms)
         try:
             await self._thread.run(lambda connection: file.insert(connection, group))
         except Unavailable as failure:
@@ -141,8 +168,9 @@ class Writer:
         self.ends, self._ends_known = found, True
         return all(found[place] == end for place, end in group.ends().items())
 
-    def _place(self, record: Record) -> Partition:
-        return Partition(record.topic, 0) if record.key is None else self._place_of(record.topic, record.key)
+
+def _place(record: Record) -> Partition:
+    return Partition(record.topic, 0) if record.key is None else partition_of(record.topic, record.key)
 
 
 def _ends(connection: sqlite3.Connection) -> dict[Partition, int]:

@@ -218,3 +218,18 @@ async def test_readers_do_not_wait_for_a_writer(documents: SqliteDocuments, path
         assert seen(await documents.scan(PLACE)) == ["a", "b"]
 
     await eventually(both)
+
+
+async def test_write_ahead_log_does_not_grow_for_good(
+    documents: SqliteDocuments, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("projections.stores.sqlite.MOVED_ROWS", 50)
+    await documents.prepare([PLACE])
+    wal = path.with_name(path.name + "-wal")
+    sizes = []
+    for number in range(400):
+        await documents.save(rows(PLACE, sent(f"row-{number}", number + 1)))
+        await asyncio.sleep(0)
+        sizes.append(wal.stat().st_size)
+    of_one_save = sizes[1] - sizes[0]
+    assert max(sizes) < 200 * of_one_save

@@ -1,6 +1,8 @@
 """Tests which error a damaged, locked or missing file raises, and where it is reported."""
 
+import asyncio
 import sqlite3
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,10 +13,8 @@ from core.ports.documents import Table, TableGeneration
 from core.ports.event_log import DataDamaged, Unavailable
 from projections.search.fts import FtsIndex
 from projections.stores.sqlite import SqliteDocuments
-from projections.stores.sqlite_thread import Broken, SqliteThread, within
+from projections.stores.sqlite_thread import Broken, SqliteThread
 from tests import damaging
-
-ENDLESS = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
 
 
 @pytest.fixture
@@ -100,13 +100,74 @@ async def test_file_is_opened_if_its_check_times_out(path: Path) -> None:
     await thread.stop()
 
 
-def test_work_is_interrupted_at_its_timeout_and_the_connection_remains_usable() -> None:
-    connection = sqlite3.connect(":memory:", check_same_thread=False)
-    assert within(connection, 0.05, lambda one: one.execute(ENDLESS).fetchall()) is None
-    assert within(connection, 10, lambda one: one.execute("SELECT 1").fetchall()) == [(1,)]
-    with pytest.raises(sqlite3.OperationalError, match="no such table"):
-        within(connection, 10, lambda one: one.execute("SELECT * FROM numbers"))
-    connection.close()
+def current_thread(_: sqlite3.Connection) -> threading.Thread:
+    return threading.current_thread()
+
+
+async def test_small_work_of_a_shared_connection_runs_on_the_callers_thread(path: Path) -> None:
+    thread = SqliteThread(path, "some", shared=True)
+    await thread.start()
+    assert await thread.run(current_thread, small=True) is threading.current_thread()
+    assert await thread.run(current_thread) is not threading.current_thread()
+    await thread.stop()
+    alone = SqliteThread(path, "some")
+    await alone.start()
+    assert await alone.run(current_thread, small=True) is not threading.current_thread()
+    await alone.stop()
+
+
+async def test_small_work_waits_for_work_whose_caller_was_cancelled(path: Path) -> None:
+    thread, begun, go_on, done = SqliteThread(path, "some", shared=True), threading.Event(), threading.Event(), []
+    await thread.start()
+
+    def slow(_: sqlite3.Connection) -> None:
+        begun.set()
+        assert go_on.wait(10)
+        done.append("slow")
+
+    first = asyncio.create_task(thread.run(slow))
+    await asyncio.to_thread(begun.wait, 10)
+    first.cancel()
+    await asyncio.wait([first])
+    second = asyncio.create_task(thread.run(lambda _: done.append("small"), small=True))
+    await asyncio.sleep(0)
+    go_on.set()
+    await second
+    assert done == ["slow", "small"]
+    await thread.stop()
+
+
+async def test_small_work_waits_on_the_thread_while_another_process_writes(path: Path) -> None:
+    thread = SqliteThread(path, "some", shared=True)
+    await thread.start()
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+
+    def write(connection: sqlite3.Connection) -> threading.Thread:
+        connection.execute("DELETE FROM words WHERE id = 7")
+        return threading.current_thread()
+
+    writing = asyncio.create_task(thread.run(write, small=True))
+    await asyncio.wait([writing], timeout=0.05)
+    assert not writing.done()
+    other.execute("COMMIT")
+    assert await writing is not threading.current_thread()
+    other.close()
+    await thread.stop()
+
+
+async def test_lock_that_lasts_is_unavailable(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("projections.stores.sqlite_thread.BUSY_TIMEOUT_S", 0.05)
+    thread = SqliteThread(path, "some", shared=True)
+    await thread.start()
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(Unavailable, match="locked"):
+        await thread.run(lambda connection: connection.execute("DELETE FROM words"), small=True)
+    other.execute("COMMIT")
+    other.close()
+    await thread.run(lambda connection: connection.execute("DELETE FROM words"), small=True)
+    await thread.stop()
 
 
 async def test_documents_report_an_unreadable_row(tmp_path: Path) -> None:

@@ -6,10 +6,12 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from core.ports.event_log import AlreadyWriting, OutcomeUnknown, Unavailable
 from core.positions import position
-from schemas.topics import MESSAGE_SENT, TOPICS, Partition, partition_of, partitions
+from schemas.envelope import Record
+from schemas.topics import MESSAGE_DELIVERED, MESSAGE_SENT, TOPICS, Partition, partition_of, partitions
 from streams.log.sqlite.log import Limits, SqliteLog
 from tests.contracts.event_log import (
     EventLogContract,
@@ -101,6 +103,42 @@ async def test_appends_of_one_turn_are_one_commit(log: SqliteLog, path: Path) ->
     connection = sqlite3.connect(path)
     assert connection.execute("SELECT first, next FROM batches").fetchall() == [(0, 100)]
     connection.close()
+
+
+def receipt(value: bytes) -> Record:
+    return structs.replace(record(key_in(Partition(MESSAGE_DELIVERED, 0)), value), topic=MESSAGE_DELIVERED)
+
+
+async def test_receipts_wait_for_the_commit_of_another_record(log: SqliteLog, path: Path) -> None:
+    waiting = [log.append(receipt(b"%d" % n)) for n in range(3)]
+    await log.append(record(key_in(PLACE)))
+    assert all(one.done() for one in waiting)
+    connection = sqlite3.connect(path)
+    assert connection.execute("SELECT count(*) FROM (SELECT DISTINCT at_ms FROM batches)").fetchone() == (1,)
+    connection.close()
+
+
+async def test_receipts_do_not_wait_for_long(log: SqliteLog) -> None:
+    async with asyncio.timeout(2):
+        for number in range(5):
+            assert await log.append(receipt(b"%d" % number)) == position(1, number)
+
+
+async def test_receipts_that_wait_are_committed_at_the_stop(log: SqliteLog, path: Path) -> None:
+    waiting = log.append(receipt(b"last"))
+    await log.stop()
+    assert waiting.result() == position(1, 0)
+    again = await opened(path)
+    assert await again.end_offsets([Partition(MESSAGE_DELIVERED, 0)]) == {Partition(MESSAGE_DELIVERED, 0): 1}
+    await again.stop()
+
+
+async def test_more_records_than_one_commit_takes_are_all_committed(
+    log: SqliteLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.log.sqlite.writer.GROUP_RECORDS", 7)
+    await append_all(log, [record(key_in(PLACE), b"%d" % n) for n in range(40)])
+    assert await log.end_offsets([PLACE]) == {PLACE: 40}
 
 
 async def test_appends_above_the_limit_fail_and_the_others_are_kept(path: Path) -> None:
