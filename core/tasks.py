@@ -1,10 +1,10 @@
-"""Helpers for tasks whose waiters may all be cancelled."""
+"""Helpers for tasks and futures whose waiters may all be cancelled."""
 
 import asyncio
 from typing import Any
 
 
-def retrieved(task: asyncio.Task[Any]) -> None:
-    """Retrieve the task's exception; a done callback, so that asyncio does not print that nobody did."""
-    if not task.cancelled():
-        task.exception()
+def retrieved(future: asyncio.Future[Any]) -> None:
+    """Retrieve the exception of a task or future; a done callback, so that asyncio does not print that nobody did."""
+    if not future.cancelled():
+        future.exception()

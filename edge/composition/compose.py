@@ -118,6 +118,8 @@ _BUILDERS: Final[dict[str, Callable[[Documents, SearchIndex, Health | None], Pro
 }
 """The table of processors; a processor has the name of its read model."""
 PROCESSORS: Final = tuple(_BUILDERS)
+LINGER_S: Final = {"search": 0.1}
+"""Seconds between the batches of a processor that nobody waits for, while they are small (see `PlainRunner`)."""
 
 
 def processor(name: str, documents: Documents, index: SearchIndex, health: Health | None = None) -> Processor:

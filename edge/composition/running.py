@@ -52,7 +52,8 @@ async def working(found: Adapters, settings: Settings, health: Health) -> AsyncI
 
 async def one_plain(name: str, found: Adapters, settings: Settings, health: Health) -> None:
     """Run one processor on the plain runner, in the live generation."""
-    runner = PlainRunner(compose.worker(name, found, health), found.log, found.documents, health, settings.batch)
+    worker, linger_s = compose.worker(name, found, health), compose.LINGER_S.get(name, 0.0)
+    runner = PlainRunner(worker, found.log, found.documents, health, settings.batch, linger_s=linger_s)
     generation = await live_generation(name, found, health)
     health.goes_on(name)
     await runner.run(generation)

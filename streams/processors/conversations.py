@@ -23,6 +23,7 @@ from schemas.wire import frames
 from schemas.wire.frames import Push
 from schemas.wire.views import ReceiptView
 from streams.processors.derived_effects import conflict_push, conflict_record, push_to_actor
+from streams.processors.head_cache import HeadCache
 from streams.runtime.processor import Batch, everything
 
 
@@ -42,6 +43,7 @@ class Conversations:
 
     def __init__(self, documents: Documents) -> None:
         self._documents = documents
+        self._heads = HeadCache(documents)
 
     async def prepare(self, generation: int) -> None:
         """Create this generation's tables."""
@@ -52,7 +54,7 @@ class Conversations:
         rows_at, changes_at = batch.place(conversation_rows.ROWS), batch.place(conversation_rows.CHANGES)
         heads_at, people_at = batch.place(conversation_rows.HEADS), batch.place(conversation_rows.PARTICIPANTS)
         keys = {fact.envelope.subject for fact in batch.facts}
-        heads = LaneCounter(await self._documents.get(heads_at, keys))
+        heads = LaneCounter(await self._heads.read(batch, heads_at, keys))
         rows = await self._documents.get(rows_at, keys)
         changes = await self._documents.get(changes_at, {fact.envelope.id for fact in batch.facts})
         folded = conversation_rows.fold(batch.facts, rows, changes, heads)
@@ -64,6 +66,7 @@ class Conversations:
                 batch.base,
             )
         )
+        self._heads.saved(batch, folded.heads)
         return Effects(
             logged=[
                 conflict_record(one.fact, self.name, command_of(event))

@@ -35,6 +35,7 @@ from schemas.events.inbox import (
 from schemas.wire import frames
 from schemas.wire.frames import Push
 from streams.processors.derived_effects import conflict_push, conflict_record, record_of
+from streams.processors.head_cache import HeadCache
 from streams.runtime.processor import Batch
 
 
@@ -49,6 +50,7 @@ class Inbox:
 
     def __init__(self, documents: Documents) -> None:
         self._documents = documents
+        self._heads = HeadCache(documents)
 
     async def prepare(self, generation: int) -> None:
         """Create this generation's tables."""
@@ -57,7 +59,9 @@ class Inbox:
     async def apply(self, batch: Batch) -> Effects:
         """Save acts before the rows they change, and both before the checkpoint, in one save."""
         rows_at, acts_at, heads_at = (batch.place(table) for table in self.tables)
-        heads = LaneCounter(await self._get(heads_at, {inbox_rows.owner_of(fact) for fact in batch.facts}))
+        heads = LaneCounter(
+            await self._heads.read(batch, heads_at, {inbox_rows.owner_of(fact) for fact in batch.facts})
+        )
         rows = await self._get(rows_at, {key for fact in batch.facts if (key := inbox_rows.row_of(fact)) is not None})
         known = await self._get(acts_at, {fact.envelope.id for fact in batch.facts if acts(fact)})
         folded = inbox_rows.fold(batch.facts, rows, known, heads)
@@ -69,6 +73,7 @@ class Inbox:
                 batch.base,
             )
         )
+        self._heads.saved(batch, folded.heads)
         now = {write.id: {"_id": write.id, **write.fixed, **write.facets} for write in folded.rows if write.id in made}
         changed = {one.row_id for one in folded.numbered if one.row_id is not None and not one.repeat}
         now |= await self._get(rows_at, changed - now.keys())

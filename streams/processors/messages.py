@@ -16,6 +16,7 @@ from schemas.wire import frames
 from schemas.wire.frames import Push
 from schemas.wire.views import MessageView
 from streams.processors.derived_effects import conflict_push, conflict_record, record_of
+from streams.processors.head_cache import HeadCache
 from streams.runtime.processor import Batch
 
 COMMAND_OF: Final = {"sent": "message:send", "edited": "message:edit", "deleted": "message:delete"}
@@ -35,6 +36,7 @@ class Messages:
 
     def __init__(self, documents: Documents) -> None:
         self._documents = documents
+        self._heads = HeadCache(documents)
 
     async def prepare(self, generation: int) -> None:
         """Create this generation's tables."""
@@ -43,7 +45,7 @@ class Messages:
     async def apply(self, batch: Batch) -> Effects:
         """Read heads before rows, then fold, save, read back what was not new, and return the effects."""
         rows_at, marks_at, heads_at = (batch.place(table) for table in self.tables)
-        heads = LaneCounter(await self._documents.get(heads_at, {fact.envelope.subject for fact in batch.facts}))
+        heads = LaneCounter(await self._heads.read(batch, heads_at, {fact.envelope.subject for fact in batch.facts}))
         about = {message_rows.row_id(fact) for fact in batch.facts}
         rows = await self._documents.get(rows_at, about | threads.needed(batch.facts))
         named = unread_markers.needed(batch.facts)
@@ -57,6 +59,7 @@ class Messages:
                 batch.base,
             )
         )
+        self._heads.saved(batch, folded.heads)
         now = {write.id: {"_id": write.id, **write.fixed, **write.facets} for write in folded.rows if write.id in made}
         others = about - now.keys()
         if others:

@@ -10,10 +10,11 @@ from typing import Final
 from core.health import Health
 from core.outages import Outage
 from core.ports.bus import Bus
-from core.ports.effects import Effects
+from core.ports.effects import Effects, Emission
 from core.ports.event_log import EventLog, Unavailable
 from core.ports.node_registry import NodeRegistry
 from core.retry import retry_until_available
+from core.tasks import retrieved
 from schemas.envelope import Record
 from schemas.wire.frames import Push, pack_pushes
 from streams.runtime.dead_letters import DeadLetterLog
@@ -40,10 +41,20 @@ class LiveEmitter:
         self._dead = DeadLetterLog(name, health)
         self._outage = Outage(f"{name}: pushes")
 
+    async def begin(self, effects: Effects) -> Emission:
+        """Append the logged effects, and send the hints meanwhile."""
+        waiting = [(record, self._log.append(record)) for record in effects.logged]
+        for _, future in waiting:
+            future.add_done_callback(retrieved)
+        await self._hint(effects.hints)
+        return _Appending(self, waiting)
+
     async def emit(self, effects: Effects) -> None:
         """Append the logged effects, send the hints meanwhile, and return when the logged ones are durable."""
-        waiting = [(record, self._log.append(record)) for record in effects.logged]
-        await self._hint(effects.hints)
+        await (await self.begin(effects)).durable()
+
+    async def all_durable(self, waiting: Sequence[tuple[Record, asyncio.Future[int]]]) -> None:
+        """Return when these appends are durable; one that fails is repeated."""
         for record, future in waiting:
             try:
                 await self._durable(record, future)
@@ -51,7 +62,7 @@ class LiveEmitter:
                 self._health.count("effects_too_large")
                 of = {"correlation_id": correlation_of(record)}
                 logger.error("%s: an effect that no log accepts is left out: %s", self._name, error, extra=of)
-        self._dead.record_durable(effects.logged)
+        self._dead.record_durable([record for record, _ in waiting])
 
     async def _durable(self, record: Record, future: asyncio.Future[int]) -> None:
         """Wait until the record is durable. Raises ValueError if it is too large: a retry would block its partition."""
@@ -94,6 +105,18 @@ class LiveEmitter:
         ]
         if payloads:
             await self._bus.publish(payloads)
+
+
+class _Appending:
+    """Effects whose appends have begun."""
+
+    def __init__(self, emitter: LiveEmitter, waiting: Sequence[tuple[Record, asyncio.Future[int]]]) -> None:
+        self._emitter = emitter
+        self._waiting = waiting
+
+    async def durable(self) -> None:
+        """Return when they are durable."""
+        await self._emitter.all_durable(self._waiting)
 
 
 def correlation_of(record: Record) -> str:

@@ -2,8 +2,8 @@
 last batch was saved.
 
 So a batch never waits to fill, grows under load by itself, and is acknowledged in order only when it is saved and
-emitted. An exception in an agent would acknowledge and lose its event: every error crashes the worker instead, which
-starts again from its checkpoint.
+emitted; the next one is applied while its effects become durable. An exception in an agent would acknowledge and lose
+its event: every error crashes the worker instead, which starts again from its checkpoint.
 """
 
 import asyncio
@@ -15,6 +15,7 @@ import faust
 
 from core import private_files
 from core.health import STARTING, Health
+from core.ports.effects import Emission
 from core.ports.event_log import EventLog, Received
 from core.positions import position
 from core.settings import Settings
@@ -25,6 +26,8 @@ from streams.runtime.gate import Gate
 from streams.runtime.worker import Worker
 
 MAX_QUEUED: Final = 4096
+MAX_EMITTING: Final = 8
+"""Maximum number of batches whose effects become durable while the next batch is applied."""
 IDLE_TURNS: Final = 10
 HEARTBEAT_S: Final = 1.0
 """Interval of a member's heartbeats, in seconds; a heartbeat's answer announces a rebalance."""
@@ -38,6 +41,7 @@ def faust_app(worker: Worker, log: EventLog, settings: Settings, slot: str | Non
     processor = worker.processor
     app = app_of(group_of(processor.name), settings, slot)
     queue: asyncio.Queue[tuple[Any, Any]] = asyncio.Queue(maxsize=MAX_QUEUED)
+    emitting: asyncio.Queue[tuple[list[tuple[Any, Any]], Emission]] = asyncio.Queue(MAX_EMITTING)
     topic = app.topic(*processor.topics, key_type=bytes, value_type=bytes, internal=True)
     gate = Gate(worker, lambda: assigned(app, processor.topics))
     gap_filler = GapFiller(gate, worker, log)
@@ -49,12 +53,19 @@ def faust_app(worker: Worker, log: EventLog, settings: Settings, slot: str | Non
     async def work() -> None:
         while True:
             taken = await take(queue, settings.batch)
-            await gap_filler.work([received(event.message, log.epoch) for _, event in taken])
+            records = [received(event.message, log.epoch) for _, event in taken]
+            await emitting.put((taken, await gap_filler.begin_batch(records)))
+
+    async def acknowledge() -> None:
+        while True:
+            taken, emission = await emitting.get()
+            await emission.durable()
             for stream, event in taken:
                 await stream.ack(event)
 
     app.agent(topic, name=f"{processor.name}-receive")(receive)
     app.task(work)
+    app.task(acknowledge)
     app.task(_named(gate.watch))
     app.task(_named(lambda: gap_filler.watch(lambda: assigned(app, processor.topics), queue.empty)))
     return app

@@ -14,6 +14,7 @@ import msgspec
 
 from core.health import Health
 from core.ports.documents import DataLost, Documents, StoreBroken, TableGeneration
+from core.ports.effects import Emission
 from core.ports.event_log import Received
 from core.positions import position
 from core.retry import retry_until_available
@@ -59,7 +60,7 @@ def _always() -> bool:
 
 class Gate:
     """The gate of one worker that has begun. `assigned` returns the partitions of this worker; `all_emitted` whether
-    everything saved has also been emitted: the gate does not close before.
+    everything saved has also been emitted: the gate does not close before, nor while a batch's effects become durable.
     """
 
     def __init__(
@@ -74,10 +75,18 @@ class Gate:
         self._assigned = assigned
         self._all_emitted = all_emitted
         self._checked_assignment: frozenset[Partition] = frozenset()
+        self._emitting = 0
         self._lock = asyncio.Lock()
 
     async def work(self, received: Sequence[Received]) -> None:
-        """Apply one batch when the gate is open. Raises `StoreBehindLog`.
+        """Apply one batch when the gate is open; when it returns, all of it is saved and emitted. Raises
+        `StoreBehindLog`.
+        """
+        await (await self.begin_batch(received)).durable()
+
+    async def begin_batch(self, received: Sequence[Received]) -> Emission:
+        """Apply one batch when the gate is open; when it returns, all of it is saved, and its effects are being
+        emitted. Raises `StoreBehindLog`.
 
         Before the first batch of a new assignment the pointer is read: the previous worker of these partitions may
         have confirmed a pause. While the generation cannot be folded on, because its rows are lost or contradict each
@@ -86,24 +95,31 @@ class Gate:
         generation, broken = self._worker.generation, f"{self._worker.processor.name}: rows"
         while True:
             try:
-                await self._work(received)
+                emission = await self._begin_batch(received)
             except (DataLost, StoreBroken, Inconsistent) as error:
                 self._report_blocked(broken, error)
                 await asyncio.sleep(BROKEN_POLL_S)
             else:
                 self._health.goes_on(broken)
-                return
+                return _Passed(self, emission)
             if self._worker.generation != generation:
                 self._health.goes_on(broken)
                 raise StoreBehindLog(f"generation {generation} was replaced by {self._worker.generation}")
 
-    async def _work(self, received: Sequence[Received]) -> None:
+    async def _begin_batch(self, received: Sequence[Received]) -> Emission:
         async with self._lock:
             assigned = frozenset(self._assigned())
             if assigned != self._checked_assignment:
                 await self._apply_pointer(await self._pointer())
                 self._checked_assignment = assigned
-            await self._worker.work(received)
+            emission = await self._worker.begin_batch(received)
+            self._emitting += 1
+            return emission
+
+    async def emitted(self, emission: Emission) -> None:
+        """Return when the effects of a batch that passed are durable."""
+        await emission.durable()
+        self._emitting -= 1
 
     async def watch(self) -> None:
         """Read the pointer ten times a second until cancelled, and apply it; check every two seconds whether the
@@ -151,6 +167,8 @@ class Gate:
     async def _apply_pointer(self, pointer: Pointer) -> float:
         """Wait while a pause is requested, go on in the live generation; return when to look again. Needs the lock."""
         if pointer.pause is not None and pointer.live == self._worker.generation:
+            while self._emitting:  # noqa: ASYNC110 - no batch begins meanwhile: the lock is held
+                await asyncio.sleep(CLOSED_POLL_S)
             if not self._all_emitted():
                 return CLOSED_POLL_S
             pointer = await self._pause(pointer.pause)
@@ -214,3 +232,15 @@ class Gate:
     @property
     def _waits_for(self) -> str:
         return f"{self._worker.processor.name}: pointer"
+
+
+class _Passed:
+    """The emission of a batch that passed the gate."""
+
+    def __init__(self, gate: Gate, emission: Emission) -> None:
+        self._gate = gate
+        self._emission = emission
+
+    async def durable(self) -> None:
+        """Return when its effects are durable."""
+        await self._gate.emitted(self._emission)

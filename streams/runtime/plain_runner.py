@@ -11,7 +11,8 @@ from typing import Final
 
 from core.health import Health
 from core.ports.documents import Changes, Checkpoint, Documents
-from core.ports.event_log import DataDamaged, EventLog, Unavailable
+from core.ports.effects import Emission
+from core.ports.event_log import DataDamaged, EventLog, Received, Unavailable
 from core.positions import offset_in, position
 from core.retry import retry_until_available
 from core.tasks import retrieved
@@ -26,6 +27,12 @@ MARK_INTERVAL_S: Final = 1.0
 CHECK_INTERVAL_S: Final = 1.0
 CANCEL_RETRY_INTERVAL_S: Final = 1.0
 RETRY_INTERVAL_S: Final = 0.1
+MAX_EMITTING: Final = 8
+"""Maximum number of batches whose effects become durable while the next batch is applied."""
+EMIT_AT_LAST_S: Final = 1.0
+"""Maximum time, in seconds, that a runner that ends waits for its effects."""
+Emitting = asyncio.Queue[tuple[Sequence[Received], Emission]]
+"""The batches that are saved, with their emissions, in order."""
 
 
 async def cancel_all(tasks: Sequence[asyncio.Task[None]]) -> None:
@@ -42,14 +49,26 @@ async def cancel_all(tasks: Sequence[asyncio.Task[None]]) -> None:
 
 
 class PlainRunner:
-    """Runs one worker. `limit` is the maximum number of records in a batch."""
+    """Runs one worker. `limit` is the maximum number of records in a batch. Live, after a batch with fewer, the next
+    begins `linger_s` later: for a processor that nobody waits for, whose batches cost much.
+    """
 
-    def __init__(self, worker: Worker, log: EventLog, documents: Documents, health: Health, limit: int = 500) -> None:
+    def __init__(
+        self,
+        worker: Worker,
+        log: EventLog,
+        documents: Documents,
+        health: Health,
+        limit: int = 500,
+        *,
+        linger_s: float = 0.0,
+    ) -> None:
         self._worker = worker
         self._log = log
         self._documents = documents
         self._health = health
         self._limit = limit
+        self._linger_s = linger_s
         self._marked: dict[Partition, int] = {}
 
     async def run(self, generation: int) -> None:
@@ -70,16 +89,19 @@ class PlainRunner:
         await self._worker.begin(generation, self._log.epoch)
         start = await self._start()
         gate = Gate(self._worker, lambda: start, self._all_emitted)
+        emitting: Emitting = asyncio.Queue(MAX_EMITTING)
+        emits = asyncio.create_task(self._emit(emitting), name=f"{name}-emits")
         tasks = (
-            asyncio.create_task(self._read(gate, start), name=f"{name}-reads"),
+            asyncio.create_task(self._read(gate, start, emitting), name=f"{name}-reads"),
             asyncio.create_task(gate.watch(), name=f"{name}-watches"),
             asyncio.create_task(self._mark_regularly(), name=f"{name}-marks"),
             asyncio.create_task(self._check(), name=f"{name}-checks"),
         )
         try:
-            ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            ended, _ = await asyncio.wait((*tasks, emits), return_when=asyncio.FIRST_COMPLETED)
         finally:
             await cancel_all(tasks)
+            await self._emit_at_last(emits, emitting)
             await self._mark_at_last()
         for task in ended:
             task.result()
@@ -99,11 +121,29 @@ class PlainRunner:
             if worker.generation == generation and (lost := {at for at, n in before.items() if saved.get(at, 0) < n}):
                 raise StoreBehindLog(f"{name}: the store lost what was saved of {sorted(lost)}")
 
-    async def _read(self, gate: Gate, start: Mapping[Partition, int]) -> None:
+    async def _read(self, gate: Gate, start: Mapping[Partition, int], emitting: Emitting) -> None:
+        """Apply one batch after another. The next begins while the effects of the ones before become durable."""
         async for batch in self._log.read(start, limit=self._limit):
-            await gate.work(batch)
+            await emitting.put((batch, await gate.begin_batch(batch)))
+            if self._linger_s and len(batch) < self._limit:
+                await asyncio.sleep(self._linger_s)
+
+    async def _emit(self, emitting: Emitting) -> None:
+        """Mark one batch after another, when its effects are durable."""
+        while True:
+            batch, emission = await emitting.get()
+            await emission.durable()
             for record in batch:
                 self._marked[record.at()] = position(self._log.epoch, record.offset + 1)
+            emitting.task_done()
+
+    async def _emit_at_last(self, emits: asyncio.Task[None], emitting: Emitting) -> None:
+        """Wait for what is being emitted, for `EMIT_AT_LAST_S`: what is not durable by then is emitted again later."""
+        all_emitted = asyncio.create_task(emitting.join(), name=f"{self._name}-ends")
+        try:
+            await asyncio.wait((all_emitted, emits), timeout=EMIT_AT_LAST_S, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await cancel_all((all_emitted, emits))
 
     async def replay(
         self, generation: int, until: Mapping[Partition, int], done: Callable[[int], None] | None = None

@@ -12,7 +12,7 @@ from typing import Final
 
 from core.health import Health
 from core.ports.documents import DataLost, Documents, StoreBroken, StoreWentBack
-from core.ports.effects import Effects, Emitter
+from core.ports.effects import Effects, Emission, Emitted, Emitter
 from core.ports.event_log import DataDamaged, Received, Unavailable
 from core.positions import offset_in, position
 from core.retry import retry_until_available
@@ -73,13 +73,18 @@ class Worker:
         return self._next
 
     async def work(self, received: Sequence[Received]) -> None:
-        """Apply one batch; when it returns, all of it is saved and emitted.
+        """Apply one batch; when it returns, all of it is saved and emitted. Raises as `begin_batch` does."""
+        await (await self.begin_batch(received)).durable()
+
+    async def begin_batch(self, received: Sequence[Received]) -> Emission:
+        """Apply one batch; when it returns, all of it is saved, and its effects are being emitted: the next batch may
+        begin.
 
         Raises `StoreBehindLog`, also where the store lost what this worker had saved; `DataLost`, `StoreBroken` and
         `Inconsistent` where nothing can be folded on what the store has.
         """
         if not received:
-            return
+            return Emitted()
         positions = await self._advanced(received)
         found = read(received, self.processor.name, self.processor.takes)
         required, digests = self._required_offsets(received), _digests(received)
@@ -90,10 +95,11 @@ class Worker:
             self._life = self.documents.life
             self._next = await self.saved()
             raise StoreBehindLog(str(back)) from back
-        await self._emitter.emit(Effects([*effects.logged, *found.dead, *dead], effects.hints))
+        emission = await self._emitter.begin(Effects([*effects.logged, *found.dead, *dead], effects.hints))
         for at, where in positions.items():
             self._next[at] = max(self._next.get(at, 0), offset_in(self._epoch, where))
         self.health.count(f"{self.processor.name}_records", len(received))
+        return emission
 
     async def _advanced(self, received: Sequence[Received]) -> dict[Partition, int]:
         """Return the positions of the reader after these records; each must follow what is saved."""

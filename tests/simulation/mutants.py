@@ -268,6 +268,17 @@ def _publishes_private_reads(name: str, documents: Any, index: Any, _: Emitter) 
     return PublishesPrivateReads(documents) if name == "inbox" else processor(name, documents, index)
 
 
+def _keeps_heads(name: str, documents: Any, index: Any, _: Emitter) -> Processor:
+    made = processor(name, documents, index)
+    if isinstance(made, Messages):
+        made._heads._continues = lambda _: True  # type: ignore[method-assign]
+    return made
+
+
+def _hoards(node: Any) -> None:
+    node._commands.backlog._remove_saved = lambda *_: None
+
+
 MUTANTS: Mapping[str, tuple[Parts, str]] = MappingProxyType(
     {
         "numbering by max plus one": (_messages(MaxPlusOne), "law 2"),
@@ -284,6 +295,8 @@ MUTANTS: Mapping[str, tuple[Parts, str]] = MappingProxyType(
         "an index that is believed": (Parts(processor=_unchecked), "law 3"),
         "pins that stay": (Parts(processor=_keeps_freed_pins), "law 3"),
         "cursors that say what was private": (Parts(processor=_publishes_private_reads), "law 19"),
+        "heads that are kept across a gap": (Parts(processor=_keeps_heads), "Inconsistent"),
+        "a place in the backlog that is never given back": (Parts(node=_hoards), "law 20"),
     }
 )
 """Each mutant, and the law that detects it."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from core.health import Health
 from core.ports.documents import Changes, Row, TableGeneration
-from core.ports.effects import Effects
+from core.ports.effects import Effects, Emission, Emitted
 from core.ports.event_log import Received, Unavailable
 from core.positions import position
 from projections.conversations import conversation_rows
@@ -182,6 +182,10 @@ class RecordingEmitter:
     def __init__(self) -> None:
         self.pushes: list[Push] = []
         self.logged: list[Record] = []
+
+    async def begin(self, effects: Effects) -> Emission:
+        await self.emit(effects)
+        return Emitted()
 
     async def emit(self, effects: Effects) -> None:
         await asyncio.sleep(0)

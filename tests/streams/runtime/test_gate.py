@@ -11,7 +11,7 @@ from core.positions import position
 from projections.generations import Pause, Pointer, read_pointer, replace_pointer
 from schemas.topics import MESSAGE_SENT, TOPICS, Partition
 from streams.processors.messages import Messages
-from streams.runtime.gate import Gate, confirmation_of
+from streams.runtime.gate import POLL_S, Gate, confirmation_of
 from streams.runtime.worker import StoreBehindLog, Worker
 from tests.eventually import eventually
 from tests.streams.world import World, said, stored
@@ -155,6 +155,20 @@ async def test_expired_pause_is_withdrawn(gated: Gated) -> None:
     await asyncio.wait_for(gated.work(0), 5)
     assert (await gated.world.pointer()).pause is None
     assert gated.world.health.counted["messages_pauses_taken_back"] == 1
+
+
+async def test_pause_waits_until_effects_are_durable_and_lets_no_batch_begin(gated: Gated) -> None:
+    emission = await gated.gate.begin_batch([stored(said("room", 0), 0)])
+    await gated.set(pause=Pause(request="one", seconds=60))
+    await asyncio.sleep(2 * POLL_S)
+    next_batch = asyncio.create_task(gated.work(1))
+    await asyncio.sleep(2 * POLL_S)
+    assert await gated.world.documents.pointer(confirmation_of("messages", AT)) is None
+    await emission.durable()
+    assert await eventually(lambda: gated.confirmed("one")) == position(1, 1)
+    assert_waiting(next_batch)
+    await gated.set(pause=None)
+    await next_batch
 
 
 async def test_gate_stays_open_until_everything_saved_is_emitted(gated: Gated) -> None:

@@ -1,11 +1,20 @@
 """The plain runner starts live from what is acknowledged, and bounded from what is saved."""
 
 import asyncio
+from collections.abc import Sequence
 
+import pytest
+
+from core.health import Health
 from core.ports.documents import TableGeneration
+from core.ports.effects import Effects, Emission
+from core.ports.event_log import Received
 from core.positions import position
 from schemas.topics import MESSAGE_SENT, partition_of
+from streams.processors.messages import Messages
 from streams.runtime.lineage import acknowledged
+from streams.runtime.plain_runner import PlainRunner
+from streams.runtime.worker import Worker
 from tests.eventually import eventually
 from tests.streams.world import ROWS, RecordingEmitter, World, said
 
@@ -53,6 +62,65 @@ async def test_unemitted_effects_are_repeated_after_a_crash(world: World) -> Non
     await asyncio.wait([crashing])
     async with world.working():
         await eventually(lambda: len(world.emitter.pushes) == 5)
+
+
+class Slow(RecordingEmitter):
+    """An emitter whose effects are not durable before `durable` is set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.durable = asyncio.Event()
+
+    async def begin(self, effects: Effects) -> Emission:
+        await self.emit(effects)
+        return SlowEmission(self.durable)
+
+
+class SlowEmission:
+    def __init__(self, event: asyncio.Event) -> None:
+        self._event = event
+
+    async def durable(self) -> None:
+        await self._event.wait()
+
+
+async def marked(world: World) -> int:
+    """Return how many records of the room are marked as emitted."""
+    return (await world.documents.checkpoints(acknowledged("messages"), 1)).get(AT, position(1, 0)) - position(1, 0)
+
+
+async def test_next_batch_begins_before_the_effects_of_the_last_are_durable(world: World) -> None:
+    slow = Slow()
+    running = asyncio.create_task(world.runner(slow).run(1))
+    for n in range(3):
+        await world.append(said("room", n))
+        await eventually(lambda n=n: len(slow.pushes) == n + 1)
+    await eventually(lambda: recorded(world))
+    await asyncio.sleep(0)
+    assert await marked(world) == 0
+    slow.durable.set()
+    await eventually(lambda: is_marked(world, 3))
+    running.cancel()
+    await asyncio.wait([running])
+
+
+async def is_marked(world: World, count: int) -> bool:
+    return await marked(world) == count
+
+
+async def test_effects_that_are_not_durable_at_the_end_are_repeated(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.runtime.plain_runner.EMIT_AT_LAST_S", 0.05)
+    slow = Slow()
+    running = asyncio.create_task(world.runner(slow).run(1))
+    await world.append(*(said("room", n) for n in range(3)))
+    await eventually(lambda: len(slow.pushes) == 3)
+    running.cancel()
+    await asyncio.wait([running])
+    assert await marked(world) == 0
+    async with world.working():
+        await eventually(lambda: len(world.emitter.pushes) == 3)
 
 
 async def test_store_outage_at_the_end_does_not_hide_the_cancellation(world: World) -> None:
@@ -103,3 +171,23 @@ async def test_rows_that_contradict_their_heads_block_the_runner(world: World) -
     async with world.working():
         await eventually(lambda: "has no row" in world.health.waiting.get("messages: rows", ""))
         assert await world.documents.checkpoints("messages", 1) == {}, "nothing was applied after the gap"
+
+
+async def test_runner_that_lingers_gathers_a_batch(world: World) -> None:
+    applied: list[int] = []
+
+    class Counting(Worker):
+        async def begin_batch(self, received: Sequence[Received]) -> Emission:
+            applied.append(len(received))
+            return await super().begin_batch(received)
+
+    worker = Counting(Messages(world.documents), world.documents, world.emitter, Health())
+    runner = PlainRunner(worker, world.log, world.documents, Health(), linger_s=0.2)
+    running = asyncio.create_task(runner.run(1))
+    await world.append(said("room", 0))
+    await eventually(lambda: applied == [1])
+    for n in range(1, 6):
+        await world.append(said("room", n))
+    await eventually(lambda: applied == [1, 5])
+    running.cancel()
+    await asyncio.wait([running])
