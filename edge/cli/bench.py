@@ -24,12 +24,11 @@ WIDTH = 110
 
 def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add `bench`."""
-    about = "measure this build against the bare way of doing the same, in turns; about five minutes"
+    about = "measure this build against the bare way of doing the same, in turns; about ten minutes"
     example = "example: caas bench --only edge_sends,deliveries --pairs 3 --json"
     parser = verbs.add_parser("bench", help=about, description=about, epilog=example)
-    parser.add_argument(
-        "--only", type=_names, metavar="NAME,…", help=f"some of {', '.join(NAMES)} (default: all but {', '.join(LONG)})"
-    )
+    some = f"some of {', '.join(NAMES)} (default: all but {', '.join(sorted(LONG))})"
+    parser.add_argument("--only", type=_names, metavar="NAME,…", help=some)
     parser.add_argument("--adapters", choices=("embedded", "stack"), help="default: CAAS_ADAPTERS or embedded")
     parser.add_argument("--pairs", type=_positive, default=5, metavar="N", help="pairs per figure (default: 5)")
     parser.add_argument("--seconds", type=float, default=3.0, metavar="S", help="seconds per measurement (default: 3)")

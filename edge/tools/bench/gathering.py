@@ -35,6 +35,14 @@ def gathering(world: World, people: int, ports: Sequence[int]) -> tuple[list[Sea
     return seats, circles, records
 
 
+def pairs(world: World, people: int) -> tuple[list[str], list[Circle], list[Record]]:
+    """Return a token for each user, the direct conversations of neighbours, and the records that create them."""
+    users = [f"person-{n}" for n in range(people)]
+    begun = [world.direct(one, other) for one, other in zip(users[::2], users[1::2], strict=True)]
+    circles = [Circle(conversation_id, [2 * n, 2 * n + 1]) for n, (conversation_id, _) in enumerate(begun)]
+    return [world.token(user) for user in users], circles, [record for _, record in begun]
+
+
 class Chances:
     """Chooses conversation and sender of each send: exactly by the shares in every 20 sends; the same for a seed."""
 

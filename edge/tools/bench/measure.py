@@ -16,14 +16,14 @@ Take = Callable[[], Awaitable[float]]
 
 class Figure(msgspec.Struct, frozen=True, kw_only=True):
     """One measurement. `ours` and `bare` are pairs, in `unit`; `ratio_median` is None where there is no bare
-    counterpart. `goal` bounds the ratio, or ours where there is no ratio. `more` has other figures.
+    counterpart. `goal` bounds the ratio, or ours where there is no ratio; None: none is set. `more` has other figures.
     """
 
     name: str
     unit: str
     ours: list[float]
     bare: list[float]
-    goal: float
+    goal: float | None = None
     better: Literal["higher", "lower"] = "higher"
     more: dict[str, Any] = {}
 
@@ -34,8 +34,15 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
         return median(ratios) if ratios else None
 
     @property
-    def met(self) -> bool:
-        """Whether the goal is reached."""
+    def spread(self) -> tuple[float, float]:
+        """The lowest and the highest of ours."""
+        return min(self.ours), max(self.ours)
+
+    @property
+    def met(self) -> bool | None:
+        """Whether the goal is reached; None if there is none."""
+        if self.goal is None:
+            return None
         reached = self.ratio_median if self.bare else median(self.ours)
         if reached is None:
             return False
@@ -47,6 +54,7 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
         return {
             **{name: value for name, value in msgspec.structs.asdict(self).items() if name != "name"},
             "ours_median": median(self.ours),
+            "ours_spread": self.spread,
             "bare_median": median(self.bare) if self.bare else None,
             "ratio_median": None if ratio is None else round(ratio, 3),
             "met": self.met,

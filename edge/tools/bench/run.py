@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from core.settings import Settings
-from edge.tools.bench import finding, processors, sockets, thousand
+from edge.tools.bench import end_to_end, finding, many_conversations, processors, sockets, thousand
 from edge.tools.bench.children import Place
 from edge.tools.bench.measure import Figure
 from edge.tools.bench.servers import Bench, environment_of
@@ -20,15 +20,21 @@ BOTH: Final[Mapping[str, Measure]] = {
     "rebuild": processors.rebuild,
     "deliveries": sockets.deliveries,
     "idle_memory": sockets.idle_memory,
+    "cost_per_message": end_to_end.cost_per_message,
+    "overload": end_to_end.overload,
     "search": finding.search,
 }
 STACK: Final[Mapping[str, Measure]] = {
     "processor_faust": processors.processor_faust,
     "thousand": thousand.thousand,
 }
-EMBEDDED: Final[Mapping[str, Measure]] = {"embedded_pipeline": sockets.embedded_pipeline}
+EMBEDDED: Final[Mapping[str, Measure]] = {
+    "embedded_pipeline": sockets.embedded_pipeline,
+    "highest_rate": end_to_end.highest_rate,
+    "conversations": many_conversations.conversations,
+}
 NAMES: Final = (*BOTH, *STACK, *EMBEDDED)
-LONG: Final = frozenset({"search"})
+LONG: Final = frozenset({"conversations", "search"})
 """Taken only by name: they fill for minutes."""
 
 

@@ -3,9 +3,9 @@
 import asyncio
 import os
 import secrets
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
@@ -17,7 +17,7 @@ from core.settings import Settings
 from edge.composition import compose
 from edge.composition.serving import bound, port_of
 from edge.tools.bench import machine, spec
-from edge.tools.bench.children import BenchFailed, Place, ready, running
+from edge.tools.bench.children import READY_S, BenchFailed, Place, ready, running
 from edge.tools.bench.spec import Bare, FaustRun, Hold, Load, Loaded
 from edge.tools.bench.world import World, append_all
 from schemas.envelope import Record
@@ -30,10 +30,11 @@ UNLIMITED: Final[Mapping[str, str]] = MappingProxyType({"CAAS_UNPERSISTED": "0",
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A running server."""
+    """A running server, and the processes of the processors beside it; embedded there are none."""
 
     port: int
     pid: int
+    workers: tuple[int, ...] = ()
 
 
 @dataclass(slots=True)
@@ -102,7 +103,7 @@ def environment_of(found: Settings) -> dict[str, str]:
     return {"CAAS_ADAPTERS": found.adapters, "CAAS_MONGO_URL": own, "CAAS_LOG_LEVEL": "warning", **UNPACED}
 
 
-async def seed(place: Place, records: list[Record]) -> None:
+async def seed(place: Place, records: Iterable[Record]) -> None:
     """Append these to the log of a place before its servers start."""
     log = compose.adapters(settings_at(place), "caas-bench-seed").log
     await log.start()
@@ -147,13 +148,15 @@ async def node(bench: Bench, place: Place) -> AsyncIterator[Server]:
 
 
 @asynccontextmanager
-async def system(bench: Bench, place: Place) -> AsyncIterator[Server]:
-    """Run our edge with delivery: `caas up`, or on the stack a node and the `messages` processor on Faust."""
+async def system(bench: Bench, place: Place, within_s: float = READY_S) -> AsyncIterator[Server]:
+    """Run our edge with delivery: `caas up`, or on the stack a node and the `messages` processor on Faust. Embedded it
+    must be ready within this time.
+    """
     if bench.embedded:
         data = place.environment["CAAS_DATA"]
         command = place.python("edge.tools.bench.caas", "up", "--json", "--data", data, "--port", "0", profiled=True)
         async with running(place, "up", command, machine.SERVER) as child:
-            port = urlsplit((await child.said())["url"]).port
+            port = urlsplit((await child.said(within_s))["url"]).port
             yield Server(port or 0, child.pid)
         return
     path = spec.written(FaustRun(way="live"), place.directory / "live.json")
@@ -161,7 +164,7 @@ async def system(bench: Bench, place: Place) -> AsyncIterator[Server]:
     async with running(place, "worker", command, machine.LOAD) as worker:
         await worker.said(60)
         async with node(bench, place) as server:
-            yield server
+            yield replace(server, workers=(worker.pid,))
 
 
 async def load(place: Place, what: Load) -> Loaded:

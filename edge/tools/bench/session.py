@@ -36,12 +36,15 @@ class Seen:
 
 
 class Session(asyncio.Protocol):
-    """A socket that logs in, sends, and receives. `hello` is done once hello was received."""
+    """A socket that logs in, sends, and receives. `hello` is done once hello was received; `acknowledged` is called
+    after each acknowledgment. Frames that are no answer and no new message are ignored.
+    """
 
     def __init__(self, name: str, request: bytes, seen: Seen) -> None:
         self.name = name
         self.hello: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.last: dict[bytes, int] = {}
+        self.acknowledged: Callable[[], None] | None = None
         self._seen = seen
         self._request = request
         self._due: dict[int, float] = {}
@@ -128,3 +131,5 @@ class Session(asyncio.Protocol):
         self._seen.acked += 1
         if due >= self._seen.timed:
             self._seen.acks.append(now - due)
+        if self.acknowledged is not None:
+            self.acknowledged()

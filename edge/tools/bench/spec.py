@@ -62,14 +62,17 @@ class Circle(msgspec.Struct, frozen=True):
 class Talk(msgspec.Struct, frozen=True, kw_only=True):
     """A load of `rate` sends per second into these circles for `seconds`, in which every delivery is counted.
 
-    `pids` are the nodes whose memory is measured; sends in the first `warm_s` are counted, but not timed.
+    With `in_flight` there is no rate: each seat keeps so many sends unacknowledged, in the last circle that it is in.
+    `pids` are the servers whose memory and processor time are measured; sends in the first `warm_s` are counted, but
+    not timed.
     """
 
     seats: list[Seat]
     circles: list[Circle]
     run: str
-    rate: float
     seconds: float
+    rate: float = 0.0
+    in_flight: int | None = None
     warm_s: float = 3.0
     text_bytes: int = 200
     pids: list[int] = []
@@ -78,7 +81,11 @@ class Talk(msgspec.Struct, frozen=True, kw_only=True):
 class Talked(msgspec.Struct, frozen=True, kw_only=True):
     """The result of a talk. `faults` are the first hundred duplicates, gaps, missing deliveries and errors.
 
-    Times are in milliseconds from the due time of a send; `late` is the delay of the load itself.
+    Times are in milliseconds from the due time of a send; `late` is the delay of the load itself, `drain_s` the time
+    from the last send until everything arrived. After `warm_s`, and before the last send, so many sends were
+    acknowledged and delivered per second: a send is delivered as often as its circle has members, and counts once.
+    `undelivered` are the sends that were acknowledged and not delivered at the last send, `cpu_ms` is the processor
+    time of each of `pids` per send, after `warm_s` and until everything arrived.
     """
 
     connections: int
@@ -92,6 +99,10 @@ class Talked(msgspec.Struct, frozen=True, kw_only=True):
     delivered_p50_ms: float
     delivered_p99_ms: float
     late_p99_ms: float
+    acked_per_s: float
+    delivered_per_s: float
+    undelivered: int
+    cpu_ms: list[float]
     connect_s: float
     drain_s: float
     idle_kib: float

@@ -1,4 +1,6 @@
-"""Sends messages of many users at an even pace and counts every delivery at every session, in one light process.
+"""Sends messages of many users and counts every delivery at every session, in one light process.
+
+They are sent at an even pace, or by each user as fast as its sends are acknowledged.
 
 `python -m edge.tools.bench.talking SPEC` prints the result as one JSON line.
 """
@@ -9,6 +11,8 @@ import time
 from array import array
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import uvloop
@@ -25,6 +29,17 @@ MAX_CONCURRENT_CONNECTS: Final = 50
 CONNECT_S: Final = 30.0
 DRAIN_S: Final = 45.0
 SETTLE_S: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What had happened at a moment: sends, how many were acknowledged, deliveries, processor time of each server."""
+
+    at: float
+    sent: int
+    acked: int
+    delivered: int
+    cpu_s: list[float]
 
 
 class Crowd:
@@ -45,9 +60,14 @@ class Crowd:
         """Number of deliveries of all sends."""
         return sum(count * len(self._talk.circles[number].members) for number, count in self._counts.items())
 
-    def say(self, due: float) -> None:
-        """Send one more message, with this due time."""
-        number, seat = self._chances.next()
+    def sample(self) -> Sample:
+        """Return what happened so far."""
+        cpu_s = [machine.cpu_s(pid) for pid in self._talk.pids]
+        return Sample(time.monotonic(), self.sent, self._seen.acked, self._seen.delivered, cpu_s)
+
+    def say(self, number: int, seat: int, due: float | None = None) -> None:
+        """Send one more message into a circle; it is due now, or was at this time."""
+        due = time.monotonic() if due is None else due
         self.sent += 1
         self._counts[number] += 1
         payload = (
@@ -57,15 +77,37 @@ class Crowd:
         )
         self._sessions[seat].send(self.sent, due, payload.encode())
 
-    async def talk(self) -> None:
+    async def talk(self) -> tuple[Sample, Sample]:
+        """Send; return what had happened when the first timed sends were due, and at the end."""
+        began, warm_s = time.monotonic(), min(self._talk.warm_s, self._talk.seconds / 2)
+        self._seen.timed = began + warm_s
+        async with asyncio.TaskGroup() as tasks:
+            sending = self._evenly(began) if self._talk.in_flight is None else self._in_flight(self._talk.in_flight)
+            tasks.create_task(sending, name="sending")
+            await asyncio.sleep(warm_s)
+            warm = self.sample()
+        return warm, self.sample()
+
+    async def _evenly(self, began: float) -> None:
         """Send at the rate, each message when it is due."""
-        began, every = time.monotonic(), 1 / self._talk.rate
-        self._seen.timed = began + min(self._talk.warm_s, self._talk.seconds / 2)
+        every = 1 / self._talk.rate
         for number in range(int(self._talk.seconds * self._talk.rate)):
             due = began + number * every
             await asyncio.sleep(max(0.0, due - time.monotonic()))
-            self.say(due)
-            self.late.append(time.monotonic() - due)
+            self.say(*self._chances.next(), due)
+            if due >= self._seen.timed:
+                self.late.append(time.monotonic() - due)
+
+    async def _in_flight(self, count: int) -> None:
+        """Keep `count` sends of each seat unacknowledged. One that is refused is not replaced."""
+        circle_of = {seat: number for number, circle in enumerate(self._talk.circles) for seat in circle.members}
+        for seat, session in enumerate(self._sessions):
+            session.acknowledged = partial(self.say, circle_of[seat], seat)
+            for _ in range(count):
+                self.say(circle_of[seat], seat)
+        await asyncio.sleep(self._talk.seconds)
+        for session in self._sessions:
+            session.acknowledged = None
 
     async def drained(self) -> float:
         """Return when everything arrived, on a fault or after a timeout; return the seconds it took."""
@@ -116,9 +158,11 @@ async def run(talk: Talk) -> Talked:
     gc.freeze()
     gc.disable()
     crowd = Crowd(sessions, talk, seen)
-    await crowd.talk()
+    warm, last = await crowd.talk()
     drain_s = await crowd.drained()
+    drained = crowd.sample()
     faults = list(seen.faults)  # before all sessions are closed
+    seconds, copies = last.at - warm.at, crowd.expected / max(1, crowd.sent)
     return Talked(
         connections=len(sessions),
         sent=crowd.sent,
@@ -131,6 +175,10 @@ async def run(talk: Talk) -> Talked:
         delivered_p50_ms=_ms(seen.deliveries, 0.5),
         delivered_p99_ms=_ms(seen.deliveries, 0.99),
         late_p99_ms=_ms(crowd.late, 0.99),
+        acked_per_s=round((last.acked - warm.acked) / seconds, 1),
+        delivered_per_s=round((last.delivered - warm.delivered) / copies / seconds, 1),
+        undelivered=max(0, round(last.acked - last.delivered / copies)),
+        cpu_ms=_cpu_ms(warm, drained),
         connect_s=round(connect_s, 2),
         drain_s=round(drain_s, 2),
         idle_kib=round(idle / len(sessions), 1),
@@ -140,6 +188,11 @@ async def run(talk: Talk) -> Talked:
 
 def _memory(talk: Talk) -> float:
     return sum(machine.resident_kib(pid) for pid in talk.pids)
+
+
+def _cpu_ms(first: Sample, last: Sample) -> list[float]:
+    sent = max(1, last.sent - first.sent)
+    return [round((after - before) * 1000 / sent, 3) for before, after in zip(first.cpu_s, last.cpu_s, strict=True)]
 
 
 def _ms(seconds: "array[float]", share: float) -> float:

@@ -12,6 +12,7 @@ from edge.tools.bench import machine, spec
 from edge.tools.bench.children import Place, running
 from edge.tools.bench.gathering import gathering
 from edge.tools.bench.measure import Figure
+from edge.tools.bench.rates import highest
 from edge.tools.bench.servers import Bench, Server, node, run_name, seed
 from edge.tools.bench.spec import FaustRun, Talk, Talked
 from edge.tools.bench.talking import CONNECT_S, DRAIN_S
@@ -56,8 +57,9 @@ async def thousand(bench: Bench) -> Figure:
 
 async def _doubled(bench: Bench, at: Place, world: World, nodes: list[Server]) -> tuple[float, dict[str, Any]]:
     """Return the last good rate, and the results at every rate; each rate uses a new tenant."""
-    rate, best, more = BASE_PER_S, 0.0, dict[str, Any]()
-    while rate <= MAX_PER_S:
+    more = dict[str, Any]()
+
+    async def served(rate: float) -> bool:
         fresh = World(token_secret=world.token_secret)
         seats, circles, records = gathering(fresh, PEOPLE, [server.port for server in nodes])
         await seed(at, records)
@@ -66,8 +68,7 @@ async def _doubled(bench: Bench, at: Place, world: World, nodes: list[Server]) -
         seen = await talked(at, run)
         if not more:  # later talks reuse the memory of earlier ones
             more["idle_kib"] = seen.idle_kib
-        more |= {f"{rate:.0f}_{name}": getattr(seen, name) for name in REPORTED} | {f"{rate:.0f}_right": seen.right}
-        if not good(seen):
-            break
-        best, rate = rate, rate * 2
-    return best, more
+        more.update({f"{rate:.0f}_{name}": getattr(seen, name) for name in (*REPORTED, "right")})
+        return good(seen)
+
+    return await highest(served, BASE_PER_S, MAX_PER_S), more

@@ -2,8 +2,10 @@
 
 import asyncio
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
+from typing import Final
 
 from core.clock import SystemClock
 from core.ports.event_log import EventLog
@@ -14,6 +16,7 @@ from schemas.envelope import Record
 from schemas.events import ConversationCreated, MessageSent, Role
 
 TOKEN_TTL_S = 3_600
+AT_ONCE: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,19 @@ class World:
         """Return the id of a conversation of these users, and the record that creates it."""
         conversation_id = self.conversation_id(name)
         return conversation_id, self._created(conversation_id, name, users)
+
+    def direct(self, one: str, other: str) -> tuple[str, Record]:
+        """Return the id of the direct conversation of two users, and the record that creates it."""
+        conversation_id = ids.direct_conversation_id(self.tenant, one, other)
+        event = ConversationCreated(
+            tenant=self.tenant,
+            at=self.now,
+            conversation_id=conversation_id,
+            actor=one,
+            kind="direct",
+            participants={one: "member", other: "member"},
+        )
+        return conversation_id, self._record(event, ids.effect_id(conversation_id, "created"), one)
 
     def _created(self, conversation_id: str, name: str, users: list[str]) -> Record:
         roles: Mapping[str, Role] = {user: "owner" if n == 0 else "member" for n, user in enumerate(users)}
@@ -79,7 +95,8 @@ class World:
         return envelope.encode(event, event_id=event_id, source="/caas/bench", correlation_id=correlation, actor=actor)
 
 
-async def append_all(log: EventLog, records: list[Record]) -> None:
+async def append_all(log: EventLog, records: Iterable[Record]) -> None:
     """Append these records, 500 at a time, and return when they are durable."""
-    for start in range(0, len(records), 500):
-        await asyncio.gather(*(log.append(record) for record in records[start : start + 500]))
+    left = iter(records)
+    while some := list(islice(left, AT_ONCE)):
+        await asyncio.gather(*(log.append(record) for record in some))

@@ -30,10 +30,19 @@ def test_without_a_bare_way_the_goal_is_about_ours() -> None:
     assert not figure(ours=[9_000.0], goal=10_000).met
 
 
+def test_figure_without_a_goal_is_neither_met_nor_missed() -> None:
+    assert figure(ours=[1.0], goal=None).met is None
+
+
+def test_spread_is_the_lowest_and_the_highest_of_ours() -> None:
+    assert figure(ours=[3.0, 1.0, 2.0]).spread == (1.0, 3.0)
+
+
 def test_json_has_pairs_medians_and_goal() -> None:
     shown = figure(ours=[1.0, 3.0], bare=[2.0, 4.0]).as_json()
     assert (shown["ours"], shown["bare"], shown["goal"], shown["unit"]) == ([1.0, 3.0], [2.0, 4.0], 0.5, "sends/s")
     assert shown["ratio_median"] == 0.625
+    assert shown["ours_spread"] == (1.0, 3.0)
 
 
 async def test_pairs_are_taken_in_turns() -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from core.settings import Settings
 from edge.tools.bench import wire
-from edge.tools.bench.gathering import PER_SEND, Chances, gathering
+from edge.tools.bench.gathering import PER_SEND, Chances, gathering, pairs
 from edge.tools.bench.run import bench
 from edge.tools.bench.servers import run_name, seed, system
 from edge.tools.bench.session import Seen, Session
@@ -61,6 +61,11 @@ def test_error_and_close_are_faults() -> None:
     assert "4408" in results(bytes((0x88, 2)) + (4408).to_bytes(2, "big")).faults[0]
 
 
+def test_unknown_push_is_ignored() -> None:
+    seen = results(framed('{"type":"slow_down","data":{"wait_ms":1000}}'), new(1))
+    assert (seen.delivered, seen.faults) == (1, [])
+
+
 @given(st.lists(st.binary(max_size=300), max_size=5), st.lists(st.integers(1, 90), max_size=40))
 def test_frames_are_decoded_however_the_bytes_are_cut(payloads: list[bytes], cuts: list[int]) -> None:
     stream = b"".join(framed(payload.hex()) for payload in payloads)
@@ -83,6 +88,13 @@ def test_users_are_in_one_conversation_of_each_size_and_sends_have_their_shares(
     assert sum(size * count for size, count in sizes.items()) == 2_000 * PER_SEND
 
 
+def test_neighbours_are_in_one_direct_conversation() -> None:
+    tokens, circles, records = pairs(World(), 6)
+    assert len(set(tokens)) == 6
+    assert [circle.members for circle in circles] == [[0, 1], [2, 3], [4, 5]]
+    assert [record.key for record in records] == [circle.conversation_id.encode() for circle in circles]
+
+
 async def test_users_receive_every_message_of_a_talk() -> None:
     with bench(Settings(), pairs=1, seconds=1.0) as where:
         world = World()
@@ -98,3 +110,20 @@ async def test_users_receive_every_message_of_a_talk() -> None:
     assert (seen.connections, seen.sent, seen.acked) == (20, 100, 100)
     assert seen.delivered > 2 * seen.sent
     assert 0 < seen.ack_p50_ms <= seen.ack_p99_ms
+    assert seen.cpu_ms[0] > 0
+
+
+async def test_users_who_keep_sends_in_flight_receive_every_message() -> None:
+    with bench(Settings(), pairs=1, seconds=1.0) as where:
+        world = World()
+        place = where.at("in-flight", world)
+        tokens, circles, records = pairs(world, 4)
+        await seed(place, records)
+        async with system(where, place) as server:
+            seats = [Seat(server.port, token) for token in tokens]
+            seen = await talked(place, Talk(seats=seats, circles=circles, run=run_name(), seconds=1.0, in_flight=3))
+    assert seen.right, seen.faults
+    assert seen.sent > 4 * 3
+    assert seen.delivered == 2 * seen.sent
+    assert seen.acked_per_s > 0
+    assert seen.delivered_per_s > 0
