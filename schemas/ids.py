@@ -52,5 +52,7 @@ def keyed_conversation_id(tenant: str, creator: str, client_key: str) -> str:
 
 
 def effect_id(source_event_id: str, kind: str) -> str:
-    """Return the id of an effect that a processor emits for an event: the same after every crash."""
+    """Return the id of an effect that a processor emits for an event: the same after every crash. The ids of several
+    events are joined by spaces.
+    """
     return _uuid5(f"effect {kind} {source_event_id}")

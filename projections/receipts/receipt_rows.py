@@ -7,11 +7,11 @@ All records of a conversation have its key, so each facet has one order.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
 from core.ports.documents import Facet, Index, Row, Table, Write
 from projections.facts import Fact
-from schemas.events import MessageDelivered
+from schemas.events import MessageDelivered, PersistedMessage
 from schemas.wire.views import CursorsView, CursorView, ReceiptView
 
 MODEL: Final = "receipts"
@@ -25,6 +25,14 @@ ROWS: Final = Table(
         *(Index(stage, ("conversation_id",), f"{stage}.seq") for stage in CURSOR_STAGES),
     ),
 )
+
+
+class Cursor(NamedTuple):
+    """Up to which message a user came, or one of their devices."""
+
+    user_id: str
+    device: str
+    seq: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +49,23 @@ def row_id(conversation_id: str, user_id: str, device: str = "") -> str:
 
 
 def row_ids(fact: Fact) -> list[str]:
-    """Return the ids of the rows that a fact changes, the user's first; none if it is unreadable or names no user."""
-    match fact.event:
-        case MessageDelivered() as event if user := user_of(event):
-            devices = ("", event.device) if event.device else ("",)
-            return [row_id(event.conversation_id, user, device) for device in devices]
-        case _:
-            return []
+    """Return the ids of the rows that a fact changes; none if it is unreadable or names no user."""
+    return [row_id(fact.envelope.subject, cursor.user_id, cursor.device) for cursor in cursors_of(fact)]
 
 
-def user_of(event: MessageDelivered) -> str:
-    """Return the user whose rows it changes: for `persisted` the sender, else the user who reports it."""
-    return event.by if event.stage in CURSOR_STAGES else event.sender
+def cursors_of(fact: Fact) -> Sequence[Cursor]:
+    """Return the cursors that a fact reports, one for each row: for `persisted` those of the senders, else that of the
+    user who reports it, and that of their device.
+    """
+    if not isinstance(event := fact.event, MessageDelivered):
+        return []
+    if event.stage in CURSOR_STAGES:
+        devices = ("", event.device) if event.device else ("",)
+        return [Cursor(event.by, device, event.seq) for device in devices if event.by]
+    furthest: dict[str, int] = {}
+    for message in event.messages:
+        furthest[message.sender] = max(furthest.get(message.sender, 0), message.seq)
+    return [Cursor(sender, "", seq) for sender, seq in furthest.items() if sender]
 
 
 def fold(facts: Sequence[Fact], rows: Mapping[str, Row]) -> Folded:
@@ -63,20 +76,22 @@ def fold(facts: Sequence[Fact], rows: Mapping[str, Row]) -> Folded:
     writes: dict[str, Write] = {}
     moved: dict[str, dict[str, CursorView]] = {}
     for fact in facts:
-        for at, key in enumerate(row_ids(fact)):
+        for user, device, seq in cursors_of(fact):
             event = cast("MessageDelivered", fact.event)
+            key = row_id(event.conversation_id, user, device)
             row = found.setdefault(key, {})
             before = row.get(event.stage, {"pos": -1, "seq": 0, "was": 0})
             if fact.position > before["pos"]:
-                row[event.stage] = {"pos": fact.position, "seq": max(before["seq"], event.seq), "was": before["seq"]}
-                writes[key] = _write(key, event, row, writes.get(key), exists=key in rows)
-            if at == 0 and event.stage in CURSOR_STAGES and fact.position >= before["pos"] and _grew(row[event.stage]):
-                moved.setdefault(event.conversation_id, {})[event.by] = cursor_of(event.by, row)
+                row[event.stage] = {"pos": fact.position, "seq": max(before["seq"], seq), "was": before["seq"]}
+                writes[key] = _write(key, event, user, row, writes.get(key), exists=key in rows)
+            of_user = event.stage in CURSOR_STAGES and not device
+            if of_user and fact.position >= before["pos"] and _grew(row[event.stage]):
+                moved.setdefault(event.conversation_id, {})[user] = cursor_of(user, row)
     return Folded(list(writes.values()), moved)
 
 
-def _write(key: str, event: MessageDelivered, row: Row, before: Write | None, *, exists: bool) -> Write:
-    fixed = {"tenant": event.tenant, "conversation_id": event.conversation_id, "user_id": user_of(event)}
+def _write(key: str, event: MessageDelivered, user_id: str, row: Row, before: Write | None, *, exists: bool) -> Write:
+    fixed = {"tenant": event.tenant, "conversation_id": event.conversation_id, "user_id": user_id}
     facets = {} if before is None else before.facets
     return Write(key, fixed, {**facets, event.stage: row[event.stage]}, exists=exists)
 
@@ -102,13 +117,13 @@ def views_of(moved: Mapping[str, Mapping[str, CursorView]], max_cursors: int) ->
     ]
 
 
-def view(event: MessageDelivered) -> ReceiptView:
+def view(event: MessageDelivered, message: PersistedMessage) -> ReceiptView:
     """Return the receipt that the sender of a message, or of a change of it, is sent once it is persisted."""
     return ReceiptView(
         conversation_id=event.conversation_id,
-        message_id=event.message_id,
-        seq=event.seq,
+        message_id=message.message_id,
+        seq=message.seq,
         stage=event.stage,
-        lane=event.lane,
-        applied=event.applied,
+        lane=message.lane,
+        applied=message.applied,
     )

@@ -34,6 +34,7 @@ from schemas.events.message import (
     MessageRejected,
     MessageSent,
     Origin,
+    PersistedMessage,
     Reacted,
     Stage,
 )
@@ -67,6 +68,7 @@ __all__ = [
     "Origin",
     "ParticipantsAdded",
     "ParticipantsRemoved",
+    "PersistedMessage",
     "Reacted",
     "Role",
     "RolesChanged",

@@ -70,20 +70,34 @@ class MessageDeleted(EventBase, frozen=True, kw_only=True, tag="caas.message.del
     deleted_by: str
 
 
-class MessageDelivered(EventBase, frozen=True, kw_only=True, tag="caas.message.delivered.v1"):
-    """A message, or a change of it, reached a stage, for its sender; `applied` is false if the fold ignored it.
+class PersistedMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A message, or a change of it in `lane`, that was saved, for its `sender`; `applied` is false if the fold ignored
+    it.
 
-    The stages `delivered` and `read` mean that all messages up to `seq` reached the member `by`, on their `device`:
-    then `message_id` and `sender` are empty.
+    `event_id` and `correlation_id` are those of the event that was saved. They are empty in what version 1 named:
+    there the record's headers have them.
     """
 
-    conversation_id: str
     message_id: str
     sender: str
     seq: Count
-    stage: Stage
+    event_id: str = ""
+    correlation_id: str = ""
     lane: str = "sent"
     applied: bool = True
+
+
+class MessageDelivered(EventBase, frozen=True, kw_only=True, tag="caas.message.delivered.v2"):
+    """Messages of a conversation reached a stage, for their senders.
+
+    The stage `persisted` names what was saved in `messages`, in order. The stages `delivered` and `read` mean that all
+    messages up to `seq` reached the member `by`, on their `device`, and name none.
+    """
+
+    conversation_id: str
+    stage: Stage
+    messages: list[PersistedMessage] = []
+    seq: Count = 0
     by: str = ""
     device: str = ""
 

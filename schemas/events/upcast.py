@@ -11,8 +11,19 @@ from schemas.events import Event
 Step = tuple[str, Callable[[dict[str, Any]], dict[str, Any]]]
 """The type that an old body is converted to, and the conversion."""
 
-STEPS: Final[Mapping[str, Step]] = {}
-"""Old type → step. Empty while every event is at v1; a released version is never removed."""
+
+def with_messages(content: dict[str, Any]) -> dict[str, Any]:
+    """Convert a `message.delivered` of version 1, which named one message, or none in the stages of a member."""
+    message = {name: content[name] for name in ("message_id", "sender", "seq")}
+    message |= {name: content[name] for name in ("lane", "applied") if name in content}
+    kept = {name: value for name, value in content.items() if name not in message}
+    if content["stage"] == "persisted":
+        return {**kept, "messages": [message]}
+    return {**kept, "seq": message["seq"]}
+
+
+STEPS: Final[Mapping[str, Step]] = {"caas.message.delivered.v1": ("caas.message.delivered.v2", with_messages)}
+"""Old type → step. A released version is never removed."""
 
 _TOPIC_OF_FAMILY: Final = {tag.rpartition(".")[0]: events.TOPIC_OF[event] for tag, event in events.EVENT_OF.items()}
 _DECODERS: Final[dict[str, msgspec.json.Decoder[Event]]] = {

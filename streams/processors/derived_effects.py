@@ -2,6 +2,7 @@
 after a crash is harmless.
 """
 
+from collections.abc import Iterable
 from typing import Final
 
 from projections.facts import Fact
@@ -15,11 +16,14 @@ from schemas.wire.frames import Push
 CONFLICT: Final = "idempotency_conflict"
 
 
-def record_of(event: MessageDelivered | MessageRejected, fact: Fact, processor: str, kind: str) -> Record:
-    """Return the record of an event that `processor` emits because of a fact."""
+def record_of(
+    event: MessageDelivered | MessageRejected, fact: Fact, processor: str, kind: str, earlier: Iterable[Fact] = ()
+) -> Record:
+    """Return the record of an event that `processor` emits because of a fact and those `earlier` in its batch."""
+    sources = " ".join(one.envelope.id for one in (*earlier, fact))
     return envelope.encode(
         event,
-        event_id=ids.effect_id(fact.envelope.id, kind),
+        event_id=ids.effect_id(sources, kind),
         source=f"/caas/streams/{processor}",
         correlation_id=fact.envelope.correlation_id,
         actor=fact.envelope.actor,
@@ -52,5 +56,12 @@ def conflict_push(fact: Fact, processor: str, generation: int, **about: str) -> 
 
 def push_to_actor(fact: Fact, processor: str, generation: int, frame: bytes, conversation_id: str) -> Push:
     """Return the push of a receipt or an error that only the actor of the fact gets."""
-    to = channel_of(fact.envelope.tenant, fact.envelope.actor)
+    return push_to_user(fact.envelope.actor, fact, processor, generation, frame, conversation_id=conversation_id)
+
+
+def push_to_user(
+    user_id: str, fact: Fact, processor: str, generation: int, frame: bytes, *, conversation_id: str
+) -> Push:
+    """Return the push that only this user of the fact's tenant gets."""
+    to = channel_of(fact.envelope.tenant, user_id)
     return Push(model=processor, generation=generation, conversation_id=conversation_id, frame=frame, to=to)

@@ -157,8 +157,6 @@ def _read(fact: Fact, event: CursorMoved) -> Record:
         tenant=fact.envelope.tenant,
         at=fact.envelope.time,
         conversation_id=event.conversation_id,
-        message_id="",
-        sender="",
         seq=event.seq,
         stage="read",
         by=event.user_id,

@@ -11,12 +11,14 @@ from projections.facts import LaneCounter
 from projections.messages import message_rows, reactions, threads, unread_markers
 from projections.messages.message_rows import Numbered
 from schemas.envelope import Record
-from schemas.events import MessageDelivered, MessageSent, Reacted
+from schemas.events import MessageSent, PersistedMessage, Reacted
 from schemas.wire import frames
 from schemas.wire.frames import Push
 from schemas.wire.views import MessageView
-from streams.processors.derived_effects import conflict_push, conflict_record, record_of
+from streams.processors import persisted_records
+from streams.processors.derived_effects import conflict_push, conflict_record
 from streams.processors.head_cache import HeadCache
+from streams.processors.persisted_records import Persisted
 from streams.runtime.processor import Batch
 
 COMMAND_OF: Final = {"sent": "message:send", "edited": "message:edit", "deleted": "message:delete"}
@@ -71,19 +73,20 @@ class Messages:
 
 def effects(numbered: Sequence[Numbered], now: dict[str, Row], generation: int) -> Effects:
     """Return the effects of every fact of a batch, from the rows as they now are."""
-    logged: list[Record] = []
+    conflicts: list[Record] = []
+    persisted: list[Persisted] = []
     hints: list[Push] = []
     for one in numbered:
         row = now.get(one.row_id, {})
         view = message_rows.view(row) if row else None
         if one.conflict:
-            logged.append(conflict_record(one.fact, message_rows.MODEL, command_of(one), one.row_id))
+            conflicts.append(conflict_record(one.fact, message_rows.MODEL, command_of(one), one.row_id))
             hints.append(conflict_push(one.fact, message_rows.MODEL, generation, message_id=one.row_id))
         elif view is not None:
-            logged.append(_persisted(one, row, view))
+            persisted.append((one.fact, _persisted(one, row, view)))
             if not one.repeat:
                 hints.append(_pushed(one, row, view, generation))
-    return Effects(logged, hints)
+    return Effects([*persisted_records.records_of(persisted), *conflicts], hints)
 
 
 def command_of(one: Numbered) -> str:
@@ -112,20 +115,17 @@ def _pushed(one: Numbered, row: Row, view: MessageView, generation: int) -> Push
     )
 
 
-def _persisted(one: Numbered, row: Row, view: MessageView) -> Record:
-    fact = one.fact
-    event = MessageDelivered(
-        tenant=fact.envelope.tenant,
-        at=fact.envelope.time,
-        conversation_id=fact.envelope.subject,
+def _persisted(one: Numbered, row: Row, view: MessageView) -> PersistedMessage:
+    envelope = one.fact.envelope
+    return PersistedMessage(
         message_id=one.row_id,
-        sender=fact.envelope.actor,
+        sender=envelope.actor,
         seq=view.seq,
-        stage="persisted",
+        event_id=envelope.id,
+        correlation_id=envelope.correlation_id,
         lane=one.lane,
         applied=applied(one, row, view),
     )
-    return record_of(event, fact, message_rows.MODEL, "persisted")
 
 
 def applied(one: Numbered, row: Row, view: MessageView) -> bool:

@@ -14,7 +14,7 @@ from schemas.bounds import CURSOR_MEMBERS
 from schemas.events import MessageDelivered
 from schemas.wire import frames
 from schemas.wire.frames import CURSORS, Push
-from streams.processors.derived_effects import push_to_actor
+from streams.processors.derived_effects import push_to_user
 from streams.runtime.processor import Batch, everything
 
 
@@ -40,17 +40,22 @@ class Receipts:
         keys = {key for fact in batch.facts for key in receipt_rows.row_ids(fact)}
         folded = receipt_rows.fold(batch.facts, await self._documents.get(at, keys))
         await self._documents.save(Changes([(at, folded.writes)], [], batch.checkpoint, batch.base))
-        persisted = (push for fact in batch.facts for push in _pushes(fact, batch.generation))
+        persisted = (push for fact in batch.facts for push in _receipts(fact, batch.generation))
         return Effects(hints=[*persisted, *_moved(folded, batch.generation)])
 
 
-def _pushes(fact: Fact, generation: int) -> list[Push]:
-    """Return the receipts of persisted messages for their sender."""
+def _receipts(fact: Fact, generation: int) -> list[Push]:
+    """Return a receipt of each persisted message for its sender, under the correlation id of what they sent."""
     event = fact.event
     if not isinstance(event, MessageDelivered) or event.stage != "persisted":
         return []
-    frame = frames.push("receipt", receipt_rows.view(event), correlation_id=fact.envelope.correlation_id)
-    return [push_to_actor(fact, receipt_rows.MODEL, generation, frame, event.conversation_id)]
+    found = []
+    for message in event.messages:
+        correlation_id = message.correlation_id or fact.envelope.correlation_id
+        frame = frames.push("receipt", receipt_rows.view(event, message), correlation_id=correlation_id)
+        about = event.conversation_id
+        found.append(push_to_user(message.sender, fact, receipt_rows.MODEL, generation, frame, conversation_id=about))
+    return found
 
 
 def _moved(folded: Folded, generation: int) -> list[Push]:

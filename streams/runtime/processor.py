@@ -53,8 +53,8 @@ class Processor(Protocol):
 
     `apply` looks up, folds, saves rows, heads and the batch's checkpoint, each on the batch's base, and returns the
     effects of every fact of the batch, changed row or not, with ids that derive from the facts. Applying a batch
-    again, or one that overlaps it, changes nothing and returns the same effects. `version` changes when the fold
-    produces other rows.
+    again changes nothing and returns the same effects; so does one that overlaps it, but that what is one record for
+    several facts is divided as they are. `version` changes when the fold produces other rows.
     """
 
     @property

@@ -16,6 +16,7 @@ from schemas.events import (
     MessageUnpinned,
     ParticipantsAdded,
     ParticipantsRemoved,
+    PersistedMessage,
     Reacted,
     RolesChanged,
     UserActed,
@@ -39,7 +40,13 @@ SAMPLES: tuple[Event, ...] = (
     MessageEdited(tenant=TENANT, at=AT, conversation_id=ROOM, message_id=MESSAGE, editor="bob", text="hello all"),
     MessageDeleted(tenant=TENANT, at=AT, conversation_id=ROOM, message_id=MESSAGE, deleted_by="ann"),
     MessageDelivered(
-        tenant=TENANT, at=AT, conversation_id=ROOM, message_id=MESSAGE, sender="bob", seq=1, stage="persisted"
+        tenant=TENANT,
+        at=AT,
+        conversation_id=ROOM,
+        stage="persisted",
+        messages=[
+            PersistedMessage(message_id=MESSAGE, sender="bob", seq=1, event_id=MESSAGE, correlation_id=CORRELATION)
+        ],
     ),
     MessageRejected(
         tenant=TENANT,

@@ -18,10 +18,10 @@ SAID = ("text", "reply_to", "ciphertext", "attachments")
 
 def effects(world: World, whole: Whole) -> Broken:
     """Law 7: logged effects are never lost: receipts and rejections, with derived ids."""
-    delivered, rejected = _ids(world, topics.MESSAGE_DELIVERED), _ids(world, topics.MESSAGE_REJECTED)
+    persisted, rejected = _persisted(world), _ids(world, topics.MESSAGE_REJECTED)
     for (key, lane), events in whole.lanes.items():
         for event in events if lane not in {"conversation", "user"} and not _may_be_unreported(world, lane) else ():
-            if whole.said[event.row].sent is not None and _effect(event.id, "persisted") not in delivered:
+            if whole.said[event.row].sent is not None and event.id not in persisted:
                 yield f"law 7: {event} of {key} was never said to be persisted"
     for first, again in whole.repeats:
         opened = again.body is not None and "kind" in again.body  # creating again is a repeat
@@ -48,6 +48,17 @@ def buried(world: World) -> Broken:
                     yield f"law 7: {record} never came to the dead letters of {reader}"
                 if lies and event is not None and not event.counts:
                     yield f"law 7: {record} is none of {reader}'s dead letters"
+
+
+def _persisted(world: World) -> set[str]:
+    """Return the events that are said to be persisted, by records whose ids derive from theirs."""
+    found: set[str] = set()
+    for record in world.ledger.order:
+        event = fold.event_of(record) if record.topic == topics.MESSAGE_DELIVERED else None
+        if event is not None and event.body is not None:
+            named = [one["event_id"] for one in event.body.get("messages", [])]
+            found.update(named if event.id == _effect(" ".join(named), "persisted") else ())
+    return found
 
 
 def _ids(world: World, topic: str) -> set[str]:

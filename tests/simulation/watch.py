@@ -86,11 +86,7 @@ class Watch:
             case "conversations":
                 return event.id in self.rows("conversations", "changes")
             case "receipts":
-                return event.body is None or any(
-                    event.body["stage"] in row and row[event.body["stage"]]["seq"] >= event.body.get("seq", 0)
-                    for key, row in self.rows("receipts", "receipts").items()
-                    if key == f"{event.key}:{event.body['sender'] or event.body['by']}:{event.body.get('device', '')}"
-                )
+                return event.body is None or self._reported(event.key, event.body)
         table = "messages" if processor == "messages" else "search_docs"
         facet = self.rows(processor, table).get(event.row, {}).get(LANE_OF[event.topic])
         if facet is None or event.topic == topics.MESSAGE_SENT:
@@ -98,6 +94,13 @@ class Watch:
         if event.topic == topics.USER_ACTION:
             return any(kept[0] == event.id for kept in facet["told"])
         return any(version["id"] == event.id for version in facet["versions"])
+
+    def _reported(self, room: str, body: Mapping[str, Any]) -> bool:
+        """Return whether the rows have come as far as a record says: those of all senders, or the member's."""
+        rows, stage = self.rows("receipts", "receipts"), body["stage"]
+        member = f"{body.get('by')}:{body.get('device', '')}"
+        said = [(f"{one['sender']}:", one["seq"]) for one in body.get("messages", [])] or [(member, body["seq"])]
+        return all(rows.get(f"{room}:{who}", {}).get(stage, {"seq": -1})["seq"] >= seq for who, seq in said)
 
     def _box(self, owner: str, about: Mapping[str, Any]) -> Mapping[str, Any] | None:
         return self.rows("inbox", "inbox").get(f"{owner}:{fold.place_of(about)}")

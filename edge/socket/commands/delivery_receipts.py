@@ -164,8 +164,6 @@ class DeliveryReceipts:
             tenant=key.tenant,
             at=self._clock.now(),
             conversation_id=key.conversation_id,
-            message_id="",
-            sender="",
             seq=cursor.seq,
             stage="delivered",
             by=key.user_id,

@@ -5,7 +5,7 @@ from projections.facts import Fact
 from projections.receipts import receipt_rows
 from projections.receipts.receipt_rows import Folded
 from schemas.envelope import Envelope
-from schemas.events import TYPE_OF, MessageDelivered
+from schemas.events import TYPE_OF, MessageDelivered, PersistedMessage
 from schemas.topics import MESSAGE_DELIVERED
 from tests.given import AT, CORRELATION, ROOM, TENANT
 
@@ -24,17 +24,21 @@ def fact(offset: int, event: MessageDelivered) -> Fact:
     return Fact(MESSAGE_DELIVERED, position(1, offset), envelope, event)
 
 
-def persisted(offset: int, seq: int) -> Fact:
+def persisted(offset: int, *seqs: int, sender: str = "bob") -> Fact:
+    return saved(offset, *((sender, seq) for seq in seqs))
+
+
+def saved(offset: int, *messages: tuple[str, int]) -> Fact:
+    """Return the record that names these messages: `(sender, seq)`."""
+    named = [PersistedMessage(message_id=f"m{seq}", sender=sender, seq=seq) for sender, seq in messages]
     return fact(
         offset,
-        MessageDelivered(
-            tenant=TENANT, at=AT, conversation_id=ROOM, message_id=f"m{seq}", sender="bob", seq=seq, stage="persisted"
-        ),
+        MessageDelivered(tenant=TENANT, at=AT, conversation_id=ROOM, stage="persisted", messages=named),
     )
 
 
 def reached(offset: int, stage: str, seq: int, by: str = "ann", device: str = "") -> Fact:
-    about = {"tenant": TENANT, "at": AT, "conversation_id": ROOM, "message_id": "", "sender": ""}
+    about = {"tenant": TENANT, "at": AT, "conversation_id": ROOM}
     return fact(offset, MessageDelivered(**about, stage=stage, seq=seq, by=by, device=device))  # type: ignore[arg-type]
 
 
@@ -56,6 +60,27 @@ def test_late_lower_receipt_does_not_lower_a_cursor() -> None:
     (write,) = receipt_rows.fold([persisted(0, 3), persisted(1, 2)], {}).writes
     assert write.id == f"{ROOM}:bob:"
     assert write.facets["persisted"] == {"pos": position(1, 1), "seq": 3, "was": 3}
+
+
+def test_record_of_many_messages_sets_one_facet_for_each_sender() -> None:
+    first = receipt_rows.fold([persisted(0, 1)], {})
+    folded = receipt_rows.fold([saved(1, ("bob", 3), ("ann", 4), ("bob", 2))], rows(first))
+    facets = {write.id: write.facets["persisted"] for write in folded.writes}
+    assert facets == {
+        f"{ROOM}:bob:": {"pos": position(1, 1), "seq": 3, "was": 1},
+        f"{ROOM}:ann:": {"pos": position(1, 1), "seq": 4, "was": 0},
+    }
+    assert {write.id: write.fixed["user_id"] for write in folded.writes} == {
+        f"{ROOM}:bob:": "bob",
+        f"{ROOM}:ann:": "ann",
+    }
+    assert folded.moved == {}
+
+
+def test_messages_named_again_in_other_records_change_no_number() -> None:
+    facts = [saved(0, ("bob", 1), ("ann", 2)), saved(1, ("bob", 1)), saved(2, ("ann", 2), ("bob", 3))]
+    seqs = {write.id: write.facets["persisted"]["seq"] for write in receipt_rows.fold(facts, {}).writes}
+    assert seqs == {f"{ROOM}:bob:": 3, f"{ROOM}:ann:": 2}
 
 
 def test_repeated_record_changes_nothing() -> None:
@@ -101,7 +126,8 @@ def test_newest_record_reports_the_same_move_when_repeated() -> None:
 
 
 def test_rows_are_the_same_for_any_batches() -> None:
-    facts = [reached(0, "read", 2), persisted(1, 1), reached(2, "read", 1, by="bob"), reached(3, "read", 4)]
+    several = saved(4, ("bob", 3), ("ann", 4))
+    facts = [reached(0, "read", 2), persisted(1, 1), reached(2, "read", 1, by="bob"), reached(3, "read", 4), several]
     in_one_batch = rows(receipt_rows.fold(facts, {}))
     one_by_one: dict[str, dict[str, object]] = {}
     for each in facts:
@@ -112,4 +138,5 @@ def test_rows_are_the_same_for_any_batches() -> None:
 
 def test_record_without_a_user_or_body_changes_no_row() -> None:
     unreadable = Fact(MESSAGE_DELIVERED, position(1, 0), persisted(0, 1).envelope, None)
-    assert receipt_rows.fold([unreadable, reached(1, "read", 5, by="")], {}) == Folded([], {})
+    nameless = [reached(1, "read", 5, by=""), persisted(2, 5, sender="")]
+    assert receipt_rows.fold([unreadable, *nameless], {}) == Folded([], {})

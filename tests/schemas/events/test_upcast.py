@@ -9,12 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas import events
-from schemas.events import MessageEdited, upcast
+from schemas.events import MessageDelivered, MessageEdited, PersistedMessage, Stage, upcast
 from schemas.events.upcast import Step, Undecodable
+from tests.given import AT, ROOM, TENANT
 from tests.schemas.samples import SAMPLES
 
 OLDEST, OLD, NEWEST = "caas.message.edited.v-1", "caas.message.edited.v0", "caas.message.edited.v1"
 EDITED = next(event for event in SAMPLES if isinstance(event, MessageEdited))
+DELIVERED = "caas.message.delivered.v1"
+ABOUT: dict[str, Any] = {"tenant": TENANT, "at": AT, "conversation_id": ROOM}
 
 
 def without_author(content: dict[str, Any]) -> dict[str, Any]:
@@ -61,6 +64,40 @@ def test_a_step_to_an_unknown_version_is_undecodable() -> None:
 def test_any_bytes_raise_undecodable_and_nothing_else(bytes_: bytes, kind: str) -> None:
     with pytest.raises(Undecodable):
         upcast.decode(kind, bytes_, STEPS)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({}, PersistedMessage(message_id="m", sender="bob", seq=3)),
+        (
+            {"lane": "edited", "applied": False},
+            PersistedMessage(message_id="m", sender="bob", seq=3, lane="edited", applied=False),
+        ),
+    ],
+)
+def test_persisted_message_of_the_first_version_is_the_only_one_of_its_record(
+    fields: dict[str, Any], message: PersistedMessage
+) -> None:
+    old = {**ABOUT, "message_id": "m", "sender": "bob", "seq": 3, "stage": "persisted", **fields}
+    event = upcast.decode(DELIVERED, msgspec.json.encode(old))
+    assert event == MessageDelivered(**ABOUT, stage="persisted", messages=[message])
+
+
+@pytest.mark.parametrize("device", [{}, {"device": "phone"}])
+@pytest.mark.parametrize("stage", ["delivered", "read"])
+def test_cursor_of_the_first_version_names_no_message(stage: Stage, device: dict[str, str]) -> None:
+    old = {**ABOUT, "message_id": "", "sender": "", "seq": 3, "stage": stage, "by": "ann", **device}
+    event = upcast.decode(DELIVERED, msgspec.json.encode(old))
+    assert event == MessageDelivered(**ABOUT, stage=stage, seq=3, by="ann", **device)
+
+
+@pytest.mark.parametrize("missing", ["message_id", "sender", "seq", "stage", "conversation_id"])
+def test_delivery_of_the_first_version_without_one_of_its_fields_is_undecodable(missing: str) -> None:
+    old = {**ABOUT, "message_id": "m", "sender": "bob", "seq": 3, "stage": "persisted"}
+    del old[missing]
+    with pytest.raises(Undecodable):
+        upcast.decode(DELIVERED, msgspec.json.encode(old))
 
 
 def test_steps_of_released_versions_end_at_a_current_version() -> None:

@@ -1,4 +1,6 @@
-"""The `receipts` processor pushes the cursors that a batch moved, in one push for each conversation."""
+"""The `receipts` processor pushes the cursors that a batch moved, in one push for each conversation, and a receipt of
+each persisted message to its sender.
+"""
 
 from typing import Any
 
@@ -6,6 +8,7 @@ import msgspec
 import pytest
 
 from core.ports.documents import TableGeneration
+from projections.inbox.inbox_rows import channel_of
 from projections.receipts import receipt_rows
 from schemas import events
 from schemas.bounds import CURSOR_MEMBERS
@@ -13,7 +16,7 @@ from schemas.envelope import Record
 from schemas.wire.frames import CURSORS
 from streams.processors.receipts import Receipts
 from streams.runtime.worker import Worker
-from tests.streams.world import AT, TENANT, World, encoded, stored
+from tests.streams.world import AT, CORRELATION, TENANT, World, encoded, stored
 
 ROOM = "room"
 
@@ -37,6 +40,20 @@ class Scene:
         await self.receipts.work(batch)
         return self.pushed()
 
+    async def receipts_of(self, *records: Record) -> list[tuple[str, str, dict[str, Any]]]:
+        """Apply these records as one batch and return the receipts: `(to, correlation_id, data)`."""
+        self.world.emitter.pushes.clear()
+        await self.receipts.work([stored(record, self.read + at) for at, record in enumerate(records)])
+        self.read += len(records)
+        found = []
+        for push in self.world.emitter.pushes:
+            frame: dict[str, Any] = msgspec.json.decode(push.frame)
+            assert (push.model, push.conversation_id, push.lane) == ("receipts", ROOM, "")
+            assert frame.keys() == {"type", "data", "correlation_id"}
+            assert frame["type"] == "receipt"
+            found.append((push.to, frame["correlation_id"], frame["data"]))
+        return found
+
     def pushed(self) -> list[list[tuple[str, int, int]]]:
         found = []
         for push in self.world.emitter.pushes:
@@ -56,14 +73,32 @@ def reached(by: str, stage: events.Stage, seq: int, device: str = "", room: str 
         tenant=TENANT,
         at=AT,
         conversation_id=room,
-        message_id="",
-        sender="",
         seq=seq,
         stage=stage,
         by=by,
         device=device,
     )
     return encoded(event, f"{room} {by} {stage} {seq} {device}", by)
+
+
+def saved(*messages: events.PersistedMessage) -> Record:
+    """Return the record that names these messages."""
+    event = events.MessageDelivered(
+        tenant=TENANT, at=AT, conversation_id=ROOM, stage="persisted", messages=list(messages)
+    )
+    return encoded(event, " ".join(one.event_id for one in messages), "ann")
+
+
+def saved_in_version_1(sender: str, **fields: Any) -> Record:
+    body = {"tenant": TENANT, "at": AT, "conversation_id": ROOM, "sender": sender, "stage": "persisted", **fields}
+    newest, old = saved(), ("ce_type", b"caas.message.delivered.v1")
+    headers = tuple(old if name == "ce_type" else (name, value) for name, value in newest.headers)
+    return msgspec.structs.replace(newest, value=msgspec.json.encode(body), headers=headers)
+
+
+def persisted(sender: str, seq: int, **fields: Any) -> events.PersistedMessage:
+    about = {"message_id": f"m{seq}", "event_id": f"e{seq}", "correlation_id": f"c{seq}"}
+    return events.PersistedMessage(sender=sender, seq=seq, **{**about, **fields})
 
 
 @pytest.fixture
@@ -112,3 +147,35 @@ async def test_newest_cursor_is_pushed_again_with_its_batch(scene: Scene) -> Non
     await again.work([stored(reached("bob", "read", 1), 0)])
     assert scene.pushed() == [*first, *first]
     assert await scene.rows() == before
+
+
+def receipt(seq: int, **fields: Any) -> dict[str, Any]:
+    about = {"conversation_id": ROOM, "message_id": f"m{seq}", "seq": seq, "stage": "persisted"}
+    return {**about, "lane": "sent", "applied": True, **fields}
+
+
+async def test_every_message_of_a_record_is_a_receipt_for_its_sender(scene: Scene) -> None:
+    change = persisted("ann", 1, lane="edited", applied=False, event_id="edit", correlation_id="c3")
+    assert await scene.receipts_of(saved(persisted("ann", 1), persisted("bob", 2), change)) == [
+        (channel_of(TENANT, "ann"), "c1", receipt(1)),
+        (channel_of(TENANT, "bob"), "c2", receipt(2)),
+        (channel_of(TENANT, "ann"), "c3", receipt(1, lane="edited", applied=False)),
+    ]
+
+
+async def test_record_of_the_first_version_is_a_receipt_under_the_correlation_id_of_its_headers(scene: Scene) -> None:
+    plain = saved_in_version_1("ann", message_id="m1", seq=1)
+    ignored = saved_in_version_1("bob", message_id="m2", seq=2, lane="edited", applied=False)
+    assert await scene.receipts_of(plain, ignored) == [
+        (channel_of(TENANT, "ann"), CORRELATION, receipt(1)),
+        (channel_of(TENANT, "bob"), CORRELATION, receipt(2, lane="edited", applied=False)),
+    ]
+
+
+async def test_messages_named_again_in_another_record_are_the_same_receipts_and_numbers(scene: Scene) -> None:
+    first, second, third = persisted("ann", 1), persisted("bob", 2), persisted("ann", 3)
+    before = await scene.receipts_of(saved(first, second), saved(third))
+    seqs = {key: row["persisted"]["seq"] for key, row in (await scene.rows()).items()}
+    assert await scene.receipts_of(saved(first), saved(second, third)) == before
+    assert {key: row["persisted"]["seq"] for key, row in (await scene.rows()).items()} == seqs
+    assert seqs == {"room:ann:": 3, "room:bob:": 2}

@@ -35,6 +35,7 @@ from ..events.message import (
     MessageRejected,
     MessageSent,
     Origin,
+    PersistedMessage,
     Reacted,
     Stage,
 )
@@ -68,6 +69,7 @@ __all__ = [
     "Origin",
     "ParticipantsAdded",
     "ParticipantsRemoved",
+    "PersistedMessage",
     "Reacted",
     "Role",
     "RolesChanged",
