@@ -55,7 +55,7 @@ async def test_process_stops_at_the_end_of_its_block(place: Place) -> None:
 
 
 async def test_edge_is_measured_against_the_bare_server() -> None:
-    with bench(Settings(), pairs=1, seconds=0.2) as where:
+    with bench(Settings(), pairs=1, seconds=1.0) as where:
         figure = await sockets.edge_sends(where)
     assert len(figure.ours) == len(figure.bare) == 1
     assert figure.ours[0] > 0
