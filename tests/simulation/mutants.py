@@ -276,7 +276,7 @@ def _keeps_heads(name: str, documents: Any, index: Any, _: Emitter) -> Processor
 
 
 def _hoards(node: Any) -> None:
-    node._commands.backlog._remove_saved = lambda *_: None
+    node._commands.backlog._remove_saved = lambda *_: 0
 
 
 MUTANTS: Mapping[str, tuple[Parts, str]] = MappingProxyType(

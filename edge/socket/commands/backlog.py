@@ -95,7 +95,7 @@ class Backlog:
         self._rate = SaveRate()
         limited = [most for most in (self._limits.node, self._limits.conversation) if most]
         self._counts = bool(limited)
-        self._look_at = max(1, min(MIN_UNPERSISTED, *limited) // 2) if limited else 0
+        self._look_at = max(1, min((MIN_UNPERSISTED, *limited)) // 2)
         self._node = _Count()
         self._conversations: dict[str, _Count] = {}
         self._entries: dict[str, dict[Partition, deque[_Entry]]] = {}
@@ -172,18 +172,22 @@ class Backlog:
 
     async def _look(self) -> None:
         """Remove what is saved. Raises `Unavailable`."""
-        before = self._node.total
+        saved = 0
         for model in [model for model, waiting in self._entries.items() if waiting]:
-            self._remove_saved(self._entries[model], await self._progress.passed(model))
-        self._rate.saved(before - self._node.total, asyncio.get_running_loop().time())
+            saved += self._remove_saved(self._entries[model], await self._progress.passed(model))
+        self._rate.saved(saved, asyncio.get_running_loop().time())
 
-    def _remove_saved(self, waiting: dict[Partition, deque[_Entry]], passed: Mapping[Partition, int]) -> None:
+    def _remove_saved(self, waiting: dict[Partition, deque[_Entry]], passed: Mapping[Partition, int]) -> int:
+        """Remove what these checkpoints have passed. Return its number."""
+        saved = 0
         for at, entries in list(waiting.items()):
             while entries and entries[0].position < passed.get(at, 0):
                 entry = entries.popleft()
                 self._remove(entry.user, entry.conversation)
+                saved += 1
             if not entries:
                 del waiting[at]
+        return saved
 
     def _remove(self, user: str, conversation: str) -> None:
         self._node.remove(user)
