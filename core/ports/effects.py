@@ -1,6 +1,6 @@
 """Effects are what a processor emits after a save; a replay emits nothing, by its type."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,12 +16,8 @@ class Effects:
     hints: Sequence[Push] = ()
 
 
-class Emission(Protocol):
-    """Effects that are being emitted."""
-
-    async def durable(self) -> None:
-        """Return when the logged ones are durable; failed appends are repeated. It is called once."""
-        ...
+Durable = Callable[[], Awaitable[None]]
+"""Returns when logged effects are durable; appends that fail are repeated. It is called once."""
 
 
 class Emitter(Protocol):
@@ -29,7 +25,7 @@ class Emitter(Protocol):
     and counted when they fail. Ids are derived, so emitting twice is harmless.
     """
 
-    async def begin(self, effects: Effects) -> Emission:
+    async def begin(self, effects: Effects) -> Durable:
         """Begin to append what is logged, and send the hints. Effects that are begun later come later, unless an
         append fails.
         """
@@ -40,19 +36,16 @@ class Emitter(Protocol):
         ...
 
 
-class Emitted:
-    """An emission of which nothing is left to do."""
-
-    async def durable(self) -> None:
-        """Return at once."""
+async def already_durable() -> None:
+    """Return at once: nothing was logged, or it is durable already."""
 
 
 class Silent:
     """An emitter that emits nothing, for replays."""
 
-    async def begin(self, effects: Effects) -> Emission:  # noqa: ARG002 - nothing is emitted
+    async def begin(self, effects: Effects) -> Durable:  # noqa: ARG002 - nothing is emitted
         """Do nothing."""
-        return Emitted()
+        return already_durable
 
     async def emit(self, effects: Effects) -> None:
         """Do nothing."""

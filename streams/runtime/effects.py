@@ -5,12 +5,13 @@ have a participant, or the user whom a hint is for.
 import asyncio
 import logging
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 from core.health import Health
 from core.outages import Outage
 from core.ports.bus import Bus
-from core.ports.effects import Effects, Emission
+from core.ports.effects import Durable, Effects
 from core.ports.event_log import EventLog, Unavailable
 from core.ports.node_registry import NodeRegistry
 from core.retry import retry_until_available
@@ -41,19 +42,19 @@ class LiveEmitter:
         self._dead = DeadLetterLog(name, health)
         self._outage = Outage(f"{name}: pushes")
 
-    async def begin(self, effects: Effects) -> Emission:
+    async def begin(self, effects: Effects) -> Durable:
         """Append the logged effects, and send the hints meanwhile."""
         waiting = [(record, self._log.append(record)) for record in effects.logged]
         for _, future in waiting:
             future.add_done_callback(retrieved)
         await self._hint(effects.hints)
-        return _Appending(self, waiting)
+        return partial(self._all_durable, waiting)
 
     async def emit(self, effects: Effects) -> None:
         """Append the logged effects, send the hints meanwhile, and return when the logged ones are durable."""
-        await (await self.begin(effects)).durable()
+        await (await self.begin(effects))()
 
-    async def all_durable(self, waiting: Sequence[tuple[Record, asyncio.Future[int]]]) -> None:
+    async def _all_durable(self, waiting: Sequence[tuple[Record, asyncio.Future[int]]]) -> None:
         """Return when these appends are durable; one that fails is repeated."""
         for record, future in waiting:
             try:
@@ -105,18 +106,6 @@ class LiveEmitter:
         ]
         if payloads:
             await self._bus.publish(payloads)
-
-
-class _Appending:
-    """Effects whose appends have begun."""
-
-    def __init__(self, emitter: LiveEmitter, waiting: Sequence[tuple[Record, asyncio.Future[int]]]) -> None:
-        self._emitter = emitter
-        self._waiting = waiting
-
-    async def durable(self) -> None:
-        """Return when they are durable."""
-        await self._emitter.all_durable(self._waiting)
 
 
 def correlation_of(record: Record) -> str:

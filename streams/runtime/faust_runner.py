@@ -15,19 +15,17 @@ import faust
 
 from core import private_files
 from core.health import STARTING, Health
-from core.ports.effects import Emission
+from core.ports.effects import Durable
 from core.ports.event_log import EventLog, Received
 from core.positions import position
 from core.settings import Settings
 from schemas.topics import Partition
 from streams.log.kafka.groups import group_of
 from streams.runtime.gap_filler import GapFiller
-from streams.runtime.gate import Gate
+from streams.runtime.gate import MAX_EMITTING, Gate
 from streams.runtime.worker import Worker
 
 MAX_QUEUED: Final = 4096
-MAX_EMITTING: Final = 8
-"""Maximum number of batches whose effects become durable while the next batch is applied."""
 IDLE_TURNS: Final = 10
 HEARTBEAT_S: Final = 1.0
 """Interval of a member's heartbeats, in seconds; a heartbeat's answer announces a rebalance."""
@@ -41,7 +39,7 @@ def faust_app(worker: Worker, log: EventLog, settings: Settings, slot: str | Non
     processor = worker.processor
     app = app_of(group_of(processor.name), settings, slot)
     queue: asyncio.Queue[tuple[Any, Any]] = asyncio.Queue(maxsize=MAX_QUEUED)
-    emitting: asyncio.Queue[tuple[list[tuple[Any, Any]], Emission]] = asyncio.Queue(MAX_EMITTING)
+    emitting: asyncio.Queue[tuple[list[tuple[Any, Any]], Durable]] = asyncio.Queue(MAX_EMITTING)
     topic = app.topic(*processor.topics, key_type=bytes, value_type=bytes, internal=True)
     gate = Gate(worker, lambda: assigned(app, processor.topics))
     gap_filler = GapFiller(gate, worker, log)
@@ -58,8 +56,8 @@ def faust_app(worker: Worker, log: EventLog, settings: Settings, slot: str | Non
 
     async def acknowledge() -> None:
         while True:
-            taken, emission = await emitting.get()
-            await emission.durable()
+            taken, durable = await emitting.get()
+            await durable()
             for stream, event in taken:
                 await stream.ack(event)
 

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
-from core.ports.effects import Emission, Emitted
+from core.ports.effects import Durable, already_durable
 from core.ports.event_log import EventLog, Received
 from core.retry import retry_until_available
 from schemas.topics import Partition
@@ -34,11 +34,7 @@ class GapFiller:
         self._check_interval_s = check_interval_s
         self._reading = asyncio.Lock()
 
-    async def work(self, records: Sequence[Received]) -> None:
-        """Apply these records; when it returns, all are saved and emitted. Raises as `begin_batch` does."""
-        await (await self.begin_batch(records)).durable()
-
-    async def begin_batch(self, records: Sequence[Received]) -> Emission:
+    async def begin_batch(self, records: Sequence[Received]) -> Durable:
         """Apply these records; when it returns, all are saved, and their effects are being emitted. Raises
         `StoreBehindLog` where another generation is live, and behind them.
         """
@@ -50,7 +46,7 @@ class GapFiller:
         for record in records:
             begins.setdefault(record.at(), record.offset)
         await self._read_up_to(ends, begins)  # also what has been saved: it may not have been emitted
-        return Emitted()
+        return already_durable
 
     async def watch(self, assigned: Callable[[], Iterable[Partition]], idle: Callable[[], bool]) -> None:
         """Read, until cancelled, records of these partitions that are in the log and are not delivered. `idle`: nothing

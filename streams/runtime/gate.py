@@ -8,13 +8,14 @@ worker that has waited as long as the pause may last withdraws it, by compare-an
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any, Final
 
 import msgspec
 
 from core.health import Health
 from core.ports.documents import DataLost, Documents, StoreBroken, TableGeneration
-from core.ports.effects import Emission
+from core.ports.effects import Durable
 from core.ports.event_log import Received
 from core.positions import position
 from core.retry import retry_until_available
@@ -29,6 +30,8 @@ POLL_S: Final = 0.1
 CLOSED_POLL_S: Final = 0.02
 BROKEN_POLL_S: Final = 1.0
 CHECK_INTERVAL_S: Final = 2.0
+MAX_EMITTING: Final = 8
+"""Maximum number of batches whose effects become durable while a runner applies the next batch."""
 
 
 def confirmation_of(model: str, at: Partition) -> str:
@@ -82,9 +85,9 @@ class Gate:
         """Apply one batch when the gate is open; when it returns, all of it is saved and emitted. Raises
         `StoreBehindLog`.
         """
-        await (await self.begin_batch(received)).durable()
+        await (await self.begin_batch(received))()
 
-    async def begin_batch(self, received: Sequence[Received]) -> Emission:
+    async def begin_batch(self, received: Sequence[Received]) -> Durable:
         """Apply one batch when the gate is open; when it returns, all of it is saved, and its effects are being
         emitted. Raises `StoreBehindLog`.
 
@@ -95,30 +98,30 @@ class Gate:
         generation, broken = self._worker.generation, f"{self._worker.processor.name}: rows"
         while True:
             try:
-                emission = await self._begin_batch(received)
+                durable = await self._begin_batch(received)
             except (DataLost, StoreBroken, Inconsistent) as error:
                 self._report_blocked(broken, error)
                 await asyncio.sleep(BROKEN_POLL_S)
             else:
                 self._health.goes_on(broken)
-                return _Passed(self, emission)
+                return partial(self._emitted, durable)
             if self._worker.generation != generation:
                 self._health.goes_on(broken)
                 raise StoreBehindLog(f"generation {generation} was replaced by {self._worker.generation}")
 
-    async def _begin_batch(self, received: Sequence[Received]) -> Emission:
+    async def _begin_batch(self, received: Sequence[Received]) -> Durable:
         async with self._lock:
             assigned = frozenset(self._assigned())
             if assigned != self._checked_assignment:
                 await self._apply_pointer(await self._pointer())
                 self._checked_assignment = assigned
-            emission = await self._worker.begin_batch(received)
+            durable = await self._worker.begin_batch(received)
             self._emitting += 1
-            return emission
+            return durable
 
-    async def emitted(self, emission: Emission) -> None:
+    async def _emitted(self, durable: Durable) -> None:
         """Return when the effects of a batch that passed are durable."""
-        await emission.durable()
+        await durable()
         self._emitting -= 1
 
     async def watch(self) -> None:
@@ -232,15 +235,3 @@ class Gate:
     @property
     def _waits_for(self) -> str:
         return f"{self._worker.processor.name}: pointer"
-
-
-class _Passed:
-    """The emission of a batch that passed the gate."""
-
-    def __init__(self, gate: Gate, emission: Emission) -> None:
-        self._gate = gate
-        self._emission = emission
-
-    async def durable(self) -> None:
-        """Return when its effects are durable."""
-        await self._gate.emitted(self._emission)

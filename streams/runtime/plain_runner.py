@@ -11,14 +11,14 @@ from typing import Final
 
 from core.health import Health
 from core.ports.documents import Changes, Checkpoint, Documents
-from core.ports.effects import Emission
+from core.ports.effects import Durable
 from core.ports.event_log import DataDamaged, EventLog, Received, Unavailable
 from core.positions import offset_in, position
 from core.retry import retry_until_available
 from core.tasks import retrieved
 from projections.generations import Pointer, partition_name, read_pointer
 from schemas.topics import Partition, partitions
-from streams.runtime.gate import Gate
+from streams.runtime.gate import MAX_EMITTING, Gate
 from streams.runtime.lineage import EndsWatch, acknowledged, check_processor
 from streams.runtime.worker import StoreBehindLog, Worker
 
@@ -27,12 +27,10 @@ MARK_INTERVAL_S: Final = 1.0
 CHECK_INTERVAL_S: Final = 1.0
 CANCEL_RETRY_INTERVAL_S: Final = 1.0
 RETRY_INTERVAL_S: Final = 0.1
-MAX_EMITTING: Final = 8
-"""Maximum number of batches whose effects become durable while the next batch is applied."""
 EMIT_AT_LAST_S: Final = 1.0
 """Maximum time, in seconds, that a runner that ends waits for its effects."""
-Emitting = asyncio.Queue[tuple[Sequence[Received], Emission]]
-"""The batches that are saved, with their emissions, in order."""
+Emitting = asyncio.Queue[tuple[Sequence[Received], Durable]]
+"""The batches that are saved and being emitted, in order."""
 
 
 async def cancel_all(tasks: Sequence[asyncio.Task[None]]) -> None:
@@ -131,8 +129,8 @@ class PlainRunner:
     async def _emit(self, emitting: Emitting) -> None:
         """Mark one batch after another, when its effects are durable."""
         while True:
-            batch, emission = await emitting.get()
-            await emission.durable()
+            batch, durable = await emitting.get()
+            await durable()
             for record in batch:
                 self._marked[record.at()] = position(self._log.epoch, record.offset + 1)
             emitting.task_done()

@@ -12,7 +12,7 @@ from typing import Final
 
 from core.health import Health
 from core.ports.documents import DataLost, Documents, StoreBroken, StoreWentBack
-from core.ports.effects import Effects, Emission, Emitted, Emitter
+from core.ports.effects import Durable, Effects, Emitter, already_durable
 from core.ports.event_log import DataDamaged, Received, Unavailable
 from core.positions import offset_in, position
 from core.retry import retry_until_available
@@ -74,9 +74,9 @@ class Worker:
 
     async def work(self, received: Sequence[Received]) -> None:
         """Apply one batch; when it returns, all of it is saved and emitted. Raises as `begin_batch` does."""
-        await (await self.begin_batch(received)).durable()
+        await (await self.begin_batch(received))()
 
-    async def begin_batch(self, received: Sequence[Received]) -> Emission:
+    async def begin_batch(self, received: Sequence[Received]) -> Durable:
         """Apply one batch; when it returns, all of it is saved, and its effects are being emitted: the next batch may
         begin.
 
@@ -84,7 +84,7 @@ class Worker:
         `Inconsistent` where nothing can be folded on what the store has.
         """
         if not received:
-            return Emitted()
+            return already_durable
         positions = await self._advanced(received)
         found = read(received, self.processor.name, self.processor.takes)
         required, digests = self._required_offsets(received), _digests(received)
@@ -95,11 +95,11 @@ class Worker:
             self._life = self.documents.life
             self._next = await self.saved()
             raise StoreBehindLog(str(back)) from back
-        emission = await self._emitter.begin(Effects([*effects.logged, *found.dead, *dead], effects.hints))
+        durable = await self._emitter.begin(Effects([*effects.logged, *found.dead, *dead], effects.hints))
         for at, where in positions.items():
             self._next[at] = max(self._next.get(at, 0), offset_in(self._epoch, where))
         self.health.count(f"{self.processor.name}_records", len(received))
-        return emission
+        return durable
 
     async def _advanced(self, received: Sequence[Received]) -> dict[Partition, int]:
         """Return the positions of the reader after these records; each must follow what is saved."""

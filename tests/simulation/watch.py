@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from core.ports.documents import Changes
-from core.ports.effects import Effects, Emission, Emitter
+from core.ports.effects import Durable, Effects, Emitter
 from projections.stores.memory import MemoryDocuments
 from schemas import topics
 from schemas.envelope import Record
@@ -151,26 +151,19 @@ class Watched:
         self._watch = watch
         self._process = process
 
-    async def begin(self, effects: Effects) -> Emission:
+    async def begin(self, effects: Effects) -> Durable:
         self._process.check()
         self._watch.before_emit(effects)
-        return _WatchedEmission(await self._inner.begin(effects), effects, self._watch)
+        durable = await self._inner.begin(effects)
+
+        async def emitted() -> None:
+            await durable()
+            self._watch.after_emit(effects)
+
+        return emitted
 
     async def emit(self, effects: Effects) -> None:
-        await (await self.begin(effects)).durable()
-
-
-class _WatchedEmission:
-    """An emission whose effects are checked when they are durable."""
-
-    def __init__(self, inner: Emission, effects: Effects, watch: Watch) -> None:
-        self._inner = inner
-        self._effects = effects
-        self._watch = watch
-
-    async def durable(self) -> None:
-        await self._inner.durable()
-        self._watch.after_emit(self._effects)
+        await (await self.begin(effects))()
 
 
 def litter(chance: random.Random, rooms: Sequence[str], key: str) -> Record:

@@ -8,7 +8,7 @@ from typing import Any
 
 from core.health import Health
 from core.ports.documents import Changes, Row, TableGeneration
-from core.ports.effects import Effects, Emission, Emitted
+from core.ports.effects import Durable, Effects, already_durable
 from core.ports.event_log import Received, Unavailable
 from core.positions import position
 from projections.conversations import conversation_rows
@@ -183,9 +183,9 @@ class RecordingEmitter:
         self.pushes: list[Push] = []
         self.logged: list[Record] = []
 
-    async def begin(self, effects: Effects) -> Emission:
+    async def begin(self, effects: Effects) -> Durable:
         await self.emit(effects)
-        return Emitted()
+        return already_durable
 
     async def emit(self, effects: Effects) -> None:
         await asyncio.sleep(0)

@@ -158,13 +158,13 @@ async def test_expired_pause_is_withdrawn(gated: Gated) -> None:
 
 
 async def test_pause_waits_until_effects_are_durable_and_lets_no_batch_begin(gated: Gated) -> None:
-    emission = await gated.gate.begin_batch([stored(said("room", 0), 0)])
+    durable = await gated.gate.begin_batch([stored(said("room", 0), 0)])
     await gated.set(pause=Pause(request="one", seconds=60))
     await asyncio.sleep(2 * POLL_S)
     next_batch = asyncio.create_task(gated.work(1))
     await asyncio.sleep(2 * POLL_S)
     assert await gated.world.documents.pointer(confirmation_of("messages", AT)) is None
-    await emission.durable()
+    await durable()
     assert await eventually(lambda: gated.confirmed("one")) == position(1, 1)
     assert_waiting(next_batch)
     await gated.set(pause=None)

@@ -7,7 +7,7 @@ import pytest
 
 from core.health import Health
 from core.ports.documents import TableGeneration
-from core.ports.effects import Effects, Emission
+from core.ports.effects import Durable, Effects
 from core.ports.event_log import Received
 from core.positions import position
 from schemas.topics import MESSAGE_SENT, partition_of
@@ -71,17 +71,12 @@ class Slow(RecordingEmitter):
         super().__init__()
         self.durable = asyncio.Event()
 
-    async def begin(self, effects: Effects) -> Emission:
+    async def begin(self, effects: Effects) -> Durable:
         await self.emit(effects)
-        return SlowEmission(self.durable)
+        return self._until_durable
 
-
-class SlowEmission:
-    def __init__(self, event: asyncio.Event) -> None:
-        self._event = event
-
-    async def durable(self) -> None:
-        await self._event.wait()
+    async def _until_durable(self) -> None:
+        await self.durable.wait()
 
 
 async def marked(world: World) -> int:
@@ -177,7 +172,7 @@ async def test_runner_that_lingers_gathers_a_batch(world: World) -> None:
     applied: list[int] = []
 
     class Counting(Worker):
-        async def begin_batch(self, received: Sequence[Received]) -> Emission:
+        async def begin_batch(self, received: Sequence[Received]) -> Durable:
             applied.append(len(received))
             return await super().begin_batch(received)
 
