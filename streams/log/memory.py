@@ -28,7 +28,7 @@ class LogStorage:
 
     def put(self, record: Record) -> int:
         """Append a record to its partition and return its position. A record without a key goes to partition 0."""
-        place = Partition(record.topic, 0) if record.key is None else partition_of(record.topic, record.key)
+        place = partition_of(record.topic, record.key)
         offset = len(self.records[place])
         at = position(self.epoch, offset)
         self.records[place].append(Received(*place, offset, at, record.key, record.value, record.headers))

@@ -74,7 +74,7 @@ class Ledger:
 
     def put(self, record: Record) -> int:
         at = self.storage.put(record)
-        place = Partition(record.topic, 0) if record.key is None else partition_of(record.topic, record.key)
+        place = partition_of(record.topic, record.key)
         self.order.append(self.storage.records[place][-1])
         self.clock.append(asyncio.get_running_loop().time())
         self.times.setdefault(place, []).append(self.clock[-1])

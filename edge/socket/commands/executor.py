@@ -93,7 +93,7 @@ class CommandExecutor:
         future, known = self._append(decision)
         if not known:
             where, record = conversation_of(command, context), decision.record
-            place = partition_of(record.topic, record.key or b"")
+            place = partition_of(record.topic, record.key)
             self.backlog.add(client.identity.key, where, MODEL_OF[type(command)], place, future)
         wait = self._wait(client, request, command, decision.reply, known=known)
         future.add_done_callback(partial(self._appended, client, request, decision, wait))

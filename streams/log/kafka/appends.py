@@ -12,7 +12,7 @@ from core.ports.event_log import Unavailable
 from core.positions import ADOPT, LogMismatch
 from core.retry import retry_until_available
 from schemas.envelope import Record
-from schemas.topics import TOPICS, Partition, partition_of, partitions
+from schemas.topics import TOPICS, partition_of, partitions
 from streams.log.kafka.client import CLOSE_S, MAX_RECORD, Cluster, abandon
 from streams.log.kafka.partition_producer import Load, PartitionProducer
 
@@ -60,7 +60,7 @@ class Appends:
         """Queue a record; its position, or `Unavailable`, `OutcomeUnknown`, ValueError when it is too large."""
         future: asyncio.Future[int] = self._loop.create_future()
         key, value = record.key, record.value
-        at = partition_of(record.topic, key) if key is not None else Partition(record.topic, 0)
+        at = partition_of(record.topic, key)
         size = (len(value) if value is not None else 0) + (len(key) if key is not None else 0) + OVERHEAD
         now = self._loop.time()
         if size > MAX_RECORD:

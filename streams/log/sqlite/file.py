@@ -8,7 +8,7 @@ import fcntl
 import os
 import sqlite3
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
@@ -20,7 +20,7 @@ from core.ports.event_log import AlreadyWriting, Received
 from core.positions import position
 from projections.stores.sqlite_thread import Broken
 from schemas.envelope import Headers, Record
-from schemas.topics import Partition
+from schemas.topics import Partition, partition_of
 
 ROW_RECORDS: Final = 256
 """Maximum number of records in one row: a reader that wants a few unpacks no more than this."""
@@ -74,7 +74,6 @@ class Group:
 
 def assign_offsets(
     records: Iterable[Record],
-    place_of: Callable[[Record], Partition],
     ends: Mapping[Partition, int],
     *,
     epoch: int,
@@ -83,7 +82,7 @@ def assign_offsets(
     """Give each record its offset after these ends."""
     group = Group([], {})
     for record in records:
-        place = place_of(record)
+        place = partition_of(record.topic, record.key)
         added = group.added.setdefault(place, [])
         offset = ends.get(place, 0) + len(added)
         one = Received(*place, offset, position(epoch, offset), record.key, record.value, record.headers, at_ms)

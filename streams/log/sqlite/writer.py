@@ -16,7 +16,7 @@ from typing import Final
 from core.ports.event_log import LogDamaged, OutcomeUnknown, Unavailable
 from projections.stores.sqlite_thread import SqliteThread
 from schemas.envelope import Record
-from schemas.topics import MESSAGE_DELIVERED, TOPICS, Partition, partition_of, partitions
+from schemas.topics import MESSAGE_DELIVERED, TOPICS, Partition, partitions
 from streams.log.sqlite import file
 from streams.log.sqlite.file import Group
 
@@ -148,7 +148,7 @@ class Writer:
             self.ends, self._ends_known = await self._thread.run(_checkpointed_ends), True
         # For people to read, like a broker's clock: nothing is ordered by it.
         now_ms = time.time_ns() // 1_000_000
-        group = file.assign_offsets(records, _place, self.ends, epoch=self.epoch, at_ms=now_ms)
+        group = file.assign_offsets(records, self.ends, epoch=self.epoch, at_ms=now_ms)
         try:
             await self._thread.run(lambda connection: file.insert(connection, group))
         except Unavailable as failure:
@@ -167,10 +167,6 @@ class Writer:
             raise OutcomeUnknown(str(failure)) from failure
         self.ends, self._ends_known = found, True
         return all(found[place] == end for place, end in group.ends().items())
-
-
-def _place(record: Record) -> Partition:
-    return Partition(record.topic, 0) if record.key is None else partition_of(record.topic, record.key)
 
 
 def _ends(connection: sqlite3.Connection) -> dict[Partition, int]:

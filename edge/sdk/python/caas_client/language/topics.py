@@ -63,8 +63,10 @@ def partitions(*names: str) -> tuple[Partition, ...]:
 
 
 @lru_cache(CACHED_KEYS)
-def partition_of(topic: str, key: bytes) -> Partition:
-    """Return the partition of a record with this key: murmur2, like Kafka's default partitioner."""
+def partition_of(topic: str, key: bytes | None) -> Partition:
+    """Return the partition of a record with this key: murmur2, like Kafka's default partitioner; without one 0."""
+    if key is None:
+        return Partition(topic, 0)
     return Partition(topic, (murmur2(key) & 0x7FFFFFFF) % TOPICS[topic].partitions)
 
 
