@@ -121,8 +121,12 @@ class Node:
     async def _run(self, begun: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
-            own = [("listen", self._listen), ("heads", self._poll_heads), ("presence", self._keep_registration)]
-            own.append(("backlog", self._commands.backlog.follow))
+            own = (
+                ("listen", self._listen),
+                ("heads", self._poll_heads),
+                ("presence", self._keep_registration),
+                ("backlog", self._commands.backlog.follow),
+            )
             for name, work in [*own, *self._signals.tasks]:
                 tasks.create_task(self._lasting(name, work), name=name)
             begun.set()

@@ -35,9 +35,9 @@ _SAVE_CHECKPOINT: Final = (
 )
 MOVED_ROWS: Final = 4_000
 """Number of saved rows after which the write-ahead log is moved into the file."""
-T = TypeVar("T")
 SMALL: Final = 16
 """Maximum number of rows that are read or saved on the event loop's thread."""
+T = TypeVar("T")
 _RETRY_INTERVAL_S: Final = 0.2
 _document: Final = msgspec.json.Decoder(dict[str, Any])
 

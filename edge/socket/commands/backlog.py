@@ -70,6 +70,10 @@ class _Count:
         """Return whether at least an equal share is this user's."""
         return self.by_user[user] * len(self.by_user) >= self.total
 
+    def is_over(self, limit: float, user: str) -> bool:
+        """Return whether it is at its limit, with at least an equal share of this user."""
+        return self.total >= limit and self.has_share(user)
+
 
 class _Entry(NamedTuple):
     user: str
@@ -103,7 +107,7 @@ class Backlog:
         self._grown = asyncio.Event()
         self._unknown = False
         self._outage = Outage("backlog")
-        health.gauge("unpersisted", lambda: self._node.total)
+        health.gauge("unpersisted", lambda: self.unpersisted)
 
     @property
     def unpersisted(self) -> int:
@@ -217,12 +221,11 @@ class Backlog:
     def _is_over(self, user: str, conversation: str) -> bool:
         if self._unknown:
             return False
-        node = self._node
-        over = node.total >= self._limit(self._limits.node) and node.has_share(user)
+        over = self._node.is_over(self._limit(self._limits.node), user)
         return over or self._is_conversation_over(user, conversation)
 
     def _is_conversation_over(self, user: str, conversation: str) -> bool:
         count = self._conversations.get(conversation)
         if count is None or self._unknown:
             return False
-        return count.total >= self._limit(self._limits.conversation) and count.has_share(user)
+        return count.is_over(self._limit(self._limits.conversation), user)
