@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -279,24 +279,31 @@ def _hoards(node: Any) -> None:
     node._commands.backlog._remove_saved = lambda *_: 0
 
 
-MUTANTS: Mapping[str, tuple[Parts, str]] = MappingProxyType(
+class Mutant(NamedTuple):
+    """Parts that break a rule, the law that detects it, and the seed in which it does; others are tried after it."""
+
+    parts: Parts
+    law: str
+    seed: int = 0
+
+
+MUTANTS: Mapping[str, Mutant] = MappingProxyType(
     {
-        "numbering by max plus one": (_messages(MaxPlusOne), "law 2"),
-        "effects before the save": (_messages(EffectsFirst), "law 8"),
-        "heads read after rows": (_messages(HeadsAfterRows), "Inconsistent"),
-        "repeats taken for new": (_messages(NoRepeats), "law 2"),
-        "effects of changed rows alone": (_messages(EffectsOfChanges), "law 7"),
-        "checkpoint before rows": (Parts(documents=CheckpointFirst), "law 9"),
-        "last write wins": (Parts(documents=LastWriteWins), "law 5"),
-        "edits that name nobody": (Parts(documents=ForgetfulOfEdits), "law 18"),
-        "stays that end at once": (Parts(node=_strict), "law 15"),
-        "edges from a head that lags": (Parts(node=_lagging), "law 17"),
-        "saves on a store that went back": (Parts(documents=SavedOnAnything), "law 2"),
-        "an index that is believed": (Parts(processor=_unchecked), "law 3"),
-        "pins that stay": (Parts(processor=_keeps_freed_pins), "law 3"),
-        "cursors that say what was private": (Parts(processor=_publishes_private_reads), "law 19"),
-        "heads that are kept across a gap": (Parts(processor=_keeps_heads), "Inconsistent"),
-        "a place in the backlog that is never given back": (Parts(node=_hoards), "law 20"),
+        "numbering by max plus one": Mutant(_messages(MaxPlusOne), "law 2", 16),
+        "effects before the save": Mutant(_messages(EffectsFirst), "law 8"),
+        "heads read after rows": Mutant(_messages(HeadsAfterRows), "Inconsistent", 4),
+        "repeats taken for new": Mutant(_messages(NoRepeats), "law 2"),
+        "effects of changed rows alone": Mutant(_messages(EffectsOfChanges), "law 7", 2),
+        "checkpoint before rows": Mutant(Parts(documents=CheckpointFirst), "law 9"),
+        "last write wins": Mutant(Parts(documents=LastWriteWins), "law 5", 1),
+        "edits that name nobody": Mutant(Parts(documents=ForgetfulOfEdits), "law 18", 28),
+        "stays that end at once": Mutant(Parts(node=_strict), "law 15", 4),
+        "edges from a head that lags": Mutant(Parts(node=_lagging), "law 17", 12),
+        "saves on a store that went back": Mutant(Parts(documents=SavedOnAnything), "law 2", 56),
+        "an index that is believed": Mutant(Parts(processor=_unchecked), "law 3", 17),
+        "pins that stay": Mutant(Parts(processor=_keeps_freed_pins), "law 3", 30),
+        "cursors that say what was private": Mutant(Parts(processor=_publishes_private_reads), "law 19"),
+        "heads that are kept across a gap": Mutant(Parts(processor=_keeps_heads), "Inconsistent", 21),
+        "a place in the backlog that is never given back": Mutant(Parts(node=_hoards), "law 20"),
     }
 )
-"""Each mutant, and the law that detects it."""
