@@ -40,42 +40,55 @@ def talked(directory: Path, first: int, last: int) -> tuple[Path, str]:
         return up.data, asyncio.run(say(up, first, last))
 
 
-def kept(data: Path) -> Path:
-    copy = data.parent / "log.kept"
-    shutil.copy(data / "log.sqlite", copy)
-    return copy
+@pytest.fixture(scope="module")
+def young(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The directory of a stopped system with messages 1 to 50, and their conversation."""
+    return talked(tmp_path_factory.mktemp("young"), 1, 50)
 
 
-def older(data: Path, copy: Path) -> None:
-    gone(data, copy)
-    shutil.copy(copy, data / "log.sqlite")
+@pytest.fixture(scope="module")
+def grown(young: tuple[Path, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same directory after messages 51 to 100."""
+    directory = tmp_path_factory.mktemp("grown")
+    shutil.copytree(young[0], directory / "data")
+    return talked(directory, 51, 100)[0]
 
 
-def gone(data: Path, copy: Path) -> None:
+@pytest.fixture
+def data(grown: Path, tmp_path: Path) -> Path:
+    """A copy of the grown directory."""
+    return Path(shutil.copytree(grown, tmp_path / "data"))
+
+
+def older(data: Path, young: Path) -> None:
+    gone(data, young)
+    shutil.copy(young / "log.sqlite", data)
+
+
+def gone(data: Path, young: Path) -> None:
     for file in data.glob("log.sqlite*"):
         file.unlink()
 
 
-def cut(data: Path, copy: Path) -> None:
+def cut(data: Path, young: Path) -> None:
     with closing(sqlite3.connect(data / "log.sqlite", isolation_level=None)) as log:
         log.execute("DELETE FROM batches WHERE topic = 'message.sent' AND id > (SELECT max(id) - 60 FROM batches)")
 
 
-def diverged(data: Path, copy: Path) -> None:
+def diverged(data: Path, young: Path) -> None:
     """Restore the log, and let another system append to it until it is longer."""
     other = data.parent / "other" / "data"
     other.mkdir(parents=True)
-    shutil.copy(copy, other / "log.sqlite")
+    shutil.copy(young / "log.sqlite", other)
     talked(other.parent, 101, 220)
-    older(data, other / "log.sqlite")
+    older(data, other)
 
 
 @pytest.mark.parametrize("go_back", [older, gone, cut, diverged])
-def test_older_log_is_refused_and_can_be_adopted(tmp_path: Path, go_back: Callable[[Path, Path], None]) -> None:
-    data, room = talked(tmp_path, 1, 50)
-    copy = kept(data)
-    talked(tmp_path, 51, 100)
-    go_back(data, copy)
+def test_older_log_is_refused_and_can_be_adopted(
+    data: Path, young: tuple[Path, str], go_back: Callable[[Path, Path], None]
+) -> None:
+    go_back(data, young[0])
     for verb in ("up --port 0", "verify", "transcript", "rebuild messages", "rollback messages"):
         refused = caas(data, *verb.split())
         assert refused.returncode == 1, refused
@@ -85,11 +98,11 @@ def test_older_log_is_refused_and_can_be_adopted(tmp_path: Path, go_back: Callab
     named = caas(data, "log", "adopt", "--json")
     assert named.returncode == 3
     [lost] = json.loads(named.stdout)["survey"]["lost"]
-    assert (lost["conversation_id"], lost["last_seq"]) == (room, 100)
+    assert (lost["conversation_id"], lost["last_seq"]) == (young[1], 100)
     assert caas(data, "up", "--port", "0").returncode == 1, "a survey changes nothing"
     assert caas(data, "log", "adopt", "--yes").returncode == 0
     assert caas(data, "log", "adopt").returncode == 0, "now the log matches"
-    with running(tmp_path, name="up-again") as up:
+    with running(data.parent, name="up-again") as up:
         asyncio.run(say(up, 1001, 1010))
         equal = caas(data, "verify")
         assert equal.returncode == 0, equal
@@ -102,27 +115,22 @@ def test_log_is_not_adopted_under_a_running_system(tmp_path: Path) -> None:
     assert "stop it first" in refused.stderr
 
 
-def test_stores_older_than_the_log_catch_up(tmp_path: Path) -> None:
-    data, _ = talked(tmp_path, 1, 50)
-    kept_store = tmp_path / "documents.kept"
-    shutil.copy(data / "documents.sqlite", kept_store)
-    talked(tmp_path, 51, 100)
+def test_stores_older_than_the_log_catch_up(data: Path, young: tuple[Path, str]) -> None:
     for file in data.glob("documents.sqlite*"):
         file.unlink()
-    shutil.copy(kept_store, data / "documents.sqlite")
-    with running(tmp_path, name="up-again") as up:
+    shutil.copy(young[0] / "documents.sqlite", data)
+    with running(data.parent, name="up-again") as up:
         assert caas(data, "verify").returncode == 0
         room = asyncio.run(say(up, 101, 110))
         assert asyncio.run(_seqs(up, room)) == list(range(1, 111))
 
 
-def test_deleted_store_is_rebuilt_from_the_log(tmp_path: Path) -> None:
-    data, _ = talked(tmp_path, 1, 50)
+def test_deleted_store_is_rebuilt_from_the_log(data: Path) -> None:
     for file in (*data.glob("documents.sqlite*"), *data.glob("search.sqlite*")):
         file.unlink()
-    with running(tmp_path, name="up-again") as up:
-        room = asyncio.run(say(up, 51, 60))
-        assert asyncio.run(_seqs(up, room)) == list(range(1, 61))
+    with running(data.parent, name="up-again") as up:
+        room = asyncio.run(say(up, 101, 110))
+        assert asyncio.run(_seqs(up, room)) == list(range(1, 111))
         assert caas(data, "verify").returncode == 0
 
 
