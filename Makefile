@@ -5,6 +5,8 @@ MARKER := .venv/.installed
 EMBEDDED := not stack and not browser and not soak
 # Half of a test is waiting for a process or a clock, so more of them than cores.
 WORKERS := $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) * 2 )))
+# The files with tests of a mark: collecting all of them takes five seconds.
+marked = $(sort $(shell grep -rl --include='*.py' 'mark\.$(1)\b' tests))
 # Tests start many processes, and each would compile all of us again.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -32,22 +34,22 @@ test-together: install
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m '$(EMBEDDED) and not alone'
 
 test-alone: install
-	$(BIN)/python -m pytest -m '$(EMBEDDED) and alone'
+	$(BIN)/python -m pytest -m '$(EMBEDDED) and alone' $(call marked,alone)
 
 browser-test: install ## the tests in Chromium and Node.js
-	$(BIN)/python -m pytest -m browser
+	$(BIN)/python -m pytest -m browser $(call marked,browser)
 
 stack-test: install ## the tests on the real servers
-	$(BIN)/python -m pytest --durations=10 -m 'stack and not kills'
+	$(BIN)/python -m pytest --durations=10 -m 'stack and not kills' $(call marked,stack)
 
 kill-test: install ## kills and outages on the real servers
-	$(BIN)/python -m pytest --durations=20 -m 'kills and not soak'
+	$(BIN)/python -m pytest --durations=20 -m 'kills and not soak' $(call marked,kills)
 
 seed-test: install ## 2,000 seeds of the simulation, in two processes
 	CAAS_SEEDS=2000 $(BIN)/python -m pytest -n 2 --dist worksteal -p no:cacheprovider --timeout 600 -k every_schedule tests/simulation/test_simulation.py
 
 soak: install ## what takes too long for every run
-	$(BIN)/python -m pytest --durations=20 -m 'soak'
+	$(BIN)/python -m pytest --durations=20 -m soak $(call marked,soak)
 
 check: install ## style, types, layers
 	$(BIN)/ruff check .
