@@ -4,7 +4,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 
-class NodeRegistry(Protocol):
+class NodeLookup(Protocol):
+    """Finds the nodes to which a push goes."""
+
+    async def nodes(self, conversations: Sequence[str]) -> Mapping[str, frozenset[str]]:
+        """Return the live nodes that have a member of each conversation. Raises `Unavailable`."""
+        ...
+
+
+class NodeRegistry(NodeLookup, Protocol):
     """Records which nodes have a session of a conversation's member, and at which URL clients reach the nodes.
 
     A node that does not call `alive`, or does not announce itself, within the TTL is forgotten. All raise `Unavailable`
@@ -30,10 +38,6 @@ class NodeRegistry(Protocol):
 
     async def leave(self, node: str, conversations: Iterable[str]) -> None:
         """Record that this node no longer has a member of these."""
-        ...
-
-    async def nodes(self, conversations: Sequence[str]) -> Mapping[str, frozenset[str]]:
-        """Return the live nodes that have a member of each conversation."""
         ...
 
     async def forget(self, node: str) -> None:

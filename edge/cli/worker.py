@@ -76,8 +76,10 @@ async def _run_processors(settings: Settings, args: argparse.Namespace, names: t
     needed = frozenset({"log", "documents", *(("index",) if "search" in names else ())})
     async with compose.opened(compose.adapters(settings, "caas-worker", health), health) as found:
         await report_versions(found.documents, compose.processors(found, names), health)
-        processors = ((f"worker-{name}", one(name, found, settings, health)) for name in names)
-        async with announced(health, f"{settings.kafka_bootstrap}: {', '.join(names)}"), background(*processors):
+        tasks = [(f"worker-{name}", one(name, found, settings, health)) for name in names]
+        if found.known is not None:
+            tasks.append(("nodes", found.known.follow()))
+        async with announced(health, f"{settings.kafka_bootstrap}: {', '.join(names)}"), background(*tasks):
             await probing(probes_of(found, needed=needed), health)
 
 

@@ -23,6 +23,7 @@ from edge.process import data_directory
 from edge.process.background import background
 from projections.ephemeral.in_process import InProcessBus, InProcessCache, InProcessNodeRegistry
 from projections.ephemeral.in_process_presence import InProcessPresenceStore
+from projections.ephemeral.known_nodes import KnownNodes
 from projections.ephemeral.limits import InProcessLimits
 from projections.search.fts import FtsIndex
 from projections.search.memory import MemorySearchIndex
@@ -36,6 +37,7 @@ from streams.processors.receipts import Receipts
 from streams.processors.search import Search
 from streams.runtime.effects import LiveEmitter
 from streams.runtime.processor import Processor
+from streams.runtime.recent_pushes import RecentPushes
 from streams.runtime.worker import Worker
 
 Access = Literal["whole", "read", "rebuild"]
@@ -57,6 +59,8 @@ class Adapters:
     cache: Cache
     limits: Limits
     damage: Damage = field(default_factory=Damage)
+    known: KnownNodes | None = None
+    """What a worker's process knows of `presence`, if that is another process; `follow` must run in a worker."""
 
 
 def embedded(settings: Settings, access: Access = "whole") -> Adapters:
@@ -134,7 +138,11 @@ def processors(found: Adapters, names: Iterable[str] = PROCESSORS) -> list[Proce
 
 def emitter(name: str, found: Adapters, health: Health) -> Emitter:
     """Return the emitter of a processor's live effects."""
-    return LiveEmitter(found.log, found.bus, found.presence, health, name)
+    if found.known is None:
+        return LiveEmitter(found.log, found.bus, found.presence, health, name)
+    made = LiveEmitter(found.log, found.bus, found.known, health, name, recent=RecentPushes())
+    found.known.subscribe(made.resend)
+    return made
 
 
 def worker(name: str, found: Adapters, health: Health) -> Worker:

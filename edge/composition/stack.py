@@ -1,10 +1,14 @@
 """Choose the adapters of the stack, which need the client libraries of the servers."""
 
+import secrets
+
 from core.damage import Damage
 from core.health import Health
 from core.ports.node_registry import NodeRegistry
 from core.settings import Settings
 from edge.composition.compose import Adapters
+from projections.ephemeral.known_nodes import KnownNodes
+from projections.ephemeral.node_announcements import AnnouncedNodeRegistry
 from projections.ephemeral.redis import RedisBus, RedisCache, RedisNodeRegistry
 from projections.ephemeral.redis_limits import RedisLimits
 from projections.ephemeral.redis_presence import RedisPresenceStore
@@ -15,7 +19,8 @@ from streams.log.kafka.log import KafkaLog
 
 def stack(settings: Settings, client_id: str, health: Health) -> Adapters:
     """Return adapters for Kafka, MongoDB, Redis and Elasticsearch."""
-    damage = Damage()
+    damage, bus = Damage(), RedisBus(settings.redis_socket_url)
+    presence = AnnouncedNodeRegistry(presence_of(settings), bus, secrets.token_hex(8))
     return Adapters(
         log=KafkaLog(
             settings.kafka_bootstrap,
@@ -27,8 +32,9 @@ def stack(settings: Settings, client_id: str, health: Health) -> Adapters:
         damage=damage,
         documents=MongoDocuments(settings.mongo_url, health=health),
         index=ElasticIndex(settings.search_url, flavour=settings.search_flavour, health=health),
-        bus=RedisBus(settings.redis_socket_url),
-        presence=presence_of(settings),
+        bus=bus,
+        presence=presence,
+        known=KnownNodes(presence, bus),
         people=RedisPresenceStore(settings.redis_socket_url),
         cache=RedisCache(settings.redis_shared_url),
         limits=RedisLimits(settings.redis_gateway_url),

@@ -4,21 +4,22 @@ have a participant, or the user whom a hint is for.
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Coroutine, Mapping, Sequence
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from core.health import Health
 from core.outages import Outage
 from core.ports.bus import Bus
 from core.ports.effects import Durable, Effects
 from core.ports.event_log import EventLog, Unavailable
-from core.ports.node_registry import NodeRegistry
+from core.ports.node_registry import NodeLookup
 from core.retry import retry_until_available
 from core.tasks import retrieved
 from schemas.envelope import Record
 from schemas.wire.frames import Push, pack_pushes
 from streams.runtime.dead_letters import DeadLetterLog
+from streams.runtime.recent_pushes import RecentPushes, name_of
 
 logger: Final = logging.getLogger("caas.effects")
 PUSH_TIMEOUT_S: Final = 0.2
@@ -31,12 +32,24 @@ def channel_of(node: str) -> str:
 
 
 class LiveEmitter:
-    """The `Emitter` of a live processor."""
+    """The `Emitter` of a live processor. Where `nodes` may not know yet what a node has entered, `recent` keeps what
+    `resend` sends it then.
+    """
 
-    def __init__(self, log: EventLog, bus: Bus, presence: NodeRegistry, health: Health, name: str) -> None:
+    def __init__(
+        self,
+        log: EventLog,
+        bus: Bus,
+        nodes: NodeLookup,
+        health: Health,
+        name: str,
+        *,
+        recent: RecentPushes | None = None,
+    ) -> None:
         self._log = log
         self._bus = bus
-        self._presence = presence
+        self._nodes = nodes
+        self._recent = recent
         self._health = health
         self._name = name
         self._dead = DeadLetterLog(name, health)
@@ -82,30 +95,44 @@ class LiveEmitter:
 
     async def _hint(self, hints: Sequence[Push]) -> None:
         """Try once, for 200 ms; nodes recover lost hints themselves."""
-        if not hints:
-            return
+        if hints:
+            await self._try_once(self._publish(hints), len(hints))
+
+    async def resend(self, node: str, names: Collection[str]) -> None:
+        """Send a node that has entered these names what was pushed to them a moment ago. It is tried once."""
+        now = asyncio.get_running_loop().time()
+        if self._recent is not None and (pushes := self._recent.find(now, names)):
+            await self._try_once(self._bus.publish(_payloads({node: pushes})), len(pushes))
+
+    async def _try_once(self, sending: Coroutine[Any, Any, None], count: int) -> None:
         try:
             async with asyncio.timeout(PUSH_TIMEOUT_S):
-                await self._publish(hints)
+                await sending
             self._outage.ends()
         except (TimeoutError, Unavailable) as error:
             if isinstance(error, Unavailable):
                 self._outage.begins(error)
-            self._health.count("hints_lost", len(hints))
+            self._health.count("hints_lost", count)
 
     async def _publish(self, hints: Sequence[Push]) -> None:
-        nodes = await self._presence.nodes(list({hint.to or hint.conversation_id for hint in hints}))
+        nodes = await self._nodes.nodes(list({name_of(hint) for hint in hints}))
         by_node: dict[str, list[Push]] = {}
         for hint in hints:
-            for node in nodes.get(hint.to or hint.conversation_id, ()):
+            for node in nodes.get(name_of(hint), ()):
                 by_node.setdefault(node, []).append(hint)
-        payloads = [
-            (channel_of(node), pack_pushes(pushes[start : start + PUSHES_PER_PAYLOAD]))
-            for node, pushes in sorted(by_node.items())
-            for start in range(0, len(pushes), PUSHES_PER_PAYLOAD)
-        ]
-        if payloads:
+        if self._recent is not None:  # before anything is awaited: a node that is heard of from here on gets them again
+            self._recent.add(asyncio.get_running_loop().time(), hints)
+        if payloads := _payloads(by_node):
             await self._bus.publish(payloads)
+
+
+def _payloads(by_node: Mapping[str, Sequence[Push]]) -> list[tuple[str, bytes]]:
+    """Return the payloads for the channels of these nodes."""
+    return [
+        (channel_of(node), pack_pushes(list(pushes[start : start + PUSHES_PER_PAYLOAD])))
+        for node, pushes in sorted(by_node.items())
+        for start in range(0, len(pushes), PUSHES_PER_PAYLOAD)
+    ]
 
 
 def correlation_of(record: Record) -> str:

@@ -275,6 +275,12 @@ def _keeps_heads(name: str, documents: Any, index: Any, _: Emitter) -> Processor
     return made
 
 
+def _forgets_nodes(known: Any) -> None:
+    """Let a worker keep what it asked of the registry, whatever the nodes announce."""
+    hear = known._hear
+    known._hear = lambda said: hear(msgspec.structs.replace(said, entered=[]))
+
+
 def _hoards(node: Any) -> None:
     node._commands.backlog._remove_saved = lambda *_: 0
 
@@ -305,5 +311,6 @@ MUTANTS: Mapping[str, Mutant] = MappingProxyType(
         "cursors that say what was private": Mutant(Parts(processor=_publishes_private_reads), "law 19"),
         "heads that are kept across a gap": Mutant(Parts(processor=_keeps_heads), "Inconsistent", 21),
         "a place in the backlog that is never given back": Mutant(Parts(node=_hoards), "law 20"),
+        "a registry that forgets a node": Mutant(Parts(known=_forgets_nodes), "law 21"),
     }
 )

@@ -215,8 +215,10 @@ class FlakyBus:
                 sent += [message] * (2 if roll < weather.lost_hints * 2 else 1)
         await self._inner.publish(sent)
 
-    def subscribe(self, channel: str) -> AsyncIterator[bytes]:
-        return self._inner.subscribe(channel)
+    async def subscribe(self, channel: str) -> AsyncIterator[bytes]:
+        async for payload in self._inner.subscribe(channel):
+            self._process.check()
+            yield payload
 
 
 class FlakyPresence:

@@ -10,12 +10,15 @@ from core.health import Health
 from core.ports.effects import Emitter
 from edge.composition.compose import PROCESSORS, processor
 from projections.ephemeral.in_process import InProcessBus, InProcessNodeRegistry
+from projections.ephemeral.known_nodes import KnownNodes
+from projections.ephemeral.node_announcements import AnnouncedNodeRegistry
 from projections.search.memory import MemorySearchIndex
 from schemas import topics
 from streams.log.memory import LogStorage
 from streams.runtime.effects import LiveEmitter
 from streams.runtime.plain_runner import PlainRunner
 from streams.runtime.processor import Processor
+from streams.runtime.recent_pushes import RecentPushes
 from streams.runtime.worker import Worker
 from tests.simulation import fold, users, watch
 from tests.simulation.edges import Asked, Command, Node
@@ -24,6 +27,7 @@ from tests.simulation.forgetting import ForgetfulDocuments
 from tests.simulation.indexes import FlakyIndex, Older
 from tests.simulation.leafing import Found, paged
 from tests.simulation.loop import run
+from tests.simulation.prompt import speak
 from tests.simulation.screens import Screen
 from tests.simulation.servers import FlakyBus, FlakyDocuments, FlakyLog, FlakyPresence
 from tests.simulation.troubles import Troubles
@@ -41,6 +45,7 @@ class Parts:
     processor: Callable[[str, Any, Any, Emitter], Processor] | None = None
     documents: Callable[[Any], Any] | None = None
     node: Callable[[Any], None] = lambda _: None
+    known: Callable[[Any], None] = lambda _: None
 
 
 class World:
@@ -101,26 +106,34 @@ class World:
     def worker(self, name: str, process: Process, health: Health) -> Worker:
         documents = self.documents(process)
         log = FlakyLog(self.ledger, self.weather, process)
-        bus, presence = (
-            FlakyBus(self.bus, self.weather, process),
-            FlakyPresence(self.presence, self.weather, process),
-        )
-        emitter = watch.Watched(LiveEmitter(log, bus, presence, health, name), self.watch, process)
+        emitter = watch.Watched(self.emitter(name, log, process, health), self.watch, process)
         index = FlakyIndex(self.index, self.weather, process)
         made = self.parts.processor(name, documents, index, emitter) if self.parts.processor else None
         return Worker(made or processor(name, documents, index), documents, emitter, health)
 
+    def emitter(self, name: str, log: FlakyLog, process: Process, health: Health) -> LiveEmitter:
+        """Return the emitter of a worker that knows the nodes, and follows what they announce."""
+        bus = FlakyBus(self.bus, self.weather, process)
+        known = KnownNodes(FlakyPresence(self.presence, self.weather, process), bus)
+        self.parts.known(known)
+        emitter = LiveEmitter(log, bus, known, health, name, recent=RecentPushes())
+        known.subscribe(emitter.resend)
+        self._doing(f"{process.name} nodes", known.follow())
+        return emitter
+
     def start_node(self, name: str) -> None:
         self.lives += 1
         process = Process(f"{name}.{self.lives}")
+        bus = FlakyBus(self.bus, self.weather, process)
+        presence = FlakyPresence(self.presence, self.weather, process)
         self.nodes[name] = node = Node(
             name,
             ledger=self.ledger,
             log=FlakyLog(self.ledger, self.weather, process),
             documents=FlakyDocuments(self.store, self.weather, process, self.watch.saved),
             index=FlakyIndex(self.index, self.weather, process),
-            bus=FlakyBus(self.bus, self.weather, process),
-            presence=FlakyPresence(self.presence, self.weather, process),
+            bus=bus,
+            presence=AnnouncedNodeRegistry(presence, bus, process.name),  # type: ignore[arg-type]
             process=process,
             complain=self.complain,
         )
@@ -241,6 +254,7 @@ class World:
     async def heal(self) -> None:
         """Half of the clients reconnect and sync again; the others stay, and must recover by themselves."""
         await asyncio.sleep(5.0)
+        await speak(self)
         for screen in self.screens.values():
             if screen.client is None or screen.node is None or screen.node.process.dead or self.chance.random() < 0.5:
                 screen.synced.clear()
@@ -252,6 +266,8 @@ class World:
                     self.complain(f"law 12: {screen.user} syncs and never gets the end of it")
             else:
                 screen.stayed = True
+        await asyncio.sleep(1.0)
+        await speak(self)
         await asyncio.sleep(1.0)
         self.paged = await paged(self.some_node(), sorted(self.screens), sorted(self.talk.rooms), self.chance)
 

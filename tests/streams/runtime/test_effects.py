@@ -15,6 +15,7 @@ from schemas.topics import MESSAGE_SENT, partition_of
 from schemas.wire.frames import Push, unpack_pushes
 from streams.log.memory import MemoryLog
 from streams.runtime.effects import LiveEmitter, channel_of
+from streams.runtime.recent_pushes import RecentPushes
 from tests.eventually import eventually
 from tests.streams.world import said
 
@@ -136,6 +137,25 @@ async def test_many_hints_are_cut_into_payloads_and_stay_in_order(log: MemoryLog
     await eventually(lambda: sum(map(len, nodes.received["one"])) == 600)
     assert [len(pushes) for pushes in nodes.received["one"]] == [256, 256, 88]
     assert [one.n for pushes in nodes.received["one"] for one in pushes] == list(range(600))
+
+
+async def test_node_that_is_heard_of_late_gets_what_was_pushed_a_moment_ago(log: MemoryLog, nodes: Nodes) -> None:
+    emitter = LiveEmitter(log, nodes.bus, nodes.presence, Health(), "messages", recent=RecentPushes())
+    await emitter.emit(Effects(hints=[push("a", 1), push("b", 1), push("a", 2)]))
+    await nodes.node("one", "a")
+    await emitter.resend("one", ["a", "c"])
+    await eventually(lambda: bool(nodes.received["one"]))
+    assert [[(one.conversation_id, one.n) for one in pushes] for pushes in nodes.received["one"]] == [
+        [("a", 1), ("a", 2)]
+    ]
+
+
+async def test_pushes_that_cannot_be_sent_again_are_counted(log: MemoryLog, nodes: Nodes) -> None:
+    health = Health()
+    emitter = LiveEmitter(log, DownBus(), nodes.presence, health, "messages", recent=RecentPushes())
+    await emitter.emit(Effects(hints=[push("a", 1)]))
+    await emitter.resend("one", ["a"])
+    assert health.counted["hints_lost"] == 1
 
 
 async def test_unsent_hints_are_counted_and_block_nothing(log: MemoryLog, nodes: Nodes) -> None:
