@@ -84,9 +84,9 @@ class NodeRegistration:
             async with self._lock:
                 known = await self._presence.alive(self._node, self._ttl_s)
                 again = not known or self._lost
+                self._lost = False  # names that are not held yet are entered by their own call, after this one
                 if again:
                     await self._enter(list(held()))
-                self._lost = False
                 self._outage.ends()
                 self._health.goes_on(WAITS_FOR)
                 await self._leave(held)

@@ -128,3 +128,23 @@ async def test_name_left_while_another_is_removed_is_removed_too(node: Node, mon
     for _ in range(2):
         await node.registration.beat(lambda: [ROOM])
     assert (await node.presence.nodes(["a", "b"])) == {"a": frozenset(), "b": frozenset()}
+
+
+async def test_name_that_comes_while_all_are_entered_again_is_entered_too(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node.presence.down = True
+    await node.registration.beat(lambda: [ROOM])
+    node.presence.down = False
+    enter, coming = node.presence.enter, list[asyncio.Task[None]]()
+
+    async def meanwhile(name: str, conversations: Iterable[str]) -> None:
+        monkeypatch.setattr(node.presence, "enter", enter)
+        coming.append(asyncio.create_task(node.registration.enter(["a"])))
+        await asyncio.sleep(0)
+        await enter(name, conversations)
+
+    monkeypatch.setattr(node.presence, "enter", meanwhile)
+    assert await node.registration.beat(lambda: [ROOM])
+    await asyncio.gather(*coming)
+    assert (await node.presence.nodes([ROOM, "a"])) == {ROOM: {"one"}, "a": {"one"}}
