@@ -38,6 +38,7 @@ from streams.processors.search import Search
 from streams.runtime.effects import LiveEmitter
 from streams.runtime.processor import Processor
 from streams.runtime.recent_pushes import RecentPushes
+from streams.runtime.save_behind import SaveBehind
 from streams.runtime.worker import Worker
 
 Access = Literal["whole", "read", "rebuild"]
@@ -61,6 +62,8 @@ class Adapters:
     damage: Damage = field(default_factory=Damage)
     known: KnownNodes | None = None
     """What a worker's process knows of `presence`, if that is another process; `follow` must run in a worker."""
+    saves_behind: bool = False
+    """Whether heads and checkpoints are saved behind rows: the store has no transactions, and each save is a way."""
 
 
 def embedded(settings: Settings, access: Access = "whole") -> Adapters:
@@ -125,6 +128,9 @@ PROCESSORS: Final = tuple(_BUILDERS)
 LINGER_S: Final = {"search": 0.1}
 """Seconds between the batches of a processor that nobody waits for, while they are small (see `PlainRunner`)."""
 
+SAVED_WHOLE: Final = frozenset({"search"})
+"""The processors whose checkpoint is never saved behind: what they keep beside their rows is compared with it."""
+
 
 def processor(name: str, documents: Documents, index: SearchIndex, health: Health | None = None) -> Processor:
     """Return the processor of this name; `health` shows what it waits for by itself. Raises `KeyError`."""
@@ -147,8 +153,10 @@ def emitter(name: str, found: Adapters, health: Health) -> Emitter:
 
 def worker(name: str, found: Adapters, health: Health) -> Worker:
     """Return a live worker of a processor."""
-    made = processor(name, found.documents, found.index, health)
-    return Worker(made, found.documents, emitter(name, found, health), health)
+    documents: Documents = found.documents
+    if found.saves_behind and name not in SAVED_WHOLE:
+        documents = SaveBehind(found.documents, health, name)
+    return Worker(processor(name, documents, found.index, health), documents, emitter(name, found, health), health)
 
 
 @asynccontextmanager

@@ -35,6 +35,7 @@ def stack(settings: Settings, client_id: str, health: Health) -> Adapters:
         bus=bus,
         presence=presence,
         known=KnownNodes(presence, bus),
+        saves_behind=True,
         people=RedisPresenceStore(settings.redis_socket_url),
         cache=RedisCache(settings.redis_shared_url),
         limits=RedisLimits(settings.redis_gateway_url),

@@ -4,10 +4,13 @@ What cannot be read becomes a dead letter; a record that breaks the fold is fold
 number.
 """
 
+import asyncio
 import contextlib
 import logging
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from core.health import Health
@@ -23,6 +26,7 @@ from schemas.topics import Partition
 from streams.runtime.lineage import check_epochs, digest_of
 from streams.runtime.processor import Batch, Processor
 from streams.runtime.record_decoder import dead_letter, read
+from streams.runtime.save_behind import SaveBehind
 
 logger: Final = logging.getLogger("caas.worker")
 
@@ -33,6 +37,16 @@ STORE_BROKEN: Final = (StoreWentBack, StoreBroken, DataLost, DataDamaged, Incons
 
 class StoreBehindLog(Exception):
     """The next record is beyond the checkpoint: continuing would leave a gap. Start again from the checkpoint."""
+
+
+class _Logged:
+    """What a batch has to log, and how to wait for it once it is being appended."""
+
+    __slots__ = ("durable", "records")
+
+    def __init__(self, records: Sequence[Record]) -> None:
+        self.records = records
+        self.durable: Durable | None = None
 
 
 class Worker:
@@ -47,6 +61,9 @@ class Worker:
         self._epoch = 0
         self._life = 0
         self._next: dict[Partition, int] = {}
+        self._behind = documents if isinstance(documents, SaveBehind) else None
+        self._logged: deque[_Logged] = deque()
+        self._in_order = asyncio.Lock()
 
     async def begin(self, generation: int, epoch: int) -> dict[Partition, int]:
         """Take up a generation, and return the next offset of each partition, from its checkpoint. Raises
@@ -54,6 +71,8 @@ class Worker:
 
         A generation whose tables are lost is taken up, too: `work` then raises `DataLost`.
         """
+        if self._behind is not None:
+            self._behind.reset()
         self.generation, self._epoch, self._life = generation, epoch, self.documents.life
         with contextlib.suppress(DataLost):
             await retry_until_available(
@@ -95,11 +114,32 @@ class Worker:
             self._life = self.documents.life
             self._next = await self.saved()
             raise StoreBehindLog(str(back)) from back
-        durable = await self._emitter.begin(Effects([*effects.logged, *found.dead, *dead], effects.hints))
+        durable = await self._emit(Effects([*effects.logged, *found.dead, *dead], effects.hints))
         for at, where in positions.items():
             self._next[at] = max(self._next.get(at, 0), offset_in(self._epoch, where))
         self.health.count(f"{self.processor.name}_records", len(received))
         return durable
+
+    async def _emit(self, effects: Effects) -> Durable:
+        """Begin to emit. Where heads and checkpoint are saved behind, pushes go out now, and what is logged follows the
+        checkpoint: who reads it in the log finds all of its batch saved.
+        """
+        if self._behind is None:
+            return await self._emitter.begin(effects)
+        await self._emitter.emit(Effects(hints=effects.hints))
+        mine = _Logged(effects.logged)
+        self._logged.append(mine)
+        return partial(self._emit_logged, self._behind, mine)
+
+    async def _emit_logged(self, behind: SaveBehind, mine: _Logged) -> None:
+        """Save what is behind, then append what this batch and those before it have to log, in their order."""
+        await behind.settle()
+        async with self._in_order:
+            while mine.durable is None:
+                first = self._logged[0]
+                first.durable = await self._emitter.begin(Effects(first.records))
+                self._logged.popleft()
+        await mine.durable()
 
     async def _advanced(self, received: Sequence[Received]) -> dict[Partition, int]:
         """Return the positions of the reader after these records; each must follow what is saved."""

@@ -14,6 +14,8 @@ from core.health import Health
 from core.ports.event_log import Received
 from projections.stores.memory import MemoryDocuments
 from schemas.topics import Partition, partitions
+from streams.runtime.gate import MAX_EMITTING
+from streams.runtime.plain_runner import Emitting
 from streams.runtime.worker import StoreBehindLog, Worker
 from tests.simulation.indexes import checked
 from tests.simulation.weather import Ledger, Process, Weather
@@ -142,12 +144,15 @@ class Member:
         try:
             worker = self.build(self.process, Health())
             await worker.begin(1, self.group.ledger.storage.epoch)
-            checking = asyncio.get_running_loop().create_task(self.check(worker), name=f"{self.process.name} checks")
+            loop, emitting = asyncio.get_running_loop(), Emitting(MAX_EMITTING)
+            checking = loop.create_task(self.check(worker), name=f"{self.process.name} checks")
+            emits = loop.create_task(self.emit(emitting), name=f"{self.process.name} emits")
             try:
                 while True:
-                    await self.turn(worker)
+                    await self.turn(worker, emitting)
             finally:
                 checking.cancel()
+                emits.cancel()
         except StoreBehindLog:
             self.group.counted["store behind log"] += 1
             asyncio.get_running_loop().call_later(0.1, self.again, self.process)
@@ -160,12 +165,23 @@ class Member:
         except Exception as error:
             self.group.complain(f"{self.process.name} checks and died of {error!r}")
 
+    async def emit(self, emitting: Emitting) -> None:
+        """Note one batch after another as done, when its effects are durable."""
+        try:
+            while True:
+                batch, durable = await emitting.get()
+                await durable()
+                self.done |= {record.at(): record.offset + 1 for record in batch}
+                self.group.wake()
+        except Exception as error:
+            self.group.complain(f"{self.process.name} emits and died of {error!r}")
+
     def again(self, process: Process) -> None:
         if process is self.process and not process.dead:
             self.crash()
             self.start()
 
-    async def turn(self, worker: Worker) -> None:
+    async def turn(self, worker: Worker, emitting: Emitting) -> None:
         self.fetch()
         weather = self.group.weather
         if weather.calm or weather.chance.random() < 0.6:
@@ -175,8 +191,7 @@ class Member:
             return
         count = len(self.queue) if weather.calm else weather.chance.randint(1, 12)
         batch, self.queue = self.queue[:count], self.queue[count:]
-        await worker.work(batch)
-        self.done |= {record.at(): record.offset + 1 for record in batch}
+        await emitting.put((batch, await worker.begin_batch(batch)))
 
     def fetch(self) -> None:
         records, chance = self.group.ledger.storage.records, self.group.weather.chance

@@ -1,6 +1,6 @@
 """Mutants: each breaks one rule of the design on purpose, and a law must detect it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -20,6 +20,7 @@ from streams.processors.conversations import Conversations
 from streams.processors.inbox import Inbox
 from streams.processors.messages import Messages
 from streams.runtime.processor import Batch, Processor
+from streams.runtime.save_behind import joined
 from tests.simulation.indexes import Unchecked
 from tests.simulation.world import Parts
 
@@ -281,6 +282,34 @@ def _forgets_nodes(known: Any) -> None:
     known._hear = lambda said: hear(msgspec.structs.replace(said, entered=[]))
 
 
+def _heads_first(behind: Any) -> None:
+    """Save the heads of a batch before its rows."""
+    save = behind.save
+
+    async def saved(changes: Changes) -> frozenset[str]:
+        await behind._documents.save(Changes((), changes.heads))
+        made: frozenset[str] = await save(changes)
+        return made
+
+    behind.save = saved
+
+
+def _checkpoint_before_heads(behind: Any) -> None:
+    """Save what is behind in two saves, the checkpoint first."""
+
+    async def saved(waiting: Sequence[Changes]) -> None:
+        whole = joined(waiting)
+        await behind._documents.save(replace(whole, heads=()))
+        await behind._documents.save(replace(whole, checkpoint=None, base=None))
+
+    behind._save = saved
+
+
+def _hidden_heads(behind: Any) -> None:
+    """Read heads from the store alone, though later ones are behind."""
+    behind.get = behind._documents.get
+
+
 def _hoards(node: Any) -> None:
     node._commands.backlog._remove_saved = lambda *_: 0
 
@@ -312,5 +341,8 @@ MUTANTS: Mapping[str, Mutant] = MappingProxyType(
         "heads that are kept across a gap": Mutant(Parts(processor=_keeps_heads), "Inconsistent", 21),
         "a place in the backlog that is never given back": Mutant(Parts(node=_hoards), "law 20"),
         "a registry that forgets a node": Mutant(Parts(known=_forgets_nodes), "law 21"),
+        "a head before its rows": Mutant(Parts(behind=_heads_first), "Inconsistent"),
+        "a checkpoint before the heads": Mutant(Parts(behind=_checkpoint_before_heads), "law 2"),
+        "heads behind that nobody reads": Mutant(Parts(behind=_hidden_heads), "law 2"),
     }
 )

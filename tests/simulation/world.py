@@ -8,7 +8,7 @@ from typing import Any
 
 from core.health import Health
 from core.ports.effects import Emitter
-from edge.composition.compose import PROCESSORS, processor
+from edge.composition.compose import PROCESSORS, SAVED_WHOLE, processor
 from projections.ephemeral.in_process import InProcessBus, InProcessNodeRegistry
 from projections.ephemeral.known_nodes import KnownNodes
 from projections.ephemeral.node_announcements import AnnouncedNodeRegistry
@@ -19,6 +19,7 @@ from streams.runtime.effects import LiveEmitter
 from streams.runtime.plain_runner import PlainRunner
 from streams.runtime.processor import Processor
 from streams.runtime.recent_pushes import RecentPushes
+from streams.runtime.save_behind import SaveBehind
 from streams.runtime.worker import Worker
 from tests.simulation import fold, users, watch
 from tests.simulation.edges import Asked, Command, Node
@@ -46,6 +47,7 @@ class Parts:
     documents: Callable[[Any], Any] | None = None
     node: Callable[[Any], None] = lambda _: None
     known: Callable[[Any], None] = lambda _: None
+    behind: Callable[[Any], None] = lambda _: None
 
 
 class World:
@@ -105,6 +107,9 @@ class World:
 
     def worker(self, name: str, process: Process, health: Health) -> Worker:
         documents = self.documents(process)
+        if name not in SAVED_WHOLE and self.chance.random() < 0.75:
+            documents = SaveBehind(documents, health, name)
+            self.parts.behind(documents)
         log = FlakyLog(self.ledger, self.weather, process)
         emitter = watch.Watched(self.emitter(name, log, process, health), self.watch, process)
         index = FlakyIndex(self.index, self.weather, process)

@@ -13,3 +13,12 @@ async def world() -> AsyncIterator[World]:
     await world.log.start()
     yield world
     await world.log.stop()
+
+
+@pytest.fixture(params=[False, True], ids=["whole", "behind"])
+async def either(request: pytest.FixtureRequest) -> AsyncIterator[World]:
+    """A world whose workers save batches whole, or their heads and checkpoints behind."""
+    world = World(saves_behind=request.param)
+    await world.log.start()
+    yield world
+    await world.log.stop()

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from core.health import Health
-from core.ports.documents import Changes, Row, TableGeneration
+from core.ports.documents import Changes, Documents, Row, TableGeneration
 from core.ports.effects import Durable, Effects, already_durable
 from core.ports.event_log import Received, Unavailable
 from core.positions import position
@@ -24,6 +24,7 @@ from streams.processors.conversations import Conversations
 from streams.processors.messages import Messages
 from streams.rebuild.replay import Fold
 from streams.runtime.plain_runner import PlainRunner
+from streams.runtime.save_behind import SaveBehind
 from streams.runtime.worker import Worker
 from tests.eventually import eventually
 
@@ -200,7 +201,8 @@ class RecordingEmitter:
 class World:
     """One read model; all parts share the log and the documents."""
 
-    def __init__(self, model: str = message_rows.MODEL) -> None:
+    def __init__(self, model: str = message_rows.MODEL, *, saves_behind: bool = False) -> None:
+        self.saves_behind = saves_behind
         self.log = MemoryLog()
         self.documents = FrailDocuments()
         self.health = Health()
@@ -213,8 +215,15 @@ class World:
         self.model = model
         self.fold = Messages if model == message_rows.MODEL else Conversations
 
+    def worker(self, emitter: RecordingEmitter | None = None) -> Worker:
+        """Return a worker, which saves heads and checkpoints behind if this world does."""
+        documents: Documents = self.documents
+        if self.saves_behind:
+            documents = SaveBehind(self.documents, self.health, self.model)
+        return Worker(self.fold(documents), documents, emitter or self.emitter, self.health)
+
     def runner(self, emitter: RecordingEmitter | None = None, limit: int = 50) -> PlainRunner:
-        worker = Worker(self.fold(self.documents), self.documents, emitter or self.emitter, self.health)
+        worker = self.worker(emitter)
         return PlainRunner(worker, self.log, self.documents, self.health, limit)
 
     @asynccontextmanager

@@ -27,7 +27,7 @@ class Gated:
         self.world = world
         self.assigned: list[Partition] = [AT]
         self.all_emitted = True
-        self.worker = Worker(Messages(world.documents), world.documents, world.emitter, world.health)
+        self.worker = world.worker()
         self.gate = Gate(self.worker, lambda: self.assigned, lambda: self.all_emitted)
 
     async def set(self, **fields: object) -> Pointer:
@@ -47,8 +47,8 @@ class Gated:
 
 
 @pytest.fixture
-async def gated(world: World) -> AsyncIterator[Gated]:
-    gated = Gated(world)
+async def gated(either: World) -> AsyncIterator[Gated]:
+    gated = Gated(either)
     await gated.worker.begin(1, epoch=1)
     async with watched(gated):
         await eventually(lambda: recorded(gated))

@@ -21,6 +21,12 @@ from tests.streams.world import ROWS, RecordingEmitter, World, said
 AT = partition_of(MESSAGE_SENT, b"room")
 
 
+@pytest.fixture
+def world(either: World) -> World:
+    """The world of each test here, once for each way of saving."""
+    return either
+
+
 async def test_runner_applies_old_and_new_records(world: World) -> None:
     await world.append(*(said("room", n) for n in range(5)))
     async with world.working():

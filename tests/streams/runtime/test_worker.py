@@ -14,7 +14,7 @@ from streams.processors.messages import Messages
 from streams.runtime.processor import Batch
 from streams.runtime.worker import StoreBehindLog, Worker
 from tests.eventually import eventually
-from tests.streams.world import ROWS, World, said, stored
+from tests.streams.world import ROWS, RecordingEmitter, World, said, stored
 
 AT = Partition(MESSAGE_SENT, 0)
 
@@ -140,3 +140,59 @@ async def test_store_outage_is_waited_out_and_reported(world: World, worker: Wor
     await asyncio.wait_for(working, 5)
     assert world.health.ready
     assert len(await world.documents.scan(TableGeneration(ROWS, 1))) == 1
+
+
+async def behind(world: World) -> Worker:
+    """Return a worker whose heads and checkpoints are saved behind, and which has saved offset 0."""
+    world.saves_behind = True
+    worker = world.worker()
+    await worker.begin(1, epoch=1)
+    await worker.work([stored(said("room", 0), 0)])
+    return worker
+
+
+async def test_pushes_go_out_before_the_checkpoint_and_what_is_logged_after_it(world: World) -> None:
+    worker = await behind(world)
+    logged = len(world.emitter.logged)
+    durable = await worker.begin_batch([stored(said("room", 1), 1)])
+    assert [push.n for push in world.emitter.pushes] == [1, 2]
+    assert (await world.documents.checkpoints("messages", 1), len(world.emitter.logged)) == (
+        {AT: position(1, 1)},
+        logged,
+    )
+    await durable()
+    assert await world.documents.checkpoints("messages", 1) == {AT: position(1, 2)}
+    assert len(world.emitter.logged) == logged + 1
+
+
+async def test_logged_effects_keep_their_order_whoever_waits_first(world: World) -> None:
+    worker = await behind(world)
+    logged = len(world.emitter.logged)
+    first, second = [await worker.begin_batch([stored(said("room", n), n)]) for n in (1, 2)]
+    await second()
+    await first()
+    names = [record.value for record in world.emitter.logged[logged:]]
+    again = Worker(Messages(world.documents), world.documents, RecordingEmitter(), world.health)
+    await again.begin(1, epoch=1)
+    assert isinstance(again._emitter, RecordingEmitter)
+    for n in (1, 2):
+        await again.work([stored(said("room", n), n)])
+    assert names == [record.value for record in again._emitter.logged]
+
+
+async def test_saved_says_what_is_behind_too(world: World) -> None:
+    worker = await behind(world)
+    await worker.begin_batch([stored(said("room", 1), 1)])
+    assert await worker.saved() == worker.next == {AT: 2}
+
+
+async def test_store_that_lost_what_was_behind_is_begun_again(world: World) -> None:
+    worker = await behind(world)
+    durable = await worker.begin_batch([stored(said("room", 1), 1)])
+    world.documents.forget("messages", 1)
+    await durable()
+    assert await worker.saved() == {}
+    with pytest.raises(StoreBehindLog, match="went back in time"):
+        await worker.work([stored(said("room", 2), 2)])
+    await worker.work([stored(said("room", n), n) for n in range(3)])
+    assert await world.documents.checkpoints("messages", 1) == {AT: position(1, 3)}
