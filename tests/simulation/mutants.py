@@ -272,7 +272,7 @@ def _publishes_private_reads(name: str, documents: Any, index: Any, _: Emitter) 
 def _keeps_heads(name: str, documents: Any, index: Any, _: Emitter) -> Processor:
     made = processor(name, documents, index)
     if isinstance(made, Messages):
-        made._heads._continues = lambda _: True  # type: ignore[method-assign]
+        made._heads._read_on_since = lambda _: 0  # type: ignore[method-assign]
     return made
 
 

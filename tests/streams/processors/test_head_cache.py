@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from core.ports.documents import Row, TableGeneration, Write
+from core.ports.documents import Changes, Row, TableGeneration, Write
 from projections.messages.message_rows import HEADS
 from projections.stores.memory import MemoryDocuments
 from schemas.topics import MESSAGE_EDITED, MESSAGE_SENT, Partition
@@ -65,7 +65,7 @@ async def test_batch_that_follows_reads_nothing(heads: HeadCache, documents: Doc
     [batch(3, 4), batch(1, 4), batch(0, 4), batch(2, 4, generation=2), batch(2, 4, life=1), batch(5, 6, OTHER)],
     ids=["a gap", "an overlap", "the beginning", "another generation", "another life", "a new partition"],
 )
-async def test_anything_else_forgets_all(heads: HeadCache, documents: Documents, after: Batch) -> None:
+async def test_row_is_read_again_after_anything_else(heads: HeadCache, documents: Documents, after: Batch) -> None:
     first = batch(0, 2)
     await heads.read(first, PLACE, ["room"])
     heads.saved(first, [head(2)])
@@ -83,6 +83,28 @@ async def test_partition_that_begins_keeps_the_others(heads: HeadCache, document
     row = (await heads.read(batch(2, 3), PLACE, ["room"]))["room"]
     assert (row["sent"]["n"], row["edited"]["n"]) == (2, 1)
     assert documents.got == ["room"]
+
+
+async def test_new_partition_keeps_the_rows_that_others_need(heads: HeadCache, documents: Documents) -> None:
+    first, new = batch(7, 8), batch(5, 6, OTHER)
+    await heads.read(first, PLACE, ["room"])
+    heads.saved(first, [head(2)])
+    await heads.read(new, PLACE, ["another"])
+    heads.saved(new, [head(1, "edited", "another")])
+    assert await numbers(heads, batch(8, 9), "room") == {"room": 2}
+    assert documents.got == ["room", "another"]
+
+
+async def test_row_read_before_a_new_partition_is_read_again_for_it(heads: HeadCache, documents: Documents) -> None:
+    first, new = batch(7, 8), batch(5, 6, OTHER)
+    await heads.read(first, PLACE, ["room"])
+    heads.saved(first, [head(2)])
+    await heads.read(new, PLACE, ["another"])
+    heads.saved(new, [])
+    await documents.save(Changes([], [(PLACE, [head(2), head(9, "edited")])]))
+    row = (await heads.read(batch(6, 7, OTHER), PLACE, ["room"]))["room"]
+    assert (row["sent"]["n"], row["edited"]["n"]) == (2, 9)
+    assert documents.got == ["room", "another", "room"]
 
 
 async def test_batch_that_was_not_saved_forgets_all(heads: HeadCache, documents: Documents) -> None:
