@@ -29,7 +29,7 @@ from core.retry import retry_until_available
 from projections.stores.facets import merged
 from schemas.topics import Partition
 
-MIN_INTERVAL_S: Final = 0.01
+MIN_INTERVAL_S: Final = 0.02
 """Minimum interval between two saves behind, unless as many batches wait as one should have."""
 MAX_WAITING: Final = 4
 """Number of batches for which a save behind does not wait longer."""

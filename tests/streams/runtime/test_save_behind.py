@@ -142,7 +142,7 @@ async def test_what_is_saved_meanwhile_stays_behind(store: Store, behind: SaveBe
     await behind.save(batch(1))
     store.may_save.clear()
     settling = asyncio.create_task(behind.settle())
-    await asyncio.sleep(0.02)
+    await asyncio.sleep(0.05)
     await behind.save(batch(2))
     store.may_save.set()
     await settling
@@ -197,7 +197,7 @@ async def test_reset_during_a_save_keeps_what_comes_after(store: Store, behind: 
     await behind.save(batch(1))
     store.may_save.clear()
     settling = asyncio.create_task(behind.settle())
-    await asyncio.sleep(0.02)
+    await asyncio.sleep(0.05)
     behind.reset()
     behind._whole = False
     await behind.save(batch(2))
@@ -215,7 +215,7 @@ async def test_saves_behind_are_apart_unless_many_batches_wait(
     await behind.settle()
     await behind.save(batch(2))
     settling = asyncio.create_task(behind.settle())
-    await asyncio.sleep(0.02)
+    await asyncio.sleep(0.05)
     assert await store.checkpoint() == 2
     for n in range(3, MAX_WAITING + 2):
         await behind.save(batch(n))
