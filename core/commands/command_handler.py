@@ -164,9 +164,9 @@ class CommandHandler:
             case _:
                 return await self._conversation(command, context)
 
-    def _where(self, command: MessageCommand, context: Context) -> Conversation:
+    async def _where(self, command: MessageCommand, context: Context) -> Conversation:
         """Return the conversation of a member; a former member may delete and unreact. Raises `Rejected`."""
-        state, key = self._memberships.get(command.conversation_id), command.conversation_id
+        state, key = await self._memberships.find(command.conversation_id), command.conversation_id
         if isinstance(command, DeleteMessage | RemoveReaction):
             return conversation.require_ever_member(state, key, context.tenant, context.actor)
         return conversation.require_member(state, key, context)
@@ -176,10 +176,11 @@ class CommandHandler:
             known = await self._repeated(command, context)
             if known is not None:
                 return known
-        where = self._where(command, context)
+        where = await self._where(command, context)
         named = named_by(command)
         state: message.State = message.Absent() if named is None else await self._messages.state(named)
-        source = self._memberships.get(command.from_conversation_id) if isinstance(command, ForwardMessage) else None
+        origin = command.from_conversation_id if isinstance(command, ForwardMessage) else None
+        source = None if origin is None else await self._memberships.find(origin)
         decided = message.decide(state, command, where, context, source)
         if not decided:
             return Unchanged({"message_id": message_of(command, context), "level": "persisted"})
@@ -188,7 +189,7 @@ class CommandHandler:
                 return known
             head = await self._messages.head(where.conversation_id)
             back = conversation_decisions.bring_back(where, where.absent(), context, head)
-            self._join_policy.check(where, [back], context, self._memberships)
+            await self._join_policy.check(where, [back], context, self._memberships)
             return self._append_return(where, back, context, first=True)
         return self._append(command, decided[0], context)
 
@@ -203,7 +204,7 @@ class CommandHandler:
         return Unchanged({"message_id": message_id, "level": "persisted"})
 
     async def _reaction(self, command: reaction.ReactionCommand, context: Context) -> Decision:
-        where = self._where(command, context)
+        where = await self._where(command, context)
         target, event_id = await self._messages.target(command.message_id), event_id_of(command, context)
         folded = target.folded.get(event_id)
         if folded is not None and look(folded) != look(command.emoji):
@@ -214,7 +215,7 @@ class CommandHandler:
         return self._append(command, decided[0], context)
 
     async def _inbox(self, command: InboxCommand, context: Context) -> Decision:
-        state, key = self._memberships.get(command.conversation_id), command.conversation_id
+        state, key = await self._memberships.find(command.conversation_id), command.conversation_id
         if isinstance(command, PinConversation):
             where = conversation.require_member(state, key, context)
         else:
@@ -238,12 +239,12 @@ class CommandHandler:
     async def _pinned(self, context: Context) -> list[str]:
         """Return the conversations that the actor pinned and is in: those they left do not count."""
         pinned = await self._inboxes.pinned(context.tenant, context.actor)
-        states = {key: self._memberships.get(key) for key in pinned}
-        return [key for key, state in states.items() if state is not None and state.is_member(context.actor)]
+        states = await self._memberships.find_all(pinned)
+        return [key for key, state in states.items() if state.is_member(context.actor)]
 
     async def _conversation(self, command: ConversationCommand, context: Context) -> Decision:
         key = conversation_of(command, context)
-        state = self._memberships.get(key)
+        state = await self._memberships.find(key)
         about: message.State = message.Absent()
         deleted = frozenset[str]()
         if isinstance(command, PinMessage):
@@ -251,7 +252,7 @@ class CommandHandler:
             deleted = await self._messages.deleted(state.pins) if state is not None and state.pins else deleted
         head = await self._messages.head(key) if state is not None and isinstance(command, NEEDS_HEAD) else 0
         decided = conversation_decisions.decide(state, command, context, head, about, deleted=deleted)
-        self._join_policy.check(state, decided, context, self._memberships)
+        await self._join_policy.check(state, decided, context, self._memberships)
         if state is not None and decided and isinstance(decided[0], ParticipantsAdded) and decided[0].reopened:
             return self._append_return(state, decided[0], context)
         if not decided:

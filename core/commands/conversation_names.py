@@ -24,14 +24,14 @@ async def named(command: CreateConversation, context: Context, memberships: Memb
         return command
     if command.kind == "group":
         key = ids.external_conversation_id(context.tenant, name)
-        if not _knows(memberships, key, context):
+        if not await _knows(memberships, key, context):
             await memberships.prove(key)
-        if _knows(memberships, key, context):
+        if await _knows(memberships, key, context):
             return command
     return structs.replace(command, external_id=own_name(context.actor, name))
 
 
-def _knows(memberships: Memberships, conversation_id: str, context: Context) -> bool:
+async def _knows(memberships: Memberships, conversation_id: str, context: Context) -> bool:
     """Return whether the actor is or was in it, by this node's view."""
-    found = memberships.get(conversation_id)
+    found = await memberships.find(conversation_id)
     return found is not None and found.tenant == context.tenant and context.actor in found.members

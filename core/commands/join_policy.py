@@ -24,13 +24,16 @@ class JoinPolicy:
     policy: AddPolicy = "anyone"
     conversations: int = USER_CONVERSATIONS
 
-    def check(
+    async def check(
         self, before: State, decided: Sequence[ConversationEvent], context: Context, memberships: Memberships
     ) -> None:
-        """Check the events of a decision. Raises `Rejected` if they add a user who may not be added."""
+        """Check the events of a decision. Raises `Rejected` if they add a user who may not be added, `Unavailable` and
+        `NotReady`.
+        """
         member_limit.check(before, decided, self.members)
-        count = partial(memberships.count_of_user, context.tenant)
-        conversation_limit.check(before, decided, context, self.conversations, count)
+        users = conversation_limit.counted(before, decided, context, self.conversations)
+        counts = await memberships.counts_of_users(context.tenant, users)
+        conversation_limit.check(before, decided, context, self.conversations, counts.__getitem__)
         visible = cache(partial(PresenceVisibility, memberships, context.tenant, context.actor))
 
         def shares(user_id: str) -> bool:

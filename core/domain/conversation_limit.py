@@ -13,15 +13,18 @@ from core.domain.member_limit import added
 from schemas.events import ConversationEvent
 
 
+def counted(before: State, decided: Sequence[ConversationEvent], context: Context, limit: int) -> list[str]:
+    """Return the users whose conversations `check` counts."""
+    return [] if not limit or context.names else sorted(added(before, decided))
+
+
 def check(
     before: State, decided: Sequence[ConversationEvent], context: Context, limit: int, count: Callable[[str], int]
 ) -> None:
     """Check the events of a decision; `count` returns how many conversations a user is in now, a `limit` of 0 is none.
     Raises `Rejected` if they add a user, the actor included, who is in the maximum number.
     """
-    if not limit or context.names:
-        return
-    for user in sorted(added(before, decided)):
+    for user in counted(before, decided, context, limit):
         if count(user) >= limit:
             who = "you are" if user == context.actor else f"{user} is"
             raise Rejected("conversation_limit", f"{who} in {limit} conversations, the maximum: leave one first")

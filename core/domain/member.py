@@ -68,6 +68,10 @@ class Member(msgspec.Struct, frozen=True, gc=False):
         """Whether they left so often that they are not added again."""
         return sum(interval.left for interval in self.intervals) >= MAX_LEAVES
 
+    def interval_at(self, n: int) -> Interval:
+        """Return the interval at change `n` of a user who was a member after it: the first not ended by then."""
+        return next((one for one in self.intervals if one.until_seq is None or one.ended_n > n), self.intervals[-1])
+
     def reads(self, seq: int, conversation_n: int = UNKNOWN) -> bool:
         """Return whether the member may read message `seq` (`Interval.reads`)."""
         return any(interval.reads(seq, conversation_n) for interval in self.intervals)

@@ -45,7 +45,7 @@ class ConversationList:
         `channels` and `writes` are those of the session of the query.
         """
         cursor = Cursor() if query.after is None else list_order.unpacked(query.after, present=query.present)
-        views = self._views(who, present=query.present)
+        views = await self._views(who, present=query.present)
         if not query.present:
             return await self._past_page(who, query, cursor, views)
         recently_sent = writes.take_recently_sent()
@@ -77,12 +77,17 @@ class ConversationList:
         totals = Totals(conversations=len(views)) if query.totals else None
         return _Page(query.limit, cursor, ordered, chosen, list(shown.values())).answer(totals)
 
-    def _views(self, who: Identity, *, present: bool) -> dict[str, Conversation]:
+    async def _views(self, who: Identity, *, present: bool) -> dict[str, Conversation]:
         """Return the conversations that the user is in, or those that they have left."""
         keys = self._memberships.present_of_user(who.tenant, who.user_id)
         if not present:
             keys = self._memberships.of_user(who.tenant, who.user_id) - keys
-        return {key: view for key in keys if (view := self._memberships.get(key)) is not None}
+        found = await self._memberships.find_all(keys)
+        return {
+            key: view
+            for key, view in found.items()
+            if who.user_id in view.members and view.is_member(who.user_id) == present
+        }
 
     async def _chosen(
         self,

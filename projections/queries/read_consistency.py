@@ -18,7 +18,7 @@ async def with_fresh_view(memberships: Memberships, view: Conversation, n: int) 
         return view
     if not await memberships.wait_for(view.conversation_id, n):
         await memberships.prove(view.conversation_id)
-    newer = memberships.get(view.conversation_id)
+    newer = await memberships.find(view.conversation_id)
     if newer is None:
         raise NotReady("the view of memberships is behind")
     return newer
@@ -35,8 +35,8 @@ async def with_recheck(
     Raises `Rejected`, `NotReady` and `Unavailable`.
     """
     try:
-        return look(memberships.get(conversation_id))
+        return look(await memberships.find(conversation_id))
     except Rejected:
         await after_pending_appends()
         await memberships.prove(conversation_id)
-        return look(memberships.get(conversation_id))
+        return look(await memberships.find(conversation_id))

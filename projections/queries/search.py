@@ -147,7 +147,7 @@ class MessageSearch:
 
     async def _reader_of(self, who: Identity, row: Row) -> Member | None:
         """Return the user as a member of this message's conversation, if they may read it."""
-        view = self._memberships.get(row["conversation_id"])
+        view = await self._memberships.find(row["conversation_id"])
         if view is None or view.tenant != who.tenant or who.user_id not in view.members or "sent" not in row:
             return None
         n = row["sent"].get("conversation_n", 0)

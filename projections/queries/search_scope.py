@@ -35,9 +35,8 @@ class SearchScope:
     async def readable_ranges(self, who: Identity, conversation_ids: Iterable[str]) -> list[OffsetRange]:
         """Return what this user may read of these conversations, without messages after the heads."""
         found, partly = list[OffsetRange](), list[Conversation]()
-        for key in conversation_ids:
-            view = self._memberships.get(key)
-            if view is None or view.tenant != who.tenant or who.user_id not in view.members:
+        for key, view in (await self._memberships.find_all(conversation_ids)).items():
+            if view.tenant != who.tenant or who.user_id not in view.members:
                 continue
             if view.members[who.user_id].intervals == EVERYTHING:
                 found.append(OffsetRange(key))

@@ -1,8 +1,8 @@
-"""MembershipTail is a node's view of who is in which conversation: it starts from the read model and tails
-`conversation.updated` from there."""
+"""MembershipTail is a node's view of who is in which conversation: it tails `conversation.updated` from where the read
+model is, and loads from there what is needed."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from core.domain.conversation import Conversation
@@ -10,15 +10,18 @@ from core.health import Health
 from core.outages import Outage
 from core.ports.documents import Documents
 from core.ports.event_log import EventLog, Received, Unavailable
-from core.ports.memberships import NotReady, OnChange
+from core.ports.memberships import NotReady, OnChange, ViewChange
 from core.positions import offset_of
 from projections.conversations import conversation_rows
 from schemas import envelope
 from schemas.envelope import Foreign, Known, Unreadable
 from schemas.events import ConversationEvent
-from schemas.topics import CONVERSATION_UPDATED, Partition, partition_of, partitions
-from streams.memberships.fold import MembershipFold
+from schemas.topics import CONVERSATION_UPDATED, Partition, partitions
+from streams.memberships.conversation_views import ConversationViews
+from streams.memberships.followed_users import FollowedUsers
+from streams.memberships.recent_records import RecentRecord
 from streams.memberships.start import MembershipStart
+from streams.memberships.view_reader import place_of
 from streams.runtime.lineage import EndsWatch
 
 PROOF_S: Final = 2.0
@@ -37,14 +40,15 @@ class MembershipTail:
         self._log = log
         self._documents = documents
         self._health = health
-        self._fold = MembershipFold()
-        self._read: dict[Partition, int] = {}
+        self._views = ConversationViews(documents, health, self._report, self._wake)
+        self._users = FollowedUsers(self._views)
+        self._begun = False
         self._advanced = asyncio.Event()
         self._outage = Outage(WAITS_FOR)
         self._subscribers: dict[object, OnChange] = {}
 
     def subscribe(self, callback: OnChange) -> Callable[[], None]:
-        """Call `callback` after each event that is folded from now on. Return what ends that."""
+        """Call `callback` after each event that is read from now on. Return what ends that."""
         subscription = object()
         self._subscribers[subscription] = callback
 
@@ -53,73 +57,113 @@ class MembershipTail:
 
         return end
 
+    def _report(self, change: ViewChange) -> None:
+        for callback in list(self._subscribers.values()):
+            callback(change)
+
+    # Conversations
+
     def get(self, conversation_id: str) -> Conversation | None:
-        """Return the conversation as folded so far."""
-        return self._fold.get(conversation_id)
+        """Return the conversation as read so far, if it is loaded."""
+        return self._views.loaded.get(conversation_id)
+
+    async def find(self, conversation_id: str) -> Conversation | None:
+        """Return the conversation as read so far."""
+        await self._require_begun()
+        return await self._views.find(conversation_id)
+
+    async def find_all(self, conversation_ids: Iterable[str]) -> dict[str, Conversation]:
+        """Return those of these conversations that there are."""
+        await self._require_begun()
+        return await self._views.find_all(conversation_ids)
+
+    async def follow(self, tenant: str, user_id: str) -> None:
+        """Load all conversations of a user, and keep them."""
+        await self._require_begun()
+        await self._users.follow((tenant, user_id))
+
+    def unfollow(self, tenant: str, user_id: str) -> None:
+        """End what `follow` began."""
+        self._users.unfollow((tenant, user_id))
 
     def of_user(self, tenant: str, user_id: str) -> frozenset[str]:
-        """Return every conversation the user was ever in."""
-        return self._fold.of_user(tenant, user_id)
+        """Return every conversation a followed user was ever in."""
+        return self._views.loaded.of_user((tenant, user_id))
 
     def present_of_user(self, tenant: str, user_id: str) -> frozenset[str]:
-        """Return every conversation the user is a member of now."""
-        return self._fold.present_of_user(tenant, user_id)
+        """Return every loaded conversation the user is a member of now."""
+        return self._views.loaded.present_of_user((tenant, user_id))
 
-    def count_of_user(self, tenant: str, user_id: str) -> int:
-        """Return how many conversations the user is a member of now."""
-        return self._fold.count_of_user(tenant, user_id)
+    async def counts_of_users(self, tenant: str, user_ids: Iterable[str]) -> dict[str, int]:
+        """Return how many conversations any users are members of now."""
+        await self._require_begun()
+        found = await self._users.counts([(tenant, user_id) for user_id in user_ids])
+        return {user_id: count for (_, user_id), count in found.items()}
+
+    async def _require_begun(self) -> None:
+        if not await self._until(lambda: self._begun, PROOF_S):
+            raise NotReady("the view of conversations has not begun yet")
+
+    # Progress
 
     async def prove(self, conversation_id: str | None) -> None:
-        """Wait until the current end of the conversation's partition, or of all partitions, has been folded."""
-        if conversation_id is None:
-            places = partitions(CONVERSATION_UPDATED)
-        else:
-            places = (partition_of(CONVERSATION_UPDATED, conversation_id.encode()),)
+        """Wait until the current end of the conversation's partition, or of all partitions, has been read."""
+        places = partitions(CONVERSATION_UPDATED) if conversation_id is None else (place_of(conversation_id),)
         for at, end in (await self._log.end_offsets(places)).items():
             await self._pass_by(at, end)
+        if conversation_id is None:
+            self._users.forget_counts()
 
     async def pass_by(self, conversation_id: str, position: int) -> None:
-        """Wait until the record at this position of the conversation's partition has been folded."""
-        await self._pass_by(partition_of(CONVERSATION_UPDATED, conversation_id.encode()), offset_of(position) + 1)
+        """Wait until the record at this position of the conversation's partition has been read."""
+        await self._pass_by(place_of(conversation_id), offset_of(position) + 1)
 
     async def _pass_by(self, at: Partition, end: int) -> None:
-        if not await self._until(lambda: self._read.get(at, 0) >= end, PROOF_S):
+        if not await self._until(lambda: self._has_passed(at, end), PROOF_S):
             raise NotReady(f"the view of conversations is more than {PROOF_S:.0f} s behind the log")
+
+    def _has_passed(self, at: Partition, end: int) -> bool:
+        return self._views.read.get(at, 0) >= end and not self._views.waits_at(at)
 
     async def wait_for(self, conversation_id: str, n: int, timeout_s: float = 1.0) -> bool:
         """Wait until the view of this conversation is as new as `n`; return whether it is."""
-        return await self._until(lambda: self._fold.count(conversation_id) >= n, timeout_s)
+        if conversation_id not in self._views.loaded:
+            found = await self.find(conversation_id)
+            if found is not None and found.n >= n:
+                return True
+        return await self._until(lambda: self._views.loaded.count(conversation_id) >= n, timeout_s)
+
+    # Tasks
 
     async def run(self) -> None:
         """Start, then tail the topic until cancelled. Raises `LogTruncated` and `LogMismatch`."""
         self._health.waits(WAITS_FOR, "starting")
-        start = await MembershipStart(self._log, self._documents, self._health).read()
-        self._fold = start.fold
-        self._read.update(start.offsets)
+        offsets = await MembershipStart(self._log, self._documents, self._health).offsets()
+        self._views.begin(offsets)
+        self._begun = True
         self._wake()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._watch(), name="memberships-watch")
-            async for batch in self._log.read(start.offsets):
+            tasks.create_task(self._views.load_pending(), name="memberships-load")
+            tasks.create_task(self._views.trim(), name="memberships-trim")
+            async for batch in self._log.read(offsets):
                 self._take(batch)
 
     def _take(self, batch: Sequence[Received]) -> None:
         for record in batch:
             match envelope.read(record.topic, record.key, record.value, record.headers):
                 case Known(found, event):
-                    self._fold_event(found.id, found.subject, event)
+                    self._take_one(record, found.id, found.subject, event)
                 case Unreadable(found, _):
-                    self._fold_event(found.id, found.subject, None)
+                    self._take_one(record, found.id, found.subject, None)
                 case Foreign():
                     pass  # the processor writes the dead letters
-            self._read[record.at()] = record.offset + 1
+            self._views.read[record.at()] = record.offset + 1
         self._wake()
 
-    def _fold_event(self, event_id: str, key: str, event: object) -> None:
+    def _take_one(self, record: Received, event_id: str, key: str, event: object) -> None:
         known = event if isinstance(event, ConversationEvent) else None
-        state = self._fold.event(event_id, key, known)
-        if state is not None and known is not None:
-            for callback in list(self._subscribers.values()):
-                callback(known, state)
+        self._views.take(RecentRecord(record.at(), record.offset, event_id, key, known))
 
     def _wake(self) -> None:
         """Let every caller that waits for a newer view check again."""
@@ -142,7 +186,7 @@ class MembershipTail:
 
         Raises `LogMismatch` where it ends before what was read.
         """
-        read = dict(self._read)  # before the ends: what is read meanwhile does not make the log look short
+        read = dict(self._views.read)  # before the ends: what is read meanwhile does not make the log look short
         try:
             async with asyncio.timeout(ENDS_TIMEOUT_S):
                 ends = await self._log.end_offsets(partitions(CONVERSATION_UPDATED))
@@ -163,7 +207,7 @@ class MembershipTail:
             self._health.waits(WAITS_FOR, f"the view of conversations is more than {STALE_S:.0f} s behind")
 
     def _passed(self, ends: dict[Partition, int]) -> bool:
-        return all(self._read.get(at, 0) >= end for at, end in ends.items())
+        return all(self._views.read.get(at, 0) >= end for at, end in ends.items())
 
     async def _until(self, reached: Callable[[], bool], timeout_s: float) -> bool:
         try:

@@ -1,38 +1,19 @@
-"""MembershipStart reads where a node's view begins: the live read model, and the offsets from which the log goes on.
+"""MembershipStart reads where a node's view begins: at the checkpoints of the live generation of the read model."""
 
-The order of the reads makes it right while a processor keeps writing. First the checkpoints: every record before them
-is finally in the rows. Then the rows, each as new or newer. Then the ids of the events, which are saved before the rows
-they lead to: an event is in a row if its number is not above the row's, and an event without a row is in the view if it
-is before the checkpoint. Everything else will come from the log. All of it is read in one life of the store.
-"""
-
-import asyncio
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Final
 
 from core.health import Health
-from core.ports.documents import DataLost, Documents, Row, Table, TableGeneration
+from core.ports.documents import Documents
 from core.ports.event_log import EventLog
 from core.positions import offset_of
 from core.retry import retry_until_available
 from projections.conversations import conversation_rows
 from projections.generations import Pointer, read_pointer
-from schemas.topics import CONVERSATION_UPDATED, Partition, partition_of, partitions
-from streams.memberships.fold import MembershipFold
+from schemas.topics import CONVERSATION_UPDATED, Partition, partitions
 from streams.runtime.lineage import check_begins, check_log
 
 WAITS_FOR: Final = "memberships-start"
-PAGE: Final = 1000
-LOST_POLL_S: Final = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """A fold, and the offset of each partition's first record that may not be in it."""
-
-    fold: MembershipFold
-    offsets: Mapping[Partition, int]
 
 
 class MembershipStart:
@@ -43,41 +24,17 @@ class MembershipStart:
         self._documents = documents
         self._health = health
 
-    async def read(self) -> Start:
-        """Return the start, all of one generation. Where the rows are lost it waits until they exist again. Raises
-        `LogTruncated` and `LogMismatch`.
+    async def offsets(self) -> dict[Partition, int]:
+        """Return the offset of each partition's first record that the read model may lack. Raises `LogTruncated` and
+        `LogMismatch`.
         """
-        while True:
-            pointer, life = await self._pointer(), self._documents.life
-            try:
-                start = await self._from(pointer.live)
-            except DataLost as lost:
-                self._health.waits(WAITS_FOR, lost)
-                await asyncio.sleep(LOST_POLL_S)
-                continue
-            again = await self._pointer()
-            same = (again.live, again.turn, self._documents.life) == (pointer.live, pointer.turn, life)
-            if same:
-                self._health.goes_on(WAITS_FOR)
-                return start  # else what was read first may have been dropped or forgotten meanwhile
-
-    async def _from(self, generation: int) -> Start:
-        saved = await self._checkpoints(generation)
-        places = partitions(CONVERSATION_UPDATED)
-        offsets = {at: offset_of(saved[at]) if at in saved else 0 for at in places}
+        pointer, before = await self._pointer(), None
+        while pointer != before:  # a generation that is no longer live may be dropped while it is read
+            before, saved = pointer, await self._checkpoints(pointer.live)
+            pointer = await self._pointer()
+        offsets = {at: offset_of(saved[at]) if at in saved else 0 for at in partitions(CONVERSATION_UPDATED)}
         await self._check_kept(offsets)
-        fold = MembershipFold()
-        if not saved:
-            return Start(fold, offsets)
-        whole = len(saved) == len(places)
-        async for row in self._scan(conversation_rows.ROWS, generation):
-            if whole or _at(row["_id"]) in saved:
-                fold.row(row)
-        async for row in self._scan(conversation_rows.CHANGES, generation):
-            key, change = row["conversation_id"], row["change"]
-            if change["n"] <= fold.count(key) or change["pos"] < saved.get(_at(key), 0):
-                fold.change(key, row["_id"], change["n"])
-        return Start(fold, offsets)
+        return offsets
 
     async def _pointer(self) -> Pointer:
         return await retry_until_available(
@@ -95,22 +52,3 @@ class MembershipStart:
         """Raises `LogTruncated` where the log does not go on from there."""
         begins = await retry_until_available(WAITS_FOR, lambda: self._log.beginning_offsets(offsets), self._health)
         check_begins(begins, offsets, conversation_rows.MODEL)
-
-    async def _scan(self, table: Table, generation: int) -> AsyncIterator[Row]:
-        """Yield all rows of a table, page after page."""
-        place, after = TableGeneration(table, generation), ""
-        while True:
-            page = await retry_until_available(
-                WAITS_FOR,
-                lambda: self._documents.scan(place, after=after, limit=PAGE),  # noqa: B023 - awaited here
-                self._health,
-            )
-            for row in page:
-                yield row
-            if len(page) < PAGE:
-                return
-            after = page[-1]["_id"]
-
-
-def _at(conversation_id: str) -> Partition:
-    return partition_of(CONVERSATION_UPDATED, conversation_id.encode())

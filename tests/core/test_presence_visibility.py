@@ -1,5 +1,7 @@
 """A user is visible to users who share a conversation now."""
 
+from collections.abc import Iterable
+
 import pytest
 
 from core import presence_visibility
@@ -29,8 +31,8 @@ class Views:
         ever = self.of_user(tenant, user_id)
         return frozenset(key for key in ever if self._views[key].is_member(user_id))
 
-    def count_of_user(self, tenant: str, user_id: str) -> int:
-        return len(self.present_of_user(tenant, user_id))
+    async def counts_of_users(self, tenant: str, user_ids: Iterable[str]) -> dict[str, int]:
+        return {user: len(self.present_of_user(tenant, user)) for user in user_ids}
 
     async def prove(self, conversation_id: str | None) -> None:
         """Return at once: the view is current."""

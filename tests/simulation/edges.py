@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from core.commands.command_ids import event_id_of
+from core.domain.conversation import Conversation
 from core.domain.decision import Context
 from core.health import Health
 from core.identity import Identity
@@ -94,6 +95,7 @@ class Node:
         presence: NodeRegistry,
         process: Process,
         complain: Callable[[str], None],
+        idle: int,
     ) -> None:
         self.name = name
         self.process = process
@@ -102,6 +104,8 @@ class Node:
         self._complain = complain
         self._numbers = 0
         self.tail = Tail(log, documents, self.health)
+        self.tail._views.loaded.idle_size = idle
+        self.tail._users.lingering = min(idle // 10, 10)
         self._generations = Generations(documents, PROCESSORS)
         log.on_append = self._appends
         self.node = node_of(
@@ -213,6 +217,11 @@ class Node:
                 self._clients[user] = client, asyncio.Lock()
             return self._clients[user]
 
+    async def viewed(self, ledger: Ledger) -> dict[str, Conversation]:
+        """Return this node's view of all conversations; those that are not loaded are read."""
+        keys = {(one.key or b"").decode(): None for one in ledger.order if one.topic == CONVERSATION_UPDATED}
+        return await self.tail.find_all(keys)
+
     def _heard(self, frame: bytes) -> None:
         said = msgspec.json.decode(frame)
         answer = self._answers.get(said.get("id") or 0)
@@ -223,6 +232,6 @@ class Node:
         """Record the age of the oldest change of the conversation's partition unseen by this node: 0 if none."""
         headers = dict(record.headers)
         at = partition_of(CONVERSATION_UPDATED, record.key or b"")
-        times, read = self._ledger.times.get(at, []), self.tail._read.get(at, 0)
+        times, read = self._ledger.times.get(at, []), self.tail._views.read.get(at, 0)
         late = asyncio.get_running_loop().time() - times[read] if read < len(times) else 0.0
         self._behind[headers.get("ce_id", b"").decode()] = late

@@ -157,7 +157,7 @@ def rooms(world: World, whole: Whole) -> Broken:
     for key, room in whole.rooms.items():
         expected = None if room is None else (room.n, room.members, room.shown, room.pins, room.since)
         found = {"the row": None if key not in rows else _room(conversation_rows.state_of(rows[key]))}
-        found |= {name: _room(node.tail.get(key)) for name, node in world.nodes.items()}
+        found |= {name: _room(views.get(key)) for name, views in world.viewed.items()}
         yield from (f"law 3: {key} is {it} for {who}, not {expected}" for who, it in found.items() if it != expected)
         for user, (role, intervals) in room.members.items() if room else ():
             updated = people.get(f"{key}:{user}", {}).get("updated", {})

@@ -322,6 +322,16 @@ class Mutant(NamedTuple):
     seed: int = 0
 
 
+def _forgets_recent(node: Any) -> None:
+    """Let a load ignore the records that were read from the log before it."""
+    node._memberships._views._recent.of = lambda _: ()
+
+
+def _reads_late(node: Any) -> None:
+    """Let a load believe rows that were read before the checkpoints that the recent records begin at."""
+    node._memberships._views._reader._completes = lambda _: True
+
+
 MUTANTS: Mapping[str, Mutant] = MappingProxyType(
     {
         "numbering by max plus one": Mutant(_messages(MaxPlusOne), "law 2", 16),
@@ -344,5 +354,7 @@ MUTANTS: Mapping[str, Mutant] = MappingProxyType(
         "a head before its rows": Mutant(Parts(behind=_heads_first), "Inconsistent"),
         "a checkpoint before the heads": Mutant(Parts(behind=_checkpoint_before_heads), "law 2"),
         "heads behind that nobody reads": Mutant(Parts(behind=_hidden_heads), "law 2"),
+        "a load without the recent records": Mutant(Parts(node=_forgets_recent), "law 3"),
+        "rows from before the checkpoint": Mutant(Parts(node=_reads_late), "law 3"),
     }
 )

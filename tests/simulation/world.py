@@ -2,10 +2,11 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from core.domain.conversation import Conversation
 from core.health import Health
 from core.ports.effects import Emitter
 from edge.composition.compose import PROCESSORS, SAVED_WHOLE, processor
@@ -67,6 +68,7 @@ class World:
             forgets=chance.choice((0, 0, 3)),
         )
         self.parts = parts
+        self.idle = chance.choice((0, 20, 200_000))
         self.ledger = Ledger(LogStorage())
         self.ledger.on_put.append(self._landed)
         self.store = ForgetfulDocuments()
@@ -84,6 +86,7 @@ class World:
         self.groups: list[Group] = []
         self.plain: dict[str, tuple[PlainRunner, asyncio.Task[None], Process]] = {}
         self.paged: Found = {}
+        self.viewed: dict[str, Mapping[str, Conversation]] = {}
         self.lives = 0
 
     def note(self, what: str) -> None:
@@ -141,6 +144,7 @@ class World:
             presence=AnnouncedNodeRegistry(presence, bus, process.name),  # type: ignore[arg-type]
             process=process,
             complain=self.complain,
+            idle=self.idle,
         )
         self.parts.node(node.node)
         node.start()
@@ -274,6 +278,7 @@ class World:
         await asyncio.sleep(1.0)
         await speak(self)
         await asyncio.sleep(1.0)
+        self.viewed = {name: await node.viewed(self.ledger) for name, node in self.nodes.items()}
         self.paged = await paged(self.some_node(), sorted(self.screens), sorted(self.talk.rooms), self.chance)
 
     def behind(self) -> list[str]:

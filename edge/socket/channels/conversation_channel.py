@@ -1,12 +1,14 @@
 """ConversationChannel delivers the lanes of one conversation on one node to the subscribers who may see each row."""
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
 from core.domain.conversation import Conversation
 from core.domain.member import Member
-from core.ports.memberships import Memberships
+from core.ports.event_log import Unavailable
+from core.ports.memberships import Memberships, NotReady
 from edge.socket.channels.channel_state import State
 from edge.socket.channels.lane_channel import LaneChannel, Numbered
 from edge.socket.channels.subscriber import Subscriber
@@ -53,7 +55,8 @@ class ConversationChannel(LaneChannel):
         if self.version >= conversation_n:
             return True
         if again or conversation_n > self.skipped_version:
-            await self._memberships.wait_for(self.id, conversation_n, VIEW_TIMEOUT_S)
+            with suppress(NotReady, Unavailable):  # it is loaded, unless nobody here is in it any more
+                await self._memberships.wait_for(self.id, conversation_n, VIEW_TIMEOUT_S)
         view = self._memberships.get(self.id)
         if view is not None and view.n > self.version:
             self.set_view(view)

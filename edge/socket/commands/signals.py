@@ -10,7 +10,7 @@ from core.commands.command_ids import ConversationSignal
 from core.domain import conversation
 from core.domain.conversation import Conversation
 from core.domain.decision import Context, Rejected
-from core.ports.memberships import Memberships, NotReady, OnChange
+from core.ports.memberships import Memberships, NotReady, OnChange, ViewChange
 from edge.socket.channels.conversation_channel import ConversationChannel
 from edge.socket.commands.delivery_receipts import DeliveryReceipts
 from edge.socket.commands.executor import CommandExecutor
@@ -23,7 +23,6 @@ from edge.socket.session.protocol import CommandReceived
 from projections.conversations.changes import users_of
 from projections.queries.read_consistency import with_recheck
 from schemas.commands.signals import DeliveredMessages, SetPresence, Signal, StartTyping, StopTyping, SubscribePresence
-from schemas.events import ConversationEvent
 from schemas.wire import frames
 from schemas.wire.answers import Answer, ConversationAccepted, Presences
 from schemas.wire.frames import CURSORS, PRESENCE, TYPING, Push
@@ -143,9 +142,10 @@ class Signals:
     def follow_changes(self, hub: Hub) -> OnChange:
         """Return a callback for membership changes: the hub applies them, then the typing of users who left ends."""
 
-        def follow(event: ConversationEvent, view: Conversation) -> None:
-            hub.changed(event, view)
-            for user in users_of(event):
+        def follow(change: ViewChange) -> None:
+            hub.changed(change)
+            view = change.view
+            for user in users_of(change.event):
                 if not view.is_member(user):
                     self._typing.member_left(view.conversation_id, user, hub.conversations.get(view.conversation_id))
 

@@ -4,6 +4,7 @@ A push that is next in its lane is delivered synchronously. Work that must wait 
 session) is a job of its channel, run by one task in order; pushes behind it queue, other channels continue.
 """
 
+import asyncio
 import logging
 from collections.abc import Callable, Collection
 from typing import Final
@@ -12,7 +13,9 @@ import msgspec
 
 from core.domain.conversation import Conversation
 from core.health import Health
-from core.ports.memberships import Memberships
+from core.outages import Outage
+from core.ports.event_log import Unavailable
+from core.ports.memberships import Memberships, NotReady, ViewChange
 from edge.socket.channels.channel_state import Join, Recover, State
 from edge.socket.channels.conversation_channel import ConversationChannel
 from edge.socket.channels.jobs import Spawn
@@ -22,13 +25,13 @@ from edge.socket.channels.store_reads import StoreReads
 from edge.socket.channels.subscriber import Subscriber
 from edge.socket.channels.user_channel import UserChannel
 from edge.socket.delivery.node_registration import NodeRegistration
-from projections.conversations.changes import users_of
 from projections.inbox.inbox_rows import channel_of
 from projections.queries.lanes import Lanes
-from schemas.events import ConversationEvent
 from schemas.wire.frames import CONVERSATION, USER, Push, correlation_of, unpack_pushes
 
 logger: Final = logging.getLogger("caas.hub")
+FOLLOW_TIMEOUT_S: Final = 10.0
+"""Maximum time that a login waits for the conversations of its user."""
 
 
 class Hub:
@@ -99,12 +102,14 @@ class Hub:
         """Subscribe a session to all its conversations and to its user lane: what is appended after `greet` was called
         is delivered.
 
-        It does not wait for a store that is down. The channels are late then: their pushes wait until the heads can
-        be read, and the lanes begin at the first heads read (see `see_heads`). So what a `sync` does not send is
-        delivered, as always; without a `sync`, a row is missed that was saved before those heads were read and that
-        neither its own push nor an earlier row's push reported.
+        It waits for a store that is down only if the user's conversations are not loaded: raises `NotReady` then, after
+        10 s. If they are, the channels are late: their pushes wait until the heads can be read, and the lanes begin at
+        the first heads read (see `see_heads`). So what a `sync` does not send is delivered, as always; without a
+        `sync`, a row is missed that was saved before those heads were read and that neither its own push nor an
+        earlier row's push reported.
         """
         own = [_user_name(subscriber)]
+        await self._follow(subscriber)
         try:
             while not (
                 await self.conversations.all_open(self._conversations_of(subscriber)) and await self.users.all_open(own)
@@ -113,11 +118,27 @@ class Hub:
         except BaseException:
             self.users.close_unused(own)
             self.conversations.close_unused(self._conversations_of(subscriber))
+            self._memberships.unfollow(subscriber.tenant, subscriber.user_id)
             raise
         greet()
         self.users.add(own[0], subscriber)
         for conversation_id in self._conversations_of(subscriber):
             self.conversations.add(conversation_id, subscriber)
+
+    async def _follow(self, subscriber: Subscriber) -> None:
+        """Load the conversations of a session's user; wait for a store that is down. Raises `NotReady` after 10 s."""
+        outage, ends = Outage("login"), asyncio.get_running_loop().time() + FOLLOW_TIMEOUT_S
+        while True:
+            try:
+                await self._memberships.follow(subscriber.tenant, subscriber.user_id)
+            except (NotReady, Unavailable) as error:
+                outage.begins(error)
+                if asyncio.get_running_loop().time() > ends:
+                    raise NotReady("the conversations of the user cannot be read") from error
+            else:
+                outage.ends()
+                return
+            await asyncio.sleep(FOLLOW_TIMEOUT_S / 50)
 
     def detach(self, subscriber: Subscriber) -> None:
         """Unsubscribe a session that has ended."""
@@ -125,6 +146,7 @@ class Hub:
             self.users.remove(user, subscriber)
         for channel in list(subscriber.channels.values()):
             self.conversations.remove(channel, subscriber)
+        self._memberships.unfollow(subscriber.tenant, subscriber.user_id)
 
     async def see_heads(self, subscriber: Subscriber) -> None:
         """Read the heads of late channels, before a `sync` reads heads: their lanes begin at these or before, so what
@@ -139,8 +161,9 @@ class Hub:
 
     # Memberships
 
-    def changed(self, event: ConversationEvent, view: Conversation) -> None:
-        """Apply an event that the view folded: added members join, and removed ones leave after they received it."""
+    def changed(self, change: ViewChange) -> None:
+        """Apply a change of the view: added members join, and removed ones leave after they received it."""
+        view = change.view
         channel = self.conversations.get(view.conversation_id)
         if channel is not None:
             channel.set_view(view)
@@ -148,20 +171,21 @@ class Hub:
             if channel.skipped_version:
                 channel.skipped_version = 0
                 self.conversations.begin(channel, Recover())
-        for user_id in users_of(event):
-            user = self.users.get(channel_of(view.tenant, user_id)) if view.is_member(user_id) else None
+        for user_id in change.members:
+            user = self.users.get(channel_of(view.tenant, user_id))
             for subscriber in user.subscribers if user is not None else ():
-                self._join(subscriber, view)
+                self._join(subscriber, view, change.n)
 
-    def _join(self, subscriber: Subscriber, view: Conversation) -> None:
+    def _join(self, subscriber: Subscriber, view: Conversation, n: int) -> None:
+        """Let a subscriber join whose user was added by change `n`."""
         new = self.conversations.create([view.conversation_id])
         channel = new[0] if new else self.conversations.get(view.conversation_id)
         if channel is None or subscriber in channel.subscribers or subscriber in channel.joining:
             return
         channel.join(subscriber)
-        interval, left = view.members[subscriber.user_id].intervals[-1], subscriber.left.pop(channel.id, {})
+        interval, left = view.members[subscriber.user_id].interval_at(n), subscriber.left.pop(channel.id, {})
         first = interval.first if left else interval.from_seq  # a returning session continues where it was
-        starts = {CONVERSATION: view.n - 1, **left, "sent": max(first - 1, left.get("sent", 0))}
+        starts = {CONVERSATION: n - 1, **left, "sent": max(first - 1, left.get("sent", 0))}
         self.conversations.begin(channel, Join(subscriber, starts))
         if new:
             self.conversations.open_soon(channel)

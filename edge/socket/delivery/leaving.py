@@ -13,9 +13,8 @@ def remember(subscriber: Subscriber, memberships: Memberships, positions: Mappin
     Call it with the positions of a `sync` before it reads heads, and with those it answers: then no row is missed,
     whenever the user returns.
     """
+    known = memberships.of_user(subscriber.tenant, subscriber.user_id)
     for key, lanes in positions.items():
-        view = memberships.get(key)
-        known = view is not None and view.tenant == subscriber.tenant and subscriber.user_id in view.members
-        if known and key not in subscriber.channels:
+        if key in known and key not in subscriber.channels:
             pushed = subscriber.left.get(key, {})  # pushes may be further than a `sync` that ran meanwhile
             subscriber.left[key] = {lane: max(lanes.get(lane, 0), pushed.get(lane, 0)) for lane in RESUMED_LANES}

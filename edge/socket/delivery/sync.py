@@ -73,18 +73,19 @@ class SyncQueries:
         That the user is not in one that they named is re-checked against the log's end: otherwise its lanes would
         continue from a wrong beginning. Raises `NotReady`.
         """
-        who, views = client.identity.user_id, self._views(client, query)
+        who, views = client.identity.user_id, await self._views(client, query, given)
         doubted = (key for key in given if key not in views or not views[key].is_member(who))
         for doubtful in {partition_of(CONVERSATION_UPDATED, key.encode()): key for key in doubted}.values():
             await self._memberships.prove(doubtful)
-        views = self._views(client, query)
-        return {key: view for key, view in views.items() if view.is_member(who) or key in given}
+        return await self._views(client, query, given)
 
-    def _views(self, client: ClientSession, query: Sync) -> dict[str, Conversation]:
-        """Return the conversations within the bounds of a query that the user was ever in, by id."""
+    async def _views(self, client: ClientSession, query: Sync, given: Positions) -> dict[str, Conversation]:
+        """Return the conversations within the bounds of a query that the user is in, or named and was in, by id."""
         who = client.identity
-        keys = sorted(key for key in self._memberships.of_user(who.tenant, who.user_id) if _within(key, query))
-        return {key: view for key in keys if (view := self._memberships.get(key)) is not None}
+        known = self._memberships.of_user(who.tenant, who.user_id).intersection(given)
+        keys = known.union(self._memberships.present_of_user(who.tenant, who.user_id))
+        found = await self._memberships.find_all(sorted(key for key in keys if _within(key, query)))
+        return {key: view for key, view in found.items() if _takes_part(view, who.user_id, named=key in given)}
 
     # Positions
 
@@ -127,6 +128,11 @@ class SyncQueries:
         async with self._turns.turn(sender.client.identity.key):
             heads = await self._current.of(some, given)
         return {key: await sender.goals(views[key], heads[key]) for key in some}
+
+
+def _takes_part(view: Conversation, user_id: str, *, named: bool) -> bool:
+    """Return whether a user is in a conversation or, if they named it, was in it."""
+    return view.is_member(user_id) or (named and user_id in view.members)
 
 
 def _within(key: str, query: Sync) -> bool:

@@ -179,6 +179,14 @@ async def searching(found: Adapters, generation: int) -> tuple[MessageSearch, Me
     return made, memberships
 
 
+async def logged_in(memberships: MembershipTail, talk: Talk, tenant: str) -> None:
+    """Load the conversations of all users, as their sessions would."""
+    while not memberships.fresh:  # noqa: ASYNC110 - there is no event
+        await asyncio.sleep(0.1)
+    for user in (*talk.people, BUSY):
+        await memberships.follow(tenant, user)
+
+
 async def people(made: MessageSearch, talk: Talk, tenant: str, seconds: float) -> list[float]:
     """Return the times in milliseconds of searches at an even interval, each from its due time; timeouts count too."""
     times, tasks, began = list[float](), list[asyncio.Task[None]](), time.perf_counter()
@@ -232,8 +240,7 @@ async def main(what: Searches) -> None:
         filled_s = time.perf_counter() - began
         made, memberships = await searching(found, generation)
         following = asyncio.create_task(memberships.run())
-        while not memberships.fresh:  # noqa: ASYNC110 - there is no event
-            await asyncio.sleep(0.1)
+        await logged_in(memberships, talk, world.tenant)
         try:
             await people(made, talk, world.tenant, WARM_S)
             before = time.process_time()

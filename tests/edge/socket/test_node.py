@@ -156,9 +156,7 @@ def hold_changes(found: World, node: Node) -> list[Callable[[], None]]:
     held: list[Callable[[], None]] = []
     node._unsubscribe()
     follow = node._signals.follow_changes(node.hub)
-    node._unsubscribe = found.memberships.subscribe(
-        lambda event, view: held.append(functools.partial(follow, event, view))
-    )
+    node._unsubscribe = found.memberships.subscribe(lambda change: held.append(functools.partial(follow, change)))
     return held
 
 

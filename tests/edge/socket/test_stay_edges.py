@@ -182,6 +182,7 @@ async def test_stale_view_does_not_join_removed_member(
 ) -> None:
     async with one_behind(tmp_path) as (_, tail, fresh, behind):
         ann, ben = await Person(fresh, "ann").come(), await Person(behind, "ben").come()
+        await Person(behind, "eve").come()  # so the conversation is loaded
         here = await room(ann, "eve")
         await tail.prove(here)
         tail.held = []
@@ -196,3 +197,25 @@ async def test_stale_view_does_not_join_removed_member(
         tail.let_go()
         await eventually(lambda: ben.lane("conversation", here) == [2, 3])
         assert ben.texts() == []
+
+
+async def test_view_that_is_loaded_newer_than_the_tail_tells_of_a_stay_that_has_ended(
+    tmp_path: Path,
+) -> None:
+    async with one_behind(tmp_path) as (_, tail, fresh, behind):
+        ann, ben = await Person(fresh, "ann").come(), await Person(behind, "ben").come()
+        here = await room(ann, "eve")
+        await tail.prove(here)
+        tail.held = []
+        for n, change in enumerate(("add", "remove"), 1):
+            await ann.ask(f"conversation:{change}-participants", conversation_id=here, participants=["ben"])
+            await eventually(lambda: len(tail.held or ()) == n)  # noqa: B023 - awaited here
+        await send(ann, here, "not for ben")
+        await eventually(lambda: ann.texts() == ["not for ben"])
+        tail.read_one()
+        await eventually(lambda: ben.lane("conversation", here) == [2, 3])
+        tail.let_go()
+        await tail.prove(here)
+        await ann.ask("conversation:update", conversation_id=here, title="not for ben")
+        await tail.wait_for(here, 4)
+        assert (ben.lane("conversation", here), ben.texts()) == ([2, 3], [])

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from hypothesis import strategies as st
 
@@ -19,12 +20,14 @@ from streams.memberships.membership_tail import MembershipTail
 from streams.processors.conversations import Conversations
 from streams.rebuild.write_tracking import TrackedDocuments
 from streams.runtime.worker import Worker
-from tests.streams.world import AT, TENANT, RecordingEmitter, encoded
+from tests.streams.world import AT, TENANT, RecordingEmitter, encoded, joined, opened, titled
 
 ROOMS = ("a", "b", "c", "f")
 """Their ids are in all three partitions."""
 PEOPLE = ("ann", "bob", "cid")
 PLACES = partitions(CONVERSATION_UPDATED)
+ALL = (1000,)
+HISTORY = [opened(room, "bob") for room in ROOMS] + [joined("a", "cid", 4), titled("b", "x"), titled("b", "x")]
 
 
 KINDS = ("open", "open", "add", "add", "remove", "roles", "pin", "unpin", "title", "unreadable", "foreign", "again")
@@ -114,6 +117,16 @@ async def work(log: EventLog, documents: Documents, sizes: Iterable[int], genera
         await worker.work(batch)
 
 
+@asynccontextmanager
+async def logged(*appended: Record, epoch: int = 1) -> AsyncIterator[MemoryLog]:
+    """Yield a log with these records."""
+    log = MemoryLog(LogStorage(epoch))
+    await log.start()
+    await append(log, appended)
+    yield log
+    await log.stop()
+
+
 class Interrupted(TrackedDocuments):
     """Documents that let other tasks run for a number of turns before each read."""
 
@@ -129,9 +142,19 @@ class Interrupted(TrackedDocuments):
         await self._yield_turns()
         return await super().checkpoints(processor, generation)
 
-    async def scan(self, place: TableGeneration, *, after: str = "", limit: int = 1000) -> list[Row]:
+    async def pointer(self, name: str) -> dict[str, Any] | None:
         await self._yield_turns()
-        return await super().scan(place, after=after, limit=limit)
+        return await super().pointer(name)
+
+    async def get(self, place: TableGeneration, ids: Iterable[str]) -> dict[str, Row]:
+        await self._yield_turns()
+        return await super().get(place, ids)
+
+    async def find(self, place: TableGeneration, index: str, equals: Sequence[str], **how: Any) -> list[Row]:
+        await self._yield_turns()
+        found = await super().find(place, index, equals, **how)
+        await self._yield_turns()
+        return found
 
 
 class TruncatedLog(MemoryLog):
@@ -169,22 +192,23 @@ async def tailing(log: EventLog, documents: Documents, health: Health | None = N
 
 @dataclass(frozen=True)
 class Seen:
-    """The contents of a view: each conversation with its count, and each user's conversations."""
+    """The contents of a view: each conversation, and those that each user was ever in, is in now, and their number."""
 
-    rooms: Mapping[str, tuple[Conversation | None, int]]
-    people: Mapping[str, frozenset[str]]
+    rooms: Mapping[str, Conversation | None]
+    people: Mapping[str, tuple[frozenset[str], frozenset[str], int]]
 
 
 async def seen(tail: MembershipTail) -> Seen:
     """Return the contents of the view for the current log."""
-    for room in ROOMS:
-        await tail.prove(room)
-    rooms = {room: (tail.get(room), await _count(tail, room)) for room in ROOMS}
-    return Seen(rooms, {user: tail.of_user(TENANT, user) for user in PEOPLE})
+    await tail.prove(None)
+    rooms = {room: await tail.find(room) for room in ROOMS}
+    return Seen(rooms, {user: await _of_user(tail, user) for user in PEOPLE})
 
 
-async def _count(tail: MembershipTail, room: str) -> int:
-    n = 0
-    while await tail.wait_for(room, n + 1, timeout_s=0):
-        n += 1
-    return n
+async def _of_user(tail: MembershipTail, user: str) -> tuple[frozenset[str], frozenset[str], int]:
+    count = (await tail.counts_of_users(TENANT, [user]))[user]
+    await tail.follow(TENANT, user)
+    try:
+        return tail.of_user(TENANT, user), tail.present_of_user(TENANT, user), count
+    finally:
+        tail.unfollow(TENANT, user)

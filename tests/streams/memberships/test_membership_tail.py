@@ -5,13 +5,11 @@ from collections.abc import Iterable
 
 import pytest
 
-from core.domain.conversation import Conversation
 from core.health import Health
 from core.ports.event_log import LogTruncated, Unavailable
-from core.ports.memberships import NotReady
+from core.ports.memberships import NotReady, ViewChange
 from projections.stores.memory import MemoryDocuments
 from schemas.envelope import Record
-from schemas.events import ConversationEvent
 from schemas.topics import CONVERSATION_UPDATED, Partition
 from streams.log.memory import MemoryLog
 from streams.memberships import membership_tail
@@ -28,6 +26,8 @@ async def append(log: MemoryLog, *records: Record) -> None:
 async def test_view_folds_old_and_new_records(log: MemoryLog) -> None:
     await append(log, opened("room", "bob"))
     async with tailing(log, MemoryDocuments()) as tail:
+        for user in ("bob", "cid"):
+            await tail.follow(TENANT, user)
         assert await tail.wait_for("room", 1)
         await append(log, joined("room", "cid", 4))
         assert await tail.wait_for("room", 2)
@@ -37,10 +37,11 @@ async def test_view_folds_old_and_new_records(log: MemoryLog) -> None:
         await append(log, left("room", "cid", 4))
         assert await tail.wait_for("room", 3)
         assert (tail.of_user(TENANT, "cid"), tail.present_of_user(TENANT, "cid")) == ({"room"}, set())
-        assert [tail.count_of_user(TENANT, user) for user in ("bob", "cid", "nobody")] == [1, 0, 0]
+        counts = await tail.counts_of_users(TENANT, ["bob", "cid", "nobody"])
+        assert counts == {"bob": 1, "cid": 0, "nobody": 0}
         await append(log, joined("room", "cid", 5))
         assert await tail.wait_for("room", 4)
-        assert (tail.of_user(TENANT, "cid"), tail.count_of_user(TENANT, "cid")) == ({"room"}, 1)
+        assert (tail.of_user(TENANT, "cid"), tail.present_of_user(TENANT, "cid")) == ({"room"}, {"room"})
         assert tail.get("nowhere") is None
         assert tail.of_user("another tenant", "cid") == frozenset()
 
@@ -50,7 +51,7 @@ async def test_record_is_waited_for_by_its_position(log: MemoryLog, monkeypatch:
     async with tailing(log, MemoryDocuments()) as tail:
         position = await log.append(opened("room"))
         await tail.pass_by("room", position)
-        assert tail.get("room") is not None
+        assert await tail.find("room") is not None
         with pytest.raises(NotReady):
             await tail.pass_by("room", position + 1)
 
@@ -60,7 +61,7 @@ async def test_repeated_record_counts_once(log: MemoryLog) -> None:
     async with tailing(log, MemoryDocuments()) as tail:
         assert await tail.wait_for("room", 3)
         await tail.prove("room")
-        room = tail.get("room")
+        room = await tail.find("room")
         assert room is not None and (room.n, room.title) == (3, "b")
 
 
@@ -75,18 +76,21 @@ async def test_unreadable_records_count_and_foreign_ones_do_not(log: MemoryLog) 
     )
     async with tailing(log, MemoryDocuments()) as tail:
         await tail.prove("room")
-        room = tail.get("room")
+        room = await tail.find("room")
         assert room is not None and (room.n, room.title) == (3, "b")
 
 
 async def test_changes_are_reported_in_order_with_the_state_after_them(log: MemoryLog) -> None:
     changes: list[tuple[str, int]] = []
 
-    def on_change(event: ConversationEvent, state: Conversation) -> None:
-        changes.append((type(event).__name__, state.n))
+    def on_change(change: ViewChange) -> None:
+        assert change.n == change.view.n
+        changes.append((type(change.event).__name__, change.n))
 
     async with tailing(log, MemoryDocuments()) as tail:
         end = tail.subscribe(on_change)
+        await eventually(lambda: tail.fresh)
+        await tail.find("room")
         await append(log, opened("room"), joined("room", "bob"), titled("room", "a"))
         assert await tail.wait_for("room", 3)
         end()
@@ -106,7 +110,7 @@ async def test_proof_has_read_the_log_up_to_its_end(log: MemoryLog) -> None:
         for n in range(20):
             await append(log, opened(f"room {n}"))
             await tail.prove(f"room {n}")
-            assert tail.get(f"room {n}") is not None
+            assert await tail.find(f"room {n}") is not None
 
 
 async def test_proof_fails_without_a_running_tail(log: MemoryLog, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,5 +187,5 @@ async def test_view_ignores_messages(log: MemoryLog) -> None:
     async with tailing(log, MemoryDocuments()) as tail:
         await append(log, said("room", 1), opened("room"))
         await tail.prove("room")
-        room = tail.get("room")
+        room = await tail.find("room")
         assert room is not None and room.n == 1

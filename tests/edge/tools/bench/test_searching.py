@@ -5,10 +5,9 @@ from pathlib import Path
 from core.identity import Identity
 from core.settings import Settings
 from edge.composition import compose
-from edge.tools.bench.searching import BUSY, Talk, filled, measured, searching
+from edge.tools.bench.searching import BUSY, Talk, filled, logged_in, measured, searching
 from edge.tools.bench.world import World, append_all
 from schemas.commands.queries import SearchMessages
-from tests.eventually import eventually
 
 
 def test_generated_messages_are_the_same_in_every_run() -> None:
@@ -26,7 +25,7 @@ async def test_users_and_the_busy_user_are_measured(tmp_path: Path) -> None:
         await filled(found, talk, 7, 300)
         made, memberships = await searching(found, 7)
         async with compose.background(("memberships", memberships.run())):
-            await eventually(lambda: memberships.fresh)
+            await logged_in(memberships, talk, world.tenant)
             answer = await made.search(Identity(world.tenant, BUSY, 0.0), SearchMessages(text=talk.words[0]))
             assert answer.messages
             alone, beside, hard = await measured(made, talk, world.tenant, 0.3)
