@@ -15,24 +15,26 @@ from edge.composition import compose
 from edge.composition.running import caught_up, reading
 from edge.tools.bench.children import BenchFailed, Place
 from edge.tools.bench.measure import Figure
-from edge.tools.bench.servers import Bench, seed, settings_at, settled_kib, system
+from edge.tools.bench.servers import Bench, held, seed, settings_at, settled_kib, system
 from edge.tools.bench.world import World
 from streams.runtime.lag import ReadModelStalled
 
 SIZES: Final = (100_000, 1_000_000)
 PER_USER: Final = 20
+SESSIONS: Final = 1_000
 FOLD_S: Final = 3_600.0
 START_S: Final = 600.0
 
 
 class Started(msgspec.Struct, frozen=True):
     """A system that holds conversations: seconds of the first start until all were folded, seconds of the second start
-    until it was ready, and its memory then.
+    until it was ready, and its memory then, without and with the sessions of 1,000 users.
     """
 
     fold_s: float
     start_s: float
     mib: float
+    sessions_mib: float
 
 
 async def conversations(bench: Bench) -> Figure:
@@ -46,22 +48,30 @@ async def conversations(bench: Bench) -> Figure:
 
 async def started(bench: Bench, count: int) -> Started:
     """Make a system with so many direct conversations, and start it twice. Raises `BenchFailed`."""
-    place, world = bench.at(f"conversations-{count}"), World()
+    world = World()
+    place = bench.at(f"conversations-{count}", world)
     await seed(place, (world.direct(one, other)[1] for one, other in couples(count)))
     fold_s = await _folded(bench, place)
     began = time.monotonic()
     async with system(bench, place, START_S) as server:
         start_s = time.monotonic() - began
         mib = await settled_kib(server) / 1024
-    return Started(round(fold_s, 1), round(start_s, 2), round(mib, 1))
+        tokens = [world.token(user) for user in users_of(count)[:SESSIONS]]
+        sessions_mib = mib + await held(place, server, tokens) * len(tokens) / 1024
+    return Started(round(fold_s, 1), round(start_s, 2), round(mib, 1), round(sessions_mib, 1))
+
+
+def users_of(count: int) -> list[str]:
+    """Return the users of `count` conversations."""
+    return [f"person-{n}" for n in range(2 * count // PER_USER)]
 
 
 def couples(count: int) -> Iterator[tuple[str, str]]:
     """Yield `count` (more than 200) different pairs of users, each of whom is in 20 of them."""
-    people = 2 * count // PER_USER
+    people = users_of(count)
     for n in range(count):
-        one, distance = n % people, n // people + 1
-        yield f"person-{one}", f"person-{(one + distance) % people}"
+        one, distance = n % len(people), n // len(people) + 1
+        yield people[one], people[(one + distance) % len(people)]
 
 
 async def _folded(bench: Bench, place: Place) -> float:

@@ -9,6 +9,7 @@ from edge.socket.node import Node
 from tests.edge.socket.asking import come, do, pushed_change
 from tests.edge.socket.test_returning import opens
 from tests.edge.socket.world import Person, World, room
+from tests.eventually import eventually
 
 
 @pytest.fixture
@@ -47,7 +48,7 @@ async def test_user_at_the_limit_is_added_by_applications_only(limited: Node) ->
 async def test_user_at_the_limit_is_not_brought_back_by_a_message(limited: Node) -> None:
     ann, ben = await come(limited, "ann", "ben")
     assert await opens(ann, kind="direct", participants=["ben"]) == "accepted"
-    here = ann.of("conversation:updated")[0]["data"]["conversation_id"]
+    here = (await eventually(lambda: ann.of("conversation:updated") or False))[0]["data"]["conversation_id"]
     await pushed_change(ben, here, 1)
     await do(ben, "conversation:leave", here)
     await pushed_change(ann, here, 2)
