@@ -161,7 +161,7 @@ class ConversationViews:
                 await self.find_all(list(self._pending))
             except (Unavailable, NotReady) as error:
                 outage.begins(error)
-                self._health.waits(WAITS_FOR, error)
+                self._health.warns(WAITS_FOR, error)
                 await backoff.pause()
                 continue
             outage.ends()

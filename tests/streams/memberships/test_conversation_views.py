@@ -224,10 +224,11 @@ async def test_loaded_conversations_go_on_while_the_store_is_down() -> None:
                 with pytest.raises(Unavailable):
                     await needed
             await append(log, [joined("b", "cid", 1)])
-            await eventually(lambda: "memberships-load" in health.waiting)
+            await eventually(lambda: health.checks()["memberships-load"].status == "warn")
+            assert health.ready
             documents.down = False
             await tail.prove("b")
-            await eventually(lambda: health.ready)
+            await eventually(lambda: health.checks()["memberships-load"].status == "pass")
             assert tail.present_of_user(TENANT, "cid") == {"a", "b"}
 
 
