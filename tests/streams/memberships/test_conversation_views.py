@@ -1,8 +1,9 @@
 """A conversation that is loaded from the read model, at any time, equals a fold of the whole log."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -12,13 +13,14 @@ from hypothesis import strategies as st
 
 from core.health import Health
 from core.ports.documents import Documents, Row, TableGeneration
-from core.ports.event_log import Unavailable
+from core.ports.event_log import Received, Unavailable
 from core.ports.memberships import NotReady, ViewChange
 from projections.conversations import conversation_rows
 from projections.generations import Pointer, replace_pointer
 from projections.stores.memory import MemoryDocuments
 from projections.stores.sqlite import SqliteDocuments
-from schemas.topics import CONVERSATION_UPDATED, partition_of
+from schemas.topics import CONVERSATION_UPDATED, Partition, partition_of
+from streams.log.memory import LogStorage, MemoryLog
 from streams.memberships import conversation_views, view_reader
 from streams.rebuild.write_tracking import TrackedDocuments
 from tests.eventually import eventually
@@ -290,3 +292,81 @@ async def test_a_conversation_is_opened_from_the_log_alone() -> None:
         await append(log, [opened("a", "bob")])
         await tail.prove("a")
         assert tail.get("a") is not None
+
+
+class Lagging(MemoryLog):
+    """A log whose records come one by one, each a number of turns later."""
+
+    def __init__(self, held: LogStorage, turns: Iterator[int]) -> None:
+        super().__init__(held)
+        self._turns = turns
+
+    async def read(
+        self, start: Mapping[Partition, int], until: Mapping[Partition, int] | None = None, *, limit: int = 1000
+    ) -> AsyncIterator[Sequence[Received]]:
+        async for batch in super().read(start, until, limit=limit):
+            for record in batch:
+                for _ in range(next(self._turns, 0)):
+                    await asyncio.sleep(0)
+                yield [record]
+
+
+@asynccontextmanager
+async def lagging(log: MemoryLog, turns: list[int]) -> AsyncIterator[Lagging]:
+    found = Lagging(log.storage, iter(turns))
+    await found.start()
+    yield found
+
+
+Report = tuple[str, int, str, bool, bool]
+"""A room, the number and the kind of a change, whether ann was a member after it, and whether the view has her so."""
+
+
+async def reported(
+    history: list[Step], before: list[int], meanwhile: list[int], pauses: list[int], lags: list[int], idle: int
+) -> tuple[list[Report], list[Report]]:
+    """Return the reports of two views that follow ann: one loads from a read model that others write meanwhile."""
+    first, second = records(history[: len(history) // 2]), records(history)
+    documents, found = MemoryDocuments(), (list[Report](), list[Report]())
+    async with (
+        logged() as log,
+        lagging(log, lags) as late,
+        tailing(late, Interrupted(documents, iter(pauses))) as tail,
+        tailing(log, MemoryDocuments()) as from_birth,
+    ):
+        tail._views.loaded.idle_size = idle
+        for view, reports in zip((tail, from_birth), found, strict=True):
+            view.subscribe(partial(_note, reports))
+            await view.follow(TENANT, "ann")
+        await from_birth.find_all(ROOMS)
+        for batch, work_sizes in ((first, before), (second, meanwhile)):
+            await asyncio.gather(append(log, batch), work(log, documents, work_sizes))
+            await asyncio.gather(tail.find_all(ROOMS[:2]), work(log, documents, work_sizes))
+        for view in (tail, from_birth):
+            await view.prove(None)
+    return found
+
+
+def _note(reports: list[Report], change: ViewChange) -> None:
+    kind, view = type(change.event).__name__, change.view
+    reports.append((view.conversation_id, change.n, kind, "ann" in change.members, view.is_member("ann")))
+
+
+@given(history=steps, before=sizes, meanwhile=sizes, pauses=turns, lags=turns, idle=st.sampled_from((0, 30)))
+@settings(max_examples=150)
+def test_changes_of_a_followed_users_conversations_are_reported_once_in_order(
+    history: list[Step], before: list[int], meanwhile: list[int], pauses: list[int], lags: list[int], idle: int
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(conversation_views, "TRIM_INTERVAL_S", 0.002)
+        found, complete = asyncio.run(reported(history, before, meanwhile, pauses, lags, idle))
+    for room in ROOMS:
+        mine = {n: (kind, named) for key, n, kind, named, _ in found if key == room}
+        assert [n for key, n, *_ in found if key == room] == sorted(mine), "each once and in order"
+        was = False
+        for n, kind, present in ((n, kind, present) for key, n, kind, _, present in complete if key == room):
+            here, member = mine.get(n, (kind, False))
+            assert here == kind
+            assert member or not present or was, f"change {n} of {room} let her in"
+            assert present or not member, f"change {n} of {room} did not"
+            was = present
