@@ -68,7 +68,7 @@ class World:
             forgets=chance.choice((0, 0, 3)),
         )
         self.parts = parts
-        self.idle = chance.choice((0, 20, 200_000))
+        self.idle = random.Random(f"idle {seed}").choice((0, 20, 200_000))
         self.ledger = Ledger(LogStorage())
         self.ledger.on_put.append(self._landed)
         self.store = ForgetfulDocuments()
