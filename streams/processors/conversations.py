@@ -1,7 +1,8 @@
 """The `conversations` processor folds who is in which conversation, saves it, then pushes it to the nodes."""
 
-from typing import Final, assert_never
+from typing import Final
 
+from core.commands.causing_command import command_of
 from core.ports.documents import Changes, Documents, TableGeneration
 from core.ports.effects import Effects
 from projections.conversations import conversation_rows
@@ -9,16 +10,7 @@ from projections.conversations.changes import view_of
 from projections.conversations.conversation_rows import NumberedChange
 from projections.facts import LaneCounter
 from schemas import topics
-from schemas.events import (
-    ConversationChanged,
-    ConversationCreated,
-    ConversationEvent,
-    MessagePinned,
-    MessageUnpinned,
-    ParticipantsAdded,
-    ParticipantsRemoved,
-    RolesChanged,
-)
+from schemas.events import ConversationEvent
 from schemas.wire import frames
 from schemas.wire.frames import Push
 from schemas.wire.views import ReceiptView
@@ -75,32 +67,6 @@ class Conversations:
             ],
             hints=[push for one in folded.numbered for push in _pushes(one, batch.generation)],
         )
-
-
-def command_of(event: ConversationEvent) -> str:
-    """Return the command that caused an event; leaving and being removed are one event."""
-    match event:
-        case ParticipantsAdded(reopened=True):
-            name = "conversation:create"
-        case ParticipantsAdded():
-            name = "conversation:add-participants"
-        case ParticipantsRemoved() if event.participants == [event.actor]:
-            name = "conversation:leave"
-        case ParticipantsRemoved():
-            name = "conversation:remove-participants"
-        case RolesChanged():
-            name = "conversation:set-role"
-        case MessagePinned():
-            name = "message:pin"
-        case MessageUnpinned():
-            name = "message:unpin"
-        case ConversationChanged():
-            name = "conversation:update"
-        case ConversationCreated():
-            name = "conversation:create"
-        case _:
-            assert_never(event)
-    return name
 
 
 def _pushes(change: NumberedChange, generation: int) -> list[Push]:

@@ -3,35 +3,18 @@ positions to senders.
 """
 
 from collections.abc import Iterable
-from typing import Final, assert_never
+from typing import Final
 
+from core.commands.causing_command import command_of
 from core.ports.documents import Changes, Documents, Row, TableGeneration
 from core.ports.effects import Effects
 from projections.facts import Fact, LaneCounter
 from projections.inbox import inbox_rows
 from projections.inbox.inbox_rows import NumberedEvent
 from schemas import topics
-from schemas.commands import NAME_OF
-from schemas.commands.inbox import (
-    ArchiveConversation,
-    HideMessage,
-    MuteConversation,
-    PinConversation,
-    ReadMessages,
-    UnarchiveConversation,
-    UnmuteConversation,
-    UnpinConversation,
-)
 from schemas.envelope import Record
 from schemas.events import MessageDelivered
-from schemas.events.inbox import (
-    ConversationArchived,
-    ConversationMuted,
-    ConversationPinned,
-    CursorMoved,
-    InboxEvent,
-    MessageHidden,
-)
+from schemas.events.inbox import CursorMoved, MessageHidden
 from schemas.wire import frames
 from schemas.wire.frames import Push
 from streams.processors.derived_effects import conflict_push, conflict_record, record_of
@@ -113,23 +96,6 @@ def _passed(one: NumberedEvent, row: Row) -> bool:
     """Return whether it was folded before and the row has another record's number, which that record's push reports."""
     facet = row[inbox_rows.FACET]
     return bool(one.n == facet["n"] and one.fact.position != facet["pos"])
-
-
-def command_of(event: InboxEvent) -> str:
-    """Return the command that caused an event."""
-    match event:
-        case ConversationMuted():
-            return NAME_OF[MuteConversation if event.on else UnmuteConversation]
-        case ConversationArchived():
-            return NAME_OF[ArchiveConversation if event.on else UnarchiveConversation]
-        case ConversationPinned():
-            return NAME_OF[PinConversation if event.on else UnpinConversation]
-        case MessageHidden():
-            return NAME_OF[HideMessage]
-        case CursorMoved():
-            return NAME_OF[ReadMessages]
-        case _:
-            assert_never(event)
 
 
 def _pushed(one: NumberedEvent, row: Row, generation: int) -> Push:

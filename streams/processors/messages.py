@@ -5,13 +5,14 @@ sender.
 from collections.abc import Sequence
 from typing import Final
 
+from core.commands.causing_command import command_of
 from core.ports.documents import Changes, Documents, Row, StoreBroken, TableGeneration
 from core.ports.effects import Effects
 from projections.facts import LaneCounter
 from projections.messages import message_rows, reactions, threads, unread_markers
 from projections.messages.message_rows import Numbered
 from schemas.envelope import Record
-from schemas.events import MessageSent, PersistedMessage, Reacted
+from schemas.events import MessageEvent, PersistedMessage
 from schemas.wire import frames
 from schemas.wire.frames import Push
 from schemas.wire.views import MessageView
@@ -21,8 +22,13 @@ from streams.processors.head_cache import HeadCache
 from streams.processors.persisted_records import Persisted
 from streams.runtime.processor import Batch
 
-COMMAND_OF: Final = {"sent": "message:send", "edited": "message:edit", "deleted": "message:delete"}
-REACTIONS: Final = {True: "reaction:add", False: "reaction:remove"}
+COMMAND_OF: Final = {
+    "sent": "message:send",
+    "edited": "message:edit",
+    "deleted": "message:delete",
+    reactions.LANE: "reaction:add",
+}
+"""The command of a lane, for events that cannot be read."""
 
 
 class Messages:
@@ -80,7 +86,7 @@ def effects(numbered: Sequence[Numbered], now: dict[str, Row], generation: int) 
         row = now.get(one.row_id, {})
         view = message_rows.view(row) if row else None
         if one.conflict:
-            conflicts.append(conflict_record(one.fact, message_rows.MODEL, command_of(one), one.row_id))
+            conflicts.append(conflict_record(one.fact, message_rows.MODEL, _command_of(one), one.row_id))
             hints.append(conflict_push(one.fact, message_rows.MODEL, generation, message_id=one.row_id))
         elif view is not None:
             persisted.append((one.fact, _persisted(one, row, view)))
@@ -89,15 +95,9 @@ def effects(numbered: Sequence[Numbered], now: dict[str, Row], generation: int) 
     return Effects([*persisted_records.records_of(persisted), *conflicts], hints)
 
 
-def command_of(one: Numbered) -> str:
-    """Return the command that caused a fact."""
-    match one.fact.event:
-        case Reacted() as event:
-            return REACTIONS[event.on]
-        case MessageSent() as event if event.forwarded_from:
-            return "message:forward"
-        case _:
-            return COMMAND_OF[one.lane]
+def _command_of(one: Numbered) -> str:
+    event = one.fact.event
+    return command_of(event) if isinstance(event, MessageEvent) else COMMAND_OF[one.lane]
 
 
 def _pushed(one: Numbered, row: Row, view: MessageView, generation: int) -> Push:
