@@ -7,13 +7,14 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True)
 class Identity:
     """A user of a tenant, proved until `expires_at` (Unix seconds); `names` are the prefixes of the names under which
-    the user may open conversations for an application.
+    the user may open conversations for an application, `roles` what else they may do, such as `compliance_officer`.
     """
 
     tenant: str
     user_id: str
     expires_at: float
     names: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:

@@ -40,6 +40,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     host: Filled = "127.0.0.1"
     port: Port = 3000
     socket_port: Port = 3002
+    compliance_port: Port = 3008
     public_url: str = ""
     socket_urls: str = ""
     socket_public_url: str = ""

@@ -11,12 +11,16 @@ from schemas.events import Event
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One record at its position; `event` is None if its body cannot be read, which does not change its position."""
+    """One record at its position; `event` is None if its body cannot be read, which does not change its position.
+
+    `recorded_ms` is when the log got it, in milliseconds since 1970, 0 if it does not say.
+    """
 
     topic: str
     position: int
     envelope: Envelope
     event: Event | None
+    recorded_ms: int = 0
 
 
 class Inconsistent(Exception):

@@ -24,6 +24,7 @@ ENVELOPE_HEADERS: Final = frozenset(
         "ce_authid",
         "correlation_id",
         "ce_causationid",
+        "ce_actorcontext",
     ]
 )
 """The headers that an envelope is read from."""
@@ -48,7 +49,10 @@ class Record(msgspec.Struct, frozen=True):
 
 
 class Envelope(msgspec.Struct, frozen=True, kw_only=True):
-    """An event's metadata, from its headers; these and the key alone decide whether a record takes a number."""
+    """An event's metadata, from its headers; these and the key alone decide whether a record takes a number.
+
+    `actor_context` is how its actor came here, a JSON text of `core.audit.actor_context`, empty where nobody knows.
+    """
 
     id: str
     type: str
@@ -59,6 +63,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     correlation_id: str
     actor: str = ""
     causation_id: str = ""
+    actor_context: str = ""
 
 
 class Known(msgspec.Struct, frozen=True):
@@ -91,7 +96,14 @@ def key_of(event: Event) -> str:
 
 
 def encode(
-    event: Event, *, event_id: str, source: str, correlation_id: str, actor: str, causation_id: str = ""
+    event: Event,
+    *,
+    event_id: str,
+    source: str,
+    correlation_id: str,
+    actor: str,
+    causation_id: str = "",
+    actor_context: str = "",
 ) -> Record:
     """Return the record of an event, ready to append."""
     key = key_of(event)
@@ -105,6 +117,7 @@ def encode(
         correlation_id=correlation_id,
         actor=actor,
         causation_id=causation_id,
+        actor_context=actor_context,
     )
     return Record(events.TOPIC_OF[type(event)], key.encode(), _encoder.encode(event), headers_of(envelope))
 
@@ -113,7 +126,7 @@ def headers_of(envelope: Envelope) -> Headers:
     """Return the envelope as Kafka headers; the trace id is the correlation id, so one search finds both."""
     correlation = envelope.correlation_id.encode()
     subject = envelope.subject.encode()
-    headers = (
+    headers: Headers = (
         _SPEC,
         ("ce_id", envelope.id.encode()),
         ("ce_source", envelope.source.encode()),
@@ -128,8 +141,10 @@ def headers_of(envelope: Envelope) -> Headers:
         ("traceparent", _traceparent(envelope)),
         _JSON,
     )
+    if envelope.actor_context:
+        headers = (*headers, ("ce_actorcontext", envelope.actor_context.encode()))
     if envelope.causation_id:
-        return (*headers, ("ce_causationid", envelope.causation_id.encode()))
+        headers = (*headers, ("ce_causationid", envelope.causation_id.encode()))
     return headers
 
 
@@ -179,6 +194,7 @@ def _envelope(topic: str, key: bytes | None, headers: Headers) -> Envelope | str
             correlation_id=found["correlation_id"].decode(),
             actor=(found.get("ce_authid") or b"").decode(),
             causation_id=(found.get("ce_causationid") or b"").decode(),
+            actor_context=(found.get("ce_actorcontext") or b"").decode(),
         )
     except KeyError as missing:
         return f"no header {missing.args[0]}"

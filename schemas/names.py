@@ -1,7 +1,7 @@
-"""Names of conversations: an application's have no prefix, a user's own begin with `@` and the user id."""
+"""Names of conversations: an application's have no prefix, a user's own begin with `@` and the user id. And roles."""
 
 import re
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from msgspec import Meta
 
@@ -12,6 +12,9 @@ ExternalId = Annotated[str, Meta(min_length=1, max_length=2 * NAME_CHARS + 2)]
 """A name, with or without its user prefix: `@ann/lunch`."""
 Names = Annotated[list[Annotated[str, Meta(max_length=NAME_CHARS)]], Meta(max_length=NAMES_PER_TOKEN)]
 """Prefixes of the names that an application allows a user to open; the empty text is a prefix of every name."""
+StaffRole = Literal["compliance_officer", "sre", "admin"]
+"""What a token's holder may do beside chatting: query the audit log, follow traces, administer."""
+StaffRoles = Annotated[list[StaffRole], Meta(max_length=3)]
 _OWN: Final = re.compile(r"@([A-Za-z0-9_.@+=~-]+)/(.+)", re.DOTALL)
 
 

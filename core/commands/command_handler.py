@@ -6,13 +6,13 @@ up to which, message a user reads: everything acknowledged by then is before tha
 """
 
 from collections.abc import Awaitable, Callable, Iterable
+from typing import Final
 
 from msgspec import structs
 
 from core.commands import conversation_names, decision_dependencies
 from core.commands.command_ids import (
     AppendingCommand,
-    ConversationSignal,
     conversation_of,
     event_id_of,
     hash_of,
@@ -30,8 +30,8 @@ from core.domain.emoji import look
 from core.ports.inboxes import Inboxes
 from core.ports.memberships import Memberships, NotReady
 from core.ports.messages import Messages, head_for
-from schemas import envelope, ids
-from schemas.commands import ANSWER_OF, NAME_OF
+from schemas import envelope
+from schemas.commands import ANSWER_OF
 from schemas.commands.conversation import ConversationCommand, CreateConversation, PinMessage
 from schemas.commands.inbox import ArchiveConversation, InboxCommand, PinConversation, ReadMessages
 from schemas.commands.message import (
@@ -67,7 +67,7 @@ class CommandHandler:
         self._memberships = memberships
         self._messages = messages
         self._inboxes = inboxes
-        self._source = source
+        self.source: Final = source
         self._join_policy = join_policy
 
     def decide_from_cache(self, command: AppendingCommand, context: Context) -> Append | None:
@@ -135,23 +135,6 @@ class CommandHandler:
                 await self._inboxes.prove(key)
             else:
                 await self._messages.prove(key, with_reactions=view == REACTIONS)
-
-    def rejection_record(
-        self, command: AppendingCommand | ConversationSignal, rejection: Rejected, context: Context
-    ) -> Record:
-        """Return the record of a rejection: the user, the command and the error code, no content."""
-        sends = isinstance(command, SendMessage | ForwardMessage)
-        event = MessageRejected(
-            tenant=context.tenant,
-            at=context.at,
-            user_id=context.actor,
-            command=NAME_OF[type(command)],
-            code=rejection.code,
-            conversation_id=conversation_of(command, context),
-            message_id=None if sends else named_by(command),
-        )
-        key = ids.derive(context.tenant, context.correlation_id, context.actor, event.command, rejection.code)
-        return self._record(event, key, context)
 
     async def _decide(self, command: AppendingCommand, context: Context, retry: bool) -> Decision:
         match command:
@@ -278,5 +261,10 @@ class CommandHandler:
         self, event: MessageEvent | ConversationEvent | InboxEvent | MessageRejected, key: str, context: Context
     ) -> Record:
         return envelope.encode(
-            event, event_id=key, source=self._source, correlation_id=context.correlation_id, actor=context.actor
+            event,
+            event_id=key,
+            source=self.source,
+            correlation_id=context.correlation_id,
+            actor=context.actor,
+            actor_context=context.actor_context,
         )

@@ -12,7 +12,7 @@ import msgspec
 
 from core.identity import Identity
 from schemas.bounds import UserId
-from schemas.names import Names
+from schemas.names import Names, StaffRoles
 
 ALGORITHM: Final = "HS256"
 AUDIENCE: Final = "caas"
@@ -47,9 +47,9 @@ class Tokens:
         self._now = now
         self._tenants = tenants
 
-    def issue(self, tenant: str, user_id: str, names: Sequence[str] = ()) -> tuple[str, int]:
-        """Return a token and its lifetime in seconds. Raises `msgspec.ValidationError` for an invalid user id or an
-        invalid prefix of names.
+    def issue(self, tenant: str, user_id: str, names: Sequence[str] = (), roles: Sequence[str] = ()) -> tuple[str, int]:
+        """Return a token and its lifetime in seconds. Raises `msgspec.ValidationError` for an invalid user id, prefix
+        of names or role.
         """
         issued = int(self._now())
         claims = {
@@ -62,6 +62,8 @@ class Tokens:
         }
         if names:
             claims["names"] = msgspec.convert(names, Names)
+        if roles:
+            claims["roles"] = msgspec.convert(roles, StaffRoles)
         return jwt.encode(claims, self._secret, ALGORITHM), self._ttl_s
 
     def verify(self, token: str, held: Identity | None = None) -> Identity:
@@ -73,6 +75,7 @@ class Tokens:
                 user_id=msgspec.convert(claims["sub"], UserId),
                 expires_at=msgspec.convert(claims["exp"], float),
                 names=tuple(msgspec.convert(claims.get("names", []), Names)),
+                roles=tuple(msgspec.convert(claims.get("roles", []), list[str])),
             )
         except msgspec.ValidationError:
             raise NotAuthorized("unauthorized", "a claim of the token is not what it must be") from None

@@ -23,6 +23,7 @@ VERBS: Final = {
     "stack": "deploy.local.cli",
     "play": "edge.cli.play",
     "transcript": "edge.cli.transcript",
+    "audit": "edge.cli.audit",
     "log": "edge.cli.log",
     "rebuild": "edge.cli.rebuild",
     "rollback": "edge.cli.rollback",

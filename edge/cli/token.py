@@ -2,12 +2,14 @@
 
 import argparse
 import sys
+from typing import get_args
 
 import msgspec
 
 from edge.auth.tokens import Tokens
 from edge.cli import options
 from edge.process.secrets_file import existing
+from schemas.names import StaffRole
 
 
 def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -22,6 +24,9 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
         metavar="PREFIX",
         default=[],
         help="lets the user open conversations by external ids with this prefix, as an application does; '' is all",
+    )
+    parser.add_argument(
+        "--role", action="append", choices=get_args(StaffRole), default=[], help="what else the user may do; repeatable"
     )
     options.add_data(parser)
     options.add_json(parser)
@@ -40,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
     found = existing(options.settings_of(args), "token_secret")
     try:
         tokens = Tokens(found.token_secret, args.ttl or found.token_ttl_s)
-        token, expires_in = tokens.issue(found.tenant, args.user, args.names)
+        token, expires_in = tokens.issue(found.tenant, args.user, args.names, args.role)
     except ValueError as error:
         return options.fail("token", error)
     answer = {"token": token, "token_type": "Bearer", "expires_in": expires_in}

@@ -18,12 +18,14 @@ from core.health import Health
 from core.ports.event_log import AlreadyWriting
 from core.settings import Settings, networks
 from edge.cli import options
+from edge.compliance.app import ComplianceEntrance
+from edge.compliance.app import add_routes as add_compliance_routes
 from edge.composition import compose
 from edge.composition.running import working
-from edge.composition.serving import bound, gateway, port_of, ready, served, sockets_open
+from edge.composition.serving import bound, compliance_open, gateway, port_of, ready, served, sockets_open
 from edge.gateway.app import add_routes as add_gateway_routes
 from edge.http.connection import ConnectionLimits
-from edge.http.front_page import GATEWAY, SOCKET, add_front_page
+from edge.http.front_page import COMPLIANCE, GATEWAY, SOCKET, add_front_page
 from edge.http.health import add_health_routes
 from edge.http.problems import problems
 from edge.process.data_directory import READY
@@ -92,9 +94,11 @@ async def system(settings: Settings) -> AsyncIterator[Address]:
     data, health = Path(settings.data), Health()
     entrance = Entrance(health)
     app = web.Application(middlewares=[problems])
-    add_front_page(app, "a whole system", (*SOCKET, *GATEWAY))
+    add_front_page(app, "a whole system", (*SOCKET, *GATEWAY, *COMPLIANCE))
     add_health_routes(app, health, networks(settings.health_networks))
     add_socket_routes(app, entrance)
+    compliance = ComplianceEntrance(health)
+    add_compliance_routes(app, compliance)
     async with AsyncExitStack() as stack:
         at = stack.enter_context(bound(settings.host, settings.port))
         address = _address(settings, port_of(at))
@@ -103,6 +107,7 @@ async def system(settings: Settings) -> AsyncIterator[Address]:
         found = await stack.enter_async_context(compose.opened(compose.embedded(settings), health))
         await report_versions(found.documents, compose.processors(found), health)
         await stack.enter_async_context(working(found, settings, health))
+        await stack.enter_async_context(compliance_open(found, settings, compliance))
         await stack.enter_async_context(sockets_open(found, settings, health, entrance))
         await ready(health)
         path = data / READY

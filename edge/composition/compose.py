@@ -30,6 +30,8 @@ from projections.search.memory import MemorySearchIndex
 from projections.stores.memory import MemoryDocuments
 from projections.stores.sqlite import SqliteDocuments
 from streams.log.sqlite.log import SqliteLog
+from streams.processors.audit import Audit
+from streams.processors.audit_events import AuditEvents
 from streams.processors.conversations import Conversations
 from streams.processors.inbox import Inbox
 from streams.processors.messages import Messages
@@ -122,10 +124,12 @@ _BUILDERS: Final[dict[str, Callable[[Documents, SearchIndex, Health | None], Pro
     "inbox": lambda documents, *_: Inbox(documents),
     "receipts": lambda documents, *_: Receipts(documents),
     "search": Search,
+    "audit_events": lambda documents, *_: AuditEvents(documents),
+    "audit": lambda documents, *_: Audit(documents),
 }
 """The table of processors; a processor has the name of its read model."""
 PROCESSORS: Final = tuple(_BUILDERS)
-LINGER_S: Final = {"search": 0.1}
+LINGER_S: Final = {"search": 0.1, "audit_events": 0.5, "audit": 0.5}
 """Seconds between the batches of a processor that nobody waits for, while they are small (see `PlainRunner`)."""
 
 SAVED_WHOLE: Final = frozenset({"search"})

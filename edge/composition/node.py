@@ -7,6 +7,7 @@ from typing import Final
 from core.commands.command_handler import CommandHandler
 from core.commands.join_policy import JoinPolicy
 from core.rate_limit import Rate
+from core.settings import TENANT
 from edge.composition.ports import Ports
 from edge.socket.commands.backlog import Backlog, BacklogLimits
 from edge.socket.commands.delivery_receipts import DeliveryReceipts
@@ -22,6 +23,7 @@ from edge.socket.presence.presence_notifier import PresenceNotifier
 from edge.socket.presence.presence_publisher import PresencePublisher
 from edge.socket.presence.presence_service import PresenceService
 from edge.socket.presence.typing_service import TypingService
+from edge.socket.session.audit_trail import AuditTrail
 from projections.inbox.pinned import InboxReader
 from projections.messages.delivery_stage import DeliveryStageReader
 from projections.messages.reader import MessageReader
@@ -38,6 +40,7 @@ from projections.queries.search_scope import SearchScope
 from projections.queries.store_trust import StoreTrust
 from projections.receipts.cursors import CursorReader
 from schemas.bounds import COMMANDS_BURST, COMMANDS_PER_S
+from streams.audit.log_audit import LogAudit
 from streams.runtime.effects import LiveEmitter
 
 TTL_HEARTBEATS: Final = 1.5
@@ -76,10 +79,11 @@ def node_of(
     quotas: UserQuotas | None = None,
     backlog_limits: BacklogLimits | None = None,
     new_id: Callable[[], str] = random_id,
+    tenant: str = TENANT,
 ) -> Node:
     """Return a node over these ports, which must be started; its `name` is unique among the live nodes.
 
-    Without `quotas` only the number of members of groups is limited.
+    Without `quotas` only the number of members of groups is limited. `tenant` is that of refused logins.
     """
     quotas = quotas or UserQuotas(ports.health)
     progress = Progress(ports.documents, ports.generations, ports.log)
@@ -107,6 +111,7 @@ def node_of(
         heartbeat_ms=heartbeat_ms,
         pace=pace,
         quotas=quotas,
+        audit=AuditTrail(LogAudit(ports.log, ports.clock, source_of(name), new_id), ports.health, tenant, new_id),
     )
 
 

@@ -8,20 +8,26 @@ import msgspec
 
 from core.health import Health
 from core.settings import Settings, networks
+from edge.compliance.app import ComplianceEntrance, compliance_app
 from edge.composition import compose
 from edge.composition.probes import probes_of, probing
-from edge.composition.serving import gateway, listening, node_name, sockets_open
+from edge.composition.serving import compliance_open, gateway, listening, node_name, sockets_open
 from edge.gateway.app import gateway_app
 from edge.gateway.live_sockets import LiveSockets
 from edge.process.announce import announced
-from edge.process.listening import PORT, SOCKET_PORT
+from edge.process.listening import COMPLIANCE_PORT, PORT, SOCKET_PORT
 from edge.process.stopping import on_signals, until
 from edge.socket.transport.server import Entrance, socket_app
 from edge.socket.transport.url_announcement import public_url, url_announced
+from projections.audit.audit_rows import MODEL as AUDIT
 from streams.runtime.versions import report_versions
 
 NODE_NEEDS: Final = frozenset({"log"})
 """Without the log nothing can be sent. Without the others sends still work; commands that need them are refused."""
+
+
+COMPLIANCE_NEEDS: Final = frozenset({"log", "documents"})
+"""A query is recorded in the log before it is answered from the rows."""
 
 
 class Service(NamedTuple):
@@ -30,7 +36,7 @@ class Service(NamedTuple):
     """
 
     name: str
-    port: Literal["port", "socket_port"]
+    port: Literal["port", "socket_port", "compliance_port"]
     port_setting: str
     secrets: tuple[str, ...]
     needs_stack: bool
@@ -82,10 +88,28 @@ async def _run_node(settings: Settings, health: Health, entrance: Entrance, url:
             await probing(probes_of(found, needed=NODE_NEEDS), health)
 
 
+async def serve_compliance(settings: Settings) -> None:
+    """Serve compliance officers until a signal. Health is served from the start."""
+    asked, health = on_signals(), Health()
+    entrance = ComplianceEntrance(health)
+    app = compliance_app(entrance, health, networks(settings.health_networks))
+    async with listening(app, settings, health, COMPLIANCE_PORT) as port:
+        url = f"http://{settings.host}:{port}"
+        await until(asked, ("compliance", _run_compliance(settings, health, entrance, url)))
+
+
+async def _run_compliance(settings: Settings, health: Health, entrance: ComplianceEntrance, url: str) -> None:
+    async with compose.opened(compose.adapters(settings, "caas-compliance", health), health) as found:
+        await report_versions(found.documents, compose.processors(found, (AUDIT,)), health)
+        async with compliance_open(found, settings, entrance), announced(health, url):
+            await probing(probes_of(found, needed=COMPLIANCE_NEEDS), health)
+
+
 SERVICES: Final[dict[str, Service]] = {
     service.name: service
     for service in (
         Service("gateway", "port", PORT, ("app_key", "app_secret", "token_secret"), False, serve_gateway),
+        Service("compliance", "compliance_port", COMPLIANCE_PORT, ("token_secret",), True, serve_compliance),
         Service("socket", "socket_port", SOCKET_PORT, ("token_secret",), True, serve_socket),
     )
 }

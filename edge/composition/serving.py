@@ -16,6 +16,7 @@ from core.health import Health
 from core.rate_limit import Rate
 from core.settings import Settings, listed
 from edge.auth.tokens import Tokens
+from edge.compliance.app import Compliance, ComplianceEntrance
 from edge.composition.compose import PROCESSORS, Adapters
 from edge.composition.node import node_of, random_id
 from edge.composition.ports import Ports
@@ -29,8 +30,11 @@ from edge.process.listening import PORT, named
 from edge.socket.commands.backlog import BacklogLimits
 from edge.socket.commands.user_quotas import user_quotas_of
 from edge.socket.transport.server import Entrance, Sockets
+from projections.audit import audit_rows
 from projections.ephemeral.limits import FallbackLimits
 from projections.generations import Generations
+from projections.queries.audit_records import DERIVING, AuditRecords
+from streams.audit.log_audit import LogAudit
 from streams.memberships.membership_tail import MembershipTail
 from streams.runtime.lineage import check_models
 
@@ -68,6 +72,7 @@ async def node_running(found: Adapters, settings: Settings, health: Health) -> A
         quotas=user_quotas_of(settings, FallbackLimits(found.limits, health), health),
         backlog_limits=BacklogLimits.of(settings),
         new_id=random_id,
+        tenant=settings.tenant,
     )
     tokens = Tokens(settings.token_secret, settings.token_ttl_s, tenants=listed(settings.tenants))
     async with background(("memberships", memberships.run()), ("generations", generations.follow())):
@@ -76,6 +81,17 @@ async def node_running(found: Adapters, settings: Settings, health: Health) -> A
             yield Sockets(node, tokens, settings, health, random_id)
         finally:
             await node.stop()
+
+
+@asynccontextmanager
+async def compliance_open(found: Adapters, settings: Settings, entrance: ComplianceEntrance) -> AsyncIterator[None]:
+    """Answer compliance officers at this entrance."""
+    generations = Generations(found.documents, (audit_rows.MODEL, DERIVING))
+    tokens = Tokens(settings.token_secret, settings.token_ttl_s, tenants=listed(settings.tenants))
+    audit = LogAudit(found.log, SystemClock(), "/caas/compliance", random_id)
+    async with background(("audit-generations", generations.follow())):
+        entrance.open(Compliance(tokens, AuditRecords(found.documents, generations, found.log), audit))
+        yield
 
 
 @asynccontextmanager

@@ -7,6 +7,7 @@ from typing import Final
 
 from aiohttp import web
 
+from schemas.wire.audit import AUDIT_PATH
 from schemas.wire.frames import SUBPROTOCOL
 from schemas.wire.tokens import APP_KEY, APP_SECRET, TOKEN_PATH
 
@@ -30,6 +31,9 @@ GATEWAY: Final[Sequence[Row]] = (
     ("/client/caas.js", "the client for browsers, an ES module"),
 )
 SOCKET: Final[Sequence[Row]] = (("WebSocket /socket", f"the chat itself, subprotocol {SUBPROTOCOL}"),)
+COMPLIANCE: Final[Sequence[Row]] = (
+    (f"GET {AUDIT_PATH}", "the audit log, for tokens with the role compliance_officer"),
+)
 DOCUMENTS: Final[Sequence[Row]] = (
     ("README.md", "a first chat in five minutes"),
     ("docs/clients.md", "the clients for Python and for browsers"),

@@ -8,6 +8,7 @@ from typing import Final
 
 PORT: Final = "--port or CAAS_PORT"
 SOCKET_PORT: Final = "--port or CAAS_SOCKET_PORT"
+COMPLIANCE_PORT: Final = "--port or CAAS_COMPLIANCE_PORT"
 
 
 class CannotListen(OSError):

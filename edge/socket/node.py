@@ -22,6 +22,7 @@ from edge.socket.delivery.current_heads import CurrentHeads
 from edge.socket.delivery.head_poller import HeadPoller
 from edge.socket.delivery.hub import Hub
 from edge.socket.delivery.node_registration import NodeRegistration
+from edge.socket.session.audit_trail import AuditTrail
 from edge.socket.session.client_session import (
     ClientSession,
     Send,
@@ -35,6 +36,7 @@ from edge.socket.session.protocol import Authenticate, Close, CommandReceived, S
 from projections.queries.lanes import Lanes
 from projections.receipts.receipt_rows import MODEL as RECEIPTS
 from schemas.bounds import IN_FLIGHT
+from schemas.commands import NAME_OF
 from schemas.commands.queries import Query
 from schemas.commands.signals import Signal
 from schemas.wire import frames
@@ -70,11 +72,10 @@ class Node:
         heartbeat_ms: int,
         pace: Rate,
         quotas: UserQuotas,
+        audit: AuditTrail,
     ) -> None:
-        self.name = name
-        self.pace = pace
-        self.quotas = quotas
-        self.health = health
+        self.name, self.health = name, health
+        self.pace, self.quotas, self.audit = pace, quotas, audit
         self.clients: set[ClientSession] = set()
         self._poller = HeadPoller(lanes, heartbeat_ms / 1000)
         self.hub = Hub(memberships, lanes, registration, health, spawn=self._spawn, look_soon=self._poller.poll_soon)
@@ -94,8 +95,6 @@ class Node:
         self._tasks = asyncio.TaskGroup()  # one that runs is made at the start
         self._running: asyncio.Task[None] | None = None
 
-    # Life
-
     async def start(self) -> None:
         """Listen to the bus, keep the registration and poll heads until `stop`."""
         await self._registration.beat(self.hub.held)
@@ -113,6 +112,7 @@ class Node:
         await self._waits.stop()
         await self._registration.forget()
         await self._signals.stop()
+        await self.audit.stop()
 
     def _require_running(self) -> None:
         if self._running is None or self._running.done():
@@ -126,13 +126,14 @@ class Node:
                 ("heads", self._poll_heads),
                 ("presence", self._keep_registration),
                 ("backlog", self._commands.backlog.follow),
+                ("audit", self.audit.follow),
             )
             for name, work in [*own, *self._signals.tasks]:
                 tasks.create_task(self._lasting(name, work), name=name)
             begun.set()
 
     async def _lasting(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Run a task as long as the node: its failure is counted and logged, and it begins again."""
+        """Run a task as long as the node; one that fails is counted, logged and begins again."""
         while True:
             try:
                 await work()
@@ -163,8 +164,6 @@ class Node:
             logger.exception("%s failed", name)
             self._poller.poll_soon()
 
-    # Sessions
-
     async def connect(
         self,
         identity: Identity,
@@ -176,6 +175,7 @@ class Node:
         renew: Callable[[Authenticate], None] = no_renewal,
         share: Share = without_share,
         session: SessionProtocol | None = None,
+        actor_context: str = "",
     ) -> ClientSession:
         """Open a session for this user. Its hello is sent when everything that is appended from then on will be
         delivered.
@@ -186,20 +186,33 @@ class Node:
         self._require_running()
         await self._wait_for_view()
         session = session or SessionProtocol(self._new_id)
-        pace = {"commands_per_s": round(self.pace.per_s), "commands_burst": self.pace.burst}
-        client = ClientSession(session, identity, send, push=push, ready=ready, close=close, renew=renew, share=share)
-        hello = Hello(
-            session=client.session.id,
-            user_id=identity.user_id,
-            expires_in=identity.expires_in(),
-            heartbeat_ms=self._heartbeat_ms,
-            limits=LIMITS | pace | self.quotas.limits,
+        client = ClientSession(
+            session,
+            identity,
+            send,
+            push=push,
+            ready=ready,
+            close=close,
+            renew=renew,
+            share=share,
+            actor_context=actor_context,
         )
-        await self.hub.attach(client.subscriber, lambda: send(frames.hello(hello)))
+        await self.hub.attach(client.subscriber, lambda: send(frames.hello(self._hello(client))))
         client.session.mark_ready()
         self.clients.add(client)
         self._signals.session_opened(client)
+        self.audit.login(client)
         return client
+
+    def _hello(self, client: ClientSession) -> Hello:
+        pace = {"commands_per_s": round(self.pace.per_s), "commands_burst": self.pace.burst}
+        return Hello(
+            session=client.session.id,
+            user_id=client.identity.user_id,
+            expires_in=client.identity.expires_in(),
+            heartbeat_ms=self._heartbeat_ms,
+            limits=LIMITS | pace | self.quotas.limits,
+        )
 
     async def _wait_for_view(self) -> None:
         """Wait until the view has caught up once: old events would be pushed as new. Raises `NotReady` after 10 s."""
@@ -237,6 +250,7 @@ class Node:
                     await self._execute(client, action)
                 case SendFrame():
                     self.health.count("frames_refused")
+                    self.audit.malformed(client)
                     client.send(action.frame)
                 case Close():
                     client.close(action.name)
@@ -249,17 +263,17 @@ class Node:
         self.health.count("commands")
         client.request_received()
         if (rejection := await self.quotas.refusal(client.identity, received)) is not None:
+            self.audit.refused(client, NAME_OF[type(received.command)], "rate_limited")
             client.answer(rejection)
             return
         if isinstance(received.command, Signal):
+            self.audit.signal(client, NAME_OF[type(received.command)])
             await self._signals.execute(client, received, received.command)
             return
         if not isinstance(received.command, Query):
             await self._commands.execute(client, received, received.command)
             return
         await self._reads.begin(client, received, received.command)
-
-    # Background tasks
 
     async def _listen(self) -> None:
         """Deliver pushes from the bus in order; sockets get their turn to write every `YIELD_BYTES`."""

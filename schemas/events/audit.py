@@ -2,7 +2,11 @@
 
 from typing import Literal
 
-from schemas.events.event_base import EventBase
+from schemas.events.event_base import Count, EventBase
+
+Outcome = Literal["success", "failure", "denied"]
+"""`denied`: the actor may not do this; `failure`: it was refused for another reason, or went wrong."""
+ActorType = Literal["user", "application", "operator", "system"]
 
 
 class UserActed(EventBase, frozen=True, kw_only=True, tag="caas.user.action.v1"):
@@ -14,11 +18,24 @@ class UserActed(EventBase, frozen=True, kw_only=True, tag="caas.user.action.v1")
 
 
 class AuditRecorded(EventBase, frozen=True, kw_only=True, tag="caas.audit.log.v1"):
-    """One line of the audit log: actor, action, entity and outcome, without content."""
+    """One line of the audit log: who did what to what, and how it ended; no content.
+
+    `action` is a command (`message:send`), or what else is done to the system (`auth:login`, `audit:query`). `reason`
+    is the error code of what did not succeed. `count` is above 1 where one record stands for several alike within a
+    minute. The session, its device, the network address and the user agent are those of the actor, where known.
+    """
 
     actor: str
     action: str
     entity_type: str
     entity_id: str
-    outcome: Literal["success", "failure", "denied"]
+    outcome: Outcome
     reason: str | None = None
+    actor_type: ActorType = "user"
+    conversation_id: str | None = None
+    session: str | None = None
+    device: str | None = None
+    address: str | None = None
+    agent: str | None = None
+    purpose: str | None = None
+    count: Count = 1

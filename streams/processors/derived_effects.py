@@ -9,7 +9,7 @@ from projections.facts import Fact
 from projections.inbox.inbox_rows import channel_of
 from schemas import envelope, ids
 from schemas.envelope import Record
-from schemas.events import MessageDelivered, MessageRejected
+from schemas.events import AuditRecorded, MessageDelivered, MessageRejected
 from schemas.wire import errors, frames
 from schemas.wire.frames import Push
 
@@ -17,7 +17,11 @@ CONFLICT: Final = "idempotency_conflict"
 
 
 def record_of(
-    event: MessageDelivered | MessageRejected, fact: Fact, processor: str, kind: str, earlier: Iterable[Fact] = ()
+    event: MessageDelivered | MessageRejected | AuditRecorded,
+    fact: Fact,
+    processor: str,
+    kind: str,
+    earlier: Iterable[Fact] = (),
 ) -> Record:
     """Return the record of an event that `processor` emits because of a fact and those `earlier` in its batch."""
     sources = " ".join(one.envelope.id for one in (*earlier, fact))

@@ -141,7 +141,7 @@ def received(message: Any, epoch: int) -> Received:
         key=message.key,
         value=message.value,
         headers=tuple(headers.items() if isinstance(headers, dict) else headers),
-        timestamp_ms=int(message.timestamp * 1000) if message.timestamp else 0,
+        timestamp_ms=round(message.timestamp * 1000) if message.timestamp else 0,
     )
 
 

@@ -27,7 +27,7 @@ from streams.runtime.processor import Processor, SelfChecking
 logger: Final = logging.getLogger("caas.lineage")
 SHORT_CHECKS: Final = 3
 RETRY_INTERVAL_S: Final = 0.3
-UNNUMBERED: Final = frozenset({receipt_rows.MODEL})
+UNNUMBERED: Final = frozenset({receipt_rows.MODEL, "audit_events"})
 """Read models that are incomplete, but not wrong, without the beginning of the log: nothing in them is numbered."""
 
 

@@ -169,3 +169,20 @@ def test_a_record_with_a_header_too_long_for_effects_is_foreign(name: str) -> No
 def test_a_body_with_a_message_id_too_long_for_an_index_is_unreadable() -> None:
     event = msgspec.structs.replace(SAMPLES[1], message_id="x" * 129)
     assert isinstance(read(record_of(event)), Unreadable)
+
+
+def test_record_has_the_context_of_its_actor() -> None:
+    record = envelope.encode(
+        SAMPLES[0],
+        event_id=MESSAGE,
+        source="/s",
+        correlation_id=CORRELATION,
+        actor="bob",
+        actor_context='{"session":"s"}',
+    )
+    assert ("ce_actorcontext", b'{"session":"s"}') in record.headers
+    reading = read(record)
+    assert isinstance(reading, Known)
+    assert reading.envelope.actor_context == '{"session":"s"}'
+    assert "ce_actorcontext" not in dict(SENT.headers)
+    assert isinstance(read(with_headers(ce_actorcontext=b"x" * 513)), Foreign)

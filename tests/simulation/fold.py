@@ -15,6 +15,7 @@ from tests.simulation import rooms
 from tests.simulation.rooms import Room
 
 FAMILY = {
+    "caas.audit.log": "audit.log",
     "caas.message.sent": "message.sent",
     "caas.message.edited": "message.edited",
     "caas.message.deleted": "message.deleted",

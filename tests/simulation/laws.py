@@ -14,6 +14,7 @@ from schemas.commands.inbox import ReadMessages
 from schemas.commands.message import ForwardMessage, SendMessage
 from schemas.wire.views import MessageView
 from tests.simulation import fold
+from tests.simulation.audited import audited
 from tests.simulation.boxes import boxes
 from tests.simulation.cursors import cursors
 from tests.simulation.edges import Asked
@@ -60,6 +61,7 @@ def broken(world: World) -> list[str]:
         edges(world, history),
         named(world, whole),
         given_back(world),
+        audited(world),
     )
     return [*world.broken, *(what for law in laws for what in law)]
 

@@ -10,12 +10,16 @@ import msgspec
 from core.ports.documents import Changes, Documents, Row, Write
 from core.ports.effects import Effects, Emitter
 from edge.composition.compose import processor
+from projections.audit import audit_rows
 from projections.facts import Fact, LaneCounter
 from projections.messages import message_rows, unread_markers
 from projections.messages.message_rows import Numbered
 from projections.queries.message_ranges import readable
 from schemas.events import CursorMoved, MessagePinned
+from schemas.topics import MESSAGE_REJECTED
 from streams.processors import messages as processing
+from streams.processors.audit import Audit
+from streams.processors.audit_events import AuditEvents
 from streams.processors.conversations import Conversations
 from streams.processors.inbox import Inbox
 from streams.processors.messages import Messages
@@ -310,6 +314,36 @@ def _hidden_heads(behind: Any) -> None:
     behind.get = behind._documents.get
 
 
+class NumbersRepeats(Audit):
+    """Gives a record that was written again after a crash a number of its own."""
+
+    async def apply(self, batch: Batch) -> Effects:
+        place = batch.place(audit_rows.ROWS)
+        rows = await self._documents.get(place, {fact.envelope.id for fact in batch.facts})
+        first = {key: row[audit_rows.LANE]["pos"] for key, row in rows.items()}
+        for fact in batch.facts:
+            first.setdefault(fact.envelope.id, fact.position)
+        repeats = {fact.position for fact in batch.facts if first[fact.envelope.id] < fact.position}
+        facts = [replace(fact, envelope=_renamed(fact)) if fact.position in repeats else fact for fact in batch.facts]
+        return await super().apply(replace(batch, facts=facts))
+
+
+def _numbers_repeats(name: str, documents: Any, index: Any, _: Emitter) -> Processor:
+    return NumbersRepeats(documents) if name == "audit" else processor(name, documents, index)
+
+
+class AuditsAccepted(AuditEvents):
+    """Leaves out what was rejected."""
+
+    async def apply(self, batch: Batch) -> Effects:
+        kept = [fact for fact in batch.facts if fact.topic != MESSAGE_REJECTED]
+        return await super().apply(replace(batch, facts=kept))
+
+
+def _audits_accepted(name: str, documents: Any, index: Any, _: Emitter) -> Processor:
+    return AuditsAccepted(documents) if name == "audit_events" else processor(name, documents, index)
+
+
 def _hoards(node: Any) -> None:
     node._commands.backlog._remove_saved = lambda *_: 0
 
@@ -356,5 +390,7 @@ MUTANTS: Mapping[str, Mutant] = MappingProxyType(
         "heads behind that nobody reads": Mutant(Parts(behind=_hidden_heads), "law 2"),
         "a load without the recent records": Mutant(Parts(node=_forgets_recent), "law 3"),
         "rows from before the checkpoint": Mutant(Parts(node=_reads_late), "law 3"),
+        "audit records that are numbered again": Mutant(Parts(processor=_numbers_repeats), "law 22"),
+        "an audit of what was accepted": Mutant(Parts(processor=_audits_accepted), "law 22"),
     }
 )

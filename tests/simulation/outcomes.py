@@ -91,8 +91,8 @@ def _origin(record: Received) -> tuple[str, str, int, int]:
 
 def _readers(topic: str, event: LogEvent | None) -> list[str]:
     """Return the processors that read such a record; of `user.action` each takes its own types."""
-    own = () if event is None or topic != topics.USER_ACTION else {"inbox"} if event.own else {"messages"}
-    return [name for name in PROCESSORS if topic in processor(name, None, None).topics and (not own or name in own)]
+    other = "" if event is None or topic != topics.USER_ACTION else "messages" if event.own else "inbox"
+    return [name for name in PROCESSORS if topic in processor(name, None, None).topics and name != other]
 
 
 def pushes(world: World, whole: Whole) -> Broken:

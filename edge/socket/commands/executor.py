@@ -14,6 +14,7 @@ from core.clock import Clock
 from core.commands.command_handler import CommandHandler
 from core.commands.command_ids import AppendingCommand, ConversationSignal, conversation_of
 from core.commands.outcome import Append, Unchanged
+from core.commands.outcome_records import rejection_record, unchanged_record
 from core.domain.decision import Context, Rejected
 from core.health import Health
 from core.ports.documents import StoreBroken
@@ -68,7 +69,14 @@ class CommandExecutor:
         identity = client.identity
         conversation = "" if isinstance(command, CreateConversation) else command.conversation_id
         await self.backlog.wait_for_room(identity.key, conversation, client.send)
-        context = Context(identity.tenant, identity.user_id, self._clock.now(), request.correlation_id, identity.names)
+        context = Context(
+            identity.tenant,
+            identity.user_id,
+            self._clock.now(),
+            request.correlation_id,
+            identity.names,
+            client.actor_context,
+        )
         try:
             if isinstance(command, CreateConversation):
                 command = await self._handler.named(command, context)
@@ -88,7 +96,8 @@ class CommandExecutor:
             decision = await self._decide_with_appends(client, request, command, context)
         if isinstance(decision, Unchanged):
             wait = self._wait(client, request, command, decision.reply, known=True)
-            self._acknowledge(client, request, decision.reply, wait)
+            append = self._log.append(unchanged_record(self._handler.source, command, context))
+            append.add_done_callback(partial(self._recorded, client, request, decision.reply, wait))
             return
         future, known = self._append(decision)
         if not known:
@@ -143,10 +152,22 @@ class CommandExecutor:
         wait: PendingWait | None,
         future: Future[int],
     ) -> None:
+        if failure_of(future) is None:
+            client.writes.add(request.command, decision.record, future.result())
+        self._recorded(client, request, decision.reply, wait, future)
+
+    def _recorded(
+        self,
+        client: ClientSession,
+        request: CommandReceived,
+        reply: dict[str, Any],
+        wait: PendingWait | None,
+        future: Future[int],
+    ) -> None:
+        """Answer a command whose record is durable, or could not be appended."""
         error = failure_of(future)
         if error is None:
-            client.writes.add(request.command, decision.record, future.result())
-            self._acknowledge(client, request, decision.reply, wait)
+            self._acknowledge(client, request, reply, wait)
             return
         if wait is not None:
             self._waits.end(wait)
@@ -172,7 +193,7 @@ class CommandExecutor:
         """Answer a rejection once it is recorded."""
         answer = frames.error(request.frame_id, problem_of(rejection), request.correlation_id)
         try:
-            record = self._handler.rejection_record(command, rejection, context)
+            record = rejection_record(self._handler.source, command, rejection, context)
         except Exception as error:  # noqa: BLE001 - as above
             client.answer(self.failed(error, request))
             return

@@ -84,7 +84,9 @@ class Signals:
     async def execute(self, client: ClientSession, request: CommandReceived, signal: Signal) -> None:
         """Execute a signal and answer it; one about a conversation without its sender is rejected and recorded."""
         who = client.identity
-        context = Context(who.tenant, who.user_id, self._clock.now(), request.correlation_id)
+        context = Context(
+            who.tenant, who.user_id, self._clock.now(), request.correlation_id, actor_context=client.actor_context
+        )
         try:
             answer = await self._dispatch(client, request, signal, context)
         except Rejected as rejection:

@@ -35,12 +35,14 @@ async def without_share(work: Coroutine[Any, Any, bytes]) -> bytes:
 class ClientSession:
     """The session of one client. `send` takes replies and `push` pushes, whole frames, and neither raises; `ready`
     returns when there is room for more answers; `close` takes a name of `schemas.wire.errors.CLOSES`; `renew` takes
-    another token and answers it; `share` runs work when its user has their share of the node; `writes` holds what was
-    acknowledged to the session; `answers` limits the answers that are computed; `syncing` is the last `sync` begun.
+    another token and answers it; `share` runs work when its user has their share of the node; `actor_context` is how
+    the user came here (`core.audit.actor_context`); `writes` holds what was acknowledged to the session; `answers`
+    limits the answers that are computed; `syncing` is the last `sync` begun.
     """
 
     __slots__ = (
         "_changed",
+        "actor_context",
         "answers",
         "close",
         "identity",
@@ -68,7 +70,9 @@ class ClientSession:
         close: Callable[[str], None] = no_close,
         renew: Callable[[Authenticate], None] = no_renewal,
         share: Share = without_share,
+        actor_context: str = "",
     ) -> None:
+        self.actor_context: Final = actor_context
         self.session: Final = session
         self.identity = identity
         self.subscriber: Final = Subscriber(identity.tenant, identity.user_id, push or send)

@@ -12,6 +12,7 @@ from typing import Final
 
 from aiohttp import WSMsgType, web
 
+from core.audit.actor_context import text_of
 from core.identity import Identity
 from core.outages import REPEATS
 from core.ports.memberships import NotReady
@@ -51,9 +52,10 @@ class Connection:
         session: SessionProtocol,
         http_connection: HttpConnection,
         identified: Callable[[], object],
+        agent: str = "",
     ) -> None:
         """`http_connection` is its TCP connection, with the deadline for the credentials; `identified` is called with
-        them known.
+        them known; `agent` is the user agent of its handshake.
         """
         self.client: ClientSession | None = None
         self.over = asyncio.Event()
@@ -65,6 +67,7 @@ class Connection:
         self._ws = ws
         self._transport = transport
         self._session = session
+        self._actor_context = text_of(session.id, http_connection.client, agent)
         self._outbox = Outbox(transport, settings.outbox_bytes, self._overflows)
         self._incoming = Incoming(ws, self._outbox)
         self._http_connection = http_connection
@@ -160,6 +163,7 @@ class Connection:
             return self._tokens.verify(token)
         except NotAuthorized as rejection:
             self._node.health.count("logins_refused")
+            self._node.audit.login_refused(rejection.code, self._http_connection.client)
             if rejection.code == "token_expired":  # its user is known
                 self._identified()
             self._act(self._session.refused(rejection.code, rejection.detail, *self._login_ids()))
@@ -204,6 +208,7 @@ class Connection:
             renew=self._renew,
             share=partial(self._share.take, identity.key),
             session=self._session,
+            actor_context=self._actor_context,
         )
         self._held = identity
         self._expires(identity, self._login)

@@ -12,6 +12,7 @@ from aiohttp import web
 from core.health import Health
 from core.settings import Network, Settings
 from edge.auth.tokens import Tokens
+from edge.http.bearer import token_of
 from edge.http.connection import connection_of
 from edge.http.front_page import SOCKET, add_front_page
 from edge.http.health import add_health_routes
@@ -79,6 +80,7 @@ class Sockets:
             session=SessionProtocol(self._new_id),
             http_connection=http_connection,
             identified=place.leave,
+            agent=request.headers.get("User-Agent", ""),
         )
         http_connection.refuses = connection.hang_up
         try:
@@ -104,7 +106,7 @@ class Sockets:
                 self._health.count("subprotocols_refused")
                 await connection.close_and_wait("bad_protocol")
             else:
-                await connection.run(_bearer(request))
+                await connection.run(token_of(request))
         finally:
             self._connections.discard(connection)
 
@@ -179,11 +181,6 @@ class Entrance:
         """Drain the sockets, if the node runs."""
         if self._sockets is not None:
             await self._sockets.drain()
-
-
-def _bearer(request: web.Request) -> str | None:
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else None
 
 
 def add_routes(app: web.Application, entrance: Entrance) -> None:

@@ -33,6 +33,22 @@ def test_token_has_the_name_prefixes_of_its_user() -> None:
             tokens.issue("acme", "ann", wrong)
 
 
+def test_token_has_the_roles_of_its_user() -> None:
+    tokens = Tokens(SECRET, 900)
+    for roles in ((), ("sre",), ("compliance_officer", "admin")):
+        assert tokens.verify(tokens.issue("acme", "ann", roles=roles)[0]).roles == roles
+    for wrong in (("boss",), ("sre",) * 4):
+        with pytest.raises(msgspec.ValidationError):
+            tokens.issue("acme", "ann", roles=wrong)
+    claims = jwt.decode(tokens.issue("acme", "ann")[0], SECRET, algorithms=["HS256"], audience="caas")
+    for claim, code in ((["a_role_of_tomorrow"], ""), ("sre", "unauthorized"), ([1], "unauthorized")):
+        token = jwt.encode({**claims, "roles": claim}, SECRET, "HS256")
+        if code:
+            assert code_of(tokens, token) == code
+        else:
+            assert tokens.verify(token).roles == ("a_role_of_tomorrow",)
+
+
 def test_token_of_unserved_tenant_is_refused() -> None:
     issues = Tokens(SECRET, 900)
     served = Tokens(SECRET, 900, tenants=("acme", "umbra"))

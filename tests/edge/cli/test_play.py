@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from edge.composition.compose import PROCESSORS
 from edge.process.secrets_file import NAME
 from tests.edge.cli.conftest import Caas
 
@@ -53,6 +54,6 @@ def test_play_without_a_running_system_starts_one_and_messages_persist(caas: Caa
     verified = caas("verify", *data)
     assert (verified.status, verified.out) == (
         0,
-        "messages: equal\nconversations: equal\ninbox: equal\nreceipts: equal\nsearch: equal\n",
+        "".join(f"{name}: equal\n" for name in PROCESSORS),
     )
     assert caas("verify", "nothing", *data).status == 1

@@ -10,6 +10,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from core.health import Health
 from core.settings import Settings
 from edge.auth.tokens import Tokens
+from edge.compliance.app import ComplianceEntrance, compliance_app
 from edge.gateway.app import Gateway, gateway_app
 from edge.http.front_page import DOCUMENTS
 from edge.socket.transport.server import Entrance, socket_app
@@ -29,7 +30,12 @@ def node() -> web.Application:
     return socket_app(Entrance(health), health)
 
 
-@pytest.mark.parametrize("app", [gateway, node])
+def compliance() -> web.Application:
+    health = Health()
+    return compliance_app(ComplianceEntrance(health), health)
+
+
+@pytest.mark.parametrize("app", [gateway, node, compliance])
 async def test_page_names_the_service_and_its_links_work(app: Any) -> None:
     made = app()
     async with TestClient(TestServer(made)) as client:
@@ -46,7 +52,7 @@ async def test_page_names_the_service_and_its_links_work(app: Any) -> None:
     assert ("/socket" in named) is (app is node)
 
 
-@pytest.mark.parametrize("app", [gateway, node])
+@pytest.mark.parametrize("app", [gateway, node, compliance])
 async def test_page_has_no_script_secret_or_external_resource(app: Any) -> None:
     async with TestClient(TestServer(app())) as client:
         answer = await client.get("/", headers={"Host": "<script>alert(1)</script>"})

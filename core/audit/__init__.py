@@ -1,0 +1,1 @@
+"""What the audit log says: who did what to what, and how it ended, without content."""

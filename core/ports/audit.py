@@ -1,0 +1,17 @@
+"""Audit writes the audit records of what appends no event, such as queries of the audit log itself."""
+
+from typing import Protocol
+
+from schemas.events import AuditRecorded
+
+
+class Audit(Protocol):
+    """The audit log, as every service writes to it. Record before you answer: what has no record did not happen."""
+
+    def now(self) -> str:
+        """Return the time for `AuditRecorded.at`."""
+        ...
+
+    async def record(self, record: AuditRecorded, correlation_id: str) -> None:
+        """Return when the record is durable. Raises `Unavailable`, and `OutcomeUnknown` where it may be in the log."""
+        ...

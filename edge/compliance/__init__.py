@@ -1,0 +1,1 @@
+"""Serve compliance officers: the audit log over HTTP."""

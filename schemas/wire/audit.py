@@ -1,0 +1,58 @@
+"""Queries of the audit log over HTTP, and their answers."""
+
+from datetime import datetime
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+from msgspec import Meta
+
+from schemas.events.audit import Outcome
+
+AUDIT_PATH: Final = "/api/v1/audit"
+MAX_RECORDS: Final = 1000
+Text = Annotated[str, Meta(min_length=1, max_length=512)]
+
+
+class AuditQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which records to return: those that have all the given values, `begin` <= time < `end` (RFC 3339, with an
+    offset).
+
+    `entity` is a type and an id, such as `message:ID`. `purpose` says why somebody looks; it is recorded. `up_to`
+    is the number of the last record to consider: a query with the same one always has the same answer. `after` is
+    the cursor of the page before. With `wait` the answer has what happened before the query, or is `not_ready`.
+    """
+
+    purpose: Annotated[str, Meta(min_length=3, max_length=300)]
+    actor: Text | None = None
+    action: Text | None = None
+    entity: Text | None = None
+    conversation_id: Text | None = None
+    outcome: Outcome | None = None
+    correlation_id: Text | None = None
+    begin: Annotated[datetime, Meta(tz=True)] | None = msgspec.field(default=None, name="from")
+    end: Annotated[datetime, Meta(tz=True)] | None = msgspec.field(default=None, name="to")
+    order: Literal["newest", "oldest"] = "newest"
+    limit: Annotated[int, Meta(ge=1, le=MAX_RECORDS)] = 100
+    up_to: Annotated[int, Meta(ge=0, le=2**63 - 1)] | None = None
+    after: Annotated[str, Meta(max_length=200)] | None = None
+    wait: bool = False
+
+
+class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """One record, its number in its tenant, from 1, and when the log got it (RFC 3339), if the log says so."""
+
+    n: int
+    recorded_at: str | None
+    record: dict[str, Any]
+
+
+class AuditPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Some records in the order of the query, and the cursor of the next page, null on the last one.
+
+    A page may have fewer records than asked for, even none, before the last one: the search of one page is bounded.
+    `up_to` is the number of the last record that was considered.
+    """
+
+    records: list[AuditEntry]
+    after: str | None
+    up_to: int

@@ -1,0 +1,34 @@
+"""LogAudit writes audit records to the topic `audit.log`, for one process."""
+
+from collections.abc import Callable
+
+from core.clock import Clock
+from core.ports.event_log import EventLog
+from schemas import envelope
+from schemas.events import AuditRecorded
+
+
+class LogAudit:
+    """The `Audit` port over a log; `source` is the service as `ce_source` has it, `new_id` gives each record its id."""
+
+    def __init__(self, log: EventLog, clock: Clock, source: str, new_id: Callable[[], str]) -> None:
+        self._log = log
+        self._clock = clock
+        self._source = source
+        self._new_id = new_id
+
+    def now(self) -> str:
+        """Return the time of this process's clock."""
+        return self._clock.now()
+
+    async def record(self, record: AuditRecorded, correlation_id: str) -> None:
+        """Append the record; return when it is durable."""
+        await self._log.append(
+            envelope.encode(
+                record,
+                event_id=self._new_id(),
+                source=self._source,
+                correlation_id=correlation_id,
+                actor=record.actor,
+            )
+        )

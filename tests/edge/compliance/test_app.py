@@ -1,0 +1,194 @@
+"""The compliance service answers officers, records each query before it answers, and shows nothing without a record."""
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp.test_utils import TestClient, TestServer
+
+from core.health import Health
+from core.ports.documents import Changes, Checkpoint
+from core.ports.event_log import OutcomeUnknown, Unavailable
+from core.positions import position
+from edge.auth.tokens import Tokens
+from edge.compliance.app import Compliance, ComplianceEntrance, compliance_app
+from projections.audit import audit_rows
+from projections.generations import Generations
+from projections.queries.audit_records import DERIVING, AuditRecords
+from projections.stores.memory import MemoryDocuments
+from schemas.events import AuditRecorded
+from schemas.topics import MESSAGE_SENT, partition_of
+from schemas.wire.audit import AUDIT_PATH
+from streams.log.memory import MemoryLog
+from tests.given import AT, CORRELATION, ROOM, TENANT
+from tests.projections.audit.test_audit_rows import fact
+from tests.projections.queries.test_audit_records import save
+from tests.streams.world import said
+
+TOKENS = Tokens("s" * 32, 900)
+Client = TestClient[Any, Any]
+
+
+class RecordingAudit:
+    """Keeps what is recorded; `fails` is raised instead."""
+
+    def __init__(self) -> None:
+        self.records: list[tuple[AuditRecorded, str]] = []
+        self.fails: Exception | None = None
+
+    def now(self) -> str:
+        return AT
+
+    async def record(self, record: AuditRecorded, correlation_id: str) -> None:
+        if self.fails is not None:
+            raise self.fails
+        self.records.append((record, correlation_id))
+
+
+@pytest.fixture
+def audit() -> RecordingAudit:
+    return RecordingAudit()
+
+
+@pytest.fixture
+async def documents() -> MemoryDocuments:
+    found = MemoryDocuments()
+    await found.start([audit_rows.ROWS, audit_rows.HEADS])
+    await save(found, [fact(n, f"r{n}", outcome="denied" if n % 2 else "success") for n in range(4)])
+    return found
+
+
+@pytest.fixture
+async def client(audit: RecordingAudit, documents: MemoryDocuments, log: MemoryLog) -> AsyncIterator[Client]:
+    health = Health()
+    entrance = ComplianceEntrance(health)
+    records = AuditRecords(documents, Generations(documents, (audit_rows.MODEL, DERIVING)), log)
+    entrance.open(Compliance(TOKENS, records, audit))
+    assert health.ready
+    async with TestClient(TestServer(compliance_app(entrance, health))) as found:
+        yield found
+
+
+def as_user(*roles: str, tenant: str = TENANT) -> dict[str, str]:
+    return {"Authorization": f"Bearer {TOKENS.issue(tenant, 'olga', roles=roles)[0]}"}
+
+
+OFFICER = as_user("compliance_officer")
+
+
+async def asked(client: Client, headers: dict[str, str] = OFFICER, **parameters: Any) -> tuple[int, dict[str, Any]]:
+    answer = await client.get(AUDIT_PATH, params={"purpose": "case 4711"} | parameters, headers=headers)
+    return answer.status, json.loads(await answer.read())
+
+
+async def test_officer_gets_records(client: Client) -> None:
+    status, page = await asked(client, outcome="denied", limit="1")
+    assert status == 200
+    assert [one["record"]["id"] for one in page["records"]] == ["r3"]
+    status, rest = await asked(client, outcome="denied", limit="1", after=page["after"])
+    assert [one["record"]["id"] for one in rest["records"]] == ["r1"]
+    assert page["up_to"] == rest["up_to"] == 4
+
+
+async def test_query_is_recorded_before_it_is_answered(client: Client, audit: RecordingAudit) -> None:
+    headers = OFFICER | {"X-Correlation-ID": CORRELATION, "User-Agent": "curl/8"}
+    status, _ = await asked(client, headers, actor="ann")
+    assert status == 200
+    ((record, correlation_id),) = audit.records
+    assert (record.tenant, record.actor, record.action, record.outcome) == (TENANT, "olga", "audit:query", "success")
+    assert (record.purpose, record.entity_type, correlation_id) == ("case 4711", "audit_log", CORRELATION)
+    assert "actor=ann" in record.entity_id
+    assert (record.address, record.agent) == ("127.0.0.1", "curl/8")
+
+
+@pytest.mark.parametrize("failure", [Unavailable("down"), OutcomeUnknown("slow")])
+async def test_query_without_a_record_shows_nothing(client: Client, audit: RecordingAudit, failure: Exception) -> None:
+    audit.fails = failure
+    status, problem = await asked(client)
+    assert (status, problem["code"]) == (503, "unavailable")
+
+
+@pytest.mark.parametrize("roles", [(), ("sre",), ("admin", "sre")])
+async def test_others_are_refused_and_recorded(client: Client, audit: RecordingAudit, roles: tuple[str, ...]) -> None:
+    status, problem = await asked(client, as_user(*roles))
+    assert (status, problem["code"]) == (403, "not_allowed")
+    ((record, _),) = audit.records
+    assert (record.outcome, record.reason, record.actor) == ("denied", "not_allowed", "olga")
+
+
+async def test_caller_without_token_is_refused(client: Client, audit: RecordingAudit) -> None:
+    for headers in ({}, {"Authorization": "Bearer nonsense"}):
+        status, problem = await asked(client, headers)
+        assert (status, problem["code"]) == (401, "unauthorized")
+    assert audit.records == []
+
+
+@pytest.mark.parametrize(
+    ("parameters", "pointer"),
+    [
+        ({"purpose": ""}, "/purpose"),
+        ({"purpose": "x" * 301}, "/purpose"),
+        ({"limit": "0"}, "/limit"),
+        ({"limit": "1001"}, "/limit"),
+        ({"limit": "many"}, "/limit"),
+        ({"from": "yesterday"}, "/from"),
+        ({"to": "2026-11-20T09:30:00"}, "/to"),
+        ({"outcome": "fine"}, "/outcome"),
+        ({"order": "random"}, "/order"),
+        ({"up_to": "-1"}, "/up_to"),
+        ({"after": "nonsense"}, "/data/after"),
+    ],
+)
+async def test_invalid_parameter_is_named(client: Client, parameters: dict[str, str], pointer: str) -> None:
+    status, problem = await asked(client, **parameters)
+    assert (status, problem["code"]) == (422, "validation_failed")
+    assert [one["pointer"] for one in problem["errors"]] == [pointer]
+
+
+async def test_unknown_parameter_is_refused(client: Client) -> None:
+    """A mistyped filter would otherwise show what nobody asked for."""
+    status, problem = await asked(client, aktor="ann")
+    assert (status, problem["code"]) == (422, "validation_failed")
+    assert "aktor" in problem["detail"]
+
+
+async def test_officer_of_another_tenant_sees_nothing_of_this_one(client: Client) -> None:
+    status, page = await asked(client, as_user("compliance_officer", tenant="umbra"))
+    assert (status, page["records"], page["up_to"]) == (200, [], 0)
+
+
+async def test_query_that_waits_has_what_happened_before(
+    client: Client, documents: MemoryDocuments, log: MemoryLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("projections.progress.CATCH_UP_TIMEOUT_S", 0.1)
+    assert (await asked(client, wait="true"))[0] == 200
+    await log.append(said(ROOM, 1))
+    status, problem = await asked(client, wait="true")
+    assert (status, problem["code"], problem["retry"]) == (503, "not_ready", True)
+    assert (await asked(client))[0] == 200
+    at = partition_of(MESSAGE_SENT, ROOM.encode())
+    await documents.save(Changes([], [], Checkpoint(DERIVING, 1, {at: position(log.epoch, 1)})))
+    assert (await asked(client, wait="true"))[0] == 200
+
+
+async def test_store_that_is_down_is_unavailable(
+    client: Client, documents: MemoryDocuments, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def down(*_: Any, **__: Any) -> Any:
+        raise Unavailable("down")
+
+    monkeypatch.setattr(documents, "find", down)
+    status, problem = await asked(client)
+    assert (status, problem["code"], problem["retry"]) == (503, "unavailable", True)
+
+
+async def test_service_that_starts_says_what_it_waits_for() -> None:
+    health = Health()
+    app = compliance_app(ComplianceEntrance(health), health)
+    async with TestClient(TestServer(app)) as client:
+        answer: aiohttp.ClientResponse = await client.get(AUDIT_PATH, headers=OFFICER)
+        body = json.loads(await answer.read())
+        assert (answer.status, body["code"], "compliance" in body["detail"]) == (503, "not_ready", True)
+        assert (await client.get("/readyz")).status == 503
