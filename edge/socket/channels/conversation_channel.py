@@ -1,6 +1,6 @@
 """ConversationChannel delivers the lanes of one conversation on one node to the subscribers who may see each row."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
@@ -136,8 +136,8 @@ class ConversationChannel(LaneChannel):
                 push(frame)
             shown = len(pushes)
         else:  # an older message, which not every subscriber may read
-            shown = self._deliver_to(self._present(), lane, one)
-        return shown + self._deliver_to(self._still_receiving(lane, one.n), lane, one) if self.leaving else shown
+            shown = len(self._deliver_to(self._present(), lane, one))
+        return shown + self._deliver_to_leaving(lane, one) if self.leaving else shown
 
     def _build_cache(self) -> tuple[Callable[[bytes], None], ...]:
         present = self._present()
@@ -148,12 +148,20 @@ class ConversationChannel(LaneChannel):
     def _present(self) -> list[Subscriber]:
         return [subscriber for subscriber in self.subscribers if subscriber not in self.leaving]
 
-    def _still_receiving(self, lane: str, n: int) -> Iterable[Subscriber]:
-        """Return the leaving subscribers that may receive number `n`: of the changes, those up to their leave."""
-        return [subscriber for subscriber, leave in self.leaving.items() if lane != CONVERSATION or n <= leave.n]
+    def _deliver_to_leaving(self, lane: str, one: Numbered) -> int:
+        """Deliver to the leaving subscribers that may receive it: of the changes, those up to their leave. A message
+        that was written without knowing of the leave is the last that a session has, where it goes on if its user
+        returns.
+        """
+        still = [subscriber for subscriber, leave in self.leaving.items() if lane != CONVERSATION or one.n <= leave.n]
+        readers = self._deliver_to(still, lane, one)
+        for subscriber in readers if lane == "sent" else ():
+            subscriber.left[self.id]["sent"] = one.n
+        return len(readers)
 
-    def _deliver_to(self, subscribers: Iterable[Subscriber], lane: str, one: Numbered) -> int:
+    def _deliver_to(self, subscribers: Iterable[Subscriber], lane: str, one: Numbered) -> Sequence[Subscriber]:
+        """Deliver to those of these subscribers that may receive it. Return them."""
         readers = [subscriber for subscriber in subscribers if self.reads(subscriber, lane, one)]
         for subscriber in readers:
             subscriber.push(one.frame)
-        return len(readers)
+        return readers
