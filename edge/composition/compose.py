@@ -129,8 +129,14 @@ _BUILDERS: Final[dict[str, Callable[[Documents, SearchIndex, Health | None], Pro
 }
 """The table of processors; a processor has the name of its read model."""
 PROCESSORS: Final = tuple(_BUILDERS)
-LINGER_S: Final = {"search": 0.1, "audit_events": 0.5, "audit": 0.5}
+LINGER_S: Final = {"search": 0.1, "audit_events": 0.05, "audit": 0.05}
 """Seconds between the batches of a processor that nobody waits for, while they are small (see `PlainRunner`)."""
+RESTING_BATCH: Final = 50
+"""Maximum number of records in a batch of such a processor there: others wait while it computes."""
+RESTS: Final = 2.0
+"""How many times as long as its batch took such a processor rests where it shares its process with those that somebody
+waits for: it lags while there is too much to do, and they do not.
+"""
 
 SAVED_WHOLE: Final = frozenset({"search"})
 """The processors whose checkpoint is never saved behind: what they keep beside their rows is compared with it."""

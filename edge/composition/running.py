@@ -45,15 +45,20 @@ async def reading(settings: Settings, health: Health, beside: Access = "read") -
 async def working(found: Adapters, settings: Settings, health: Health) -> AsyncIterator[None]:
     """Run all processors on the plain runner in this process; a crash of one is raised."""
     health.expects(*compose.PROCESSORS)
-    services = [(f"worker-{name}", one_plain(name, found, settings, health)) for name in compose.PROCESSORS]
+    services = [
+        (f"worker-{name}", one_plain(name, found, settings, health, shared=True)) for name in compose.PROCESSORS
+    ]
     async with background(*services):
         yield
 
 
-async def one_plain(name: str, found: Adapters, settings: Settings, health: Health) -> None:
-    """Run one processor on the plain runner, in the live generation."""
+async def one_plain(name: str, found: Adapters, settings: Settings, health: Health, *, shared: bool = False) -> None:
+    """Run one processor on the plain runner, in the live generation; `shared`: the process has others, and a node."""
     worker, linger_s = compose.worker(name, found, health), compose.LINGER_S.get(name, 0.0)
-    runner = PlainRunner(worker, found.log, found.documents, health, settings.batch, linger_s=linger_s)
+    rests, limit = (compose.RESTS, compose.RESTING_BATCH) if shared and linger_s else (0.0, settings.batch)
+    runner = PlainRunner(
+        worker, found.log, found.documents, health, min(limit, settings.batch), linger_s=linger_s, rests=rests
+    )
     generation = await live_generation(name, found, health)
     health.goes_on(name)
     await runner.run(generation)

@@ -48,7 +48,8 @@ async def cancel_all(tasks: Sequence[asyncio.Task[None]]) -> None:
 
 class PlainRunner:
     """Runs one worker. `limit` is the maximum number of records in a batch. Live, after a batch with fewer, the next
-    begins `linger_s` later: for a processor that nobody waits for, whose batches cost much.
+    begins `linger_s` later: for a processor that nobody waits for, whose batches cost much. After each batch it rests
+    `rests` times as long as the batch took: for one that shares its thread with others.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class PlainRunner:
         limit: int = 500,
         *,
         linger_s: float = 0.0,
+        rests: float = 0.0,
     ) -> None:
         self._worker = worker
         self._log = log
@@ -67,6 +69,7 @@ class PlainRunner:
         self._health = health
         self._limit = limit
         self._linger_s = linger_s
+        self._rests = rests
         self._marked: dict[Partition, int] = {}
 
     async def run(self, generation: int) -> None:
@@ -121,10 +124,13 @@ class PlainRunner:
 
     async def _read(self, gate: Gate, start: Mapping[Partition, int], emitting: Emitting) -> None:
         """Apply one batch after another. The next begins while the effects of the ones before become durable."""
+        loop = asyncio.get_running_loop()
         async for batch in self._log.read(start, limit=self._limit):
+            began = loop.time()
             await emitting.put((batch, await gate.begin_batch(batch)))
-            if self._linger_s and len(batch) < self._limit:
-                await asyncio.sleep(self._linger_s)
+            pause_s = self._linger_s if len(batch) < self._limit else 0.0
+            if pause_s := max(pause_s, (loop.time() - began) * self._rests):
+                await asyncio.sleep(pause_s)
 
     async def _emit(self, emitting: Emitting) -> None:
         """Mark one batch after another, when its effects are durable."""

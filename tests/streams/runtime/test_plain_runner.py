@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from itertools import pairwise
 
 import pytest
 
@@ -192,3 +193,25 @@ async def test_runner_that_lingers_gathers_a_batch(world: World) -> None:
     await eventually(lambda: applied == [1, 5])
     running.cancel()
     await asyncio.wait([running])
+
+
+async def test_runner_that_rests_leaves_the_thread_to_others(world: World) -> None:
+    loop, times = asyncio.get_running_loop(), list[tuple[float, float]]()
+
+    class Slow(Worker):
+        async def begin_batch(self, received: Sequence[Received]) -> Durable:
+            began = loop.time()
+            await asyncio.sleep(0.02)
+            durable = await super().begin_batch(received)
+            times.append((began, loop.time()))
+            return durable
+
+    for n in range(3):
+        await world.append(said("room", n))
+    worker = Slow(Messages(world.documents), world.documents, world.emitter, Health())
+    running = asyncio.create_task(PlainRunner(worker, world.log, world.documents, Health(), 1, rests=3.0).run(1))
+    await eventually(lambda: len(times) == 3)
+    running.cancel()
+    await asyncio.wait([running])
+    for (began, ended), (following, _) in pairwise(times):
+        assert following - ended >= 2.9 * (ended - began)
