@@ -65,7 +65,7 @@ class Adapters:
     known: KnownNodes | None = None
     """What a worker's process knows of `presence`, if that is another process; `follow` must run in a worker."""
     saves_behind: bool = False
-    """Whether heads and checkpoints are saved behind rows: the store has no transactions, and each save is a way."""
+    """Whether checkpoints are saved behind rows and heads: the store has no transactions, and each save is a way."""
 
 
 def embedded(settings: Settings, access: Access = "whole") -> Adapters:

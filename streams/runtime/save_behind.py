@@ -1,12 +1,12 @@
-"""SaveBehind saves the rows of a batch, and its heads and its checkpoint behind the next batches, many in one save.
+"""SaveBehind saves the rows and heads of a batch at once, and its checkpoint behind the next batches, many in one save.
 
-A recipient waits for rows alone. The order is that of one save: no head is saved before its rows, no checkpoint before
-its heads. A crash leaves rows after the checkpoint, as a crash within one save does.
+A recipient waits for rows and heads alone. The order is that of one save. A crash leaves rows and heads after the
+checkpoint, as a crash within one save does.
 """
 
 import asyncio
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 from core.health import Health
 from core.ports.documents import (
@@ -23,10 +23,8 @@ from core.ports.documents import (
     StoreWentBack,
     Table,
     TableGeneration,
-    Write,
 )
 from core.retry import retry_until_available
-from projections.stores.facets import merged
 from schemas.topics import Partition
 
 MIN_INTERVAL_S: Final = 0.02
@@ -37,21 +35,28 @@ GIVEN_UP: Final = (StoreWentBack, StoreBroken, RowTooLarge, DataLost)
 """Errors after which what is behind is applied again, from the checkpoint that the store has."""
 
 
+class Progress(NamedTuple):
+    """The progress that one batch or several make: from a base to a checkpoint."""
+
+    base: Base
+    checkpoint: Checkpoint
+
+
 class SaveBehind:
     """The port `Documents` for one worker, for stores whose saves are no transactions. `settle` must be called after
     each batch, in its order.
 
-    - A `get` sees the heads that are behind; `checkpoints` returns when nothing is behind.
-    - Where what is behind cannot be saved, because the store went back or rejects it, it is dropped, and the next save
-      raises `StoreWentBack`: the worker begins again at its checkpoint. The save after that is one whole save, so that
-      an error is raised where it belongs.
+    - `checkpoints` returns when nothing is behind.
+    - Where a checkpoint cannot be saved, because the store went back or rejects it, what is behind is dropped, and the
+      next save raises `StoreWentBack`: the worker begins again at its checkpoint. The save after that is one whole
+      save, so that an error is raised where it belongs.
     """
 
     def __init__(self, documents: Documents, health: Health, name: str) -> None:
         self._documents = documents
         self._health = health
         self._name = name
-        self._waiting: list[Changes] = []
+        self._waiting: list[Progress] = []
         self._enough = asyncio.Event()
         self._failed: Exception | None = None
         self._whole = True
@@ -69,7 +74,9 @@ class SaveBehind:
         self._failed, self._whole = None, True
 
     async def save(self, changes: Changes) -> frozenset[str]:
-        """Save the rows; the rest waits. Return the ids of the created rows. Raises `StoreWentBack`."""
+        """Save rows and heads on the base that the store must have by now; the checkpoint waits. Return the ids of the
+        created rows. Raises `StoreWentBack`.
+        """
         self._require_saved()
         base, checkpoint = changes.base, changes.checkpoint
         if self._whole or base is None or checkpoint is None:
@@ -78,10 +85,11 @@ class SaveBehind:
             made = await self._documents.save(changes)
             self._whole = False
             return made
-        on_anything = Base(base.processor, base.generation, {}, base.life)
-        made = await self._documents.save(Changes(changes.rows, (), base=on_anything))
+        progress = Progress(base, checkpoint)
+        saved = joined([*self._waiting, progress]).base
+        made = await self._documents.save(Changes(changes.rows, changes.heads, base=saved))
         self._require_saved()
-        self._waiting.append(Changes((), changes.heads, checkpoint, base))
+        self._waiting.append(progress)
         if len(self._waiting) >= MAX_WAITING:
             self._enough.set()
         return made
@@ -100,7 +108,7 @@ class SaveBehind:
             await retry_until_available(f"{self._name}: checkpoint", self.save_waiting, self._health)
 
     async def save_waiting(self) -> None:
-        """Save what is behind, if anything is. Raises `Unavailable`: it is still behind then."""
+        """Save the checkpoints that are behind. Raises `Unavailable`: they are still behind then."""
         async with self._lock:
             if not self._waiting:
                 return
@@ -116,10 +124,11 @@ class SaveBehind:
                 del waiting[:count]
             self._saved_at = asyncio.get_running_loop().time()
 
-    async def _save(self, waiting: Sequence[Changes]) -> None:
-        if any(one.base is not None and one.base.life != self.life for one in waiting):
+    async def _save(self, waiting: Sequence[Progress]) -> None:
+        if any(one.base.life != self.life for one in waiting):
             raise StoreWentBack("the store may have been restarted")
-        await self._documents.save(joined(waiting))
+        whole = joined(waiting)
+        await self._documents.save(Changes((), (), whole.checkpoint, whole.base))
 
     async def checkpoints(self, processor: str, generation: int) -> dict[Partition, int]:
         """Return the checkpoints, when nothing is behind."""
@@ -127,13 +136,8 @@ class SaveBehind:
         return await self._documents.checkpoints(processor, generation)
 
     async def get(self, place: TableGeneration, ids: Iterable[str]) -> dict[str, Row]:
-        """Return the rows with these ids that exist, with the heads that are behind."""
-        wanted, waiting = list(ids), list(self._waiting)
-        rows = await self._documents.get(place, wanted)
-        for write in _heads(waiting, place, frozenset(wanted)):
-            if (row := merged(rows.get(write.id), write)) is not None:
-                rows[write.id] = row
-        return rows
+        """Return rows of the store."""
+        return await self._documents.get(place, ids)
 
     async def start(self, tables: Iterable[Table]) -> None:
         """Start the store."""
@@ -189,51 +193,22 @@ class SaveBehind:
         await self._documents.drop(places, checkpoint)
 
 
-def joined(waiting: Sequence[Changes]) -> Changes:
-    """Return one save in place of several without rows, which follow each other. Its base is what none of them saves:
-    where the first begins, or a later one after a part that another worker has saved.
+def joined(waiting: Sequence[Progress]) -> Progress:
+    """Return the progress of several that follow each other. Its base is what none of them saves: where the first
+    begins, or a later one after a part that another worker has saved.
     """
-    heads: dict[TableGeneration, dict[str, Write]] = {}
     positions: dict[Partition, int] = {}
     digests: dict[Partition, str] = {}
     begins: dict[Partition, int] = {}
-    for one in waiting:
-        for place, writes in one.heads:
-            _join(heads.setdefault(place, {}), writes)
-        if one.base is not None:
-            begins |= {at: n for at, n in one.base.positions.items() if n > positions.get(at, -1)}
-        if one.checkpoint is not None:
-            newer = {at for at, n in one.checkpoint.positions.items() if n >= positions.get(at, n)}
-            positions |= {at: one.checkpoint.positions[at] for at in newer}
-            digests |= {at: digest for at, digest in one.checkpoint.digests.items() if at in newer}
-    last = waiting[-1]
-    checkpoint, base = last.checkpoint, last.base
-    return Changes(
-        (),
-        [(place, list(writes.values())) for place, writes in heads.items()],
-        checkpoint and Checkpoint(checkpoint.processor, checkpoint.generation, positions, digests),
-        base and Base(base.processor, base.generation, begins, base.life),
-    )
-
-
-def _join(known: dict[str, Write], writes: Iterable[Write]) -> None:
-    """Add writes to those of the same rows; of each facet the newer is kept."""
-    for write in writes:
-        before = known.get(write.id)
-        if before is None:
-            known[write.id] = write
-        else:
-            facets = {**before.facets}
-            for name, facet in write.facets.items():
-                if name not in facets or facet["pos"] > facets[name]["pos"]:
-                    facets[name] = facet
-            known[write.id] = Write(write.id, {**before.fixed, **write.fixed}, facets, before.exists or write.exists)
-
-
-def _heads(waiting: Sequence[Changes], place: TableGeneration, ids: Collection[str]) -> Iterable[Write]:
-    """Return the writes to these rows that are behind, in order."""
-    return (
-        write for one in waiting for where, writes in one.heads if where == place for write in writes if write.id in ids
+    for base, checkpoint in waiting:
+        begins |= {at: n for at, n in base.positions.items() if n > positions.get(at, -1)}
+        newer = {at for at, n in checkpoint.positions.items() if n >= positions.get(at, n)}
+        positions |= {at: checkpoint.positions[at] for at in newer}
+        digests |= {at: digest for at, digest in checkpoint.digests.items() if at in newer}
+    last, to = waiting[-1]
+    return Progress(
+        Base(last.processor, last.generation, begins, last.life),
+        Checkpoint(to.processor, to.generation, positions, digests),
     )
 
 

@@ -121,7 +121,7 @@ class Worker:
         return durable
 
     async def _emit(self, effects: Effects) -> Durable:
-        """Begin to emit. Where heads and checkpoint are saved behind, pushes go out now, and what is logged follows the
+        """Begin to emit. Where the checkpoint is saved behind, pushes go out now, and what is logged follows the
         checkpoint: who reads it in the log finds all of its batch saved.
         """
         if self._behind is None:

@@ -110,12 +110,16 @@ class Watch:
         return self.rows("inbox", "inbox").get(f"{owner}:{fold.place_of(about)}")
 
     def before_emit(self, effects: Effects) -> None:
-        """Check that pushed data can be fetched (persist, then notify); unless the store has lost it meanwhile."""
+        """Check that pushed data can be fetched (persist, then notify): it is in its row, and within its head, which
+        bounds what may be read; unless the store has lost it meanwhile.
+        """
         if asyncio.get_running_loop().time() - self._forgot < GRACE_S:
             return
         for push in effects.hints:
             if push.lane and not self._fetchable(push):
                 self._complain(f"law 8: {push.lane} {push.n} of {push.conversation_id} is pushed but not in its row")
+            elif push.lane and not self._within_head(push):
+                self._complain(f"law 8: {push.lane} {push.n} of {push.conversation_id} is pushed but not in its head")
 
     def after_emit(self, effects: Effects) -> None:
         """Record that these were emitted."""
@@ -139,6 +143,12 @@ class Watch:
         if push.lane == "reaction":
             return any(push.n == n for _, _, n, *_ in facet["told"])
         return push.n in ({facet["n"]} if push.lane == "sent" else {version["n"] for version in facet["versions"]})
+
+    def _within_head(self, push: Push) -> bool:
+        if push.lane in {"user", CURSORS}:
+            return True  # these have no head but their row
+        heads = self.rows(push.model, "heads").get(push.conversation_id, {})
+        return bool(heads.get(push.lane, {"n": 0})["n"] >= push.n)
 
     def _has_reached(self, room: str, cursor: Mapping[str, Any]) -> bool:
         """Return whether a member's row has reached this cursor."""

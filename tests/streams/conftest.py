@@ -17,7 +17,7 @@ async def world() -> AsyncIterator[World]:
 
 @pytest.fixture(params=[False, True], ids=["whole", "behind"])
 async def either(request: pytest.FixtureRequest) -> AsyncIterator[World]:
-    """A world whose workers save batches whole, or their heads and checkpoints behind."""
+    """A world whose workers save batches whole, or their checkpoints behind."""
     world = World(saves_behind=request.param)
     await world.log.start()
     yield world

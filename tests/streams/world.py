@@ -216,7 +216,7 @@ class World:
         self.fold = Messages if model == message_rows.MODEL else Conversations
 
     def worker(self, emitter: RecordingEmitter | None = None) -> Worker:
-        """Return a worker, which saves heads and checkpoints behind if this world does."""
+        """Return a worker, which saves checkpoints behind if this world does."""
         documents: Documents = self.documents
         if self.saves_behind:
             documents = SaveBehind(self.documents, self.health, self.model)

@@ -1,7 +1,6 @@
-"""SaveBehind saves rows at once; heads and checkpoint follow in their order, and are seen meanwhile."""
+"""SaveBehind saves rows and heads at once; checkpoints follow in their order."""
 
 import asyncio
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -22,7 +21,7 @@ from core.positions import position
 from projections.stores.memory import MemoryDocuments
 from schemas.topics import Partition
 from streams.runtime import save_behind
-from streams.runtime.save_behind import MAX_WAITING, SaveBehind, joined
+from streams.runtime.save_behind import MAX_WAITING, Progress, SaveBehind, joined
 from tests.eventually import eventually
 
 ROWS, HEADS = TableGeneration(Table("messages", "rows"), 1), TableGeneration(Table("messages", "heads"), 1)
@@ -30,7 +29,7 @@ AT, OTHER = Partition("message.sent", 0), Partition("message.sent", 1)
 
 
 class Store(MemoryDocuments):
-    """A store that notes its saves, and may fail the next one with heads or a checkpoint."""
+    """A store that notes its saves, and may fail the next one with a checkpoint."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -90,9 +89,11 @@ async def test_first_save_is_whole(store: Store, behind: SaveBehind) -> None:
     assert (store.head(), await store.checkpoint()) == (1, 1)
 
 
-async def test_rows_are_saved_at_once_and_the_rest_when_settled(store: Store, behind: SaveBehind) -> None:
+async def test_rows_and_heads_are_saved_at_once_and_the_checkpoint_when_settled(
+    store: Store, behind: SaveBehind
+) -> None:
     assert await behind.save(batch(1)) == {"room 1"}
-    assert (set(await store.get(ROWS, ["room 1"])), store.head(), await store.checkpoint()) == ({"room 1"}, 1, 1)
+    assert (set(await behind.get(ROWS, ["room 1"])), store.head(), await store.checkpoint()) == ({"room 1"}, 2, 1)
     await behind.settle()
     assert (store.head(), await store.checkpoint()) == (2, 2)
 
@@ -102,33 +103,26 @@ async def test_many_batches_are_settled_in_one_save(store: Store, behind: SaveBe
         await behind.save(batch(n))
     await behind.settle()
     await behind.settle()
-    assert [bool(one.rows) for one in store.saves] == [True, True, True, False]
-    assert store.saves[-1].heads == [(HEADS, batch(3).heads[0][1])]
+    assert [(bool(one.rows), bool(one.heads), bool(one.checkpoint)) for one in store.saves] == [
+        *[(True, True, False)] * 3,
+        (False, False, True),
+    ]
     assert (store.head(), await store.checkpoint()) == (4, 4)
     assert (await store.fingerprints("messages", 1))[AT].digest == "digest 3"
+
+
+async def test_rows_are_saved_on_what_the_store_has_and_not_on_what_is_behind(store: Store, behind: SaveBehind) -> None:
+    await behind.save(batch(1))
+    await behind.save(batch(2))
+    await behind.settle()
+    await behind.save(batch(3))
+    bases = [one.base.positions[AT] for one in store.saves if one.base is not None]
+    assert bases == [position(1, 1), position(1, 1), position(1, 1), position(1, 3)]
 
 
 async def test_checkpoints_are_returned_when_nothing_is_behind(store: Store, behind: SaveBehind) -> None:
     await behind.save(batch(1))
     assert await behind.checkpoints("messages", 1) == {AT: position(1, 2)}
-    assert store.head() == 2
-
-
-async def test_heads_that_are_behind_are_read(store: Store, behind: SaveBehind) -> None:
-    await behind.save(batch(1))
-    await behind.save(batch(0, OTHER, "another"))
-    found = await behind.get(HEADS, ["room", "another", "none"])
-    assert {key: row["sent"]["n"] for key, row in found.items()} == {"room": 2, "another": 1}
-    assert (await behind.get(HEADS, ["another"])).keys() == {"another"}
-    assert await behind.get(ROWS, ["room"]) == {}
-
-
-async def test_heads_are_read_while_they_are_being_saved(store: Store, behind: SaveBehind) -> None:
-    await behind.save(batch(1))
-    reading = asyncio.create_task(behind.get(HEADS, ["room"]))
-    await asyncio.sleep(0)
-    await behind.settle()
-    assert (await reading)["room"]["sent"]["n"] == 2
 
 
 async def test_outage_is_waited_out(store: Store, behind: SaveBehind) -> None:
@@ -158,7 +152,7 @@ async def test_what_cannot_be_saved_is_dropped_and_reported(
     await behind.save(batch(1))
     store.failure = failure
     await behind.settle()
-    assert (store.head(), await store.checkpoint()) == (1, 1)
+    assert await store.checkpoint() == 1
     with pytest.raises(StoreWentBack, match=str(failure)):
         await behind.save(batch(2))
     assert await behind.checkpoints("messages", 1) == {AT: position(1, 1)}
@@ -170,16 +164,24 @@ async def test_nothing_is_saved_behind_on_a_store_that_lacks_the_base(store: Sto
     await behind.save(batch(1))
     store._checkpoints.clear()
     await behind.settle()
-    assert (store.head(), await store.checkpoint()) == (1, 0)
+    assert await store.checkpoint() == 0
     with pytest.raises(StoreWentBack, match="went back in time"):
         await behind.save(batch(2))
+
+
+async def test_no_head_is_saved_on_a_store_that_lacks_the_base(store: Store, behind: SaveBehind) -> None:
+    await behind.save(batch(1))
+    store._checkpoints.clear()
+    with pytest.raises(StoreWentBack):
+        await behind.save(batch(2))
+    assert store.head() == 2
 
 
 async def test_nothing_is_saved_behind_in_another_life(store: Store, behind: SaveBehind) -> None:
     await behind.save(batch(1))
     store.lives += 1
     await behind.settle()
-    assert (store.head(), await store.checkpoint()) == (1, 1)
+    assert await store.checkpoint() == 1
     with pytest.raises(StoreWentBack, match="restarted"):
         await behind.save(batch(2))
 
@@ -199,10 +201,11 @@ async def test_reset_during_a_save_keeps_what_comes_after(store: Store, behind: 
     settling = asyncio.create_task(behind.settle())
     await asyncio.sleep(0.05)
     behind.reset()
-    behind._whole = False
-    await behind.save(batch(2))
+    saving = asyncio.create_task(behind.save(batch(1)))
+    await asyncio.sleep(0.05)
     store.may_save.set()
-    await settling
+    await asyncio.gather(settling, saving)
+    await behind.save(batch(2))
     await behind.settle()
     assert (store.head(), await store.checkpoint()) == (3, 3)
 
@@ -228,18 +231,8 @@ async def test_saves_behind_are_apart_unless_many_batches_wait(
     [((5, 6), 5), ((5, 9), 9), ((5, 5, 6), 5), ((5, 6, 4, 5, 6, 7), 5), ((5, 9, 6), 9)],
 )
 def test_joined_base_is_what_none_of_the_saves_has(offsets: tuple[int, ...], base: int) -> None:
-    whole = joined([Changes((), one.heads, one.checkpoint, one.base) for one in map(batch, offsets)])
-    assert whole.base is not None
-    assert whole.checkpoint is not None
+    batches = map(batch, offsets)
+    whole = joined([Progress(one.base, one.checkpoint) for one in batches if one.base and one.checkpoint])
     assert dict(whole.base.positions) == {AT: position(1, base)}
     assert dict(whole.checkpoint.positions) == {AT: position(1, max(offsets) + 1)}
     assert dict(whole.checkpoint.digests) == {AT: f"digest {max(offsets)}"}
-    assert whole.heads == batch(max(offsets)).heads
-
-
-def test_joined_heads_keep_the_newer_facet_of_each_lane() -> None:
-    def heads(**facets: Mapping[str, int]) -> Changes:
-        return Changes((), [(HEADS, [Write("room", {"tenant": "acme"}, facets)])])
-
-    whole = joined([heads(sent={"pos": 7, "n": 2}, edited={"pos": 3, "n": 1}), heads(sent={"pos": 6, "n": 1})])
-    assert whole.heads == heads(sent={"pos": 7, "n": 2}, edited={"pos": 3, "n": 1}).heads

@@ -14,7 +14,7 @@ from streams.processors.messages import Messages
 from streams.runtime.processor import Batch
 from streams.runtime.worker import StoreBehindLog, Worker
 from tests.eventually import eventually
-from tests.streams.world import ROWS, RecordingEmitter, World, said, stored
+from tests.streams.world import HEADS, ROWS, RecordingEmitter, World, said, stored
 
 AT = Partition(MESSAGE_SENT, 0)
 
@@ -143,7 +143,7 @@ async def test_store_outage_is_waited_out_and_reported(world: World, worker: Wor
 
 
 async def behind(world: World) -> Worker:
-    """Return a worker whose heads and checkpoints are saved behind, and which has saved offset 0."""
+    """Return a worker whose checkpoints are saved behind, and which has saved offset 0."""
     world.saves_behind = True
     worker = world.worker()
     await worker.begin(1, epoch=1)
@@ -156,6 +156,7 @@ async def test_pushes_go_out_before_the_checkpoint_and_what_is_logged_after_it(w
     logged = len(world.emitter.logged)
     durable = await worker.begin_batch([stored(said("room", 1), 1)])
     assert [push.n for push in world.emitter.pushes] == [1, 2]
+    assert (await world.documents.get(TableGeneration(HEADS, 1), ["room"]))["room"]["sent"]["n"] == 2
     assert (await world.documents.checkpoints("messages", 1), len(world.emitter.logged)) == (
         {AT: position(1, 1)},
         logged,
