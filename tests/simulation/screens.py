@@ -151,7 +151,7 @@ class Screen:
         key, now = data["conversation_id"], asyncio.get_running_loop().time()
         self.shown.append(Shown(self.user, now, number, live, key, lane, n, data))
         reached = self.positions.get(key, {}).get(lane)
-        if live and reached is not None and n <= reached:
+        if reached is not None and n <= reached:
             return
         if lane != "conversation":
             self.mark(lane, data)
