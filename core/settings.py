@@ -50,6 +50,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     app_key: str = ""
     app_secret: str = ""
     token_secret: str = ""
+    audit_seed: str = ""
     token_ttl_s: Positive = 900
     heartbeat_ms: Positive = 20_000
     login_ms: Positive = 10_000

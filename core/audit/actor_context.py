@@ -26,7 +26,7 @@ NOBODY: Final = ActorContext()
 
 def text_of(session: str, address: str, agent: str = "") -> str:
     """Return the header's text, of at most `MAX_BYTES`; an agent that is too long for it is cut."""
-    agent = agent.encode(errors="replace")[:MAX_AGENT_BYTES].decode(errors="ignore")
+    agent = agent_of(agent) or ""
     while len(text := _text_of(session, address, agent)) > MAX_BYTES:  # JSON escapes quotes and control characters
         agent = agent[: len(agent) // 2]
     return text.decode()
@@ -34,6 +34,11 @@ def text_of(session: str, address: str, agent: str = "") -> str:
 
 def _text_of(session: str, address: str, agent: str) -> bytes:
     return _encoder.encode(ActorContext(session=session, address=address or None, agent=agent or None))
+
+
+def agent_of(header: str) -> str | None:
+    """Return the user agent in a header as a record has it: cut, and with what is no text replaced; None of none."""
+    return header.encode(errors="replace")[:MAX_AGENT_BYTES].decode(errors="ignore") or None
 
 
 def context_of(text: str) -> ActorContext:

@@ -116,6 +116,18 @@ def consistency_path(old: int, new: int) -> Path:
     return tuple(reversed(path))
 
 
+def root_path(size: int) -> Path:
+    """Return of what the root of the tree of `size` leaves is made. Raises `ValueError` for the empty tree."""
+    if size <= 0:
+        raise ValueError("the empty tree has no nodes")
+    return (_cover(0, size),)
+
+
+def root_from(size: int, hash_of: NodeHash) -> bytes:
+    """Return the root of the tree of `size` leaves."""
+    return _proof(root_path(size), hash_of)[0] if size else EMPTY_ROOT
+
+
 def inclusion_proof(index: int, size: int, hash_of: NodeHash) -> list[bytes]:
     """Return the hashes beside the way from the leaf to the root, from below (RFC 9162, 2.1.3). Raises `ValueError`."""
     return _proof(inclusion_path(index, size), hash_of)

@@ -52,4 +52,5 @@ def _created() -> dict[str, str]:
         "CAAS_APP_KEY": f"app_{secrets.token_hex(8)}",
         "CAAS_APP_SECRET": secrets.token_hex(32),
         "CAAS_TOKEN_SECRET": secrets.token_hex(32),
+        "CAAS_AUDIT_SEED": secrets.token_hex(32),
     }

@@ -1,13 +1,16 @@
 """Compliance answers queries of the audit log; each query is in the audit log itself before it is answered."""
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, TypeVar
 
 import msgspec
 from aiohttp import web
 
+from core.audit.actor_context import agent_of
+from core.audit.checkpoint import Checkpoint, origin_of, sign
 from core.audit.derived import outcome_of
-from core.domain.decision import Rejected
+from core.audit.note import SigningKey
+from core.domain.decision import Rejected, field_error
 from core.health import Health
 from core.identity import Identity
 from core.ports.audit import Audit
@@ -16,41 +19,63 @@ from core.ports.memberships import NotReady
 from core.settings import Network
 from edge.auth.tokens import Tokens
 from edge.http.bearer import caller
+from edge.http.connection import client_address
 from edge.http.front_page import COMPLIANCE, add_front_page
 from edge.http.health import add_health_routes
 from edge.http.problems import CORRELATION_ID, HttpProblem, problems
 from projections.queries.audit_records import AuditRecords
+from projections.queries.audit_trees import AuditTrees
 from schemas.events import AuditRecorded
-from schemas.wire.audit import AUDIT_PATH, AuditQuery
+from schemas.wire.audit import AUDIT_PATH, TREE_PATH, AuditPage, AuditQuery, AuditTree, AuditTreeQuery
 from schemas.wire.errors import problem
 from schemas.wire.field_errors import validation_failed
 
 OFFICER: Final = "compliance_officer"
 CHECK: Final = "compliance"
 QUERY: Final = "audit:query"
+TREE: Final = "audit:tree"
 RETRY_MS: Final = 500
+T = TypeVar("T", AuditQuery, AuditTreeQuery)
 
 
 class Compliance:
-    """Answers holders of a token with the role `compliance_officer`, from records of the token's tenant."""
+    """Answers holders of a token with the role `compliance_officer`, from records of the token's tenant. `seed` is the
+    secret of the key that signs checkpoints.
+    """
 
-    def __init__(self, tokens: Tokens, records: AuditRecords, audit: Audit) -> None:
+    def __init__(self, tokens: Tokens, records: AuditRecords, trees: AuditTrees, audit: Audit, seed: bytes) -> None:
         self._tokens = tokens
         self._records = records
+        self._trees = trees
         self._audit = audit
+        self._seed = seed
 
     async def query(self, request: web.Request) -> web.Response:
         """Answer `GET`: the parameters are those of `AuditQuery`, the answer is an `AuditPage`."""
+        return await self._answered(request, QUERY, AuditQuery, self._page)
+
+    async def tree(self, request: web.Request) -> web.Response:
+        """Answer `GET`: the parameters are those of `AuditTreeQuery`, the answer is an `AuditTree`."""
+        return await self._answered(request, TREE, AuditTreeQuery, self._tree)
+
+    async def _answered(
+        self,
+        request: web.Request,
+        action: str,
+        kind: type[T],
+        answer: Callable[[str, T], Awaitable[msgspec.Struct]],
+    ) -> web.Response:
+        """Return the answer to an officer's query, recorded before."""
         who = caller(request, self._tokens)
         if OFFICER not in who.roles:
-            await self._record(request, who, "", "not_allowed")
+            await self._record(request, who, action, None, "not_allowed")
             raise HttpProblem(problem("not_allowed", f"the audit log is for the role {OFFICER}"))
-        query = _query(request)
-        await self._record(request, who, query.purpose)
+        query = _query(request, kind)
+        await self._record(request, who, action, query.purpose)
         try:
             if query.wait:
                 await self._records.catch_up()
-            page = await self._records.page(who.tenant, query)
+            body = msgspec.json.encode(await answer(who.tenant, query))
         except Rejected as error:
             wrong = [{"pointer": pointer, "code": code} for pointer, code in error.errors]
             raise HttpProblem(problem(error.code, error.detail, errors=wrong)) from None
@@ -58,23 +83,45 @@ class Compliance:
             raise HttpProblem(problem("not_ready", str(error), retry_after_ms=RETRY_MS)) from None
         except Unavailable as error:
             raise HttpProblem(problem("unavailable", str(error), retry_after_ms=RETRY_MS)) from None
-        body = msgspec.json.encode(page)
         return web.Response(body=body, content_type="application/json", headers={"Cache-Control": "no-store"})
 
-    async def _record(self, request: web.Request, who: Identity, purpose: str, code: str | None = None) -> None:
+    async def _page(self, tenant: str, query: AuditQuery) -> AuditPage:
+        page = await self._records.page(tenant, query)
+        if not query.proofs:
+            return page
+        proofs = await self._trees.inclusion(tenant, [one.n - 1 for one in page.records], page.up_to)
+        proved = [
+            msgspec.structs.replace(one, proof=[part.hex() for part in proofs[one.n - 1]]) for one in page.records
+        ]
+        return msgspec.structs.replace(page, records=proved)
+
+    async def _tree(self, tenant: str, query: AuditTreeQuery) -> AuditTree:
+        newest = await self._trees.newest(tenant)
+        size = newest.size if query.size is None else query.size
+        if size > newest.size or (query.old or 0) > size:
+            raise field_error("size", "bounds", f"the audit log has {newest.size} records")
+        root = newest.root() if size == newest.size else await self._trees.root(tenant, size)
+        origin = origin_of(tenant)
+        note = sign(Checkpoint(origin, size, root), [SigningKey(origin, self._seed)])
+        between = await self._trees.consistency(tenant, query.old, size) if query.old else []
+        return AuditTree(size=size, root=root.hex(), checkpoint=note, consistency=[part.hex() for part in between])
+
+    async def _record(
+        self, request: web.Request, who: Identity, action: str, purpose: str | None, code: str | None = None
+    ) -> None:
         """Record that somebody looks, or tried to. Raises `HttpProblem`: without a record there is no answer."""
         record = AuditRecorded(
             tenant=who.tenant,
             at=self._audit.now(),
             actor=who.user_id,
-            action=QUERY,
+            action=action,
             entity_type="audit_log",
             entity_id=request.query_string[:512],
             outcome="success" if code is None else outcome_of(code),
             reason=code,
-            address=request.remote,
-            agent=request.headers.get("User-Agent", "")[:200] or None,
-            purpose=purpose or None,
+            address=client_address(request),
+            agent=agent_of(request.headers.get("User-Agent", "")),
+            purpose=purpose,
         )
         try:
             await self._audit.record(record, request[CORRELATION_ID])
@@ -82,9 +129,9 @@ class Compliance:
             raise HttpProblem(problem("unavailable", str(error), retry_after_ms=RETRY_MS)) from None
 
 
-def _query(request: web.Request) -> AuditQuery:
+def _query(request: web.Request, kind: type[T]) -> T:
     try:
-        return msgspec.convert(dict(request.query), AuditQuery, strict=False)
+        return msgspec.convert(dict(request.query), kind, strict=False)
     except msgspec.ValidationError as error:
         raise HttpProblem(validation_failed(error)) from None
 
@@ -106,15 +153,23 @@ class ComplianceEntrance:
 
     async def query(self, request: web.Request) -> web.Response:
         """Answer a query. Raises `HttpProblem`."""
+        return await self._opened().query(request)
+
+    async def tree(self, request: web.Request) -> web.Response:
+        """Answer for the tree. Raises `HttpProblem`."""
+        return await self._opened().tree(request)
+
+    def _opened(self) -> Compliance:
         if self._compliance is None:
             waiting = ", ".join(self._health.waiting)
             raise HttpProblem(problem("not_ready", f"this service waits for: {waiting}", retry_after_ms=RETRY_MS))
-        return await self._compliance.query(request)
+        return self._compliance
 
 
 def add_routes(app: web.Application, entrance: ComplianceEntrance) -> None:
     """Serve the paths of this service; the application needs the `problems` middleware."""
     app.router.add_get(AUDIT_PATH, entrance.query)
+    app.router.add_get(TREE_PATH, entrance.tree)
 
 
 def compliance_app(

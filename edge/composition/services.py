@@ -109,7 +109,9 @@ SERVICES: Final[dict[str, Service]] = {
     service.name: service
     for service in (
         Service("gateway", "port", PORT, ("app_key", "app_secret", "token_secret"), False, serve_gateway),
-        Service("compliance", "compliance_port", COMPLIANCE_PORT, ("token_secret",), True, serve_compliance),
+        Service(
+            "compliance", "compliance_port", COMPLIANCE_PORT, ("token_secret", "audit_seed"), True, serve_compliance
+        ),
         Service("socket", "socket_port", SOCKET_PORT, ("token_secret",), True, serve_socket),
     )
 }

@@ -34,6 +34,7 @@ from projections.audit import audit_rows
 from projections.ephemeral.limits import FallbackLimits
 from projections.generations import Generations
 from projections.queries.audit_records import DERIVING, AuditRecords
+from projections.queries.audit_trees import AuditTrees
 from streams.audit.log_audit import LogAudit
 from streams.memberships.membership_tail import MembershipTail
 from streams.runtime.lineage import check_models
@@ -90,7 +91,9 @@ async def compliance_open(found: Adapters, settings: Settings, entrance: Complia
     tokens = Tokens(settings.token_secret, settings.token_ttl_s, tenants=listed(settings.tenants))
     audit = LogAudit(found.log, SystemClock(), "/caas/compliance", random_id)
     async with background(("audit-generations", generations.follow())):
-        entrance.open(Compliance(tokens, AuditRecords(found.documents, generations, found.log), audit))
+        records = AuditRecords(found.documents, generations, found.log)
+        trees = AuditTrees(found.documents, generations)
+        entrance.open(Compliance(tokens, records, trees, audit, bytes.fromhex(settings.audit_seed)))
         yield
 
 

@@ -275,6 +275,11 @@ def connection_of(request: web.Request) -> HttpConnection:
     return request.protocol
 
 
+def client_address(request: web.Request) -> str | None:
+    """Return the client address of a request, behind our proxies; without deadlines that of its connection."""
+    return request.protocol.client if isinstance(request.protocol, HttpConnection) else request.remote
+
+
 @web.middleware
 async def track_requests(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Report the request to its connection, and wait for its turn in the fair share."""

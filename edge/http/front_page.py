@@ -7,7 +7,7 @@ from typing import Final
 
 from aiohttp import web
 
-from schemas.wire.audit import AUDIT_PATH
+from schemas.wire.audit import AUDIT_PATH, TREE_PATH
 from schemas.wire.frames import SUBPROTOCOL
 from schemas.wire.tokens import APP_KEY, APP_SECRET, TOKEN_PATH
 
@@ -33,6 +33,7 @@ GATEWAY: Final[Sequence[Row]] = (
 SOCKET: Final[Sequence[Row]] = (("WebSocket /socket", f"the chat itself, subprotocol {SUBPROTOCOL}"),)
 COMPLIANCE: Final[Sequence[Row]] = (
     (f"GET {AUDIT_PATH}", "the audit log, for tokens with the role compliance_officer"),
+    (f"GET {TREE_PATH}", "the signed checkpoint of its Merkle tree, for the same"),
 )
 DOCUMENTS: Final[Sequence[Row]] = (
     ("README.md", "a first chat in five minutes"),

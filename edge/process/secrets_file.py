@@ -18,14 +18,18 @@ from edge.auth.tokens import SECRET_BYTES
 from edge.process.data_directory import is_system
 
 NAME: Final = "secrets.json"
+SEED_BYTES: Final = 32
 
 
 class Secrets(msgspec.Struct, frozen=True, kw_only=True):
-    """The credentials of an application at the gateway, and the secret that signs tokens."""
+    """The credentials of an application at the gateway, the secret that signs tokens, and the seed of the key that
+    signs checkpoints of the audit log: 32 bytes in hex, empty in files of before.
+    """
 
     app_key: str
     app_secret: str
     token_secret: str
+    audit_seed: str = ""
 
 
 def made() -> Secrets:
@@ -34,6 +38,7 @@ def made() -> Secrets:
         app_key=f"app_{secrets.token_hex(8)}",
         app_secret=secrets.token_hex(32),
         token_secret=secrets.token_hex(32),
+        audit_seed=secrets.token_hex(SEED_BYTES),
     )
 
 
@@ -48,7 +53,15 @@ def kept(data: Path) -> Secrets:
         with contextlib.suppress(FileExistsError):  # another process was first: its secrets are used
             path.hardlink_to(fresh)
         fresh.unlink()
-    return _read(path)
+    found = _read(path)
+    return found if found.audit_seed else _with_seed(path, found)
+
+
+def _with_seed(path: Path, found: Secrets) -> Secrets:
+    """Complete the file of an older version."""
+    whole = msgspec.structs.replace(found, audit_seed=secrets.token_hex(SEED_BYTES))
+    private_files.write_file(path, msgspec.json.encode(whole))
+    return whole
 
 
 def _read(path: Path) -> Secrets:
@@ -66,7 +79,8 @@ def _read(path: Path) -> Secrets:
         raise InvalidSettings(
             f"{path} is broken ({error}): put it back from a backup, or remove it: {again}"
         ) from error
-    if not (found.app_key and found.app_secret and len(found.token_secret.encode()) >= SECRET_BYTES):
+    whole = found.app_key and found.app_secret and len(found.token_secret.encode()) >= SECRET_BYTES
+    if not (whole and (not found.audit_seed or is_seed(found.audit_seed))):
         raise InvalidSettings(
             f"{path} is broken (a secret is too short): put it back from a backup, or remove it: {again}"
         )
@@ -78,7 +92,7 @@ def filled(settings: Settings, *needed: str) -> Settings:
     missing. On the stack the `needed` ones must be given. Raises `InvalidSettings`.
     """
     _check(settings, *needed)
-    if settings.adapters == "stack" or (settings.app_key and settings.app_secret and settings.token_secret):
+    if settings.adapters == "stack" or all(getattr(settings, name) for name in Secrets.__struct_fields__):
         return settings
     return _with(settings, kept(Path(settings.data)))
 
@@ -105,6 +119,16 @@ def _check(settings: Settings, *needed: str) -> None:
     require_secrets(settings, *needed)
     if settings.token_secret and len(settings.token_secret.encode()) < SECRET_BYTES:
         raise InvalidSettings(f"CAAS_TOKEN_SECRET: it needs at least {SECRET_BYTES} bytes")
+    if settings.audit_seed and not is_seed(settings.audit_seed):
+        raise InvalidSettings(f"CAAS_AUDIT_SEED: it is {SEED_BYTES} bytes in hex, as `openssl rand -hex 32` makes them")
+
+
+def is_seed(text: str) -> bool:
+    """Return whether a text is a seed: 32 bytes in hex."""
+    try:
+        return len(bytes.fromhex(text)) == SEED_BYTES
+    except ValueError:
+        return False
 
 
 def _with(settings: Settings, known: Secrets) -> Settings:
@@ -113,4 +137,5 @@ def _with(settings: Settings, known: Secrets) -> Settings:
         app_key=settings.app_key or known.app_key,
         app_secret=settings.app_secret or known.app_secret,
         token_secret=settings.token_secret or known.token_secret,
+        audit_seed=settings.audit_seed or known.audit_seed,
     )

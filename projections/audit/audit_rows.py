@@ -1,16 +1,25 @@
 """Folds audit records: one row each, numbered in their tenant in the order of the log.
 
-The row's id is the record's. Facet `log`: `{pos, n, time, recorded_ms, record}`, `record` as `record_of` gives it.
-`time` sorts by when it happened and then by number: milliseconds since 1970 times a million, and the number's last six
-digits. A record whose id has a row is a repeat, and changes nothing.
+The row's id is the record's. Facet `log`: `{pos, n, time, recorded_ms, record, leaf}`, `record` as `record_of` gives
+it, `leaf` the hash of its canonical JSON in hex. `time` sorts by when it happened and then by number: milliseconds
+since 1970 times a million, and the number's last six digits. A record whose id has a row is a repeat, and changes
+nothing.
+
+The record with number `n` is leaf `n - 1` of its tenant's Merkle tree (`core.audit.merkle`). The head has, beside `pos`
+and `n`, the tree's `peaks` in hex. Facet `tile` of `{tenant}:{level}:{index}`: `{pos, hashes}`, the hashes of a tile
+(`core.audit.tiles`) in base64, its position that of the last record below it; of level 0 there are full ones alone.
 """
 
+import base64
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from core.ports.documents import Index, Row, Table, Write
+from core.audit.canonical import canonical
+from core.audit.merkle import HASH_BYTES, Frontier, leaf_hash
+from core.audit.tiles import HEIGHT, WIDTH, Tile, grow, grown_tiles, tile_width
+from core.ports.documents import Facet, Index, Row, Table, Write
 from projections.facts import Fact, LaneCounter, facet_of
 from schemas.envelope import Envelope
 from schemas.events import AuditRecorded
@@ -31,16 +40,33 @@ ROWS: Final = Table(
     ),
 )
 HEADS: Final = Table(MODEL, "heads")
+TILES: Final = Table(MODEL, "tiles")
+TILE: Final = "tile"
 NUMBERS_OF_A_MS: Final = 1_000_000
 UNREADABLE: Final = "unreadable"
 
 
+@dataclass(slots=True)
+class Growth:
+    """What a batch adds to the tree of a tenant: the tree before it, and the positions and hashes of the new leaves."""
+
+    before: Frontier
+    positions: list[int] = field(default_factory=list)
+    leaves: list[bytes] = field(default_factory=list)
+
+    @property
+    def size(self) -> int:
+        """The number of leaves after it."""
+        return self.before.size + len(self.leaves)
+
+
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """The rows and heads to save."""
+    """The rows and heads to save, and by tenant what was added to its tree."""
 
     rows: Sequence[Write]
     heads: Sequence[Write]
+    grown: Mapping[str, Growth]
 
 
 def fold(facts: Sequence[Fact], rows: Mapping[str, Row], heads: LaneCounter) -> Folded:
@@ -49,17 +75,67 @@ def fold(facts: Sequence[Fact], rows: Mapping[str, Row], heads: LaneCounter) -> 
     """
     found: dict[str, Row] = dict(rows)
     writes: dict[str, Write] = {}
+    grown: dict[str, Growth] = {}
     for fact in facts:
         key, tenant = fact.envelope.id, fact.envelope.tenant
         known = facet_of(found.get(key), LANE)
         if known is not None and known["pos"] < fact.position:
             continue
+        covered = heads.covers(tenant, LANE, fact.position)
+        growth = grown.get(tenant) or Growth(frontier_of(heads.facet(tenant, LANE)))
         n = heads.number(tenant, LANE, fact.position, None if known is None else known["n"])
         if known is None:
             writes[key] = write = _write(fact, n)
             found[key] = {"_id": key, **write.fixed, **write.facets}
-    moved = [Write(tenant, {"tenant": tenant}, lanes) for tenant, lanes in heads.moved.items()]
-    return Folded(list(writes.values()), moved)
+        if not covered:
+            growth.positions.append(fact.position)
+            growth.leaves.append(bytes.fromhex(found[key][LANE]["leaf"]))
+            grown[tenant] = growth
+    moved = [_head(tenant, lanes[LANE], grown[tenant]) for tenant, lanes in heads.moved.items()]
+    return Folded(list(writes.values()), moved, grown)
+
+
+def frontier_of(head: Facet) -> Frontier:
+    """Return the tree of a head, the empty one of none."""
+    return Frontier.from_json({"size": head.get("n", 0), "peaks": head.get("peaks", [])})
+
+
+def _head(tenant: str, facet: Facet, growth: Growth) -> Write:
+    peaks = growth.before.extend(growth.leaves).to_json()["peaks"]
+    return Write(tenant, {"tenant": tenant}, {LANE: {**facet, "peaks": peaks}})
+
+
+def tile_id(tenant: str, tile: Tile) -> str:
+    """Return the id of a tile's row."""
+    return f"{tenant}:{tile.level}:{tile.index}"
+
+
+def needed_tiles(growth: Growth) -> list[Tile]:
+    """Return the tiles that a growth adds to and that have hashes already."""
+    before = growth.before.size
+    return [tile for tile in grown_tiles(before, growth.size) if tile_width(tile, before)]
+
+
+def tile_writes(tenant: str, growth: Growth, stored: Mapping[Tile, bytes]) -> list[Write]:
+    """Return the rows of the tiles after a growth; `stored` has the contents of `needed_tiles`."""
+    before = growth.before.size
+    contents = grow(before, growth.leaves, stored)
+    return [
+        Write(tile_id(tenant, tile), {"tenant": tenant}, {TILE: _tile_facet(tile, content, growth)})
+        for tile, content in contents.items()
+        if tile.level or len(content) == WIDTH * HASH_BYTES
+    ]
+
+
+def _tile_facet(tile: Tile, content: bytes, growth: Growth) -> Facet:
+    last = (WIDTH * tile.index + len(content) // HASH_BYTES) << HEIGHT * tile.level
+    position = growth.positions[last - growth.before.size - 1]
+    return {"pos": position, "hashes": base64.b64encode(content).decode()}
+
+
+def content_of(row: Row | None) -> bytes:
+    """Return the hashes in the row of a tile, nothing if there is none."""
+    return b"" if row is None else base64.b64decode(row[TILE]["hashes"])
 
 
 def record_of(fact: Fact) -> dict[str, Any]:
@@ -143,5 +219,6 @@ def _write(fact: Fact, n: int) -> Write:
         "time": time_of(record["occurred_at"], n),
         "recorded_ms": fact.recorded_ms,
         "record": record,
+        "leaf": leaf_hash(canonical(record)).hex(),
     }
     return Write(fact.envelope.id, fixed, {LANE: facet})

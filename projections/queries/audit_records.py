@@ -59,7 +59,7 @@ class AuditRecords:
             size = min(BATCH_SIZE, 2 * (query.limit - len(found)))
             rows = await self._rows(tenant, query, time, size)
             for row in rows:
-                time = row[LANE]["time"]
+                time = row[LANE]["n" if query.order == "number" else "time"]
                 if row[LANE]["n"] <= up_to and matches(row, query):
                     found.append(entry(row))
                     if len(found) == query.limit:
@@ -71,12 +71,14 @@ class AuditRecords:
 
     async def _rows(self, tenant: str, query: AuditQuery, time: int | None, limit: int) -> list[Row]:
         """Return the next rows after the one at `time`, by the index that fits the query best."""
+        place = TableGeneration(audit_rows.ROWS, self._generations.live(audit_rows.MODEL))
+        if query.order == "number":
+            return await self._documents.find(place, "number", [tenant], low=(time or 0) + 1, limit=limit)
         index, equals = index_of(tenant, query)
         low, high = (None if at is None else _ms(at) * NUMBERS_OF_A_MS for at in (query.begin, query.end))
         newest_first = query.order == "newest"
         if time is not None:
             low, high = (low, time) if newest_first else (time + 1, high)
-        place = TableGeneration(audit_rows.ROWS, self._generations.live(audit_rows.MODEL))
         return await self._documents.find(place, index, equals, low=low, high=high, limit=limit, reverse=newest_first)
 
     async def _last(self, tenant: str) -> int:
@@ -117,7 +119,7 @@ def entry(row: Row) -> AuditEntry:
     at = (
         datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z") if ms else None
     )
-    return AuditEntry(n=facet["n"], recorded_at=at, record=facet["record"])
+    return AuditEntry(n=facet["n"], recorded_at=at, leaf_hash=facet["leaf"], record=facet["record"])
 
 
 def _ms(time: datetime) -> int:

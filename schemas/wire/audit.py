@@ -9,6 +9,7 @@ from msgspec import Meta
 from schemas.events.audit import Outcome
 
 AUDIT_PATH: Final = "/api/v1/audit"
+TREE_PATH: Final = "/api/v1/audit/tree"
 MAX_RECORDS: Final = 1000
 Text = Annotated[str, Meta(min_length=1, max_length=512)]
 
@@ -19,7 +20,8 @@ class AuditQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     `entity` is a type and an id, such as `message:ID`. `purpose` says why somebody looks; it is recorded. `up_to`
     is the number of the last record to consider: a query with the same one always has the same answer. `after` is
-    the cursor of the page before. With `wait` the answer has what happened before the query, or is `not_ready`.
+    the cursor of the page before. With `wait` the answer has what happened before the query, or is `not_ready`. With
+    `proofs` each record has its inclusion proof in the tree of `up_to` leaves.
     """
 
     purpose: Annotated[str, Meta(min_length=3, max_length=300)]
@@ -31,19 +33,47 @@ class AuditQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     correlation_id: Text | None = None
     begin: Annotated[datetime, Meta(tz=True)] | None = msgspec.field(default=None, name="from")
     end: Annotated[datetime, Meta(tz=True)] | None = msgspec.field(default=None, name="to")
-    order: Literal["newest", "oldest"] = "newest"
+    order: Literal["newest", "oldest", "number"] = "newest"
     limit: Annotated[int, Meta(ge=1, le=MAX_RECORDS)] = 100
     up_to: Annotated[int, Meta(ge=0, le=2**63 - 1)] | None = None
     after: Annotated[str, Meta(max_length=200)] | None = None
     wait: bool = False
+    proofs: bool = False
 
 
-class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """One record, its number in its tenant, from 1, and when the log got it (RFC 3339), if the log says so."""
+class AuditEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One record, its number in its tenant, from 1, and when the log got it (RFC 3339), if the log says so.
+
+    It is leaf `n - 1` of the tenant's Merkle tree; `leaf_hash`, and the hashes of `proof` from below, are in hex.
+    """
 
     n: int
     recorded_at: str | None
+    leaf_hash: str
     record: dict[str, Any]
+    proof: list[str] | None = None
+
+
+class AuditTreeQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Asks for the tree of the first `size` records, of all where it is not given; `old` for the proof that it begins
+    with that older tree. `wait` and `purpose` as in `AuditQuery`.
+    """
+
+    purpose: Annotated[str, Meta(min_length=3, max_length=300)]
+    size: Annotated[int, Meta(ge=0, le=2**53)] | None = None
+    old: Annotated[int, Meta(ge=1, le=2**53)] | None = None
+    wait: bool = False
+
+
+class AuditTree(msgspec.Struct, frozen=True, kw_only=True):
+    """The Merkle tree of a tenant's records up to number `size`: its root in hex, the signed checkpoint that says
+    so, and the hashes of the consistency proof, if it was asked for.
+    """
+
+    size: int
+    root: str
+    checkpoint: str
+    consistency: list[str]
 
 
 class AuditPage(msgspec.Struct, frozen=True, kw_only=True):

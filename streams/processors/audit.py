@@ -2,9 +2,11 @@
 
 from typing import Final
 
-from core.ports.documents import Changes, Documents, TableGeneration
+from core.audit.tiles import WIDTH, Tile, leaves_of
+from core.ports.documents import Changes, Documents, TableGeneration, Write
 from core.ports.effects import Effects
 from projections.audit import audit_rows
+from projections.audit.audit_rows import Growth
 from projections.facts import LaneCounter
 from schemas import topics
 from streams.processors.head_cache import HeadCache
@@ -18,7 +20,7 @@ class Audit:
     version: Final = 1
     topics: Final = (topics.AUDIT_LOG,)
     takes: Final = staticmethod(everything)
-    tables: Final = (audit_rows.ROWS, audit_rows.HEADS)
+    tables: Final = (audit_rows.ROWS, audit_rows.TILES, audit_rows.HEADS)
 
     def __init__(self, documents: Documents) -> None:
         self._documents = documents
@@ -35,8 +37,25 @@ class Audit:
         heads = LaneCounter(await self._heads.read(batch, heads_at, tenants))
         rows = await self._documents.get(rows_at, {fact.envelope.id for fact in batch.facts})
         folded = audit_rows.fold(batch.facts, rows, heads)
-        await self._documents.save(
-            Changes([(rows_at, folded.rows)], [(heads_at, folded.heads)], batch.checkpoint, batch.base)
-        )
+        tiles = [write for tenant, growth in folded.grown.items() for write in await self._tiles(batch, tenant, growth)]
+        saved = [(rows_at, folded.rows), (batch.place(audit_rows.TILES), tiles)]
+        await self._documents.save(Changes(saved, [(heads_at, folded.heads)], batch.checkpoint, batch.base))
         self._heads.saved(batch, folded.heads)
         return Effects()
+
+    async def _tiles(self, batch: Batch, tenant: str, growth: Growth) -> list[Write]:
+        """Return the tiles to save; what they had is read from their rows, of level 0 from those of the records."""
+        stored: dict[Tile, bytes] = {}
+        for tile in audit_rows.needed_tiles(growth):
+            key = audit_rows.tile_id(tenant, tile)
+            row = (await self._documents.get(batch.place(audit_rows.TILES), [key])).get(key)
+            stored[tile] = audit_rows.content_of(row) if tile.level else await self._leaves(batch, tenant, tile, growth)
+        return audit_rows.tile_writes(tenant, growth, stored)
+
+    async def _leaves(self, batch: Batch, tenant: str, tile: Tile, growth: Growth) -> bytes:
+        leaves = leaves_of(tile, growth.before.size)
+        place = batch.place(audit_rows.ROWS)
+        rows = await self._documents.find(
+            place, "number", [tenant], low=leaves.start + 1, high=leaves.stop + 1, limit=WIDTH
+        )
+        return b"".join(bytes.fromhex(row[audit_rows.LANE]["leaf"]) for row in rows)

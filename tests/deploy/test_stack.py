@@ -14,7 +14,7 @@ from deploy.local import process, record
 from deploy.local.server import Layout, StackError
 from deploy.local.stack import Stack
 
-SECRETS = ("CAAS_APP_KEY", "CAAS_APP_SECRET", "CAAS_TOKEN_SECRET")
+SECRETS = ("CAAS_APP_KEY", "CAAS_APP_SECRET", "CAAS_TOKEN_SECRET", "CAAS_AUDIT_SEED")
 REDIS = ("gateway", "socket", "shared", "compliance", "crypto")
 
 

@@ -27,6 +27,8 @@ INTERVAL_S: Final = 60.0
 """Time between the records of what is counted, in seconds."""
 MAX_KINDS: Final = 10_000
 """Maximum number of kinds that are counted apart; beyond it those of all users count as one."""
+APPENDED_AT_ONCE: Final = 100
+"""Maximum number of records that are appended concurrently."""
 WAITS_FOR: Final = "audit trail"
 
 
@@ -92,9 +94,11 @@ class AuditTrail:
 
     async def _append(self) -> None:
         while True:
-            record = await self._waiting.get()
-            append = partial(self._audit.record, record, self._new_id())
-            await retry_until_available(WAITS_FOR, append, self._health)
+            records = [await self._waiting.get()]
+            while len(records) < APPENDED_AT_ONCE and not self._waiting.empty():
+                records.append(self._waiting.get_nowait())
+            appends = [partial(self._audit.record, record, self._new_id()) for record in records]
+            await asyncio.gather(*(retry_until_available(WAITS_FOR, append, self._health) for append in appends))
 
     async def _count_regularly(self) -> None:
         while True:

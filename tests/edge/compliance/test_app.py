@@ -8,6 +8,10 @@ import aiohttp
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
+from core.audit.canonical import canonical
+from core.audit.checkpoint import origin_of, verify
+from core.audit.merkle import EMPTY_ROOT, leaf_hash, verify_consistency, verify_inclusion
+from core.audit.note import SigningKey
 from core.health import Health
 from core.ports.documents import Changes, Checkpoint
 from core.ports.event_log import OutcomeUnknown, Unavailable
@@ -17,10 +21,11 @@ from edge.compliance.app import Compliance, ComplianceEntrance, compliance_app
 from projections.audit import audit_rows
 from projections.generations import Generations
 from projections.queries.audit_records import DERIVING, AuditRecords
+from projections.queries.audit_trees import AuditTrees
 from projections.stores.memory import MemoryDocuments
 from schemas.events import AuditRecorded
 from schemas.topics import MESSAGE_SENT, partition_of
-from schemas.wire.audit import AUDIT_PATH
+from schemas.wire.audit import AUDIT_PATH, TREE_PATH
 from streams.log.memory import MemoryLog
 from tests.given import AT, CORRELATION, ROOM, TENANT
 from tests.projections.audit.test_audit_rows import fact
@@ -28,6 +33,7 @@ from tests.projections.queries.test_audit_records import save
 from tests.streams.world import said
 
 TOKENS = Tokens("s" * 32, 900)
+SEED = bytes(32)
 Client = TestClient[Any, Any]
 
 
@@ -55,7 +61,7 @@ def audit() -> RecordingAudit:
 @pytest.fixture
 async def documents() -> MemoryDocuments:
     found = MemoryDocuments()
-    await found.start([audit_rows.ROWS, audit_rows.HEADS])
+    await found.start([audit_rows.ROWS, audit_rows.TILES, audit_rows.HEADS])
     await save(found, [fact(n, f"r{n}", outcome="denied" if n % 2 else "success") for n in range(4)])
     return found
 
@@ -64,8 +70,9 @@ async def documents() -> MemoryDocuments:
 async def client(audit: RecordingAudit, documents: MemoryDocuments, log: MemoryLog) -> AsyncIterator[Client]:
     health = Health()
     entrance = ComplianceEntrance(health)
-    records = AuditRecords(documents, Generations(documents, (audit_rows.MODEL, DERIVING)), log)
-    entrance.open(Compliance(TOKENS, records, audit))
+    generations = Generations(documents, (audit_rows.MODEL, DERIVING))
+    records, trees = AuditRecords(documents, generations, log), AuditTrees(documents, generations)
+    entrance.open(Compliance(TOKENS, records, trees, audit, SEED))
     assert health.ready
     async with TestClient(TestServer(compliance_app(entrance, health))) as found:
         yield found
@@ -80,6 +87,11 @@ OFFICER = as_user("compliance_officer")
 
 async def asked(client: Client, headers: dict[str, str] = OFFICER, **parameters: Any) -> tuple[int, dict[str, Any]]:
     answer = await client.get(AUDIT_PATH, params={"purpose": "case 4711"} | parameters, headers=headers)
+    return answer.status, json.loads(await answer.read())
+
+
+async def tree_of(client: Client, **parameters: str) -> tuple[int, dict[str, Any]]:
+    answer = await client.get(TREE_PATH, params={"purpose": "case 4711"} | parameters, headers=OFFICER)
     return answer.status, json.loads(await answer.read())
 
 
@@ -171,6 +183,67 @@ async def test_query_that_waits_has_what_happened_before(
     at = partition_of(MESSAGE_SENT, ROOM.encode())
     await documents.save(Changes([], [], Checkpoint(DERIVING, 1, {at: position(log.epoch, 1)})))
     assert (await asked(client, wait="true"))[0] == 200
+
+
+async def test_tree_is_signed_and_recorded(client: Client, audit: RecordingAudit) -> None:
+    status, tree = await tree_of(client)
+    assert (status, tree["size"], tree["consistency"]) == (200, 4, [])
+    origin = origin_of(TENANT)
+    checkpoint = verify(tree["checkpoint"], [SigningKey(origin, SEED).verifier], origin).checkpoint
+    assert (checkpoint.origin, checkpoint.size, checkpoint.root.hex()) == (origin, 4, tree["root"])
+    ((record, _),) = audit.records
+    assert (record.action, record.purpose, record.outcome) == ("audit:tree", "case 4711", "success")
+
+
+async def test_tree_begins_with_older_ones(client: Client) -> None:
+    _, newest = await tree_of(client)
+    for size in (1, 2, 3, 4):
+        status, older = await tree_of(client, size=str(size))
+        assert (status, older["size"]) == (200, size)
+        _, proved = await tree_of(client, old=str(size))
+        proof = [bytes.fromhex(one) for one in proved["consistency"]]
+        assert verify_consistency(size, 4, proof, bytes.fromhex(older["root"]), bytes.fromhex(newest["root"]))
+
+
+async def test_records_are_proved_in_the_tree(client: Client) -> None:
+    _, tree = await tree_of(client)
+    status, page = await asked(client, proofs="true", order="number", up_to=str(tree["size"]), actor="ann")
+    assert (status, [one["n"] for one in page["records"]]) == (200, [1, 2, 3, 4])
+    for one in page["records"]:
+        leaf, proof = bytes.fromhex(one["leaf_hash"]), [bytes.fromhex(part) for part in one["proof"]]
+        assert leaf == leaf_hash(canonical(one["record"]))
+        assert verify_inclusion(leaf, one["n"] - 1, tree["size"], proof, bytes.fromhex(tree["root"]))
+
+
+@pytest.mark.parametrize(
+    ("parameters", "pointer"),
+    [
+        ({"size": "5"}, "/data/size"),
+        ({"old": "5"}, "/data/size"),
+        ({"old": "3", "size": "2"}, "/data/size"),
+        ({"old": "0"}, "/old"),
+        ({"size": "-1"}, "/size"),
+        ({"purpose": ""}, "/purpose"),
+    ],
+)
+async def test_tree_that_is_not_there_is_refused(client: Client, parameters: dict[str, str], pointer: str) -> None:
+    status, problem = await tree_of(client, **parameters)
+    assert (status, problem["code"]) == (422, "validation_failed")
+    assert [one["pointer"] for one in problem["errors"]] == [pointer]
+
+
+async def test_tree_of_nothing_is_empty(client: Client) -> None:
+    answer = await client.get(
+        TREE_PATH, params={"purpose": "case"}, headers=as_user("compliance_officer", tenant="umbra")
+    )
+    tree = json.loads(await answer.read())
+    assert (tree["size"], tree["root"]) == (0, EMPTY_ROOT.hex())
+
+
+async def test_tree_is_for_officers_alone(client: Client, audit: RecordingAudit) -> None:
+    answer = await client.get(TREE_PATH, params={"purpose": "case"}, headers=as_user("sre"))
+    assert answer.status == 403
+    assert [(record.action, record.outcome) for record, _ in audit.records] == [("audit:tree", "denied")]
 
 
 async def test_store_that_is_down_is_unavailable(

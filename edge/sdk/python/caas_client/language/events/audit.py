@@ -1,9 +1,11 @@
 # Generated from schemas/events/audit.py by `python -m schemas.export`: do not edit.
 """Events that record user actions: topics `user.action` and `audit.log`."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from ..events.event_base import Count, EventBase
+from msgspec import Meta
+
+from ..events.event_base import EventBase
 
 Outcome = Literal["success", "failure", "denied"]
 """`denied`: the actor may not do this; `failure`: it was refused for another reason, or went wrong."""
@@ -39,4 +41,4 @@ class AuditRecorded(EventBase, frozen=True, kw_only=True, tag="caas.audit.log.v1
     address: str | None = None
     agent: str | None = None
     purpose: str | None = None
-    count: Count = 1
+    count: Annotated[int, Meta(ge=1, le=2**53 - 1)] = 1
