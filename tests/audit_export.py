@@ -52,7 +52,6 @@ def write_export(path: Path, lines: list[Line], *, query: Line | None = None, **
         "kind": "manifest",
         "tenant": TENANT,
         "query": query or {},
-        "position": 0,
         "records": len(lines),
         "first_leaf": min((line["leaf_index"] for line in lines), default=0),
         "tree_size": len(lines),

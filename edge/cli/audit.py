@@ -6,21 +6,24 @@ import getpass
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import msgspec
 
-from core.audit.checkpoint import origin_of
+from core.audit.checkpoint import origin_of, parse
 from core.audit.note import SigningKey
 from core.settings import Settings
 from edge.cli import options
 from edge.cli.audit_service import AuditService, NotAnswered, opened
+from edge.cli.progress import Bar
 from edge.process.secrets_file import existing
 from edge.tools import audit_verifier
-from edge.tools.audit_export import write_export
+from edge.tools.audit_export import Format, write_export
+from edge.tools.audit_proofs import Consistency, Inclusion, Kept, NotProved, consistency, inclusion
 from schemas.wire.audit import AuditEntry
 
 FILTERS: Final = {
+    "id": ("ID", "the record with this id"),
     "actor": ("ID", "the user who acted"),
     "action": ("NAME", "such as message:send or audit:query"),
     "entity": ("TYPE:ID", "what it was done to, such as message:ID"),
@@ -32,7 +35,10 @@ FILTERS: Final = {
 }
 """The options that narrow a query, each with how its value is named, and its help."""
 PARAMETER_OF: Final = {"conversation": "conversation_id", "correlation-id": "correlation_id"}
+_ID: Final = "ed832581-83c6-40e6-953e-c7a302da9e3e"
 EXAMPLE: Final = "example: caas audit query --actor ann --from 2026-11-20T00:00:00Z --purpose case-4711"
+CHANGED: Final = 3
+"""The exit status where the log is not what it was."""
 Verbs = "argparse._SubParsersAction[argparse.ArgumentParser]"
 Work = Callable[[AuditService, argparse.Namespace], Coroutine[Any, Any, None]]
 
@@ -50,8 +56,15 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     exporting = _asking(known, "export", "write records to a file that can be verified", _export, export)
     exporting.add_argument("file", metavar="FILE", type=Path, help="what to write")
     exporting.add_argument("--proofs", action="store_true", help="with a proof for each record (a filtered one has)")
+    exporting.add_argument("--format", choices=get_args(Format), default="jsonl", help="csv cannot be verified")
     _add_filters(exporting)
     _asking(known, "checkpoint", "print the signed checkpoint of now", _checkpoint, "example: caas audit checkpoint")
+    proving = _asking(known, "proof", "prove that a record is in the log", _proof, f"example: caas audit proof {_ID}")
+    proving.add_argument("id", metavar="ID", help="the id of the record")
+    example = "example: caas audit consistency checkpoint-of-may"
+    comparing = _asking(known, "consistency", "prove that the log begins with an older one", _consistency, example)
+    comparing.add_argument("old", metavar="A", help="a checkpoint that was kept, or its number of records")
+    comparing.add_argument("new", metavar="B", nargs="?", help="the same of the newer one (default: the log of now)")
     _add_verify(known)
     key = known.add_parser("key", help="print the key that verifies checkpoints", epilog="example: caas audit key")
     options.add_data(key)
@@ -90,11 +103,17 @@ def _count(text: str) -> int:
 
 
 def _run(work: Work, args: argparse.Namespace) -> int:
-    """0: done; 1: refused, or nothing listens there."""
+    """0: done; 1: refused, or nothing listens there; 3: the log was changed."""
     settings = existing(options.existing_system(args), "token_secret")
-    return options.run_or_fail(
-        "audit", functools.partial(_asked, work, settings, args), NotAnswered, ValueError, OSError
-    )
+    try:
+        return options.run_or_fail(
+            "audit", functools.partial(_asked, work, settings, args), NotAnswered, ValueError, OSError
+        )
+    except BaseException as error:
+        if (found := options.first_of(error, (NotProved,))) is None:
+            raise
+        options.fail("audit", found)
+        return CHANGED
 
 
 async def _asked(work: Work, settings: Settings, args: argparse.Namespace) -> None:
@@ -116,7 +135,16 @@ async def _print(service: AuditService, args: argparse.Namespace) -> None:
 
 
 async def _export(service: AuditService, args: argparse.Namespace) -> None:
-    manifest = await write_export(service, args.file, args.purpose, _filters(args), proofs=args.proofs)
+    with Bar("audit export", "records") as bar:
+        manifest = await write_export(
+            service,
+            args.file,
+            args.purpose,
+            _filters(args),
+            form=args.format,
+            proofs=args.proofs,
+            progress=bar.show,
+        )
     line = msgspec.json.encode(manifest).decode() if args.json else f"{manifest['records']} records in {args.file}"
     sys.stdout.write(line + "\n")
 
@@ -124,6 +152,32 @@ async def _export(service: AuditService, args: argparse.Namespace) -> None:
 async def _checkpoint(service: AuditService, args: argparse.Namespace) -> None:
     tree = await service.tree({"purpose": args.purpose, "wait": "true"})
     sys.stdout.write(msgspec.json.encode(tree).decode() + "\n" if args.json else tree.checkpoint)
+
+
+async def _proof(service: AuditService, args: argparse.Namespace) -> None:
+    found = await inclusion(service, args.id, args.purpose)
+    if found is None:
+        raise ValueError(f"there is no record {args.id}")
+    _print_proof(found, args)
+
+
+async def _consistency(service: AuditService, args: argparse.Namespace) -> None:
+    old, new = _kept(args.old), None if args.new is None else _kept(args.new)
+    if old.size == 0:
+        raise ValueError("every log begins with the empty one")
+    _print_proof(await consistency(service, old, new, args.purpose), args)
+
+
+def _kept(text: str) -> Kept:
+    """Return the tree of a number of records, or of the file of a checkpoint. Raises `ValueError`, `OSError`."""
+    if text.isascii() and text.isdecimal():
+        return Kept(int(text))
+    found = parse(Path(text).read_text(encoding="utf-8"))
+    return Kept(found.size, found.root.hex())
+
+
+def _print_proof(found: Inclusion | Consistency, args: argparse.Namespace) -> None:
+    sys.stdout.write((msgspec.json.encode(found).decode() if args.json else str(found)) + "\n")
 
 
 def _print_key(args: argparse.Namespace) -> int:

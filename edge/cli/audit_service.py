@@ -35,13 +35,21 @@ class AuditService:
         self._who = who
 
     async def entries(self, asked: Mapping[str, str], limit: int = sys.maxsize) -> AsyncIterator[AuditEntry]:
-        """Yield the records of a query, page after page, all up to one number. Raises `NotAnswered`."""
-        parameters, left = dict(asked), limit
-        while left > 0:
-            page = await self._ask(AUDIT_PATH, parameters | {"limit": str(min(left, MAX_RECORDS))}, AuditPage)
-            for entry in page.records:
+        """Yield the records of a query, at most `limit`. Raises `NotAnswered`."""
+        left = limit
+        async for page in self.pages({**asked, "limit": str(min(limit, MAX_RECORDS))}):
+            for entry in page.records[:left]:
                 yield entry
             left -= len(page.records)
+            if left <= 0:
+                return
+
+    async def pages(self, asked: Mapping[str, str]) -> AsyncIterator[AuditPage]:
+        """Yield the pages of a query, all up to one number. Raises `NotAnswered`."""
+        parameters = {"limit": str(MAX_RECORDS), **asked}
+        while True:
+            page = await self._ask(AUDIT_PATH, parameters, AuditPage)
+            yield page
             if page.after is None:
                 return
             parameters |= {"after": page.after, "wait": "false"}

@@ -60,7 +60,7 @@ class AuditRecords:
             rows = await self._rows(tenant, query, time, size)
             for row in rows:
                 time = row[LANE]["n" if query.order == "number" else "time"]
-                if row[LANE]["n"] <= up_to and matches(row, query):
+                if row["tenant"] == tenant and row[LANE]["n"] <= up_to and matches(row, query):
                     found.append(entry(row))
                     if len(found) == query.limit:
                         return AuditPage(records=found, after=_cursor(query, up_to, time), up_to=up_to)
@@ -72,10 +72,12 @@ class AuditRecords:
     async def _rows(self, tenant: str, query: AuditQuery, time: int | None, limit: int) -> list[Row]:
         """Return the next rows after the one at `time`, by the index that fits the query best."""
         place = TableGeneration(audit_rows.ROWS, self._generations.live(audit_rows.MODEL))
+        if query.id is not None:
+            return [] if time is not None else list((await self._documents.get(place, [query.id])).values())
         if query.order == "number":
             return await self._documents.find(place, "number", [tenant], low=(time or 0) + 1, limit=limit)
         index, equals = index_of(tenant, query)
-        low, high = (None if at is None else _ms(at) * NUMBERS_OF_A_MS for at in (query.begin, query.end))
+        low, high = _range(query)
         newest_first = query.order == "newest"
         if time is not None:
             low, high = (low, time) if newest_first else (time + 1, high)
@@ -101,8 +103,17 @@ def index_of(tenant: str, query: AuditQuery) -> tuple[str, Sequence[str]]:
 
 
 def matches(row: Row, query: AuditQuery) -> bool:
-    """Return whether a row has all values of a query."""
-    return all(row[name] == value for name, value in _wanted(query))
+    """Return whether a row has all values of a query, and is of its time."""
+    low, high = _range(query)
+    time = row[LANE]["time"]
+    within = (low is None or low <= time) and (high is None or time < high)
+    return within and all(row[name] == value for name, value in _wanted(query))
+
+
+def _range(query: AuditQuery) -> tuple[int | None, int | None]:
+    """Return the first place in the order of time that a query has, and the one after its last."""
+    low, high = (None if at is None else _ms(at) * NUMBERS_OF_A_MS for at in (query.begin, query.end))
+    return low, high
 
 
 def _wanted(query: AuditQuery) -> Iterator[tuple[str, str]]:

@@ -93,6 +93,7 @@ def expected(facts: Sequence[Fact], **asked: str) -> list[str]:
         (facet["time"], write.id)
         for write, facet in rows
         if all(write.fixed[name] == asked[name] for name in audit_rows.FIELDS if name in asked)
+        and asked.get("id", write.id) == write.id
         and (begin is None or facet["time"] // 10**6 >= begin)
         and (end is None or facet["time"] // 10**6 < end)
     ]
@@ -117,6 +118,9 @@ FILTERS: list[dict[str, str]] = [
     {"from": at(1000), "to": at(3000), "actor": "ann"},
     {"from": at(3000), "to": at(1000)},
     {"actor": "nobody"},
+    {"id": "r7"},
+    {"id": "r7", "actor": "nobody"},
+    {"id": "none"},
 ]
 
 
@@ -132,6 +136,9 @@ async def test_every_combination_finds_what_a_plain_filter_finds(
     assert newest == expected(facts, **asked)
     oldest = [one.record["id"] for one in await everything(found, limit=limit, order="oldest", **asked)]
     assert oldest == newest[::-1]
+    numbered = await everything(found, limit=limit, order="number", **asked)
+    assert [one.n for one in numbered] == sorted(one.n for one in numbered)
+    assert {one.record["id"] for one in numbered} == set(newest)
 
 
 async def test_answer_up_to_a_number_stays_the_same(documents: Documents) -> None:
@@ -167,6 +174,7 @@ async def test_page_reads_a_bounded_number_of_rows(documents: Documents, monkeyp
 async def test_tenants_do_not_see_each_other(documents: Documents) -> None:
     await save(documents, [fact(0, "a"), fact(1, "b")])
     assert await everything(records(documents), "umbra") == []
+    assert await everything(records(documents), "umbra", id="a") == []
     assert (await records(documents).page("umbra", query())).up_to == 0
 
 
