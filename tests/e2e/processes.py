@@ -1,6 +1,7 @@
 """Runs the system as users start it: real `caas` processes, awaited by their readiness, and killed."""
 
 import contextlib
+import itertools
 import json
 import os
 import secrets
@@ -18,17 +19,19 @@ from typing import Any
 
 from tests.stack.servers import Servers
 
-PORTS = range(20_000, 27_000)
-"""Below the ephemeral ports of the system (from 32,768 on Linux)."""
+_SHARE = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_MINE = range(20_000 + _SHARE % 8, 27_000, 8)
+PORTS = itertools.cycle(secrets.SystemRandom().sample(_MINE, len(_MINE)))
+"""Below the ephemeral ports of the system (from 32,768 on Linux), and others in each process of the tests."""
 CAAS = Path(sys.executable).parent / "caas"
 
 
 def free_port() -> int:
-    """Return a free port that is not ephemeral: while a killed process is down, no other connection or server takes
-    its port.
+    """Return a free port that is not ephemeral, and that was not given lately: while a process is not up yet, or is
+    down, no other connection or server takes its port.
     """
     while True:
-        port = secrets.choice(PORTS)
+        port = next(PORTS)
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(("127.0.0.1", port))
