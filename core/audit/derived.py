@@ -1,5 +1,6 @@
 """Derives the audit record of an event: what its actor did, to what, and how it ended; never its content."""
 
+from collections.abc import Iterable
 from typing import Final
 
 from msgspec import structs
@@ -12,9 +13,13 @@ from schemas.envelope import Envelope
 from schemas.events import (
     TYPE_OF,
     AuditRecorded,
+    ConversationCreated,
     Event,
     MessageDelivered,
     MessageRejected,
+    ParticipantsAdded,
+    ParticipantsRemoved,
+    RolesChanged,
     UserActed,
 )
 from schemas.events.audit import Outcome
@@ -49,8 +54,19 @@ def audited(envelope: Envelope, event: Event | None) -> AuditRecorded | None:
         return _record(envelope, event.command, about, outcome_of(event.code), event.code)
     if isinstance(event, CommandEvent):
         about = (getattr(event, "message_id", None), event.conversation_id)
-        return _record(envelope, command_of(event), about)
+        found = _record(envelope, command_of(event), about)
+        return structs.replace(found, subjects=[user for user in _subjects(event) if user != envelope.actor] or None)
     return None if event is not None else _record(envelope, envelope.type, (None, None), reason=UNREADABLE)
+
+
+def _subjects(event: Event) -> Iterable[str]:
+    """Return the users that a command names."""
+    match event:
+        case ConversationCreated() | ParticipantsAdded() | ParticipantsRemoved():
+            return event.participants
+        case RolesChanged():
+            return event.roles
+    return ()
 
 
 def is_audited(event_type: str) -> bool:

@@ -25,6 +25,7 @@ from schemas.wire.audit import AuditEntry
 FILTERS: Final = {
     "id": ("ID", "the record with this id"),
     "actor": ("ID", "the user who acted"),
+    "subject": ("ID", "the user who acted, or to whom something was done"),
     "action": ("NAME", "such as message:send or audit:query"),
     "entity": ("TYPE:ID", "what it was done to, such as message:ID"),
     "conversation": ("ID", "in this conversation"),
@@ -52,6 +53,12 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     _add_filters(query)
     query.add_argument("--oldest-first", action="store_true", help="print the oldest record first")
     query.add_argument("--limit", type=_count, default=100, metavar="N", help="at most N records (0: all)")
+    example = "example: caas audit subject ann --purpose request-17"
+    about = "print, oldest first, everything that a user did and that was done to them"
+    concerning = _asking(known, "subject", about, _print, example)
+    concerning.add_argument("subject", metavar="USER", help="the user")
+    _add_filters(concerning, but="subject")
+    concerning.set_defaults(oldest_first=True, limit=0)
     export = "example: caas audit export audit.jsonl --purpose yearly-audit"
     exporting = _asking(known, "export", "write records to a file that can be verified", _export, export)
     exporting.add_argument("file", metavar="FILE", type=Path, help="what to write")
@@ -83,9 +90,10 @@ def _asking(known: Any, name: str, about: str, work: Work, example: str) -> argp
     return parser
 
 
-def _add_filters(parser: argparse.ArgumentParser) -> None:
+def _add_filters(parser: argparse.ArgumentParser, but: str = "") -> None:
     for name, (metavar, about) in FILTERS.items():
-        parser.add_argument(f"--{name}", metavar=metavar, help=about)
+        if name != but:
+            parser.add_argument(f"--{name}", metavar=metavar, help=about)
 
 
 def _add_verify(known: Any) -> None:

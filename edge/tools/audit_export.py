@@ -19,8 +19,8 @@ from schemas.wire.audit import AuditEntry, AuditPage, AuditTree
 Format = Literal["jsonl", "csv"]
 COLUMNS: Final = (
     "n", "id", "occurred_at", "recorded_at", "actor_type", "actor_id", "session", "device", "address", "agent",
-    "action", "entity_type", "entity_id", "conversation_id", "tenant", "outcome", "reason", "purpose", "count",
-    "correlation_id", "causation_id", "leaf_hash",
+    "action", "entity_type", "entity_id", "conversation_id", "tenant", "outcome", "reason", "purpose", "subjects",
+    "count", "correlation_id", "causation_id", "leaf_hash",
 )  # fmt: skip
 FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 """With these a cell begins that a spreadsheet runs as a formula; a cell that does gets a `'` before it."""
@@ -173,6 +173,7 @@ def _values(entry: AuditEntry) -> tuple[Any, ...]:
         entry.n, record["id"], record["occurred_at"], entry.recorded_at, actor["type"], actor["id"], actor["session"],
         actor["device"], actor["address"], actor["agent"], record["action"], entity["type"], entity["id"],
         entity["conversation_id"], entity["tenant"], record["outcome"], record["reason"], record["purpose"],
+        " ".join(record["subjects"]),
         record["count"], record["correlation_id"], record["causation_id"], entry.leaf_hash,
     )  # fmt: skip
 

@@ -3,7 +3,8 @@
 The row's id is the record's. Facet `log`: `{pos, n, time, recorded_ms, record, leaf}`, `record` as `record_of` gives
 it, `leaf` the hash of its canonical JSON in hex. `time` sorts by when it happened and then by number: milliseconds
 since 1970 times a million, and the number's last six digits. A record whose id has a row is a repeat, and changes
-nothing.
+nothing. The row `{record}:{user}` of the table of subjects has `{pos, n, time, id}` of a record, for each other user
+that it was done to.
 
 The record with number `n` is leaf `n - 1` of its tenant's Merkle tree (`core.audit.merkle`). The head has, beside `pos`
 and `n`, the tree's `peaks` in hex. Facet `tile` of `{tenant}:{level}:{index}`: `{pos, hashes}`, the hashes of a tile
@@ -41,6 +42,7 @@ ROWS: Final = Table(
 )
 HEADS: Final = Table(MODEL, "heads")
 TILES: Final = Table(MODEL, "tiles")
+SUBJECTS: Final = Table(MODEL, "subjects", (Index("subject", ("tenant", "subject"), TIME),))
 TILE: Final = "tile"
 NUMBERS_OF_A_MS: Final = 1_000_000
 UNREADABLE: Final = "unreadable"
@@ -62,9 +64,10 @@ class Growth:
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """The rows and heads to save, and by tenant what was added to its tree."""
+    """The rows of records and of their subjects and the heads to save, and by tenant what was added to its tree."""
 
     rows: Sequence[Write]
+    subjects: Sequence[Write]
     heads: Sequence[Write]
     grown: Mapping[str, Growth]
 
@@ -75,6 +78,7 @@ def fold(facts: Sequence[Fact], rows: Mapping[str, Row], heads: LaneCounter) -> 
     """
     found: dict[str, Row] = dict(rows)
     writes: dict[str, Write] = {}
+    subjects: list[Write] = []
     grown: dict[str, Growth] = {}
     for fact in facts:
         key, tenant = fact.envelope.id, fact.envelope.tenant
@@ -87,12 +91,13 @@ def fold(facts: Sequence[Fact], rows: Mapping[str, Row], heads: LaneCounter) -> 
         if known is None:
             writes[key] = write = _write(fact, n)
             found[key] = {"_id": key, **write.fixed, **write.facets}
+        subjects += _subjects(found[key])
         if not covered:
             growth.positions.append(fact.position)
             growth.leaves.append(bytes.fromhex(found[key][LANE]["leaf"]))
             grown[tenant] = growth
     moved = [_head(tenant, lanes[LANE], grown[tenant]) for tenant, lanes in heads.moved.items()]
-    return Folded(list(writes.values()), moved, grown)
+    return Folded(list(writes.values()), subjects, moved, grown)
 
 
 def frontier_of(head: Facet) -> Frontier:
@@ -163,6 +168,7 @@ def record_of(fact: Fact) -> dict[str, Any]:
         "outcome": event.outcome,
         "reason": event.reason,
         "purpose": event.purpose,
+        "subjects": event.subjects or [],
         "count": event.count,
         "correlation_id": envelope.correlation_id,
         "causation_id": envelope.causation_id or None,
@@ -222,3 +228,14 @@ def _write(fact: Fact, n: int) -> Write:
         "leaf": leaf_hash(canonical(record)).hex(),
     }
     return Write(fact.envelope.id, fixed, {LANE: facet})
+
+
+def _subjects(row: Row) -> list[Write]:
+    """Return the rows of the other users that a record says something was done to."""
+    facet, key = row[LANE], row["_id"]
+    place = {name: facet[name] for name in ("pos", "n", "time")} | {"id": key}
+    return [
+        Write(f"{key}:{user}", {"tenant": row["tenant"], "subject": user}, {LANE: place})
+        for user in dict.fromkeys(facet["record"]["subjects"])
+        if user != row["actor"]
+    ]

@@ -4,8 +4,9 @@ import asyncio
 import base64
 import binascii
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -29,6 +30,7 @@ DERIVING: Final = "audit_events"
 EMITTED_S: Final = 0.1
 SELECTIVE: Final = ("correlation_id", "entity", "conversation_id", "actor", "action", "outcome")
 """The fields with an index of their own, those that fewer records share first."""
+Find = Callable[[TableGeneration, str, Sequence[str]], Awaitable[list[Row]]]
 _decoder: Final = msgspec.json.Decoder(tuple[int, int | None, str])
 
 
@@ -76,12 +78,27 @@ class AuditRecords:
             return [] if time is not None else list((await self._documents.get(place, [query.id])).values())
         if query.order == "number":
             return await self._documents.find(place, "number", [tenant], low=(time or 0) + 1, limit=limit)
-        index, equals = index_of(tenant, query)
         low, high = _range(query)
         newest_first = query.order == "newest"
         if time is not None:
             low, high = (low, time) if newest_first else (time + 1, high)
-        return await self._documents.find(place, index, equals, low=low, high=high, limit=limit, reverse=newest_first)
+        find = partial(self._documents.find, low=low, high=high, limit=limit, reverse=newest_first)
+        if query.subject is not None:
+            return await self._about(tenant, query.subject, find, limit, newest_first=newest_first)
+        index, equals = index_of(tenant, query)
+        return await find(place, index, equals)
+
+    async def _about(self, tenant: str, user: str, find: Find, limit: int, *, newest_first: bool) -> list[Row]:
+        """Return the next rows of what a user did, and of what was done to them."""
+        live = self._generations.live(audit_rows.MODEL)
+        place = TableGeneration(audit_rows.ROWS, live)
+        acted = await find(place, "actor", (tenant, user))
+        concerned = await find(TableGeneration(audit_rows.SUBJECTS, live), "subject", (tenant, user))
+        both = sorted([*acted, *concerned], key=lambda row: row[LANE]["time"], reverse=newest_first)[:limit]
+        rows = {row["_id"]: row for row in acted}
+        keys = [row[LANE].get("id", row["_id"]) for row in both]
+        rows |= await self._documents.get(place, [key for key in keys if key not in rows])
+        return [rows[key] for key in keys]
 
     async def _last(self, tenant: str) -> int:
         """Return the number of the newest record, 0 if there is none."""
@@ -107,7 +124,8 @@ def matches(row: Row, query: AuditQuery) -> bool:
     low, high = _range(query)
     time = row[LANE]["time"]
     within = (low is None or low <= time) and (high is None or time < high)
-    return within and all(row[name] == value for name, value in _wanted(query))
+    concerns = query.subject is None or query.subject in {row["actor"], *row[LANE]["record"]["subjects"]}
+    return within and concerns and all(row[name] == value for name, value in _wanted(query))
 
 
 def _range(query: AuditQuery) -> tuple[int | None, int | None]:

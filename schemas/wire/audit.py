@@ -18,15 +18,17 @@ class AuditQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """Which records to return: those that have all the given values, `begin` <= time < `end` (RFC 3339, with an
     offset).
 
-    `id` is that of one record. `entity` is a type and an id, such as `message:ID`. `purpose` says why somebody looks;
-    it is recorded. `up_to` is the number of the last record to consider: a query with the same one always has the same
-    answer. `after` is the cursor of the page before. With `wait` the answer has what happened before the query, or is
-    `not_ready`. With `proofs` each record has its inclusion proof in the tree of `up_to` leaves.
+    `id` is that of one record. `subject` is a user who acted, or to whom something was done. `entity` is a type and an
+    id, such as `message:ID`. `purpose` says why somebody looks; it is recorded. `up_to` is the number of the last
+    record to consider: a query with the same one always has the same answer. `after` is the cursor of the page before.
+    With `wait` the answer has what happened before the query, or is `not_ready`. With `proofs` each record has its
+    inclusion proof in the tree of `up_to` leaves.
     """
 
     purpose: Annotated[str, Meta(min_length=3, max_length=300)]
     id: Text | None = None
     actor: Text | None = None
+    subject: Text | None = None
     action: Text | None = None
     entity: Text | None = None
     conversation_id: Text | None = None

@@ -17,10 +17,10 @@ class Audit:
     """Writes the tables of the read model `audit`."""
 
     name: Final = audit_rows.MODEL
-    version: Final = 1
+    version: Final = 2
     topics: Final = (topics.AUDIT_LOG,)
     takes: Final = staticmethod(everything)
-    tables: Final = (audit_rows.ROWS, audit_rows.TILES, audit_rows.HEADS)
+    tables: Final = (audit_rows.ROWS, audit_rows.SUBJECTS, audit_rows.TILES, audit_rows.HEADS)
 
     def __init__(self, documents: Documents) -> None:
         self._documents = documents
@@ -38,7 +38,8 @@ class Audit:
         rows = await self._documents.get(rows_at, {fact.envelope.id for fact in batch.facts})
         folded = audit_rows.fold(batch.facts, rows, heads)
         tiles = [write for tenant, growth in folded.grown.items() for write in await self._tiles(batch, tenant, growth)]
-        saved = [(rows_at, folded.rows), (batch.place(audit_rows.TILES), tiles)]
+        subjects = (batch.place(audit_rows.SUBJECTS), folded.subjects)
+        saved = [(rows_at, folded.rows), subjects, (batch.place(audit_rows.TILES), tiles)]
         await self._documents.save(Changes(saved, [(heads_at, folded.heads)], batch.checkpoint, batch.base))
         self._heads.saved(batch, folded.heads)
         return Effects()

@@ -9,7 +9,17 @@ from core.audit.actor_context import text_of
 from core.audit.derived import audited, is_audited, outcome_of
 from core.commands.causing_command import CommandEvent
 from schemas.envelope import Envelope
-from schemas.events import TYPE_OF, AuditRecorded, Event, MessageDelivered, MessageRejected, UserActed
+from schemas.events import (
+    TYPE_OF,
+    AuditRecorded,
+    Event,
+    MessageDelivered,
+    MessageRejected,
+    ParticipantsAdded,
+    ParticipantsRemoved,
+    RolesChanged,
+    UserActed,
+)
 from schemas.wire.errors import ERRORS
 from tests.given import AT, CORRELATION, ROOM, TENANT
 from tests.schemas.samples import MESSAGE, SAMPLES
@@ -48,6 +58,17 @@ def test_accepted_command_has_a_record_without_content(event: Event) -> None:
     text = msgspec.json.encode(found).decode()
     for content in ("hello", "👍", "Lunch", "title", "metadata"):
         assert content not in text
+
+
+def test_record_names_the_users_that_it_was_done_to() -> None:
+    common = {"tenant": TENANT, "at": AT, "conversation_id": ROOM, "actor": "bob"}
+    events = (
+        ParticipantsAdded(**common, participants={"ann": "member", "bob": "member"}, at_seq=0),
+        ParticipantsRemoved(**common, participants=["cem"], at_seq=0),
+        RolesChanged(**common, roles={"dee": "admin"}),
+    )
+    assert [record(event).subjects for event in events] == [["ann"], ["cem"], ["dee"]]
+    assert record(SAMPLES[0]).subjects is None
 
 
 def test_rejected_command_has_its_code() -> None:

@@ -45,6 +45,16 @@ def test_query_prints_records_and_is_recorded(caas: Caas, data: tuple[str, str])
     assert (verified.status, verified.out) == (0, "audit: equal\n")
 
 
+def test_subject_has_what_a_user_did_and_what_was_done_to_them(caas: Caas, data: tuple[str, str]) -> None:
+    said = caas("audit", "subject", "ann", *WHY, *data, "--json")
+    assert said.status == 0, said.err
+    found = [json.loads(line)["record"] for line in said.out.splitlines()]
+    assert [one["action"] for one in found].count("message:send") == 3
+    assert all("ann" in {one["actor"]["id"], *one["subjects"]} for one in found)
+    assert any("ann" in one["subjects"] for one in found)
+    assert [one["occurred_at"] for one in found] == sorted(one["occurred_at"] for one in found)
+
+
 def test_wrong_filter_is_reported(caas: Caas, data: tuple[str, str]) -> None:
     said = caas("audit", "query", *WHY, *data, "--from", "yesterday")
     assert (said.status, said.out) == (1, "")

@@ -27,6 +27,7 @@ from schemas.events import AuditRecorded
 from schemas.topics import MESSAGE_SENT, partition_of
 from schemas.wire.audit import AUDIT_PATH, TREE_PATH
 from streams.log.memory import MemoryLog
+from streams.processors.audit import Audit
 from tests.given import AT, CORRELATION, ROOM, TENANT
 from tests.projections.audit.test_audit_rows import fact
 from tests.projections.queries.test_audit_records import save
@@ -61,7 +62,7 @@ def audit() -> RecordingAudit:
 @pytest.fixture
 async def documents() -> MemoryDocuments:
     found = MemoryDocuments()
-    await found.start([audit_rows.ROWS, audit_rows.TILES, audit_rows.HEADS])
+    await found.start(Audit.tables)
     await save(found, [fact(n, f"r{n}", outcome="denied" if n % 2 else "success") for n in range(4)])
     return found
 

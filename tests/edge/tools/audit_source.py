@@ -28,6 +28,7 @@ def record(n: int, **other: Any) -> dict[str, Any]:
         "outcome": "success",
         "reason": None,
         "purpose": None,
+        "subjects": [],
         "count": 1,
         "correlation_id": f"k{n}",
         "causation_id": None,

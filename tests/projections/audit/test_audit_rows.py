@@ -97,7 +97,8 @@ def test_row_is_found_by_its_fields() -> None:
 
 def test_record_has_all_that_the_event_says() -> None:
     context = {"session": "s1", "device": "d1", "address": "192.0.2.7", "agent": "Mozilla"}
-    row = Store().fold(fact(0, "a", conversation_id=ROOM, purpose="case 4711", count=3, **context)).rows["a"]
+    about = {"conversation_id": ROOM, "purpose": "case 4711", "count": 3, "subjects": ["ben"]}
+    row = Store().fold(fact(0, "a", **about, **context)).rows["a"]
     assert row[LANE]["record"] == {
         "id": "a",
         "occurred_at": AT,
@@ -107,6 +108,7 @@ def test_record_has_all_that_the_event_says() -> None:
         "outcome": "success",
         "reason": None,
         "purpose": "case 4711",
+        "subjects": ["ben"],
         "count": 3,
         "correlation_id": CORRELATION,
         "causation_id": "of a",
@@ -133,3 +135,19 @@ def test_text_that_is_no_time_is_1970(text: str) -> None:
 def test_time_is_utc_whatever_its_offset() -> None:
     same = {"2026-11-20T09:30:00.5Z", "2026-11-20T11:30:00.5+02:00", "2026-11-20T09:30:00.500"}
     assert {ms_of(text) for text in same} == {1_795_167_000_500}
+
+
+def test_other_users_that_it_was_done_to_have_a_row_each() -> None:
+    facts = [fact(0, "a", subjects=["ben", "ann", "cem", "ben"]), fact(1, "a", subjects=["ben"]), fact(2, "b")]
+    subjects = audit_rows.fold(facts, {}, LaneCounter({})).subjects
+    assert [(one.id, one.fixed, one.facets[LANE]["id"], one.facets[LANE]["n"]) for one in subjects] == [
+        (f"a:{user}", {"tenant": TENANT, "subject": user}, "a", 1) for user in ("ben", "cem")
+    ]
+
+
+def test_rows_of_users_follow_a_crash_after_the_record() -> None:
+    saved = fact(0, "a", subjects=["ben"])
+    first = audit_rows.fold([saved], {}, LaneCounter({}))
+    rows = {one.id: {"_id": one.id, **one.fixed, **one.facets} for one in first.rows}
+    again = audit_rows.fold([saved], rows, LaneCounter({}))
+    assert (again.rows, again.subjects) == ([], first.subjects)

@@ -20,6 +20,7 @@ from projections.stores.memory import MemoryDocuments
 from projections.stores.sqlite import SqliteDocuments
 from schemas.wire.audit import AuditEntry, AuditQuery
 from streams.log.memory import MemoryLog
+from streams.processors.audit import Audit
 from tests.given import CORRELATION, ROOM, TENANT
 from tests.projections.audit.test_audit_rows import fact
 
@@ -30,8 +31,8 @@ OUTCOMES = ("success", "denied", "failure")
 @pytest.fixture(params=["memory", "sqlite"])
 async def documents(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Documents]:
     found = MemoryDocuments() if request.param == "memory" else SqliteDocuments(tmp_path / "documents.sqlite")
-    await found.start([audit_rows.ROWS, audit_rows.HEADS])
-    await found.prepare([TableGeneration(table, 1) for table in (audit_rows.ROWS, audit_rows.HEADS)])
+    await found.start(Audit.tables)
+    await found.prepare([TableGeneration(table, 1) for table in Audit.tables])
     yield found
     await found.stop()
 
@@ -52,16 +53,17 @@ def some(count: int, begin: int = 0) -> list[Fact]:
             action=chance.choice(ACTIONS),
             outcome=chance.choice(OUTCOMES),
             conversation_id=chance.choice(("c1", "c2")),
+            subjects=chance.choice((None, None, ["dee"], ["dee", "ann", "dee"])),
         )
         for n in range(begin, begin + count)
     ]
 
 
 async def save(documents: Documents, facts: Sequence[Fact]) -> None:
-    rows, heads = (TableGeneration(table, 1) for table in (audit_rows.ROWS, audit_rows.HEADS))
+    rows, subjects, _, heads = (TableGeneration(table, 1) for table in Audit.tables)
     before = await documents.get(heads, [TENANT])
     folded = audit_rows.fold(facts, {}, LaneCounter(before))
-    await documents.save(Changes([(rows, folded.rows)], [(heads, folded.heads)]))
+    await documents.save(Changes([(rows, folded.rows), (subjects, folded.subjects)], [(heads, folded.heads)]))
 
 
 def records(documents: Documents) -> AuditRecords:
@@ -94,6 +96,7 @@ def expected(facts: Sequence[Fact], **asked: str) -> list[str]:
         for write, facet in rows
         if all(write.fixed[name] == asked[name] for name in audit_rows.FIELDS if name in asked)
         and asked.get("id", write.id) == write.id
+        and ("subject" not in asked or asked["subject"] in {write.fixed["actor"], *facet["record"]["subjects"]})
         and (begin is None or facet["time"] // 10**6 >= begin)
         and (end is None or facet["time"] // 10**6 < end)
     ]
@@ -121,6 +124,11 @@ FILTERS: list[dict[str, str]] = [
     {"id": "r7"},
     {"id": "r7", "actor": "nobody"},
     {"id": "none"},
+    {"subject": "ann"},
+    {"subject": "dee"},
+    {"subject": "bob", "action": "message:edit"},
+    {"subject": "ann", "from": at(1000), "to": at(3000)},
+    {"subject": "nobody"},
 ]
 
 

@@ -26,6 +26,7 @@ class AuditRecorded(EventBase, frozen=True, kw_only=True, tag="caas.audit.log.v1
     `action` is a command (`message:send`), or what else is done to the system (`auth:login`, `audit:query`). `reason`
     is the error code of what did not succeed. `count` is above 1 where one record stands for several alike within a
     minute. The session, its device, the network address and the user agent are those of the actor, where known.
+    `subjects` are the other users that it was done to, such as members who were added.
     """
 
     actor: str
@@ -41,4 +42,5 @@ class AuditRecorded(EventBase, frozen=True, kw_only=True, tag="caas.audit.log.v1
     address: str | None = None
     agent: str | None = None
     purpose: str | None = None
+    subjects: list[str] | None = None
     count: Annotated[int, Meta(ge=1, le=2**53 - 1)] = 1
