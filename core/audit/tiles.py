@@ -7,6 +7,7 @@ of hashes of leaves: a caller who has these elsewhere too keeps full ones alone.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 from core.audit.merkle import HASH_BYTES, Node, NodeHash, Path, root_of
@@ -71,10 +72,11 @@ def tiles_of(path: Path) -> list[Tile]:
 
 
 def hashes_in(contents: Mapping[Tile, bytes]) -> NodeHash:
-    """Return the function that computes nodes from contents of tiles. It raises `LookupError` for a node that they do
-    not have.
+    """Return the function that computes nodes from contents of tiles, each once. It raises `LookupError` for a node
+    that they do not have.
     """
 
+    @cache
     def hash_of(node: Node) -> bytes:
         height = node.level % HEIGHT
         first = (node.index << height) % WIDTH

@@ -65,10 +65,12 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     exporting.add_argument("--proofs", action="store_true", help="with a proof for each record (a filtered one has)")
     exporting.add_argument("--format", choices=get_args(Format), default="jsonl", help="csv cannot be verified")
     _add_filters(exporting)
-    _asking(known, "checkpoint", "print the signed checkpoint of now", _checkpoint, "example: caas audit checkpoint")
-    proving = _asking(known, "proof", "prove that a record is in the log", _proof, f"example: caas audit proof {_ID}")
+    example = "example: caas audit checkpoint --purpose monthly > checkpoint-of-may"
+    _asking(known, "checkpoint", "print the signed checkpoint of now", _checkpoint, example)
+    example = f"example: caas audit proof {_ID} --purpose case-4711"
+    proving = _asking(known, "proof", "prove that a record is in the log", _proof, example)
     proving.add_argument("id", metavar="ID", help="the id of the record")
-    example = "example: caas audit consistency checkpoint-of-may"
+    example = "example: caas audit consistency checkpoint-of-may --purpose yearly-audit"
     comparing = _asking(known, "consistency", "prove that the log begins with an older one", _consistency, example)
     comparing.add_argument("old", metavar="A", help="a checkpoint that was kept, or its number of records")
     comparing.add_argument("new", metavar="B", nargs="?", help="the same of the newer one (default: the log of now)")
@@ -99,9 +101,9 @@ def _add_filters(parser: argparse.ArgumentParser, but: str = "") -> None:
 def _add_verify(known: Any) -> None:
     about = "verify an export offline against signed checkpoints"
     example = "example: caas audit verify audit.jsonl --checkpoint checkpoint --key key"
-    parser = known.add_parser("verify", help=about, description=about, epilog=example, add_help=False)
-    parser.add_argument("arguments", nargs=argparse.REMAINDER)
-    parser.set_defaults(run=lambda args: audit_verifier.main(args.arguments))
+    parents = [audit_verifier.parser(add_help=False)]
+    parser = known.add_parser("verify", help=about, description=about, epilog=example, parents=parents)
+    parser.set_defaults(run=audit_verifier.main)
 
 
 def _count(text: str) -> int:

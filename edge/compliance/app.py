@@ -89,6 +89,7 @@ class Compliance:
         page = await self._records.page(tenant, query)
         if not query.proofs:
             return page
+        _require("up_to", page.up_to, (await self._trees.newest(tenant)).size)
         proofs = await self._trees.inclusion(tenant, [one.n - 1 for one in page.records], page.up_to)
         proved = [
             msgspec.structs.replace(one, proof=[part.hex() for part in proofs[one.n - 1]]) for one in page.records
@@ -98,8 +99,8 @@ class Compliance:
     async def _tree(self, tenant: str, query: AuditTreeQuery) -> AuditTree:
         newest = await self._trees.newest(tenant)
         size = newest.size if query.size is None else query.size
-        if size > newest.size or (query.old or 0) > size:
-            raise field_error("size", "bounds", f"the audit log has {newest.size} records")
+        _require("size", size, newest.size)
+        _require("old", query.old or 0, size)
         root = newest.root() if size == newest.size else await self._trees.root(tenant, size)
         origin = origin_of(tenant)
         note = sign(Checkpoint(origin, size, root), [SigningKey(origin, self._seed)])
@@ -127,6 +128,12 @@ class Compliance:
             await self._audit.record(record, request[CORRELATION_ID])
         except (Unavailable, OutcomeUnknown) as error:
             raise HttpProblem(problem("unavailable", str(error), retry_after_ms=RETRY_MS)) from None
+
+
+def _require(name: str, size: int, most: int) -> None:
+    """Raise `Rejected` for a tree that is larger than there is one."""
+    if size > most:
+        raise field_error(name, "bounds", f"the tree has {most} records, not {size}")
 
 
 def _query(request: web.Request, kind: type[T]) -> T:

@@ -47,7 +47,7 @@ class State(msgspec.Struct, kw_only=True):
     proofs: bool
     size: int
     root: str
-    tenant: str
+    checkpoint: str
     bytes: int = 0
     records: int = 0
     first_leaf: int = 0
@@ -66,9 +66,9 @@ async def write_export(
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> dict[str, Any]:
     """Write an export of everything that happened before, or the rest of the one that was interrupted, and return its
-    manifest: the first line of JSON Lines, the file `NAME.manifest.json` beside CSV. `progress` gets the number of the
-    last record and of all. The same query of a tree of the same size gives the same bytes. The file is complete or not
-    there. Raises `OSError`, and as `source` does.
+    manifest: the first line of JSON Lines, the file `NAME.manifest.json` beside CSV. The signed checkpoint of its tree
+    is in `NAME.checkpoint`. `progress` gets the number of the last record and of all. The same query of a tree of the
+    same size gives the same bytes. The file is complete or not there. Raises `OSError`, and as `source` does.
     """
     part, kept = _beside(path)
     proofs = form == "jsonl" and (proofs or bool(query))
@@ -76,11 +76,17 @@ async def write_export(
     if state is None:
         tree = await source.tree({"purpose": purpose, "wait": "true"})
         state = State(
-            query=dict(query), format=form, proofs=proofs, size=tree.size, root=tree.root, tenant=tenant_of(tree)
+            query=dict(query),
+            format=form,
+            proofs=proofs,
+            size=tree.size,
+            root=tree.root,
+            checkpoint=tree.checkpoint,
         )
     await _write_rest(source, path, purpose, state, progress)
     with part.open("rb") as body:
         manifest = _manifest(state, hashlib.file_digest(body, "sha256").hexdigest())
+    path.with_name(f"{path.name}.checkpoint").write_text(state.checkpoint, encoding="utf-8")
     _complete(path, part, manifest, form)
     kept.unlink(missing_ok=True)
     part.unlink(missing_ok=True)
@@ -133,7 +139,7 @@ async def _write_rest(
 def _manifest(state: State, digest: str) -> dict[str, Any]:
     return {
         "kind": "manifest",
-        "tenant": state.tenant,
+        "tenant": tenant_of(state.checkpoint),
         "query": state.query,
         "records": state.records,
         "first_leaf": state.first_leaf,
@@ -190,6 +196,6 @@ def _csv_line(cells: Sequence[str]) -> bytes:
     return text.getvalue().encode()
 
 
-def tenant_of(tree: AuditTree) -> str:
-    """Return the tenant of a tree, from the origin of its checkpoint."""
-    return unquote(tree.checkpoint.partition("\n")[0].removeprefix("caas/"))
+def tenant_of(checkpoint: str) -> str:
+    """Return the tenant of a checkpoint, from its origin."""
+    return unquote(checkpoint.partition("\n")[0].removeprefix("caas/"))

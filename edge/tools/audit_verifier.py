@@ -1,11 +1,8 @@
 """Verify an export of the audit log offline: this one file, Python 3.11 and `cryptography` are all that is needed.
 
-    python audit_verifier.py EXPORT.jsonl --checkpoint FILE --key VKEY
-
 An export is lines of JSON: a manifest, then for each record its leaf index, its leaf hash, the record, and where it is
 filtered the hashes that prove it. A record is hashed as canonical JSON (RFC 8785), these hashes are the leaves of a
 Merkle tree (RFC 6962), and a checkpoint is size and root of that tree, signed with Ed25519 (C2SP tlog-checkpoint).
-Exit status: 0 verified, 1 something was found, 2 a file cannot be read.
 """
 
 import argparse
@@ -24,13 +21,11 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 MANIFEST = {"tenant": str, "query": dict, "records": int, "tree_size": int, "root": str, "sha256": str}
-"""What a manifest must have. It is not signed, so nothing rests on it alone."""
 FIELDS = {"leaf_index", "leaf_hash", "record", "proof"}
-"""What the line of a record may have: anything else would stand beside it without being verified."""
-Keys = dict[tuple[str, bytes], bytes]
-"""Public keys by name and key id."""
-Signed = dict[int, bytes]
-"""The roots that a given key signed, by size."""
+"""What a manifest must have (it is not signed: nothing rests on it alone), and what the line of a record may have:
+anything else would not be verified."""
+Keys = dict[tuple[str, bytes], bytes]  # public keys by name and key id
+Signed = dict[int, bytes]  # the roots that a given key signed, by size
 decoded = functools.partial(base64.b64decode, validate=True)
 
 
@@ -60,11 +55,11 @@ class Report:
 
     def found(self, kind: str, message: str, entry: Entry | None = None) -> None:
         """Add a finding, about the record of this line if there is one."""
-        place: dict[str, Any] = {}
+        finding: dict[str, Any] = {"kind": kind, "message": message}
         if entry is not None:
-            message = f"line {entry.line}: record {entry.id!r:.80} at leaf {entry.leaf_index} {message}"
-            place = {"line": entry.line, "leaf_index": entry.leaf_index, "id": entry.id}
-        self.findings.append({"kind": kind, "message": message, **place})
+            finding["message"] = f"line {entry.line}: record {entry.id!r:.80} at leaf {entry.leaf_index} {message}"
+            finding |= {"line": entry.line, "leaf_index": entry.leaf_index, "id": entry.id}
+        self.findings.append(finding)
 
 
 def leaf_hash(data: bytes) -> bytes:
@@ -129,8 +124,7 @@ def read_keys(lines: Iterable[str]) -> Keys:
     found: Keys = {}
     for line in (line.strip() for line in lines):
         if line and not line.startswith("#"):
-            name, _, rest = line.partition("+")
-            key_id, _, encoded = rest.partition("+")
+            name, key_id, encoded = (*line.split("+", 2), "", "")[:3]
             key = decoded(encoded)
             known = hashlib.sha256(name.encode() + b"\n" + key).digest()[:4]
             if len(key) != 33 or key[0] != 1 or known.hex() != key_id:
@@ -165,9 +159,9 @@ def read_checkpoint(path: Path, keys: Keys, report: Report) -> Signed:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    if len({name for name, _ in pairs}) != len(pairs):
+    if len(found := dict(pairs)) != len(pairs):
         raise ValueError("a name stands twice in one object")
-    return dict(pairs)
+    return found
 
 
 def read_manifest(line: bytes) -> dict[str, Any]:
@@ -270,19 +264,25 @@ def summary(report: Report) -> str:
         return f"FAILED: {len(report.findings)} findings in {report.records} records of {report.tenant!r}"
     later = "; later ones are in no given checkpoint" if report.proved < report.records else ""
     limits = later if report.whole else "; filtered: that no other record belongs here is not proved"
-    signers = ", ".join(report.signed_by)
-    return f"verified: {report.proved} of {report.records} records of {report.tenant!r}, signed by {signers}{limits}"
+    proved, signers = f"{report.proved} of {report.records} records", ", ".join(report.signed_by)
+    return f"verified: {proved} of {report.tenant!r}, signed by {signers}{limits}"
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Verify as the arguments say and print what is found."""
-    parser = argparse.ArgumentParser(description="verify an export of the audit log offline")
-    parser.add_argument("export", type=Path)
-    parser.add_argument("--checkpoint", type=Path, action="append", required=True, help="signed checkpoint; repeatable")
-    parser.add_argument("--key", action="append", required=True, help="verifier key, or file of them; repeatable")
-    parser.add_argument("--whole", action="store_true", help="refuse an export that is filtered")
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    options = parser.parse_args(arguments)
+def parser(*, add_help: bool = True) -> argparse.ArgumentParser:
+    """Return the parser of the arguments."""
+    found = argparse.ArgumentParser(description="verify an export of the audit log offline", add_help=add_help)
+    found.add_argument("export", metavar="EXPORT", type=Path, help="the file with the records")
+    repeatable: dict[str, Any] = {"action": "append", "required": True}
+    found.add_argument("--checkpoint", metavar="FILE", type=Path, help="signed checkpoint; repeatable", **repeatable)
+    found.add_argument("--key", metavar="KEY", help="verifier key, or file of them; repeatable", **repeatable)
+    found.add_argument("--whole", action="store_true", help="refuse an export that is filtered")
+    found.add_argument("--json", action="store_true", help="print JSON")
+    return found
+
+
+def main(arguments: list[str] | argparse.Namespace | None = None) -> int:
+    """Verify as the arguments say and print what is found. 0: nothing; 1: something; 2: a file cannot be read."""
+    options = arguments if isinstance(arguments, argparse.Namespace) else parser().parse_args(arguments)
     try:
         files = (Path(one).read_text(encoding="utf-8") if Path(one).is_file() else one for one in options.key)
         report = verify(options.export, options.checkpoint, read_keys("\n".join(files).split("\n")))
@@ -291,8 +291,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     if options.whole and not report.whole:
         report.found("manifest", "the export is filtered")
-    lines = [*(one["message"] for one in report.findings), summary(report)]
-    sys.stdout.write((json.dumps(asdict(report)) if options.json else "\n".join(lines)) + "\n")
+    text = "\n".join([*(one["message"] for one in report.findings), summary(report)])
+    sys.stdout.write((json.dumps(asdict(report)) if options.json else text) + "\n")
     return 1 if report.findings else 0
 
 

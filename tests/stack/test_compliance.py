@@ -62,6 +62,7 @@ async def test_log_is_derived_queried_exported_and_verified(live: Live, tmp_path
 
     key.write_text(await caas("audit", "key"))
     await caas("audit", "export", str(export), *WHY, "--proofs")
+    assert audit_verifier.main([str(export), "--checkpoint", f"{export}.checkpoint", "--key", str(key)]) == 0
     checkpoint.write_text(await caas("audit", "checkpoint", *WHY))
     await caas("audit", "export", str(export), *WHY)
     manifest = json.loads(export.read_text().splitlines()[0])

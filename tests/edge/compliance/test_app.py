@@ -216,12 +216,18 @@ async def test_records_are_proved_in_the_tree(client: Client) -> None:
         assert verify_inclusion(leaf, one["n"] - 1, tree["size"], proof, bytes.fromhex(tree["root"]))
 
 
+async def test_proof_in_a_larger_tree_than_there_is_is_refused(client: Client) -> None:
+    status, problem = await asked(client, proofs="true", up_to="5")
+    assert (status, problem["errors"][0]["pointer"]) == (422, "/data/up_to")
+    assert (await asked(client, up_to="5"))[0] == 200
+
+
 @pytest.mark.parametrize(
     ("parameters", "pointer"),
     [
         ({"size": "5"}, "/data/size"),
-        ({"old": "5"}, "/data/size"),
-        ({"old": "3", "size": "2"}, "/data/size"),
+        ({"old": "5"}, "/data/old"),
+        ({"old": "3", "size": "2"}, "/data/old"),
         ({"old": "0"}, "/old"),
         ({"size": "-1"}, "/size"),
         ({"purpose": ""}, "/purpose"),

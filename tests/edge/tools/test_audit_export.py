@@ -22,8 +22,8 @@ def path(tmp_path: Path) -> Path:
 
 
 async def verified(source: Source, path: Path, *more: str) -> int:
-    checkpoint = path.with_name("checkpoint")
-    checkpoint.write_text((await source.tree({})).checkpoint)
+    checkpoint = path.with_name(f"{path.name}.checkpoint")
+    assert checkpoint.read_text() == (await source.tree({})).checkpoint
     return audit_verifier.main([str(path), "--checkpoint", str(checkpoint), "--key", str(KEY.verifier), *more])
 
 
@@ -34,7 +34,7 @@ async def test_export_is_verified(path: Path, size: int, *, proofs: bool) -> Non
     manifest = await write_export(source, path, WHY, {}, proofs=proofs)
     assert (manifest["records"], manifest["tree_size"], manifest["tenant"]) == (size, size, "acme")
     assert await verified(source, path, "--whole") == 0
-    assert [one.name for one in path.parent.iterdir() if one.name != "checkpoint"] == ["audit.jsonl"]
+    assert {one.name for one in path.parent.iterdir()} == {"audit.jsonl", "audit.jsonl.checkpoint"}
 
 
 async def test_filtered_export_has_proofs(path: Path) -> None:
