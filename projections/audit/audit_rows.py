@@ -61,6 +61,11 @@ class Growth:
         """The number of leaves after it."""
         return self.before.size + len(self.leaves)
 
+    @property
+    def fills_tile(self) -> bool:
+        """Whether it fills a tile of level 0: until then no tile changes that is saved."""
+        return self.size // WIDTH > self.before.size // WIDTH
+
 
 @dataclass(frozen=True, slots=True)
 class Folded:

@@ -14,10 +14,11 @@ from core.audit.merkle import (
     root_from,
     root_path,
 )
-from core.audit.tiles import WIDTH, Tile, hashes_in, leaves_of, tiles_of
+from core.audit.tiles import Tile, hashes_in, tiles_of
 from core.ports.documents import Documents, TableGeneration
 from projections.audit import audit_rows
 from projections.audit.audit_rows import LANE
+from projections.audit.leaf_rows import read_leaves
 from projections.generations import Generations
 
 
@@ -62,12 +63,6 @@ class AuditTrees:
     async def _partial(self, tenant: str, size: int, tiles: Iterable[Tile]) -> dict[Tile, bytes]:
         """Return the contents of tiles of level 0 that are not full, from the rows of their records."""
         wanted = [tile for tile in tiles if not tile.level]
-        found = await asyncio.gather(*(self._leaves(tenant, tile, size) for tile in wanted))
+        live = self._generations.live(audit_rows.MODEL)
+        found = await asyncio.gather(*(read_leaves(self._documents, live, tenant, tile, size) for tile in wanted))
         return dict(zip(wanted, found, strict=True))
-
-    async def _leaves(self, tenant: str, tile: Tile, size: int) -> bytes:
-        leaves = leaves_of(tile, size)
-        place = TableGeneration(audit_rows.ROWS, self._generations.live(audit_rows.MODEL))
-        low, high = leaves.start + 1, leaves.stop + 1
-        rows = await self._documents.find(place, "number", [tenant], low=low, high=high, limit=WIDTH)
-        return b"".join(bytes.fromhex(row[LANE]["leaf"]) for row in rows)

@@ -2,11 +2,12 @@
 
 from typing import Final
 
-from core.audit.tiles import WIDTH, Tile, leaves_of
+from core.audit.tiles import Tile
 from core.ports.documents import Changes, Documents, TableGeneration, Write
 from core.ports.effects import Effects
 from projections.audit import audit_rows
 from projections.audit.audit_rows import Growth
+from projections.audit.leaf_rows import read_leaves
 from projections.facts import LaneCounter
 from schemas import topics
 from streams.processors.head_cache import HeadCache
@@ -37,7 +38,8 @@ class Audit:
         heads = LaneCounter(await self._heads.read(batch, heads_at, tenants))
         rows = await self._documents.get(rows_at, {fact.envelope.id for fact in batch.facts})
         folded = audit_rows.fold(batch.facts, rows, heads)
-        tiles = [write for tenant, growth in folded.grown.items() for write in await self._tiles(batch, tenant, growth)]
+        filling = [(tenant, growth) for tenant, growth in folded.grown.items() if growth.fills_tile]
+        tiles = [write for tenant, growth in filling for write in await self._tiles(batch, tenant, growth)]
         subjects = (batch.place(audit_rows.SUBJECTS), folded.subjects)
         saved = [(rows_at, folded.rows), subjects, (batch.place(audit_rows.TILES), tiles)]
         await self._documents.save(Changes(saved, [(heads_at, folded.heads)], batch.checkpoint, batch.base))
@@ -48,15 +50,11 @@ class Audit:
         """Return the tiles to save; what they had is read from their rows, of level 0 from those of the records."""
         stored: dict[Tile, bytes] = {}
         for tile in audit_rows.needed_tiles(growth):
-            key = audit_rows.tile_id(tenant, tile)
-            row = (await self._documents.get(batch.place(audit_rows.TILES), [key])).get(key)
-            stored[tile] = audit_rows.content_of(row) if tile.level else await self._leaves(batch, tenant, tile, growth)
+            if tile.level:
+                key = audit_rows.tile_id(tenant, tile)
+                rows = await self._documents.get(batch.place(audit_rows.TILES), [key])
+                stored[tile] = audit_rows.content_of(rows.get(key))
+            else:
+                size = growth.before.size
+                stored[tile] = await read_leaves(self._documents, batch.generation, tenant, tile, size)
         return audit_rows.tile_writes(tenant, growth, stored)
-
-    async def _leaves(self, batch: Batch, tenant: str, tile: Tile, growth: Growth) -> bytes:
-        leaves = leaves_of(tile, growth.before.size)
-        place = batch.place(audit_rows.ROWS)
-        rows = await self._documents.find(
-            place, "number", [tenant], low=leaves.start + 1, high=leaves.stop + 1, limit=WIDTH
-        )
-        return b"".join(bytes.fromhex(row[audit_rows.LANE]["leaf"]) for row in rows)

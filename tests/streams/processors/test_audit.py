@@ -1,6 +1,10 @@
 """The `audit` processor saves each record once, under its number, and emits nothing."""
 
-from core.ports.documents import TableGeneration
+from typing import Any
+
+import pytest
+
+from core.ports.documents import Row, TableGeneration
 from projections.audit import audit_rows
 from schemas.envelope import Record
 from schemas.events import AuditRecorded
@@ -34,3 +38,22 @@ async def test_another_worker_goes_on_with_the_numbers(world: World) -> None:
         await worker.begin(1, epoch=1)
         await worker.work([stored(recorded(key), at)])
     assert await numbers(world) == {"a": 1, "b": 2, "c": 3}
+
+
+async def test_records_before_are_read_only_where_a_tile_is_filled(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    find = world.documents.find
+
+    async def noted(*arguments: Any, **options: Any) -> list[Row]:
+        found = await find(*arguments, **options)
+        asked.append(len(found))
+        return found
+
+    monkeypatch.setattr(world.documents, "find", noted)
+    worker = Worker(Audit(world.documents), world.documents, world.emitter, world.health)
+    await worker.begin(1, epoch=1)
+    for begin, end in ((0, 100), (100, 255), (255, 258), (258, 300)):
+        await worker.work([stored(recorded(f"r{n}"), n) for n in range(begin, end)])
+    assert asked == [255]
