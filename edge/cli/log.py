@@ -12,6 +12,7 @@ from core.health import Health
 from core.ports.event_log import AlreadyWriting
 from core.settings import Settings
 from edge.cli import options
+from edge.cli.operator_record import Act, Attempt, audit_of
 from edge.cli.progress import Bar
 from edge.composition import compose
 from streams.rebuild.adopt import Adopted, Survey, adopt, survey
@@ -60,7 +61,9 @@ async def _adopted(settings: Settings, *, sure: bool) -> tuple[Survey, Adopted |
         seen = await survey(found.log, found.documents, processors, health)
         if not seen.reasons or not sure:
             return seen, None
-        return seen, await adopt(folds, found.log, found.documents, health, seen, progress=_progress)
+        act = Act(action="log_adopt", entity_type="log", entity_id=str(seen.epoch))
+        begins = Attempt(audit_of(found, settings), settings.tenant, act).begin
+        return seen, await adopt(folds, found.log, found.documents, health, seen, progress=_progress, begins=begins)
 
 
 def _progress(name: str) -> ReplayProgress:

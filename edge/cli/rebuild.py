@@ -10,6 +10,7 @@ import msgspec
 from core.health import Health
 from core.settings import Settings
 from edge.cli import options
+from edge.cli.operator_record import Act, audit_of, recorded
 from edge.cli.progress import Bar
 from edge.composition import compose
 from edge.composition.compose import Adapters
@@ -60,18 +61,25 @@ def run(args: argparse.Namespace) -> int:
 def switched(verb: str, args: argparse.Namespace, work: Work) -> int:
     """Do this work on a read model of the configured system, print the report; return the exit status as `run` does."""
     try:
-        report = options.run(functools.partial(_worked, verb, options.existing_system(args), args.name, work))
+        act = Act(action=verb, entity_type="read_model", entity_id=args.name, purpose=getattr(args, "replace", None))
+        report = options.run(functools.partial(_worked, act, options.existing_system(args), work))
     except Refused as error:
         return options.fail(verb, error)
     sys.stdout.write((msgspec.json.encode(report).decode() if args.json else str(report)) + "\n")
     return 0 if report.outcome == "switched" else 1
 
 
-async def _worked(verb: str, settings: Settings, name: str, work: Work) -> Report:
-    health = Health()
-    async with reading(settings, health, "rebuild") as found:
+async def _worked(act: Act, settings: Settings, work: Work) -> Report:
+    health, name = Health(), act.entity_id
+    async with (
+        reading(settings, health, "rebuild") as found,
+        recorded(audit_of(found, settings), settings, act) as attempt,
+    ):
         await require_worker(compose.processor(name, found.documents, found.index), found.documents, health)
-        with Bar(f"{verb} {name}", "records") as bar:
-            return await work(
+        with Bar(f"{act.action} {name}", "records") as bar:
+            report = await work(
                 found, lambda documents: compose.processor(name, documents, found.index), health, bar.show
             )
+        if report.outcome != "switched":
+            await attempt.failed(report.outcome)
+        return report

@@ -9,6 +9,7 @@ import msgspec
 from core.health import Health
 from core.settings import Settings
 from edge.cli import options
+from edge.cli.operator_record import Act, audit_of, recorded
 from edge.cli.progress import Waiting
 from edge.composition.running import caught_up, live_generation, reading
 from edge.tools.transcript import transcript
@@ -31,9 +32,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def print_transcript(settings: Settings) -> None:
-    """Wait for the read models, then print."""
-    health = Health()
-    async with reading(settings, health) as found:
+    """Record it, wait for the read models, then print."""
+    health, act = Health(), Act(action="transcript", entity_type="read_model", entity_id="messages")
+    async with reading(settings, health) as found, recorded(audit_of(found, settings), settings, act):
         await caught_up(found, ("messages", "conversations"), health, Waiting("transcript").show)
         live = [await live_generation(name, found, health) for name in ("messages", "conversations")]
         async for line in transcript(found.documents, settings.tenant, *live):

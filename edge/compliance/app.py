@@ -19,6 +19,7 @@ from core.ports.memberships import NotReady
 from core.settings import Network
 from edge.auth.tokens import Tokens
 from edge.http.bearer import caller
+from edge.http.body import body_of
 from edge.http.connection import client_address
 from edge.http.front_page import COMPLIANCE, add_front_page
 from edge.http.health import add_health_routes
@@ -26,21 +27,25 @@ from edge.http.problems import CORRELATION_ID, HttpProblem, problems
 from projections.queries.audit_records import AuditRecords
 from projections.queries.audit_trees import AuditTrees
 from schemas.events import AuditRecorded
-from schemas.wire.audit import AUDIT_PATH, TREE_PATH, AuditPage, AuditQuery, AuditTree, AuditTreeQuery
+from schemas.wire.audit import AUDIT_PATH, TREE_PATH, AuditAct, AuditPage, AuditQuery, AuditTree, AuditTreeQuery
 from schemas.wire.errors import problem
 from schemas.wire.field_errors import validation_failed
 
 OFFICER: Final = "compliance_officer"
+ADMIN: Final = "admin"
 CHECK: Final = "compliance"
 QUERY: Final = "audit:query"
 TREE: Final = "audit:tree"
+RECORD: Final = "audit:record"
+BODY_BYTES: Final = 16_384
 RETRY_MS: Final = 500
 T = TypeVar("T", AuditQuery, AuditTreeQuery)
+_act: Final = msgspec.json.Decoder(AuditAct)
 
 
 class Compliance:
-    """Answers holders of a token with the role `compliance_officer`, from records of the token's tenant. `seed` is the
-    secret of the key that signs checkpoints.
+    """Answers holders of a token with the role `compliance_officer`, from records of the token's tenant, and records
+    what holders of the role `admin` do. `seed` is the secret of the key that signs checkpoints.
     """
 
     def __init__(self, tokens: Tokens, records: AuditRecords, trees: AuditTrees, audit: Audit, seed: bytes) -> None:
@@ -124,10 +129,40 @@ class Compliance:
             agent=agent_of(request.headers.get("User-Agent", "")),
             purpose=purpose,
         )
+        await self._append(request, record)
+
+    async def _append(self, request: web.Request, record: AuditRecorded) -> None:
         try:
             await self._audit.record(record, request[CORRELATION_ID])
         except (Unavailable, OutcomeUnknown) as error:
             raise HttpProblem(problem("unavailable", str(error), retry_after_ms=RETRY_MS)) from None
+
+    async def record(self, request: web.Request) -> web.Response:
+        """Answer `POST` of an `AuditAct` with 201 when its record is durable; the actor is the caller."""
+        who = caller(request, self._tokens)
+        if ADMIN not in who.roles:
+            await self._record(request, who, RECORD, None, "not_allowed")
+            raise HttpProblem(problem("not_allowed", f"operators' records are for the role {ADMIN}"))
+        act = await body_of(request, _act, BODY_BYTES)
+        entity_type, _, entity_id = act.entity.partition(":")
+        await self._append(
+            request,
+            AuditRecorded(
+                tenant=who.tenant,
+                at=self._audit.now(),
+                actor=who.user_id,
+                actor_type="operator",
+                action=act.action,
+                entity_type=entity_type,
+                entity_id=entity_id,
+                outcome=act.outcome,
+                reason=act.reason,
+                purpose=act.purpose,
+                address=client_address(request),
+                agent=agent_of(request.headers.get("User-Agent", "")),
+            ),
+        )
+        return web.Response(status=201, headers={"Cache-Control": "no-store"})
 
 
 def _require(name: str, size: int, most: int) -> None:
@@ -166,6 +201,10 @@ class ComplianceEntrance:
         """Answer for the tree. Raises `HttpProblem`."""
         return await self._opened().tree(request)
 
+    async def record(self, request: web.Request) -> web.Response:
+        """Record what an operator does. Raises `HttpProblem`."""
+        return await self._opened().record(request)
+
     def _opened(self) -> Compliance:
         if self._compliance is None:
             waiting = ", ".join(self._health.waiting)
@@ -177,6 +216,7 @@ def add_routes(app: web.Application, entrance: ComplianceEntrance) -> None:
     """Serve the paths of this service; the application needs the `problems` middleware."""
     app.router.add_get(AUDIT_PATH, entrance.query)
     app.router.add_get(TREE_PATH, entrance.tree)
+    app.router.add_post(AUDIT_PATH, entrance.record)
 
 
 def compliance_app(

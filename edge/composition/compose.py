@@ -64,6 +64,8 @@ class Adapters:
     damage: Damage = field(default_factory=Damage)
     known: KnownNodes | None = None
     """What a worker's process knows of `presence`, if that is another process; `follow` must run in a worker."""
+    beside: bool = False
+    """Whether another process holds the embedded directory, and nothing can be appended to its log here."""
     saves_behind: bool = False
     """Whether checkpoints are saved behind rows and heads: the store has no transactions, and each save is a way."""
 
@@ -83,6 +85,7 @@ def embedded(settings: Settings, access: Access = "whole") -> Adapters:
         cache=InProcessCache(),
         limits=InProcessLimits(),
         damage=damage,
+        beside=access != "whole",
     )
 
 
@@ -113,6 +116,19 @@ async def presence(settings: Settings) -> AsyncIterator[NodeRegistry]:
     found = presence_of(settings)
     await found.start()
     try:
+        yield found
+    finally:
+        await found.stop()
+
+
+@asynccontextmanager
+async def log_alone(settings: Settings, client_id: str, health: Health) -> AsyncIterator[EventLog]:
+    """Yield the stack's log alone, connected; it waits for its brokers, as `log` in `health`."""
+    from edge.composition.stack import log_of  # noqa: PLC0415 - as above
+
+    found = log_of(settings, client_id, health, Damage())
+    try:
+        await found.start()
         yield found
     finally:
         await found.stop()

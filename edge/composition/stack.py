@@ -4,6 +4,7 @@ import secrets
 
 from core.damage import Damage
 from core.health import Health
+from core.ports.event_log import EventLog
 from core.ports.node_registry import NodeRegistry
 from core.settings import Settings
 from edge.composition.compose import Adapters
@@ -22,13 +23,7 @@ def stack(settings: Settings, client_id: str, health: Health) -> Adapters:
     damage, bus = Damage(), RedisBus(settings.redis_socket_url)
     presence = AnnouncedNodeRegistry(presence_of(settings), bus, secrets.token_hex(8))
     return Adapters(
-        log=KafkaLog(
-            settings.kafka_bootstrap,
-            client_id=client_id,
-            timeout_s=settings.append_timeout_ms / 1000,
-            health=health,
-            damage=damage,
-        ),
+        log=log_of(settings, client_id, health, damage),
         damage=damage,
         documents=MongoDocuments(settings.mongo_url, health=health),
         index=ElasticIndex(settings.search_url, flavour=settings.search_flavour, health=health),
@@ -39,6 +34,17 @@ def stack(settings: Settings, client_id: str, health: Health) -> Adapters:
         people=RedisPresenceStore(settings.redis_socket_url),
         cache=RedisCache(settings.redis_shared_url),
         limits=RedisLimits(settings.redis_gateway_url),
+    )
+
+
+def log_of(settings: Settings, client_id: str, health: Health, damage: Damage) -> EventLog:
+    """Return the log."""
+    return KafkaLog(
+        settings.kafka_bootstrap,
+        client_id=client_id,
+        timeout_s=settings.append_timeout_ms / 1000,
+        health=health,
+        damage=damage,
     )
 
 

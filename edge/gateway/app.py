@@ -12,11 +12,11 @@ from core.settings import Network, Settings, networks
 from edge.auth.tokens import Tokens
 from edge.gateway.client_files import add_client_routes
 from edge.gateway.live_sockets import LiveSockets
+from edge.http.body import body_of
 from edge.http.front_page import GATEWAY, add_front_page
 from edge.http.health import add_health_routes
 from edge.http.problems import HttpProblem, problems
 from schemas.wire.errors import problem
-from schemas.wire.field_errors import validation_failed
 from schemas.wire.tokens import APP_KEY, APP_SECRET, TOKEN_PATH, TokenAnswer, TokenRequest
 
 BODY_BYTES: Final = 16_384
@@ -49,7 +49,7 @@ class Gateway:
     async def token(self, request: web.Request) -> web.Response:
         """Answer `POST {"user_id", "names"}` with `X-App-Key` and `X-App-Secret`."""
         self._admit(request)
-        asked = await _asked(request)
+        asked = await body_of(request, _request, BODY_BYTES)
         token, expires_in = self._tokens.issue(self._settings.tenant, asked.user_id, asked.names)
         urls = await self._urls(request)
         body = msgspec.json.encode(TokenAnswer(token=token, expires_in=expires_in, socket_urls=urls))
@@ -70,20 +70,6 @@ class Gateway:
 
 def _same(given: str, wanted: str) -> bool:
     return hmac.compare_digest(given.encode(errors="surrogateescape"), wanted.encode())
-
-
-async def _asked(request: web.Request) -> TokenRequest:
-    try:
-        body = await request.content.read(BODY_BYTES + 1)
-        while len(body) <= BODY_BYTES and (more := await request.content.read(BODY_BYTES + 1 - len(body))):
-            body += more
-        if len(body) > BODY_BYTES:
-            raise HttpProblem(problem("too_large", f"a request has at most {BODY_BYTES} bytes"))
-        return _request.decode(body)
-    except msgspec.ValidationError as error:
-        raise HttpProblem(validation_failed(error)) from None
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        raise HttpProblem(problem("invalid_json", "the body is no JSON object")) from None
 
 
 def add_routes(app: web.Application, gateway: Gateway) -> None:

@@ -34,6 +34,7 @@ SOCKET: Final[Sequence[Row]] = (("WebSocket /socket", f"the chat itself, subprot
 COMPLIANCE: Final[Sequence[Row]] = (
     (f"GET {AUDIT_PATH}", "the audit log, for tokens with the role compliance_officer"),
     (f"GET {TREE_PATH}", "the signed checkpoint of its Merkle tree, for the same"),
+    (f"POST {AUDIT_PATH}", "records what an operator does, for tokens with the role admin"),
 )
 DOCUMENTS: Final[Sequence[Row]] = (
     ("README.md", "a first chat in five minutes"),

@@ -89,3 +89,15 @@ class AuditPage(msgspec.Struct, frozen=True, kw_only=True):
     records: list[AuditEntry]
     after: str | None
     up_to: int
+
+
+class AuditAct(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What an operator has done or begins to do beside the running system, which records it: `entity` is a type and an
+    id, such as `read_model:messages`. The actor of the record is the user of the request's token.
+    """
+
+    action: Annotated[str, Meta(pattern=r"^operator:[a-z_]{1,64}\Z")]
+    entity: Annotated[str, Meta(pattern=r"^[a-z_]{1,64}:", max_length=512)]
+    outcome: Outcome
+    reason: Annotated[str, Meta(min_length=1, max_length=300)] | None = None
+    purpose: Annotated[str, Meta(min_length=1, max_length=300)] | None = None

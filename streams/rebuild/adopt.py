@@ -6,7 +6,7 @@ process works meanwhile: workers and nodes refuse a log that does not fit.
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -131,8 +131,10 @@ async def adopt(
     found: Survey,
     *,
     progress: Callable[[str], ReplayProgress],
+    begins: Callable[[], Awaitable[None]],
 ) -> Adopted:
-    """Raise the log's epoch to the survey's, rebuild every read model that does not fit, and switch to it.
+    """Raise the log's epoch to the survey's, rebuild every read model that does not fit, and switch to it. `begins` is
+    called between: what it appends has a position beyond all that were saved.
 
     An interrupted adoption continues when it is called again, after another survey. Raises `Refused`: `log_truncated`.
     """
@@ -146,6 +148,7 @@ async def adopt(
                 raise Refused("log_truncated", f"{error}: put back stores that are as old as this log") from error
     if found.epoch > log.epoch:
         await log.raise_epoch(found.epoch)
+    await begins()
     records = {name: await _rebuild_from_log(folds[name], log, documents, health, progress(name)) for name in names}
     return Adopted(log.epoch, records)
 

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any, get_args
 
+import pytest
+
 from schemas.commands import COMMANDS
 from schemas.commands.queries import Query
 from schemas.commands.signals import Signal
@@ -54,4 +56,9 @@ async def test_every_command_and_signal_leaves_a_record_and_no_query_does(tmp_pa
 
 def test_the_page_names_every_action_that_is_no_command() -> None:
     text = page("compliance.md")
-    assert all(f"`{action}`" in text for action in ("auth:login", "frame:refused", "audit:query"))
+    assert all(f"`{action}`" in text for action in ("auth:login", "frame:refused", "audit:query", "audit:record"))
+
+
+@pytest.mark.parametrize("action", ["token", "transcript", "rebuild", "rollback", "log_adopt"])
+def test_the_page_names_every_act_of_operators(action: str) -> None:
+    assert f"`operator:{action}`" in page("compliance.md")

@@ -253,6 +253,74 @@ async def test_tree_is_for_officers_alone(client: Client, audit: RecordingAudit)
     assert [(record.action, record.outcome) for record, _ in audit.records] == [("audit:tree", "denied")]
 
 
+ADMIN = as_user("admin")
+ACT = {"action": "operator:rebuild", "entity": "read_model:messages", "outcome": "success", "purpose": "disk swapped"}
+
+
+async def test_act_of_an_operator_is_recorded_as_the_callers(client: Client, audit: RecordingAudit) -> None:
+    headers = ADMIN | {"X-Correlation-ID": CORRELATION, "User-Agent": "caas"}
+    answer = await client.post(AUDIT_PATH, json=ACT | {"reason": "differs", "outcome": "failure"}, headers=headers)
+    assert (answer.status, await answer.read()) == (201, b"")
+    ((record, correlation_id),) = audit.records
+    assert (record.tenant, record.actor, record.actor_type, record.at) == (TENANT, "olga", "operator", AT)
+    assert (record.action, record.entity_type, record.entity_id) == ("operator:rebuild", "read_model", "messages")
+    assert (record.outcome, record.reason, record.purpose) == ("failure", "differs", "disk swapped")
+    assert (record.address, record.agent, correlation_id) == ("127.0.0.1", "caas", CORRELATION)
+
+
+@pytest.mark.parametrize("failure", [Unavailable("down"), OutcomeUnknown("slow")])
+async def test_act_without_a_durable_record_is_unavailable(
+    client: Client, audit: RecordingAudit, failure: Exception
+) -> None:
+    audit.fails = failure
+    answer = await client.post(AUDIT_PATH, json=ACT, headers=ADMIN)
+    assert (answer.status, (await answer.json(content_type=None))["code"]) == (503, "unavailable")
+
+
+@pytest.mark.parametrize("roles", [(), ("compliance_officer",), ("sre",)])
+async def test_others_record_nothing_but_their_attempt(
+    client: Client, audit: RecordingAudit, roles: tuple[str, ...]
+) -> None:
+    answer = await client.post(AUDIT_PATH, json=ACT, headers=as_user(*roles))
+    assert (answer.status, (await answer.json(content_type=None))["code"]) == (403, "not_allowed")
+    ((record, _),) = audit.records
+    assert (record.action, record.outcome, record.reason) == ("audit:record", "denied", "not_allowed")
+    assert (record.actor, record.actor_type) == ("olga", "user")
+    assert (await client.post(AUDIT_PATH, json=ACT)).status == 401
+
+
+@pytest.mark.parametrize(
+    ("wrong", "pointer"),
+    [
+        ({"action": "message:send"}, "/action"),
+        ({"action": "operator:"}, "/action"),
+        ({"action": "operator:x\n"}, "/action"),
+        ({"entity": "messages"}, "/entity"),
+        ({"entity": "user:" + "x" * 600}, "/entity"),
+        ({"outcome": "fine"}, "/outcome"),
+        ({"reason": ""}, "/reason"),
+        ({"purpose": "x" * 301}, "/purpose"),
+    ],
+)
+async def test_invalid_act_is_named_and_not_recorded(
+    client: Client, audit: RecordingAudit, wrong: dict[str, str], pointer: str
+) -> None:
+    answer = await client.post(AUDIT_PATH, json=ACT | wrong, headers=ADMIN)
+    body = await answer.json(content_type=None)
+    assert (answer.status, body["code"], [one["pointer"] for one in body["errors"]]) == (
+        422,
+        "validation_failed",
+        [pointer],
+    )
+    assert audit.records == []
+
+
+async def test_actor_of_an_act_cannot_be_chosen(client: Client, audit: RecordingAudit) -> None:
+    for more in ({"actor": "ann"}, {"tenant": "umbra"}, {"actor_type": "system"}):
+        assert (await client.post(AUDIT_PATH, json=ACT | more, headers=ADMIN)).status == 422
+    assert audit.records == []
+
+
 async def test_store_that_is_down_is_unavailable(
     client: Client, documents: MemoryDocuments, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from core.health import Health
 from core.ports.documents import Documents
+from core.ports.event_log import Unavailable
 from core.positions import epoch_of
 from projections.generations import read_pointer
 from projections.stores.memory import MemoryDocuments
@@ -28,12 +29,16 @@ def ignore_progress(_done: int, _all: int) -> None:
     """Ignore progress."""
 
 
+async def ignore() -> None:
+    """Do nothing."""
+
+
 async def surveyed(log: MemoryLog, documents: Documents) -> Survey:
     return await survey(log, documents, [fold(documents) for fold in FOLDS.values()], Health())
 
 
 async def adopted(log: MemoryLog, documents: Documents, found: Survey) -> Adopted:
-    return await adopt(FOLDS, log, documents, Health(), found, progress=lambda _: ignore_progress)
+    return await adopt(FOLDS, log, documents, Health(), found, progress=lambda _: ignore_progress, begins=ignore)
 
 
 async def older(world: World, messages: int) -> MemoryLog:
@@ -87,6 +92,21 @@ async def test_read_models_are_rebuilt_from_the_adopted_log(talked: World) -> No
         scratch = MemoryDocuments()
         found = await verify(fold, log, talked.documents, 2, scratch=scratch, health=Health())
         assert (found.differing, found.differences) == (0, ())
+
+
+async def test_it_begins_in_the_new_epoch_and_before_a_read_model_is_switched(talked: World) -> None:
+    log, seen = await older(talked, 6), list[tuple[int, int]]()
+
+    async def begins() -> None:
+        seen.append((log.epoch, (await read_pointer(talked.documents, "messages")).live))
+        raise Unavailable("down")
+
+    found = await surveyed(log, talked.documents)
+    with pytest.raises(Unavailable):
+        await adopt(FOLDS, log, talked.documents, Health(), found, progress=lambda _: ignore_progress, begins=begins)
+    assert seen == [(2, 1)]
+    assert (await read_pointer(talked.documents, "messages")).live == 1
+    assert (await adopted(log, talked.documents, await surveyed(log, talked.documents))).epoch == 2
 
 
 async def test_worker_repeats_no_effects_after_an_adoption(talked: World) -> None:
