@@ -83,5 +83,29 @@ class Health:
         return {name: read() for name, read in self._gauges.items()}
 
 
+class WarningHealth(Health):
+    """The health of a part without which the process works: what fails here is a warning of `whole`."""
+
+    def __init__(self, whole: Health) -> None:
+        super().__init__()
+        self._whole = whole
+
+    def expects(self, *names: str) -> None:
+        """Add these checks; they warn, as starting, until `goes_on` is called."""
+        super().expects(*names)
+        for name in names:
+            self._whole.warns(name, STARTING)
+
+    def waits(self, what: str, cause: object) -> None:
+        """Mark the check as failing here, and as warning in the whole."""
+        super().waits(what, cause)
+        self._whole.warns(what, cause)
+
+    def goes_on(self, what: str) -> None:
+        """Mark the check as passing, here and in the whole."""
+        super().goes_on(what)
+        self._whole.goes_on(what)
+
+
 def _why(cause: object) -> str:
     return str(cause) or type(cause).__name__

@@ -22,7 +22,17 @@ from edge.compliance.app import ComplianceEntrance
 from edge.compliance.app import add_routes as add_compliance_routes
 from edge.composition import compose
 from edge.composition.running import working
-from edge.composition.serving import bound, compliance_open, gateway, port_of, ready, served, sockets_open
+from edge.composition.serving import (
+    bound,
+    compliance_open,
+    gateway,
+    port_of,
+    ready,
+    served,
+    sockets_open,
+    token_trail,
+    tokens_recorded,
+)
 from edge.gateway.app import add_routes as add_gateway_routes
 from edge.http.connection import ConnectionLimits
 from edge.http.front_page import COMPLIANCE, GATEWAY, SOCKET, add_front_page
@@ -102,10 +112,12 @@ async def system(settings: Settings) -> AsyncIterator[Address]:
     async with AsyncExitStack() as stack:
         at = stack.enter_context(bound(settings.host, settings.port))
         address = _address(settings, port_of(at))
-        add_gateway_routes(app, gateway(settings, address.socket_urls))
+        trail = token_trail(settings, health)
+        add_gateway_routes(app, gateway(settings, trail, address.socket_urls))
         await stack.enter_async_context(served(app, at, ConnectionLimits(settings, health)))
         found = await stack.enter_async_context(compose.opened(compose.embedded(settings), health))
         await report_versions(found.documents, compose.processors(found), health)
+        await stack.enter_async_context(tokens_recorded(found.log, trail))
         await stack.enter_async_context(working(found, settings, health))
         await stack.enter_async_context(compliance_open(found, settings, compliance))
         await stack.enter_async_context(sockets_open(found, settings, health, entrance))

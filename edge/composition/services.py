@@ -1,20 +1,32 @@
 """List the services that `caas serve` runs, each as a process of its own."""
 
+import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 
-from core.health import Health
+from core.health import Health, WarningHealth
 from core.settings import Settings, networks
 from edge.compliance.app import ComplianceEntrance, compliance_app
 from edge.composition import compose
 from edge.composition.probes import probes_of, probing
-from edge.composition.serving import compliance_open, gateway, listening, node_name, sockets_open
+from edge.composition.serving import (
+    compliance_open,
+    gateway,
+    listening,
+    node_name,
+    sockets_open,
+    token_trail,
+    tokens_recorded,
+)
 from edge.gateway.app import gateway_app
 from edge.gateway.live_sockets import LiveSockets
+from edge.gateway.token_trail import TokenTrail
 from edge.process.announce import announced
+from edge.process.background import background
 from edge.process.listening import COMPLIANCE_PORT, PORT, SOCKET_PORT
 from edge.process.stopping import on_signals, until
 from edge.socket.transport.server import Entrance, socket_app
@@ -22,6 +34,7 @@ from edge.socket.transport.url_announcement import public_url, url_announced
 from projections.audit.audit_rows import MODEL as AUDIT
 from streams.runtime.versions import report_versions
 
+logger: Final = logging.getLogger("caas.gateway")
 NODE_NEEDS: Final = frozenset({"log"})
 """Without the log nothing can be sent. Without the others sends still work; commands that need them are refused."""
 
@@ -44,14 +57,33 @@ class Service(NamedTuple):
 
 
 async def serve_gateway(settings: Settings) -> None:
-    """Serve the gateway until a signal; it waits for no other server."""
+    """Serve the gateway until a signal; it waits for no other server: records of tokens wait for the log."""
     asked, health = on_signals(), Health()
+    trail = token_trail(settings, WarningHealth(health))
     async with (
         sockets_of(settings) as (urls, living),
-        listening(gateway_app(gateway(settings, urls, living), health), settings, health) as port,
+        background(("token-records", _record_tokens(settings, health, trail))),
+        listening(gateway_app(gateway(settings, trail, urls, living), health), settings, health) as port,
         announced(health, f"http://{settings.host}:{port}"),
     ):
         await until(asked)
+
+
+async def _record_tokens(settings: Settings, health: Health, trail: TokenTrail) -> None:
+    """Record tokens in the stack's log, once it can be reached. An embedded log is that of the process that holds it,
+    and a gateway beside it records nothing.
+    """
+    try:
+        if settings.adapters == "stack":
+            async with (
+                compose.log_alone(settings, "caas-gateway", WarningHealth(health)) as log,
+                tokens_recorded(log, trail),
+            ):
+                await asyncio.Event().wait()
+    except Exception as error:  # a gateway issues tokens whatever the log is
+        logger.exception("tokens are not recorded any more")
+        health.warns("log", error)
+    await asyncio.Event().wait()
 
 
 @asynccontextmanager

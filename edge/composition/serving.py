@@ -13,6 +13,7 @@ from aiohttp import web
 
 from core.clock import SystemClock
 from core.health import Health
+from core.ports.event_log import EventLog
 from core.rate_limit import Rate
 from core.settings import Settings, listed
 from edge.auth.tokens import Tokens
@@ -22,6 +23,7 @@ from edge.composition.node import node_of, random_id
 from edge.composition.ports import Ports
 from edge.gateway.app import Gateway
 from edge.gateway.live_sockets import LiveSockets
+from edge.gateway.token_trail import TokenTrail
 from edge.http.connection import ConnectionLimits, HttpConnection, track_requests
 from edge.http.health import add_health_routes
 from edge.http.problems import problems
@@ -35,6 +37,7 @@ from projections.ephemeral.limits import FallbackLimits
 from projections.generations import Generations
 from projections.queries.audit_records import DERIVING, AuditRecords
 from projections.queries.audit_trees import AuditTrees
+from streams.audit.audit_queue import AuditQueue
 from streams.audit.log_audit import LogAudit
 from streams.memberships.membership_tail import MembershipTail
 from streams.runtime.lineage import check_models
@@ -110,9 +113,27 @@ async def sockets_open(
             await sockets.drain()
 
 
-def gateway(settings: Settings, socket_urls: list[str], living: LiveSockets | None = None) -> Gateway:
+def gateway(
+    settings: Settings, trail: TokenTrail, socket_urls: list[str], living: LiveSockets | None = None
+) -> Gateway:
     """Return the gateway, whose answers have these socket URLs, or those of live nodes."""
-    return Gateway(settings, Tokens(settings.token_secret, settings.token_ttl_s), socket_urls, living)
+    return Gateway(settings, Tokens(settings.token_secret, settings.token_ttl_s), trail, socket_urls, living)
+
+
+def token_trail(settings: Settings, health: Health) -> TokenTrail:
+    """Return the trail of a gateway's tokens, whose records wait in memory until `tokens_recorded`."""
+    return TokenTrail(AuditQueue(SystemClock().now, health, random_id), settings.tenant, settings.app_key)
+
+
+@asynccontextmanager
+async def tokens_recorded(log: EventLog, trail: TokenTrail) -> AsyncIterator[None]:
+    """Append the records of a gateway's tokens to this log; at the end those that wait."""
+    audit = LogAudit(log, SystemClock(), "/caas/gateway", random_id)
+    try:
+        async with background(("token-records", trail.queue.follow(audit))):
+            yield
+    finally:
+        await trail.queue.stop(audit)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from core.settings import Network, Settings, networks
 from edge.auth.tokens import Tokens
 from edge.gateway.client_files import add_client_routes
 from edge.gateway.live_sockets import LiveSockets
+from edge.gateway.token_trail import TokenTrail
 from edge.http.body import body_of
 from edge.http.front_page import GATEWAY, add_front_page
 from edge.http.health import add_health_routes
@@ -24,7 +25,8 @@ _request: Final = msgspec.json.Decoder(TokenRequest)
 
 
 class Gateway:
-    """Issues tokens of `settings.tenant` to callers with the app's key and secret; if no secret is set, to nobody.
+    """Issues tokens of `settings.tenant` to callers with the app's key and secret; if no secret is set, to nobody. Each
+    is in `trail`.
 
     Its answers have `socket_urls`; if there are none, the URLs of live nodes; without those, the host of the request.
     """
@@ -33,11 +35,13 @@ class Gateway:
         self,
         settings: Settings,
         tokens: Tokens,
+        trail: TokenTrail,
         socket_urls: Sequence[str] = (),
         living: LiveSockets | None = None,
     ) -> None:
         self._settings = settings
         self._tokens = tokens
+        self._trail = trail
         self._socket_urls = socket_urls
         self._living = living
 
@@ -50,7 +54,9 @@ class Gateway:
         """Answer `POST {"user_id", "names"}` with `X-App-Key` and `X-App-Secret`."""
         self._admit(request)
         asked = await body_of(request, _request, BODY_BYTES)
+        self._trail.require_open()
         token, expires_in = self._tokens.issue(self._settings.tenant, asked.user_id, asked.names)
+        self._trail.issued(request, asked.user_id, names=bool(asked.names))
         urls = await self._urls(request)
         body = msgspec.json.encode(TokenAnswer(token=token, expires_in=expires_in, socket_urls=urls))
         return web.Response(body=body, content_type="application/json", headers={"Cache-Control": "no-store"})
@@ -65,6 +71,7 @@ class Gateway:
         key = _same(request.headers.get(APP_KEY, ""), self._settings.app_key)
         secret = _same(request.headers.get(APP_SECRET, ""), self._settings.app_secret)
         if not (key and secret and self._settings.app_key and self._settings.app_secret):
+            self._trail.refused(request, "unauthorized")
             raise HttpProblem(problem("unauthorized", f"{APP_KEY} and {APP_SECRET} do not belong to an app"))
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.health import STARTING, Check, Health
+from core.health import STARTING, Check, Health, WarningHealth
 from core.ports.event_log import Unavailable
 from core.retry import retry_until_available
 
@@ -60,3 +60,14 @@ async def test_outage_is_logged_at_its_start_and_end_only(
     ] == ["here", "here"]
     assert [record.getMessage() for record in caplog.records] == ["log waits: no broker", "log goes on"]
     assert health.ready
+
+
+def test_failing_part_is_a_warning_of_the_whole() -> None:
+    whole = Health()
+    part = WarningHealth(whole)
+    part.expects("log")
+    assert (whole.ready, whole.checks()["log"], part.ready) == (True, Check("warn", STARTING), False)
+    part.waits("log", "Kafka is down")
+    assert (whole.ready, whole.checks()["log"]) == (True, Check("warn", "Kafka is down"))
+    part.goes_on("log")
+    assert (whole.checks()["log"], part.ready) == (Check("pass"), True)

@@ -14,6 +14,7 @@ from tests.edge.socket.world import World, world
 from tests.eventually import eventually
 
 QUERIES = {name for name, command in COMMANDS.items() if command in get_args(Query)}
+NAMED = ("auth:login", "frame:refused", "audit:query", "audit:record", "token:issue")
 SIGNALS = {name for name, command in COMMANDS.items() if command in get_args(Signal)}
 
 
@@ -56,7 +57,7 @@ async def test_every_command_and_signal_leaves_a_record_and_no_query_does(tmp_pa
 
 def test_the_page_names_every_action_that_is_no_command() -> None:
     text = page("compliance.md")
-    assert all(f"`{action}`" in text for action in ("auth:login", "frame:refused", "audit:query", "audit:record"))
+    assert all(f"`{action}`" in text for action in NAMED)
 
 
 @pytest.mark.parametrize("action", ["token", "transcript", "rebuild", "rollback", "log_adopt"])

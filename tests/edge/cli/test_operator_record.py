@@ -3,6 +3,7 @@
 import asyncio
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from core.ports.event_log import OutcomeUnknown, Unavailable
@@ -17,6 +18,7 @@ from schemas import envelope
 from schemas.envelope import Foreign
 from schemas.events import AuditRecorded
 from schemas.topics import AUDIT_LOG, partitions
+from schemas.wire.tokens import TOKEN_PATH
 from streams.rebuild.lease import Refused
 from tests.edge.cli.conftest import Caas
 from tests.edge.compliance.test_app import RecordingAudit
@@ -154,9 +156,17 @@ async def test_verbs_record_through_the_system_that_holds_the_directory(caas: Ca
     assert {one.address for one in found} == {"127.0.0.1"}
 
 
-async def test_process_that_takes_no_records_is_named(
-    caas: Caas, data: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_tokens_of_the_gateway_of_a_running_system_are_recorded(data: Path) -> None:
+    async with system(Settings(data=str(data), port=0)) as here, aiohttp.ClientSession() as session:
+        for secret in (here.app_secret, "guess"):
+            headers = {"X-App-Key": here.app_key, "X-App-Secret": secret}
+            async with session.post(f"{here.url}{TOKEN_PATH}", headers=headers, json={"user_id": "ann"}) as answer:
+                assert answer.status == (200 if secret == here.app_secret else 401)
+    found = [(one.actor, one.actor_type, one.entity_id, one.outcome) for one in await records_of(data)]
+    assert found == [(here.app_key, "application", "ann", "success"), ("", "application", "", "denied")]
+
+
+async def test_process_that_takes_no_records_is_named(caas: Caas, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(operator_record, "WAIT_S", 0.4)
     monkeypatch.setattr(HttpAudit.__init__, "__defaults__", (0.0,))
     async with compose.opened(compose.embedded(Settings(data=str(data)))):

@@ -20,6 +20,7 @@ from edge.composition.serving import (
     ready,
     served,
     sockets_open,
+    token_trail,
 )
 from edge.gateway.app import gateway_app
 from edge.http.connection import ConnectionLimits
@@ -75,7 +76,7 @@ async def test_port_is_bound_before_it_is_served() -> None:
     with bound("127.0.0.1", 0) as at:
         with pytest.raises(OSError, match="in use"), bound("127.0.0.1", port_of(at)):
             pytest.fail("two hold it")
-        app = gateway_app(gateway(SETTINGS, []), Health())
+        app = gateway_app(gateway(SETTINGS, token_trail(SETTINGS, Health()), []), Health())
         async with (
             served(app, at, ConnectionLimits(SETTINGS, Health())),
             aiohttp.ClientSession() as session,
@@ -85,7 +86,9 @@ async def test_port_is_bound_before_it_is_served() -> None:
 
 
 async def test_gateway_returns_configured_socket_urls() -> None:
-    app = gateway_app(gateway(SETTINGS, ["ws://one/socket", "ws://two/socket"]), Health())
+    app = gateway_app(
+        gateway(SETTINGS, token_trail(SETTINGS, Health()), ["ws://one/socket", "ws://two/socket"]), Health()
+    )
     async with listening(app, SETTINGS, Health()) as port, aiohttp.ClientSession() as session:
         url, shown = f"http://127.0.0.1:{port}/api/v1/auth/sdk/token", {"X-App-Key": "k", "X-App-Secret": "s"}
         async with session.post(url, headers=shown, json={"user_id": "ann"}) as answer:

@@ -13,6 +13,7 @@ from core.health import Health
 from core.ports.event_log import Unavailable
 from core.settings import Settings
 from edge.auth.tokens import Tokens
+from edge.composition.serving import token_trail
 from edge.gateway.app import Gateway, gateway_app
 from edge.gateway.live_sockets import LiveSockets
 from projections.ephemeral.in_process import InProcessNodeRegistry
@@ -31,7 +32,9 @@ async def health() -> Health:
 @pytest.fixture
 async def client(health: Health) -> AsyncIterator[Client]:
     settings = Settings(app_key="key", app_secret="secret", tenant="acme")
-    async with TestClient(TestServer(gateway_app(Gateway(settings, TOKENS), health))) as found:
+    async with TestClient(
+        TestServer(gateway_app(Gateway(settings, TOKENS, token_trail(settings, health)), health))
+    ) as found:
         yield found
 
 
@@ -74,7 +77,7 @@ async def test_gateway_returns_live_nodes_and_is_ready_without_presence_server(h
     there = InProcessNodeRegistry()
     await there.announce("one", "ws://one/socket", 60)
     for presence, urls in ((there, ["ws://one/socket"]), (Away(), here)):
-        gateway = Gateway(settings, TOKENS, living=LiveSockets(presence, here))
+        gateway = Gateway(settings, TOKENS, token_trail(settings, health), living=LiveSockets(presence, here))
         async with TestClient(TestServer(gateway_app(gateway, health))) as client:
             answer = await client.post(TOKEN_PATH, headers=APP, json={"user_id": "ann"})
             assert (await answer.json())["socket_urls"] == urls
@@ -83,7 +86,7 @@ async def test_gateway_returns_live_nodes_and_is_ready_without_presence_server(h
 
 async def test_configured_socket_urls_replace_live_nodes(health: Health) -> None:
     settings, set_urls = Settings(app_key="key", app_secret="secret"), ["ws://set/socket"]
-    gateway = Gateway(settings, TOKENS, set_urls, LiveSockets(Away(), []))
+    gateway = Gateway(settings, TOKENS, token_trail(settings, health), set_urls, LiveSockets(Away(), []))
     async with TestClient(TestServer(gateway_app(gateway, health))) as client:
         answer = await client.post(TOKEN_PATH, headers=APP, json={"user_id": "ann"})
         assert (await answer.json())["socket_urls"] == set_urls
@@ -96,7 +99,9 @@ async def test_wrong_key_or_secret_is_refused(client: Client, changed: dict[str,
 
 
 async def test_gateway_without_secret_refuses_all(health: Health) -> None:
-    async with TestClient(TestServer(gateway_app(Gateway(Settings(), TOKENS), health))) as client:
+    async with TestClient(
+        TestServer(gateway_app(Gateway(Settings(), TOKENS, token_trail(Settings(), health)), health))
+    ) as client:
         answer = await client.post(TOKEN_PATH, json={"user_id": "ann"})
         assert answer.status == 401
 
@@ -178,7 +183,9 @@ async def test_outsiders_see_only_the_status(client: Client, health: Health, hea
 async def test_client_outside_health_networks_is_an_outsider(health: Health) -> None:
     health.waits("log", "it is down")
     settings = Settings(app_key="key", app_secret="secret", health_networks="10.0.0.0/8")
-    async with TestClient(TestServer(gateway_app(Gateway(settings, TOKENS), health))) as client:
+    async with TestClient(
+        TestServer(gateway_app(Gateway(settings, TOKENS, token_trail(settings, health)), health))
+    ) as client:
         for path in PATHS:
             assert json.loads(await (await client.get(path)).read()) == {"status": "fail"}
         assert (await client.get("/livez")).status == 200

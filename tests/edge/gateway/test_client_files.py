@@ -10,6 +10,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from core.health import Health
 from core.settings import Settings
 from edge.auth.tokens import Tokens
+from edge.composition.serving import token_trail
 from edge.gateway.app import Gateway, gateway_app
 from edge.gateway.client_files import FILES
 
@@ -20,7 +21,7 @@ Client = TestClient[Any, Any]
 
 @pytest.fixture
 async def client() -> AsyncIterator[Client]:
-    app = gateway_app(Gateway(Settings(), Tokens("s" * 32, 900)), Health())
+    app = gateway_app(Gateway(Settings(), Tokens("s" * 32, 900), token_trail(Settings(), Health())), Health())
     async with TestClient(TestServer(app)) as found:
         yield found
 

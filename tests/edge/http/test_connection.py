@@ -12,7 +12,7 @@ from aiohttp import web
 
 from core.health import Health
 from core.settings import Settings
-from edge.composition.serving import bound, gateway, port_of, served
+from edge.composition.serving import bound, gateway, port_of, served, token_trail
 from edge.gateway.app import gateway_app
 from edge.http.connection import MAX_LOGGED_CHARACTERS, ConnectionLimits
 from tests.eventually import eventually
@@ -65,7 +65,7 @@ Serves = Callable[..., AbstractAsyncContextManager[Site]]
 async def site(answer_s: float = 5, idle_s: float = 5, **limits: Any) -> AsyncIterator[Site]:
     settings = Settings(token_secret="t" * 32, app_key="k", app_secret="s", **{"login_ms": 300, **limits})
     health = Health()
-    app = gateway_app(gateway(settings, []), health)
+    app = gateway_app(gateway(settings, token_trail(settings, health), []), health)
 
     async def large(_: web.Request) -> web.Response:
         return web.Response(body=bytes(LARGE))

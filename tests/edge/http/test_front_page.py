@@ -11,6 +11,7 @@ from core.health import Health
 from core.settings import Settings
 from edge.auth.tokens import Tokens
 from edge.compliance.app import ComplianceEntrance, compliance_app
+from edge.composition.serving import token_trail
 from edge.gateway.app import Gateway, gateway_app
 from edge.http.front_page import DOCUMENTS
 from edge.socket.transport.server import Entrance, socket_app
@@ -22,7 +23,7 @@ SECRET = "s3cret" * 6
 
 def gateway() -> web.Application:
     settings = Settings(app_key="app_key_of_ours", app_secret=SECRET, token_secret=SECRET)
-    return gateway_app(Gateway(settings, Tokens(SECRET, 900)), Health())
+    return gateway_app(Gateway(settings, Tokens(SECRET, 900), token_trail(settings, Health())), Health())
 
 
 def node() -> web.Application:

@@ -11,11 +11,11 @@ from core.audit.actor_context import text_of
 from core.health import Health
 from core.identity import Identity
 from core.ports.event_log import Unavailable
-from edge.socket.session import audit_trail
 from edge.socket.session.audit_trail import AuditTrail
 from edge.socket.session.client_session import ClientSession
 from edge.socket.session.protocol import SessionProtocol
 from schemas.events import AuditRecorded
+from streams.audit import audit_queue
 from tests.eventually import eventually
 from tests.given import AT, TENANT
 
@@ -100,7 +100,7 @@ async def test_others_are_counted_by_session_and_recorded_at_the_end() -> None:
 
 
 async def test_counts_are_recorded_regularly(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(audit_trail, "INTERVAL_S", 0.02)
+    monkeypatch.setattr(audit_queue, "INTERVAL_S", 0.02)
     audit = RecordingAudit()
     trail, ann = trail_of(audit), session("ann")
     async with followed(trail):
@@ -129,7 +129,7 @@ async def test_refused_logins_are_counted_by_address_and_reason() -> None:
 
 
 async def test_kinds_beyond_the_limit_are_counted_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(audit_trail, "MAX_KINDS", 5)
+    monkeypatch.setattr(audit_queue, "MAX_KINDS", 5)
     audit = RecordingAudit()
     trail = trail_of(audit)
     async with followed(trail):
