@@ -32,10 +32,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def print_transcript(settings: Settings) -> None:
-    """Record it, wait for the read models, then print."""
+    """Wait for the read models, record it, then print."""
     health, act = Health(), Act(action="transcript", entity_type="read_model", entity_id="messages")
-    async with reading(settings, health) as found, recorded(audit_of(found, settings), settings, act):
+    async with reading(settings, health) as found:
         await caught_up(found, ("messages", "conversations"), health, Waiting("transcript").show)
         live = [await live_generation(name, found, health) for name in ("messages", "conversations")]
-        async for line in transcript(found.documents, settings.tenant, *live):
-            sys.stdout.write(msgspec.json.encode(line).decode() + "\n")
+        async with recorded(audit_of(found, settings), settings, act):
+            async for line in transcript(found.documents, settings.tenant, *live):
+                sys.stdout.write(msgspec.json.encode(line).decode() + "\n")

@@ -9,6 +9,7 @@ import urllib.request
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Final
 
 import msgspec
 from aiohttp import web
@@ -21,6 +22,7 @@ from edge.cli import options
 from edge.compliance.app import ComplianceEntrance
 from edge.compliance.app import add_routes as add_compliance_routes
 from edge.composition import compose
+from edge.composition.compose import Adapters
 from edge.composition.running import working
 from edge.composition.serving import (
     bound,
@@ -44,6 +46,10 @@ from edge.process.stopping import on_signals, until
 from edge.socket.transport.server import Entrance
 from edge.socket.transport.server import add_routes as add_socket_routes
 from streams.runtime.versions import report_versions
+
+HELD_S: Final = 5.0
+"""Maximum time, in seconds, that a start waits for a directory that another process holds."""
+POLL_INTERVAL_S: Final = 0.1
 
 
 class Address(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -115,7 +121,7 @@ async def system(settings: Settings) -> AsyncIterator[Address]:
         trail = token_trail(settings, health)
         add_gateway_routes(app, gateway(settings, trail, address.socket_urls))
         await stack.enter_async_context(served(app, at, ConnectionLimits(settings, health)))
-        found = await stack.enter_async_context(compose.opened(compose.embedded(settings), health))
+        found = await stack.enter_async_context(_opened(settings, health))
         await report_versions(found.documents, compose.processors(found), health)
         await stack.enter_async_context(tokens_recorded(found.log, trail))
         await stack.enter_async_context(working(found, settings, health))
@@ -126,6 +132,25 @@ async def system(settings: Settings) -> AsyncIterator[Address]:
         private_files.write_file(path, msgspec.json.encode(without_secret(address)))
         stack.callback(path.unlink, missing_ok=True)
         yield address
+
+
+@asynccontextmanager
+async def _opened(settings: Settings, health: Health) -> AsyncIterator[Adapters]:
+    """Yield the adapters of the directory; a verb that holds it for a moment, such as `caas token`, is waited for.
+    Raises `AlreadyWriting` in a group, at once where a system runs there.
+    """
+    loop = asyncio.get_running_loop()
+    ends = loop.time() + HELD_S
+    async with AsyncExitStack() as stack:
+        found: Adapters | None = None
+        while found is None:
+            try:
+                found = await stack.enter_async_context(compose.opened(compose.embedded(settings), health))
+            except* AlreadyWriting:
+                if loop.time() >= ends or await asyncio.to_thread(running_at, settings) is not None:
+                    raise
+                await asyncio.sleep(POLL_INTERVAL_S)
+        yield found
 
 
 def without_secret(address: Address) -> Address:

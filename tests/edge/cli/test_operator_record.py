@@ -1,6 +1,7 @@
 """What operators do with `caas` is recorded before it is done, in the log or through the process that holds it."""
 
 import asyncio
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import aiohttp
@@ -58,6 +59,11 @@ async def records_of(data: Path) -> list[AuditRecorded]:
                 assert isinstance(event, AuditRecorded)
                 found.append(event)
     return found
+
+
+async def ready_once(data: Path) -> None:
+    async with system(Settings(data=str(data), port=0)):
+        pass
 
 
 Said = tuple[str, str, str, str, str | None]
@@ -164,6 +170,16 @@ async def test_tokens_of_the_gateway_of_a_running_system_are_recorded(data: Path
                 assert answer.status == (200 if secret == here.app_secret else 401)
     found = [(one.actor, one.actor_type, one.entity_id, one.outcome) for one in await records_of(data)]
     assert found == [(here.app_key, "application", "ann", "success"), ("", "application", "", "denied")]
+
+
+async def test_system_that_starts_waits_for_a_verb_that_records(data: Path) -> None:
+    async with AsyncExitStack() as verb:
+        await verb.enter_async_context(compose.opened(compose.embedded(Settings(data=str(data)))))
+        starting = asyncio.create_task(ready_once(data))
+        await asyncio.sleep(0.2)
+        assert not starting.done()
+        await verb.aclose()
+        await starting
 
 
 async def test_process_that_takes_no_records_is_named(caas: Caas, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
