@@ -125,11 +125,11 @@ async def recorded(audit: Audit, settings: Settings, act: Act) -> AsyncIterator[
 
 
 async def record_alone(settings: Settings, act: Act) -> None:
-    """Record an act that needs nothing of the system. An embedded directory without a log has nothing to record it in.
+    """Record an act that needs nothing of the system. In an embedded directory where none was started there is no log.
 
     Raises `Unavailable` where the log cannot be written within `WAIT_S`.
     """
-    if settings.adapters == "embedded" and not (Path(settings.data) / data_directory.LOG).exists():
+    if settings.adapters == "embedded" and not data_directory.is_system(Path(settings.data)):
         return
     write = _record_in_the_stack if settings.adapters == "stack" else _record_in_the_directory
     try:

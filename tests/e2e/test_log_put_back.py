@@ -89,7 +89,7 @@ def test_older_log_is_refused_and_can_be_adopted(
     data: Path, young: tuple[Path, str], go_back: Callable[[Path, Path], None]
 ) -> None:
     go_back(data, young[0])
-    for verb in ("up --port 0", "verify", "transcript", "rebuild messages", "rollback messages"):
+    for verb in ("up --port 0", "verify", "transcript", "rebuild messages", "rollback messages", "token ann"):
         refused = caas(data, *verb.split())
         assert refused.returncode == 1, refused
         said = [line for line in refused.stderr.splitlines() if line.startswith(f"caas {verb.split()[0]}: ")]
@@ -106,6 +106,13 @@ def test_older_log_is_refused_and_can_be_adopted(
         asyncio.run(say(up, 1001, 1010))
         equal = caas(data, "verify")
         assert equal.returncode == 0, equal
+        asked = ("audit", "query", "--purpose", "case 4711", "--action", "operator:log_adopt", "--json")
+        [adopted] = [json.loads(line)["record"] for line in caas(data, *asked).stdout.splitlines()]
+        assert (adopted["actor"]["type"], adopted["entity"]["type"], adopted["outcome"]) == (
+            "operator",
+            "log",
+            "success",
+        )
 
 
 def test_log_is_not_adopted_under_a_running_system(tmp_path: Path) -> None:
