@@ -12,6 +12,8 @@ class Audit(Protocol):
         """Return the time for `AuditRecorded.at`."""
         ...
 
-    async def record(self, record: AuditRecorded, correlation_id: str) -> None:
-        """Return when the record is durable. Raises `Unavailable`, and `OutcomeUnknown` where it may be in the log."""
+    async def record(self, record: AuditRecorded, correlation_id: str, record_id: str | None = None) -> None:
+        """Return when the record is durable. Raises `Unavailable`, and `OutcomeUnknown` where it may be in the log:
+        with an id of its own it may be recorded again, and counts once.
+        """
         ...

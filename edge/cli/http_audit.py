@@ -37,8 +37,10 @@ class HttpAudit:
         """Return the time of this process's clock."""
         return SystemClock().now()
 
-    async def record(self, record: AuditRecorded, correlation_id: str) -> None:
-        """Return when the record is durable."""
+    async def record(self, record: AuditRecorded, correlation_id: str, record_id: str | None = None) -> None:
+        """Return when the record is durable. The service chooses its id, so it takes none. Raises `ValueError`."""
+        if record_id is not None:
+            raise ValueError("the compliance service chooses the ids of its records")
         url = f"{(await self._running()).url}{AUDIT_PATH}"
         act = AuditAct(
             action=record.action,

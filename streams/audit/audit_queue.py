@@ -38,6 +38,7 @@ WAITS_FOR: Final = "audit trail"
 class _Waiting(NamedTuple):
     record: AuditRecorded
     correlation_id: str
+    record_id: str
 
 
 class AuditQueue:
@@ -88,7 +89,7 @@ class AuditQueue:
         await asyncio.gather(*self._appending, return_exceptions=True)
 
     def _wait(self, record: AuditRecorded, correlation_id: str | None = None) -> None:
-        self._waiting.append(_Waiting(record, correlation_id or self._new_id()))
+        self._waiting.append(_Waiting(record, correlation_id or self._new_id(), self._new_id()))
         self._more.set()
 
     async def _append(self, audit: Audit) -> None:

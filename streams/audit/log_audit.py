@@ -21,12 +21,12 @@ class LogAudit:
         """Return the time of this process's clock."""
         return self._clock.now()
 
-    async def record(self, record: AuditRecorded, correlation_id: str) -> None:
+    async def record(self, record: AuditRecorded, correlation_id: str, record_id: str | None = None) -> None:
         """Append the record; return when it is durable."""
         await self._log.append(
             envelope.encode(
                 record,
-                event_id=self._new_id(),
+                event_id=record_id or self._new_id(),
                 source=self._source,
                 correlation_id=correlation_id,
                 actor=record.actor,

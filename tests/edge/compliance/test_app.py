@@ -48,7 +48,7 @@ class RecordingAudit:
     def now(self) -> str:
         return AT
 
-    async def record(self, record: AuditRecorded, correlation_id: str) -> None:
+    async def record(self, record: AuditRecorded, correlation_id: str, record_id: str | None = None) -> None:
         if self.fails is not None:
             raise self.fails
         self.records.append((record, correlation_id))

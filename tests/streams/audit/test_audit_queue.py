@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from core.health import Health
-from core.ports.event_log import Unavailable
+from core.ports.event_log import OutcomeUnknown, Unavailable
 from schemas.events import AuditRecorded
 from streams.audit import audit_queue
 from streams.audit.audit_queue import AuditQueue
@@ -29,7 +29,7 @@ class SlowAudit:
     def now(self) -> str:
         return AT
 
-    async def record(self, record: AuditRecorded, correlation_id: str) -> None:
+    async def record(self, record: AuditRecorded, correlation_id: str, record_id: str | None = None) -> None:
         self.begun += 1
         await self.open.wait()
         if self.down:
@@ -69,7 +69,7 @@ async def test_records_that_wait_before_there_is_a_log_are_appended_with_their_t
         await eventually(lambda: len(audit.records) == 2)
     assert [(one.entity_id, one.at, correlation) for one, correlation in audit.records] == [
         ("ann", AT, "given"),
-        ("ben", AT, "1"),
+        ("ben", AT, "2"),
     ]
     assert queue.stopped
 
@@ -131,3 +131,21 @@ async def test_log_that_answers_nobody_is_given_up(monkeypatch: pytest.MonkeyPat
         queue.put(record("a"))
         await eventually(lambda: audit.begun == 1)
         queue.put(record("b"))
+
+
+async def test_record_that_may_be_in_the_log_is_repeated_under_its_id() -> None:
+    asked: list[str | None] = []
+
+    class Unsure(SlowAudit):
+        async def record(self, record: AuditRecorded, correlation_id: str, record_id: str | None = None) -> None:
+            asked.append(record_id)
+            if len(asked) == 1:
+                raise OutcomeUnknown("slow")
+            await super().record(record, correlation_id, record_id)
+
+    queue, audit = queue_of(), Unsure()
+    async with followed(queue, audit):
+        queue.put(record("ann"))
+        await eventually(lambda: len(audit.records) == 1)
+    assert asked[0] is not None
+    assert asked == [asked[0]] * 2

@@ -30,7 +30,7 @@ class RecordingAudit:
     def now(self) -> str:
         return AT
 
-    async def record(self, record: AuditRecorded, correlation_id: str) -> None:
+    async def record(self, record: AuditRecorded, correlation_id: str, record_id: str | None = None) -> None:
         assert correlation_id
         if self.down:
             raise Unavailable("down")
