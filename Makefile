@@ -10,7 +10,7 @@ marked = $(sort $(shell grep -rl --include='*.py' 'mark\.$(1)\b' tests))
 # Tests start many processes, and each would compile all of us again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install up test test-together test-alone browser-test stack-test kill-test seed-test soak check format clean
+.PHONY: help install up test slow-test slow-together slow-alone browser-test stack-test kill-test seed-test soak check format clean
 
 help: ## these words
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/ -/'
@@ -27,14 +27,17 @@ $(MARKER): pyproject.toml edge/sdk/python/pyproject.toml
 up: install ## runs the whole system embedded, durable in .caas/data
 	$(BIN)/caas up
 
-test: install ## the tests that need no servers
-	$(MAKE) --no-print-directory --keep-going test-together test-alone
+test: install ## the tests that need no servers, without the slow ones
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m '$(EMBEDDED) and not slow and not alone'
 
-test-together: install
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m '$(EMBEDDED) and not alone'
+slow-test: install ## the slow ones that need no servers, and alone those that measure time
+	$(MAKE) --no-print-directory --keep-going slow-together slow-alone
 
-test-alone: install
-	$(BIN)/python -m pytest -m '$(EMBEDDED) and alone' $(call marked,alone)
+slow-together: install
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --durations=10 -m '$(EMBEDDED) and slow and not alone' $(call marked,slow)
+
+slow-alone: install
+	$(BIN)/python -m pytest --durations=5 -m '$(EMBEDDED) and alone' $(call marked,alone)
 
 browser-test: install ## the tests in Chromium and Node.js
 	$(BIN)/python -m pytest -m browser $(call marked,browser)

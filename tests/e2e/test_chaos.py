@@ -14,7 +14,7 @@ from tests.e2e.up import ready_line
 ROWS = 1500
 SEED = 7
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 
 @pytest.mark.parametrize("recording", recordings())

@@ -13,6 +13,8 @@ import pytest
 from tests.architecture.packages import ROOT
 from tests.e2e.up import Up, running
 
+pytestmark = pytest.mark.slow
+
 PROJECT = ROOT / "edge" / "sdk" / "python"
 NEEDED = {"aiohttp", "msgspec"}
 TALK = """

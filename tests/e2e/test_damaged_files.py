@@ -19,6 +19,8 @@ from tests.e2e.processes import CAAS
 from tests.e2e.recordings import SYNTHETIC
 from tests.e2e.up import Up, running
 
+pytestmark = pytest.mark.slow
+
 MESSAGES = 400
 TIMEOUT_S = 30
 SETTINGS = {"CAAS_DRAIN_MS": "200", "CAAS_COMMANDS_PER_S": "100000", "CAAS_USER_COMMANDS_PER_S": "0"}

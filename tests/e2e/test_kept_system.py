@@ -15,6 +15,7 @@ from tests.e2e.processes import run
 from tests.e2e.up import Up, running
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.timeout(300),
     pytest.mark.parametrize("version", VERSIONS, ids=lambda version: version.name),
 ]

@@ -15,6 +15,8 @@ from tests.e2e.line import opened
 from tests.e2e.processes import CAAS
 from tests.e2e.up import Up, running
 
+pytestmark = pytest.mark.slow
+
 QUICK_S = 20
 """A refusal is far faster than any timeout of a wait."""
 

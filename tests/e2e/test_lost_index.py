@@ -12,6 +12,8 @@ from tests.e2e.line import Line, opened
 from tests.e2e.processes import run
 from tests.e2e.up import Up, running
 
+pytestmark = pytest.mark.slow
+
 FILES = ("search.sqlite", "search.sqlite-wal", "search.sqlite-shm")
 TIMEOUT_S = 20
 

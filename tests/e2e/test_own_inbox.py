@@ -124,6 +124,7 @@ async def test_typing_is_sent_to_the_others(up: Up) -> None:
         assert ann.received(Typing) == []
 
 
+@pytest.mark.slow
 async def test_presence_is_restored_after_a_kill_and_restart(tmp_path: Path) -> None:
     data = tmp_path / "data"
     arguments = ("up", "--data", str(data), "--port", str(free_port()), "--json", "--secrets")

@@ -14,6 +14,8 @@ from tests.e2e.line import Line, opened
 from tests.e2e.processes import CAAS
 from tests.e2e.up import Up, running
 
+pytestmark = pytest.mark.slow
+
 BEFORE = 2_000
 PAUSE_MS = 2_000
 FEW = 200

@@ -54,6 +54,7 @@ async def test_process_stops_at_the_end_of_its_block(place: Place) -> None:
     await eventually(lambda: not proc.exists())
 
 
+@pytest.mark.slow
 async def test_edge_is_measured_against_the_bare_server() -> None:
     with bench(Settings(), pairs=1, seconds=1.0) as where:
         figure = await sockets.edge_sends(where)

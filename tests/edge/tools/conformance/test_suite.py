@@ -30,6 +30,8 @@ from tests.edge.tools.conformance.lies import (
     writing_first,
 )
 
+pytestmark = pytest.mark.slow
+
 CHECK = {check.__name__: check for check in CHECKS}
 
 
