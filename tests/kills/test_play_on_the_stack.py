@@ -10,7 +10,7 @@ import pytest
 from deploy.local.stack import Stack
 from edge.cli.conformance import CHECKS
 from tests.e2e.processes import System, body_of, status_of, within
-from tests.kills.playing import ROWS, played
+from tests.kills.playing import ROWS, check_read_models, played
 
 pytestmark = [pytest.mark.stack, pytest.mark.kills, pytest.mark.timeout(400)]
 
@@ -18,9 +18,7 @@ SIDE_BY_SIDE = 2
 
 
 def test_every_protocol_rule_holds_on_the_real_servers(one_broker: tuple[Stack, System]) -> None:
-    """The suite that tests/edge/tools/conformance runs on the embedded system, in parts side by side; afterwards no
-    read model has drifted.
-    """
+    """The suite that tests/edge/tools/conformance runs on the embedded system, in parts side by side."""
     system = one_broker[1]
     system.serve_tenant(f"t{secrets.token_hex(4)}")
     names = [check.__name__ for check in CHECKS]
@@ -30,7 +28,6 @@ def test_every_protocol_rule_holds_on_the_real_servers(one_broker: tuple[Stack, 
     results = [result for output in outputs for result in json.loads(output)["results"]]
     assert sorted(result["name"] for result in results) == sorted(names)
     assert {result["name"]: result["why"] for result in results if result["why"]} == {}
-    assert "differ" not in system.run("verify")
 
 
 def test_play_on_one_broker(one_broker: tuple[Stack, System]) -> None:
@@ -94,3 +91,8 @@ def test_play_survives_a_server_outage(one_broker: tuple[Stack, System], outage:
             process.wait_ready(60)
 
     played(system, ROWS, disturb)
+
+
+def test_read_models_equal_the_log_after_all_this(one_broker: tuple[Stack, System]) -> None:
+    """Once, and not after each play: it folds what all of them left, by the tenant of a row one sees which it was."""
+    check_read_models(one_broker[1])

@@ -19,7 +19,7 @@ from edge.sdk.python.caas_client.wire import Event
 from schemas.wire.frames import LANES
 from tests.e2e.processes import CAAS, System, summary_of, within
 from tests.eventually import eventually
-from tests.kills.playing import RECORDING, ROWS, check
+from tests.kills.playing import RECORDING, ROWS, check, check_read_models
 
 pytestmark = [pytest.mark.stack, pytest.mark.kills, pytest.mark.timeout(300)]
 
@@ -116,6 +116,7 @@ async def test_rebuilds_while_people_chat(one_broker: tuple[Stack, System]) -> N
     lines = transcript(system, room.tenant)
     assert [(line["seq"], line["text"]) for line in lines] == list(enumerate(room.written, 1))
     check(system, summary, ROWS)
+    check_read_models(system)
 
 
 def test_verify_and_rebuild_report_a_manually_changed_row(one_broker: tuple[Stack, System]) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from deploy.local.stack import Stack
 from tests.e2e.processes import System
-from tests.kills.playing import ROWS, played
+from tests.kills.playing import ROWS, check_read_models, played
 
 pytestmark = [pytest.mark.stack, pytest.mark.kills, pytest.mark.soak, pytest.mark.timeout(400)]
 
@@ -20,3 +20,4 @@ def test_play_survives_a_killed_broker(three_brokers: tuple[Stack, System]) -> N
         stack.start("kafka-2")
 
     played(system, ROWS, disturb)
+    check_read_models(system)
