@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from core.audit.derived import accepted
-from core.commands.command_ids import AppendingCommand, ConversationSignal, conversation_of, named_by
+from core.audit.derived import KIND, accepted
+from core.commands.command_ids import AppendingCommand, ConversationSignal, conversation_of, event_id_of, named_by
 from core.domain.decision import Context, Rejected
 from schemas import envelope, ids
 from schemas.commands import NAME_OF
@@ -12,6 +12,8 @@ from schemas.envelope import Record
 from schemas.events import AuditRecorded, MessageRejected
 
 UNCHANGED: Final = "unchanged"
+REPEATED: Final = "repeated"
+"""The reason of a command that was sent again and changes nothing now: it may have changed something before."""
 
 
 def rejection_record(
@@ -31,18 +33,26 @@ def rejection_record(
     return _record(source, event, rejection.code, context)
 
 
-def unchanged_record(source: str, command: AppendingCommand, context: Context) -> Record:
-    """Return the audit record of a command that was accepted and changes nothing."""
+def unchanged_record(source: str, command: AppendingCommand, context: Context, *, retry: bool) -> Record:
+    """Return the audit record of a command that was accepted and changes nothing.
+
+    That of a `retry` has the id of the record that derives from the command's event: what was asked before may have
+    appended that, and both are one record then.
+    """
+    name, reason = NAME_OF[type(command)], REPEATED if retry else UNCHANGED
     sends = isinstance(command, SendMessage | ForwardMessage)
     about = None if sends else named_by(command), conversation_of(command, context)
-    return _record(source, accepted(NAME_OF[type(command)], about, UNCHANGED, context), UNCHANGED, context)
+    derived = ids.effect_id(event_id_of(command, context), KIND) if retry else None
+    return _record(source, accepted(name, about, reason, context), reason, context, derived)
 
 
-def _record(source: str, event: MessageRejected | AuditRecorded, outcome: str, context: Context) -> Record:
+def _record(
+    source: str, event: MessageRejected | AuditRecorded, outcome: str, context: Context, event_id: str | None = None
+) -> Record:
     command = event.command if isinstance(event, MessageRejected) else event.action
     return envelope.encode(
         event,
-        event_id=ids.derive(context.tenant, context.correlation_id, context.actor, command, outcome),
+        event_id=event_id or ids.derive(context.tenant, context.correlation_id, context.actor, command, outcome),
         source=source,
         correlation_id=context.correlation_id,
         actor=context.actor,

@@ -96,7 +96,8 @@ class CommandExecutor:
             decision = await self._decide_with_appends(client, request, command, context)
         if isinstance(decision, Unchanged):
             wait = self._wait(client, request, command, decision.reply, known=True)
-            append = self._log.append(unchanged_record(self._handler.source, command, context))
+            record = unchanged_record(self._handler.source, command, context, retry=request.retry)
+            append = self._log.append(record)
             append.add_done_callback(partial(self._recorded, client, request, decision.reply, wait))
             return
         future, known = self._append(decision)
