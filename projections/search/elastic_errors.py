@@ -28,7 +28,7 @@ def check_items(outcomes: Sequence[Mapping[str, Any]]) -> None:
     failed = [one for one in outcomes if one["status"] >= 300 and one["status"] != _CONFLICT]
     if not failed:
         return
-    first = f"{failed[0].get('_id')}: {failed[0].get('error')}"
+    first = f"{failed[0].get('_id')}: {_why(failed[0].get('error') or {})}"
     if any(one["status"] == _MISSING for one in failed):
         raise IndexBehind(f"there is no index for {len(failed)} entries, the first {first}")
     if all(_is_temporary(one["status"], one.get("error", {}).get("type")) for one in failed):
@@ -40,7 +40,12 @@ def check_documents(documents: Sequence[Mapping[str, Any]]) -> None:
     """Raise `Unavailable` if an existing index cannot read a document now: its shard may be starting."""
     causes = [one["error"] for one in documents if "error" in one]
     if others := [cause for cause in causes if cause.get("type") != _NO_INDEX]:
-        raise Unavailable(f"search: {others[0]}")
+        raise Unavailable(f"search: {_why(others[0])}")
+
+
+def _why(error: Mapping[str, Any]) -> str:
+    """Return the cause of a failure without the value of a field, which may follow it."""
+    return f"{error.get('type')}: {str(error.get('reason')).partition('Preview of ')[0]}"
 
 
 def _is_temporary(status: int, kind: object) -> bool:

@@ -42,12 +42,23 @@ def bounded(timeout_s: float) -> Iterator[None]:
             yield
     except DocumentTooLarge as error:
         raise RowTooLarge(f"MongoDB: {str(error)[:300]}") from error
+    except BulkWriteError as error:
+        raise _kind_of(error)(f"MongoDB: {_without_rows(error)}") from None  # its own text has the rows
     except PyMongoError as error:
-        if is_outage(error):
-            raise Unavailable(f"MongoDB: {str(error)[:300]}") from error
-        if _codes(error) & _TOO_LARGE:
-            raise RowTooLarge(f"MongoDB: {str(error)[:300]}") from error
-        raise StoreBroken(f"MongoDB: {str(error)[:300]}") from error
+        raise _kind_of(error)(f"MongoDB: {str(error)[:300]}") from error
+
+
+def _without_rows(error: BulkWriteError) -> str:
+    details: Mapping[str, Any] = error.details or {}
+    failures = [*details.get("writeErrors", ()), *details.get("writeConcernErrors", ())]
+    codes = sorted({str(one.get("code")) for one in failures})
+    return f"{len(failures)} writes were refused with {', '.join(codes)}"
+
+
+def _kind_of(error: PyMongoError) -> type[Exception]:
+    if is_outage(error):
+        return Unavailable
+    return RowTooLarge if _codes(error) & _TOO_LARGE else StoreBroken
 
 
 def is_outage(error: PyMongoError) -> bool:

@@ -1,5 +1,6 @@
 """Tests how errors of a server are classified, and how a restarted server is detected."""
 
+import traceback
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -127,3 +128,12 @@ async def test_failed_check_is_repeated() -> None:
 
 async def _refused(_name: str) -> dict[str, Any]:
     raise PyMongoError("down")
+
+
+def test_refused_rows_are_in_no_text_and_no_traceback() -> None:
+    row = {"_id": "m1", "text": "Noodles at noon?"}
+    refused = BulkWriteError({"writeErrors": [{"index": 0, "code": 8000, "errmsg": "no", "op": row}]})
+    with pytest.raises(StoreBroken, match="1 writes were refused with 8000") as found, bounded(1.0):
+        raise refused
+    assert "Noodles" in str(refused)
+    assert "Noodles" not in "".join(traceback.format_exception(found.value))
