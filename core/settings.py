@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, Literal, get_args, get_origin
 import msgspec
 from msgspec import Meta
 
+from core import log_levels
 from core.domain.add_policy import AddPolicy
 from schemas.bounds import (
     COMMANDS_BURST,
@@ -76,7 +77,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     outbox_bytes: Positive = 1_048_576
     slow_consumer_ms: Positive = 10_000
     drain_ms: Positive = 5_000
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_level: str = "info"
+    log_format: Literal["auto", "text", "json"] = "auto"
     kafka_bootstrap: Filled = "127.0.0.1:9092"
     kafka_replication: Positive = 1
     kafka_min_insync: Positive = 1
@@ -118,9 +120,10 @@ def load(environment: Mapping[str, str] = os.environ, **overrides: Any) -> Setti
             except msgspec.ValidationError as error:
                 wrong.append(f"{PREFIX}{field.name.upper()}={values[field.name]!r}: {_explain(error, field.type)}")
     found |= {name: value for name, value in overrides.items() if value is not None}
-    for name in ("trusted_proxies", "health_networks"):
+    checks = {"trusted_proxies": networks, "health_networks": networks, "log_level": log_levels.parse}
+    for name in checks.keys() & found.keys():
         try:
-            networks(found.get(name, ""))
+            checks[name](found[name])
         except ValueError as error:
             wrong.append(f"{PREFIX}{name.upper()}={found[name]!r}: {error}")
     served = listed(found.get("tenants", ""))

@@ -25,6 +25,7 @@ VERBS: Final = {
     "transcript": "edge.cli.transcript",
     "audit": "edge.cli.audit",
     "log": "edge.cli.log",
+    "log-level": "edge.cli.log_level",
     "rebuild": "edge.cli.rebuild",
     "rollback": "edge.cli.rollback",
     "verify": "edge.cli.verify",

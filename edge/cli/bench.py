@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
     """0: measured, goals met or not; 1: a process of the bench failed, or it was stopped; 2: not on these adapters."""
     settings = options.settings_of(args)
     settings = msgspec.structs.replace(settings, adapters=args.adapters or settings.adapters)
-    logs.set_level("warning")
+    logs.configure("warning", settings.log_format)
     known = measures(settings.adapters)
     asked = [args.profile] if args.profile else args.only or [name for name in known if name not in LONG]
     if missing := [name for name in asked if name not in known]:

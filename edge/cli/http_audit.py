@@ -63,7 +63,7 @@ class HttpAudit:
         except (aiohttp.ClientError, TimeoutError) as error:
             raise OutcomeUnknown(f"{url} did not answer: {error!r}") from None
         if status != 201:
-            raise Unavailable(_reason(body, status))
+            raise Unavailable(reason_of(body, status))
 
     async def _running(self) -> Address:
         """Return the address of the system that holds the directory. Raises `Unavailable`."""
@@ -76,7 +76,8 @@ class HttpAudit:
         return found
 
 
-def _reason(body: bytes, status: int) -> str:
+def reason_of(body: bytes, status: int) -> str:
+    """Return why a system refused: what its problem document says."""
     try:
         found = msgspec.json.decode(body, type=ProblemDocument)
     except msgspec.DecodeError:

@@ -64,7 +64,7 @@ def settings_of(args: argparse.Namespace) -> Settings:
     found = settings.load(
         data=data, adapters="embedded" if data is not None else None, port=getattr(args, "port", None)
     )
-    logs.set_level(found.log_level)
+    logs.configure(found.log_level, found.log_format)
     return found
 
 

@@ -23,6 +23,7 @@ from edge.compliance.app import ComplianceEntrance
 from edge.compliance.app import add_routes as add_compliance_routes
 from edge.composition import compose
 from edge.composition.compose import Adapters
+from edge.composition.log_level import LogLevel
 from edge.composition.running import working
 from edge.composition.serving import (
     bound,
@@ -107,7 +108,7 @@ async def _run_system(settings: Settings, *, as_json: bool, secrets: bool) -> No
 async def system(settings: Settings) -> AsyncIterator[Address]:
     """Run the embedded system; yield its address. It listens from the start, and reports what it waits for."""
     settings = filled(settings)  # which creates the directory
-    data, health = Path(settings.data), Health()
+    data, health, log_level = Path(settings.data), Health(), LogLevel(settings, "up")
     entrance = Entrance(health)
     app = web.Application(middlewares=[problems])
     add_front_page(app, "a whole system", (*SOCKET, *GATEWAY, *COMPLIANCE))
@@ -115,6 +116,7 @@ async def system(settings: Settings) -> AsyncIterator[Address]:
     add_socket_routes(app, entrance)
     compliance = ComplianceEntrance(health)
     add_compliance_routes(app, compliance)
+    log_level.serve(app)
     async with AsyncExitStack() as stack:
         at = stack.enter_context(bound(settings.host, settings.port))
         address = _address(settings, port_of(at))
@@ -122,6 +124,7 @@ async def system(settings: Settings) -> AsyncIterator[Address]:
         add_gateway_routes(app, gateway(settings, trail, address.socket_urls))
         await stack.enter_async_context(served(app, at, ConnectionLimits(settings, health)))
         found = await stack.enter_async_context(_opened(settings, health))
+        log_level.recorded_in(found.log)
         await report_versions(found.documents, compose.processors(found), health)
         await stack.enter_async_context(tokens_recorded(found.log, trail))
         await stack.enter_async_context(working(found, settings, health))

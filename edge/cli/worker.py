@@ -8,18 +8,22 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Final
 
+from structlog.contextvars import bind_contextvars
+
 from core.health import Health
 from core.settings import Settings, require_stack
 from edge.cli import options
 from edge.composition import compose
 from edge.composition.compose import Adapters
 from edge.composition.kafka import free_slot, group_of, leave_group, rewind_group
+from edge.composition.log_level import LogLevel
 from edge.composition.probes import probes_of, probing
 from edge.composition.running import live_generation, one_plain
 from edge.composition.serving import health_site
 from edge.process.announce import announced
 from edge.process.background import background
 from edge.process.listening import CannotListen
+from edge.process.secrets_file import filled
 from edge.process.stopping import on_signals, until
 from schemas.topics import partitions
 from streams.runtime.faust_runner import faust_app, run_faust
@@ -46,7 +50,10 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
         "(default: the lowest free one of this host and CAAS_DATA)",
     )
     parser.add_argument(
-        "--health-port", type=options.port, metavar="N", help="serve /livez, /readyz and /health on this port"
+        "--health-port",
+        type=options.port,
+        metavar="N",
+        help="serve /livez, /readyz, /health, and `caas log-level` on this port",
     )
     parser.set_defaults(run=run)
 
@@ -59,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
         return 2
     found = options.settings_of(args)
     require_stack(found)
-    main = functools.partial(work, found, args)
+    main = functools.partial(work, filled(found), args)
     return options.run_or_fail("worker", main, *options.ASTRAY, CannotListen, fast=args.runner == "plain")
 
 
@@ -67,14 +74,18 @@ async def work(settings: Settings, args: argparse.Namespace) -> None:
     """Run the named processors until a signal. Health is served from the start."""
     health, asked, names = Health(), on_signals(), tuple(args.names or compose.PROCESSORS)
     health.expects(*names)
-    async with health_site(settings, health, args.health_port):
-        await until(asked, ("worker", _run_processors(settings, args, names, health)))
+    log_level = LogLevel(settings, "worker")
+    async with health_site(settings, health, args.health_port, log_level.serve):
+        await until(asked, ("worker", _run_processors(settings, args, names, health, log_level)))
 
 
-async def _run_processors(settings: Settings, args: argparse.Namespace, names: tuple[str, ...], health: Health) -> None:
+async def _run_processors(
+    settings: Settings, args: argparse.Namespace, names: tuple[str, ...], health: Health, log_level: LogLevel
+) -> None:
     one = one_plain if args.runner == "plain" else functools.partial(one_faust, slot=args.slot)
     needed = frozenset({"log", "documents", *(("index",) if "search" in names else ())})
     async with compose.opened(compose.adapters(settings, "caas-worker", health), health) as found:
+        log_level.recorded_in(found.log)
         await report_versions(found.documents, compose.processors(found, names), health)
         tasks = [(f"worker-{name}", one(name, found, settings, health)) for name in names]
         if found.known is not None:
@@ -85,6 +96,7 @@ async def _run_processors(settings: Settings, args: argparse.Namespace, names: t
 
 async def one_faust(name: str, found: Adapters, settings: Settings, health: Health, slot: str | None) -> None:
     """Run one processor on Faust; its group starts from the checkpoints, and its partitions are released at the end."""
+    bind_contextvars(processor=name)
     directory = Path(settings.data) / "faust"
     with nullcontext(f"{name}-{slot}") if slot else free_slot(directory, name) as member:
         try:

@@ -3,6 +3,8 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from structlog.contextvars import bind_contextvars
+
 from core.health import Health
 from core.ports.event_log import AlreadyWriting
 from core.retry import retry_until_available
@@ -53,7 +55,10 @@ async def working(found: Adapters, settings: Settings, health: Health) -> AsyncI
 
 
 async def one_plain(name: str, found: Adapters, settings: Settings, health: Health, *, shared: bool = False) -> None:
-    """Run one processor on the plain runner, in the live generation; `shared`: the process has others, and a node."""
+    """Run one processor on the plain runner in a task of its own, in the live generation; `shared`: the process has
+    others, and a node.
+    """
+    bind_contextvars(processor=name)
     worker, linger_s = compose.worker(name, found, health), compose.LINGER_S.get(name, 0.0)
     rests, limit = (compose.RESTS, compose.RESTING_BATCH) if shared and linger_s else (0.0, settings.batch)
     runner = PlainRunner(

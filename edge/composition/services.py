@@ -7,11 +7,13 @@ from contextlib import asynccontextmanager
 from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
+from aiohttp import web
 
 from core.health import Health, WarningHealth
 from core.settings import Settings, networks
 from edge.compliance.app import ComplianceEntrance, compliance_app
 from edge.composition import compose
+from edge.composition.log_level import LogLevel
 from edge.composition.probes import probes_of, probing
 from edge.composition.serving import (
     compliance_open,
@@ -22,7 +24,7 @@ from edge.composition.serving import (
     token_trail,
     tokens_recorded,
 )
-from edge.gateway.app import gateway_app
+from edge.gateway.app import Gateway, gateway_app
 from edge.gateway.live_sockets import LiveSockets
 from edge.gateway.token_trail import TokenTrail
 from edge.process.announce import announced
@@ -59,17 +61,23 @@ class Service(NamedTuple):
 async def serve_gateway(settings: Settings) -> None:
     """Serve the gateway until a signal; it waits for no other server: records of tokens wait for the log."""
     asked, health = on_signals(), Health()
-    trail = token_trail(settings, WarningHealth(health))
+    trail, log_level = token_trail(settings, WarningHealth(health)), LogLevel(settings, "gateway")
     async with (
         sockets_of(settings) as (urls, living),
-        background(("token-records", _record_tokens(settings, health, trail))),
-        listening(gateway_app(gateway(settings, trail, urls, living), health), settings, health) as port,
+        background(("token-records", _record_tokens(settings, health, trail, log_level))),
+        listening(_gateway_app(gateway(settings, trail, urls, living), health, log_level), settings, health) as port,
         announced(health, f"http://{settings.host}:{port}"),
     ):
         await until(asked)
 
 
-async def _record_tokens(settings: Settings, health: Health, trail: TokenTrail) -> None:
+def _gateway_app(found: Gateway, health: Health, log_level: LogLevel) -> web.Application:
+    app = gateway_app(found, health)
+    log_level.serve(app)
+    return app
+
+
+async def _record_tokens(settings: Settings, health: Health, trail: TokenTrail, log_level: LogLevel) -> None:
     """Record tokens in the stack's log, once it can be reached. An embedded log is that of the process that holds it,
     and a gateway beside it records nothing.
     """
@@ -79,6 +87,7 @@ async def _record_tokens(settings: Settings, health: Health, trail: TokenTrail) 
                 compose.log_alone(settings, "caas-gateway", WarningHealth(health)) as log,
                 tokens_recorded(log, trail),
             ):
+                log_level.recorded_in(log)
                 await asyncio.Event().wait()
     except Exception as error:  # a gateway issues tokens whatever the log is
         logger.exception("tokens are not recorded any more")
@@ -103,14 +112,16 @@ async def serve_socket(settings: Settings) -> None:
     """Serve sockets until a signal, then drain them. Health is served from the start."""
     asked, health = on_signals(), Health()
     settings = msgspec.structs.replace(settings, node=node_name(settings))
-    entrance = Entrance(health)
+    entrance, log_level = Entrance(health), LogLevel(settings, "socket")
     app = socket_app(entrance, health, networks(settings.health_networks))
+    log_level.serve(app)
     async with listening(app, settings, health, SOCKET_PORT) as port:
-        await until(asked, ("socket", _run_node(settings, health, entrance, public_url(settings, port))))
+        await until(asked, ("socket", _run_node(settings, health, entrance, log_level, public_url(settings, port))))
 
 
-async def _run_node(settings: Settings, health: Health, entrance: Entrance, url: str) -> None:
+async def _run_node(settings: Settings, health: Health, entrance: Entrance, log_level: LogLevel, url: str) -> None:
     async with compose.opened(compose.adapters(settings, "caas-socket", health), health) as found:
+        log_level.recorded_in(found.log)
         await report_versions(found.documents, compose.processors(found), health)
         async with (
             sockets_open(found, settings, health, entrance),
@@ -123,15 +134,19 @@ async def _run_node(settings: Settings, health: Health, entrance: Entrance, url:
 async def serve_compliance(settings: Settings) -> None:
     """Serve compliance officers until a signal. Health is served from the start."""
     asked, health = on_signals(), Health()
-    entrance = ComplianceEntrance(health)
+    entrance, log_level = ComplianceEntrance(health), LogLevel(settings, "compliance")
     app = compliance_app(entrance, health, networks(settings.health_networks))
+    log_level.serve(app)
     async with listening(app, settings, health, COMPLIANCE_PORT) as port:
         url = f"http://{settings.host}:{port}"
-        await until(asked, ("compliance", _run_compliance(settings, health, entrance, url)))
+        await until(asked, ("compliance", _run_compliance(settings, health, entrance, log_level, url)))
 
 
-async def _run_compliance(settings: Settings, health: Health, entrance: ComplianceEntrance, url: str) -> None:
+async def _run_compliance(
+    settings: Settings, health: Health, entrance: ComplianceEntrance, log_level: LogLevel, url: str
+) -> None:
     async with compose.opened(compose.adapters(settings, "caas-compliance", health), health) as found:
+        log_level.recorded_in(found.log)
         await report_versions(found.documents, compose.processors(found, (AUDIT,)), health)
         async with compliance_open(found, settings, entrance), announced(health, url):
             await probing(probes_of(found, needed=COMPLIANCE_NEEDS), health)

@@ -4,7 +4,7 @@ import asyncio
 import functools
 import secrets
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Final
 
@@ -27,6 +27,7 @@ from edge.gateway.token_trail import TokenTrail
 from edge.http.connection import ConnectionLimits, HttpConnection, track_requests
 from edge.http.health import add_health_routes
 from edge.http.problems import problems
+from edge.process import logs
 from edge.process.background import background
 from edge.process.listening import PORT, named
 from edge.socket.commands.backlog import BacklogLimits
@@ -55,6 +56,7 @@ async def node_running(found: Adapters, settings: Settings, health: Health) -> A
     """Run a node that follows memberships and generations; ready when its view has caught up. Raises `LogMismatch`."""
     await check_models(found.log, found.documents, PROCESSORS, health)
     name = node_name(settings)
+    logs.name_node(name)
     memberships = MembershipTail(found.log, found.documents, health)
     generations = Generations(found.documents, PROCESSORS)
     node = node_of(
@@ -180,13 +182,19 @@ async def listening(
 
 
 @asynccontextmanager
-async def health_site(settings: Settings, health: Health, port: int | None) -> AsyncIterator[None]:
-    """Serve the health of a process without another HTTP server; port None: not at all. Raises `CannotListen`."""
+async def health_site(
+    settings: Settings, health: Health, port: int | None, *more: Callable[[web.Application], None]
+) -> AsyncIterator[None]:
+    """Serve the health of a process without another HTTP server, and what `more` adds; port None: not at all. Raises
+    `CannotListen`.
+    """
     if port is None:
         yield
         return
     app = web.Application(middlewares=[problems])
     add_health_routes(app, health)
+    for add in more:
+        add(app)
     async with listening(app, msgspec.structs.replace(settings, port=port), health, "--health-port"):
         yield
 

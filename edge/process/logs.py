@@ -1,4 +1,5 @@
-"""Log on stderr: each line has the time in UTC, level, logger, text and the correlation id of its command.
+"""ProcessLog writes the log on stderr: each line has the time in UTC, level, logger, text and the correlation id of its
+command.
 
 An outage of a server is one line and its end another, however many callers wait. Repeated lines of libraries are logged
 once a minute with their number; an ERROR of ours is always logged.
@@ -10,15 +11,20 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Final, TextIO
+from typing import Final, Literal, TextIO
 from weakref import WeakSet
 
-from core.logfmt import value
+from core.log_levels import OURS, Level, LogLevels, is_ours, parse
 from core.outages import Outage
+from edge.process.log_lines import formatter
 
-LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
-OURS: Final = "caas"
+NUMBERS: Final[dict[Level, int]] = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+}
+LogFormat = Literal["auto", "text", "json"]
 REPEAT_INTERVAL_S: Final = 60.0
 """Minimum interval between two equal lines."""
 MAX_REMEMBERED: Final = 1_000
@@ -28,40 +34,71 @@ MAX_HANDSHAKE_CHARACTERS: Final = 200
 _NUMBERS: Final = re.compile(r"0x[0-9a-fA-F]+|\d+")
 
 
-def set_up(stream: TextIO | None = None) -> logging.Handler:
-    """Log to this stream, or to stderr, at `info`. Return the handler."""
-    handler = logging.StreamHandler(stream)
-    handler.setFormatter(Lines())
-    handler.addFilter(Strangers())
-    handler.addFilter(Outages())
-    handler.addFilter(Repeats())
-    logging.basicConfig(handlers=[handler], force=True)
-    set_level("info")
-    return handler
+class ProcessLog(logging.StreamHandler[TextIO]):
+    """The one log of a process: its format, its levels, and the name of its node."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        super().__init__(stream)
+        self.levels = LogLevels()
+        self.node = ""
+        self.set_format("auto")
+        for one in (Libraries(), Strangers(), Outages(), Repeats()):
+            self.addFilter(one)
+
+    def set_format(self, name: LogFormat) -> None:
+        """Write lines in this format from now on; `auto` is text where the stream is a terminal, else JSON."""
+        kind = name if name != "auto" else "text" if self.stream.isatty() else "json"
+        self.setFormatter(formatter(kind, lambda: self.node))
+
+    def set_levels(self, levels: LogLevels) -> LogLevels:
+        """Write lines from these levels on; return the levels of before. Libraries are heard from `warning` on, if
+        `base` is `debug` from `info` on, and never at `debug`: they write content there.
+        """
+        before, self.levels = self.levels, levels
+        for logger, _ in before.by_logger:
+            logging.getLogger(logger).setLevel(logging.NOTSET)
+        base = NUMBERS[levels.base]
+        logging.getLogger(OURS).setLevel(base)
+        logging.getLogger().setLevel(logging.INFO if levels.base == "debug" else max(base, logging.WARNING))
+        for logger, level in levels.by_logger:
+            logging.getLogger(logger).setLevel(NUMBERS[level])
+        return before
 
 
-def set_level(name: str) -> None:
-    """Log our lines from this level on; those of libraries from `warning` on, unless the level is `debug`."""
-    level = LEVELS[name]
-    logging.getLogger(OURS).setLevel(level)
-    logging.getLogger().setLevel(level if level == logging.DEBUG else max(level, logging.WARNING))
+def set_up(stream: TextIO | None = None) -> ProcessLog:
+    """Log to this stream, or to stderr, at `info`. Return the log of this process."""
+    if (old := process_log()) is not None:
+        old.set_levels(LogLevels())
+    log = ProcessLog(stream)
+    logging.basicConfig(handlers=[log], force=True)
+    log.set_levels(log.levels)
+    return log
 
 
-class Lines(logging.Formatter):
-    """`2026-01-31T12:00:00.000Z WARNING caas.worker text correlation_id=…`; tracebacks follow on lines of their own."""
+def process_log() -> ProcessLog | None:
+    """Return the log of this process; None where `set_up` was not called, as in a program that only uses the code."""
+    return next((one for one in logging.getLogger().handlers if isinstance(one, ProcessLog)), None)
 
-    def __init__(self) -> None:
-        super().__init__("%(asctime)s %(levelname)s %(name)s %(message)s")
 
-    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802, ARG002 - logging's name
-        """Return the time as RFC 3339, in UTC with milliseconds."""
-        return datetime.fromtimestamp(record.created, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+def configure(levels: str, line_format: LogFormat) -> None:
+    """Set the levels, as `core.log_levels` parses them, and the format of this process's log, if it has one."""
+    if (log := process_log()) is not None:
+        log.set_levels(parse(levels))
+        log.set_format(line_format)
 
-    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
-        """Return one line, with the correlation id at its end if the record has one."""
-        line = super().formatMessage(record).replace("\r", "\\r").replace("\n", "\\n")
-        correlation_id = getattr(record, "correlation_id", "")
-        return f"{line} correlation_id={value(correlation_id)}" if correlation_id else line
+
+def name_node(name: str) -> None:
+    """Let the lines of this process's log name its node."""
+    if (log := process_log()) is not None:
+        log.node = name
+
+
+class Libraries(logging.Filter):
+    """Leaves out the debug lines of libraries, whatever level they give their loggers: they have content."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether this record may be logged."""
+        return record.levelno > logging.DEBUG or is_ours(record.name)
 
 
 @dataclass(slots=True)
@@ -160,7 +197,7 @@ def _always(record: logging.LogRecord) -> bool:
     """Return whether a record is never left out: asyncio reports on our tasks too, and debugging needs all lines."""
     if record.levelno < logging.WARNING:
         return True
-    if record.name == OURS or record.name.startswith(f"{OURS}."):
+    if is_ours(record.name):
         return record.levelno >= logging.ERROR or not getattr(record, "repeats", False)
     return record.name == "asyncio" and "site-packages" not in record.getMessage()
 

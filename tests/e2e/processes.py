@@ -103,6 +103,11 @@ class Process:
             self.kill()
         return int(self.running.returncode)
 
+    def logged(self) -> list[dict[str, Any]]:
+        """Return the lines of its log, which are JSON, since its stderr is no terminal."""
+        lines = self.log.read_text(errors="replace").splitlines()
+        return [json.loads(line) for line in lines if line.startswith('{"time"')]
+
     def tail(self, lines: int = 30) -> str:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
 

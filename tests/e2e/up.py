@@ -97,7 +97,7 @@ def ready_line(process: Process) -> dict[str, Any]:
     def line() -> dict[str, Any] | None:
         process.ready()
         lines = process.log.read_text(errors="replace").splitlines(keepends=True)
-        whole = [line for line in lines if line.startswith("{") and line.endswith("\n")]
+        whole = [line for line in lines if line.startswith('{"url"') and line.endswith("\n")]
         return json.loads(whole[0]) if whole else None
 
     found: dict[str, Any] = within(60, f"the ready line of caas up; see {process.log}", line)

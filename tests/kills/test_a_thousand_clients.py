@@ -102,7 +102,8 @@ async def stormed(system: System, people: Crowd) -> dict[str, float]:
 def errors_since(ended: Mapping[Path, int]) -> list[str]:
     """Return the errors in the logs after these offsets."""
     said = [line for log, end in ended.items() for line in log.read_bytes()[end:].decode().splitlines()]
-    return [line for line in said if " ERROR " in line or " CRITICAL " in line or line.startswith("Traceback")]
+    bad = ('"level": "error"', '"level": "critical"', "Traceback")
+    return [line for line in said if any(word in line for word in bad)]
 
 
 def pids(system: System) -> list[int]:

@@ -70,4 +70,4 @@ def test_gateway_returns_live_nodes_and_play_finds_it(system: System, stack: Sta
     assert system.processes["socket-1"].stop() == 0
     within(3, "a node that stopped is named no more", lambda: named(system) == {ports[1]})
     for process in system.processes.values():
-        assert process.log.read_text().count("INFO caas.ready ready on ") == 1
+        assert [line["logger"] for line in process.logged()].count("caas.ready") == 1

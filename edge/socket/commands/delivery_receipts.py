@@ -189,7 +189,8 @@ class DeliveryReceipts:
     def _answer(self, receipts: list[_Receipt], error: BaseException | None) -> None:
         for client, request in receipts:
             client.answer(
-                _ack(request, "accepted") if error is None else self._commands.failed(error, request), waited=True
+                _ack(request, "accepted") if error is None else self._commands.failed(error, request, client),
+                waited=True,
             )
 
 

@@ -84,7 +84,7 @@ class CommandExecutor:
         except Rejected as rejection:
             self.refuse(client, request, command, rejection, context)
         except Exception as error:  # noqa: BLE001 - whatever went wrong, the client is answered
-            client.answer(self.failed(error, request))
+            client.answer(self.failed(error, request, client))
 
     async def _decide(
         self, client: ClientSession, request: CommandReceived, command: AppendingCommand, context: Context
@@ -172,7 +172,7 @@ class CommandExecutor:
             return
         if wait is not None:
             self._waits.end(wait)
-        client.answer(self.failed(error, request))
+        client.answer(self.failed(error, request, client))
 
     def _acknowledge(
         self, client: ClientSession, request: CommandReceived, reply: dict[str, Any], wait: PendingWait | None
@@ -196,7 +196,7 @@ class CommandExecutor:
         try:
             record = rejection_record(self._handler.source, command, rejection, context)
         except Exception as error:  # noqa: BLE001 - as above
-            client.answer(self.failed(error, request))
+            client.answer(self.failed(error, request, client))
             return
         self.record(record, client, request, answer)
 
@@ -205,16 +205,17 @@ class CommandExecutor:
 
         def recorded(future: Future[int]) -> None:
             error = failure_of(future)
-            client.answer(answer if error is None else self.failed(error, request))
+            client.answer(answer if error is None else self.failed(error, request, client))
 
         self._log.append(record).add_done_callback(recorded)
 
-    def failed(self, error: BaseException, request: CommandReceived) -> bytes:
+    def failed(self, error: BaseException, request: CommandReceived, client: ClientSession) -> bytes:
         """Return the error frame of an exception; an unexpected one is logged with the correlation id."""
         found = problem_of(error)
         self._health.count(f"answered_{found.code}")
         if found.code == "internal":
-            logger.error("a command failed", exc_info=error, extra={"correlation_id": request.correlation_id})
+            of = {"correlation_id": request.correlation_id, **client.log_fields}
+            logger.error("a command failed", exc_info=error, extra=of)
         return frames.error(request.frame_id, found, request.correlation_id)
 
 

@@ -24,7 +24,7 @@ MAX_CONCURRENT_READS: Final = 32
 """Maximum number of reads and pages of `sync` that run concurrently on one node, one per user."""
 
 Spawn = Callable[[str, Coroutine[Any, Any, None]], asyncio.Task[None]]
-Failed = Callable[[BaseException, CommandReceived], bytes]
+Failed = Callable[[BaseException, CommandReceived, ClientSession], bytes]
 """Return the error frame of a query's exception."""
 
 
@@ -79,7 +79,7 @@ class QueryExecutor:
             else:
                 frame = await self._answer_single(client, request, query)
         except Exception as error:  # noqa: BLE001 - whatever went wrong, the client is answered
-            frame = self._failed(error, request)
+            frame = self._failed(error, request, client)
         client.answer(frame)
 
     async def _answer_single(self, client: ClientSession, request: CommandReceived, query: SingleQuery) -> bytes:

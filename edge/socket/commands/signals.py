@@ -92,7 +92,7 @@ class Signals:
         except Rejected as rejection:
             self._refuse(client, request, signal, rejection, context)
         except Exception as error:  # noqa: BLE001 - whatever went wrong, the client is answered
-            client.answer(self._commands.failed(error, request))
+            client.answer(self._commands.failed(error, request, client))
         else:
             if answer is not None:
                 client.answer(frames.ack(request.frame_id, answer, request.correlation_id))
@@ -139,7 +139,7 @@ class Signals:
         if isinstance(signal, ConversationSignal):
             self._commands.refuse(client, request, signal, rejection, context)
         else:
-            client.answer(self._commands.failed(rejection, request))
+            client.answer(self._commands.failed(rejection, request, client))
 
     def follow_changes(self, hub: Hub) -> OnChange:
         """Return a callback for membership changes: the hub applies them, then the typing of users who left ends."""

@@ -179,7 +179,7 @@ class PendingWaits:
     async def _read_stage(self, wait: PendingWait) -> None:
         """Advance a send to its stage in the read models; if they cannot be read, it stays as it is."""
         sent = content.of_command(wait.command)
-        of: dict[str, object] = {"correlation_id": wait.correlation_id}
+        of: dict[str, object] = {"correlation_id": wait.correlation_id, **wait.client.log_fields}
         try:
             stage = await self._stages.stage(wait.message_id, sent, lambda user, seq: self._reads(wait, user, seq))
         except Unavailable as error:

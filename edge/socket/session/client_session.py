@@ -89,6 +89,11 @@ class ClientSession:
         self.syncing: asyncio.Task[None] | None = None
         self._changed: asyncio.Event | None = None
 
+    @property
+    def log_fields(self) -> dict[str, str]:
+        """What a line of the log says of it: the tenant and the session."""
+        return {"tenant": self.identity.tenant, "session": self.session.id}
+
     def request_received(self) -> None:
         """Count a request as in flight until `answer`."""
         self.in_flight += 1

@@ -85,13 +85,13 @@ class Connection:
                 self._identified()
                 await self._enter(identity)
         except NotReady as error:
-            logger.warning("a session cannot be opened: %s", error, extra=REPEATS)
+            logger.warning("a session cannot be opened: %s", error, extra=REPEATS | {"session": self._session.id})
             self.close("internal")
         except NodeEnded:
             self.close("going_away")
         except Exception:
             self._node.health.count("connection_failed")
-            logger.exception("a connection failed")
+            logger.exception("a connection failed", extra={"session": self._session.id})
             self.close("internal")
         finally:
             if self._expiry is not None:

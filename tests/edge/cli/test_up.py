@@ -89,16 +89,16 @@ async def test_models_of_older_versions_are_reported_at_the_start(tmp_path: Path
             made = msgspec.structs.replace(known, version=version)
             assert await replace_pointer(system.documents, name, made, known)
     with running(tmp_path) as up:
-        lines = [line for line in up.process.log.read_text().splitlines() if " WARNING " in line]
-        assert [line.partition(" caas.versions ")[2].partition(":")[0] for line in lines] == list(outdated)
+        lines = [line["message"] for line in up.process.logged() if line["level"] == "warning"]
+        assert [line.partition(":")[0] for line in lines] == list(outdated)
         assert all(f"`caas rebuild {name}` rebuilds it" in line for name, line in zip(outdated, lines, strict=True))
         report = json.loads(
             await asyncio.to_thread(run, "rebuild", "receipts", "--json", "--accept", digest(data), "--data", str(data))
         )
         assert report["outcome"] == "switched"
     with running(tmp_path, name="again") as up:
-        lines = [line for line in up.process.log.read_text().splitlines() if " WARNING " in line]
-        assert [line.partition(" caas.versions ")[2].partition(":")[0] for line in lines] == ["messages"]
+        lines = [line["message"] for line in up.process.logged() if line["level"] == "warning"]
+        assert [line.partition(":")[0] for line in lines] == ["messages"]
 
 
 def digest(data: Path) -> str:

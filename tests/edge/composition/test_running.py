@@ -1,8 +1,11 @@
 """A system can be used whether another process runs it or not."""
 
 import asyncio
+import io
+import json
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from core.health import Health
@@ -10,6 +13,7 @@ from core.ports.event_log import Unavailable
 from core.settings import Settings
 from edge.composition import compose
 from edge.composition.running import caught_up, live_generation, reading, working
+from edge.process.logs import set_up
 from tests.streams.world import said
 
 ALL = compose.PROCESSORS
@@ -28,6 +32,18 @@ async def test_reader_runs_processors_if_no_process_does(settings: Settings) -> 
         await caught_up(found, ALL, health)
         assert await live_generation("messages", found, health) == 1
         assert await found.documents.checkpoints("messages", 1)
+
+
+async def test_lines_that_a_processor_logs_name_it(settings: Settings) -> None:
+    stream, health = io.StringIO(), Health()
+    set_up(stream).set_format("json")
+    async with reading(settings, health) as found:
+        await found.log.append(msgspec.structs.replace(said(ROOM, 1), headers=()))
+        await caught_up(found, ("messages", "search"), health)
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    dead = [line for line in lines if line["logger"] == "caas.dead_letters"]
+    assert {line["processor"] for line in dead} >= {"messages", "search"}
+    assert all(line["message"].startswith(f"{line['processor']}: dead letter ") for line in dead)
 
 
 async def test_reader_opens_beside_a_running_process(settings: Settings) -> None:

@@ -9,6 +9,7 @@ import pytest
 from core.health import Health
 from core.settings import Settings
 from edge.composition import compose, services
+from edge.composition.log_level import LogLevel
 from edge.composition.services import SERVICES, Service
 from edge.composition.serving import token_trail
 from edge.process.background import background
@@ -54,8 +55,8 @@ async def test_tokens_wait_for_the_log_and_the_gateway_does_not(
         yield log
 
     monkeypatch.setattr(compose, "log_alone", slow)
-    trail = token_trail(STACK, health)
-    async with background(("token-records", services._record_tokens(STACK, health, trail))):
+    trail, log_level = token_trail(STACK, health), LogLevel(STACK, "gateway")
+    async with background(("token-records", services._record_tokens(STACK, health, trail, log_level))):
         trail.queue.put(ISSUED)
         await eventually(lambda: health.checks()["log"].status == "warn")
         assert (health.ready, await recorded(log)) == (True, 0)
@@ -75,13 +76,15 @@ async def test_gateway_goes_on_without_a_log_that_is_refused(monkeypatch: pytest
 
     monkeypatch.setattr(compose, "log_alone", refused)
     health = Health()
-    async with background(("tokens", services._record_tokens(STACK, health, token_trail(STACK, health)))):
+    trail = token_trail(STACK, health)
+    async with background(("tokens", services._record_tokens(STACK, health, trail, LogLevel(STACK, "gateway")))):
         await eventually(lambda: "7 partitions" in health.checks()["log"].output)
         assert health.ready
 
 
 async def test_embedded_gateway_alone_opens_no_log() -> None:
     health, settings = Health(), Settings(data="/nowhere")
-    async with background(("tokens", services._record_tokens(settings, health, token_trail(settings, health)))):
+    trail = token_trail(settings, health)
+    async with background(("tokens", services._record_tokens(settings, health, trail, LogLevel(settings, "gateway")))):
         await asyncio.sleep(0.02)
         assert health.checks() == {}

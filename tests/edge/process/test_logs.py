@@ -1,17 +1,29 @@
 """Log lines have time, level, logger, text and command; an outage is one line; repeated lines are counted."""
 
 import io
+import json
 import logging
-import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from core.health import Health
+from core.log_levels import LogLevels, parse
 from core.outages import REPEATS, Outage
 from core.ports.event_log import Unavailable
 from core.retry import retry_until_available
-from edge.process.logs import REPEAT_INTERVAL_S, Lines, Outages, Repeats, Strangers, set_level, set_up
+from edge.process.logs import (
+    REPEAT_INTERVAL_S,
+    LogFormat,
+    Outages,
+    ProcessLog,
+    Repeats,
+    configure,
+    name_node,
+    process_log,
+    set_up,
+)
 
 ours = logging.getLogger("caas.test")
 theirs = logging.getLogger("somelib.client")
@@ -33,9 +45,9 @@ class Log:
     def __init__(self) -> None:
         self.stream, self.clock = io.StringIO(), Clock()
         self.handler = set_up(self.stream)
-        for old in list(self.handler.filters):
+        self.handler.set_format("text")
+        for old in [one for one in self.handler.filters if isinstance(one, Outages | Repeats)]:
             self.handler.removeFilter(old)
-        self.handler.addFilter(Strangers())
         self.handler.addFilter(Outages(self.clock))
         self.handler.addFilter(Repeats(clock=self.clock))
 
@@ -48,6 +60,13 @@ class Log:
         """Return the lines without their time."""
         return [line.split(" ", 1)[1] for line in self.lines]
 
+    @property
+    def objects(self) -> list[dict[str, Any]]:
+        """Return the lines of the JSON form without their time."""
+        found = [json.loads(line) for line in self.lines]
+        assert all(line.pop("time") for line in found)
+        return found
+
 
 @pytest.fixture
 def log() -> Iterator[Log]:
@@ -56,46 +75,134 @@ def log() -> Iterator[Log]:
     try:
         yield Log()
     finally:
+        configure("info", "text")
         root.handlers[:] = handlers
         root.setLevel(levels[0])
         caas.setLevel(levels[1])
 
 
-def test_line_has_utc_time_level_and_logger(log: Log) -> None:
-    ours.info("said")
-    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z INFO caas\.test said", log.lines[0])
-
-
-def test_time_of_line_ignores_local_time_zone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TZ", "Asia/Kolkata")
-    record = logging.LogRecord("caas", logging.INFO, "", 0, "said", (), None)
-    record.created = 1_767_225_599.9996
-    assert Lines().format(record) == "2025-12-31T23:59:59.999Z INFO caas said"
-
-
-def test_correlation_id_is_between_line_and_traceback(log: Log) -> None:
-    try:
-        raise ValueError("no")
-    except ValueError:
-        ours.exception("a command failed", extra={"correlation_id": "c-1"})
-    assert log.texts[0] == "ERROR caas.test a command failed correlation_id=c-1"
-    assert log.lines[-1] == "ValueError: no"
-
-
-def test_correlation_id_cannot_forge_a_line(log: Log) -> None:
-    ours.warning("one\ntwo", extra={"correlation_id": "x\n2026 ERROR caas"})
-    assert log.texts == ['WARNING caas.test one\\ntwo correlation_id="x\\n2026 ERROR caas"']
+# Levels
 
 
 def test_libraries_log_warnings_and_we_log_from_the_level_on(log: Log) -> None:
     theirs.info("GET /_bulk")
-    set_level("error")
+    log.handler.set_levels(LogLevels("error"))
     ours.warning("left out")
     theirs.warning("left out")
-    set_level("debug")
-    theirs.debug("all")
-    theirs.debug("all")
-    assert log.texts == ["DEBUG somelib.client all"] * 2
+    log.handler.set_levels(LogLevels("debug"))
+    ours.debug("ours")
+    theirs.info("theirs")
+    assert log.texts == ["DEBUG caas.test ours", "INFO somelib.client theirs"]
+
+
+def test_libraries_never_log_debug_lines_because_they_have_content(log: Log) -> None:
+    log.handler.set_levels(LogLevels("debug"))
+    theirs.setLevel(logging.DEBUG)
+    try:
+        theirs.debug("Request: b'Noodles at noon?'")
+    finally:
+        theirs.setLevel(logging.NOTSET)
+    assert log.lines == []
+
+
+def test_single_loggers_have_levels_of_their_own(log: Log) -> None:
+    log.handler.set_levels(parse("caas.test=debug,somelib=info,warning"))
+    ours.debug("one")
+    logging.getLogger("caas.test.deeper").debug("two")
+    logging.getLogger("caas.other").info("left out")
+    theirs.info("three")
+    assert log.texts == ["DEBUG caas.test one", "DEBUG caas.test.deeper two", "INFO somelib.client three"]
+
+
+def test_changed_levels_replace_those_of_before(log: Log) -> None:
+    first = parse("caas.test=debug,somelib=error")
+    assert log.handler.set_levels(first) == LogLevels()
+    assert log.handler.set_levels(LogLevels("info")) == first
+    ours.debug("left out")
+    ours.info("one")
+    theirs.warning("two")
+    assert log.texts == ["INFO caas.test one", "WARNING somelib.client two"]
+
+
+def test_another_set_up_forgets_the_levels_of_before(log: Log) -> None:
+    log.handler.set_levels(parse("caas.test=error"))
+    again = set_up(log.stream)
+    ours.info("one")
+    assert (again.levels, len(log.lines)) == (LogLevels(), 1)
+
+
+def test_line_that_is_not_logged_is_not_formatted(log: Log) -> None:
+    class Costly:
+        def __str__(self) -> str:
+            raise AssertionError
+
+    ours.debug("%s", Costly())
+    assert not ours.isEnabledFor(logging.DEBUG)
+
+
+# The form
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("stream", "line_format", "is_json"),
+    [
+        (Terminal, "auto", False),
+        (io.StringIO, "auto", True),
+        (Terminal, "json", True),
+        (io.StringIO, "text", False),
+    ],
+)
+def test_form_follows_the_setting_and_the_terminal(
+    log: Log, stream: type[io.StringIO], line_format: LogFormat, is_json: bool
+) -> None:
+    found = stream()
+    set_up(found)
+    configure("warning", line_format)
+    ours.warning("said")
+    ours.info("left out")
+    assert found.getvalue().startswith("{") is is_json
+    assert len(found.getvalue().splitlines()) == 1
+
+
+def test_every_line_of_a_node_names_it(log: Log) -> None:
+    log.handler.set_format("json")
+    ours.info("before it has a name")
+    name_node("node-1")
+    theirs.warning("after")
+    assert [line.get("node") for line in log.objects] == [None, "node-1"]
+
+
+def test_program_without_our_log_is_left_alone() -> None:
+    logging.getLogger().handlers[:] = [one for one in logging.getLogger().handlers if not isinstance(one, ProcessLog)]
+    level = logging.getLogger().level
+    configure("debug", "json")
+    name_node("node-1")
+    assert (process_log(), logging.getLogger().level) == (None, level)
+
+
+def test_outages_and_repeats_are_one_line_in_json_too(log: Log) -> None:
+    log.handler.set_format("json")
+    waiters = [Outage(f"reader {n}") for n in range(3)]
+    for waiter in waiters:
+        waiter.begins(Unavailable("MongoDB: connection refused"))
+    log.clock.now += 3.21
+    for waiter in waiters:
+        waiter.ends()
+    for _ in range(3):
+        theirs.error("Unable connect")
+    log.clock.now += REPEAT_INTERVAL_S
+    theirs.error("Unable connect")
+    assert [(line["level"], line["logger"], line["message"]) for line in log.objects] == [
+        ("warning", "caas.outage", "MongoDB is down: connection refused"),
+        ("warning", "caas.outage", "MongoDB is back after 3.2 s"),
+        ("error", "somelib.client", "Unable connect"),
+        ("error", "somelib.client", "Unable connect (and 2 more like it before)"),
+    ]
 
 
 # Outages
