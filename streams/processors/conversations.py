@@ -88,6 +88,7 @@ def _pushes(change: NumberedChange, generation: int) -> list[Push]:
                 lane=conversation_rows.LANE,
                 n=change.n,
                 conversation_n=change.n,
+                recorded_ms=fact.recorded_ms,
             )
         )
     if change.conflict:

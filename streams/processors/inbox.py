@@ -112,6 +112,7 @@ def _pushed(one: NumberedEvent, row: Row, generation: int) -> Push:
         lane=inbox_rows.LANE,
         n=one.n,
         to=channel,
+        recorded_ms=one.fact.recorded_ms,
     )
 
 

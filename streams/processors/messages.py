@@ -112,6 +112,7 @@ def _pushed(one: Numbered, row: Row, view: MessageView, generation: int) -> Push
         n=n,
         conversation_n=row["sent"].get("conversation_n", 0),
         seq=row["sent"]["n"],
+        recorded_ms=one.fact.recorded_ms,
     )
 
 

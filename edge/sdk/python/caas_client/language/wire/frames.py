@@ -158,6 +158,7 @@ class Push(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     in the node registry. `conversation_n` is the minimum version of a node's view;
     `seq` is the message's, which must lie in a receiver's membership intervals. Typing goes to everyone but the typist,
     `by`; in presence `conversation_id` names the user, and there is no frame. Cursors go to everyone, in batches.
+    `recorded_ms` is when the log got what a numbered push is about, in milliseconds since 1970, 0 if it does not say.
     """
 
     model: str
@@ -170,6 +171,7 @@ class Push(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     seq: int = 0
     to: str = ""
     by: str = ""
+    recorded_ms: int = 0
 
 
 _pushes: Final = msgspec.msgpack.Decoder(list[Push])
