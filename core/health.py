@@ -1,11 +1,15 @@
-"""Health keeps the checks and counters of this process: readiness and metrics are read from here."""
+"""Health keeps the checks, counters and measurements of this process: readiness and metrics are read from here."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final, Literal, NamedTuple
+
+from core.histogram import Histogram
 
 STARTING: Final = "starting"
 
+Labelled = Mapping[tuple[str, ...], float]
+"""The values of a gauge, by the values of its labels in the order of `core.metrics`."""
 Status = Literal["pass", "warn", "fail"]
 
 
@@ -20,13 +24,15 @@ class Health:
     """The checks and counters of a process. `waiting` maps each failing check to its cause; empty means ready.
 
     A check is listed from the first time that it is expected, waits or warns. `counted` only grows; what a gauge
-    returns goes up and down.
+    returns goes up and down; `histograms` have times. Their names are those of `core.metrics`.
     """
 
     def __init__(self) -> None:
         self.waiting: dict[str, str] = {}
         self.counted: Counter[str] = Counter()
+        self.histograms: dict[str, Histogram] = {}
         self._gauges: dict[str, Callable[[], int]] = {}
+        self._labelled: dict[tuple[str, str], Callable[[], Labelled]] = {}
         self._warned: dict[str, str] = {}
         self._names: dict[str, None] = {}
 
@@ -81,6 +87,18 @@ class Health:
     def gauges(self) -> dict[str, int]:
         """Return the present value of every gauge, by name."""
         return {name: read() for name, read in self._gauges.items()}
+
+    def labelled_gauge(self, what: str, of: str, read: Callable[[], Labelled]) -> None:
+        """Let `read` return values of the gauge `what` from now on, in place of what `of` gave for it before."""
+        self._labelled[what, of] = read
+
+    def labelled_gauges(self) -> list[tuple[str, Labelled]]:
+        """Return the present values of the gauges that have labels, by name; a name may be there several times."""
+        return [(what, read()) for (what, _), read in self._labelled.items()]
+
+    def histogram(self, what: str) -> Histogram:
+        """Return the histogram of this name, whose owner keeps it: it is written without a look at the name."""
+        return self.histograms.setdefault(what, Histogram())
 
 
 class WarningHealth(Health):

@@ -53,7 +53,7 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
         "--health-port",
         type=options.port,
         metavar="N",
-        help="serve /livez, /readyz, /health, and `caas log-level` on this port",
+        help="serve /livez, /readyz, /health, /metrics, and `caas log-level` on this port",
     )
     parser.set_defaults(run=run)
 

@@ -25,6 +25,7 @@ HEALTH: Final[Sequence[Row]] = (
     ("/livez", "whether this process is alive"),
     ("/readyz", "whether it is ready, and what it waits for"),
     ("/health", "the same, and what it has counted"),
+    ("/metrics", "what it has counted and measured, for Prometheus"),
 )
 GATEWAY: Final[Sequence[Row]] = (
     (f"POST {TOKEN_PATH}", f"a token for a user, for applications that show {APP_KEY} and {APP_SECRET}"),

@@ -1,6 +1,7 @@
 """Serve health over HTTP: alive means only that the loop runs, ready that no check fails.
 
-Causes name addresses and paths, and counters show who is refused: clients outside our networks receive neither.
+Causes name addresses and paths, and counters and metrics show who is refused: clients outside our networks receive
+none of them.
 """
 
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from aiohttp import web
 
 from core.health import Health
 from core.settings import Network, is_within
+from edge.http.metrics import add_metrics_route
 
 MEDIA_TYPE: Final = "application/health+json"
 PROXIED: Final = ("X-Forwarded-For", "X-Real-IP", "Forwarded", "Via")
@@ -18,9 +20,9 @@ PROXIED: Final = ("X-Forwarded-For", "X-Real-IP", "Forwarded", "Via")
 
 
 def add_health_routes(app: web.Application, health: Health, insiders: Sequence[Network] | None = None) -> None:
-    """Serve `/livez`, `/readyz` (every check, 503 while one fails) and `/health` (the same, and numbers).
+    """Serve `/livez`, `/readyz` (every check, 503 while one fails), `/health` (the same, and numbers) and `/metrics`.
 
-    If there are `insiders`, all others receive the status alone.
+    If there are `insiders`, all others receive the status alone, and no metrics.
     """
 
     async def livez(_: web.Request) -> web.Response:
@@ -39,6 +41,7 @@ def add_health_routes(app: web.Application, health: Health, insiders: Sequence[N
     app.router.add_get("/livez", livez)
     app.router.add_get("/readyz", readyz)
     app.router.add_get("/health", whole)
+    add_metrics_route(app, health, sees_details)
 
 
 def is_insider(request: web.BaseRequest, insiders: Sequence[Network]) -> bool:

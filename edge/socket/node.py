@@ -85,7 +85,7 @@ class Node:
         self._signals = signals
         self.current = CurrentHeads(lanes, self.hub)
         reading = memberships, lanes, self.hub, self.current, query_dispatch
-        self._reads = QueryExecutor(*reading, health=health, spawn=self._spawn, failed=commands.failed)
+        self._reads = QueryExecutor(*reading, health=health, spawn=self._spawn, commands=commands)
         self._unsubscribe = memberships.subscribe(signals.follow_changes(self.hub))
         self._bus = bus
         self._registration = registration
@@ -260,7 +260,7 @@ class Node:
                     assert_never(action)
 
     async def _execute(self, client: ClientSession, received: CommandReceived) -> None:
-        self.health.count("commands")
+        self.health.count("commands_received")
         client.request_received()
         if (rejection := await self.quotas.refusal(client.identity, received)) is not None:
             self.audit.refused(client, NAME_OF[type(received.command)], "rate_limited")

@@ -23,6 +23,7 @@ from schemas.topics import Partition
 from streams.log.kafka.groups import group_of
 from streams.runtime.gap_filler import GapFiller
 from streams.runtime.gate import MAX_EMITTING, Gate
+from streams.runtime.lag_watch import LagWatch
 from streams.runtime.worker import Worker
 
 MAX_QUEUED: Final = 4096
@@ -61,10 +62,15 @@ def faust_app(worker: Worker, log: EventLog, settings: Settings, slot: str | Non
             for stream, event in taken:
                 await stream.ack(event)
 
+    def rebalanced(*_: Any, **__: Any) -> None:
+        worker.health.count(f"rebalances_{processor.name}")
+
+    app.on_partitions_assigned.connect(rebalanced, weak=False)
     app.agent(topic, name=f"{processor.name}-receive")(receive)
     app.task(work)
     app.task(acknowledge)
     app.task(_named(gate.watch))
+    app.task(_named(LagWatch(worker, log, lambda: assigned(app, processor.topics), worker.health).run))
     app.task(_named(lambda: gap_filler.watch(lambda: assigned(app, processor.topics), queue.empty)))
     return app
 

@@ -19,6 +19,7 @@ from core.tasks import retrieved
 from projections.generations import Pointer, partition_name, read_pointer
 from schemas.topics import Partition, partitions
 from streams.runtime.gate import MAX_EMITTING, Gate
+from streams.runtime.lag_watch import LagWatch
 from streams.runtime.lineage import EndsWatch, acknowledged, check_processor
 from streams.runtime.worker import StoreBehindLog, Worker
 
@@ -90,6 +91,7 @@ class PlainRunner:
         await self._worker.begin(generation, self._log.epoch)
         start = await self._start()
         gate = Gate(self._worker, lambda: start, self._all_emitted)
+        lags = LagWatch(self._worker, self._log, lambda: start, self._health)
         emitting: Emitting = asyncio.Queue(MAX_EMITTING)
         emits = asyncio.create_task(self._emit(emitting), name=f"{name}-emits")
         tasks = (
@@ -97,6 +99,7 @@ class PlainRunner:
             asyncio.create_task(gate.watch(), name=f"{name}-watches"),
             asyncio.create_task(self._mark_regularly(), name=f"{name}-marks"),
             asyncio.create_task(self._check(), name=f"{name}-checks"),
+            asyncio.create_task(lags.run(), name=f"{name}-lags"),
         )
         try:
             ended, _ = await asyncio.wait((*tasks, emits), return_when=asyncio.FIRST_COMPLETED)

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from time import perf_counter
 from typing import Final
 
 from core.health import Health
@@ -61,6 +62,8 @@ class Worker:
         self._epoch = 0
         self._life = 0
         self._next: dict[Partition, int] = {}
+        self._recorded_ms: dict[Partition, int] = {}
+        self._batches = health.histogram(f"{processor.name}_batch")
         self._behind = documents if isinstance(documents, SaveBehind) else None
         self._logged: deque[_Logged] = deque()
         self._in_order = asyncio.Lock()
@@ -74,6 +77,7 @@ class Worker:
         if self._behind is not None:
             self._behind.reset()
         self.generation, self._epoch, self._life = generation, epoch, self.documents.life
+        self._recorded_ms.clear()
         with contextlib.suppress(DataLost):
             await retry_until_available(
                 f"{self.processor.name}: prepare", lambda: self.processor.prepare(generation), self.health
@@ -91,6 +95,13 @@ class Worker:
         """Return the next offset of every partition read or checkpointed."""
         return self._next
 
+    @property
+    def recorded_ms(self) -> Mapping[Partition, int]:
+        """Return when the log got the last record applied of each partition, in milliseconds since 1970, 0 if it did
+        not say.
+        """
+        return self._recorded_ms
+
     async def work(self, received: Sequence[Received]) -> None:
         """Apply one batch; when it returns, all of it is saved and emitted. Raises as `begin_batch` does."""
         await (await self.begin_batch(received))()
@@ -104,9 +115,11 @@ class Worker:
         """
         if not received:
             return already_durable
+        began = perf_counter()
         positions = await self._advanced(received)
         found = read(received, self.processor.name, self.processor.takes)
-        required, digests = self._required_offsets(received), _digests(received)
+        last = {record.at(): record for record in received}
+        required, digests = self._required_offsets(received), {at: digest_of(record) for at, record in last.items()}
         batch = Batch(found.facts, self.processor.name, self.generation, positions, required, digests, self._life)
         try:
             effects, dead = await self._applied(batch, received)
@@ -117,6 +130,8 @@ class Worker:
         durable = await self._emit(Effects([*effects.logged, *found.dead, *dead], effects.hints))
         for at, where in positions.items():
             self._next[at] = max(self._next.get(at, 0), offset_in(self._epoch, where))
+            self._recorded_ms[at] = last[at].timestamp_ms
+        self._batches.observe(perf_counter() - began)
         self.health.count(f"{self.processor.name}_records", len(received))
         return durable
 
@@ -230,12 +245,6 @@ class Worker:
         await self._apply(replace(batch, facts=[]))
         logged = [record for effects in done for record in effects.logged]
         return Effects(logged, [hint for effects in done for hint in effects.hints]), dead
-
-
-def _digests(received: Sequence[Received]) -> dict[Partition, str]:
-    """Return the digest of the last record of each partition."""
-    last = {record.at(): record for record in received}
-    return {at: digest_of(record) for at, record in last.items()}
 
 
 def _unreadable(fact: Fact) -> Fact:

@@ -43,6 +43,21 @@ def test_gauge_is_read_each_time() -> None:
     assert [health.gauges(), health.gauges()] == [{"unpersisted": 2}, {"unpersisted": 1}]
 
 
+def test_labelled_gauge_has_the_last_reader_of_each_owner() -> None:
+    health = Health()
+    health.labelled_gauge("lag", "inbox", lambda: {("inbox",): 1})
+    health.labelled_gauge("lag", "audit", lambda: {("audit",): 2})
+    health.labelled_gauge("lag", "inbox", lambda: {("inbox",): 3})
+    assert health.labelled_gauges() == [("lag", {("inbox",): 3}), ("lag", {("audit",): 2})]
+
+
+def test_histogram_of_a_name_is_one() -> None:
+    health = Health()
+    health.histogram("delivery_latency").observe(1.0)
+    assert health.histogram("delivery_latency").sum == 1.0
+    assert list(health.histograms) == ["delivery_latency"]
+
+
 async def test_outage_is_logged_at_its_start_and_end_only(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

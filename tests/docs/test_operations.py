@@ -56,6 +56,6 @@ def test_every_processor_is_named(name: str) -> None:
     assert f"`{name}`" in page(PAGE)
 
 
-@pytest.mark.parametrize("path", ["/livez", "/readyz", "/health"])
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/health", "/metrics"])
 def test_every_health_path_is_documented(path: str) -> None:
     assert rows(PAGE)[path][0]

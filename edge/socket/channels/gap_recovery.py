@@ -9,6 +9,7 @@ from typing import Final
 
 from core.health import Health
 from edge.socket.channels.channel_state import Join, Recover, order
+from edge.socket.channels.delivery_meter import DeliveryMeter
 from edge.socket.channels.lane_channel import LaneChannel
 from edge.socket.channels.lane_source import LaneSource
 from edge.socket.channels.store_reads import StoreReads
@@ -30,6 +31,7 @@ class GapRecovery:
         self._lanes = lanes
         self._store_reads = store_reads
         self._health = health
+        self._meter = DeliveryMeter(health)
         self._look_soon = look_soon
 
     async def push(self, channel: LaneChannel, push: Push) -> None:
@@ -47,8 +49,7 @@ class GapRecovery:
             case "duplicate":
                 self._health.count("push_duplicate")
             case "next":
-                shown = channel.deliver(push.lane, push)
-                self._health.count("delivered", shown)
+                self._meter.delivered(push, channel.deliver(push.lane, push))
             case "gap":  # nothing is passed over: the heads will show it, and this one too
                 self._health.count("push_hole")
                 of = {"correlation_id": correlation_of(push.frame)}

@@ -13,6 +13,7 @@ from core.health import Health
 from core.outages import REPEATS
 from core.ports.event_log import Unavailable
 from edge.socket.channels.channel_state import CLOSED, LIVE, Job, Late, Opening, Positions, Recover, State, order
+from edge.socket.channels.delivery_meter import DeliveryMeter
 from edge.socket.channels.gap_recovery import GapRecovery
 from edge.socket.channels.jobs import Jobs, Spawn
 from edge.socket.channels.lane_channel import LaneChannel
@@ -50,6 +51,7 @@ class LaneChannels(Generic[C]):
         self._registration = shared.registration
         self._lanes = shared.lanes
         self._health = shared.health
+        self._meter = DeliveryMeter(shared.health)
         self._spawn = shared.spawn
         self._look_soon = shared.look_soon
         self._make = make
@@ -81,7 +83,7 @@ class LaneChannels(Generic[C]):
                 return
             known = push.conversation_n <= channel.version and self._lanes.knows(push.model, push.generation)
             if where == "next" and known:
-                self._health.counted["delivered"] += channel.deliver(push.lane, push)
+                self._meter.delivered(push, channel.deliver(push.lane, push))
                 self.settle(channel)
                 return
         self.begin(channel, push)

@@ -90,7 +90,7 @@ class DeliveryReceipts:
         key = signal.conversation_id
         seq = min(signal.seq, await self._head(client, key, signal.seq))
         if seq == 0:
-            client.answer(_ack(request, "persisted"))
+            client.answer(self._ack(request, "persisted"))
             return
         who = client.identity
         self._add(_Key(who.tenant, who.user_id, key, signal.device or ""), seq, _Receipt(client, request))
@@ -189,12 +189,13 @@ class DeliveryReceipts:
     def _answer(self, receipts: list[_Receipt], error: BaseException | None) -> None:
         for client, request in receipts:
             client.answer(
-                _ack(request, "accepted") if error is None else self._commands.failed(error, request, client),
+                self._ack(request, "accepted") if error is None else self._commands.failed(error, request, client),
                 waited=True,
             )
 
-
-def _ack(request: CommandReceived, level: str) -> bytes:
-    command = request.command
-    conversation_id = command.conversation_id if isinstance(command, DeliveredMessages) else ""
-    return frames.ack(request.frame_id, {"conversation_id": conversation_id, "level": level}, request.correlation_id)
+    def _ack(self, request: CommandReceived, level: str) -> bytes:
+        self._commands.outcomes.done(request)
+        command = request.command
+        conversation_id = command.conversation_id if isinstance(command, DeliveredMessages) else ""
+        data = {"conversation_id": conversation_id, "level": level}
+        return frames.ack(request.frame_id, data, request.correlation_id)

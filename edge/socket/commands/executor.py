@@ -25,11 +25,11 @@ from edge.socket.commands.backlog import Backlog
 from edge.socket.commands.dedup_cache import DedupCache
 from edge.socket.commands.wait_for import PendingWait, PendingWaits
 from edge.socket.session.client_session import ClientSession
+from edge.socket.session.outcomes import Outcomes
 from edge.socket.session.protocol import CommandReceived
 from projections.queries.own_writes import MODEL_OF
 from schemas.commands.conversation import CreateConversation
 from schemas.commands.message import SendMessage
-from schemas.envelope import Record
 from schemas.topics import partition_of
 from schemas.wire import frames
 from schemas.wire.answers import Level
@@ -57,7 +57,7 @@ class CommandExecutor:
         self._handler = handler
         self._log = log
         self._clock = clock
-        self._health = health
+        self.outcomes: Final = Outcomes(health)
         self._waits = waits
         self.backlog: Final = backlog
         self._dedup_cache = dedup_cache or DedupCache()
@@ -180,8 +180,14 @@ class CommandExecutor:
         """Acknowledge a command now, or when its wait ends."""
         if wait is None:
             client.answer(frames.ack(request.frame_id, reply, request.correlation_id))
+            self.outcomes.acknowledged(request, reply["level"])
         else:
-            self._waits.answer(wait, partial(_ack, request, reply))
+            self._waits.answer(wait, partial(self._ack, request, reply))
+
+    def _ack(self, request: CommandReceived, reply: dict[str, Any], level: Level) -> bytes:
+        """Return the acknowledgment of a command whose wait ends, with the level it has reached."""
+        self.outcomes.acknowledged(request, level)
+        return frames.ack(request.frame_id, reply | {"level": level}, request.correlation_id)
 
     def refuse(
         self,
@@ -198,13 +204,11 @@ class CommandExecutor:
         except Exception as error:  # noqa: BLE001 - as above
             client.answer(self.failed(error, request, client))
             return
-        self.record(record, client, request, answer)
-
-    def record(self, record: Record, client: ClientSession, request: CommandReceived, answer: bytes) -> None:
-        """Append a rejection, and only then answer it."""
 
         def recorded(future: Future[int]) -> None:
             error = failure_of(future)
+            if error is None:
+                self.outcomes.refused(request, rejection.code)
             client.answer(answer if error is None else self.failed(error, request, client))
 
         self._log.append(record).add_done_callback(recorded)
@@ -212,15 +216,11 @@ class CommandExecutor:
     def failed(self, error: BaseException, request: CommandReceived, client: ClientSession) -> bytes:
         """Return the error frame of an exception; an unexpected one is logged with the correlation id."""
         found = problem_of(error)
-        self._health.count(f"answered_{found.code}")
+        self.outcomes.refused(request, found.code)
         if found.code == "internal":
             of = {"correlation_id": request.correlation_id, **client.log_fields}
             logger.error("a command failed", exc_info=error, extra=of)
         return frames.error(request.frame_id, found, request.correlation_id)
-
-
-def _ack(request: CommandReceived, reply: dict[str, Any], level: Level) -> bytes:
-    return frames.ack(request.frame_id, reply | {"level": level}, request.correlation_id)
 
 
 def failure_of(future: Future[int]) -> BaseException | None:

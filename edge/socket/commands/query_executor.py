@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from core.health import Health
 from core.ports.memberships import Memberships, NotReady
+from edge.socket.commands.executor import CommandExecutor
 from edge.socket.commands.query_dispatch import QueryDispatch, SingleQuery
 from edge.socket.delivery.current_heads import CurrentHeads
 from edge.socket.delivery.hub import Hub
@@ -24,8 +25,6 @@ MAX_CONCURRENT_READS: Final = 32
 """Maximum number of reads and pages of `sync` that run concurrently on one node, one per user."""
 
 Spawn = Callable[[str, Coroutine[Any, Any, None]], asyncio.Task[None]]
-Failed = Callable[[BaseException, CommandReceived, ClientSession], bytes]
-"""Return the error frame of a query's exception."""
 
 
 class QueryExecutor:
@@ -48,7 +47,7 @@ class QueryExecutor:
         *,
         health: Health,
         spawn: Spawn,
-        failed: Failed,
+        commands: CommandExecutor,
     ) -> None:
         self._memberships = memberships
         self._lanes = lanes
@@ -58,7 +57,8 @@ class QueryExecutor:
         self._syncing = SyncQueries(memberships, lanes, current, self._turns)
         self._health = health
         self._spawn = spawn
-        self._failed = failed
+        self._failed = commands.failed
+        self._outcomes = commands.outcomes
 
     async def begin(self, client: ClientSession, request: CommandReceived, query: Query) -> None:
         """Begin to answer; return when the session's next frame may be received. Raises `NodeEnded`."""
@@ -80,6 +80,8 @@ class QueryExecutor:
                 frame = await self._answer_single(client, request, query)
         except Exception as error:  # noqa: BLE001 - whatever went wrong, the client is answered
             frame = self._failed(error, request, client)
+        else:
+            self._outcomes.answered(request)
         client.answer(frame)
 
     async def _answer_single(self, client: ClientSession, request: CommandReceived, query: SingleQuery) -> bytes:
@@ -105,6 +107,9 @@ class QueryExecutor:
         synced = await self._syncing.sync(client, query)
         remember(client.subscriber, self._memberships, synced["positions"])
         self._require(life)
+        if query.tell:
+            result = "reset" if synced["reset"] else "complete" if synced["complete"] else "partial"
+            self._health.count(f"ws_resume_{result}")
         return frames.synced(request.frame_id, synced, request.correlation_id)
 
     async def _life(self) -> int:

@@ -95,6 +95,7 @@ class Signals:
             client.answer(self._commands.failed(error, request, client))
         else:
             if answer is not None:
+                self._commands.outcomes.done(request)
                 client.answer(frames.ack(request.frame_id, answer, request.correlation_id))
 
     async def _dispatch(

@@ -16,6 +16,7 @@ from core.rate_limit import Rate
 from core.settings import Settings
 from edge.socket.commands.leased_limit import LeasedLimit
 from edge.socket.session.protocol import CommandReceived
+from schemas.commands import NAME_OF
 from schemas.commands.queries import SearchMessages
 from schemas.wire import frames
 from schemas.wire.errors import Problem, problem
@@ -55,7 +56,10 @@ class UserQuotas:
         rejection = await self._spend(self._commands, who, "commands", request.command.cost)
         if rejection is None and isinstance(request.command, SearchMessages):
             rejection = await self._spend(self._searches, who, "searches")
-        return None if rejection is None else frames.error(request.frame_id, rejection, request.correlation_id)
+        if rejection is None:
+            return None
+        self._health.count(f"commands_{NAME_OF[type(request.command)]}_{rejection.code}")
+        return frames.error(request.frame_id, rejection, request.correlation_id)
 
     async def entry(self, who: Identity) -> Problem | None:
         """Spend the cost of a login, that of a send. Return the problem if the quota is exceeded, else None."""

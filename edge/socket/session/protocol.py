@@ -4,6 +4,7 @@ CONNECTING (only an `auth` frame is accepted) → READY (commands) → DRAINING 
 CLOSED. An `auth` frame of a session that is READY or DRAINING renews its token.
 """
 
+import time
 from collections.abc import Callable
 from enum import Enum
 from typing import Final, NamedTuple
@@ -39,12 +40,15 @@ class Authenticate(NamedTuple):
 
 
 class CommandReceived(NamedTuple):
-    """Execute this command, or answer this query, under `frame_id` and `correlation_id`."""
+    """Execute this command, or answer this query, under `frame_id` and `correlation_id`. Its frame came at
+    `received_at`, in seconds of `time.perf_counter`.
+    """
 
     command: Command
     frame_id: FrameId
     correlation_id: str
     retry: bool
+    received_at: float
 
 
 class SendFrame(NamedTuple):
@@ -70,14 +74,15 @@ _credentials: Final = msgspec.json.Decoder(_Credentials)
 
 
 class SessionProtocol:
-    """The protocol state of one session. `new_id` returns correlation ids for frames without one."""
+    """The protocol state of one session. `new_id` returns correlation ids for frames without one, `now` the time."""
 
-    __slots__ = ("_new_id", "_strikes", "id", "state")
+    __slots__ = ("_new_id", "_now", "_strikes", "id", "state")
 
-    def __init__(self, new_id: Callable[[], str]) -> None:
+    def __init__(self, new_id: Callable[[], str], now: Callable[[], float] = time.perf_counter) -> None:
         self.id = new_id()
         self.state = State.CONNECTING
         self._new_id = new_id
+        self._now = now
         self._strikes = 0
 
     def mark_ready(self) -> None:
@@ -110,7 +115,7 @@ class SessionProtocol:
         if self.state is State.DRAINING:
             draining = problem("unavailable", "this node goes away: ask the next one")
             return (SendFrame(frames.error(frame.id, draining, correlation_id)),)
-        return (CommandReceived(command, frame.id, correlation_id, frame.retry),)
+        return (CommandReceived(command, frame.id, correlation_id, frame.retry, self._now()),)
 
     def binary_received(self) -> tuple[Action, ...]:
         """Return the actions for a binary frame, which this text protocol does not allow."""

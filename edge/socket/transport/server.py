@@ -49,6 +49,7 @@ class Sockets:
         self._admission = Admission(settings, health)
         self._connections: set[Connection] = set()
         self._draining = False
+        health.gauge("ws_connections", lambda: self.open)
 
     @property
     def open(self) -> int:

@@ -65,6 +65,8 @@ async def test_process_is_alive_and_not_ready_until_its_servers_are_reachable(
                 assert all(reasons[name] != "starting" for name in ("log", "documents", "index"))
 
             await eventually(not_ready_with_reasons, within=TIMEOUT_S)
+            async with session.get(f"http://127.0.0.1:{port}/metrics") as answer:
+                assert "caas_processor_records_total" in await answer.text()
         assert {status for status, _ in seen} == {503}
         assert all(set(checks) == expected for _, checks in seen)
         process.send_signal(signal.SIGTERM)

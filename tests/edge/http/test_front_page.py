@@ -44,7 +44,7 @@ async def test_page_names_the_service_and_its_links_work(app: Any) -> None:
         page = await answer.text()
         assert (answer.status, answer.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
         links = re.findall(r'href="(/[^"]*)"', page)
-        assert {"/livez", "/readyz", "/health"} <= set(links)
+        assert {"/livez", "/readyz", "/health", "/metrics"} <= set(links)
         for link in links:
             assert (await client.get(link)).status != 404, link
     named = re.findall(r"<code>(?:(?:GET|POST|WebSocket) )?(/[^<]*)</code>", page)

@@ -37,3 +37,11 @@ async def test_app_has_no_partitions_before_an_assignment(world: World, tmp_path
     app = faust_app(worker, world.log, Settings(data=str(tmp_path)), slot="messages-0")
     assert app.conf.id == "caas-messages"
     assert assigned(app, worker.processor.topics) == []
+
+
+async def test_rebalances_are_counted(world: World, tmp_path: Path) -> None:
+    worker = Worker(Messages(world.documents), world.documents, world.emitter, world.health)
+    app = faust_app(worker, world.log, Settings(data=str(tmp_path)))
+    for _ in range(2):
+        await app.on_partitions_assigned.send(set())
+    assert world.health.counted["rebalances_messages"] == 2

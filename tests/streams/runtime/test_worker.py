@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 
+import msgspec
 import pytest
 
 from core.ports.documents import DataLost, TableGeneration
@@ -31,6 +32,15 @@ async def test_batch_is_saved_with_its_checkpoint_and_emitted(world: World, work
     assert await world.documents.checkpoints("messages", 1) == {AT: position(1, 3)}
     assert [push.n for push in world.emitter.pushes] == [1, 2, 3]
     assert worker.next == {AT: 3}
+
+
+async def test_batch_is_measured_and_its_age_is_known(world: World, worker: Worker) -> None:
+    last = msgspec.structs.replace(stored(said("room", 1), 1), timestamp_ms=1_700)
+    await worker.work([stored(said("room", 0), 0), last])
+    assert sum(world.health.histogram("messages_batch").counts) == 1
+    assert worker.recorded_ms == {AT: 1_700}
+    await worker.begin(1, epoch=1)
+    assert worker.recorded_ms == {}
 
 
 async def test_empty_batch_saves_nothing(world: World, worker: Worker) -> None:

@@ -22,7 +22,7 @@ INVALID_UTF_8 = b'{"type":"auth","data":{"token":"\xff\xfe"}}'
 
 def session(*, ready: bool = True) -> SessionProtocol:
     numbers = itertools.count()
-    found = SessionProtocol(lambda: f"id-{next(numbers)}")
+    found = SessionProtocol(lambda: f"id-{next(numbers)}", lambda: 2.5)
     if ready:
         found.mark_ready()
     return found
@@ -78,7 +78,7 @@ def test_another_token_renews_ready_and_draining_sessions() -> None:
 def test_command_keeps_its_correlation_id_or_gets_one() -> None:
     found = session()
     (given,) = found.received(frame("conversation:list", correlation_id=CORRELATION, retry=True))
-    assert given == CommandReceived(ListConversations(), 7, CORRELATION, True)
+    assert given == CommandReceived(ListConversations(), 7, CORRELATION, True, 2.5)
     (made,) = found.received(frame("conversation:list"))
     assert isinstance(made, CommandReceived)
     assert made.correlation_id == "id-1"
