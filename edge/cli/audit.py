@@ -13,7 +13,7 @@ import msgspec
 from core.audit.checkpoint import origin_of, parse
 from core.audit.note import SigningKey
 from core.settings import Settings
-from edge.cli import options
+from edge.cli import audit_counts, options
 from edge.cli.audit_service import AuditService, NotAnswered, opened
 from edge.cli.progress import Bar
 from edge.process.secrets_file import existing
@@ -59,6 +59,8 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     concerning.add_argument("subject", metavar="USER", help="the user")
     _add_filters(concerning, but="subject")
     concerning.set_defaults(oldest_first=True, limit=0)
+    counting = _asking(known, "counts", "print how often what happened", audit_counts.show, audit_counts.EXAMPLE)
+    audit_counts.add_options(counting)
     export = "example: caas audit export audit.jsonl --purpose yearly-audit"
     exporting = _asking(known, "export", "write records to a file that can be verified", _export, export)
     exporting.add_argument("file", metavar="FILE", type=Path, help="what to write")

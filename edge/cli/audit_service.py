@@ -12,12 +12,21 @@ import msgspec
 from core.settings import Settings
 from edge.auth.tokens import Tokens
 from edge.cli.up import reached
-from schemas.wire.audit import AUDIT_PATH, MAX_RECORDS, TREE_PATH, AuditEntry, AuditPage, AuditTree
+from schemas.wire.audit import (
+    AUDIT_PATH,
+    COUNTS_PATH,
+    MAX_RECORDS,
+    TREE_PATH,
+    AuditCounts,
+    AuditEntry,
+    AuditPage,
+    AuditTree,
+)
 
 PATIENCE_S: Final = 30.0
 """Maximum time, in seconds, that a service which is not ready is asked again."""
 RETRY_S: Final = 0.5
-Answer = TypeVar("Answer", AuditPage, AuditTree)
+Answer = TypeVar("Answer", AuditPage, AuditTree, AuditCounts)
 
 
 class NotAnswered(Exception):
@@ -53,6 +62,10 @@ class AuditService:
             if page.after is None:
                 return
             parameters |= {"after": page.after, "wait": "false"}
+
+    async def counts(self, asked: Mapping[str, str]) -> AuditCounts:
+        """Return the counts that are asked for. Raises `NotAnswered`."""
+        return await self._ask(COUNTS_PATH, asked, AuditCounts)
 
     async def tree(self, asked: Mapping[str, str]) -> AuditTree:
         """Return the tree that is asked for. Raises `NotAnswered`."""

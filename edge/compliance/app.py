@@ -25,9 +25,20 @@ from edge.http.front_page import COMPLIANCE, add_front_page
 from edge.http.health import add_health_routes
 from edge.http.problems import CORRELATION_ID, HttpProblem, problems
 from projections.queries.audit_records import AuditRecords
+from projections.queries.audit_sums import AuditSums
 from projections.queries.audit_trees import AuditTrees
 from schemas.events import AuditRecorded
-from schemas.wire.audit import AUDIT_PATH, TREE_PATH, AuditAct, AuditPage, AuditQuery, AuditTree, AuditTreeQuery
+from schemas.wire.audit import (
+    AUDIT_PATH,
+    COUNTS_PATH,
+    TREE_PATH,
+    AuditAct,
+    AuditCountQuery,
+    AuditPage,
+    AuditQuery,
+    AuditTree,
+    AuditTreeQuery,
+)
 from schemas.wire.errors import problem
 from schemas.wire.field_errors import validation_failed
 
@@ -36,10 +47,11 @@ ADMIN: Final = "admin"
 CHECK: Final = "compliance"
 QUERY: Final = "audit:query"
 TREE: Final = "audit:tree"
+COUNTS: Final = "audit:counts"
 RECORD: Final = "audit:record"
 BODY_BYTES: Final = 16_384
 RETRY_MS: Final = 500
-T = TypeVar("T", AuditQuery, AuditTreeQuery)
+T = TypeVar("T", AuditQuery, AuditTreeQuery, AuditCountQuery)
 _act: Final = msgspec.json.Decoder(AuditAct)
 
 
@@ -48,9 +60,12 @@ class Compliance:
     what holders of the role `admin` do. `seed` is the secret of the key that signs checkpoints.
     """
 
-    def __init__(self, tokens: Tokens, records: AuditRecords, trees: AuditTrees, audit: Audit, seed: bytes) -> None:
+    def __init__(
+        self, tokens: Tokens, records: AuditRecords, trees: AuditTrees, audit: Audit, seed: bytes, *, sums: AuditSums
+    ) -> None:
         self._tokens = tokens
         self._records = records
+        self._sums = sums
         self._trees = trees
         self._audit = audit
         self._seed = seed
@@ -58,6 +73,10 @@ class Compliance:
     async def query(self, request: web.Request) -> web.Response:
         """Answer `GET`: the parameters are those of `AuditQuery`, the answer is an `AuditPage`."""
         return await self._answered(request, QUERY, AuditQuery, self._page)
+
+    async def counts(self, request: web.Request) -> web.Response:
+        """Answer `GET`: the parameters are those of `AuditCountQuery`, the answer is an `AuditCounts`."""
+        return await self._answered(request, COUNTS, AuditCountQuery, self._sums.counts)
 
     async def tree(self, request: web.Request) -> web.Response:
         """Answer `GET`: the parameters are those of `AuditTreeQuery`, the answer is an `AuditTree`."""
@@ -197,6 +216,10 @@ class ComplianceEntrance:
         """Answer a query. Raises `HttpProblem`."""
         return await self._opened().query(request)
 
+    async def counts(self, request: web.Request) -> web.Response:
+        """Answer with counts. Raises `HttpProblem`."""
+        return await self._opened().counts(request)
+
     async def tree(self, request: web.Request) -> web.Response:
         """Answer for the tree. Raises `HttpProblem`."""
         return await self._opened().tree(request)
@@ -215,6 +238,7 @@ class ComplianceEntrance:
 def add_routes(app: web.Application, entrance: ComplianceEntrance) -> None:
     """Serve the paths of this service; the application needs the `problems` middleware."""
     app.router.add_get(AUDIT_PATH, entrance.query)
+    app.router.add_get(COUNTS_PATH, entrance.counts)
     app.router.add_get(TREE_PATH, entrance.tree)
     app.router.add_post(AUDIT_PATH, entrance.record)
 

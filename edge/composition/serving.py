@@ -37,6 +37,7 @@ from projections.audit import audit_rows
 from projections.ephemeral.limits import FallbackLimits
 from projections.generations import Generations
 from projections.queries.audit_records import DERIVING, AuditRecords
+from projections.queries.audit_sums import AuditSums
 from projections.queries.audit_trees import AuditTrees
 from streams.audit.audit_queue import AuditQueue
 from streams.audit.log_audit import LogAudit
@@ -97,8 +98,8 @@ async def compliance_open(found: Adapters, settings: Settings, entrance: Complia
     audit = LogAudit(found.log, SystemClock(), "/caas/compliance", random_id)
     async with background(("audit-generations", generations.follow())):
         records = AuditRecords(found.documents, generations, found.log)
-        trees = AuditTrees(found.documents, generations)
-        entrance.open(Compliance(tokens, records, trees, audit, bytes.fromhex(settings.audit_seed)))
+        trees, sums = AuditTrees(found.documents, generations), AuditSums(found.documents, generations)
+        entrance.open(Compliance(tokens, records, trees, audit, bytes.fromhex(settings.audit_seed), sums=sums))
         yield
 
 

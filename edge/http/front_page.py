@@ -7,7 +7,7 @@ from typing import Final
 
 from aiohttp import web
 
-from schemas.wire.audit import AUDIT_PATH, TREE_PATH
+from schemas.wire.audit import AUDIT_PATH, COUNTS_PATH, TREE_PATH
 from schemas.wire.frames import SUBPROTOCOL
 from schemas.wire.tokens import APP_KEY, APP_SECRET, TOKEN_PATH
 
@@ -34,6 +34,7 @@ GATEWAY: Final[Sequence[Row]] = (
 SOCKET: Final[Sequence[Row]] = (("WebSocket /socket", f"the chat itself, subprotocol {SUBPROTOCOL}"),)
 COMPLIANCE: Final[Sequence[Row]] = (
     (f"GET {AUDIT_PATH}", "the audit log, for tokens with the role compliance_officer"),
+    (f"GET {COUNTS_PATH}", "how many of its records there are by action, actor and day, for the same"),
     (f"GET {TREE_PATH}", "the signed checkpoint of its Merkle tree, for the same"),
     (f"POST {AUDIT_PATH}", "records what an operator does, for tokens with the role admin"),
 )

@@ -38,6 +38,7 @@ ROWS: Final = Table(
         Index("all", ("tenant",), TIME),
         *(Index(name, ("tenant", name), TIME) for name in FIELDS),
         Index("actor_action", ("tenant", "actor", "action"), TIME),
+        Index("action_outcome", ("tenant", "action", "outcome"), TIME),
     ),
 )
 HEADS: Final = Table(MODEL, "heads")
@@ -50,9 +51,10 @@ UNREADABLE: Final = "unreadable"
 
 @dataclass(slots=True)
 class Growth:
-    """What a batch adds to the tree of a tenant: the tree before it, and the positions and hashes of the new leaves."""
+    """What a batch adds to the tree of a tenant: the tree before it; rows, positions and hashes of the new leaves."""
 
     before: Frontier
+    records: list[Row] = field(default_factory=list)
     positions: list[int] = field(default_factory=list)
     leaves: list[bytes] = field(default_factory=list)
 
@@ -62,9 +64,14 @@ class Growth:
         return self.before.size + len(self.leaves)
 
     @property
+    def full(self) -> int:
+        """The number of leaves after it that are in full tiles of level 0."""
+        return self.size // WIDTH * WIDTH
+
+    @property
     def fills_tile(self) -> bool:
         """Whether it fills a tile of level 0: until then no tile changes that is saved."""
-        return self.size // WIDTH > self.before.size // WIDTH
+        return self.full > self.before.size
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +105,7 @@ def fold(facts: Sequence[Fact], rows: Mapping[str, Row], heads: LaneCounter) -> 
             found[key] = {"_id": key, **write.fixed, **write.facets}
         subjects += _subjects(found[key])
         if not covered:
+            growth.records.append(found[key])
             growth.positions.append(fact.position)
             growth.leaves.append(bytes.fromhex(found[key][LANE]["leaf"]))
             grown[tenant] = growth

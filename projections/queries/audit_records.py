@@ -110,8 +110,11 @@ class AuditRecords:
 
 def index_of(tenant: str, query: AuditQuery) -> tuple[str, Sequence[str]]:
     """Return the index that a query reads, and the values of its fields."""
-    if query.correlation_id is None and query.entity is None and query.actor is not None and query.action is not None:
-        return "actor_action", (tenant, query.actor, query.action)
+    if query.correlation_id is None and query.entity is None and query.action is not None:
+        if query.actor is not None:
+            return "actor_action", (tenant, query.actor, query.action)
+        if query.conversation_id is None and query.outcome is not None:
+            return "action_outcome", (tenant, query.action, query.outcome)
     for name in SELECTIVE:
         value = getattr(query, name)
         if value is not None:

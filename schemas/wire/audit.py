@@ -1,6 +1,6 @@
 """Queries of the audit log over HTTP, and their answers."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
@@ -10,6 +10,7 @@ from schemas.events.audit import Outcome
 
 AUDIT_PATH: Final = "/api/v1/audit"
 TREE_PATH: Final = "/api/v1/audit/tree"
+COUNTS_PATH: Final = "/api/v1/audit/counts"
 MAX_RECORDS: Final = 1000
 Text = Annotated[str, Meta(min_length=1, max_length=512)]
 
@@ -77,6 +78,41 @@ class AuditTree(msgspec.Struct, frozen=True, kw_only=True):
     root: str
     checkpoint: str
     consistency: list[str]
+
+
+class AuditCountQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How many records have all the given values, for each value of the fields that `by` lists: `begin` <= day < `end`,
+    days of UTC such as 2026-11-20. `wait` and `purpose` as in `AuditQuery`.
+    """
+
+    purpose: Annotated[str, Meta(min_length=3, max_length=300)]
+    by: Annotated[str, Meta(pattern=r"^(action|actor|day|outcome)(,(action|actor|day|outcome)){0,3}\Z")]
+    actor: Text | None = None
+    action: Text | None = None
+    outcome: Outcome | None = None
+    begin: date | None = msgspec.field(default=None, name="from")
+    end: date | None = msgspec.field(default=None, name="to")
+    wait: bool = False
+
+
+class AuditCount(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The values of the fields counted by, and how often they happened together, in how many records: one can stand for
+    several alike.
+    """
+
+    day: str | None = None
+    actor: str | None = None
+    action: str | None = None
+    outcome: str | None = None
+    count: int
+    records: int
+
+
+class AuditCounts(msgspec.Struct, frozen=True, kw_only=True):
+    """The counts, sorted by the values of the fields of `by`. All records up to number `up_to` are in them."""
+
+    counts: list[AuditCount]
+    up_to: int
 
 
 class AuditPage(msgspec.Struct, frozen=True, kw_only=True):

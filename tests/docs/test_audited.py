@@ -14,7 +14,7 @@ from tests.edge.socket.world import World, world
 from tests.eventually import eventually
 
 QUERIES = {name for name, command in COMMANDS.items() if command in get_args(Query)}
-NAMED = ("auth:login", "frame:refused", "audit:query", "audit:record", "token:issue", "log:level")
+NAMED = ("auth:login", "frame:refused", "audit:query", "audit:counts", "audit:record", "token:issue", "log:level")
 SIGNALS = {name for name, command in COMMANDS.items() if command in get_args(Signal)}
 
 

@@ -55,6 +55,20 @@ def test_subject_has_what_a_user_did_and_what_was_done_to_them(caas: Caas, data:
     assert [one["occurred_at"] for one in found] == sorted(one["occurred_at"] for one in found)
 
 
+def test_counts_are_printed_as_a_table_and_as_json(caas: Caas, data: tuple[str, str]) -> None:
+    asked = ("audit", "counts", *WHY, *data, "--by", "actor,action", "--action", "message:send")
+    said = caas(*asked)
+    assert said.status == 0, said.err
+    names, counted = (line.split() for line in said.out.splitlines())
+    assert (names, counted) == (["actor", "action", "count", "records"], ["ann", "message:send", "3", "3"])
+    found = json.loads(caas(*asked, "--json").out)
+    assert found["counts"] == [{"actor": "ann", "action": "message:send", "count": 3, "records": 3}]
+    looked = caas("audit", "counts", *WHY, *data, "--by", "action", "--action", "audit:counts", "--json")
+    assert json.loads(looked.out)["counts"][0]["records"] >= 3
+    wrong = caas("audit", "counts", *WHY, *data, "--by", "weather")
+    assert (wrong.status, wrong.err.splitlines()[-1].endswith("(by)")) == (1, True)
+
+
 def test_wrong_filter_is_reported(caas: Caas, data: tuple[str, str]) -> None:
     said = caas("audit", "query", *WHY, *data, "--from", "yesterday")
     assert (said.status, said.out) == (1, "")

@@ -21,11 +21,12 @@ from edge.compliance.app import Compliance, ComplianceEntrance, compliance_app
 from projections.audit import audit_rows
 from projections.generations import Generations
 from projections.queries.audit_records import DERIVING, AuditRecords
+from projections.queries.audit_sums import AuditSums
 from projections.queries.audit_trees import AuditTrees
 from projections.stores.memory import MemoryDocuments
 from schemas.events import AuditRecorded
 from schemas.topics import MESSAGE_SENT, partition_of
-from schemas.wire.audit import AUDIT_PATH, TREE_PATH
+from schemas.wire.audit import AUDIT_PATH, COUNTS_PATH, TREE_PATH
 from streams.log.memory import MemoryLog
 from streams.processors.audit import Audit
 from tests.given import AT, CORRELATION, ROOM, TENANT
@@ -73,7 +74,7 @@ async def client(audit: RecordingAudit, documents: MemoryDocuments, log: MemoryL
     entrance = ComplianceEntrance(health)
     generations = Generations(documents, (audit_rows.MODEL, DERIVING))
     records, trees = AuditRecords(documents, generations, log), AuditTrees(documents, generations)
-    entrance.open(Compliance(TOKENS, records, trees, audit, SEED))
+    entrance.open(Compliance(TOKENS, records, trees, audit, SEED, sums=AuditSums(documents, generations)))
     assert health.ready
     async with TestClient(TestServer(compliance_app(entrance, health))) as found:
         yield found
@@ -251,6 +252,54 @@ async def test_tree_is_for_officers_alone(client: Client, audit: RecordingAudit)
     answer = await client.get(TREE_PATH, params={"purpose": "case"}, headers=as_user("sre"))
     assert answer.status == 403
     assert [(record.action, record.outcome) for record, _ in audit.records] == [("audit:tree", "denied")]
+
+
+async def counts_of(client: Client, headers: dict[str, str] = OFFICER, **parameters: str) -> tuple[int, dict[str, Any]]:
+    answer = await client.get(COUNTS_PATH, params={"purpose": "case 4711"} | parameters, headers=headers)
+    return answer.status, json.loads(await answer.read())
+
+
+async def test_officer_gets_counts_and_that_is_recorded(client: Client, audit: RecordingAudit) -> None:
+    status, found = await counts_of(client, by="day,outcome", actor="ann")
+    assert (status, found["up_to"]) == (200, 4)
+    day = AT[:10]
+    assert found["counts"] == [
+        {"day": day, "outcome": "denied", "count": 2, "records": 2},
+        {"day": day, "outcome": "success", "count": 2, "records": 2},
+    ]
+    ((record, _),) = audit.records
+    assert (record.actor, record.action, record.purpose) == ("olga", "audit:counts", "case 4711")
+    assert await counts_of(client, by="action", **{"from": "2027-01-01"}) == (200, {"counts": [], "up_to": 4})
+    other = as_user("compliance_officer", tenant="umbra")
+    assert await counts_of(client, other, by="action") == (200, {"counts": [], "up_to": 0})
+
+
+@pytest.mark.parametrize(
+    ("parameters", "pointer"),
+    [
+        ({}, "/by"),
+        ({"by": "entity"}, "/by"),
+        ({"by": "action,"}, "/by"),
+        ({"by": "action", "from": "2026-11-20T09:30:00Z"}, "/from"),
+        ({"by": "action", "to": "today"}, "/to"),
+        ({"by": "action", "outcome": "odd"}, "/outcome"),
+        ({"by": "action", "purpose": ""}, "/purpose"),
+        ({"by": "action", "limit": "1"}, ""),
+    ],
+    ids=str,
+)
+async def test_count_that_cannot_be_understood_is_refused(
+    client: Client, audit: RecordingAudit, parameters: dict[str, str], pointer: str
+) -> None:
+    status, problem = await counts_of(client, **parameters)
+    assert (status, problem["code"], audit.records) == (422, "validation_failed", [])
+    assert pointer in [one["pointer"] for one in problem["errors"]]
+
+
+async def test_counts_are_for_officers_alone(client: Client, audit: RecordingAudit) -> None:
+    status, problem = await counts_of(client, as_user("admin", "sre"), by="action")
+    assert (status, problem["code"]) == (403, "not_allowed")
+    assert [(record.action, record.outcome) for record, _ in audit.records] == [("audit:counts", "denied")]
 
 
 ADMIN = as_user("admin")

@@ -60,7 +60,7 @@ def some(count: int, begin: int = 0) -> list[Fact]:
 
 
 async def save(documents: Documents, facts: Sequence[Fact]) -> None:
-    rows, subjects, _, heads = (TableGeneration(table, 1) for table in Audit.tables)
+    rows, subjects, _, _, heads = (TableGeneration(table, 1) for table in Audit.tables)
     before = await documents.get(heads, [TENANT])
     folded = audit_rows.fold(facts, {}, LaneCounter(before))
     await documents.save(Changes([(rows, folded.rows), (subjects, folded.subjects)], [(heads, folded.heads)]))
@@ -204,6 +204,11 @@ def test_query_reads_the_index_that_fewest_records_share() -> None:
     assert index_of(TENANT, query()) == ("all", (TENANT,))
     assert index_of(TENANT, query(outcome="denied", actor="ann")) == ("actor", (TENANT, "ann"))
     assert index_of(TENANT, query(action="a", actor="ann")) == ("actor_action", (TENANT, "ann", "a"))
+    assert index_of(TENANT, query(action="a", outcome="denied")) == ("action_outcome", (TENANT, "a", "denied"))
+    assert index_of(TENANT, query(action="a", outcome="denied", conversation_id="c")) == (
+        "conversation_id",
+        (TENANT, "c"),
+    )
     assert index_of(TENANT, query(action="a", actor="b", entity="c:d")) == ("entity", (TENANT, "c:d"))
     for name in audit_rows.FIELDS:
         value = "denied" if name == "outcome" else "x"
