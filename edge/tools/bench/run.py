@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from core.settings import Settings
-from edge.tools.bench import end_to_end, finding, many_conversations, processors, sockets, thousand
+from edge.tools.bench import auditing, end_to_end, finding, many_conversations, processors, sockets, thousand
 from edge.tools.bench.children import Place
 from edge.tools.bench.measure import Figure
 from edge.tools.bench.servers import Bench, environment_of
@@ -23,6 +23,7 @@ BOTH: Final[Mapping[str, Measure]] = {
     "cost_per_message": end_to_end.cost_per_message,
     "overload": end_to_end.overload,
     "search": finding.search,
+    "audit": auditing.audit,
 }
 STACK: Final[Mapping[str, Measure]] = {
     "processor_faust": processors.processor_faust,
@@ -34,7 +35,7 @@ EMBEDDED: Final[Mapping[str, Measure]] = {
     "conversations": many_conversations.conversations,
 }
 NAMES: Final = (*BOTH, *STACK, *EMBEDDED)
-LONG: Final = frozenset({"conversations", "search"})
+LONG: Final = frozenset({"audit", "conversations", "search"})
 """Taken only by name: they fill for minutes."""
 
 

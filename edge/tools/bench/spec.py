@@ -139,6 +139,30 @@ class Searched(msgspec.Struct, frozen=True, kw_only=True):
     busy_p99_ms: float
 
 
+class Audits(msgspec.Struct, frozen=True, kw_only=True):
+    """`queries` of each form among so many audit records."""
+
+    records: int
+    queries: int
+
+
+class AuditForm(msgspec.Struct, frozen=True):
+    """The times of one form of query, and the processor time of the process at p99, in milliseconds."""
+
+    p50_ms: float
+    p99_ms: float
+    cpu_p99_ms: float
+
+
+class Audited(msgspec.Struct, frozen=True, kw_only=True):
+    """The times of each form; `cpu_us` is the processor time per record of the processor `audit` while it filled."""
+
+    records: int
+    filled_s: float
+    cpu_us: float
+    forms: dict[str, AuditForm]
+
+
 class Hold(msgspec.Struct, frozen=True):
     """Connections to keep open and idle."""
 
