@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.ports.documents import Facet, Row
+from core.ports.event_log import Received
 from schemas.envelope import Envelope
 from schemas.events import Event
 
@@ -13,7 +14,8 @@ from schemas.events import Event
 class Fact:
     """One record at its position; `event` is None if its body cannot be read, which does not change its position.
 
-    `recorded_ms` is when the log got it, in milliseconds since 1970, 0 if it does not say.
+    `recorded_ms` is when the log got it, in milliseconds since 1970, 0 if it does not say. `record` is the record
+    itself, for a processor that makes its facts of records (`FactReader`).
     """
 
     topic: str
@@ -21,6 +23,7 @@ class Fact:
     envelope: Envelope
     event: Event | None
     recorded_ms: int = 0
+    record: Received | None = None
 
 
 class Inconsistent(Exception):

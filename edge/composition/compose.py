@@ -37,6 +37,7 @@ from streams.processors.inbox import Inbox
 from streams.processors.messages import Messages
 from streams.processors.receipts import Receipts
 from streams.processors.search import Search
+from streams.processors.trace import Trace
 from streams.runtime.effects import LiveEmitter
 from streams.runtime.processor import Processor
 from streams.runtime.recent_pushes import RecentPushes
@@ -142,10 +143,11 @@ _BUILDERS: Final[dict[str, Callable[[Documents, SearchIndex, Health | None], Pro
     "search": Search,
     "audit_events": lambda documents, *_: AuditEvents(documents),
     "audit": lambda documents, *_: Audit(documents),
+    "trace": lambda documents, *_: Trace(documents),
 }
 """The table of processors; a processor has the name of its read model."""
 PROCESSORS: Final = tuple(_BUILDERS)
-LINGER_S: Final = {"search": 0.1, "audit_events": 0.05, "audit": 0.05}
+LINGER_S: Final = {"search": 0.1, "audit_events": 0.05, "audit": 0.05, "trace": 0.1}
 """Seconds between the batches of a processor that nobody waits for, while they are small (see `PlainRunner`)."""
 RESTING_BATCH: Final = 50
 """Maximum number of records in a batch of such a processor there: others wait while it computes."""

@@ -21,13 +21,14 @@ from core.positions import ADOPT, LogMismatch, epoch_of, offset_of, position
 from core.retry import retry_until_available
 from projections.generations import read_pointer
 from projections.receipts import receipt_rows
+from projections.trace import trace_rows
 from schemas.topics import Partition, partitions
 from streams.runtime.processor import Processor, SelfChecking
 
 logger: Final = logging.getLogger("caas.lineage")
 SHORT_CHECKS: Final = 3
 RETRY_INTERVAL_S: Final = 0.3
-UNNUMBERED: Final = frozenset({receipt_rows.MODEL, "audit_events"})
+UNNUMBERED: Final = frozenset({receipt_rows.MODEL, "audit_events", trace_rows.MODEL})
 """Read models that are incomplete, but not wrong, without the beginning of the log: nothing in them is numbered."""
 
 

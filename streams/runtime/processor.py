@@ -6,6 +6,7 @@ from typing import Protocol, runtime_checkable
 
 from core.ports.documents import Base, Checkpoint, Table, TableGeneration
 from core.ports.effects import Effects
+from core.ports.event_log import Received
 from projections.facts import Fact
 from schemas.topics import Partition
 
@@ -87,6 +88,15 @@ class Processor(Protocol):
 
     async def apply(self, batch: Batch) -> Effects:
         """Save the result of the facts, and return what to emit."""
+        ...
+
+
+@runtime_checkable
+class FactReader(Protocol):
+    """A processor that makes facts of records by itself, also of those that are no events: none is a dead letter."""
+
+    def facts_of(self, received: Sequence[Received]) -> Sequence[Fact]:
+        """Return the facts of these records, in their order. Never raises."""
         ...
 
 

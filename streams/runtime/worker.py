@@ -23,10 +23,10 @@ from core.retry import retry_until_available
 from projections.facts import Fact, Inconsistent
 from projections.stores.facets import require_base
 from schemas.envelope import Record
-from schemas.topics import Partition
+from schemas.topics import DEAD_LETTER, Partition
 from streams.runtime.lineage import check_epochs, digest_of
-from streams.runtime.processor import Batch, Processor
-from streams.runtime.record_decoder import dead_letter, read
+from streams.runtime.processor import Batch, FactReader, Processor
+from streams.runtime.record_decoder import DecodedRecords, dead_letter, read
 from streams.runtime.save_behind import SaveBehind
 
 logger: Final = logging.getLogger("caas.worker")
@@ -117,7 +117,7 @@ class Worker:
             return already_durable
         began = perf_counter()
         positions = await self._advanced(received)
-        found = read(received, self.processor.name, self.processor.takes)
+        found = self._read(received)
         last = {record.at(): record for record in received}
         required, digests = self._required_offsets(received), {at: digest_of(record) for at, record in last.items()}
         batch = Batch(found.facts, self.processor.name, self.generation, positions, required, digests, self._life)
@@ -134,6 +134,11 @@ class Worker:
         self._batches.observe(perf_counter() - began)
         self.health.count(f"{self.processor.name}_records", len(received))
         return durable
+
+    def _read(self, received: Sequence[Received]) -> DecodedRecords:
+        if isinstance(self.processor, FactReader):
+            return DecodedRecords(self.processor.facts_of(received), [])
+        return read(received, self.processor.name, self.processor.takes)
 
     async def _emit(self, effects: Effects) -> Durable:
         """Begin to emit. Where the checkpoint is saved behind, pushes go out now, and what is logged follows the
@@ -239,13 +244,21 @@ class Worker:
             except STORE_BROKEN:
                 raise
             except Exception as error:  # noqa: BLE001 - any bug of the fold; logged, a dead letter, and the number kept
-                record = places[fact.topic, fact.position]
-                dead.append(dead_letter(record, self.processor.name, "broken_fold", repr(error)))
+                record = fact.record or places[fact.topic, fact.position]
+                dead += _broken(record, self.processor.name, error)
                 done.append(await self._apply(replace(batch, facts=[_unreadable(fact)], positions={})))
         await self._apply(replace(batch, facts=[]))
         logged = [record for effects in done for record in effects.logged]
         return Effects(logged, [hint for effects in done for hint in effects.hints]), dead
 
 
+def _broken(record: Received, processor: str, error: Exception) -> list[Record]:
+    """Return the dead letter of a record that breaks the fold. A dead letter has none: its own would break it, too."""
+    if record.topic == DEAD_LETTER:
+        logger.error("%s: dead letter %d of partition %d: %r", processor, record.offset, record.partition, error)
+        return []
+    return [dead_letter(record, processor, "broken_fold", repr(error))]
+
+
 def _unreadable(fact: Fact) -> Fact:
-    return replace(fact, event=None)
+    return replace(fact, event=None, record=None)

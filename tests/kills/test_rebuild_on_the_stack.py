@@ -142,6 +142,7 @@ def test_verify_and_rebuild_report_a_manually_changed_row(one_broker: tuple[Stac
                 "search": [],
                 "audit_events": [],
                 "audit": [],
+                "trace": [],
             }
             assert found["messages"][0]["found"]["text"] == "never said"
             assert found["messages"][0]["expected"]["text"] == row["sent"]["text"]

@@ -19,6 +19,7 @@ from tests.simulation.boxes import boxes
 from tests.simulation.cursors import cursors
 from tests.simulation.edges import Asked
 from tests.simulation.fold import LogEvent, Whole
+from tests.simulation.followed import traced
 from tests.simulation.history import History
 from tests.simulation.leaves import pages
 from tests.simulation.named import named
@@ -62,6 +63,7 @@ def broken(world: World) -> list[str]:
         named(world, whole),
         given_back(world),
         audited(world),
+        traced(world),
     )
     return [*world.broken, *(what for law in laws for what in law)]
 

@@ -1,6 +1,6 @@
 """Mutants: each breaks one rule of the design on purpose, and a law must detect it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -9,6 +9,7 @@ import msgspec
 
 from core.ports.documents import Changes, Documents, Row, Write
 from core.ports.effects import Effects, Emitter
+from core.ports.event_log import Received
 from edge.composition.compose import processor
 from projections.audit import audit_rows
 from projections.facts import Fact, LaneCounter
@@ -16,13 +17,14 @@ from projections.messages import message_rows, unread_markers
 from projections.messages.message_rows import Numbered
 from projections.queries.message_ranges import readable
 from schemas.events import CursorMoved, MessagePinned
-from schemas.topics import MESSAGE_REJECTED
+from schemas.topics import DEAD_LETTER, MESSAGE_REJECTED
 from streams.processors import messages as processing
 from streams.processors.audit import Audit
 from streams.processors.audit_events import AuditEvents
 from streams.processors.conversations import Conversations
 from streams.processors.inbox import Inbox
 from streams.processors.messages import Messages
+from streams.processors.trace import Trace
 from streams.runtime.processor import Batch, Processor
 from tests.simulation.indexes import Unchecked
 from tests.simulation.world import Parts
@@ -346,6 +348,17 @@ def _audits_accepted(name: str, documents: Any, index: Any, _: Emitter) -> Proce
     return AuditsAccepted(documents) if name == "audit_events" else processor(name, documents, index)
 
 
+class TracesEvents(Trace):
+    """Leaves out what is no event."""
+
+    def facts_of(self, received: Sequence[Received]) -> list[Fact]:
+        return [fact for fact in super().facts_of(received) if fact.topic != DEAD_LETTER]
+
+
+def _traces_events(name: str, documents: Any, index: Any, _: Emitter) -> Processor:
+    return TracesEvents(documents) if name == "trace" else processor(name, documents, index)
+
+
 def _hoards(node: Any) -> None:
     node._commands.backlog._remove_saved = lambda *_: 0
 
@@ -393,5 +406,6 @@ MUTANTS: Mapping[str, Mutant] = MappingProxyType(
         "rows from before the checkpoint": Mutant(Parts(node=_reads_late), "law 3", 67),
         "audit records that are numbered again": Mutant(Parts(processor=_numbers_repeats), "law 22"),
         "an audit of what was accepted": Mutant(Parts(processor=_audits_accepted), "law 22"),
+        "a trace without dead letters": Mutant(Parts(processor=_traces_events), "law 23"),
     }
 )

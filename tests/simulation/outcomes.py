@@ -90,9 +90,10 @@ def _origin(record: Received) -> tuple[str, str, int, int]:
 
 
 def _readers(topic: str, event: LogEvent | None) -> list[str]:
-    """Return the processors that read such a record; of `user.action` each takes its own types."""
+    """Return the processors that decode such a record; of `user.action` each takes its own types."""
     other = "" if event is None or topic != topics.USER_ACTION else "messages" if event.own else "inbox"
-    return [name for name in PROCESSORS if topic in processor(name, None, None).topics and name != other]
+    skip = {other, "trace"}
+    return [name for name in PROCESSORS if topic in processor(name, None, None).topics and name not in skip]
 
 
 def pushes(world: World, whole: Whole) -> Broken:

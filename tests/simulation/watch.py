@@ -15,6 +15,7 @@ from schemas.envelope import Record
 from schemas.topics import Partition
 from schemas.wire.frames import CURSORS, Push
 from tests.simulation import fold
+from tests.simulation.followed import followed
 from tests.simulation.weather import Ledger, Process
 
 GRACE_S = 10.0
@@ -68,6 +69,8 @@ class Watch:
     def _passed(self, processor: str, at: Partition, offset: int) -> None:
         before = self._checked.get((processor, at), 0)
         for record in self._ledger.storage.records[at][before:offset]:
+            if processor == "trace" and not followed(record, self.rows("trace", "records")):
+                self._complain(f"law 23: trace is at {offset} of {at} but {record} is in no row")
             event = fold.event_of(record)
             if event is not None and event.counts and not self._kept(processor, event):
                 self._complain(f"law 9: {processor} is at {offset} of {at} but {event} is in no row")
@@ -78,6 +81,8 @@ class Watch:
             return True  # it has no rows
         if processor == "audit":
             return event.id in self.rows("audit", "records")
+        if processor == "trace":
+            return True  # law 23
         if event.own != (processor == "inbox"):
             return True
         match processor:
