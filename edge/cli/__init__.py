@@ -24,6 +24,7 @@ VERBS: Final = {
     "play": "edge.cli.play",
     "transcript": "edge.cli.transcript",
     "audit": "edge.cli.audit",
+    "trace": "edge.cli.trace",
     "log": "edge.cli.log",
     "log-level": "edge.cli.log_level",
     "rebuild": "edge.cli.rebuild",

@@ -1,17 +1,12 @@
 """AuditService asks the compliance service of a system for `caas audit`."""
 
-import asyncio
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, Final, TypeVar
-
-import aiohttp
-import msgspec
+from typing import Final
 
 from core.settings import Settings
-from edge.auth.tokens import Tokens
-from edge.cli.up import reached
+from edge.cli.service_client import NotAnswered, ServiceClient, client_of
 from schemas.wire.audit import (
     AUDIT_PATH,
     COUNTS_PATH,
@@ -23,25 +18,15 @@ from schemas.wire.audit import (
     AuditTree,
 )
 
-PATIENCE_S: Final = 30.0
-"""Maximum time, in seconds, that a service which is not ready is asked again."""
-RETRY_S: Final = 0.5
-Answer = TypeVar("Answer", AuditPage, AuditTree, AuditCounts)
-
-
-class NotAnswered(Exception):
-    """The service answered with a problem, or nothing listens there."""
+__all__ = ["AuditService", "NotAnswered", "opened"]
+ROLE: Final = "compliance_officer"
 
 
 class AuditService:
-    """The service at one address, asked as one user with the role `compliance_officer`."""
+    """The service, asked as one user with the role `compliance_officer`."""
 
-    def __init__(self, session: aiohttp.ClientSession, url: str, settings: Settings, who: str) -> None:
-        self._session = session
-        self._url = url
-        self._settings = settings
-        self._tokens = Tokens(settings.token_secret, settings.token_ttl_s)
-        self._who = who
+    def __init__(self, client: ServiceClient) -> None:
+        self._client = client
 
     async def entries(self, asked: Mapping[str, str], limit: int = sys.maxsize) -> AsyncIterator[AuditEntry]:
         """Yield the records of a query, at most `limit`. Raises `NotAnswered`."""
@@ -57,7 +42,7 @@ class AuditService:
         """Yield the pages of a query, all up to one number. Raises `NotAnswered`."""
         parameters = {"limit": str(MAX_RECORDS), **asked}
         while True:
-            page = await self._ask(AUDIT_PATH, parameters, AuditPage)
+            page = await self._client.ask(AUDIT_PATH, parameters, AuditPage)
             yield page
             if page.after is None:
                 return
@@ -65,30 +50,11 @@ class AuditService:
 
     async def counts(self, asked: Mapping[str, str]) -> AuditCounts:
         """Return the counts that are asked for. Raises `NotAnswered`."""
-        return await self._ask(COUNTS_PATH, asked, AuditCounts)
+        return await self._client.ask(COUNTS_PATH, asked, AuditCounts)
 
     async def tree(self, asked: Mapping[str, str]) -> AuditTree:
         """Return the tree that is asked for. Raises `NotAnswered`."""
-        return await self._ask(TREE_PATH, asked, AuditTree)
-
-    async def _ask(self, path: str, asked: Mapping[str, str], kind: type[Answer]) -> Answer:
-        """Return one answer; a service that is not ready is asked again for `PATIENCE_S`. Raises `NotAnswered`."""
-        ends = asyncio.get_running_loop().time() + PATIENCE_S
-        while True:
-            body, status = await self._answer(f"{self._url}{path}", asked)
-            if status == 200:
-                return msgspec.json.decode(body, type=kind)
-            if status != 503 or asyncio.get_running_loop().time() > ends:
-                raise NotAnswered(_reason(body, status))
-            await asyncio.sleep(RETRY_S)
-
-    async def _answer(self, url: str, asked: Mapping[str, str]) -> tuple[bytes, int]:
-        token, _ = self._tokens.issue(self._settings.tenant, self._who, roles=["compliance_officer"])
-        try:
-            async with self._session.get(url, params=asked, headers={"Authorization": f"Bearer {token}"}) as answer:
-                return await answer.read(), answer.status
-        except aiohttp.ClientError as error:
-            raise NotAnswered(f"{url} does not answer: {error}") from None
+        return await self._client.ask(TREE_PATH, asked, AuditTree)
 
 
 @asynccontextmanager
@@ -96,15 +62,5 @@ async def opened(settings: Settings, url: str | None, who: str) -> AsyncIterator
     """Yield the service at `url`, on the stack that of the settings, else that of the embedded system: the one that
     runs, or a new one.
     """
-    here = f"http://{settings.host}:{settings.compliance_port}" if settings.adapters == "stack" else None
-    async with reached(settings, url or here) as system, aiohttp.ClientSession() as session:
-        yield AuditService(session, system.url, settings, who)
-
-
-def _reason(body: bytes, status: int) -> str:
-    try:
-        found = msgspec.json.decode(body, type=dict[str, Any])
-    except msgspec.DecodeError:
-        return f"the service answered with status {status}"
-    wrong = ", ".join(one["pointer"].lstrip("/") for one in found.get("errors") or [])
-    return f"{found['title']}: {found['detail']}" + (f" ({wrong})" if wrong else "")
+    async with client_of(settings, url, who, ROLE) as client:
+        yield AuditService(client)

@@ -35,10 +35,11 @@ from edge.composition.serving import (
     sockets_open,
     token_trail,
     tokens_recorded,
+    trace_open,
 )
 from edge.gateway.app import add_routes as add_gateway_routes
 from edge.http.connection import ConnectionLimits
-from edge.http.front_page import COMPLIANCE, GATEWAY, SOCKET, add_front_page
+from edge.http.front_page import COMPLIANCE, GATEWAY, SOCKET, TRACE, add_front_page
 from edge.http.health import add_health_routes
 from edge.http.problems import problems
 from edge.process.data_directory import READY
@@ -46,6 +47,8 @@ from edge.process.secrets_file import existing, filled
 from edge.process.stopping import on_signals, until
 from edge.socket.transport.server import Entrance
 from edge.socket.transport.server import add_routes as add_socket_routes
+from edge.trace.app import TraceEntrance
+from edge.trace.app import add_routes as add_trace_routes
 from streams.runtime.versions import report_versions
 
 HELD_S: Final = 5.0
@@ -111,12 +114,14 @@ async def system(settings: Settings) -> AsyncIterator[Address]:
     data, health, log_level = Path(settings.data), Health(), LogLevel(settings, "up")
     entrance = Entrance(health)
     app = web.Application(middlewares=[problems])
-    add_front_page(app, "a whole system", (*SOCKET, *GATEWAY, *COMPLIANCE))
+    add_front_page(app, "a whole system", (*SOCKET, *GATEWAY, *COMPLIANCE, *TRACE))
     add_health_routes(app, health, networks(settings.health_networks))
     add_socket_routes(app, entrance)
     compliance = ComplianceEntrance(health)
     add_compliance_routes(app, compliance)
     log_level.serve(app)
+    traces = TraceEntrance(health)
+    add_trace_routes(app, traces)
     async with AsyncExitStack() as stack:
         at = stack.enter_context(bound(settings.host, settings.port))
         address = _address(settings, port_of(at))
@@ -129,6 +134,7 @@ async def system(settings: Settings) -> AsyncIterator[Address]:
         await stack.enter_async_context(tokens_recorded(found.log, trail))
         await stack.enter_async_context(working(found, settings, health))
         await stack.enter_async_context(compliance_open(found, settings, compliance))
+        await stack.enter_async_context(trace_open(found, settings, traces))
         await stack.enter_async_context(sockets_open(found, settings, health, entrance))
         await ready(health)
         path = data / READY

@@ -21,7 +21,7 @@ from edge.auth.tokens import Tokens
 from edge.http.bearer import caller
 from edge.http.body import body_of
 from edge.http.connection import client_address
-from edge.http.front_page import COMPLIANCE, add_front_page
+from edge.http.front_page import COMPLIANCE, Row, add_front_page
 from edge.http.health import add_health_routes
 from edge.http.problems import CORRELATION_ID, HttpProblem, problems
 from projections.queries.audit_records import AuditRecords
@@ -244,11 +244,17 @@ def add_routes(app: web.Application, entrance: ComplianceEntrance) -> None:
 
 
 def compliance_app(
-    entrance: ComplianceEntrance, health: Health, insiders: Sequence[Network] | None = None
+    entrance: ComplianceEntrance,
+    health: Health,
+    insiders: Sequence[Network] | None = None,
+    *,
+    beside: Sequence[Row] = (),
 ) -> web.Application:
-    """Return the compliance service alone, with its health; `insiders` see the causes of failures (None: all do)."""
+    """Return the compliance service alone, with its health; `insiders` see the causes of failures (None: all do).
+    `beside` are the rows of the front page of what its process serves beside it.
+    """
     app = web.Application(middlewares=[problems])
     add_routes(app, entrance)
-    add_front_page(app, "the compliance service", COMPLIANCE)
+    add_front_page(app, "the compliance service", (*COMPLIANCE, *beside))
     add_health_routes(app, health, insiders)
     return app

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from structlog.contextvars import bind_contextvars
 
 from core.health import Health
-from core.ports.event_log import AlreadyWriting
+from core.ports.event_log import AlreadyWriting, EventLog
 from core.retry import retry_until_available
 from core.settings import Settings
 from edge.composition import compose
@@ -41,6 +41,21 @@ async def reading(settings: Settings, health: Health, beside: Access = "read") -
             await check_models(found.log, found.documents, compose.PROCESSORS, health)
             await stack.enter_async_context(working(found, settings, health))
         yield found
+
+
+@asynccontextmanager
+async def log_to_read(settings: Settings, health: Health) -> AsyncIterator[EventLog]:
+    """Yield the log of a system alone, to read from, whether the system runs or not, and whatever its stores are."""
+    if settings.adapters == "stack":
+        async with compose.log_alone(settings, "caas-log-reader", health) as log:
+            yield log
+        return
+    log = compose.embedded(settings, "read").log
+    await log.start()
+    try:
+        yield log
+    finally:
+        await log.stop()
 
 
 @asynccontextmanager

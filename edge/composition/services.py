@@ -23,17 +23,22 @@ from edge.composition.serving import (
     sockets_open,
     token_trail,
     tokens_recorded,
+    trace_open,
 )
 from edge.gateway.app import Gateway, gateway_app
 from edge.gateway.live_sockets import LiveSockets
 from edge.gateway.token_trail import TokenTrail
+from edge.http.front_page import TRACE as TRACE_ROWS
 from edge.process.announce import announced
 from edge.process.background import background
 from edge.process.listening import COMPLIANCE_PORT, PORT, SOCKET_PORT
 from edge.process.stopping import on_signals, until
 from edge.socket.transport.server import Entrance, socket_app
 from edge.socket.transport.url_announcement import public_url, url_announced
+from edge.trace.app import TraceEntrance
+from edge.trace.app import add_routes as add_trace_routes
 from projections.audit.audit_rows import MODEL as AUDIT
+from projections.trace.trace_rows import MODEL as TRACE
 from streams.runtime.versions import report_versions
 
 logger: Final = logging.getLogger("caas.gateway")
@@ -132,23 +137,33 @@ async def _run_node(settings: Settings, health: Health, entrance: Entrance, log_
 
 
 async def serve_compliance(settings: Settings) -> None:
-    """Serve compliance officers until a signal. Health is served from the start."""
+    """Serve compliance officers, and traces of requests, until a signal. Health is served from the start."""
     asked, health = on_signals(), Health()
-    entrance, log_level = ComplianceEntrance(health), LogLevel(settings, "compliance")
-    app = compliance_app(entrance, health, networks(settings.health_networks))
+    entrance, traces, log_level = ComplianceEntrance(health), TraceEntrance(health), LogLevel(settings, "compliance")
+    app = compliance_app(entrance, health, networks(settings.health_networks), beside=TRACE_ROWS)
+    add_trace_routes(app, traces)
     log_level.serve(app)
     async with listening(app, settings, health, COMPLIANCE_PORT) as port:
         url = f"http://{settings.host}:{port}"
-        await until(asked, ("compliance", _run_compliance(settings, health, entrance, log_level, url)))
+        await until(asked, ("compliance", _run_compliance(settings, health, (entrance, traces), log_level, url)))
 
 
 async def _run_compliance(
-    settings: Settings, health: Health, entrance: ComplianceEntrance, log_level: LogLevel, url: str
+    settings: Settings,
+    health: Health,
+    entrances: tuple[ComplianceEntrance, TraceEntrance],
+    log_level: LogLevel,
+    url: str,
 ) -> None:
+    officers, traces = entrances
     async with compose.opened(compose.adapters(settings, "caas-compliance", health), health) as found:
         log_level.recorded_in(found.log)
-        await report_versions(found.documents, compose.processors(found, (AUDIT,)), health)
-        async with compliance_open(found, settings, entrance), announced(health, url):
+        await report_versions(found.documents, compose.processors(found, (AUDIT, TRACE)), health)
+        async with (
+            compliance_open(found, settings, officers),
+            trace_open(found, settings, traces),
+            announced(health, url),
+        ):
             await probing(probes_of(found, needed=COMPLIANCE_NEEDS), health)
 
 

@@ -33,12 +33,14 @@ from edge.process.listening import PORT, named
 from edge.socket.commands.backlog import BacklogLimits
 from edge.socket.commands.user_quotas import user_quotas_of
 from edge.socket.transport.server import Entrance, Sockets
+from edge.trace.app import TraceEntrance, Tracing
 from projections.audit import audit_rows
 from projections.ephemeral.limits import FallbackLimits
 from projections.generations import Generations
 from projections.queries.audit_records import DERIVING, AuditRecords
 from projections.queries.audit_sums import AuditSums
 from projections.queries.audit_trees import AuditTrees
+from projections.queries.trace_records import MODELS, TraceRecords
 from streams.audit.audit_queue import AuditQueue
 from streams.audit.log_audit import LogAudit
 from streams.memberships.membership_tail import MembershipTail
@@ -100,6 +102,17 @@ async def compliance_open(found: Adapters, settings: Settings, entrance: Complia
         records = AuditRecords(found.documents, generations, found.log)
         trees, sums = AuditTrees(found.documents, generations), AuditSums(found.documents, generations)
         entrance.open(Compliance(tokens, records, trees, audit, bytes.fromhex(settings.audit_seed), sums=sums))
+        yield
+
+
+@asynccontextmanager
+async def trace_open(found: Adapters, settings: Settings, entrance: TraceEntrance) -> AsyncIterator[None]:
+    """Answer at this entrance what became of requests."""
+    generations = Generations(found.documents, MODELS)
+    tokens = Tokens(settings.token_secret, settings.token_ttl_s, tenants=listed(settings.tenants))
+    audit = LogAudit(found.log, SystemClock(), "/caas/trace", random_id)
+    async with background(("trace-generations", generations.follow())):
+        entrance.open(Tracing(tokens, TraceRecords(found.documents, generations, found.log), audit))
         yield
 
 

@@ -10,6 +10,7 @@ from aiohttp import web
 from schemas.wire.audit import AUDIT_PATH, COUNTS_PATH, TREE_PATH
 from schemas.wire.frames import SUBPROTOCOL
 from schemas.wire.tokens import APP_KEY, APP_SECRET, TOKEN_PATH
+from schemas.wire.trace import TRACE_PATH
 
 HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none';"
@@ -38,6 +39,7 @@ COMPLIANCE: Final[Sequence[Row]] = (
     (f"GET {TREE_PATH}", "the signed checkpoint of its Merkle tree, for the same"),
     (f"POST {AUDIT_PATH}", "records what an operator does, for tokens with the role admin"),
 )
+TRACE: Final[Sequence[Row]] = ((f"GET {TRACE_PATH}", "what became of a request, for tokens with the role sre"),)
 DOCUMENTS: Final[Sequence[Row]] = (
     ("README.md", "a first chat in five minutes"),
     ("docs/clients.md", "the clients for Python and for browsers"),

@@ -14,7 +14,16 @@ from tests.edge.socket.world import World, world
 from tests.eventually import eventually
 
 QUERIES = {name for name, command in COMMANDS.items() if command in get_args(Query)}
-NAMED = ("auth:login", "frame:refused", "audit:query", "audit:counts", "audit:record", "token:issue", "log:level")
+NAMED = (
+    "auth:login",
+    "frame:refused",
+    "audit:query",
+    "audit:counts",
+    "audit:record",
+    "token:issue",
+    "log:level",
+    "trace:read",
+)
 SIGNALS = {name for name, command in COMMANDS.items() if command in get_args(Signal)}
 
 
@@ -60,6 +69,6 @@ def test_the_page_names_every_action_that_is_no_command() -> None:
     assert all(f"`{action}`" in text for action in NAMED)
 
 
-@pytest.mark.parametrize("action", ["token", "transcript", "rebuild", "rollback", "log_adopt"])
+@pytest.mark.parametrize("action", ["token", "transcript", "rebuild", "rollback", "log_adopt", "trace_scan"])
 def test_the_page_names_every_act_of_operators(action: str) -> None:
     assert f"`operator:{action}`" in page("compliance.md")
