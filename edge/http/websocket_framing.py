@@ -47,16 +47,18 @@ FRAGMENT_FLOOD: Final = Refused("fragment_floods", CLOSES["rate_limited"].code, 
 
 
 class Framing:
-    """Passes bytes to `parser` until a frame is refused; then `refuses` is called, once."""
+    """Passes bytes to `parser` until a frame is refused; then `refuses` is called, once. `now` is in seconds, by
+    default the loop's time.
+    """
 
-    __slots__ = ("_control", "_fields", "_fragments", "_loop", "_parser", "_refused", "_refuses", "_rest")
+    __slots__ = ("_control", "_fields", "_fragments", "_now", "_parser", "_refused", "_refuses", "_rest")
 
-    def __init__(self, parser: Any, refuses: Callable[[Refused], None]) -> None:
+    def __init__(self, parser: Any, refuses: Callable[[Refused], None], now: Callable[[], float] | None = None) -> None:
         self._parser = parser
         self._refuses = refuses
-        self._loop = asyncio.get_running_loop()
-        self._control = TokenBucket(CONTROL_PACE, self._loop.time())
-        self._fragments = TokenBucket(FRAGMENT_PACE, self._loop.time())
+        self._now = now or asyncio.get_running_loop().time
+        self._control = TokenBucket(CONTROL_PACE, self._now())
+        self._fragments = TokenBucket(FRAGMENT_PACE, self._now())
         self._rest = 0
         self._fields = b""
         self._refused: Refused | None = None
@@ -106,9 +108,9 @@ class Framing:
         if length < 0:
             self._refused = UNMASKED
         elif first & CONTROL:
-            if self._control.take(self._loop.time()):
+            if self._control.take(self._now()):
                 self._refused = CONTROL_FLOOD
-        elif length < SMALL and (not first & FINAL or not first & OPCODE) and self._fragments.take(self._loop.time()):
+        elif length < SMALL and (not first & FINAL or not first & OPCODE) and self._fragments.take(self._now()):
             self._refused = FRAGMENT_FLOOD
         return self._refused is not None
 

@@ -35,12 +35,12 @@ class Parser:
 
 
 class Read:
-    """A parser behind its framing, and the causes of refusals."""
+    """A parser behind its framing, whose clock stands still, and the causes of refusals."""
 
     def __init__(self) -> None:
         self.parser = Parser()
         self.refused: list[Refused] = []
-        self.framing = Framing(self.parser, self.refused.append)
+        self.framing = Framing(self.parser, self.refused.append, lambda: 1.0)
 
     def feed(self, *pieces: bytes) -> list[tuple[bool, bytes]]:
         return [self.framing.feed_data(piece) for piece in pieces]
