@@ -19,6 +19,7 @@ from edge.process.data_directory import READY
 from projections.audit import audit_rows
 from projections.generations import Generations
 from projections.queries.audit_records import DERIVING, AuditRecords
+from projections.queries.audit_sums import AuditSums
 from projections.queries.audit_trees import AuditTrees
 from projections.stores.memory import MemoryDocuments
 from schemas.events import AuditRecorded
@@ -55,7 +56,7 @@ async def server(audit: RecordingAudit, log: MemoryLog) -> AsyncIterator[TestSer
     health, documents = Health(), MemoryDocuments()
     entrance, generations = ComplianceEntrance(health), Generations(documents, (audit_rows.MODEL, DERIVING))
     records, trees = AuditRecords(documents, generations, log), AuditTrees(documents, generations)
-    entrance.open(Compliance(TOKENS, records, trees, audit, SEED))
+    entrance.open(Compliance(TOKENS, records, trees, audit, SEED, sums=AuditSums(documents, generations)))
     async with TestServer(compliance_app(entrance, health)) as found:
         yield found
 

@@ -19,8 +19,8 @@ from tests.schemas.structs import structs
 OF_THE_LOG = re.compile(r"offset|position|^pos$|partition|epoch|^topic$")
 VECTORS = {(Sync, "positions"), (Synced, "positions")}
 """Lane numbers, as the test below shows."""
-INSIDE = {"Record"}
-"""A record of the log is not a payload: it names its topic."""
+INSIDE = {"Record", "TraceRecord"}
+"""A record of the log is not a payload: it names its topic. A trace is for operators, not for clients."""
 
 
 def test_payloads_frames_and_views_have_no_position_in_the_log() -> None:
