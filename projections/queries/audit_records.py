@@ -177,6 +177,6 @@ def _place_of(query: AuditQuery) -> tuple[int | None, int | None]:
 
 
 def _bound(query: AuditQuery) -> str:
-    """Return what a cursor is bound to: all of the query but the purpose, the size of the page and the cursor."""
-    same = msgspec.structs.replace(query, purpose="same", limit=1, up_to=None, after=None)
+    """Return what a cursor is bound to: all of the query that says which records, and in which order."""
+    same = msgspec.structs.replace(query, purpose="same", limit=1, up_to=None, after=None, wait=False, proofs=False)
     return hashlib.sha256(msgspec.json.encode(same)).hexdigest()[:16]

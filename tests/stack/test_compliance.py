@@ -18,8 +18,8 @@ from tests.streams.world import AT, CORRELATION
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(240)]
 
 SENDERS = ("ann", "bob", "cem")
-COUNT = 700
-"""More than two tiles of the tree."""
+COUNT = 1_100
+"""More than four tiles of the tree, and more than a page of a query."""
 WHY = ("--purpose", "a test")
 
 

@@ -167,6 +167,16 @@ async def test_answer_up_to_a_number_stays_the_same(documents: Documents) -> Non
     assert pages == whole
 
 
+async def test_cursor_goes_on_however_the_rest_is_asked_for(documents: Documents) -> None:
+    await save(documents, some(60))
+    found = records(documents)
+    first = await found.page(TENANT, query(limit=10, wait=True, proofs=True, purpose="one"))
+    second = await found.page(TENANT, query(limit=20, after=first.after, purpose="another"))
+    assert [*first.records, *second.records] == (await everything(found))[:30]
+    with pytest.raises(Rejected):
+        await found.page(TENANT, query(after=first.after, actor="ann"))
+
+
 async def test_page_reads_a_bounded_number_of_rows(documents: Documents, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(audit_records, "MAX_SCANNED", 20)
     monkeypatch.setattr(audit_records, "BATCH_SIZE", 10)
