@@ -154,7 +154,9 @@ async def test_every_answered_command_has_one_record(durable: tuple[Stack, Syste
     records = [json.loads(line)["record"] for line in printed.splitlines()]
     codes = Counter(answered.code for asker in askers for answered in asker.answers)
     print(dict(codes), {"repeated": sum(asker.repeated for asker in askers), "records": len(records)}, dict(done))
-    assert faults_of(askers, records) == []
+    faults = faults_of(askers, records)
+    print("\n".join(faults))
+    assert faults == []
     assert codes[""] > 0 < codes["not_a_participant"]
     export = tmp_path / "audit.jsonl"
     await caas("audit", "export", str(export), *WHY)
