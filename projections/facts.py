@@ -15,7 +15,7 @@ class Fact:
     """One record at its position; `event` is None if its body cannot be read, which does not change its position.
 
     `recorded_ms` is when the log got it, in milliseconds since 1970, 0 if it does not say. `record` is the record
-    itself, for a processor that makes its facts of records (`FactReader`).
+    itself, None if that is not to be folded or not known.
     """
 
     topic: str

@@ -37,9 +37,9 @@ def read(batch: Sequence[Received], processor: str, takes: Callable[[str], bool]
             case Known(found) | Unreadable(found) if not takes(found.type):
                 continue
             case Known(found, event):
-                facts.append(Fact(record.topic, record.position, found, event, record.timestamp_ms))
+                facts.append(Fact(record.topic, record.position, found, event, record.timestamp_ms, record))
             case Unreadable(found, cause):
-                facts.append(Fact(record.topic, record.position, found, None, record.timestamp_ms))
+                facts.append(Fact(record.topic, record.position, found, None, record.timestamp_ms, record))
                 dead.append(dead_letter(record, processor, "unreadable", cause))
             case Foreign(cause):
                 dead.append(dead_letter(record, processor, "foreign", cause))

@@ -122,7 +122,7 @@ class Worker:
         required, digests = self._required_offsets(received), {at: digest_of(record) for at, record in last.items()}
         batch = Batch(found.facts, self.processor.name, self.generation, positions, required, digests, self._life)
         try:
-            effects, dead = await self._applied(batch, received)
+            effects, dead = await self._applied(batch)
         except StoreWentBack as back:
             self._life = self.documents.life
             self._next = await self.saved()
@@ -198,7 +198,7 @@ class Worker:
         check_epochs(self._epoch, saved, self.processor.name)
         return {at: offset_in(self._epoch, where) for at, where in saved.items()}
 
-    async def _applied(self, batch: Batch, received: Sequence[Received]) -> tuple[Effects, list[Record]]:
+    async def _applied(self, batch: Batch) -> tuple[Effects, list[Record]]:
         """Return the effects of a batch, and the dead letters of records that break the fold."""
         try:
             return await self._apply(batch), []
@@ -206,7 +206,7 @@ class Worker:
             raise
         except Exception:
             logger.exception("%s: a record breaks the fold; looking for it", self.processor.name)
-            return await self._apply_singly(batch, received)
+            return await self._apply_singly(batch)
 
     async def _apply(self, batch: Batch) -> Effects:
         return await retry_until_available(self.processor.name, lambda: self._in_one_life(batch), self.health)
@@ -231,11 +231,10 @@ class Worker:
             raise StoreWentBack(f"{self.processor.name}: the store may have been restarted after a save")
         return effects
 
-    async def _apply_singly(self, batch: Batch, received: Sequence[Received]) -> tuple[Effects, list[Record]]:
+    async def _apply_singly(self, batch: Batch) -> tuple[Effects, list[Record]]:
         """Apply one fact after another; one that breaks the fold again is saved as unreadable and becomes a dead
         letter.
         """
-        places = {(record.topic, record.position): record for record in received}
         done: list[Effects] = []
         dead: list[Record] = []
         for fact in batch.facts:
@@ -244,8 +243,9 @@ class Worker:
             except STORE_BROKEN:
                 raise
             except Exception as error:  # noqa: BLE001 - any bug of the fold; logged, a dead letter, and the number kept
-                record = fact.record or places[fact.topic, fact.position]
-                dead += _broken(record, self.processor.name, error)
+                if fact.record is None:
+                    raise
+                dead += _broken(fact.record, self.processor.name, error)
                 done.append(await self._apply(replace(batch, facts=[_unreadable(fact)], positions={})))
         await self._apply(replace(batch, facts=[]))
         logged = [record for effects in done for record in effects.logged]

@@ -141,6 +141,15 @@ async def test_record_that_breaks_the_fold_is_numbered_as_unreadable(world: Worl
     assert await world.documents.checkpoints("messages", 1) == {AT: position(1, 3)}
 
 
+async def test_dead_letter_is_the_record_that_breaks_the_fold_and_not_one_at_its_offset(world: World) -> None:
+    worker = Worker(Breaking(world), world.documents, world.emitter, world.health)
+    await worker.begin(1, epoch=1)
+    broken, other = said("room", 0, text="poison"), said("lobby", 0)
+    await worker.work([stored(broken, 0, at=0), stored(other, 0, at=1)])
+    [dead] = [record for record in world.emitter.logged if record.topic == DEAD_LETTER]
+    assert (dead.key, dead.value) == (broken.key, broken.value)
+
+
 async def test_store_outage_is_waited_out_and_reported(world: World, worker: Worker) -> None:
     world.documents.down = True
     working = asyncio.create_task(worker.work([stored(said("room", 0), 0)]))
