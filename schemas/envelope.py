@@ -48,6 +48,11 @@ class Record(msgspec.Struct, frozen=True):
     headers: Headers = ()
 
 
+def size_of(key: bytes | None, value: bytes | None, headers: Headers) -> int:
+    """Return the size of a record in bytes."""
+    return len(key or b"") + len(value or b"") + sum([len(name) + len(of or b"") for name, of in headers])
+
+
 class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     """An event's metadata, from its headers; these and the key alone decide whether a record takes a number.
 

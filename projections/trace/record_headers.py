@@ -85,12 +85,6 @@ def envelope_of(record: Received) -> Envelope | None:
     return Envelope(**found) if found["tenant"] and found["correlation_id"] else None
 
 
-def size_of(record: Received) -> int:
-    """Return the bytes of key, value and headers."""
-    headers = sum([len(name) + len(value or b"") for name, value in record.headers])
-    return len(record.key or b"") + len(record.value or b"") + headers
-
-
 def delivered_of(record: Received) -> Delivered | None:
     """Return what a delivery says; None if this is none, or its body cannot be read."""
     return _read(_delivered, record) if record.topic == topics.MESSAGE_DELIVERED else None

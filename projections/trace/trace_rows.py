@@ -20,9 +20,9 @@ from core.ports.documents import Index, Row, Table, Write
 from core.ports.event_log import Received
 from projections.facts import Fact
 from projections.trace.arrivals import is_receipt
-from projections.trace.record_headers import Named, death_of, decision_of, delivered_of, envelope_of, size_of
+from projections.trace.record_headers import Named, death_of, decision_of, delivered_of, envelope_of
 from schemas import topics
-from schemas.envelope import Envelope
+from schemas.envelope import Envelope, size_of
 from schemas.wire.trace import TraceRecord
 
 MODEL: Final = "trace"
@@ -80,7 +80,7 @@ def read(envelope: Envelope, record: Received) -> tuple[TraceRecord, Groups]:
         partition=record.partition,
         offset=record.offset,
         recorded_ms=record.timestamp_ms,
-        bytes=size_of(record),
+        bytes=size_of(record.key, record.value, record.headers),
         type=envelope.type,
         id="" if dead else envelope.id,
         cause=envelope.id if dead else envelope.causation_id,

@@ -7,7 +7,7 @@ from typing import Final
 from core.ports.event_log import Received
 from projections.facts import Fact
 from schemas import envelope
-from schemas.envelope import Foreign, Headers, Known, Record, Unreadable
+from schemas.envelope import Foreign, Headers, Known, Record, Unreadable, size_of
 from schemas.topics import DEAD_LETTER
 
 MAX_DEAD_LETTER_BYTES: Final = 900_000
@@ -61,13 +61,8 @@ def dead_letter(record: Received, processor: str, code: str, cause: str) -> Reco
         ("caas_dlq_code", code.encode()),
     )
     key, value, headers = record.key, record.value, record.headers
-    if (size := _size(record)) > MAX_DEAD_LETTER_BYTES:
+    if (size := size_of(key, value, headers)) > MAX_DEAD_LETTER_BYTES:
         key = None if key is None else key[:KEPT_BYTES]
         value = None if value is None else value[:KEPT_BYTES]
         headers = (("caas_dlq_cut", str(size).encode()),)
     return Record(DEAD_LETTER, key, value, (*headers, *why))
-
-
-def _size(record: Received) -> int:
-    headers = sum(len(name) + len(value or b"") for name, value in record.headers)
-    return len(record.key or b"") + len(record.value or b"") + headers
