@@ -6,7 +6,6 @@ from typing import Final, TypeVar
 import msgspec
 from aiohttp import web
 
-from core.audit.actor_context import agent_of
 from core.audit.checkpoint import Checkpoint, origin_of, sign
 from core.audit.derived import outcome_of
 from core.audit.note import SigningKey
@@ -14,20 +13,19 @@ from core.domain.decision import Rejected, field_error
 from core.health import Health
 from core.identity import Identity
 from core.ports.audit import Audit
-from core.ports.event_log import OutcomeUnknown, Unavailable
+from core.ports.event_log import Unavailable
 from core.ports.memberships import NotReady
 from core.settings import Network
 from edge.auth.tokens import Tokens
 from edge.http.bearer import caller
 from edge.http.body import body_of
-from edge.http.connection import client_address
 from edge.http.front_page import COMPLIANCE, Row, add_front_page
 from edge.http.health import add_health_routes
-from edge.http.problems import CORRELATION_ID, HttpProblem, problems
+from edge.http.problems import HttpProblem, problems
+from edge.http.request_record import RETRY_MS, record_request
 from projections.queries.audit_records import AuditRecords
 from projections.queries.audit_sums import AuditSums
 from projections.queries.audit_trees import AuditTrees
-from schemas.events import AuditRecorded
 from schemas.wire.audit import (
     AUDIT_PATH,
     COUNTS_PATH,
@@ -50,7 +48,6 @@ TREE: Final = "audit:tree"
 COUNTS: Final = "audit:counts"
 RECORD: Final = "audit:record"
 BODY_BYTES: Final = 16_384
-RETRY_MS: Final = 500
 T = TypeVar("T", AuditQuery, AuditTreeQuery, AuditCountQuery)
 _act: Final = msgspec.json.Decoder(AuditAct)
 
@@ -135,26 +132,16 @@ class Compliance:
         self, request: web.Request, who: Identity, action: str, purpose: str | None, code: str | None = None
     ) -> None:
         """Record that somebody looks, or tried to. Raises `HttpProblem`: without a record there is no answer."""
-        record = AuditRecorded(
-            tenant=who.tenant,
-            at=self._audit.now(),
-            actor=who.user_id,
+        await record_request(
+            self._audit,
+            request,
+            who,
             action=action,
-            entity_type="audit_log",
-            entity_id=request.query_string[:512],
+            entity=("audit_log", request.query_string[:512]),
             outcome="success" if code is None else outcome_of(code),
             reason=code,
-            address=client_address(request),
-            agent=agent_of(request.headers.get("User-Agent", "")),
             purpose=purpose,
         )
-        await self._append(request, record)
-
-    async def _append(self, request: web.Request, record: AuditRecorded) -> None:
-        try:
-            await self._audit.record(record, request[CORRELATION_ID])
-        except (Unavailable, OutcomeUnknown) as error:
-            raise HttpProblem(problem("unavailable", str(error), retry_after_ms=RETRY_MS)) from None
 
     async def record(self, request: web.Request) -> web.Response:
         """Answer `POST` of an `AuditAct` with 201 when its record is durable; the actor is the caller."""
@@ -164,22 +151,16 @@ class Compliance:
             raise HttpProblem(problem("not_allowed", f"operators' records are for the role {ADMIN}"))
         act = await body_of(request, _act, BODY_BYTES)
         entity_type, _, entity_id = act.entity.partition(":")
-        await self._append(
+        await record_request(
+            self._audit,
             request,
-            AuditRecorded(
-                tenant=who.tenant,
-                at=self._audit.now(),
-                actor=who.user_id,
-                actor_type="operator",
-                action=act.action,
-                entity_type=entity_type,
-                entity_id=entity_id,
-                outcome=act.outcome,
-                reason=act.reason,
-                purpose=act.purpose,
-                address=client_address(request),
-                agent=agent_of(request.headers.get("User-Agent", "")),
-            ),
+            who,
+            action=act.action,
+            entity=(entity_type, entity_id),
+            outcome=act.outcome,
+            reason=act.reason,
+            purpose=act.purpose,
+            actor_type="operator",
         )
         return web.Response(status=201, headers={"Cache-Control": "no-store"})
 

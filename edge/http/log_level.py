@@ -8,18 +8,15 @@ from typing import Final
 import msgspec
 from aiohttp import web
 
-from core.audit.actor_context import agent_of
 from core.identity import Identity
 from core.log_levels import LogLevels, parse
 from core.ports.audit import Audit
-from core.ports.event_log import OutcomeUnknown, Unavailable
 from edge.auth.tokens import Tokens
 from edge.http.bearer import caller
 from edge.http.body import body_of
-from edge.http.connection import client_address
 from edge.http.problems import CORRELATION_ID, HttpProblem
+from edge.http.request_record import RETRY_MS, record_request
 from edge.process.logs import ProcessLog, process_log
-from schemas.events import AuditRecorded
 from schemas.events.audit import Outcome
 from schemas.wire.errors import problem
 from schemas.wire.log_level import LOG_LEVEL_PATH, LogLevelAnswer, LogLevelChange
@@ -28,7 +25,6 @@ logger: Final = logging.getLogger("caas.log_level")
 ADMIN: Final = "admin"
 ACTION: Final = "log:level"
 BODY_BYTES: Final = 1_024
-RETRY_MS: Final = 500
 _change: Final = msgspec.json.Decoder(LogLevelChange)
 
 
@@ -65,23 +61,16 @@ class LogLevelEntrance:
         if self._audit is None:
             waits = "this process cannot record it: its log was not reached yet"
             raise HttpProblem(problem("not_ready", waits, retry_after_ms=RETRY_MS))
-        record = AuditRecorded(
-            tenant=who.tenant,
-            at=self._audit.now(),
-            actor=who.user_id,
-            actor_type="operator",
+        await record_request(
+            self._audit,
+            request,
+            who,
             action=ACTION,
-            entity_type="process",
-            entity_id=self._process,
+            entity=("process", self._process),
             outcome=outcome,
             reason=reason,
-            address=client_address(request),
-            agent=agent_of(request.headers.get("User-Agent", "")),
+            actor_type="operator",
         )
-        try:
-            await self._audit.record(record, request[CORRELATION_ID])
-        except (Unavailable, OutcomeUnknown) as error:
-            raise HttpProblem(problem("unavailable", str(error), retry_after_ms=RETRY_MS)) from None
 
 
 def _levels(change: LogLevelChange) -> LogLevels:

@@ -9,18 +9,16 @@ from uuid import UUID
 import msgspec
 from aiohttp import web
 
-from core.audit.actor_context import agent_of
 from core.audit.derived import outcome_of
 from core.health import Health
 from core.identity import Identity
 from core.ports.audit import Audit
-from core.ports.event_log import OutcomeUnknown, Unavailable
+from core.ports.event_log import Unavailable
 from edge.auth.tokens import Tokens
 from edge.http.bearer import caller
-from edge.http.connection import client_address
-from edge.http.problems import CORRELATION_ID, HttpProblem
+from edge.http.problems import HttpProblem
+from edge.http.request_record import RETRY_MS, record_request
 from projections.queries.trace_records import TraceRecords
-from schemas.events import AuditRecorded
 from schemas.wire.errors import problem
 from schemas.wire.field_errors import validation_failed
 from schemas.wire.trace import TRACE_PATH, TraceQuery
@@ -28,7 +26,6 @@ from schemas.wire.trace import TRACE_PATH, TraceQuery
 SRE: Final = "sre"
 READ: Final = "trace:read"
 CHECK: Final = "trace-service"
-RETRY_MS: Final = 500
 MAX_ID_CHARS: Final = 64
 
 
@@ -53,7 +50,7 @@ class Tracing:
                 await self._records.catch_up()
             found = await self._records.trace(who.tenant, correlation_id)
         except Unavailable as error:
-            raise _unavailable(error) from None
+            raise HttpProblem(problem("unavailable", str(error), retry_after_ms=RETRY_MS)) from None
         if not found.entries:
             behind = f", which has {found.behind} records of the log still to read" if found.behind else ""
             raise HttpProblem(problem("not_found", f"no record of {correlation_id} is in the read model{behind}"))
@@ -62,26 +59,15 @@ class Tracing:
 
     async def _record(self, request: web.Request, who: Identity, code: str | None = None) -> None:
         """Record that somebody looks, or tried to. Raises `HttpProblem`: without a record there is no answer."""
-        record = AuditRecorded(
-            tenant=who.tenant,
-            at=self._audit.now(),
-            actor=who.user_id,
+        await record_request(
+            self._audit,
+            request,
+            who,
             action=READ,
-            entity_type="correlation",
-            entity_id=request.match_info["id"][:MAX_ID_CHARS],
+            entity=("correlation", request.match_info["id"][:MAX_ID_CHARS]),
             outcome="success" if code is None else outcome_of(code),
             reason=code,
-            address=client_address(request),
-            agent=agent_of(request.headers.get("User-Agent", "")),
         )
-        try:
-            await self._audit.record(record, request[CORRELATION_ID])
-        except (Unavailable, OutcomeUnknown) as error:
-            raise _unavailable(error) from None
-
-
-def _unavailable(error: Exception) -> HttpProblem:
-    return HttpProblem(problem("unavailable", str(error), retry_after_ms=RETRY_MS))
 
 
 def _correlation_id(request: web.Request) -> str:

@@ -242,7 +242,7 @@ class Worker:
                 done.append(await self._apply(replace(batch, facts=[fact], positions={})))
             except STORE_BROKEN:
                 raise
-            except Exception as error:  # noqa: BLE001 - any bug of the fold; logged, a dead letter, and the number kept
+            except Exception as error:
                 if fact.record is None:
                     raise
                 dead += _broken(fact.record, self.processor.name, error)
