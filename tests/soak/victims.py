@@ -28,7 +28,7 @@ class Phase:
 
     acks: list[float] = field(default_factory=list)
     deliveries: list[float] = field(default_factory=list)
-    visits: list[float] = field(default_factory=list)
+    visits: dict[str, list[float]] = field(default_factory=dict)
     minutes: dict[int, list[float]] = field(default_factory=dict)
     _begun: float = field(default_factory=time.perf_counter)
 
@@ -36,6 +36,12 @@ class Phase:
         """Note the time that an acknowledgment took."""
         self.acks.append(ms)
         self.minutes.setdefault(int((time.perf_counter() - self._begun) / 60), []).append(ms)
+
+    def visited(self, step: str, began: float) -> float:
+        """Note the time that a step of a visit took until now; return now."""
+        now = time.perf_counter()
+        self.visits.setdefault(step, []).append((now - began) * 1000)
+        return now
 
     def summary(self) -> dict[str, Any]:
         """Return counts and percentiles, also those of each minute."""
@@ -47,9 +53,9 @@ class Phase:
             "delivered_p99_ms": at(self.deliveries, 0.99),
             "ack_p50_ms_by_minute": [at(times, 0.5) for _, times in sorted(self.minutes.items())],
             "ack_p99_ms_by_minute": [at(times, 0.99) for _, times in sorted(self.minutes.items())],
-            "visits": len(self.visits),
-            "visit_p50_ms": at(self.visits, 0.5),
-            "visit_p99_ms": at(self.visits, 0.99),
+            "visits": len(self.visits.get("whole", ())),
+            "visit_p50_ms": {step: at(times, 0.5) for step, times in self.visits.items()},
+            "visit_p99_ms": {step: at(times, 0.99) for step, times in self.visits.items()},
         }
 
 
@@ -137,14 +143,19 @@ class Victims:
             began = time.perf_counter()
             try:
                 async with asyncio.timeout(15), opened(self.url, self.tokens["visits"]) as line:
+                    now = self.phase.visited("login", began)
                     await line.done("conversation:list", {})
+                    now = self.phase.visited("list", now)
                     await line.done("message:history", {"conversation_id": self.room})
+                    now = self.phase.visited("history", now)
                     if int(began) % 5 == 0:
                         await line.done("search:messages", {"text": "said"})
+                        now = self.phase.visited("search", now)
+                self.phase.visited("close", now)
             except (OSError, TimeoutError, AssertionError, ConnectionClosed) as error:
                 self.faults.append(f"the visitor: {error!r}"[:300])
             else:
-                self.phase.visits.append((time.perf_counter() - began) * 1000)
+                self.phase.visited("whole", began)
             await asyncio.sleep(max(0.0, VISIT_INTERVAL_S - (time.perf_counter() - began)))
 
 

@@ -21,7 +21,7 @@ from projections.queries.lanes import Lanes
 from schemas.commands.queries import Query, SearchMessages, Sync
 from schemas.wire import frames
 
-MAX_CONCURRENT_READS: Final = 32
+MAX_CONCURRENT_READS: Final = 8
 """Maximum number of reads and pages of `sync` that run concurrently on one node, one per user."""
 
 Spawn = Callable[[str, Coroutine[Any, Any, None]], asyncio.Task[None]]
@@ -30,7 +30,7 @@ Spawn = Callable[[str, Coroutine[Any, Any, None]], asyncio.Task[None]]
 class QueryExecutor:
     """Answers each query exactly once.
 
-    - Per user one read or one page of a `sync` runs at a time; waiting users go before those who had a turn since.
+    - Per user one read or one page of a `sync` runs at a time; the user who has used least time goes first.
       Searches have turns of their own (projections.queries.search).
     - A read begins once its user has their share of the loop (edge.http.fair_share).
     - Per connection `MAX_CONCURRENT_ANSWERS` answers are computed at a time, each once the client has read most of what

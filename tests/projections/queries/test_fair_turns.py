@@ -12,7 +12,8 @@ class Work:
     """Work in turns, each of which ends when the test sets its event."""
 
     def __init__(self, max_concurrent: int) -> None:
-        self.turns = FairTurns(max_concurrent)
+        self.now = 0.0
+        self.turns = FairTurns(max_concurrent, lambda: self.now)
         self.begun: list[str] = []
         self.ends: dict[str, asyncio.Event] = {}
 
@@ -28,6 +29,9 @@ class Work:
 
     async def begins(self, *names: str) -> None:
         await eventually(lambda: self.begun == list(names))
+
+    async def reaches(self, name: str) -> None:
+        await eventually(lambda: self.begun[-1:] == [name])
 
 
 async def test_user_has_one_turn_at_a_time_and_other_users_go_between() -> None:
@@ -45,6 +49,45 @@ async def test_user_has_one_turn_at_a_time_and_other_users_go_between() -> None:
     await work.begins("a1", "b1", "c1", "a2", "b2", "a3")
     work.ends["a3"].set()
     await asyncio.gather(*tasks)
+
+
+async def test_user_who_has_used_less_time_goes_first() -> None:
+    work = Work(max_concurrent=1)
+    tasks = [work.ask(name) for name in ("a1", "b1", "a2", "b2", "b3", "b4")]
+    for name, seconds in (("a1", 0.5), ("b1", 0.1), ("b2", 0.1), ("b3", 0.1)):
+        await work.reaches(name)
+        work.now += seconds
+        if name == "b3":
+            tasks.append(work.ask("c1"))  # who asks for the first time goes before both who have waited for long
+            await asyncio.sleep(0)
+        work.ends[name].set()
+    await work.begins("a1", "b1", "b2", "b3", "c1")
+    for name in ("c1", "b4", "a2"):
+        await work.reaches(name)
+        work.now += 0.1
+        work.ends[name].set()
+    await asyncio.gather(*tasks)
+    assert work.begun == ["a1", "b1", "b2", "b3", "c1", "b4", "a2"]
+
+
+async def test_rest_is_not_saved_up() -> None:
+    """Who did not ask for an hour has no hour in advance: then both alternate."""
+    work = Work(max_concurrent=1)
+    tasks = [work.ask("b0"), work.ask("a0")]
+    for name, seconds in (("b0", 0.1), ("a0", 3600.0)):
+        await work.reaches(name)
+        work.now += seconds
+        work.ends[name].set()
+    await asyncio.gather(*tasks)
+    tasks = [work.ask(name) for name in ("a1", "b1", "b2", "a2", "b3", "a3")]
+    order = list[str]()
+    for _ in tasks:
+        await eventually(lambda: len(work.begun) == 3 + len(order))
+        order.append(work.begun[-1])
+        work.now += 1.0
+        work.ends[order[-1]].set()
+    await asyncio.gather(*tasks)
+    assert order == ["a1", "b1", "a2", "b2", "a3", "b3"]
 
 
 async def test_cancelled_request_takes_no_turn() -> None:
