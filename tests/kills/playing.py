@@ -16,20 +16,28 @@ ROWS = 1500
 
 
 def played(
-    system: System, rows: int | None = None, disturb: Callable[[], None] | None = None, chaos: int | None = None
+    system: System, rows: int | None = None, *disturbances: Callable[[], None], chaos: int | None = None
 ) -> dict[str, Any]:
-    """Play for a new tenant, with `chaos` as a seed; check that nothing is lost, repeated or reordered."""
+    """Play for a new tenant, with `chaos` as a seed, and disturb it meanwhile; check that nothing is lost, repeated or
+    reordered. Each disturbance begins when the play has gone on after the one before.
+    """
     system.serve_tenant(f"t{secrets.token_hex(4)}")
     limit = () if rows is None else ("--limit", str(rows))
     playing = system.play(RECORDING, *limit, *(() if chaos is None else ("--chaos", str(chaos))))
-    if disturb is not None:
-        within(120, "the play is in the middle", lambda: "play: " in system.play_log.read_text())
+    for disturb in disturbances:
+        seen = progress(system)
+        within(120, "the play goes on", lambda: playing.poll() is not None or progress(system) > seen)  # noqa: B023
         assert playing.poll() is None, "the play was over before it was disturbed"
         disturb()
     summary = summary_of(playing, system.play_log)
     print(json.dumps(summary))
     check(system, summary, rows)
     return summary
+
+
+def progress(system: System) -> int:
+    """Return how many lines of progress the play has printed."""
+    return system.play_log.read_text().count("play: ")
 
 
 def check(system: System, summary: dict[str, Any], rows: int | None) -> None:

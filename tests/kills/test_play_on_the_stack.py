@@ -4,6 +4,7 @@ import json
 import secrets
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
@@ -30,25 +31,20 @@ def test_every_protocol_rule_holds_on_the_real_servers(one_broker: tuple[Stack, 
     assert {result["name"]: result["why"] for result in results if result["why"]} == {}
 
 
-def test_play_on_one_broker(one_broker: tuple[Stack, System]) -> None:
-    played(one_broker[1], ROWS)
-
-
 @pytest.mark.soak
 def test_whole_play_on_one_broker(one_broker: tuple[Stack, System]) -> None:
     played(one_broker[1])
 
 
-@pytest.mark.parametrize("victim", ["messages-1", "socket-1"])
-def test_play_survives_a_killed_process(one_broker: tuple[Stack, System], victim: str) -> None:
-    process = one_broker[1].processes[victim]
+def test_play_survives_killed_processes(one_broker: tuple[Stack, System]) -> None:
+    system = one_broker[1]
 
-    def disturb() -> None:
-        process.kill()
+    def killed(name: str) -> None:
+        system.processes[name].kill()
         time.sleep(3)
-        process.start().wait_ready(60)
+        system.processes[name].start().wait_ready(60)
 
-    played(one_broker[1], ROWS, disturb)
+    played(system, ROWS, partial(killed, "messages-1"), partial(killed, "socket-1"))
 
 
 def test_views_are_right_after_chaos_and_a_killed_node(one_broker: tuple[Stack, System]) -> None:
@@ -73,24 +69,24 @@ OUTAGES = {
 }
 
 
-@pytest.mark.parametrize("outage", OUTAGES)
-def test_play_survives_a_server_outage(one_broker: tuple[Stack, System], outage: str) -> None:
-    stack, system = one_broker
-    away, back, name, seconds, waits = OUTAGES[outage]
+@pytest.mark.parametrize(("first", "second"), [("mongo", "redis"), ("kafka", "search")])
+def test_play_survives_server_outages(one_broker: tuple[Stack, System], first: str, second: str) -> None:
+    played(one_broker[1], ROWS, partial(outage, *one_broker, first), partial(outage, *one_broker, second))
 
-    def disturb() -> None:
-        getattr(stack, away)(name)
-        until = time.monotonic() + seconds
-        url = system.processes[waits].ready_url
-        assert url is not None
-        within(seconds, f"{waits} is not ready", lambda: status_of(url) == 503)
-        print(f"{outage}: {waits} is not ready after {time.monotonic() + seconds - until:.1f} s: {body_of(url)}")
-        time.sleep(max(0.0, until - time.monotonic()))
-        getattr(stack, back)(name)
-        for process in system.processes.values():
-            process.wait_ready(60)
 
-    played(system, ROWS, disturb)
+def outage(stack: Stack, system: System, name: str) -> None:
+    """Take this server away; return when it is back and all processes are ready again."""
+    away, back, server, seconds, waits = OUTAGES[name]
+    getattr(stack, away)(server)
+    until = time.monotonic() + seconds
+    url = system.processes[waits].ready_url
+    assert url is not None
+    within(seconds, f"{waits} is not ready", lambda: status_of(url) == 503)
+    print(f"{name}: {waits} is not ready after {time.monotonic() + seconds - until:.1f} s: {body_of(url)}")
+    time.sleep(max(0.0, until - time.monotonic()))
+    getattr(stack, back)(server)
+    for process in system.processes.values():
+        process.wait_ready(60)
 
 
 def test_read_models_equal_the_log_after_all_this(one_broker: tuple[Stack, System]) -> None:
