@@ -111,6 +111,7 @@ class CommandHandler:
                     needed = decision_dependencies.of_unchanged(command, context)
             except Rejected as rejection:
                 decision, needed = rejection, decision_dependencies.of_rejection(command, rejection, context)
+                needed += decision_dependencies.of_repeat(command, context) if retry else []
             if self._messages.life != life:  # checks in another life of the store do not count in this one
                 proved, life = set(), self._messages.life
             if proved.issuperset(needed):
@@ -141,7 +142,7 @@ class CommandHandler:
             case SendMessage() | ForwardMessage() | EditMessage() | DeleteMessage():
                 return await self._message(command, context, retry)
             case AddReaction() | RemoveReaction():
-                return await self._reaction(command, context)
+                return await self._reaction(command, context, retry)
             case _ if isinstance(command, InboxCommand):
                 return await self._inbox(command, context)
             case _:
@@ -155,10 +156,8 @@ class CommandHandler:
         return conversation.require_member(state, key, context)
 
     async def _message(self, command: message.Command, context: Context, retry: bool) -> Decision:
-        if retry and isinstance(command, SendMessage | ForwardMessage):
-            known = await self._repeated(command, context)
-            if known is not None:
-                return known
+        if retry and (known := await self._repeated(command, context)) is not None:
+            return known
         where = await self._where(command, context)
         named = named_by(command)
         state: message.State = message.Absent() if named is None else await self._messages.state(named)
@@ -176,25 +175,33 @@ class CommandHandler:
             return self._append_return(where, back, context, first=True)
         return self._append(command, decided[0], context)
 
-    async def _repeated(self, command: SendMessage | ForwardMessage, context: Context) -> Unchanged | None:
-        """Return the answer to a retry whose message is stored, else None. Raises `Rejected` if its content differs."""
+    async def _repeated(self, command: message.Command, context: Context) -> Unchanged | None:
+        """Return the answer to a retry whose event is stored, even if it changed nothing because another one came
+        first; else None. Raises `Rejected` if its content differs.
+        """
         message_id = message_of(command, context)
-        found = await self._messages.sent(message_id)
+        if isinstance(command, SendMessage | ForwardMessage):
+            found = await self._messages.sent(message_id)
+        else:
+            found = await self._messages.changed(message_id, event_id_of(command, context))
         if found is None:
             return None
         if found != content.of_command(command):
             raise Rejected("idempotency_conflict")
         return Unchanged({"message_id": message_id, "level": "persisted"})
 
-    async def _reaction(self, command: reaction.ReactionCommand, context: Context) -> Decision:
-        where = await self._where(command, context)
+    async def _reaction(self, command: reaction.ReactionCommand, context: Context, retry: bool) -> Decision:
         target, event_id = await self._messages.target(command.message_id), event_id_of(command, context)
         folded = target.folded.get(event_id)
         if folded is not None and look(folded) != look(command.emoji):
             raise Rejected("idempotency_conflict")
+        unchanged = Unchanged({"message_id": command.message_id, "level": "persisted"})
+        if retry and folded is not None:
+            return unchanged
+        where = await self._where(command, context)
         decided = reaction.decide(target, command, where, context) if folded is None else []
         if not decided:
-            return Unchanged({"message_id": command.message_id, "level": "persisted"})
+            return unchanged
         return self._append(command, decided[0], context)
 
     async def _inbox(self, command: InboxCommand, context: Context) -> Decision:

@@ -88,6 +88,16 @@ def _views(command: AppendingCommand, code: str) -> tuple[str, ...]:
             return (MEMBERSHIP,) if code in DEPENDS_ON_MEMBERSHIP else ()
 
 
+def of_repeat(command: AppendingCommand, context: Context) -> list[Dependency]:
+    """Return the dependencies of any rejection of a retry: what was sent before may be in the log, and its answer is
+    the first one.
+    """
+    where = conversation_of(command, context)
+    if isinstance(command, AddReaction | RemoveReaction):
+        return [Dependency(REACTIONS, where)]
+    return [Dependency(MESSAGES, where)] if isinstance(command, MessageCommand) else []
+
+
 def of_append(event: Event) -> list[Dependency]:
     """Return the dependencies of an acceptance: the number of the last message if the event sets from which, or up to
     which, message a user reads, or after which message a conversation is archived.

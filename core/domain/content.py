@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import assert_never
 
 from core.domain import metadata
 from core.domain.characters import blank
 from core.domain.decision import field_error
-from schemas.commands.message import Attached, EditMessage, ForwardMessage, SendMessage
+from schemas.commands.message import Attached, DeleteMessage, EditMessage, ForwardMessage, SendMessage
 from schemas.events import Attachment, MessageSent
 
 
@@ -24,10 +25,22 @@ class Content:
     origin: str | None = None
 
 
-def of_command(command: SendMessage | ForwardMessage) -> Content:
-    """Return the content of a command."""
-    if isinstance(command, ForwardMessage):
-        return Content(origin=command.message_id)
+def of_command(command: SendMessage | ForwardMessage | EditMessage | DeleteMessage) -> Content:
+    """Return the content of a command; a deletion leaves none."""
+    match command:
+        case ForwardMessage():
+            return Content(origin=command.message_id)
+        case EditMessage():
+            return Content(text=command.text or "", ciphertext=command.ciphertext)
+        case DeleteMessage():
+            return Content()
+        case SendMessage():
+            return _of_send(command)
+        case _:
+            assert_never(command)
+
+
+def _of_send(command: SendMessage) -> Content:
     return Content(
         text=command.text or "",
         ciphertext=command.ciphertext,

@@ -36,6 +36,12 @@ class Messages(Protocol):
         """Return the content of a message when it was sent, even if deleted since; None if unknown."""
         ...
 
+    async def changed(self, message_id: str, event_id: str) -> Content | None:
+        """Return the content that the edit or the deletion with this id gives a message, whether it applied or not;
+        None if it is unknown or unreadable.
+        """
+        ...
+
     async def head(self, conversation_id: str) -> int:
         """Return the number of the conversation's last message, 0 if it has none."""
         ...

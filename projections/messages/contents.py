@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from core.domain import metadata
+from core.domain.content import Content
 from schemas.events import Attachment, MessageEdited, MessageSent, Origin
 
 SENT_FIELDS: Final = ("sender", "client_msg_id", "text", "reply_to", "at", "conversation_n")
@@ -85,3 +86,14 @@ def _decode(name: str, value: Any) -> Any:
             return msgspec.convert(value, list[Origin])
         case _:
             return value
+
+
+def changed_content(row: Mapping[str, Any] | None, event_id: str) -> Content | None:
+    """Return the content that an edit or a deletion gives a row's message, also one that changed nothing; None if it is
+    missing or unreadable.
+    """
+    for lane in ("edited", "deleted"):
+        for version in (row or {}).get(lane, {}).get("versions", ()):
+            if version["id"] == event_id and "unreadable" not in version:
+                return Content(text=version.get("text", ""), ciphertext=version.get("ciphertext"))
+    return None

@@ -7,7 +7,7 @@ from core.domain.content import Content
 from core.ports.documents import Documents, Row, TableGeneration
 from core.ports.event_log import EventLog
 from projections.generations import Generations
-from projections.messages import message_rows, reactions
+from projections.messages import contents, message_rows, reactions
 from projections.progress import Progress
 from schemas.topics import MESSAGE_SENT, partition_of
 
@@ -43,6 +43,10 @@ class MessageReader:
     async def sent(self, message_id: str) -> Content | None:
         """Return the content in the `sent` facet; None if it is missing or unreadable."""
         return message_rows.sent_content((await self.rows([message_id])).get(message_id))
+
+    async def changed(self, message_id: str, event_id: str) -> Content | None:
+        """Return the content of a version in the facets `edited` and `deleted`."""
+        return contents.changed_content((await self.rows([message_id])).get(message_id), event_id)
 
     async def rows(self, message_ids: Iterable[str]) -> Mapping[str, Row]:
         """Return the rows that exist."""

@@ -8,6 +8,7 @@ from hypothesis import given as for_all
 from hypothesis import strategies as st
 from msgspec import structs
 
+from core.domain.content import Content
 from projections.messages import contents, message_rows
 from schemas import ids
 from schemas.events import Attachment, MessageSent, Origin
@@ -206,3 +207,13 @@ def test_facet_restores_its_event(event: MessageSent) -> None:
     row = folded(fact(MESSAGE_SENT, 0, event)).rows[event.message_id]
     stored = msgspec.json.decode(msgspec.json.encode(row))
     assert contents.event_of(stored, event.message_id, stored["sent"]) == event
+
+
+def test_content_of_a_change_is_found_by_its_event_even_where_it_changed_nothing() -> None:
+    gone = fact(MESSAGE_DELETED, 1, deleted(sent()), "gone")
+    late = fact(MESSAGE_EDITED, 2, edited(sent(), "too late"), "late")
+    row = folded(fact(MESSAGE_SENT, 0, sent()), gone, late).rows[sent().message_id]
+    assert contents.changed_content(row, late.envelope.id) == Content(text="too late")
+    assert contents.changed_content(row, gone.envelope.id) == Content()
+    assert contents.changed_content(row, "another") is None
+    assert contents.changed_content(None, late.envelope.id) is None
