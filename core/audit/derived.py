@@ -6,6 +6,8 @@ from typing import Final
 from msgspec import structs
 
 from core.audit.actor_context import context_of
+from core.audit.change_hashes import after_of, before_of
+from core.audit.classification import classification_of
 from core.commands.causing_command import CommandEvent, command_of
 from core.domain.decision import Context
 from schemas import topics
@@ -55,7 +57,12 @@ def audited(envelope: Envelope, event: Event | None) -> AuditRecorded | None:
     if isinstance(event, CommandEvent):
         about = (getattr(event, "message_id", None), event.conversation_id)
         found = _record(envelope, command_of(event), about)
-        return structs.replace(found, subjects=[user for user in _subjects(event) if user != envelope.actor] or None)
+        return structs.replace(
+            found,
+            subjects=[user for user in _subjects(event) if user != envelope.actor] or None,
+            before=before_of(event),
+            after=after_of(event),
+        )
     return None if event is not None else _record(envelope, envelope.type, (None, None), reason=UNREADABLE)
 
 
@@ -133,4 +140,5 @@ def _about(record: AuditRecorded, about: About, actor_context: str) -> AuditReco
         session=context.session,
         address=context.address,
         agent=context.agent,
+        classification=classification_of(record.action),
     )

@@ -10,6 +10,7 @@ from typing import Final
 
 from msgspec import structs
 
+from core.audit.change_hashes import with_before
 from core.commands import conversation_names, decision_dependencies
 from core.commands.command_ids import (
     AppendingCommand,
@@ -173,7 +174,7 @@ class CommandHandler:
             back = conversation_decisions.bring_back(where, where.absent(), context, head)
             await self._join_policy.check(where, [back], context, self._memberships)
             return self._append_return(where, back, context, first=True)
-        return self._append(command, decided[0], context)
+        return self._append(command, with_before(decided[0], state), context)
 
     async def _repeated(self, command: message.Command, context: Context) -> Unchanged | None:
         """Return the answer to a retry whose event is stored, even if it changed nothing because another one came
@@ -247,7 +248,7 @@ class CommandHandler:
             return self._append_return(state, decided[0], context)
         if not decided:
             return Unchanged({"conversation_id": key, "level": "persisted"})
-        return self._append(command, decided[0], context)
+        return self._append(command, with_before(decided[0], state), context)
 
     def _append(
         self, command: AppendingCommand, event: MessageEvent | ConversationEvent | InboxEvent, context: Context

@@ -20,8 +20,10 @@ Format = Literal["jsonl", "csv"]
 COLUMNS: Final = (
     "n", "id", "occurred_at", "recorded_at", "actor_type", "actor_id", "session", "device", "address", "agent",
     "action", "entity_type", "entity_id", "conversation_id", "tenant", "outcome", "reason", "purpose", "subjects",
-    "count", "correlation_id", "causation_id", "leaf_hash",
+    "count", "correlation_id", "causation_id", "leaf_hash", "classification", "before", "after", "reported_by",
 )  # fmt: skip
+FORMER_COLUMNS: Final = 23
+"""The columns that every export has had; the others are of newer fields, which older records do not have."""
 FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 """With these a cell begins that a spreadsheet runs as a formula; a cell that does gets a `'` before it."""
 BUFFER_BYTES: Final = 1 << 20
@@ -48,6 +50,7 @@ class State(msgspec.Struct, kw_only=True):
     size: int
     root: str
     checkpoint: str
+    columns: int = FORMER_COLUMNS
     bytes: int = 0
     records: int = 0
     first_leaf: int = 0
@@ -82,6 +85,7 @@ async def write_export(
             size=tree.size,
             root=tree.root,
             checkpoint=tree.checkpoint,
+            columns=len(COLUMNS),
         )
     await _write_rest(source, path, purpose, state, progress)
     with part.open("rb") as body:
@@ -102,7 +106,8 @@ def _interrupted(kept: Path, part: Path, query: Mapping[str, str], form: Format,
     """Return the state of the same export that was interrupted, None where there is none."""
     try:
         state = msgspec.json.decode(kept.read_bytes(), type=State)
-        same = (state.query, state.format, state.proofs) == (dict(query), form, proofs)
+        asked = (dict(query), form, proofs, len(COLUMNS))
+        same = (state.query, state.format, state.proofs, state.columns) == asked
         return state if same and part.stat().st_size >= state.bytes else None
     except (FileNotFoundError, msgspec.MsgspecError):
         return None
@@ -181,6 +186,7 @@ def _values(entry: AuditEntry) -> tuple[Any, ...]:
         entity["conversation_id"], entity["tenant"], record["outcome"], record["reason"], record["purpose"],
         " ".join(record["subjects"]),
         record["count"], record["correlation_id"], record["causation_id"], entry.leaf_hash,
+        *(record.get(name) for name in COLUMNS[FORMER_COLUMNS:]),
     )  # fmt: skip
 
 

@@ -47,6 +47,8 @@ SUBJECTS: Final = Table(MODEL, "subjects", (Index("subject", ("tenant", "subject
 TILE: Final = "tile"
 NUMBERS_OF_A_MS: Final = 1_000_000
 UNREADABLE: Final = "unreadable"
+ADDED: Final = ("classification", "before", "after", "reported_by")
+"""The fields that records have since they have been written: a record without them has the hash that it always had."""
 
 
 @dataclass(slots=True)
@@ -160,7 +162,8 @@ def record_of(fact: Fact) -> dict[str, Any]:
     """Return an audit record as clients get it; of one that cannot be read what its headers say."""
     envelope = fact.envelope
     event = fact.event if isinstance(fact.event, AuditRecorded) else _unreadable(envelope)
-    return {
+    added = {name: value for name in ADDED if (value := getattr(event, name)) is not None}
+    return added | {
         "id": envelope.id,
         "occurred_at": event.at,
         "actor": {

@@ -28,7 +28,9 @@ from schemas.wire.views import ChangeView
 
 UNREADABLE: Final = "unreadable"
 SHOWN: Final = ("title", "avatar", "metadata", "history")
-NOT_COMPARED: Final = frozenset({"tenant", "at", "conversation_id", "actor", "at_seq", "freed", "reopened", "by_rank"})
+NOT_COMPARED: Final = frozenset(
+    {"tenant", "at", "conversation_id", "actor", "at_seq", "freed", "reopened", "by_rank", "before"}
+)
 """Fields of an event that are not part of the request; they may differ in a repeat."""
 
 _encode: Final = msgspec.json.Encoder(order="sorted").encode

@@ -1,14 +1,13 @@
 """Events that record user actions: topics `user.action` and `audit.log`."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from msgspec import Meta
 
+from schemas.audit_terms import ActorType, Classification, Outcome
 from schemas.events.event_base import EventBase
 
-Outcome = Literal["success", "failure", "denied"]
-"""`denied`: the actor may not do this; `failure`: it was refused for another reason, or went wrong."""
-ActorType = Literal["user", "application", "operator", "system"]
+__all__ = ["ActorType", "AuditRecorded", "Classification", "Outcome", "UserActed"]
 
 
 class UserActed(EventBase, frozen=True, kw_only=True, tag="caas.user.action.v1"):
@@ -25,7 +24,9 @@ class AuditRecorded(EventBase, frozen=True, kw_only=True, tag="caas.audit.log.v1
     `action` is a command (`message:send`), or what else is done to the system (`auth:login`, `audit:query`). `reason`
     is the error code of what did not succeed. `count` is above 1 where one record stands for several alike within a
     minute. The session, its device, the network address and the user agent are those of the actor, where known.
-    `subjects` are the other users that it was done to, such as members who were added.
+    `subjects` are the other users that it was done to, such as members who were added. `before` and `after` are hashes
+    (`core.audit.change_hashes`) of what was changed; None where nothing was, or nobody knows. `reported_by` is the
+    service outside of the system that says so.
     """
 
     actor: str
@@ -43,3 +44,7 @@ class AuditRecorded(EventBase, frozen=True, kw_only=True, tag="caas.audit.log.v1
     purpose: str | None = None
     subjects: list[str] | None = None
     count: Annotated[int, Meta(ge=1, le=2**53 - 1)] = 1
+    classification: Classification | None = None
+    before: str | None = None
+    after: str | None = None
+    reported_by: str | None = None

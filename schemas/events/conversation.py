@@ -24,7 +24,10 @@ class ConversationCreated(EventBase, frozen=True, kw_only=True, tag="caas.conver
 
 
 class ConversationChanged(EventBase, frozen=True, kw_only=True, tag="caas.conversation.changed.v1"):
-    """A conversation's title, avatar (a media id), metadata or history changed; null removed it."""
+    """A conversation's title, avatar (a media id), metadata or history changed; null removed it.
+
+    `before` is the hash of the title that it was decided on (`core.audit.change_hashes`), where the title changed.
+    """
 
     conversation_id: str
     actor: str
@@ -32,6 +35,7 @@ class ConversationChanged(EventBase, frozen=True, kw_only=True, tag="caas.conver
     avatar: str | UnsetType | None = UNSET
     metadata: dict[str, Any] | UnsetType | None = UNSET
     history: History | UnsetType = UNSET
+    before: str | None = None
 
 
 class ParticipantsAdded(EventBase, frozen=True, kw_only=True, tag="caas.conversation.participants-added.v1"):
@@ -60,12 +64,16 @@ class ParticipantsRemoved(EventBase, frozen=True, kw_only=True, tag="caas.conver
 
 
 class RolesChanged(EventBase, frozen=True, kw_only=True, tag="caas.conversation.roles-changed.v1"):
-    """Roles of members changed; `roles` maps each of them to the new one. `by_rank` as in `ParticipantsAdded`."""
+    """Roles of members changed; `roles` maps each of them to the new one. `by_rank` as in `ParticipantsAdded`.
+
+    `before` is the hash of the roles that they had by the decision (`core.audit.change_hashes`).
+    """
 
     conversation_id: str
     actor: str
     roles: dict[str, Role]
     by_rank: bool = False
+    before: str | None = None
 
 
 class MessagePinned(EventBase, frozen=True, kw_only=True, tag="caas.conversation.message-pinned.v1"):

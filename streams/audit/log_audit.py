@@ -2,6 +2,9 @@
 
 from collections.abc import Callable
 
+from msgspec import structs
+
+from core.audit.classification import classification_of
 from core.clock import Clock
 from core.ports.event_log import EventLog
 from schemas import envelope
@@ -22,10 +25,11 @@ class LogAudit:
         return self._clock.now()
 
     async def record(self, record: AuditRecorded, correlation_id: str, record_id: str | None = None) -> None:
-        """Append the record; return when it is durable."""
+        """Append the record, with what its action concerns; return when it is durable."""
+        found = record.classification or classification_of(record.action)
         await self._log.append(
             envelope.encode(
-                record,
+                structs.replace(record, classification=found),
                 event_id=record_id or self._new_id(),
                 source=self._source,
                 correlation_id=correlation_id,

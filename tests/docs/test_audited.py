@@ -19,11 +19,13 @@ NAMED = (
     "frame:refused",
     "audit:query",
     "audit:counts",
+    "audit:tree",
     "audit:record",
     "token:issue",
     "log:level",
     "trace:read",
 )
+OPERATORS = ("token", "transcript", "rebuild", "rollback", "log_adopt", "trace_scan")
 SIGNALS = {name for name, command in COMMANDS.items() if command in get_args(Signal)}
 
 
@@ -69,6 +71,6 @@ def test_the_page_names_every_action_that_is_no_command() -> None:
     assert all(f"`{action}`" in text for action in NAMED)
 
 
-@pytest.mark.parametrize("action", ["token", "transcript", "rebuild", "rollback", "log_adopt", "trace_scan"])
+@pytest.mark.parametrize("action", OPERATORS)
 def test_the_page_names_every_act_of_operators(action: str) -> None:
     assert f"`operator:{action}`" in page("compliance.md")

@@ -4,6 +4,7 @@ from typing import get_args
 
 import msgspec
 import pytest
+from msgspec import structs
 
 from core.audit.actor_context import text_of
 from core.audit.derived import audited, is_audited, outcome_of
@@ -13,6 +14,7 @@ from schemas.events import (
     TYPE_OF,
     AuditRecorded,
     Event,
+    MessageDeleted,
     MessageDelivered,
     MessageRejected,
     ParticipantsAdded,
@@ -69,6 +71,19 @@ def test_record_names_the_users_that_it_was_done_to() -> None:
     )
     assert [record(event).subjects for event in events] == [["ann"], ["cem"], ["dee"]]
     assert record(SAMPLES[0]).subjects is None
+
+
+def test_record_of_a_change_has_hashes_and_what_it_concerns() -> None:
+    found = {type(event).__name__: record(event) for event in SAMPLES if isinstance(event, CommandEvent)}
+    edit, removal = found["MessageEdited"], found["MessageDeleted"]
+    assert (edit.classification, edit.before, len(edit.after or "")) == ("content", None, 64)
+    assert (removal.classification, removal.before, removal.after) == ("content", None, None)
+    assert (found["CursorMoved"].classification, found["RolesChanged"].classification) == (
+        "personal_data",
+        "administration",
+    )
+    known = record(structs.replace(next(one for one in SAMPLES if isinstance(one, MessageDeleted)), before="00ff"))
+    assert known.before == "00ff"
 
 
 def test_rejected_command_has_its_code() -> None:

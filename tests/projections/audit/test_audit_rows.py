@@ -115,6 +115,22 @@ def test_record_has_all_that_the_event_says() -> None:
     }
 
 
+def test_record_of_before_its_newer_fields_has_the_leaf_that_it_always_had() -> None:
+    context = {"session": "s1", "device": "d1", "address": "192.0.2.7", "agent": "Mozilla"}
+    about = {"conversation_id": ROOM, "purpose": "case 4711", "count": 3, "subjects": ["ben"]}
+    row = Store().fold(fact(0, "a", **about, **context)).rows["a"]
+    assert row[LANE]["leaf"] == "21790f4039b1fd25a72d48844e1cf7af117613cb141fc7e07bd7b772af9f3af7"
+    newer = Store().fold(fact(0, "a", **about, **context, classification="content")).rows["a"]
+    assert newer[LANE]["leaf"] != row[LANE]["leaf"]
+    assert newer[LANE]["record"] == {**row[LANE]["record"], "classification": "content"}
+
+
+def test_record_has_the_newer_fields_that_its_event_has() -> None:
+    fields = {"classification": "content", "before": "00ff", "after": "ff00", "reported_by": "media"}
+    record = Store().fold(fact(0, "a", **fields)).rows["a"][LANE]["record"]
+    assert {name: record[name] for name in audit_rows.ADDED} == fields
+
+
 def test_record_that_cannot_be_read_has_a_number() -> None:
     store = Store().fold(fact(0, "a", readable=False), fact(1, "b"))
     assert store.numbers == {"a": 1, "b": 2}

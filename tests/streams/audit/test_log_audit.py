@@ -1,6 +1,7 @@
 """A record of a service is in the log when `record` returns."""
 
 import pytest
+from msgspec import structs
 
 from core.ports.event_log import Unavailable
 from schemas.envelope import Known, Record, read
@@ -36,7 +37,7 @@ async def test_record_is_durable_when_it_returns(log: MemoryLog) -> None:
     (found,) = log.storage.records[at]
     reading = read(found.topic, found.key, found.value, found.headers)
     assert isinstance(reading, Known)
-    assert reading.event == RECORD
+    assert reading.event == structs.replace(RECORD, classification="personal_data")
     about = reading.envelope
     assert (about.id, about.source, about.actor, about.correlation_id) == (
         "id1",
@@ -53,3 +54,12 @@ async def test_log_that_is_down_is_raised(log: MemoryLog, monkeypatch: pytest.Mo
     monkeypatch.setattr(log, "append", refuse)
     with pytest.raises(Unavailable):
         await LogAudit(log, FixedClock(), "/caas/compliance", lambda: "id1").record(RECORD, CORRELATION)
+
+
+async def test_record_of_a_service_keeps_what_the_service_says_that_it_concerns(log: MemoryLog) -> None:
+    given = structs.replace(RECORD, action="media:downloaded", classification="content", reported_by="media")
+    await LogAudit(log, FixedClock(), "/caas/compliance", lambda: "id1").record(given, CORRELATION, "id2")
+    (found,) = log.storage.records[partition_of(AUDIT_LOG, TENANT.encode())]
+    reading = read(found.topic, found.key, found.value, found.headers)
+    assert isinstance(reading, Known)
+    assert (reading.event, reading.envelope.id) == (given, "id2")

@@ -52,7 +52,10 @@ class MessageSent(EventBase, frozen=True, kw_only=True, tag="caas.message.sent.v
 
 
 class MessageEdited(EventBase, frozen=True, kw_only=True, tag="caas.message.edited.v1"):
-    """A message's text was replaced, or removed (empty); every version is kept. `seq` is the message's number, or 0."""
+    """A message's text was replaced, or removed (empty); every version is kept. `seq` is the message's number, or 0.
+
+    `before` is the hash of the content that it was decided on (`core.audit.change_hashes`).
+    """
 
     conversation_id: str
     message_id: str
@@ -61,14 +64,16 @@ class MessageEdited(EventBase, frozen=True, kw_only=True, tag="caas.message.edit
     mentions: list[str] = []
     ciphertext: str | None = None
     seq: Count = 0
+    before: str | None = None
 
 
 class MessageDeleted(EventBase, frozen=True, kw_only=True, tag="caas.message.deleted.v1"):
-    """A message was deleted for everyone."""
+    """A message was deleted for everyone. `before` as in `MessageEdited`."""
 
     conversation_id: str
     message_id: str
     deleted_by: str
+    before: str | None = None
 
 
 class PersistedMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
