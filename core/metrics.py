@@ -78,6 +78,8 @@ COUNTERS: Final[dict[str, str]] = {
 GAUGES: Final[dict[str, str]] = {
     "unpersisted": "commands that this node accepted and whose read model has not saved them yet, as last looked",
     "ws_connections": "WebSockets that are open at this node",
+    "audit_checkpoint_age_seconds": "age of the newest checkpoint of the audit log of the tenant that waits "
+    "longest for the next one; 0 where no tenant has records without one",
     "projection_lag_events_{processor}_{topic}_{partition}": "records of a partition that the processor has not "
     "applied, as last looked",
     "projection_lag_seconds_{processor}_{topic}_{partition}": "age of the oldest record of a partition that the "

@@ -52,6 +52,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     app_secret: str = ""
     token_secret: str = ""
     audit_seed: str = ""
+    audit_checkpoints: str = ""
+    audit_checkpoint_s: OrNone = 3600
     token_ttl_s: Positive = 900
     heartbeat_ms: Positive = 20_000
     login_ms: Positive = 10_000

@@ -54,6 +54,7 @@ ACTIONS: Final[dict[Classification, tuple[str, ...]]] = {
         "frame:refused",
         "audit:record",
         "audit:tree",
+        "audit:checkpoints",
     ),
 }
 """Every action of the system, by what it concerns."""

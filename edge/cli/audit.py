@@ -13,7 +13,7 @@ import msgspec
 from core.audit.checkpoint import origin_of, parse
 from core.audit.note import SigningKey
 from core.settings import Settings
-from edge.cli import audit_counts, options
+from edge.cli import audit_checkpoints, audit_counts, options
 from edge.cli.audit_service import AuditService, NotAnswered, opened
 from edge.cli.progress import Bar
 from edge.process.secrets_file import existing
@@ -69,6 +69,8 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     _add_filters(exporting)
     example = "example: caas audit checkpoint --purpose monthly > checkpoint-of-may"
     _asking(known, "checkpoint", "print the signed checkpoint of now", _checkpoint, example)
+    about, example = "list the checkpoints that were signed at intervals", audit_checkpoints.EXAMPLE
+    _asking(known, "checkpoints", about, audit_checkpoints.show, example)
     example = f"example: caas audit proof {_ID} --purpose case-4711"
     proving = _asking(known, "proof", "prove that a record is in the log", _proof, example)
     proving.add_argument("id", metavar="ID", help="the id of the record")

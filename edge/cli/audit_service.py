@@ -9,9 +9,12 @@ from core.settings import Settings
 from edge.cli.service_client import NotAnswered, ServiceClient, client_of
 from schemas.wire.audit import (
     AUDIT_PATH,
+    CHECKPOINTS_PATH,
     COUNTS_PATH,
     MAX_RECORDS,
     TREE_PATH,
+    AuditCheckpoint,
+    AuditCheckpoints,
     AuditCounts,
     AuditEntry,
     AuditPage,
@@ -55,6 +58,16 @@ class AuditService:
     async def tree(self, asked: Mapping[str, str]) -> AuditTree:
         """Return the tree that is asked for. Raises `NotAnswered`."""
         return await self._client.ask(TREE_PATH, asked, AuditTree)
+
+    async def checkpoints(self, purpose: str) -> AsyncIterator[AuditCheckpoint]:
+        """Yield the checkpoints that were kept, the smallest tree first. Raises `NotAnswered`."""
+        after: int | None = -1
+        while after is not None:
+            asked = {"purpose": purpose, "after": str(after)}
+            found = await self._client.ask(CHECKPOINTS_PATH, asked, AuditCheckpoints)
+            for one in found.checkpoints:
+                yield one
+            after = found.after
 
 
 @asynccontextmanager

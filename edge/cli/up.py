@@ -133,7 +133,7 @@ async def system(settings: Settings) -> AsyncIterator[Address]:
         await report_versions(found.documents, compose.processors(found), health)
         await stack.enter_async_context(tokens_recorded(found.log, trail))
         await stack.enter_async_context(working(found, settings, health))
-        await stack.enter_async_context(compliance_open(found, settings, compliance))
+        await stack.enter_async_context(compliance_open(found, settings, compliance, health))
         await stack.enter_async_context(trace_open(found, settings, traces))
         await stack.enter_async_context(sockets_open(found, settings, health, entrance))
         await ready(health)

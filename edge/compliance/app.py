@@ -6,17 +6,20 @@ from typing import Final, TypeVar
 import msgspec
 from aiohttp import web
 
-from core.audit.checkpoint import Checkpoint, origin_of, sign
+from core.audit.checkpoint import Checkpoint, origin_of, parse, sign
 from core.audit.derived import outcome_of
 from core.audit.note import SigningKey
 from core.domain.decision import Rejected, field_error
 from core.health import Health
 from core.identity import Identity
 from core.ports.audit import Audit
+from core.ports.checkpoints import Checkpoints
 from core.ports.event_log import Unavailable
 from core.ports.memberships import NotReady
 from core.settings import Network
 from edge.auth.tokens import Tokens
+from edge.compliance.checkpoint_signer import signed_at
+from edge.compliance.service_reports import ServiceReports
 from edge.http.bearer import caller
 from edge.http.body import body_of
 from edge.http.front_page import COMPLIANCE, Row, add_front_page
@@ -28,15 +31,20 @@ from projections.queries.audit_sums import AuditSums
 from projections.queries.audit_trees import AuditTrees
 from schemas.wire.audit import (
     AUDIT_PATH,
+    CHECKPOINTS_PATH,
     COUNTS_PATH,
     TREE_PATH,
     AuditAct,
+    AuditCheckpoint,
+    AuditCheckpointQuery,
+    AuditCheckpoints,
     AuditCountQuery,
     AuditPage,
     AuditQuery,
     AuditTree,
     AuditTreeQuery,
 )
+from schemas.wire.audit_report import REPORTS_PATH
 from schemas.wire.errors import problem
 from schemas.wire.field_errors import validation_failed
 
@@ -46,19 +54,30 @@ CHECK: Final = "compliance"
 QUERY: Final = "audit:query"
 TREE: Final = "audit:tree"
 COUNTS: Final = "audit:counts"
+CHECKPOINTS: Final = "audit:checkpoints"
+MAX_CHECKPOINTS: Final = 1000
 RECORD: Final = "audit:record"
 BODY_BYTES: Final = 16_384
-T = TypeVar("T", AuditQuery, AuditTreeQuery, AuditCountQuery)
+T = TypeVar("T", AuditQuery, AuditTreeQuery, AuditCountQuery, AuditCheckpointQuery)
 _act: Final = msgspec.json.Decoder(AuditAct)
 
 
 class Compliance:
     """Answers holders of a token with the role `compliance_officer`, from records of the token's tenant, and records
-    what holders of the role `admin` do. `seed` is the secret of the key that signs checkpoints.
+    what holders of the role `admin` do. `seed` is the secret of the key that signs checkpoints; `checkpoints` are those
+    that were kept, None where none are.
     """
 
     def __init__(
-        self, tokens: Tokens, records: AuditRecords, trees: AuditTrees, audit: Audit, seed: bytes, *, sums: AuditSums
+        self,
+        tokens: Tokens,
+        records: AuditRecords,
+        trees: AuditTrees,
+        audit: Audit,
+        seed: bytes,
+        *,
+        sums: AuditSums,
+        checkpoints: Checkpoints | None = None,
     ) -> None:
         self._tokens = tokens
         self._records = records
@@ -66,6 +85,8 @@ class Compliance:
         self._trees = trees
         self._audit = audit
         self._seed = seed
+        self._checkpoints = checkpoints
+        self.reports: Final = ServiceReports(tokens, audit, RECORD)
 
     async def query(self, request: web.Request) -> web.Response:
         """Answer `GET`: the parameters are those of `AuditQuery`, the answer is an `AuditPage`."""
@@ -78,6 +99,10 @@ class Compliance:
     async def tree(self, request: web.Request) -> web.Response:
         """Answer `GET`: the parameters are those of `AuditTreeQuery`, the answer is an `AuditTree`."""
         return await self._answered(request, TREE, AuditTreeQuery, self._tree)
+
+    async def checkpoints(self, request: web.Request) -> web.Response:
+        """Answer `GET`: the parameters are those of `AuditCheckpointQuery`, the answer is an `AuditCheckpoints`."""
+        return await self._answered(request, CHECKPOINTS, AuditCheckpointQuery, self._kept)
 
     async def _answered(
         self,
@@ -116,6 +141,16 @@ class Compliance:
             msgspec.structs.replace(one, proof=[part.hex() for part in proofs[one.n - 1]]) for one in page.records
         ]
         return msgspec.structs.replace(page, records=proved)
+
+    async def _kept(self, tenant: str, query: AuditCheckpointQuery) -> AuditCheckpoints:
+        if self._checkpoints is None:
+            return AuditCheckpoints(checkpoints=[], after=None)
+        try:
+            notes = await self._checkpoints.kept(tenant, after=query.after, limit=MAX_CHECKPOINTS)
+        except OSError as error:
+            raise Unavailable(f"the kept checkpoints cannot be read: {error}") from None
+        found = [_checkpoint(note) for note in notes]
+        return AuditCheckpoints(checkpoints=found, after=found[-1].size if len(found) == MAX_CHECKPOINTS else None)
 
     async def _tree(self, tenant: str, query: AuditTreeQuery) -> AuditTree:
         newest = await self._trees.newest(tenant)
@@ -165,6 +200,11 @@ class Compliance:
         return web.Response(status=201, headers={"Cache-Control": "no-store"})
 
 
+def _checkpoint(note: str) -> AuditCheckpoint:
+    found = parse(note)
+    return AuditCheckpoint(size=found.size, root=found.root.hex(), signed_at=signed_at(found), note=note)
+
+
 def _require(name: str, size: int, most: int) -> None:
     """Raise `Rejected` for a tree that is larger than there is one."""
     if size > most:
@@ -201,6 +241,10 @@ class ComplianceEntrance:
         """Answer with counts. Raises `HttpProblem`."""
         return await self._opened().counts(request)
 
+    async def checkpoints(self, request: web.Request) -> web.Response:
+        """Answer with the kept checkpoints. Raises `HttpProblem`."""
+        return await self._opened().checkpoints(request)
+
     async def tree(self, request: web.Request) -> web.Response:
         """Answer for the tree. Raises `HttpProblem`."""
         return await self._opened().tree(request)
@@ -208,6 +252,10 @@ class ComplianceEntrance:
     async def record(self, request: web.Request) -> web.Response:
         """Record what an operator does. Raises `HttpProblem`."""
         return await self._opened().record(request)
+
+    async def report(self, request: web.Request) -> web.Response:
+        """Record what another service does. Raises `HttpProblem`."""
+        return await self._opened().reports.take(request)
 
     def _opened(self) -> Compliance:
         if self._compliance is None:
@@ -221,7 +269,9 @@ def add_routes(app: web.Application, entrance: ComplianceEntrance) -> None:
     app.router.add_get(AUDIT_PATH, entrance.query)
     app.router.add_get(COUNTS_PATH, entrance.counts)
     app.router.add_get(TREE_PATH, entrance.tree)
+    app.router.add_get(CHECKPOINTS_PATH, entrance.checkpoints)
     app.router.add_post(AUDIT_PATH, entrance.record)
+    app.router.add_post(REPORTS_PATH, entrance.report)
 
 
 def compliance_app(

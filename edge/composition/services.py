@@ -160,7 +160,7 @@ async def _run_compliance(
         log_level.recorded_in(found.log)
         await report_versions(found.documents, compose.processors(found, (AUDIT, TRACE)), health)
         async with (
-            compliance_open(found, settings, officers),
+            compliance_open(found, settings, officers, health),
             trace_open(found, settings, traces),
             announced(health, url),
         ):

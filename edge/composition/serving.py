@@ -4,9 +4,10 @@ import asyncio
 import functools
 import secrets
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
 import msgspec
 from aiohttp import web
@@ -18,6 +19,7 @@ from core.rate_limit import Rate
 from core.settings import Settings, listed
 from edge.auth.tokens import Tokens
 from edge.compliance.app import Compliance, ComplianceEntrance
+from edge.compliance.checkpoint_signer import CheckpointSigner
 from edge.composition.compose import PROCESSORS, Adapters
 from edge.composition.node import node_of, random_id
 from edge.composition.ports import Ports
@@ -35,6 +37,7 @@ from edge.socket.commands.user_quotas import user_quotas_of
 from edge.socket.transport.server import Entrance, Sockets
 from edge.trace.app import TraceEntrance, Tracing
 from projections.audit import audit_rows
+from projections.checkpoints.folder import CheckpointFolder
 from projections.ephemeral.limits import FallbackLimits
 from projections.generations import Generations
 from projections.queries.audit_records import DERIVING, AuditRecords
@@ -93,16 +96,31 @@ async def node_running(found: Adapters, settings: Settings, health: Health) -> A
 
 
 @asynccontextmanager
-async def compliance_open(found: Adapters, settings: Settings, entrance: ComplianceEntrance) -> AsyncIterator[None]:
-    """Answer compliance officers at this entrance."""
+async def compliance_open(
+    found: Adapters, settings: Settings, entrance: ComplianceEntrance, health: Health
+) -> AsyncIterator[None]:
+    """Answer compliance officers at this entrance, and sign checkpoints at intervals."""
     generations = Generations(found.documents, (audit_rows.MODEL, DERIVING))
     tokens = Tokens(settings.token_secret, settings.token_ttl_s, tenants=listed(settings.tenants))
     audit = LogAudit(found.log, SystemClock(), "/caas/compliance", random_id)
-    async with background(("audit-generations", generations.follow())):
+    trees, seed, kept = AuditTrees(found.documents, generations), bytes.fromhex(settings.audit_seed), kept_at(settings)
+    signing: list[tuple[str, Coroutine[Any, Any, None]]] = []
+    if kept is not None and settings.audit_checkpoint_s:
+        interval_s = settings.audit_checkpoint_s
+        signer = CheckpointSigner(trees, kept, seed=seed, clock=SystemClock(), health=health, interval_s=interval_s)
+        signing.append(("audit-checkpoints", signer.follow()))
+    async with background(("audit-generations", generations.follow()), *signing):
         records = AuditRecords(found.documents, generations, found.log)
-        trees, sums = AuditTrees(found.documents, generations), AuditSums(found.documents, generations)
-        entrance.open(Compliance(tokens, records, trees, audit, bytes.fromhex(settings.audit_seed), sums=sums))
+        sums = AuditSums(found.documents, generations)
+        entrance.open(Compliance(tokens, records, trees, audit, seed, sums=sums, checkpoints=kept))
         yield
+
+
+def kept_at(settings: Settings) -> CheckpointFolder | None:
+    """Return where checkpoints are kept: embedded it is in the directory, where the settings name no other."""
+    if settings.audit_checkpoints:
+        return CheckpointFolder(Path(settings.audit_checkpoints))
+    return CheckpointFolder(Path(settings.data) / "checkpoints") if settings.adapters == "embedded" else None
 
 
 @asynccontextmanager

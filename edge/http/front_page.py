@@ -7,7 +7,8 @@ from typing import Final
 
 from aiohttp import web
 
-from schemas.wire.audit import AUDIT_PATH, COUNTS_PATH, TREE_PATH
+from schemas.wire.audit import AUDIT_PATH, CHECKPOINTS_PATH, COUNTS_PATH, TREE_PATH
+from schemas.wire.audit_report import REPORTS_PATH
 from schemas.wire.frames import SUBPROTOCOL
 from schemas.wire.tokens import APP_KEY, APP_SECRET, TOKEN_PATH
 from schemas.wire.trace import TRACE_PATH
@@ -37,6 +38,8 @@ COMPLIANCE: Final[Sequence[Row]] = (
     (f"GET {AUDIT_PATH}", "the audit log, for tokens with the role compliance_officer"),
     (f"GET {COUNTS_PATH}", "how many of its records there are by action, actor and day, for the same"),
     (f"GET {TREE_PATH}", "the signed checkpoint of its Merkle tree, for the same"),
+    (f"GET {CHECKPOINTS_PATH}", "the checkpoints that were signed at intervals, for the same"),
+    (f"POST {REPORTS_PATH}", "records what another service does, for tokens with the role service"),
     (f"POST {AUDIT_PATH}", "records what an operator does, for tokens with the role admin"),
 )
 TRACE: Final[Sequence[Row]] = ((f"GET {TRACE_PATH}", "what became of a request, for tokens with the role sre"),)

@@ -35,6 +35,14 @@ class AuditTrees:
         found = await self._documents.get(place, [tenant])
         return audit_rows.frontier_of(found.get(tenant, {}).get(LANE, {}))
 
+    async def tenants(self) -> list[str]:
+        """Return the tenants that have records."""
+        place = TableGeneration(audit_rows.HEADS, self._generations.live(audit_rows.MODEL))
+        found: list[str] = []
+        while rows := await self._documents.scan(place, after=found[-1] if found else ""):
+            found += [row["_id"] for row in rows]
+        return found
+
     async def root(self, tenant: str, size: int) -> bytes:
         """Return the root of the tree of the first `size` records. Raises `LookupError` where there are fewer."""
         if size == 0:

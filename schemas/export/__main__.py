@@ -7,13 +7,23 @@ from schemas.export import python_client
 from schemas.export.files import broken, drift, release, write
 
 
+def clients_written() -> list[str]:
+    """Update the generated modules of all Python clients; return those that changed."""
+    return [f"{client.name}/{path}" for client in python_client.CLIENTS for path in python_client.write(client)]
+
+
+def clients_drift() -> list[str]:
+    """Return the generated modules of all Python clients that do not match the language."""
+    return [f"{client.name}/{path}" for client in python_client.CLIENTS for path in python_client.drift(client)]
+
+
 def main(arguments: Sequence[str]) -> int:
     """Return 0 on success; 1 for drift, a change that breaks readers, or an unknown argument."""
     match list(arguments):
         case []:
-            wrong, lines = [], [f"written: {path}" for path in (*write(), *python_client.write())]
+            wrong, lines = [], [f"written: {path}" for path in (*write(), *clients_written())]
         case ["--check"]:
-            wrong = lines = [*(f"not up to date: {path}" for path in (*drift(), *python_client.drift())), *broken()]
+            wrong = lines = [*(f"not up to date: {path}" for path in (*drift(), *clients_drift())), *broken()]
         case ["--release"]:
             wrong = lines = list(release())
         case _:

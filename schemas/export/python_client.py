@@ -1,4 +1,4 @@
-"""Generates the modules of `schemas` that the Python client needs into the client, so that it imports nothing of ours.
+"""Generates the modules of `schemas` that a Python client needs into the client, so that it imports nothing of ours.
 
 These are the modules that the client's own modules import, and those that they import; only imports are changed.
 """
@@ -13,31 +13,33 @@ from schemas.export import generated
 
 ROOT: Final = Path(__file__).parents[2]
 CLIENT: Final = ROOT / "edge" / "sdk" / "python" / "caas_client"
+COMPLIANCE: Final = ROOT / "edge" / "sdk" / "compliance" / "caas_compliance"
+CLIENTS: Final = (CLIENT, COMPLIANCE)
 LANGUAGE: Final = "language"
 """The package of the generated modules in the client."""
 NOTE: Final = "# Generated from {source} by `python -m schemas.export`: do not edit.\n"
 _IMPORT: Final = re.compile(r"^(\s*)from schemas((?:\.\w+)*) import ", re.MULTILINE)
 
 
-def texts() -> dict[str, str]:
+def texts(client: Path = CLIENT) -> dict[str, str]:
     """Return every generated module: its path below the client's `language` folder, and its source."""
-    return {str(path.relative_to("schemas")): _generated(path) for path in sorted(_needed())}
+    return {str(path.relative_to("schemas")): _generated(path) for path in sorted(_needed(client))}
 
 
 def drift(client: Path = CLIENT) -> list[str]:
     """Return the generated modules that do not match the language: missing, different, or left over."""
-    return [f"{LANGUAGE}/{path}" for path in generated.drift(client / LANGUAGE, texts(), "*.py")]
+    return [f"{LANGUAGE}/{path}" for path in generated.drift(client / LANGUAGE, texts(client), "*.py")]
 
 
 def write(client: Path = CLIENT) -> list[str]:
     """Update the generated modules to the language; return those that changed."""
-    return [f"{LANGUAGE}/{path}" for path in generated.write(client / LANGUAGE, texts(), "*.py")]
+    return [f"{LANGUAGE}/{path}" for path in generated.write(client / LANGUAGE, texts(client), "*.py")]
 
 
-def _needed() -> set[Path]:
+def _needed(client: Path) -> set[Path]:
     """Return the modules of `schemas`, relative to the root, that the client imports directly or through others."""
     found: set[Path] = set()
-    pending = [name for path in CLIENT.glob("*.py") for name in _client_imports(path)]
+    pending = [name for path in client.glob("*.py") for name in _client_imports(path)]
     while pending:
         path = _path_of(pending.pop())
         if path is None or path in found:

@@ -11,6 +11,7 @@ from schemas.events.audit import Outcome
 AUDIT_PATH: Final = "/api/v1/audit"
 TREE_PATH: Final = "/api/v1/audit/tree"
 COUNTS_PATH: Final = "/api/v1/audit/counts"
+CHECKPOINTS_PATH: Final = "/api/v1/audit/checkpoints"
 MAX_RECORDS: Final = 1000
 Text = Annotated[str, Meta(min_length=1, max_length=512)]
 
@@ -113,6 +114,34 @@ class AuditCounts(msgspec.Struct, frozen=True, kw_only=True):
 
     counts: list[AuditCount]
     up_to: int
+
+
+class AuditCheckpointQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Asks for the checkpoints that were kept, of trees with more than `after` records. `wait` and `purpose` as in
+    `AuditQuery`.
+    """
+
+    purpose: Annotated[str, Meta(min_length=3, max_length=300)]
+    after: Annotated[int, Meta(ge=-1, le=2**53)] = -1
+    wait: bool = False
+
+
+class AuditCheckpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """A signed checkpoint that was kept: the number of records, the root in hex, when it was signed (RFC 3339), where
+    it says so, and the note itself.
+    """
+
+    size: int
+    root: str
+    signed_at: str | None
+    note: str
+
+
+class AuditCheckpoints(msgspec.Struct, frozen=True, kw_only=True):
+    """Some checkpoints, the smallest tree first, and the `after` of the next query, null where these are the last."""
+
+    checkpoints: list[AuditCheckpoint]
+    after: int | None
 
 
 class AuditPage(msgspec.Struct, frozen=True, kw_only=True):

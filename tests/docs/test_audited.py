@@ -20,6 +20,7 @@ NAMED = (
     "audit:query",
     "audit:counts",
     "audit:tree",
+    "audit:checkpoints",
     "audit:record",
     "token:issue",
     "log:level",

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from caas_compliance import HttpAudit, new_report
+from edge.auth.tokens import Tokens
 from edge.tools import audit_verifier
 from schemas import envelope, ids
 from schemas.envelope import Record
@@ -39,8 +41,12 @@ def sent(tenant: str, room: str, n: int) -> Record:
     return envelope.encode(event, event_id=message_id, source="/test", correlation_id=CORRELATION, actor=sender)
 
 
-async def test_log_is_derived_queried_exported_and_verified(live: Live, tmp_path: Path) -> None:
+async def test_log_is_derived_queried_exported_and_verified(
+    live: Live, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     tenant, port = f"t{secrets.token_hex(4)}", free_port()
+    monkeypatch.setitem(live.system.environment, "CAAS_AUDIT_CHECKPOINTS", str(tmp_path / "kept"))
+    monkeypatch.setitem(live.system.environment, "CAAS_AUDIT_CHECKPOINT_S", "1")
     environment = live.system.environment | {"CAAS_TENANT": tenant, "CAAS_COMPLIANCE_PORT": str(port)}
 
     async def caas(*arguments: str) -> str:
@@ -70,6 +76,16 @@ async def test_log_is_derived_queried_exported_and_verified(live: Live, tmp_path
     assert audit_verifier.main([str(export), "--checkpoint", str(checkpoint), "--key", str(key)]) == 0
     await caas("audit", "consistency", str(checkpoint), *WHY)
     await caas("audit", "proof", found_records[0]["id"], *WHY)
+
+    token, _ = Tokens(environment["CAAS_TOKEN_SECRET"], 900).issue(tenant, "media", roles=["service"])
+    async with HttpAudit(f"http://127.0.0.1:{port}", token) as other:
+        reported = await other.record(new_report("media:downloaded", ("file", "7a7c"), "success", "content"))
+    printed = await caas("audit", "query", *WHY, "--action", "media:downloaded", "--json")
+    assert json.loads(printed)["record"]["id"] == reported
+    while not (printed := await caas("audit", "checkpoints", *WHY, "--json")):
+        await asyncio.sleep(1)
+    checkpoint.write_text(json.loads(printed.splitlines()[0])["note"])
+    await caas("audit", "consistency", str(checkpoint), *WHY)
 
     verified = await caas("verify", "audit", "audit_events", "--json")
     assert json.loads(verified) == {"audit": [], "audit_events": []}

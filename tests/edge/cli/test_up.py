@@ -68,7 +68,7 @@ async def test_secrets_are_only_in_their_file_and_are_not_printed(tmp_path: Path
         ready = ready_line(process)
         secrets: dict[str, str] = json.loads((data / NAME).read_text())
         assert ready["app_key"] == secrets["app_key"] and "app_secret" not in ready
-        places = [log, *(path for path in data.iterdir() if path.name != NAME)]
+        places = [log, *(path for path in data.rglob("*") if path.is_file() and path.name != NAME)]
         assert data / "up.json" in places
         for name in ("app_secret", "token_secret"):
             assert [path for path in places if secrets[name].encode() in path.read_bytes()] == []

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -9,16 +10,18 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from core.audit.canonical import canonical
-from core.audit.checkpoint import origin_of, verify
+from core.audit.checkpoint import Checkpoint, origin_of, sign, verify
 from core.audit.merkle import EMPTY_ROOT, leaf_hash, verify_consistency, verify_inclusion
 from core.audit.note import SigningKey
 from core.health import Health
-from core.ports.documents import Changes, Checkpoint
+from core.ports.documents import Changes
+from core.ports.documents import Checkpoint as Progress
 from core.ports.event_log import OutcomeUnknown, Unavailable
 from core.positions import position
 from edge.auth.tokens import Tokens
 from edge.compliance.app import Compliance, ComplianceEntrance, compliance_app
 from projections.audit import audit_rows
+from projections.checkpoints.folder import CheckpointFolder as Kept
 from projections.generations import Generations
 from projections.queries.audit_records import DERIVING, AuditRecords
 from projections.queries.audit_sums import AuditSums
@@ -26,7 +29,7 @@ from projections.queries.audit_trees import AuditTrees
 from projections.stores.memory import MemoryDocuments
 from schemas.events import AuditRecorded
 from schemas.topics import MESSAGE_SENT, partition_of
-from schemas.wire.audit import AUDIT_PATH, COUNTS_PATH, TREE_PATH
+from schemas.wire.audit import AUDIT_PATH, CHECKPOINTS_PATH, COUNTS_PATH, TREE_PATH
 from streams.log.memory import MemoryLog
 from streams.processors.audit import Audit
 from tests.given import AT, CORRELATION, ROOM, TENANT
@@ -69,12 +72,20 @@ async def documents() -> MemoryDocuments:
 
 
 @pytest.fixture
-async def client(audit: RecordingAudit, documents: MemoryDocuments, log: MemoryLog) -> AsyncIterator[Client]:
+def kept(tmp_path: Path) -> Kept:
+    return Kept(tmp_path / "checkpoints")
+
+
+@pytest.fixture
+async def client(
+    audit: RecordingAudit, documents: MemoryDocuments, log: MemoryLog, kept: Kept
+) -> AsyncIterator[Client]:
     health = Health()
     entrance = ComplianceEntrance(health)
     generations = Generations(documents, (audit_rows.MODEL, DERIVING))
     records, trees = AuditRecords(documents, generations, log), AuditTrees(documents, generations)
-    entrance.open(Compliance(TOKENS, records, trees, audit, SEED, sums=AuditSums(documents, generations)))
+    sums = AuditSums(documents, generations)
+    entrance.open(Compliance(TOKENS, records, trees, audit, SEED, sums=sums, checkpoints=kept))
     assert health.ready
     async with TestClient(TestServer(compliance_app(entrance, health))) as found:
         yield found
@@ -104,6 +115,35 @@ async def test_officer_gets_records(client: Client) -> None:
     status, rest = await asked(client, outcome="denied", limit="1", after=page["after"])
     assert [one["record"]["id"] for one in rest["records"]] == ["r1"]
     assert page["up_to"] == rest["up_to"] == 4
+
+
+async def test_kept_checkpoints_are_shown_and_recorded(client: Client, audit: RecordingAudit, kept: Kept) -> None:
+    for size in (1, 3):
+        checkpoint = Checkpoint(origin_of(TENANT), size, EMPTY_ROOT, ("signed 2026-11-20T09:00:00.000Z",))
+        await kept.keep(TENANT, size, sign(checkpoint, [SigningKey(origin_of(TENANT), SEED)]))
+    asked = {"purpose": "case 4711", "after": "1"}
+    answer = await client.get(CHECKPOINTS_PATH, params=asked, headers=OFFICER)
+    assert (answer.status, audit.records[0][0].action) == (200, "audit:checkpoints")
+    found = await answer.json()
+    (one,) = found["checkpoints"]
+    assert (one["size"], one["root"], one["signed_at"]) == (3, EMPTY_ROOT.hex(), "2026-11-20T09:00:00.000Z")
+    assert (one["note"], found["after"]) == (await kept.newest(TENANT), None)
+    refused = await client.get(CHECKPOINTS_PATH, params=asked, headers=as_user("sre"))
+    assert refused.status == 403
+
+
+async def test_many_checkpoints_come_in_parts(client: Client, kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge.compliance.app.MAX_CHECKPOINTS", 2)
+    for size in (1, 2, 3):
+        note = sign(Checkpoint(origin_of(TENANT), size, EMPTY_ROOT), [SigningKey(origin_of(TENANT), SEED)])
+        await kept.keep(TENANT, size, note)
+    parts, after = [], -1
+    while after is not None:
+        answer = await client.get(CHECKPOINTS_PATH, params={"purpose": "all", "after": str(after)}, headers=OFFICER)
+        found = await answer.json()
+        parts.append([(one["size"], one["signed_at"]) for one in found["checkpoints"]])
+        after = found["after"]
+    assert parts == [[(1, None), (2, None)], [(3, None)]]
 
 
 async def test_query_is_recorded_before_it_is_answered(client: Client, audit: RecordingAudit) -> None:
@@ -183,7 +223,7 @@ async def test_query_that_waits_has_what_happened_before(
     assert (status, problem["code"], problem["retry"]) == (503, "not_ready", True)
     assert (await asked(client))[0] == 200
     at = partition_of(MESSAGE_SENT, ROOM.encode())
-    await documents.save(Changes([], [], Checkpoint(DERIVING, 1, {at: position(log.epoch, 1)})))
+    await documents.save(Changes([], [], Progress(DERIVING, 1, {at: position(log.epoch, 1)})))
     assert (await asked(client, wait="true"))[0] == 200
 
 

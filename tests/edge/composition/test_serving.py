@@ -9,11 +9,14 @@ from aiohttp import web
 
 from core.health import Health
 from core.settings import Settings
+from edge.compliance.app import ComplianceEntrance
 from edge.composition import compose
 from edge.composition.serving import (
     bound,
+    compliance_open,
     gateway,
     health_site,
+    kept_at,
     listening,
     node_name,
     port_of,
@@ -33,6 +36,33 @@ SETTINGS = Settings(token_secret="t" * 32, app_key="k", app_secret="s", drain_ms
 
 def at_port(port: int) -> Settings:
     return msgspec.structs.replace(SETTINGS, port=port)
+
+
+async def test_checkpoints_are_kept_where_the_settings_say(tmp_path: Path) -> None:
+    data, named = str(tmp_path / "data"), str(tmp_path / "named")
+    for adapters, where, folder in (
+        ("embedded", "", tmp_path / "data" / "checkpoints"),
+        ("embedded", named, tmp_path / "named"),
+        ("stack", named, tmp_path / "named"),
+    ):
+        found = kept_at(Settings(adapters=adapters, data=data, audit_checkpoints=where))
+        assert found is not None
+        await found.keep("acme", 1, f"{adapters} {where}\n")
+        assert (folder / "tenant-acme").is_dir()
+    assert kept_at(Settings(adapters="stack", data=data)) is None
+
+
+@pytest.mark.parametrize(("seconds", "signed"), [(3600, True), (0, False)])
+async def test_checkpoints_are_signed_unless_the_settings_say_never(tmp_path: Path, seconds: int, signed: bool) -> None:
+    settings = msgspec.structs.replace(
+        SETTINGS, data=str(tmp_path / "data"), audit_seed="00" * 32, audit_checkpoint_s=seconds
+    )
+    health = Health()
+    async with (
+        compose.opened(compose.embedded(settings), health) as found,
+        compliance_open(found, settings, ComplianceEntrance(health), health),
+    ):
+        assert ("audit_checkpoint_age_seconds" in health.gauges()) == signed
 
 
 def test_node_name_is_unique_unless_set() -> None:

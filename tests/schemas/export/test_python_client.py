@@ -1,4 +1,4 @@
-"""The Python client's generated modules match `schemas`."""
+"""The Python clients' generated modules match `schemas`."""
 
 import shutil
 import subprocess
@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from schemas.export import python_client
-from tests.architecture.packages import ROOT
 
 
 @pytest.fixture
@@ -16,8 +15,9 @@ def client(tmp_path: Path) -> Path:
     return Path(shutil.copytree(python_client.CLIENT, tmp_path / "caas_client"))
 
 
-def test_the_generated_modules_match_schemas() -> None:
-    assert python_client.drift() == [], "run: python -m schemas.export"
+@pytest.mark.parametrize("client", python_client.CLIENTS, ids=lambda client: client.name)
+def test_the_generated_modules_match_schemas(client: Path) -> None:
+    assert python_client.drift(client) == [], "run: python -m schemas.export"
 
 
 def test_a_changed_a_missing_and_a_left_over_module_are_found_and_corrected(client: Path) -> None:
@@ -30,7 +30,9 @@ def test_a_changed_a_missing_and_a_left_over_module_are_found_and_corrected(clie
     assert python_client.drift(client) == []
 
 
-def test_the_client_imports_nothing_of_the_server() -> None:
-    code = "import sys, caas_client; print(*(n for n in sys.modules if n.split('.')[0] in ('core', 'edge', 'schemas')))"
-    printed = subprocess.check_output([sys.executable, "-c", code], text=True, cwd=ROOT / "edge" / "sdk" / "python")
+@pytest.mark.parametrize("client", python_client.CLIENTS, ids=lambda client: client.name)
+def test_the_client_imports_nothing_of_the_server(client: Path) -> None:
+    ours = "('core', 'edge', 'schemas')"
+    code = f"import sys, {client.name}; print(*(n for n in sys.modules if n.split('.')[0] in {ours}))"
+    printed = subprocess.check_output([sys.executable, "-c", code], text=True, cwd=client.parent)
     assert printed.strip() == ""

@@ -13,9 +13,11 @@ ExternalId = Annotated[str, Meta(min_length=1, max_length=2 * NAME_CHARS + 2)]
 """A name, with or without its user prefix: `@ann/lunch`."""
 Names = Annotated[list[Annotated[str, Meta(max_length=NAME_CHARS)]], Meta(max_length=NAMES_PER_TOKEN)]
 """Prefixes of the names that an application allows a user to open; the empty text is a prefix of every name."""
-StaffRole = Literal["compliance_officer", "sre", "admin"]
-"""What a token's holder may do beside chatting: query the audit log, follow traces, administer."""
-StaffRoles = Annotated[list[StaffRole], Meta(max_length=3)]
+StaffRole = Literal["compliance_officer", "sre", "admin", "service"]
+"""What a token's holder may do beside chatting: query the audit log, follow traces, administer, or, as a service beside
+the system, report to the audit log.
+"""
+StaffRoles = Annotated[list[StaffRole], Meta(max_length=4)]
 _OWN: Final = re.compile(r"@([A-Za-z0-9_.@+=~-]+)/(.+)", re.DOTALL)
 
 

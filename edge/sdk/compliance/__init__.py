@@ -1,0 +1,1 @@
+"""The audit log's client for other Python services."""

@@ -1,0 +1,1 @@
+"""Keep the signed checkpoints of the audit log."""
