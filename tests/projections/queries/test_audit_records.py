@@ -21,6 +21,7 @@ from projections.stores.sqlite import SqliteDocuments
 from schemas.wire.audit import AuditEntry, AuditQuery
 from streams.log.memory import MemoryLog
 from streams.processors.audit import Audit
+from tests.contracts.audit_forms import check_forms
 from tests.given import CORRELATION, ROOM, TENANT
 from tests.projections.audit.test_audit_rows import fact
 
@@ -229,3 +230,10 @@ async def test_entry_names_when_the_log_got_it(documents: Documents) -> None:
     await save(documents, [fact(0, "a"), replace(fact(1, "b"), recorded_ms=0)])
     found = await everything(records(documents), order="oldest")
     assert [(one.n, one.recorded_at) for one in found] == [(1, "1970-01-01T00:00:01.000Z"), (2, None)]
+
+
+async def test_every_form_of_query_and_count_is_answered_as_by_a_look_at_all_records(documents: Documents) -> None:
+    used = await check_forms(documents, TENANT, 1, 2_000)
+    declared = {(table, index.name) for table in Audit.tables for index in table.indexes}
+    assert used <= declared
+    assert {name for table, name in used if table is audit_rows.ROWS} == {one.name for one in audit_rows.ROWS.indexes}
