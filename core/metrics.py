@@ -80,6 +80,7 @@ GAUGES: Final[dict[str, str]] = {
     "ws_connections": "WebSockets that are open at this node",
     "audit_checkpoint_age_seconds": "age of the newest checkpoint of the audit log of the tenant that waits "
     "longest for the next one; 0 where no tenant has records without one",
+    "check_status_{check}": "0 where this check of `/readyz` passes, 1 where it warns, 2 where it fails",
     "projection_lag_events_{processor}_{topic}_{partition}": "records of a partition that the processor has not "
     "applied, as last looked",
     "projection_lag_seconds_{processor}_{topic}_{partition}": "age of the oldest record of a partition that the "

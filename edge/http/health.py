@@ -10,11 +10,13 @@ from typing import Any, Final
 import msgspec
 from aiohttp import web
 
-from core.health import Health
+from core.health import Health, Labelled, Status
 from core.settings import Network, is_within
 from edge.http.metrics import add_metrics_route
 
 MEDIA_TYPE: Final = "application/health+json"
+SEVERITY: Final[dict[Status, float]] = {"pass": 0, "warn": 1, "fail": 2}
+"""The values of the gauge of a check."""
 PROXIED: Final = ("X-Forwarded-For", "X-Real-IP", "Forwarded", "Via")
 """Headers that proxies add to a request."""
 
@@ -24,6 +26,7 @@ def add_health_routes(app: web.Application, health: Health, insiders: Sequence[N
 
     If there are `insiders`, all others receive the status alone, and no metrics.
     """
+    health.labelled_gauge("check_status", "checks", lambda: _severities(health))
 
     async def livez(_: web.Request) -> web.Response:
         return _answer({"status": "pass"})
@@ -51,6 +54,10 @@ def is_insider(request: web.BaseRequest, insiders: Sequence[Network]) -> bool:
 
 def _numbers(health: Health) -> dict[str, Any]:
     return {"counted": dict(health.counted), "gauges": health.gauges()}
+
+
+def _severities(health: Health) -> Labelled:
+    return {(name,): SEVERITY[check.status] for name, check in health.checks().items()}
 
 
 def _short(health: Health) -> dict[str, Any]:

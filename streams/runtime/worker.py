@@ -64,6 +64,8 @@ class Worker:
         self._next: dict[Partition, int] = {}
         self._recorded_ms: dict[Partition, int] = {}
         self._batches = health.histogram(f"{processor.name}_batch")
+        # There from the start, as 0: Prometheus does not see an increase from nothing to 1.
+        health.count(f"{processor.name}_dead_letters", 0)
         self._behind = documents if isinstance(documents, SaveBehind) else None
         self._logged: deque[_Logged] = deque()
         self._in_order = asyncio.Lock()

@@ -13,8 +13,7 @@ from tests.e2e.line import opened
 from tests.e2e.up import Up, running
 from tests.eventually import eventually
 
-LABELLED = ("caas_rebalances_total", "caas_processor_dead_letters_total", "caas_processor_overlooked_total")
-QUIET = {*LABELLED, "caas_processor_pauses_taken_back_total"}
+QUIET = {"caas_rebalances_total", "caas_processor_overlooked_total", "caas_processor_pauses_taken_back_total"}
 """What has labels and has not happened: only Kafka rebalances, and nothing here goes wrong."""
 USER, TEXT = "ann-whose-name-is-no-label", "words-that-are-no-label"
 

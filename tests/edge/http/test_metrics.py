@@ -63,6 +63,15 @@ async def test_counts_have_labels_and_base_units() -> None:
     assert values(found["caas_backpressure_seconds"]) == {(): 1.5}
 
 
+async def test_every_check_has_its_status() -> None:
+    health = Health()
+    health.expects("log", "messages: effects")
+    health.warns("bus", "Redis is away")
+    health.goes_on("log")
+    found = await families(health)
+    assert values(found["caas_check_status"]) == {("log",): 0, ("messages: effects",): 2, ("bus",): 1}
+
+
 async def test_gauges_are_read_at_the_scrape() -> None:
     health, behind = Health(), {("inbox", "user.action", "2"): 5.0}
     health.gauge("unpersisted", lambda: 4)

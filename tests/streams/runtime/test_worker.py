@@ -43,6 +43,11 @@ async def test_batch_is_measured_and_its_age_is_known(world: World, worker: Work
     assert worker.recorded_ms == {}
 
 
+async def test_dead_letters_are_counted_from_0(world: World, worker: Worker) -> None:
+    assert "messages_dead_letters" in world.health.counted
+    assert world.health.counted["messages_dead_letters"] == 0
+
+
 async def test_empty_batch_saves_nothing(world: World, worker: Worker) -> None:
     await worker.work([])
     assert await world.documents.checkpoints("messages", 1) == {}
