@@ -11,7 +11,7 @@ marked = $(sort $(shell grep -rl --include='*.py' 'mark\.$(1)\b' tests))
 # Tests start many processes, and each would compile all of us again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install up test slow-test slow-together slow-alone browser-test stack-test kill-test outage-test system-kill-test seed-test soak check format clean
+.PHONY: help install up test slow-test slow-together slow-alone browser-test prometheus-test stack-test kill-test outage-test system-kill-test seed-test soak check format clean
 
 help: ## these words
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/ -/'
@@ -42,6 +42,9 @@ slow-alone: install
 
 browser-test: install ## the tests in Chromium and Node.js
 	$(BIN)/python -m pytest -m browser $(call marked,browser)
+
+prometheus-test: install ## the rules, alerts and dashboards, with Prometheus and promtool
+	$(BIN)/python -m pytest -m prometheus $(call marked,prometheus)
 
 stack-test: install ## the tests on the real servers
 	$(BIN)/python -m pytest --durations=10 -m 'stack and not kills' $(call marked,stack)

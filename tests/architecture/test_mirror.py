@@ -6,6 +6,7 @@ from tests.architecture.packages import NAMES, ROOT
 
 BEHAVIOUR_OF: dict[str, str] = {
     "tests/deploy": "the launcher has one package, deploy/local",
+    "tests/deploy/observability": "configuration of other programs, which has no modules",
     "tests/edge/socket": "one behaviour of a whole node, over memory adapters",
 }
 """Folders whose tests need no module of the same name."""

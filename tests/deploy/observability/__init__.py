@@ -1,0 +1,1 @@
+"""What is configured for other programs: Prometheus, Grafana, the collector, Loki, Tempo."""
