@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 MARKER := .venv/.installed
 SEEDS := 2000
-EMBEDDED := not stack and not browser and not soak
+EMBEDDED := not stack and not browser and not prometheus and not soak
 # Half of a test is waiting for a process or a clock, so more of them than cores.
 WORKERS := $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) * 2 )))
 # The files with tests of a mark: collecting all of them takes five seconds.
