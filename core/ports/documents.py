@@ -164,6 +164,8 @@ class Documents(Protocol):
     - `get`, `facets`, `find`, `scan` and `save` raise `DataLost` if the table was prepared, not dropped by `drop`, and
       is nevertheless gone or empty: all but `get` and `save` only if they find nothing. `prepare` raises it too, if the
       model (`Table.model`) has a checkpoint in this generation; without one everything is created again.
+    - `remove` deletes rows by their ids, also of concurrent writers; it is for rows that nobody has to find any more.
+      What it deleted survives a crash like a save. A row that is saved afterwards is created anew.
     - `scan` returns rows sorted by `_id` (by code point), for passes over a whole table: `after` is the last id seen.
     - `pointer` and `compare_and_set` read and replace one small document per name; it is replaced only if it still
       equals `expected`.
@@ -196,6 +198,10 @@ class Documents(Protocol):
 
     async def save(self, changes: Changes) -> frozenset[str]:
         """Save a batch. Return the ids of the created rows. Raises `StoreWentBack`."""
+        ...
+
+    async def remove(self, place: TableGeneration, ids: Iterable[str]) -> None:
+        """Delete the rows with these ids; harmless where there are none."""
         ...
 
     async def find(

@@ -89,6 +89,13 @@ class MemoryDocuments:
             await asyncio.sleep(0)
         return frozenset(created)
 
+    async def remove(self, place: TableGeneration, ids: Iterable[str]) -> None:
+        """Delete the rows with these ids."""
+        await asyncio.sleep(0)
+        rows = self._at(place)
+        for row in ids:
+            rows.pop(row, None)
+
     def _put(self, place: TableGeneration, write: Write) -> bool:
         """Merge one row; return whether it is new."""
         self._require(place)

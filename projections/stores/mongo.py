@@ -8,7 +8,6 @@ from typing import Any, Final
 from uuid import uuid4
 
 from motor.motor_asyncio import AsyncIOMotorClient
-from pymongo import ReadPreference, WriteConcern
 from pymongo.errors import DuplicateKeyError
 
 from core.health import Health
@@ -29,11 +28,11 @@ from core.retry import retry_until_available
 from projections.stores.facets import MARKER, registration_of, require_base, require_life
 from projections.stores.mongo_lives import Connections, Lives
 from projections.stores.mongo_rows import (
-    CODEC,
     checkpoint_change,
     checkpoint_filter,
     checkpoint_id,
     collection_of,
+    database_of,
     field_of,
     filter_of,
     fingerprints_of,
@@ -44,7 +43,7 @@ from projections.stores.mongo_rows import (
     row_of,
     rows_of,
 )
-from projections.stores.mongo_writes import bounded, save_rows, upsert
+from projections.stores.mongo_writes import bounded, remove_rows, save_rows, upsert
 from schemas.topics import Partition
 
 logger: Final = logging.getLogger("caas.store.mongo")
@@ -92,13 +91,7 @@ class MongoDocuments:
             retryWrites=False,
             event_listeners=[self._connections],
         )
-        # Set here and not in the URL, so that a missing option cannot lose acknowledged writes.
-        self._database = client.get_default_database("caas").with_options(
-            codec_options=CODEC,
-            read_preference=ReadPreference.PRIMARY,
-            write_concern=WriteConcern("majority", j=True),
-        )
-        self._client = client
+        self._client, self._database = client, database_of(client)
         try:
             await retry_until_available("documents", self._ping, self._health)
         except BaseException:
@@ -183,6 +176,11 @@ class MongoDocuments:
             if (checkpoint := changes.checkpoint) is not None and checkpoint.positions:
                 await self._save_checkpoint(checkpoint, changes.base)
         return frozenset(created)
+
+    async def remove(self, place: TableGeneration, ids: Iterable[str]) -> None:
+        """Delete the rows with these ids."""
+        async with self._call():
+            await remove_rows(self._collection(collection_of(place)), list(ids), self._bulk)
 
     async def _save_checkpoint(self, checkpoint: Checkpoint, base: Base | None) -> None:
         """Save a checkpoint. With a base it first writes a claim, after all rows and heads of the save: a store that

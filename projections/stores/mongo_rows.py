@@ -6,7 +6,7 @@ from urllib.parse import unquote
 
 from bson.codec_options import CodecOptions, TypeDecoder, TypeRegistry
 from bson.int64 import Int64
-from pymongo import UpdateOne
+from pymongo import ReadPreference, UpdateOne, WriteConcern
 
 from core.ports.documents import Base, Checkpoint, Facet, Fingerprint, Index, Row, TableGeneration, Write
 from schemas.topics import Partition
@@ -24,6 +24,15 @@ class _Plain(TypeDecoder):
 
 
 CODEC: Final[CodecOptions[dict[str, Any]]] = CodecOptions(type_registry=TypeRegistry([_Plain()]))
+
+
+def database_of(client: Any) -> Any:
+    """Return the database that the client's URL names, with the options of every call. They are set here and not in the
+    URL, so that a missing one cannot lose acknowledged writes.
+    """
+    return client.get_default_database("caas").with_options(
+        codec_options=CODEC, read_preference=ReadPreference.PRIMARY, write_concern=WriteConcern("majority", j=True)
+    )
 
 
 def field_of(name: str) -> str:

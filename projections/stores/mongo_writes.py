@@ -109,6 +109,12 @@ async def _insert(collection: Any, writes: Sequence[Write]) -> list[int]:
     return []
 
 
+async def remove_rows(collection: Any, ids: Sequence[str], bulk: int) -> None:
+    """Delete the rows with these ids."""
+    for start in range(0, len(ids), bulk):
+        await collection.delete_many({"_id": {"$in": list(ids[start : start + bulk])}})
+
+
 async def upsert(collection: Any, writes: Sequence[Write], bulk: int) -> set[str]:
     """Upsert rows, keeping the newer facets; return the ids of created rows. Raises `Unavailable`."""
     created: set[str] = set()

@@ -138,8 +138,14 @@ class SqliteDocuments:
         self._saved(rows)
         return created
 
+    async def remove(self, place: TableGeneration, ids: Iterable[str]) -> None:
+        """Delete the rows with these ids, in one transaction."""
+        wanted = list(ids)
+        await self._write(lambda connection: self._prepared_table(connection, place).remove(connection, wanted))
+        self._saved(len(wanted))
+
     def _saved(self, rows: int) -> None:
-        """Count saved rows; begin to move the write-ahead log when there are enough."""
+        """Count saved or deleted rows; begin to move the write-ahead log when there are enough."""
         self._unmoved_rows += rows + 1
         if self._unmoved_rows >= MOVED_ROWS and (self._moving is None or self._moving.done()):
             self._unmoved_rows = 0

@@ -98,6 +98,11 @@ class SqliteTable:
             connection.execute(self._put, (_encode([self._line(row) for row in changed.values()]).decode(),))
         return changed.keys() - stored.keys()
 
+    def remove(self, connection: sqlite3.Connection, ids: Iterable[str]) -> None:
+        """Delete rows. Runs within the caller's transaction."""
+        sql = f"DELETE FROM {self.name} WHERE id IN (SELECT value FROM json_each(?))"
+        connection.execute(sql, (_encode(list(ids)).decode(),))
+
     def _line(self, row: Row) -> list[Any]:
         return [row["_id"], _encode(row).decode(), *(at_path(row, path) for path in self._paths)]
 

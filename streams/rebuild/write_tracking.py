@@ -27,6 +27,10 @@ class TrackedDocuments:
             self._written.update((place.table.name, write.id) for write in writes)
         return await self._documents.save(changes)
 
+    async def remove(self, place: TableGeneration, ids: Iterable[str]) -> None:
+        """Forward the call."""
+        await self._documents.remove(place, ids)
+
     @property
     def life(self) -> int:
         """Forward the call."""

@@ -139,6 +139,10 @@ class SaveBehind:
         """Return rows of the store."""
         return await self._documents.get(place, ids)
 
+    async def remove(self, place: TableGeneration, ids: Iterable[str]) -> None:
+        """Delete rows of the store."""
+        await self._documents.remove(place, ids)
+
     async def start(self, tables: Iterable[Table]) -> None:
         """Start the store."""
         await self._documents.start(tables)

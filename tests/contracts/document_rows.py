@@ -15,6 +15,7 @@ from tests.contracts.document_samples import (
     INT64,
     fresh,
     rows,
+    seen,
     sent,
     write,
 )
@@ -210,3 +211,32 @@ class DocumentRowsContract:
         assert sorted(row for one in made for row in one) == ids
         expected = {name: {"pos": 1} for name in names}
         assert await documents.get(place, ids) == {row: {"_id": row, **expected} for row in ids}
+
+    # removals
+
+    async def test_removed_row_is_gone_and_the_others_stay(self, documents: Documents, place: TableGeneration) -> None:
+        await documents.save(rows(place, *(sent(f"r{n}", n) for n in range(5))))
+        await documents.remove(place, ["r1", "r3", "never there"])
+        assert seen(await documents.scan(place)) == ["r0", "r2", "r4"]
+        assert seen(await documents.find(place, "by_n", ["c"])) == ["r0", "r2", "r4"]
+
+    async def test_row_saved_after_its_removal_is_new(self, documents: Documents, place: TableGeneration) -> None:
+        await documents.save(rows(place, sent("a", 9)))
+        await documents.remove(place, ["a"])
+        assert await documents.save(rows(place, sent("a", 1))) == {"a"}
+        assert (await documents.get(place, ["a"]))["a"]["sent"]["n"] == 1
+
+    async def test_table_whose_rows_were_all_removed_is_not_lost(
+        self, documents: Documents, place: TableGeneration
+    ) -> None:
+        await documents.save(rows(place, *(sent(f"r{n}", n) for n in range(1500))))
+        await documents.remove(place, [f"r{n}" for n in range(1500)])
+        await documents.remove(place, [])
+        assert await documents.scan(place) == []
+        assert await documents.find(place, "by_n", ["c"]) == []
+
+    async def test_index_without_equal_fields_finds_rows_of_all(
+        self, documents: Documents, place: TableGeneration
+    ) -> None:
+        await documents.save(rows(place, *(sent(f"r{n}", n, conversation_id=f"c{n % 2}") for n in range(6))))
+        assert seen(await documents.find(place, "all_by_n", (), low=1, high=4, limit=2)) == ["r1", "r2"]

@@ -19,6 +19,7 @@ ROWS = Table(
         Index("by_sender", ("sender",)),
         Index("by_root", ("conversation_id", "sent.root"), "sent.n"),
         Index("by_tag", ("edited.deep.tag",)),
+        Index("all_by_n", (), "sent.n"),
     ),
 )
 HEADS = Table("contract", "heads")

@@ -166,6 +166,10 @@ class FlakyDocuments:
         await self._weather.pass_by(self._process, "documents")
         return await self._inner.pointer(name)
 
+    async def remove(self, place: TableGeneration, ids: Iterable[str]) -> None:
+        await self._weather.pass_by(self._process, "documents")
+        await self._inner.remove(place, ids)
+
     async def compare_and_set(self, name: str, document: Mapping[str, Any], expected: Mapping[str, Any] | None) -> bool:
         await self._weather.pass_by(self._process, "documents")
         return await self._inner.compare_and_set(name, document, expected)

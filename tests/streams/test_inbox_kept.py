@@ -71,7 +71,7 @@ async def test_manually_changed_tables_of_the_inbox_are_reported() -> None:
     async with world.working():
         await world.passed()
         world.documents.change(TableGeneration(inbox_rows.ROWS, 1), row, "inbox", read=77)
-        world.documents.remove(TableGeneration(inbox_rows.ACTS, 1), act)
+        world.documents.lose_row(TableGeneration(inbox_rows.ACTS, 1), act)
         world.documents.change(TableGeneration(inbox_rows.HEADS, 1), inbox_rows.key_of(TENANT, "cy"), "user", n=3)
         found = await verified(world)
     assert sorted((one.table, one.id, one.what) for one in found) == [

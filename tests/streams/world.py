@@ -149,7 +149,7 @@ class FrailDocuments(MemoryDocuments):
         """Change a row without the worker's knowledge."""
         self._rows[place.table.model, place.table.name, place.generation][row_id][facet] |= fields
 
-    def remove(self, place: TableGeneration, row_id: str) -> None:
+    def lose_row(self, place: TableGeneration, row_id: str) -> None:
         """Remove a row without the worker's knowledge."""
         del self._rows[place.table.model, place.table.name, place.generation][row_id]
 

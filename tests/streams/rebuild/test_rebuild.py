@@ -226,7 +226,7 @@ async def test_manually_removed_or_changed_row_is_reported(world: World) -> None
     await filled(world, 30)
     async with world.working():
         await world.passed()
-        world.documents.remove(TableGeneration(ROWS, 1), row_of(100_003))
+        world.documents.lose_row(TableGeneration(ROWS, 1), row_of(100_003))
         world.documents.change(TableGeneration(HEADS, 1), "room 1", "sent", pos=2**40)
         report = await rebuilt(world)
     assert report.outcome == "differs"
@@ -261,7 +261,7 @@ async def test_rows_that_differ_are_replaced_with_a_reason(world: World) -> None
         await world.append(*(said("room", n) for n in range(9)))
         await world.passed()
         row_id = world.documents.newest(TableGeneration(ROWS, 1), "sent")
-        world.documents.remove(TableGeneration(ROWS, 1), row_id)
+        world.documents.lose_row(TableGeneration(ROWS, 1), row_id)
         report = await rebuilt(world, replace="a row was deleted by hand")
         assert (report.outcome, report.reason) == ("switched", "a row was deleted by hand")
         assert [(one.id, one.what) for one in report.differences] == [(row_id, "row")]

@@ -49,7 +49,7 @@ async def test_removed_row_and_a_moved_head_are_named(world: World) -> None:
     await filled(world, 30)
     async with world.working():
         await world.passed()
-        world.documents.remove(TableGeneration(ROWS, 1), row_of(100_004))
+        world.documents.lose_row(TableGeneration(ROWS, 1), row_of(100_004))
         world.documents.change(TableGeneration(HEADS, 1), "room 2", "sent", pos=2**50)
         found = await differences(world)
     assert [(one.table, one.id, one.what) for one in found] == [
@@ -63,7 +63,7 @@ async def test_differing_rows_are_counted(world: World) -> None:
     async with world.working():
         await world.passed()
         for n in range(100_000, 100_300):
-            world.documents.remove(TableGeneration(ROWS, 1), row_of(n))
+            world.documents.lose_row(TableGeneration(ROWS, 1), row_of(n))
         found = await verified(world)
     assert (found.differing, len(found.differences)) == (300, 100)
 
