@@ -70,6 +70,8 @@ COUNTERS: Final[dict[str, str]] = {
     "{processor}_overlooked": "a record that a reader had left out was read from the log",
     "{processor}_pauses_taken_back": "a pause for a switch ended without one",
     "rebalances_{processor}": "Kafka assigned partitions of this processor to this process",
+    "journal_dropped": "a batch is missing in the journal of batches: the store was away for long, or refused it",
+    "rows_expired": "an old row of the journal or of the trace was removed",
     "hints_lost": "a push did not reach the bus",
     "effects_too_large": "an event that a processor was to append is larger than a record may be, and was left out",
     "search_index_fills": "the search index was filled from its rows",

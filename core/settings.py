@@ -95,6 +95,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     search_url: Filled = "http://127.0.0.1:9201"
     search_flavour: Literal["elasticsearch", "opensearch"] = "elasticsearch"
     batch: Positive = 500
+    trace_days: Positive = 30
 
 
 NAMES: Final = tuple(PREFIX + field.upper() for field in Settings.__struct_fields__)

@@ -1,5 +1,8 @@
 """Shows a trace in a terminal: the tree on the left, on the right how long after its cause each record came.
 
+Below each record stand the processors that read it: those that have not applied it, and of the others how long after
+the log got it they had saved it.
+
 A line has the record's name, what it decided, where it lies, how many milliseconds after the first record the log got
 it, and a bar from its cause's time to its own. Times are those of the log.
 """
@@ -7,11 +10,13 @@ it, and a bar from its cause's time to its own. Times are those of the log.
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from schemas.wire.trace import Trace, TraceEntry, TraceRecord
+from schemas.wire.trace import Trace, TraceApplication, TraceEntry, TraceRecord
 
 MIN_WIDTH: Final = 60
 MAX_DEPTH: Final = 12
 """Maximum depth that is indented; below it lines stand at the same place."""
+NODES: Final = "/caas/edge/"
+"""How the source of a node's records begins; its name follows."""
 BAR: Final = (10, 40)
 """Minimum and maximum width of the bars."""
 _PLACE: Final = 26
@@ -33,8 +38,12 @@ def waterfall(trace: Trace, width: int) -> Iterator[str]:
         after = f"+{record.recorded_ms - begin} ms" if record.recorded_ms else "?"
         drawn = _bar(entry, entries, begin, end, bar)
         yield f"{label} {_fitted(record.place, _PLACE)} {_fitted(after.rjust(_TIME), _TIME)} {drawn}".rstrip()
+        if entry.applications:
+            yield _fitted("  " * min(entry.depth + 2, MAX_DEPTH) + applied(entry.applications), width).rstrip()
     if trace.cut:
         yield _fitted(f"there are more: the first {len(entries)} are shown", width).rstrip()
+    if entries and not trace.journal:
+        yield _fitted("which processors applied these records is not in the log", width).rstrip()
     if trace.behind:
         yield _fitted(f"the read model has {trace.behind} records of the log still to read", width).rstrip()
 
@@ -50,7 +59,19 @@ def described(record: TraceRecord) -> str:
         words.append(f"x{record.names}" if (record.names or 0) > 1 else None)
     who = record.by or record.actor
     words.append(f"by {who}" if who else None)
+    words.append(f"at {node}" if record.by and (node := record.source.removeprefix(NODES)) != record.source else None)
     return " ".join(_plain(word) for word in words if word)
+
+
+def applied(applications: Sequence[TraceApplication]) -> str:
+    """Return which processors applied a record, and how long after the log got it: those that have not stand first."""
+    waiting = [one.processor for one in applications if not one.applied]
+    done = [f"{one.processor} {_after(one)}".rstrip() for one in applications if one.applied]
+    return "; ".join(filter(None, ("not applied by " * bool(waiting) + ", ".join(waiting), ", ".join(done))))
+
+
+def _after(application: TraceApplication) -> str:
+    return "" if application.latency_ms is None else f"+{application.latency_ms} ms"
 
 
 def _span(entries: Sequence[TraceEntry]) -> tuple[int, int]:

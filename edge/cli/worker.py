@@ -20,12 +20,14 @@ from edge.composition.log_level import LogLevel
 from edge.composition.probes import probes_of, probing
 from edge.composition.running import live_generation, one_plain
 from edge.composition.serving import health_site
+from edge.composition.upkeep import upkeep
 from edge.process.announce import announced
 from edge.process.background import background
 from edge.process.listening import CannotListen
 from edge.process.secrets_file import filled
 from edge.process.stopping import on_signals, until
 from schemas.topics import partitions
+from streams.runtime.batch_journal import BatchJournal
 from streams.runtime.faust_runner import faust_app, run_faust
 from streams.runtime.lineage import check_processor
 from streams.runtime.versions import report_versions
@@ -85,22 +87,26 @@ async def _run_processors(
     one = one_plain if args.runner == "plain" else functools.partial(one_faust, slot=args.slot)
     needed = frozenset({"log", "documents", *(("index",) if "search" in names else ())})
     async with compose.opened(compose.adapters(settings, "caas-worker", health), health) as found:
+        journal = BatchJournal(found.documents, health)
         log_level.recorded_in(found.log)
         await report_versions(found.documents, compose.processors(found, names), health)
-        tasks = [(f"worker-{name}", one(name, found, settings, health)) for name in names]
+        tasks = [(f"worker-{name}", one(name, found, settings, health, journal)) for name in names]
+        tasks += upkeep(found, settings, health, journal, names)
         if found.known is not None:
             tasks.append(("nodes", found.known.follow()))
         async with announced(health, f"{settings.kafka_bootstrap}: {', '.join(names)}"), background(*tasks):
             await probing(probes_of(found, needed=needed), health)
 
 
-async def one_faust(name: str, found: Adapters, settings: Settings, health: Health, slot: str | None) -> None:
+async def one_faust(
+    name: str, found: Adapters, settings: Settings, health: Health, journal: BatchJournal, *, slot: str | None
+) -> None:
     """Run one processor on Faust; its group starts from the checkpoints, and its partitions are released at the end."""
     bind_contextvars(processor=name)
     directory = Path(settings.data) / "faust"
     with nullcontext(f"{name}-{slot}") if slot else free_slot(directory, name) as member:
         try:
-            await _keep_working(compose.worker(name, found, health), found, settings, member)
+            await _keep_working(compose.worker(name, found, health, journal), found, settings, member)
         finally:
             await leave_group(settings.kafka_bootstrap, group_of(name), member)
 

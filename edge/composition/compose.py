@@ -29,6 +29,7 @@ from projections.search.fts import FtsIndex
 from projections.search.memory import MemorySearchIndex
 from projections.stores.memory import MemoryDocuments
 from projections.stores.sqlite import SqliteDocuments
+from projections.trace.applications import Reader
 from streams.log.sqlite.log import SqliteLog
 from streams.processors.audit import Audit
 from streams.processors.audit_events import AuditEvents
@@ -38,6 +39,7 @@ from streams.processors.messages import Messages
 from streams.processors.receipts import Receipts
 from streams.processors.search import Search
 from streams.processors.trace import Trace
+from streams.runtime.batch_journal import BatchJournal
 from streams.runtime.effects import LiveEmitter
 from streams.runtime.processor import Processor
 from streams.runtime.recent_pushes import RecentPushes
@@ -170,6 +172,11 @@ def processors(found: Adapters, names: Iterable[str] = PROCESSORS) -> list[Proce
     return [processor(name, found.documents, found.index) for name in names]
 
 
+def readers_of(found: Adapters) -> list[Reader]:
+    """Return all processors as a trace shows them."""
+    return [Reader(one.name, frozenset(one.topics), one.takes) for one in processors(found)]
+
+
 def emitter(name: str, found: Adapters, health: Health) -> Emitter:
     """Return the emitter of a processor's live effects."""
     if found.known is None:
@@ -179,12 +186,13 @@ def emitter(name: str, found: Adapters, health: Health) -> Emitter:
     return made
 
 
-def worker(name: str, found: Adapters, health: Health) -> Worker:
-    """Return a live worker of a processor."""
+def worker(name: str, found: Adapters, health: Health, journal: BatchJournal | None = None) -> Worker:
+    """Return a live worker of a processor, whose batches are noted in the journal."""
     documents: Documents = found.documents
     if found.saves_behind and name not in SAVED_WHOLE:
         documents = SaveBehind(found.documents, health, name)
-    return Worker(processor(name, documents, found.index, health), documents, emitter(name, found, health), health)
+    found_processor = processor(name, documents, found.index, health)
+    return Worker(found_processor, documents, emitter(name, found, health), health, journal)
 
 
 @asynccontextmanager

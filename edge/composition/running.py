@@ -11,10 +11,12 @@ from core.retry import retry_until_available
 from core.settings import Settings
 from edge.composition import compose
 from edge.composition.compose import Access, Adapters
+from edge.composition.upkeep import upkeep
 from edge.process.background import background
 from projections.generations import read_pointer
 from streams.rebuild.replay import Live
 from streams.runtime import lag
+from streams.runtime.batch_journal import BatchJournal
 from streams.runtime.lineage import check_models
 from streams.runtime.plain_runner import PlainRunner
 from streams.runtime.processor import Processor
@@ -62,19 +64,30 @@ async def log_to_read(settings: Settings, health: Health) -> AsyncIterator[Event
 async def working(found: Adapters, settings: Settings, health: Health) -> AsyncIterator[None]:
     """Run all processors on the plain runner in this process; a crash of one is raised."""
     health.expects(*compose.PROCESSORS)
+    journal = BatchJournal(found.documents, health)
     services = [
-        (f"worker-{name}", one_plain(name, found, settings, health, shared=True)) for name in compose.PROCESSORS
+        (f"worker-{name}", one_plain(name, found, settings, health, journal, shared=True))
+        for name in compose.PROCESSORS
     ]
+    services += upkeep(found, settings, health, journal, compose.PROCESSORS)
     async with background(*services):
         yield
 
 
-async def one_plain(name: str, found: Adapters, settings: Settings, health: Health, *, shared: bool = False) -> None:
+async def one_plain(
+    name: str,
+    found: Adapters,
+    settings: Settings,
+    health: Health,
+    journal: BatchJournal | None = None,
+    *,
+    shared: bool = False,
+) -> None:
     """Run one processor on the plain runner in a task of its own, in the live generation; `shared`: the process has
     others, and a node.
     """
     bind_contextvars(processor=name)
-    worker, linger_s = compose.worker(name, found, health), compose.LINGER_S.get(name, 0.0)
+    worker, linger_s = compose.worker(name, found, health, journal), compose.LINGER_S.get(name, 0.0)
     rests, limit = (compose.RESTS, compose.RESTING_BATCH) if shared and linger_s else (0.0, settings.batch)
     runner = PlainRunner(
         worker, found.log, found.documents, health, min(limit, settings.batch), linger_s=linger_s, rests=rests

@@ -20,7 +20,7 @@ from core.settings import Settings, listed
 from edge.auth.tokens import Tokens
 from edge.compliance.app import Compliance, ComplianceEntrance
 from edge.compliance.checkpoint_signer import CheckpointSigner
-from edge.composition.compose import PROCESSORS, Adapters
+from edge.composition.compose import PROCESSORS, Adapters, readers_of
 from edge.composition.node import node_of, random_id
 from edge.composition.ports import Ports
 from edge.gateway.app import Gateway
@@ -43,7 +43,7 @@ from projections.generations import Generations
 from projections.queries.audit_records import DERIVING, AuditRecords
 from projections.queries.audit_sums import AuditSums
 from projections.queries.audit_trees import AuditTrees
-from projections.queries.trace_records import MODELS, TraceRecords
+from projections.queries.trace_records import TraceRecords
 from streams.audit.audit_queue import AuditQueue
 from streams.audit.log_audit import LogAudit
 from streams.memberships.membership_tail import MembershipTail
@@ -126,11 +126,12 @@ def kept_at(settings: Settings) -> CheckpointFolder | None:
 @asynccontextmanager
 async def trace_open(found: Adapters, settings: Settings, entrance: TraceEntrance) -> AsyncIterator[None]:
     """Answer at this entrance what became of requests."""
-    generations = Generations(found.documents, MODELS)
+    generations = Generations(found.documents, PROCESSORS)
     tokens = Tokens(settings.token_secret, settings.token_ttl_s, tenants=listed(settings.tenants))
     audit = LogAudit(found.log, SystemClock(), "/caas/trace", random_id)
     async with background(("trace-generations", generations.follow())):
-        entrance.open(Tracing(tokens, TraceRecords(found.documents, generations, found.log), audit))
+        records = TraceRecords(found.documents, generations, found.log, readers_of(found))
+        entrance.open(Tracing(tokens, records, audit))
         yield
 
 

@@ -21,7 +21,7 @@ from edge.http.request_record import RETRY_MS, record_request
 from projections.queries.trace_records import TraceRecords
 from schemas.wire.errors import problem
 from schemas.wire.field_errors import validation_failed
-from schemas.wire.trace import TRACE_PATH, TraceQuery
+from schemas.wire.trace import TRACE_PATH, Trace, TraceQuery
 
 SRE: Final = "sre"
 READ: Final = "trace:read"
@@ -46,9 +46,7 @@ class Tracing:
         correlation_id, query = _correlation_id(request), _query(request)
         await self._record(request, who)
         try:
-            if query.wait:
-                await self._records.catch_up()
-            found = await self._records.trace(who.tenant, correlation_id)
+            found = await self._found(who.tenant, correlation_id, wait=query.wait)
         except Unavailable as error:
             raise HttpProblem(problem("unavailable", str(error), retry_after_ms=RETRY_MS)) from None
         if not found.entries:
@@ -56,6 +54,12 @@ class Tracing:
             raise HttpProblem(problem("not_found", f"no record of {correlation_id} is in the read model{behind}"))
         body = msgspec.json.encode(found)
         return web.Response(body=body, content_type="application/json", headers={"Cache-Control": "no-store"})
+
+    async def _found(self, tenant: str, correlation_id: str, *, wait: bool) -> Trace:
+        if not wait:
+            return await self._records.trace(tenant, correlation_id)
+        await self._records.catch_up()
+        return await self._records.settled(tenant, correlation_id)
 
     async def _record(self, request: web.Request, who: Identity, code: str | None = None) -> None:
         """Record that somebody looks, or tried to. Raises `HttpProblem`: without a record there is no answer."""

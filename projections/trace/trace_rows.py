@@ -18,6 +18,7 @@ import msgspec
 
 from core.ports.documents import Index, Row, Table, Write
 from core.ports.event_log import Received
+from projections.expiry import aged_by
 from projections.facts import Fact
 from projections.trace.arrivals import is_receipt
 from projections.trace.record_headers import Named, death_of, decision_of, delivered_of, envelope_of
@@ -31,8 +32,9 @@ TIME: Final = f"{LANE}.time"
 CORRELATION: Final = "correlation"
 _BY_CORRELATION: Final = Index(CORRELATION, ("tenant", "correlation_id"), TIME)
 REACHED: Final = f"{LANE}.reached"
-RECORDS: Final = Table(MODEL, "records", (_BY_CORRELATION, Index("reached", ("tenant", "conversation_id"), REACHED)))
-NAMED: Final = Table(MODEL, "named", (_BY_CORRELATION,))
+_BY_REACHED: Final = Index("reached", ("tenant", "conversation_id"), REACHED)
+RECORDS: Final = Table(MODEL, "records", (_BY_CORRELATION, _BY_REACHED, aged_by(TIME)))
+NAMED: Final = Table(MODEL, "named", (_BY_CORRELATION, aged_by(TIME)))
 Groups = Mapping[str, Sequence[Named]]
 """The messages that a record names, by correlation id."""
 

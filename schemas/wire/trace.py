@@ -58,12 +58,32 @@ class TraceRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
         return f"{self.topic}/{self.partition}/{self.offset}"
 
 
+class TraceApplication(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a processor that reads a record made of it: `applied` says whether its read model has it.
+
+    The times are when the batch with the record was begun, saved, and when what it emitted was durable, by the clock of
+    the worker, in milliseconds since 1970. `latency_ms` is from the record's time to the save. All of them are null
+    where the journal has no such batch (any more).
+    """
+
+    processor: str
+    applied: bool
+    began_ms: int | None = None
+    saved_ms: int | None = None
+    emitted_ms: int | None = None
+    latency_ms: int | None = None
+
+
 class TraceEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """A record in its place in the tree: `parent` is the index of the entry that it came from, null at the root."""
+    """A record in its place in the tree: `parent` is the index of the entry that it came from, null at the root.
+
+    `applications` has each processor that reads such a record; it is empty where nobody can know, see `Trace.journal`.
+    """
 
     parent: int | None
     depth: int
     record: TraceRecord
+    applications: list[TraceApplication] = []
 
 
 class Trace(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,9 +91,13 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True):
 
     `cut`: there are more records than the answer may have, and the later ones are left out. `behind` is how many
     records of the log the read model has not read yet, null where the log itself was read.
+
+    `journal`: the entries say which processors applied their records, and when. Without it, as in a scan of the log,
+    that is not known: it is not in the log.
     """
 
     correlation_id: str
     entries: list[TraceEntry]
     cut: bool = False
     behind: int | None = None
+    journal: bool = False

@@ -94,8 +94,9 @@ class Candidate:
     async def compared(self) -> Comparison:
         """Compare all rows with the live generation; the candidate does not advance meanwhile."""
         self._tracked.take()
-        live = Side(self._context.documents, self.live.generation)
-        comparison = Comparison(self.processor.tables, self.side, live, self._context.health)
+        documents = self._context.documents
+        live = Side(documents, self.live.generation)
+        comparison = Comparison(self.processor.tables, self.side, live, self._context.health, documents)
         await comparison.scan()
         return comparison
 

@@ -13,8 +13,9 @@ from typing import Any, Final, NamedTuple, Protocol, TypeVar
 import msgspec
 
 from core.health import Health
-from core.ports.documents import Row, Table, TableGeneration
+from core.ports.documents import Documents, Row, Table, TableGeneration
 from core.retry import retry_until_available
+from projections.expiry import age_index, is_before, read_horizon
 from streams.rebuild.write_tracking import Key
 
 T = TypeVar("T")
@@ -65,9 +66,13 @@ class Comparison:
     """Compares a fold with the live generation. `rows` counts what was compared; `differing` are the rows that differ,
     `differences` what differs in the first of them; `pending` are rows at different positions, with those of the live
     row when it was last compared.
+
+    Of a table whose rows expire, rows before its horizon may be missing in the live generation, which is in `expiring`.
     """
 
-    def __init__(self, tables: Sequence[Table], fold: Side, live: Side, health: Health) -> None:
+    def __init__(
+        self, tables: Sequence[Table], fold: Side, live: Side, health: Health, expiring: Documents | None = None
+    ) -> None:
         self.rows = 0
         self.differences: list[Difference] = []
         self.differing: set[Key] = set()
@@ -76,12 +81,16 @@ class Comparison:
         self._fold = fold
         self._live = live
         self._health = health
+        self._expiring = expiring
+        self._horizons: dict[str, int] = {}
 
     async def scan(self) -> None:
         """All rows of all tables once, merged by id."""
         for table in self._tables.values():
             async for row_id, expected, found in merged(table, self._fold, self._live, self._health):
                 self.rows += 1
+                if await self._expired(table, expected, found):
+                    continue
                 if not self._agree(table.name, row_id, expected, found):
                     self.pending[table.name, row_id] = positions(found)
 
@@ -92,7 +101,7 @@ class Comparison:
         for table, row_id, expected, found in await self._both({*self.pending, *touched}):
             known = (table, row_id) in self.pending
             before, now = self.pending.pop((table, row_id), None), positions(found)
-            if self._agree(table, row_id, expected, found):
+            if await self._expired(self._tables[table], expected, found) or self._agree(table, row_id, expected, found):
                 continue
             if known and before == now:
                 self._differ(table, row_id, expected, found)
@@ -103,8 +112,22 @@ class Comparison:
         """Compare them when both generations are at the same offsets: all must agree."""
         for table, row_id, expected, found in await self._both({*self.pending, *touched}):
             self.pending.pop((table, row_id), None)
+            if await self._expired(self._tables[table], expected, found):
+                continue
             if not self._agree(table, row_id, expected, found):
                 self._differ(table, row_id, expected, found)
+
+    async def _expired(self, table: Table, expected: Row | None, found: Row | None) -> bool:
+        """Return whether the live row is missing because it was removed. The horizon is read after the row, and is
+        recorded before rows are removed.
+        """
+        documents = self._expiring
+        if documents is None or expected is None or found is not None or age_index(table) is None:
+            return False
+        if not is_before(table, expected, self._horizons.get(table.name, 0)):
+            place = TableGeneration(table, self._live.generation)
+            self._horizons[table.name] = await self._retry(lambda: read_horizon(documents, place))
+        return is_before(table, expected, self._horizons[table.name])
 
     async def _both(self, keys: Iterable[Key]) -> list[tuple[str, str, Row | None, Row | None]]:
         ids: dict[str, list[str]] = {}

@@ -68,7 +68,7 @@ async def verify(
     tables = (*processor.tables, extra_table.table) if extra_table else processor.tables
     expected: Rows = extra_table.expected if extra_table else scratch
     found: Rows = extra_table.found if extra_table else documents
-    compared = Comparison(tables, Side(expected, generation), Side(found, generation), health)
+    compared = Comparison(tables, Side(expected, generation), Side(found, generation), health, documents)
     await compared.scan()
     for _ in range(MAX_CHECKS):
         if not compared.pending:

@@ -24,6 +24,7 @@ from projections.facts import Fact, Inconsistent
 from projections.stores.facets import require_base
 from schemas.envelope import Record
 from schemas.topics import DEAD_LETTER, Partition
+from streams.runtime.batch_journal import BatchJournal
 from streams.runtime.lineage import check_epochs, digest_of
 from streams.runtime.processor import Batch, FactReader, Processor
 from streams.runtime.record_decoder import DecodedRecords, dead_letter, read
@@ -53,12 +54,20 @@ class _Logged:
 class Worker:
     """Runs one processor for one generation, one batch at a time."""
 
-    def __init__(self, processor: Processor, documents: Documents, emitter: Emitter, health: Health) -> None:
+    def __init__(
+        self,
+        processor: Processor,
+        documents: Documents,
+        emitter: Emitter,
+        health: Health,
+        journal: BatchJournal | None = None,
+    ) -> None:
         self.processor = processor
         self.generation = 0
         self.documents = documents
         self._emitter = emitter
         self.health = health
+        self._journal = journal
         self._epoch = 0
         self._life = 0
         self._next: dict[Partition, int] = {}
@@ -133,9 +142,10 @@ class Worker:
         for at, where in positions.items():
             self._next[at] = max(self._next.get(at, 0), offset_in(self._epoch, where))
             self._recorded_ms[at] = last[at].timestamp_ms
-        self._batches.observe(perf_counter() - began)
+        took_s = perf_counter() - began
+        self._batches.observe(took_s)
         self.health.count(f"{self.processor.name}_records", len(received))
-        return durable
+        return durable if self._journal is None else self._journal.following(batch, self._epoch, took_s, durable)
 
     def _read(self, received: Sequence[Received]) -> DecodedRecords:
         if isinstance(self.processor, FactReader):

@@ -67,7 +67,46 @@ async def test_request_is_followed_in_the_read_model_and_in_the_topics(live: Liv
     printed = await eventually(followed, within=120)
     assert "never in a trace" not in printed
     scanned = await caas("trace", traced, "--scan", "--json")
-    assert json.loads(scanned)["entries"] == json.loads(printed)["entries"]
+    found = json.loads(printed)["entries"]
+    assert [one | {"applications": []} for one in found] == json.loads(scanned)["entries"]
+    done = {one["processor"]: one for one in found[0]["applications"] if one["applied"]}
+    assert {"messages", "audit_events", "trace"} <= done.keys()
+    assert all(0 <= one["latency_ms"] < 240_000 for one in done.values())
     verified = await caas("verify", "trace", "--json")
     assert json.loads(verified) == {"trace": []}
     assert [await asyncio.to_thread(process.stop) for process in (service, *workers)] == [0, 0, 0, 0]
+
+
+async def test_request_whose_worker_was_killed_shows_where_it_stands_and_later_that_it_arrived(live: Live) -> None:
+    tenant, port, traced = f"t{secrets.token_hex(4)}", free_port(), str(uuid4())
+    environment = live.system.environment | {"CAAS_TENANT": tenant, "CAAS_COMPLIANCE_PORT": str(port)}
+
+    async def entries() -> list[Any]:
+        printed = await asyncio.to_thread(run, "trace", traced, "--json", environment=environment, seconds=LONG_S)
+        found: list[Any] = json.loads(printed)["entries"]
+        return found
+
+    def by_messages(entry: Any) -> Any:
+        return next(one for one in entry["applications"] if one["processor"] == "messages")
+
+    worker, follower = [await asyncio.to_thread(live.worker, model=model) for model in ("messages", "trace")]
+    service = live.system.spawn("compliance", "serve", "compliance", "--port", str(port), port=port)
+    await asyncio.to_thread(service.wait_ready, 60)
+    await asyncio.to_thread(worker.kill)
+    async with live.adapters() as found:
+        await append(found, [sent(tenant, new_room(), "traced", traced)])
+
+    async def stands() -> None:
+        [entry] = await entries()
+        assert by_messages(entry) == {"processor": "messages", "applied": False}
+
+    await eventually(stands, within=120)
+    again = await asyncio.to_thread(live.worker, model="messages")
+
+    async def arrived() -> None:
+        first, second = await entries()
+        assert (first["record"]["topic"], second["record"].get("stage")) == ("message.sent", "persisted")
+        assert by_messages(first)["latency_ms"] >= 0
+
+    await eventually(arrived, within=120)
+    assert [await asyncio.to_thread(process.stop) for process in (service, follower, again)] == [0, 0, 0]

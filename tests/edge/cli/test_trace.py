@@ -13,6 +13,7 @@ from uuid import uuid4
 import pytest
 
 from tests.e2e.line import opened
+from tests.e2e.processes import within
 from tests.e2e.up import Up, running
 from tests.edge.cli.conftest import Caas
 
@@ -57,6 +58,10 @@ def tree(said: Any) -> list[tuple[int, str, Any, Any]]:
     return [(n, one["topic"], one.get("stage", one.get("action")), one.get("outcome")) for n, one in records]
 
 
+def without_applications(found: Any) -> list[Any]:
+    return [{**one, "applications": []} for one in found["entries"]]
+
+
 def test_message_is_followed_in_the_read_model_and_in_the_topics(caas: Caas, up: Up, spoken: str) -> None:
     asked = ("trace", SENT, "--data", str(up.data))
     projected, scanned = caas(*asked, "--json"), caas(*asked, "--scan", "--json")
@@ -66,16 +71,35 @@ def test_message_is_followed_in_the_read_model_and_in_the_topics(caas: Caas, up:
         (1, "message.delivered", "delivered", None),
         (1, "message.delivered", "persisted", None),
     ]
-    assert json.loads(scanned.out)["entries"] == json.loads(projected.out)["entries"]
+    assert without_applications(json.loads(scanned.out)) == without_applications(json.loads(projected.out))
+    assert not any(one["applications"] for one in json.loads(scanned.out)["entries"])
     assert json.loads(projected.out)["behind"] >= 0
     assert json.loads(scanned.out)["behind"] is None
     assert "secret" not in projected.out + scanned.out
     assert {one["record"]["key"] for one in json.loads(projected.out)["entries"]} == {spoken, "default"}
 
     shown, again = caas(*asked, COLUMNS="120"), caas(*asked, "--scan", "--since", "all", COLUMNS="120")
-    assert [line for line in shown.out.splitlines() if "still to read" not in line] == again.out.splitlines()
+    known, said = set(shown.out.splitlines()), again.out.splitlines()
+    assert [line for line in said if line not in known] == ["which processors applied these records is not in the log"]
+    assert any("messages +" in line for line in known)
     assert shown.out.splitlines()[0].startswith(f"trace {SENT}: 4 records in ")
     assert any("delivered up to 1 by bob" in line for line in shown.out.splitlines())
+
+
+def test_processors_that_applied_a_message_are_shown_with_their_latencies(caas: Caas, up: Up, spoken: str) -> None:
+    def applied() -> list[Any]:
+        """Return what processors made of the message, or nothing yet: a trace waits neither for search nor long."""
+        found = json.loads(caas("trace", SENT, "--data", str(up.data), "--json").out)
+        assert found["journal"]
+        [seen] = [one["applications"] for one in found["entries"] if one["record"]["topic"] == "message.sent"]
+        return seen if all("saved_ms" in one for one in seen) else []
+
+    applications = within(30, "every processor applies the message", applied)
+    assert {one["processor"] for one in applications} >= {"messages", "search", "audit_events", "trace"}
+    for one in applications:
+        assert one["applied"], one
+        assert one["began_ms"] <= one["saved_ms"] <= one["emitted_ms"]
+        assert 0 <= one["latency_ms"] < 60_000
 
 
 def test_rejected_command_is_followed_to_its_cause(caas: Caas, up: Up, spoken: str) -> None:

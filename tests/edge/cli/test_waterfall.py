@@ -3,10 +3,11 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from edge.cli.waterfall import MIN_WIDTH, described, waterfall
 from projections.trace.causal_tree import trace_of
-from schemas.wire.trace import Trace, TraceRecord
+from schemas.wire.trace import Trace, TraceApplication, TraceRecord
 from tests.given import CORRELATION
 
 SENT = TraceRecord(
@@ -50,7 +51,8 @@ READ = TraceRecord(
 
 
 def trace(*records: TraceRecord, **more: bool | int) -> Trace:
-    return trace_of(CORRELATION, records, 100, **more)  # type: ignore[arg-type]
+    found = trace_of(CORRELATION, records, 100, **more)  # type: ignore[arg-type]
+    return structs.replace(found, journal=True)
 
 
 def test_lines_show_the_tree_with_places_times_and_bars() -> None:
@@ -74,10 +76,32 @@ def test_what_it_lacks_is_said() -> None:
     ]
 
 
+def test_processors_stand_below_the_record_that_they_read() -> None:
+    found = trace(SENT)
+    done = TraceApplication(processor="messages", applied=True, saved_ms=1012, latency_ms=12)
+    applications = [
+        done,
+        TraceApplication(processor="search", applied=False),
+        TraceApplication(processor="trace", applied=True),
+    ]
+    entry = structs.replace(found.entries[0], applications=applications)
+    lines = list(waterfall(structs.replace(found, entries=[entry]), 100))
+    assert lines[2].strip() == "not applied by search; messages +12 ms, trace"
+
+
+def test_trace_of_the_log_alone_says_what_it_cannot_know() -> None:
+    lines = list(waterfall(structs.replace(trace(SENT), journal=False), 100))
+    assert lines[-1] == "which processors applied these records is not in the log"
+
+
 def test_receipt_names_the_reader_and_record_without_a_time_has_no_bar() -> None:
     assert described(READ) == "message.delivered read up to 9 by bob"
     without_time, with_time = sorted(list(waterfall(trace(SENT, READ), 100))[1:], key=lambda line: "●" in line)
     assert ("●" in without_time, "?" in without_time, "●" in with_time) == (False, True, True)
+
+
+def test_receipt_names_the_node_that_delivered() -> None:
+    assert described(structs.replace(READ, source="/caas/edge/node-7")).endswith(" by bob at node-7")
 
 
 def test_dead_letter_names_its_processor() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from core.health import Health
 from core.ports.documents import Changes, Table, TableGeneration, Write
+from projections.expiry import advance_horizon, aged_by
 from streams.rebuild.compare import Comparison, Side, differing, digest, merged
 from tests.streams.world import FrailDocuments
 
@@ -149,3 +150,29 @@ def test_differing_facets_and_fixed_fields_are_named() -> None:
     expected = {"_id": "a", "tenant": "x", "sent": {"pos": 1}, "edited": {"pos": 2}}
     found = {"_id": "a", "tenant": "y", "sent": {"pos": 1}, "deleted": {"pos": 3}}
     assert [one.what for one in differing("rows", "a", expected, found)] == ["deleted", "edited", "tenant"]
+
+
+AGED = Table("m", "aged", (aged_by("sent.time"),))
+
+
+async def test_live_row_that_was_removed_for_its_age_is_no_difference(sides: Sides) -> None:
+    comparison = Comparison([AGED], sides.fold, sides.live, Health(), sides.documents)
+    place = TableGeneration(AGED, 2)
+    writes = [Write(f"r{n}", {}, {"sent": {"pos": n, "time": n * 1000}}) for n in (1, 2, 3)]
+    await sides.documents.save(Changes([(place, writes)], []))
+    await advance_horizon(sides.documents, TableGeneration(AGED, 1), 3000)
+    await comparison.scan()
+    assert list(comparison.pending) == [("aged", "r3")]
+    await advance_horizon(sides.documents, TableGeneration(AGED, 1), 4000)
+    await comparison.recheck()
+    assert (comparison.pending, comparison.differences) == ({}, [])
+
+
+async def test_old_live_row_that_differs_is_named(sides: Sides) -> None:
+    comparison = Comparison([AGED], sides.fold, sides.live, Health(), sides.documents)
+    for side, text in ((sides.fold, "one"), (sides.live, "other")):
+        write = Write("r1", {}, {"sent": {"pos": 1, "time": 1000, "text": text}})
+        await sides.documents.save(Changes([(TableGeneration(AGED, side.generation), [write])], []))
+    await advance_horizon(sides.documents, TableGeneration(AGED, 1), 3000)
+    await comparison.scan()
+    assert [one.what for one in comparison.differences] == ["sent"]
