@@ -69,6 +69,9 @@ COUNTERS: Final[dict[str, str]] = {
     "{processor}_dead_letters": "a record could not be understood, and is a dead letter",
     "{processor}_overlooked": "a record that a reader had left out was read from the log",
     "{processor}_pauses_taken_back": "a pause for a switch ended without one",
+    "projection_duplicate_{processor}": "a record that had been applied was read again, and changed nothing",
+    "projection_gap_{processor}": "a record came before those in front of it, which were then read from the log first",
+    "projection_drift_{processor}": "a store had less than was saved in it, or had lost or contradicted its rows",
     "rebalances_{processor}": "Kafka assigned partitions of this processor to this process",
     "journal_dropped": "a batch is missing in the journal of batches: the store was away for long, or refused it",
     "rows_expired": "an old row of the journal or of the trace was removed",
@@ -87,6 +90,8 @@ GAUGES: Final[dict[str, str]] = {
     "applied, as last looked",
     "projection_lag_seconds_{processor}_{topic}_{partition}": "age of the oldest record of a partition that the "
     "processor has not applied, 0 where it has applied all",
+    "dlq_depth_{processor}": "dead letters of the processor in their topic, not older than its retention",
+    "dlq_oldest_seconds_{processor}": "age of the oldest of these dead letters",
     "projection_frozen_{processor}_{topic}_{partition}": "1 where the processor is behind the end of a partition and "
     "has not moved for 30 seconds, else 0",
 }

@@ -165,6 +165,7 @@ class Gate:
         """Report why the worker is blocked: in readiness as long as it lasts, in the log once."""
         if check not in self._health.waiting:
             logger.error("%s cannot go on: %s", self._worker.processor.name, error)
+            self._worker.count_drift(not isinstance(error, StoreBroken))
         self._health.waits(check, error)
 
     async def _apply_pointer(self, pointer: Pointer) -> float:

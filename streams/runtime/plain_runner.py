@@ -123,6 +123,7 @@ class PlainRunner:
             watch.check(ends, before)
             saved = await worker.saved()
             if worker.generation == generation and (lost := {at for at, n in before.items() if saved.get(at, 0) < n}):
+                worker.count_drift()
                 raise StoreBehindLog(f"{name}: the store lost what was saved of {sorted(lost)}")
 
     async def _read(self, gate: Gate, start: Mapping[Partition, int], emitting: Emitting) -> None:

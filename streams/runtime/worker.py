@@ -78,6 +78,8 @@ class Worker:
         self._behind = documents if isinstance(documents, SaveBehind) else None
         self._logged: deque[_Logged] = deque()
         self._in_order = asyncio.Lock()
+        health.count(f"projection_gap_{processor.name}", 0)  # so that it is exported before the first
+        self.count_drift(0)
 
     async def begin(self, generation: int, epoch: int) -> dict[Partition, int]:
         """Take up a generation, and return the next offset of each partition, from its checkpoint. Raises
@@ -136,7 +138,8 @@ class Worker:
             effects, dead = await self._applied(batch)
         except StoreWentBack as back:
             self._life = self.documents.life
-            self._next = await self.saved()
+            before, self._next = self._next, await self.saved()
+            self.count_drift(any(self._next.get(at, 0) < offset for at, offset in before.items()))
             raise StoreBehindLog(str(back)) from back
         durable = await self._emit(Effects([*effects.logged, *found.dead, *dead], effects.hints))
         for at, where in positions.items():
@@ -146,6 +149,10 @@ class Worker:
         self._batches.observe(took_s)
         self.health.count(f"{self.processor.name}_records", len(received))
         return durable if self._journal is None else self._journal.following(batch, self._epoch, took_s, durable)
+
+    def count_drift(self, count: int = 1) -> None:
+        """Count that the store was found to differ from what was saved in it."""
+        self.health.count(f"projection_drift_{self.processor.name}", count)
 
     def _read(self, received: Sequence[Received]) -> DecodedRecords:
         if isinstance(self.processor, FactReader):
@@ -176,15 +183,19 @@ class Worker:
     async def _advanced(self, received: Sequence[Received]) -> dict[Partition, int]:
         """Return the positions of the reader after these records; each must follow what is saved."""
         after: dict[Partition, int] = {}
+        repeated = 0
         for record in received:
             at = record.at()
             expected = after.get(at, self._next.get(at, 0))
             if record.offset > expected:  # another owner went on meanwhile, perhaps within this batch
                 self._next = await self.saved()
                 expected = self._next.get(at, 0)
+            repeated += record.offset < self._next.get(at, 0)
             if record.offset > expected:
+                self.health.count(f"projection_gap_{self.processor.name}")
                 raise StoreBehindLog(f"{self.processor.name}: {at} goes on at {record.offset}, saved up to {expected}")
             after[at] = record.offset + 1
+        self.health.count(f"projection_duplicate_{self.processor.name}", repeated)
         return {at: position(self._epoch, offset) for at, offset in after.items()}
 
     def _required_offsets(self, received: Sequence[Received]) -> dict[Partition, int]:

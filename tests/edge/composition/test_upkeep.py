@@ -20,7 +20,7 @@ from tests.eventually import eventually
     ("names", "services"),
     [
         (("messages", "search"), ["journal"]),
-        (PROCESSORS, ["journal", "expiry-batches", "expiry-records", "expiry-named"]),
+        (PROCESSORS, ["journal", "dead-letters", "expiry-batches", "expiry-records", "expiry-named"]),
     ],
 )
 async def test_process_does_what_its_processors_ask_for(

@@ -62,10 +62,20 @@ async def test_repeated_batch_saves_the_same_rows_and_emits_the_same_ids(world: 
     assert world.emitter.logged == [*logged, *logged]
 
 
-async def test_record_beyond_the_checkpoint_stops_the_worker(worker: Worker) -> None:
+async def test_record_beyond_the_checkpoint_stops_the_worker(world: World, worker: Worker) -> None:
     await worker.work([stored(said("room", 0), 0)])
     with pytest.raises(StoreBehindLog, match="goes on at 2, saved up to 1"):
         await worker.work([stored(said("room", 2), 2)])
+    assert world.health.counted["projection_gap_messages"] == 1
+
+
+async def test_repeated_records_are_counted(world: World, worker: Worker) -> None:
+    batch = [stored(said("room", n), n) for n in range(3)]
+    await worker.work(batch)
+    assert world.health.counted["projection_duplicate_messages"] == 0
+    await worker.work([*batch[1:], stored(said("room", 3), 3)])
+    assert world.health.counted["projection_duplicate_messages"] == 2
+    assert world.health.counted["projection_drift_messages"] == 0
 
 
 @pytest.mark.parametrize("epoch", [0, 2])
@@ -85,6 +95,7 @@ async def test_worker_does_not_save_on_a_store_that_went_back(world: World, work
         await worker.work([stored(said("room", 3), 3)])
     assert (await world.rows(1), len(world.emitter.pushes)) == (before, pushes)
     assert worker.next == {AT: 1}
+    assert world.health.counted["projection_drift_messages"] == 1
     await worker.work([stored(said("room", n), n) for n in range(1, 4)])
     assert await world.documents.checkpoints("messages", 1) == {AT: position(1, 4)}
 
