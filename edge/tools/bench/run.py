@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from core.settings import Settings
-from edge.tools.bench import auditing, end_to_end, finding, many_conversations, processors, sockets, thousand
+from edge.tools.bench import auditing, end_to_end, finding, many_conversations, processors, sockets, thousand, tracing
 from edge.tools.bench.children import Place
 from edge.tools.bench.measure import Figure
 from edge.tools.bench.servers import Bench, environment_of
@@ -33,9 +33,10 @@ EMBEDDED: Final[Mapping[str, Measure]] = {
     "embedded_pipeline": sockets.embedded_pipeline,
     "highest_rate": end_to_end.highest_rate,
     "conversations": many_conversations.conversations,
+    "trace": tracing.trace,
 }
 NAMES: Final = (*BOTH, *STACK, *EMBEDDED)
-LONG: Final = frozenset({"audit", "conversations", "search"})
+LONG: Final = frozenset({"audit", "conversations", "search", "trace"})
 """Taken only by name: they fill for minutes."""
 
 

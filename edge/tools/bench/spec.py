@@ -163,6 +163,22 @@ class Audited(msgspec.Struct, frozen=True, kw_only=True):
     forms: dict[str, AuditForm]
 
 
+class Traces(msgspec.Struct, frozen=True, kw_only=True):
+    """`queries` of each form of trace among so many records of the log."""
+
+    records: int
+    queries: int
+
+
+class Traced(msgspec.Struct, frozen=True, kw_only=True):
+    """The times of each form; `cpu_us` is the processor time per record of the processor `trace` while it filled."""
+
+    records: int
+    filled_s: float
+    cpu_us: float
+    forms: dict[str, AuditForm]
+
+
 class Hold(msgspec.Struct, frozen=True):
     """Connections to keep open and idle."""
 
