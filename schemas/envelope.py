@@ -5,7 +5,7 @@ from typing import Final, get_args
 
 import msgspec
 
-from schemas import events
+from schemas import events, trace_context
 from schemas.events import AuditRecorded, Event, MessageRejected, UserActed, upcast
 from schemas.events.inbox import InboxEvent
 
@@ -57,6 +57,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     """An event's metadata, from its headers; these and the key alone decide whether a record takes a number.
 
     `actor_context` is how its actor came here, a JSON text of `core.audit.actor_context`, empty where nobody knows.
+    `traceparent` is its own trace context (`schemas.trace_context`); whatever else stands there changes nothing.
     """
 
     id: str
@@ -69,6 +70,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     actor: str = ""
     causation_id: str = ""
     actor_context: str = ""
+    traceparent: str = ""
 
 
 class Known(msgspec.Struct, frozen=True):
@@ -109,8 +111,9 @@ def encode(
     actor: str,
     causation_id: str = "",
     actor_context: str = "",
+    cause: str = "",
 ) -> Record:
-    """Return the record of an event, ready to append."""
+    """Return the record of an event, ready to append; `cause` is the trace context that it continues."""
     key = key_of(event)
     envelope = Envelope(
         id=event_id,
@@ -123,12 +126,13 @@ def encode(
         actor=actor,
         causation_id=causation_id,
         actor_context=actor_context,
+        traceparent=trace_context.of_record(event_id, correlation_id, cause),
     )
     return Record(events.TOPIC_OF[type(event)], key.encode(), _encoder.encode(event), headers_of(envelope))
 
 
 def headers_of(envelope: Envelope) -> Headers:
-    """Return the envelope as Kafka headers; the trace id is the correlation id, so one search finds both."""
+    """Return the envelope as Kafka headers."""
     correlation = envelope.correlation_id.encode()
     subject = envelope.subject.encode()
     headers: Headers = (
@@ -143,7 +147,7 @@ def headers_of(envelope: Envelope) -> Headers:
         ("ce_authid", envelope.actor.encode()),
         ("ce_correlationid", correlation),
         ("correlation_id", correlation),
-        ("traceparent", _traceparent(envelope)),
+        ("traceparent", envelope.traceparent.encode()),
         _JSON,
     )
     if envelope.actor_context:
@@ -151,12 +155,6 @@ def headers_of(envelope: Envelope) -> Headers:
     if envelope.causation_id:
         headers = (*headers, ("ce_causationid", envelope.causation_id.encode()))
     return headers
-
-
-def _traceparent(envelope: Envelope) -> bytes:
-    """Return a W3C trace context: the correlation id's 32 hex digits as trace, the event id's first 16 as span."""
-    trace, span = envelope.correlation_id.replace("-", ""), envelope.id.replace("-", "")[:16]
-    return f"00-{trace}-{span}-01".encode()
 
 
 def read(topic: str, key: bytes | None, value: bytes | None, headers: Headers) -> Reading:
@@ -200,6 +198,7 @@ def _envelope(topic: str, key: bytes | None, headers: Headers) -> Envelope | str
             actor=(found.get("ce_authid") or b"").decode(),
             causation_id=(found.get("ce_causationid") or b"").decode(),
             actor_context=(found.get("ce_actorcontext") or b"").decode(),
+            traceparent=(found.get("traceparent") or b"").decode("ascii", "replace"),
         )
     except KeyError as missing:
         return f"no header {missing.args[0]}"

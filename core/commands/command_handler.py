@@ -275,4 +275,5 @@ class CommandHandler:
             correlation_id=context.correlation_id,
             actor=context.actor,
             actor_context=context.actor_context,
+            cause=context.traceparent,
         )

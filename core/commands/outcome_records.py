@@ -57,4 +57,5 @@ def _record(
         correlation_id=context.correlation_id,
         actor=context.actor,
         actor_context=context.actor_context,
+        cause=context.traceparent,
     )

@@ -11,7 +11,8 @@ class Context:
     """The actor, the time (RFC 3339) and the correlation id of a command: time and ids are given from outside.
 
     `names` are the prefixes of the names that the actor may open for an application: an actor with any acts for one.
-    `actor_context` is how the actor came here (`core.audit.actor_context`), for the log.
+    `actor_context` is how the actor came here (`core.audit.actor_context`), for the log. `traceparent` is the trace
+    context that the command's records continue, empty if they begin a trace.
     """
 
     tenant: str
@@ -20,6 +21,7 @@ class Context:
     correlation_id: str
     names: tuple[str, ...] = ()
     actor_context: str = ""
+    traceparent: str = ""
 
     def may_name(self, name: str) -> bool:
         """Return whether the actor may open this name of an application."""

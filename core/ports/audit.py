@@ -12,8 +12,10 @@ class Audit(Protocol):
         """Return the time for `AuditRecorded.at`."""
         ...
 
-    async def record(self, record: AuditRecorded, correlation_id: str, record_id: str | None = None) -> None:
-        """Return when the record is durable. Raises `Unavailable`, and `OutcomeUnknown` where it may be in the log:
-        with an id of its own it may be recorded again, and counts once.
+    async def record(
+        self, record: AuditRecorded, correlation_id: str, record_id: str | None = None, cause: str = ""
+    ) -> None:
+        """Return when the record is durable; `cause` is the trace context that it continues. Raises `Unavailable`, and
+        `OutcomeUnknown` where it may be in the log: with an id of its own it may be recorded again, and counts once.
         """
         ...

@@ -37,7 +37,9 @@ class HttpAudit:
         """Return the time of this process's clock."""
         return SystemClock().now()
 
-    async def record(self, record: AuditRecorded, correlation_id: str, record_id: str | None = None) -> None:
+    async def record(
+        self, record: AuditRecorded, correlation_id: str, record_id: str | None = None, cause: str = ""
+    ) -> None:
         """Return when the record is durable. The service chooses its id, so it takes none. Raises `ValueError`."""
         if record_id is not None:
             raise ValueError("the compliance service chooses the ids of its records")
@@ -51,6 +53,7 @@ class HttpAudit:
         )
         token, _ = self._tokens.issue(record.tenant, record.actor, roles=["admin"])
         headers = {"Authorization": f"Bearer {token}", CORRELATION: correlation_id}
+        headers |= {"traceparent": cause} if cause else {}
         timeout = aiohttp.ClientTimeout(total=ANSWER_S)
         try:
             async with (

@@ -111,6 +111,7 @@ def node_of(
         heartbeat_ms=heartbeat_ms,
         pace=pace,
         quotas=quotas,
+        tracer=ports.tracer,
         audit=AuditTrail(LogAudit(ports.log, ports.clock, source_of(name), new_id), ports.health, tenant, new_id),
     )
 
@@ -121,7 +122,13 @@ def _commands(
     inboxes = InboxReader(ports.documents, ports.generations, ports.log)
     handler = CommandHandler(ports.memberships, reader, inboxes, source_of(name), join_policy)
     return CommandExecutor(
-        handler=handler, log=ports.log, clock=ports.clock, health=ports.health, waits=waits, backlog=backlog
+        handler=handler,
+        log=ports.log,
+        clock=ports.clock,
+        health=ports.health,
+        waits=waits,
+        backlog=backlog,
+        tracer=ports.tracer,
     )
 
 

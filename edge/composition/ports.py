@@ -11,6 +11,7 @@ from core.ports.memberships import Memberships
 from core.ports.node_registry import NodeRegistry
 from core.ports.presence_store import PresenceStore
 from core.ports.search_index import SearchIndex
+from core.ports.tracer import UNTRACED, Tracer
 from projections.generations import Generations
 
 
@@ -28,3 +29,4 @@ class Ports:
     memberships: Memberships
     clock: Clock
     health: Health
+    tracer: Tracer = UNTRACED

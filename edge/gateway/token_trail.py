@@ -10,7 +10,7 @@ from aiohttp import web
 from core.audit.actor_context import agent_of
 from core.audit.derived import outcome_of
 from edge.http.connection import client_address
-from edge.http.problems import CORRELATION_ID, HttpProblem
+from edge.http.problems import CORRELATION_ID, TRACEPARENT, HttpProblem
 from schemas.events import AuditRecorded
 from schemas.wire.errors import problem
 from streams.audit.audit_queue import AuditQueue
@@ -49,6 +49,7 @@ class TokenTrail:
                 agent=agent_of(request.headers.get("User-Agent", "")),
             ),
             request[CORRELATION_ID],
+            request[TRACEPARENT],
         )
 
     def refused(self, request: web.Request, code: str) -> None:

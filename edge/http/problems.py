@@ -10,12 +10,15 @@ from uuid import uuid4
 import msgspec
 from aiohttp import web
 
+from schemas import trace_context
 from schemas.wire.errors import ERRORS, Problem, problem
 from schemas.wire.tokens import PROBLEM_JSON, ProblemDocument
 
 logger: Final = logging.getLogger("caas.http")
 CORRELATION: Final = "X-Correlation-ID"
 CORRELATION_ID: Final = web.RequestKey("correlation_id", str)
+TRACEPARENT: Final = web.RequestKey("traceparent", str)
+"""The trace context that a request came with, empty if it has none that is valid."""
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 _CODE_OF_STATUS: Final = {
     401: "unauthorized",
@@ -39,9 +42,10 @@ class HttpProblem(Exception):
 
 @web.middleware
 async def problems(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Give each request a correlation id, and each failure a problem document."""
+    """Give each request a correlation id and a trace context, and each failure a problem document."""
     given = request.headers.get(CORRELATION, "").lower()
     request[CORRELATION_ID] = correlation_id = given if _UUID.match(given) else str(uuid4())
+    request[TRACEPARENT] = trace_context.accepted(request.headers.get("traceparent", ""))
     try:
         response = await handler(request)
     except HttpProblem as error:

@@ -9,7 +9,7 @@ from core.identity import Identity
 from core.ports.audit import Audit
 from core.ports.event_log import OutcomeUnknown, Unavailable
 from edge.http.connection import client_address
-from edge.http.problems import CORRELATION_ID, HttpProblem
+from edge.http.problems import CORRELATION_ID, TRACEPARENT, HttpProblem
 from schemas.events import AuditRecorded
 from schemas.events.audit import ActorType, Outcome
 from schemas.wire.errors import problem
@@ -48,6 +48,6 @@ async def record_request(
         agent=agent_of(request.headers.get("User-Agent", "")),
     )
     try:
-        await audit.record(record, request[CORRELATION_ID])
+        await audit.record(record, request[CORRELATION_ID], cause=request[TRACEPARENT])
     except (Unavailable, OutcomeUnknown) as error:
         raise HttpProblem(problem("unavailable", str(error), retry_after_ms=RETRY_MS)) from None

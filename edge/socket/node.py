@@ -9,6 +9,7 @@ from core.health import Health
 from core.identity import Identity
 from core.ports.bus import Bus
 from core.ports.memberships import Memberships, NotReady
+from core.ports.tracer import Tracer
 from core.rate_limit import Rate
 from core.retry import MAX_PAUSE_S
 from edge.socket.channels.jobs import NodeEnded
@@ -51,9 +52,7 @@ YIELD_BYTES: Final = 65_536
 
 
 class Node:
-    """A node: call `start`, then `connect` and `receive`, then `stop`. `name` is its bus channel and its key in
-    presence.
-    """
+    """A node: `start` it, `connect` and `receive`, then `stop`. `name` is its bus channel and its key in presence."""
 
     def __init__(
         self,
@@ -73,16 +72,16 @@ class Node:
         pace: Rate,
         quotas: UserQuotas,
         audit: AuditTrail,
+        tracer: Tracer,
     ) -> None:
-        self.name, self.health = name, health
+        self.name, self.health, self.tracer = name, health, tracer
         self.pace, self.quotas, self.audit = pace, quotas, audit
         self.clients: set[ClientSession] = set()
         self._poller = HeadPoller(lanes, heartbeat_ms / 1000)
-        self.hub = Hub(memberships, lanes, registration, health, spawn=self._spawn, look_soon=self._poller.poll_soon)
+        ports = memberships, lanes, registration, health
+        self.hub = Hub(*ports, spawn=self._spawn, look_soon=self._poller.poll_soon, tracer=tracer)
         self._memberships = memberships
-        self._commands = commands
-        self._waits = waits
-        self._signals = signals
+        self._commands, self._waits, self._signals = commands, waits, signals
         self.current = CurrentHeads(lanes, self.hub)
         reading = memberships, lanes, self.hub, self.current, query_dispatch
         self._reads = QueryExecutor(*reading, health=health, spawn=self._spawn, commands=commands)
@@ -185,7 +184,7 @@ class Node:
         """
         self._require_running()
         await self._wait_for_view()
-        session = session or SessionProtocol(self._new_id)
+        session = session or SessionProtocol(self._new_id, begin=self.tracer.begin)
         client = ClientSession(
             session,
             identity,
@@ -263,6 +262,7 @@ class Node:
         self.health.count("commands_received")
         client.request_received()
         if (rejection := await self.quotas.refusal(client.identity, received)) is not None:
+            self._commands.outcomes.refused(received, "rate_limited")
             self.audit.refused(client, NAME_OF[type(received.command)], "rate_limited")
             client.answer(rejection)
             return

@@ -106,7 +106,10 @@ def headers() -> Schema:
             "ce_correlationid": uuid,
             "ce_causationid": {**uuid, "description": "The event that this one was derived from, if any."},
             "correlation_id": {**uuid, "description": "The same as ce_correlationid."},
-            "traceparent": {**text, "description": "W3C trace context: the correlation id as the trace."},
+            "traceparent": {
+                **text,
+                "description": "W3C trace context: the cause's trace, the event id as span.",
+            },
             "content-type": {"const": "application/json"},
         },
     )

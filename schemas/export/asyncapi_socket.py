@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import Any, Final
 
-from schemas.bounds import FrameId, Uuid
+from schemas.bounds import FrameId, Traceparent, Uuid
 from schemas.commands import ANSWER_OF, COMMANDS, NAME_OF, Command
 from schemas.export import json_schema
 from schemas.export.asyncapi_log import ASYNCAPI, VERSION
@@ -117,10 +117,17 @@ def _ref(kind: type) -> Schema:
 def _command(name: str, data: Schema) -> Schema:
     """Return the schema of a client's frame."""
     uuid = {"anyOf": [json_schema.inline(Uuid), {"type": "null"}], "default": None}
+    trace = {"anyOf": [json_schema.inline(Traceparent), {"type": "null"}], "default": None}
     retry = {"type": "boolean", "default": False}
     frame_id = {**json_schema.inline(FrameId), "default": None}
     return json_schema.record(
-        ["type", "data"], id=frame_id, type={"const": name}, data=data, correlation_id=uuid, retry=retry
+        ["type", "data"],
+        id=frame_id,
+        type={"const": name},
+        data=data,
+        correlation_id=uuid,
+        retry=retry,
+        traceparent=trace,
     )
 
 

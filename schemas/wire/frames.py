@@ -158,6 +158,7 @@ class Push(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     `seq` is the message's, which must lie in a receiver's membership intervals. Typing goes to everyone but the typist,
     `by`; in presence `conversation_id` names the user, and there is no frame. Cursors go to everyone, in batches.
     `recorded_ms` is when the log got what a numbered push is about, in milliseconds since 1970, 0 if it does not say.
+    `traceparent` is the trace context of the record that it is about, empty if there are several.
     """
 
     model: str
@@ -171,6 +172,7 @@ class Push(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     to: str = ""
     by: str = ""
     recorded_ms: int = 0
+    traceparent: str = ""
 
 
 _pushes: Final = msgspec.msgpack.Decoder(list[Push])

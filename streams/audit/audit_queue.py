@@ -39,6 +39,7 @@ class _Waiting(NamedTuple):
     record: AuditRecorded
     correlation_id: str
     record_id: str
+    cause: str = ""
 
 
 class AuditQueue:
@@ -54,12 +55,12 @@ class AuditQueue:
         self._more = asyncio.Event()
         self.stopped = False
 
-    def put(self, record: AuditRecorded, correlation_id: str | None = None) -> None:
-        """Let a record wait; its time is now."""
+    def put(self, record: AuditRecorded, correlation_id: str | None = None, cause: str = "") -> None:
+        """Let a record wait; its time is now, and `cause` the trace context that it continues."""
         if len(self._waiting) >= MAX_WAITING:
             self.count(record)
         else:
-            self._wait(structs.replace(record, at=self._now()), correlation_id)
+            self._wait(structs.replace(record, at=self._now()), correlation_id, cause)
 
     def count(self, kind: AuditRecorded) -> None:
         """Count one of this kind; its time is ignored."""
@@ -88,8 +89,8 @@ class AuditQueue:
             task.cancel()
         await asyncio.gather(*self._appending, return_exceptions=True)
 
-    def _wait(self, record: AuditRecorded, correlation_id: str | None = None) -> None:
-        self._waiting.append(_Waiting(record, correlation_id or self._new_id(), self._new_id()))
+    def _wait(self, record: AuditRecorded, correlation_id: str | None = None, cause: str = "") -> None:
+        self._waiting.append(_Waiting(record, correlation_id or self._new_id(), self._new_id(), cause))
         self._more.set()
 
     async def _append(self, audit: Audit) -> None:

@@ -24,7 +24,9 @@ class LogAudit:
         """Return the time of this process's clock."""
         return self._clock.now()
 
-    async def record(self, record: AuditRecorded, correlation_id: str, record_id: str | None = None) -> None:
+    async def record(
+        self, record: AuditRecorded, correlation_id: str, record_id: str | None = None, cause: str = ""
+    ) -> None:
         """Append the record, with what its action concerns; return when it is durable."""
         found = record.classification or classification_of(record.action)
         await self._log.append(
@@ -34,5 +36,6 @@ class LogAudit:
                 source=self._source,
                 correlation_id=correlation_id,
                 actor=record.actor,
+                cause=cause,
             )
         )

@@ -89,6 +89,7 @@ def _pushes(change: NumberedChange, generation: int) -> list[Push]:
                 n=change.n,
                 conversation_n=change.n,
                 recorded_ms=fact.recorded_ms,
+                traceparent=fact.envelope.traceparent,
             )
         )
     if change.conflict:

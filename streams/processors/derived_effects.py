@@ -32,6 +32,7 @@ def record_of(
         correlation_id=fact.envelope.correlation_id,
         actor=fact.envelope.actor,
         causation_id=fact.envelope.id,
+        cause=fact.envelope.traceparent,
     )
 
 
@@ -68,4 +69,11 @@ def push_to_user(
 ) -> Push:
     """Return the push that only this user of the fact's tenant gets."""
     to = channel_of(fact.envelope.tenant, user_id)
-    return Push(model=processor, generation=generation, conversation_id=conversation_id, frame=frame, to=to)
+    return Push(
+        model=processor,
+        generation=generation,
+        conversation_id=conversation_id,
+        frame=frame,
+        to=to,
+        traceparent=fact.envelope.traceparent,
+    )

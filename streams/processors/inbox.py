@@ -113,6 +113,7 @@ def _pushed(one: NumberedEvent, row: Row, generation: int) -> Push:
         n=one.n,
         to=channel,
         recorded_ms=one.fact.recorded_ms,
+        traceparent=one.fact.envelope.traceparent,
     )
 
 

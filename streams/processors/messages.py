@@ -113,6 +113,7 @@ def _pushed(one: Numbered, row: Row, view: MessageView, generation: int) -> Push
         conversation_n=row["sent"].get("conversation_n", 0),
         seq=row["sent"]["n"],
         recorded_ms=one.fact.recorded_ms,
+        traceparent=one.fact.envelope.traceparent,
     )
 
 

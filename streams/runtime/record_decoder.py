@@ -7,13 +7,15 @@ from typing import Final
 from core.ports.event_log import Received
 from projections.facts import Fact
 from schemas import envelope
-from schemas.envelope import Foreign, Headers, Known, Record, Unreadable, size_of
+from schemas.envelope import MAX_HEADER_BYTES, Foreign, Headers, Known, Record, Unreadable, size_of
 from schemas.topics import DEAD_LETTER
 
 MAX_DEAD_LETTER_BYTES: Final = 900_000
 """Maximum size of a dead letter in bytes: less than that of a record, since it also has the cause."""
 KEPT_BYTES: Final = 10_000
 """Number of bytes kept of a key and of a value that are too large together."""
+
+FOUND_BY: Final = frozenset({"correlation_id", "traceparent"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,5 +66,10 @@ def dead_letter(record: Received, processor: str, code: str, cause: str) -> Reco
     if (size := size_of(key, value, headers)) > MAX_DEAD_LETTER_BYTES:
         key = None if key is None else key[:KEPT_BYTES]
         value = None if value is None else value[:KEPT_BYTES]
-        headers = (("caas_dlq_cut", str(size).encode()),)
+        headers = (*_found_by(headers), ("caas_dlq_cut", str(size).encode()))
     return Record(DEAD_LETTER, key, value, (*headers, *why))
+
+
+def _found_by(headers: Headers) -> Headers:
+    """Return those of the headers by which a request is followed, unless they are too large, too."""
+    return tuple((name, value) for name, value in headers if name in FOUND_BY and len(value or b"") <= MAX_HEADER_BYTES)

@@ -18,6 +18,7 @@ from core.health import Health
 from core.ports.documents import DataLost, Documents, StoreBroken, StoreWentBack
 from core.ports.effects import Durable, Effects, Emitter, already_durable
 from core.ports.event_log import DataDamaged, Received, Unavailable
+from core.ports.tracer import UNTRACED, Tracer
 from core.positions import offset_in, position
 from core.retry import retry_until_available
 from projections.facts import Fact, Inconsistent
@@ -61,8 +62,10 @@ class Worker:
         emitter: Emitter,
         health: Health,
         journal: BatchJournal | None = None,
+        tracer: Tracer = UNTRACED,
     ) -> None:
         self.processor = processor
+        self._tracer = tracer
         self.generation = 0
         self.documents = documents
         self._emitter = emitter
@@ -147,6 +150,7 @@ class Worker:
             self._recorded_ms[at] = last[at].timestamp_ms
         took_s = perf_counter() - began
         self._batches.observe(took_s)
+        self._tracer.processed(self.processor.name, received, began)
         self.health.count(f"{self.processor.name}_records", len(received))
         return durable if self._journal is None else self._journal.following(batch, self._epoch, took_s, durable)
 

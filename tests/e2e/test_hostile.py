@@ -190,7 +190,6 @@ async def test_other_subprotocol_is_closed_permanently(up: Up) -> None:
         (b'{"id":7,"type":"conversation:list","data":{"\\ud800":1}}', "invalid_json", None, 7),
         (b'{"id":7,"type":"conversation:list","data":{"x":NaN}}', "invalid_json", None, 7),
         (b'{"id":true,"type":"conversation:list"}', "validation_failed", "/id", None),
-        (b'{"id":7,"type":"conversation:list","correlation_id":"1"}', "validation_failed", "/correlation_id", 7),
         (b'{"id":7,"type":"conversation:get","data":{"conversation_id":"1"}}', "validation_failed", None, 7),
         (b'{"id":7,"type":"conversation:get","data":{}}', "validation_failed", "/data/conversation_id", 7),
         (b'{"id":7,"type":"conversation:get","data":[]}', "validation_failed", "/data", 7),

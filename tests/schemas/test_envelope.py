@@ -72,9 +72,27 @@ def test_the_cloudevents_library_decodes_our_records(event: Event) -> None:
 
 def test_one_search_for_the_trace_finds_the_correlation_id() -> None:
     version, trace, span, flags = dict(SENT.headers)["traceparent"].decode().split("-")
-    assert (version, trace, flags) == ("00", CORRELATION.replace("-", ""), "01")
+    assert (version, trace, flags) == ("00", CORRELATION.replace("-", ""), "00")
     assert MESSAGE.replace("-", "").startswith(span)
     assert len(span) == 16
+
+
+def test_a_record_continues_the_trace_of_its_cause() -> None:
+    cause = f"00-{'ab' * 16}-{'cd' * 8}-01"
+    record = envelope.encode(
+        SAMPLES[0], event_id=MESSAGE, source="x", correlation_id=CORRELATION, actor="bob", cause=cause
+    )
+    reading = read(record)
+    assert isinstance(reading, Known)
+    assert reading.envelope.traceparent == f"00-{'ab' * 16}-{MESSAGE.replace('-', '')[:16]}-01"
+    assert envelope.headers_of(reading.envelope) == record.headers
+
+
+@pytest.mark.parametrize("context", [None, b"", b"\xff\xfe", b"rubbish" * 1000])
+def test_a_wrong_trace_context_changes_nothing_of_a_record(context: bytes | None) -> None:
+    reading = read(with_headers(traceparent=context))
+    assert isinstance(reading, Known)
+    assert reading.event == SAMPLES[0]
 
 
 @pytest.mark.parametrize(

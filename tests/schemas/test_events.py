@@ -4,6 +4,7 @@ from typing import get_args
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from schemas import envelope, events, topics
 from schemas.envelope import Known, key_of
@@ -29,8 +30,16 @@ def test_every_decodable_version_has_a_golden_record() -> None:
 
 
 def test_golden_records_of_the_newest_versions_equal_current_records() -> None:
+    """But for the flags of their trace context: they said `01` while nobody sampled."""
     for event in SAMPLES:
-        assert record_of(event) == GOLDEN[events.TYPE_OF[type(event)]].record()
+        golden = GOLDEN[events.TYPE_OF[type(event)]].record()
+        headers = tuple((name, unsampled(value) if name == "traceparent" else value) for name, value in golden.headers)
+        assert record_of(event) == replace(golden, headers=headers)
+
+
+def unsampled(context: bytes) -> bytes:
+    assert context.endswith(b"-01")
+    return context[:-1] + b"0"
 
 
 def test_every_event_has_a_sample() -> None:

@@ -1,9 +1,10 @@
-"""DeliveryMeter counts the pushes that a node handed to its sessions, and measures how long they were under way."""
+"""DeliveryMeter counts and reports the pushes that a node handed to its sessions, and measures how long they took."""
 
 import time
 from collections.abc import Callable
 
 from core.health import Health
+from core.ports.tracer import UNTRACED, Tracer
 from schemas.wire.frames import Push
 
 
@@ -12,8 +13,9 @@ class DeliveryMeter:
     ahead of this one, a push took no time.
     """
 
-    def __init__(self, health: Health, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, health: Health, now: Callable[[], float] = time.time, tracer: Tracer = UNTRACED) -> None:
         self._health = health
+        self._tracer = tracer
         self._latency = health.histogram("delivery_latency")
         self._now = now
 
@@ -23,3 +25,4 @@ class DeliveryMeter:
         if push.recorded_ms:
             seconds = self._now() - push.recorded_ms / 1000
             self._latency.observe(seconds if seconds > 0 else 0.0, sessions)
+        self._tracer.delivered(push, sessions)

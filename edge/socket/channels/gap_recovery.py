@@ -25,13 +25,20 @@ class GapRecovery:
     """Does the jobs of the channels of one kind on one node, one at a time for each channel."""
 
     def __init__(
-        self, source: LaneSource, lanes: Lanes, store_reads: StoreReads, health: Health, look_soon: Callable[[], None]
+        self,
+        source: LaneSource,
+        lanes: Lanes,
+        store_reads: StoreReads,
+        *,
+        meter: DeliveryMeter,
+        health: Health,
+        look_soon: Callable[[], None],
     ) -> None:
         self._source = source
         self._lanes = lanes
         self._store_reads = store_reads
         self._health = health
-        self._meter = DeliveryMeter(health)
+        self._meter = meter
         self._look_soon = look_soon
 
     async def push(self, channel: LaneChannel, push: Push) -> None:

@@ -39,6 +39,7 @@ class Shared:
     registration: NodeRegistration
     store_reads: StoreReads
     health: Health
+    meter: DeliveryMeter
     spawn: Spawn
     look_soon: Callable[[], None]
 
@@ -51,12 +52,13 @@ class LaneChannels(Generic[C]):
         self._registration = shared.registration
         self._lanes = shared.lanes
         self._health = shared.health
-        self._meter = DeliveryMeter(shared.health)
+        self._meter = shared.meter
         self._spawn = shared.spawn
         self._look_soon = shared.look_soon
         self._make = make
         self._channels: dict[str, C] = {}
-        recovery = GapRecovery(source, shared.lanes, shared.store_reads, shared.health, shared.look_soon)
+        reading = source, shared.lanes, shared.store_reads
+        recovery = GapRecovery(*reading, meter=shared.meter, health=shared.health, look_soon=shared.look_soon)
         self._jobs = Jobs(recovery, self.settle, shared.look_soon, shared.health, shared.spawn)
 
     @property

@@ -148,7 +148,8 @@ class DeliveryReceipts:
             cursor.timer.cancel()
         cursor.timer = asyncio.get_running_loop().call_later(APPEND_INTERVAL_S, self._end_interval, cursor)
         try:
-            future = self._log.append(self._record(cursor, receipts[-1].request.correlation_id))
+            request = receipts[-1].request
+            future = self._commands.append(self._record(cursor, request), request)
         except Exception as error:  # noqa: BLE001 - whatever went wrong, the client is answered
             self._answer(receipts, error)
             return
@@ -158,7 +159,7 @@ class DeliveryReceipts:
         future.add_done_callback(partial(self._reset_failed, cursor))
         future.add_done_callback(partial(self._appended, receipts))
 
-    def _record(self, cursor: _Cursor, correlation_id: str) -> Record:
+    def _record(self, cursor: _Cursor, request: CommandReceived) -> Record:
         key = cursor.key
         event = MessageDelivered(
             tenant=key.tenant,
@@ -174,8 +175,9 @@ class DeliveryReceipts:
             event,
             event_id=ids.derive(key.tenant, key.conversation_id, key.user_id, command, f"{cursor.seq}:{key.device}"),
             source=self._source,
-            correlation_id=correlation_id,
+            correlation_id=request.correlation_id,
             actor=key.user_id,
+            cause=request.traceparent,
         )
 
     def _reset_failed(self, cursor: _Cursor, future: Future[int]) -> None:

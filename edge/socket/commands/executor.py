@@ -21,6 +21,7 @@ from core.ports.documents import StoreBroken
 from core.ports.event_log import DataDamaged, EventLog, OutcomeUnknown, Unavailable
 from core.ports.memberships import NotReady
 from core.ports.search_index import SearchTimeout
+from core.ports.tracer import UNTRACED, Tracer
 from edge.socket.commands.backlog import Backlog
 from edge.socket.commands.dedup_cache import DedupCache
 from edge.socket.commands.wait_for import PendingWait, PendingWaits
@@ -30,6 +31,7 @@ from edge.socket.session.protocol import CommandReceived
 from projections.queries.own_writes import MODEL_OF
 from schemas.commands.conversation import CreateConversation
 from schemas.commands.message import SendMessage
+from schemas.envelope import Record
 from schemas.topics import partition_of
 from schemas.wire import frames
 from schemas.wire.answers import Level
@@ -53,11 +55,13 @@ class CommandExecutor:
         waits: PendingWaits,
         backlog: Backlog,
         dedup_cache: DedupCache | None = None,
+        tracer: Tracer = UNTRACED,
     ) -> None:
         self._handler = handler
         self._log = log
         self._clock = clock
-        self.outcomes: Final = Outcomes(health)
+        self._tracer = tracer
+        self.outcomes: Final = Outcomes(health, tracer=tracer)
         self._waits = waits
         self.backlog: Final = backlog
         self._dedup_cache = dedup_cache or DedupCache()
@@ -76,6 +80,7 @@ class CommandExecutor:
             request.correlation_id,
             identity.names,
             client.actor_context,
+            request.traceparent,
         )
         try:
             if isinstance(command, CreateConversation):
@@ -97,10 +102,10 @@ class CommandExecutor:
         if isinstance(decision, Unchanged):
             wait = self._wait(client, request, command, decision.reply, known=True)
             record = unchanged_record(self._handler.source, command, context, retry=request.retry)
-            append = self._log.append(record)
+            append = self.append(record, request)
             append.add_done_callback(partial(self._recorded, client, request, decision.reply, wait))
             return
-        future, known = self._append(decision)
+        future, known = self._append(decision, request)
         if not known:
             where, record = conversation_of(command, context), decision.record
             place = partition_of(record.topic, record.key)
@@ -118,15 +123,22 @@ class CommandExecutor:
             )
             if isinstance(decision, Unchanged) or not decision.first:
                 return decision
-            future, _ = self._append(decision)
+            future, _ = self._append(decision, request)
             await self._handler.pass_by(decision, await asyncio.shield(future))
 
-    def _append(self, decision: Append) -> tuple[Future[int], bool]:
+    def append(self, record: Record, request: CommandReceived) -> Future[int]:
+        """Append a record of this request, which is reported if it is in a trace."""
+        future = self._log.append(record)
+        if request.traceparent:
+            self._tracer.appended(record, request.traceparent, future)
+        return future
+
+    def _append(self, decision: Append, request: CommandReceived) -> tuple[Future[int], bool]:
         """Return the append of a record, and whether this node had begun it before. Raises `Rejected`."""
         future = self._dedup_cache.known(decision.event_id, decision.content)
         if future is not None:
             return future, True
-        future = self._log.append(decision.record)
+        future = self.append(decision.record, request)
         self._dedup_cache.remember(decision.event_id, decision.content, future)
         return future, False
 
@@ -211,7 +223,7 @@ class CommandExecutor:
                 self.outcomes.refused(request, rejection.code)
             client.answer(answer if error is None else self.failed(error, request, client))
 
-        self._log.append(record).add_done_callback(recorded)
+        self.append(record, request).add_done_callback(recorded)
 
     def failed(self, error: BaseException, request: CommandReceived, client: ClientSession) -> bytes:
         """Return the error frame of an exception; an unexpected one is logged with the correlation id."""

@@ -85,7 +85,12 @@ class Signals:
         """Execute a signal and answer it; one about a conversation without its sender is rejected and recorded."""
         who = client.identity
         context = Context(
-            who.tenant, who.user_id, self._clock.now(), request.correlation_id, actor_context=client.actor_context
+            who.tenant,
+            who.user_id,
+            self._clock.now(),
+            request.correlation_id,
+            actor_context=client.actor_context,
+            traceparent=request.traceparent,
         )
         try:
             answer = await self._dispatch(client, request, signal, context)

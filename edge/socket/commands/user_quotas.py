@@ -16,7 +16,6 @@ from core.rate_limit import Rate
 from core.settings import Settings
 from edge.socket.commands.leased_limit import LeasedLimit
 from edge.socket.session.protocol import CommandReceived
-from schemas.commands import NAME_OF
 from schemas.commands.queries import SearchMessages
 from schemas.wire import frames
 from schemas.wire.errors import Problem, problem
@@ -58,7 +57,6 @@ class UserQuotas:
             rejection = await self._spend(self._searches, who, "searches")
         if rejection is None:
             return None
-        self._health.count(f"commands_{NAME_OF[type(request.command)]}_{rejection.code}")
         return frames.error(request.frame_id, rejection, request.correlation_id)
 
     async def entry(self, who: Identity) -> Problem | None:

@@ -16,8 +16,10 @@ from core.health import Health
 from core.outages import Outage
 from core.ports.event_log import Unavailable
 from core.ports.memberships import Memberships, NotReady, ViewChange
+from core.ports.tracer import UNTRACED, Tracer
 from edge.socket.channels.channel_state import Join, Recover, State
 from edge.socket.channels.conversation_channel import ConversationChannel
+from edge.socket.channels.delivery_meter import DeliveryMeter
 from edge.socket.channels.jobs import Spawn
 from edge.socket.channels.lane_channels import LaneChannels, Shared
 from edge.socket.channels.lane_source import ConversationSource, UserSource
@@ -46,11 +48,13 @@ class Hub:
         *,
         spawn: Spawn,
         look_soon: Callable[[], None],
+        tracer: Tracer = UNTRACED,
     ) -> None:
         self._memberships = memberships
         self._health = health
         self._look_soon = look_soon
-        shared = Shared(lanes, registration, StoreReads(health), health, spawn, look_soon)
+        meter = DeliveryMeter(health, tracer=tracer)
+        shared = Shared(lanes, registration, StoreReads(health), health, meter, spawn, look_soon)
         self.conversations: Final = LaneChannels(ConversationSource(lanes), shared, self._conversation_channel)
         self.users: Final = LaneChannels(UserSource(lanes), shared, UserChannel)
 

@@ -31,7 +31,8 @@ class AuditTrail:
 
     def login(self, client: ClientSession) -> None:
         """Record that a user has logged in."""
-        self._queue.put(_record(client, LOGIN))
+        origin = client.session.origin
+        self._queue.put(_record(client, LOGIN), origin.correlation_id or None, origin.traceparent)
 
     def login_refused(self, code: str, address: str) -> None:
         """Count a login with credentials that were refused."""

@@ -11,8 +11,10 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from core.ports.tracer import UNTRACED
 from schemas.bounds import FrameId
 from schemas.commands import Command
+from schemas.trace_context import accepted
 from schemas.wire import frames
 from schemas.wire.errors import problem
 from schemas.wire.request import Frame, Invalid, decode_command, decode_frame
@@ -41,7 +43,8 @@ class Authenticate(NamedTuple):
 
 class CommandReceived(NamedTuple):
     """Execute this command, or answer this query, under `frame_id` and `correlation_id`. Its frame came at
-    `received_at`, in seconds of `time.perf_counter`.
+    `received_at`, in seconds of `time.perf_counter`; its records continue `traceparent`, which continues `caller`, the
+    trace context of the frame. Both may be empty.
     """
 
     command: Command
@@ -49,6 +52,18 @@ class CommandReceived(NamedTuple):
     correlation_id: str
     retry: bool
     received_at: float
+    traceparent: str = ""
+    caller: str = ""
+
+
+class Origin(NamedTuple):
+    """What a session was opened under: the correlation id and the trace context of its login, empty for none."""
+
+    correlation_id: str = ""
+    traceparent: str = ""
+
+
+NOWHERE: Final = Origin()
 
 
 class SendFrame(NamedTuple):
@@ -74,13 +89,24 @@ _credentials: Final = msgspec.json.Decoder(_Credentials)
 
 
 class SessionProtocol:
-    """The protocol state of one session. `new_id` returns correlation ids for frames without one, `now` the time."""
+    """The protocol state of one session. `new_id` returns correlation ids for frames without one, `now` the time,
+    `begin` the trace context of a command (`Tracer.begin`). `origin` is that of the handshake, until `auth` names
+    another.
+    """
 
-    __slots__ = ("_new_id", "_now", "_strikes", "id", "state")
+    __slots__ = ("_begin", "_new_id", "_now", "_strikes", "id", "origin", "state")
 
-    def __init__(self, new_id: Callable[[], str], now: Callable[[], float] = time.perf_counter) -> None:
+    def __init__(
+        self,
+        new_id: Callable[[], str],
+        now: Callable[[], float] = time.perf_counter,
+        begin: Callable[[str, str], str] = UNTRACED.begin,
+        origin: Origin = NOWHERE,
+    ) -> None:
         self.id = new_id()
+        self.origin = origin
         self.state = State.CONNECTING
+        self._begin = begin
         self._new_id = new_id
         self._now = now
         self._strikes = 0
@@ -115,7 +141,9 @@ class SessionProtocol:
         if self.state is State.DRAINING:
             draining = problem("unavailable", "this node goes away: ask the next one")
             return (SendFrame(frames.error(frame.id, draining, correlation_id)),)
-        return (CommandReceived(command, frame.id, correlation_id, frame.retry, self._now()),)
+        caller = accepted(frame.traceparent or "")
+        context = self._begin(correlation_id, caller)
+        return (CommandReceived(command, frame.id, correlation_id, frame.retry, self._now(), context, caller),)
 
     def binary_received(self) -> tuple[Action, ...]:
         """Return the actions for a binary frame, which this text protocol does not allow."""
@@ -129,23 +157,33 @@ class SessionProtocol:
     ) -> tuple[Action, ...]:
         """Return the actions that reject its credentials for the reason `code`, and close it."""
         self.mark_closed()
-        frame = frames.error(frame_id, problem(code, detail), correlation_id or self._new_id())
+        frame = frames.error(frame_id, problem(code, detail), correlation_id or self._login_id())
         return SendFrame(frame), Close("token_expired" if code == "token_expired" else "bad_token")
 
     def _login(self, frame: Frame) -> Authenticate:
+        ids = frame.id, frame.correlation_id
         if frame.type != AUTH:
-            raise Invalid(problem("unauthorized", "the first frame is auth with a token"), frame.id)
+            raise Invalid(problem("unauthorized", "the first frame is auth with a token"), *ids)
         try:
             credentials = _credentials.decode(frame.data)
         except (msgspec.DecodeError, UnicodeError, RecursionError):
-            raise Invalid(problem("unauthorized", "auth needs data.token"), frame.id) from None
-        return Authenticate(credentials.token, frame.id, frame.correlation_id or self._new_id())
+            raise Invalid(problem("unauthorized", "auth needs data.token"), *ids) from None
+        if self.state is not State.CONNECTING:
+            return Authenticate(credentials.token, frame.id, frame.correlation_id or self._new_id())
+        correlation_id = frame.correlation_id or self._login_id()
+        self.origin = Origin(correlation_id, accepted(frame.traceparent or "") or self.origin.traceparent)
+        return Authenticate(credentials.token, frame.id, correlation_id)
+
+    def _login_id(self) -> str:
+        """Return the correlation id of a login whose frame has none."""
+        return self.origin.correlation_id or self._new_id()
 
     def _invalid(self, invalid: Invalid) -> tuple[Action, ...]:
         if self.state is State.CONNECTING:
-            return self.refused("unauthorized", invalid.problem.detail, invalid.frame_id)
+            return self.refused("unauthorized", invalid.problem.detail, invalid.frame_id, invalid.correlation_id)
         self._strikes += 1
-        rejection = SendFrame(frames.error(invalid.frame_id, invalid.problem, self._new_id()))
+        correlation_id = invalid.correlation_id or self._new_id()
+        rejection = SendFrame(frames.error(invalid.frame_id, invalid.problem, correlation_id))
         if self._strikes < MAX_STRIKES:
             return (rejection,)
         self.mark_closed()

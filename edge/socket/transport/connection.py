@@ -85,13 +85,13 @@ class Connection:
                 self._identified()
                 await self._enter(identity)
         except NotReady as error:
-            logger.warning("a session cannot be opened: %s", error, extra=REPEATS | {"session": self._session.id})
+            logger.warning("a session cannot be opened: %s", error, extra=REPEATS | self._log_fields)
             self.close("internal")
         except NodeEnded:
             self.close("going_away")
         except Exception:
             self._node.health.count("connection_failed")
-            logger.exception("a connection failed", extra={"session": self._session.id})
+            logger.exception("a connection failed", extra=self._log_fields)
             self.close("internal")
         finally:
             if self._expiry is not None:
@@ -102,6 +102,10 @@ class Connection:
             if self._closing is not None:
                 await asyncio.wait([self._closing])
             self.over.set()
+
+    @property
+    def _log_fields(self) -> dict[str, str]:
+        return {"session": self._session.id, "correlation_id": self._session.origin.correlation_id}
 
     def release(self) -> None:
         """Drop all references to it after its end, so that nothing is left for the garbage collector."""

@@ -16,10 +16,10 @@ from edge.http.bearer import token_of
 from edge.http.connection import connection_of
 from edge.http.front_page import SOCKET, add_front_page
 from edge.http.health import add_health_routes
-from edge.http.problems import HttpProblem, problems
+from edge.http.problems import CORRELATION, CORRELATION_ID, TRACEPARENT, HttpProblem, problems
 from edge.http.unidentified import UnidentifiedConnection
 from edge.socket.node import Node
-from edge.socket.session.protocol import SessionProtocol
+from edge.socket.session.protocol import Origin, SessionProtocol
 from edge.socket.transport.admission import Admission
 from edge.socket.transport.connection import CLOSE_TIMEOUT_S, Connection
 from schemas.bounds import FRAME_BYTES
@@ -71,6 +71,8 @@ class Sockets:
         ws, http_connection, transport = self._websocket(), connection_of(request), request.transport
         if transport is None:  # the client disconnected before its turn: this answer is not read
             return web.Response()
+        origin = Origin(request[CORRELATION_ID], request[TRACEPARENT])
+        ws.headers[CORRELATION] = origin.correlation_id
         connection = Connection(
             self._node,
             self._tokens,
@@ -78,7 +80,7 @@ class Sockets:
             self._admission,
             ws=ws,
             transport=transport,
-            session=SessionProtocol(self._new_id),
+            session=SessionProtocol(self._new_id, begin=self._node.tracer.begin, origin=origin),
             http_connection=http_connection,
             identified=place.leave,
             agent=request.headers.get("User-Agent", ""),

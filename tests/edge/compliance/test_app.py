@@ -47,15 +47,19 @@ class RecordingAudit:
 
     def __init__(self) -> None:
         self.records: list[tuple[AuditRecorded, str]] = []
+        self.causes: list[str] = []
         self.fails: Exception | None = None
 
     def now(self) -> str:
         return AT
 
-    async def record(self, record: AuditRecorded, correlation_id: str, record_id: str | None = None) -> None:
+    async def record(
+        self, record: AuditRecorded, correlation_id: str, record_id: str | None = None, cause: str = ""
+    ) -> None:
         if self.fails is not None:
             raise self.fails
         self.records.append((record, correlation_id))
+        self.causes.append(cause)
 
 
 @pytest.fixture

@@ -54,6 +54,14 @@ async def test_issued_token_is_recorded_without_the_token(client: Client, trail:
     assert token not in repr(first) and "secret" not in repr(first)
 
 
+async def test_record_of_a_token_continues_the_trace_of_its_request(client: Client, trail: TokenTrail) -> None:
+    context = f"00-{'ab' * 16}-{'cd' * 8}-01"
+    for given in (context, "rubbish"):
+        answer = await client.post(TOKEN_PATH, headers=APP | {"traceparent": given}, json={"user_id": "ann"})
+        assert answer.status == 200
+    assert (await recorded(trail)).causes == [context, ""]
+
+
 async def test_refused_keys_are_counted_and_not_shown(client: Client, trail: TokenTrail) -> None:
     for wrong in ({"X-App-Key": "guess-1"}, {"X-App-Secret": "guess-2"}, {"X-App-Key": ""}):
         assert (await client.post(TOKEN_PATH, headers=APP | wrong, json={"user_id": "ann"})).status == 401

@@ -14,6 +14,7 @@ from core.commands.join_policy import ANYBODY, JoinPolicy
 from core.health import Health
 from core.identity import Identity
 from core.ports.event_log import Unavailable
+from core.ports.tracer import UNTRACED, Tracer
 from edge.composition import compose
 from edge.composition.node import node_of
 from edge.composition.ports import Ports
@@ -182,6 +183,7 @@ class World:
         documents: Any = None,
         memberships: Any = None,
         letting_in: JoinPolicy = ANYBODY,
+        tracer: Tracer = UNTRACED,
     ) -> Node:
         return node_of(
             name,
@@ -196,6 +198,7 @@ class World:
                 memberships=memberships or self.memberships,
                 clock=SystemClock(),
                 health=self.health,
+                tracer=tracer,
             ),
             heartbeat_ms=heartbeat_ms,
             quotas=UserQuotas(self.health, join_policy=letting_in),

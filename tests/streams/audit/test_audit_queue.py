@@ -29,7 +29,9 @@ class SlowAudit:
     def now(self) -> str:
         return AT
 
-    async def record(self, record: AuditRecorded, correlation_id: str, record_id: str | None = None) -> None:
+    async def record(
+        self, record: AuditRecorded, correlation_id: str, record_id: str | None = None, cause: str = ""
+    ) -> None:
         self.begun += 1
         await self.open.wait()
         if self.down:
@@ -137,7 +139,9 @@ async def test_record_that_may_be_in_the_log_is_repeated_under_its_id() -> None:
     asked: list[str | None] = []
 
     class Unsure(SlowAudit):
-        async def record(self, record: AuditRecorded, correlation_id: str, record_id: str | None = None) -> None:
+        async def record(
+            self, record: AuditRecorded, correlation_id: str, record_id: str | None = None, cause: str = ""
+        ) -> None:
             asked.append(record_id)
             if len(asked) == 1:
                 raise OutcomeUnknown("slow")

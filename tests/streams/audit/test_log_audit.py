@@ -47,6 +47,13 @@ async def test_record_is_durable_when_it_returns(log: MemoryLog) -> None:
     )
 
 
+async def test_record_continues_the_trace_of_its_request(log: MemoryLog) -> None:
+    audit = LogAudit(log, FixedClock(), "/caas/compliance", lambda: "fa5d30c8-58d6-5a56-a3c0-3d063e553272")
+    await audit.record(RECORD, CORRELATION, cause=f"00-{'ab' * 16}-{'cd' * 8}-01")
+    (found,) = log.storage.records[partition_of(AUDIT_LOG, TENANT.encode())]
+    assert dict(found.headers)["traceparent"] == f"00-{'ab' * 16}-fa5d30c858d65a56-01".encode()
+
+
 async def test_log_that_is_down_is_raised(log: MemoryLog, monkeypatch: pytest.MonkeyPatch) -> None:
     async def refuse(_: Record) -> int:
         raise Unavailable("down")

@@ -1,6 +1,7 @@
 """Records are decoded to facts and dead letters."""
 
 import pytest
+from msgspec.structs import replace
 
 from schemas.envelope import Record
 from schemas.topics import DEAD_LETTER, MESSAGE_SENT
@@ -65,3 +66,15 @@ def test_too_large_dead_letter_is_cut_and_has_its_size(record: Record) -> None:
     assert int(headers["caas_dlq_cut"]) > MAX_DEAD_LETTER_BYTES and headers["__streams.errors.offset"] == b"0"
     assert record.key is not None and dead.key == record.key[:KEPT_BYTES]
     assert record.value is not None and dead.value == record.value[:KEPT_BYTES]
+
+
+def test_cut_dead_letter_is_still_found_by_its_request() -> None:
+    sent = said("room", 1)
+    dead = dead_letter(stored(replace(sent, value=b"v" * MAX_DEAD_LETTER_BYTES)), "messages", "unreadable", "why")
+    headers, before = dict(dead.headers), dict(sent.headers)
+    assert "caas_dlq_cut" in headers
+    assert [headers[name] for name in ("correlation_id", "traceparent")] == [
+        before["correlation_id"],
+        before["traceparent"],
+    ]
+    assert "ce_id" not in headers

@@ -13,7 +13,7 @@ from core.identity import Identity
 from core.ports.event_log import Unavailable
 from edge.socket.session.audit_trail import AuditTrail
 from edge.socket.session.client_session import ClientSession
-from edge.socket.session.protocol import SessionProtocol
+from edge.socket.session.protocol import Origin, SessionProtocol
 from schemas.events import AuditRecorded
 from streams.audit import audit_queue
 from tests.eventually import eventually
@@ -25,16 +25,20 @@ class RecordingAudit:
 
     def __init__(self) -> None:
         self.records: list[AuditRecorded] = []
+        self.ids: list[tuple[str, str]] = []
         self.down = False
 
     def now(self) -> str:
         return AT
 
-    async def record(self, record: AuditRecorded, correlation_id: str, record_id: str | None = None) -> None:
+    async def record(
+        self, record: AuditRecorded, correlation_id: str, record_id: str | None = None, cause: str = ""
+    ) -> None:
         assert correlation_id
         if self.down:
             raise Unavailable("down")
         self.records.append(record)
+        self.ids.append((correlation_id, cause))
 
     def said(self) -> list[tuple[str, str, str, str | None, int]]:
         return sorted((one.actor, one.action, one.outcome, one.reason, one.count) for one in self.records)  # type: ignore[type-var]
@@ -77,6 +81,15 @@ async def test_login_is_recorded_at_once_with_its_context() -> None:
     )
     assert (found.session, found.address, found.agent) == ("session of ann", "192.0.2.7", "Mozilla")
     assert (found.entity_type, found.entity_id) == ("session", "session of ann")
+
+
+async def test_login_is_recorded_under_the_ids_that_it_came_with() -> None:
+    audit = RecordingAudit()
+    trail, client = trail_of(audit), session("ann")
+    client.session.origin = Origin("its correlation id", "its trace")
+    async with followed(trail):
+        trail.login(client)
+        await eventually(lambda: audit.ids == [("its correlation id", "its trace")])
 
 
 async def test_others_are_counted_by_session_and_recorded_at_the_end() -> None:

@@ -1,6 +1,7 @@
 """Each answer is counted by the name of its request and its outcome; acknowledgments and queries are measured."""
 
 from core.health import Health
+from core.ports.tracer import Untraced
 from edge.socket.session.outcomes import Outcomes
 from edge.socket.session.protocol import CommandReceived
 from schemas.commands import Command
@@ -44,3 +45,30 @@ def test_signals_and_errors_are_counted() -> None:
     outcomes.done(received(SetPresence(status="away"), 0.0))
     outcomes.refused(received(SEND, 0.0), "not_a_participant")
     assert health.counted == {"commands_presence:set_ok": 1, "commands_message:send_not_a_participant": 1}
+
+
+class Noting(Untraced):
+    """A tracer that notes what was answered."""
+
+    def __init__(self) -> None:
+        self.noted: list[tuple[str, ...]] = []
+
+    def answered(self, name: str, context: str, caller: str, began: float, outcome: str) -> None:
+        self.noted.append((name, context, caller, outcome))
+
+
+def test_every_answer_of_a_request_in_a_trace_is_reported_once() -> None:
+    tracer = Noting()
+    outcomes = Outcomes(Health(), tracer=tracer)
+    traced = received(SEND, 0.0)._replace(traceparent="own", caller="its")
+    outcomes.acknowledged(traced, "accepted")
+    outcomes.answered(traced._replace(command=ListConversations()))
+    outcomes.done(traced._replace(command=SetPresence(status="away")))
+    outcomes.refused(traced, "not_a_participant")
+    outcomes.acknowledged(received(SEND, 0.0), "accepted")
+    assert tracer.noted == [
+        ("message:send", "own", "its", "ok"),
+        ("conversation:list", "own", "its", "ok"),
+        ("presence:set", "own", "its", "ok"),
+        ("message:send", "own", "its", "not_a_participant"),
+    ]

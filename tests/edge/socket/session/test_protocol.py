@@ -8,6 +8,7 @@ from edge.socket.session.protocol import (
     Authenticate,
     Close,
     CommandReceived,
+    Origin,
     SendFrame,
     SessionProtocol,
     State,
@@ -15,6 +16,7 @@ from edge.socket.session.protocol import (
 from schemas.commands.queries import ListConversations
 
 CORRELATION = "11111111-1111-4111-8111-111111111111"
+CONTEXT = f"00-{'ab' * 16}-{'cd' * 8}-01"
 DEEP_JSON = b"[" * 30_000
 DEEP_DATA = b'{"type":"auth","data":{"x":' + b"[" * 30_000 + b"]" * 30_000 + b"}}"
 INVALID_UTF_8 = b'{"type":"auth","data":{"token":"\xff\xfe"}}'
@@ -82,6 +84,42 @@ def test_command_keeps_its_correlation_id_or_gets_one() -> None:
     (made,) = found.received(frame("conversation:list"))
     assert isinstance(made, CommandReceived)
     assert made.correlation_id == "id-1"
+
+
+def test_command_continues_the_trace_of_its_frame() -> None:
+    (given,) = session().received(frame("conversation:list", traceparent=CONTEXT))
+    assert isinstance(given, CommandReceived)
+    assert (given.traceparent, given.caller) == (CONTEXT, CONTEXT)
+    (none,) = session().received(frame("conversation:list", traceparent="rubbish"))
+    assert isinstance(none, CommandReceived)
+    assert (none.traceparent, none.caller) == ("", "")
+
+
+def test_command_begins_a_span_where_somebody_collects_them() -> None:
+    found = SessionProtocol(lambda: "id", begin=lambda correlation_id, caller: f"{correlation_id} below {caller[:2]}")
+    found.mark_ready()
+    (given,) = found.received(frame("conversation:list", correlation_id=CORRELATION, traceparent=CONTEXT))
+    assert isinstance(given, CommandReceived)
+    assert (given.traceparent, given.caller) == (f"{CORRELATION} below 00", CONTEXT)
+
+
+def test_login_is_under_the_ids_of_its_handshake_unless_its_frame_has_others() -> None:
+    handshake = Origin("22222222-2222-4222-8222-222222222222", CONTEXT)
+    found = SessionProtocol(lambda: "id", origin=handshake)
+    assert found.received(frame("auth", data={"token": "t"})) == (Authenticate("t", 7, handshake.correlation_id),)
+    assert found.origin == handshake
+    given = {"correlation_id": CORRELATION, "traceparent": CONTEXT.replace("ab", "ef")}
+    found.received(frame("auth", data={"token": "t"}, **given))
+    assert found.origin == Origin(CORRELATION, given["traceparent"])
+    found.mark_ready()
+    (renewal,) = found.received(frame("auth", data={"token": "t"}))
+    assert renewal == Authenticate("t", 7, "id")
+
+
+def test_refused_login_is_answered_under_the_correlation_id_of_its_handshake() -> None:
+    reply, _ = SessionProtocol(lambda: "id", origin=Origin(CORRELATION)).refused("unauthorized", "")
+    assert isinstance(reply, SendFrame)
+    assert json.loads(reply.frame)["correlation_id"] == CORRELATION
 
 
 def test_invalid_frame_is_answered_with_its_id() -> None:

@@ -31,6 +31,7 @@ from edge.socket.node import Node
 from edge.socket.transport.server import SPREAD_MS, Entrance, Sockets, socket_app
 from schemas import ids
 from schemas.bounds import FRAME_BYTES
+from schemas.topics import AUDIT_LOG, partition_of
 from tests.edge.socket.world import Person, World, room, send, world
 from tests.eventually import eventually
 
@@ -135,6 +136,22 @@ async def test_wrong_token_is_answered_and_closed_permanently(served: Served) ->
     frame = await ws.receive_json()
     assert (frame["id"], frame["correlation_id"], frame["error"]["code"]) == (1, CORRELATION, "unauthorized")
     assert await close_code(ws) == 4501
+
+
+async def test_handshake_and_login_are_under_the_correlation_id_of_the_handshake(served: Served) -> None:
+    named = {"X-Correlation-ID": CORRELATION}
+    ws = await served.open(headers=named | {"Authorization": f"Bearer {served.token('ann')}"})
+    assert ws._response.headers["X-Correlation-ID"] == CORRELATION
+    refused = await served.open(None, headers=named | {"Authorization": "Bearer wrong"})
+    assert (await refused.receive_json())["correlation_id"] == CORRELATION
+
+    async def recorded() -> bool:
+        at, log = partition_of(AUDIT_LOG, b"acme"), served.world.log
+        records = [one async for batch in log.read({at: 0}, await log.end_offsets([at])) for one in batch]
+        logins = [dict(one.headers) for one in records if b"auth:login" in (one.value or b"")]
+        return [login["correlation_id"] for login in logins] == [CORRELATION.encode()]
+
+    await eventually(recorded)
 
 
 async def test_expired_token_is_closed_for_a_retry(served: Served) -> None:
