@@ -268,6 +268,17 @@ export const units = {
     });
   },
 
+  async command_has_the_trace_context_of_when_it_was_asked() {
+    let context = "one";
+    await sending(async ({ sends, frames }) => {
+      sends.ask("message:read", { conversation_id: "c" }, false);
+      context = undefined;
+      sends.ask("message:read", { conversation_id: "d" }, false);
+      sends.resume();
+      same(frames.map(({ traceparent }) => traceparent ?? null), ["one", null]);
+    }, { traceparent: () => context });
+  },
+
   async invalid_stored_command_is_dropped() {
     const storage = memory();
     const data = { conversation_id: "c", client_msg_id: "k", text: "a", metadata: deep(100) };
@@ -706,11 +717,11 @@ function memory() {
   return { getItem: (key) => found.get(key) ?? null, setItem: (key, value) => found.set(key, value) };
 }
 
-async function sending(check, { storage = memory(), patience = 1_000 } = {}) {
+async function sending(check, { storage = memory(), patience = 1_000, traceparent } = {}) {
   const frames = [];
   const received = [];
   const write = (frame) => frames.push(JSON.parse(frame));
-  const sends = new Sending(new StoredCommands(storage, "q"), patience, write, (event) => received.push(event));
+  const sends = new Sending(new StoredCommands(storage, "q"), patience, write, (event) => received.push(event), traceparent);
   await check({ sends, storage, frames, received });
 }
 

@@ -57,6 +57,8 @@ const NOW = new Set(["receipt", "cursors:moved", "presence", "typing", "slow_dow
  *   resolves
  * @property {number} [patience] for how long a command is repeated that a node cannot carry out, in milliseconds
  * @property {boolean} [hears] false: this page takes no events
+ * @property {() => string | null | undefined} [traceparent] the W3C trace context of what is asked now: the nodes
+ *   continue that trace
  * @property {string} [device] a name of this device: others' messages are said to be delivered there as they come
  */
 
@@ -83,7 +85,7 @@ export class Client {
   #unwelcome = (/** @type {Refused} */ _refusal) => {};
 
   /** @param {Options} options */
-  constructor({ tokens, storage = null, user = "", positions = null, patience = 60_000, hears = true, device = "" }) {
+  constructor({ tokens, storage = null, user = "", positions = null, patience = 60_000, hears = true, device = "", traceparent }) {
     this.#access = new Access(tokens);
     this.#user = user;
     this.#hears = hears;
@@ -92,7 +94,7 @@ export class Client {
     const emit = (/** @type {Event} */ event) => this.#emit(event);
     const handOut = (/** @type {Event[]} */ events) => events.forEach(emit);
     this.#healing = new GapRecovery(this.#lanes, write, handOut, positions === null, () => this.#begun());
-    this.#sending = new Sending(new StoredCommands(storage, `caas.queue.${user}`), patience, write, emit);
+    this.#sending = new Sending(new StoredCommands(storage, `caas.queue.${user}`), patience, write, emit, traceparent);
     this.#session = new ReconnectState(write, emit);
     this.#delivering = device ? new DeliveryReports((type, data) => this.ask(type, data), device) : null;
     this.#lines = new Lines(this.#access, {

@@ -27,13 +27,15 @@ export class Command {
    * @param {string} correlationId
    * @param {boolean} [kept] whether it lies in the storage as well
    * @param {boolean} [retry] whether it may have been sent before
+   * @param {string | null} [traceparent] the trace context that it continues
    */
-  constructor(type, data, correlationId, kept = false, retry = false) {
+  constructor(type, data, correlationId, kept = false, retry = false, traceparent = null) {
     this.type = type;
     this.data = data;
     this.correlationId = correlationId;
     this.kept = kept;
     this.retry = retry;
+    this.traceparent = traceparent;
     /** What is kept in order with others of the same; null: nothing. */
     this.order = orderOf(type, data);
     this.id = 0;
@@ -58,8 +60,8 @@ export class Command {
 
   /** The frame. */
   get frame() {
-    const { id, type, data, correlationId: correlation_id, retry } = this;
-    return JSON.stringify({ id, type, data, correlation_id, ...(retry && { retry }) });
+    const { id, type, data, correlationId: correlation_id, retry, traceparent } = this;
+    return JSON.stringify({ id, type, data, correlation_id, ...(retry && { retry }), ...(traceparent && { traceparent }) });
   }
 }
 

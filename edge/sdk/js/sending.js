@@ -18,6 +18,7 @@ export class Sending {
   #patience;
   #write;
   #emit;
+  #traceparent;
   #queue = new Queue();
   #nameless = new ErrorsWithoutId();
   /** Whether there is a line that takes commands. */
@@ -28,12 +29,14 @@ export class Sending {
    * @param {number} patience for how long an error worth a repeat is repeated, in milliseconds
    * @param {(frame: string) => boolean} write false: no node would take a frame of this size
    * @param {(event: import("./caas.js").Event) => void} emit
+   * @param {() => string | null | undefined} traceparent the trace context of what is asked now
    */
-  constructor(kept, patience, write, emit) {
+  constructor(kept, patience, write, emit, traceparent = () => null) {
     this.#kept = kept;
     this.#patience = patience;
     this.#write = write;
     this.#emit = emit;
+    this.#traceparent = traceparent;
     for (const { type, data, correlation_id: id } of kept.all()) {
       const command = this.#made(type, data, id, true, true);
       if (command.unfit) kept.remove(id);
@@ -198,7 +201,7 @@ export class Sending {
    */
   #made(type, data, id, kept, retry = false) {
     try {
-      return new Command(type, sendable(data), id, kept, retry);
+      return new Command(type, sendable(data), id, kept, retry, retry ? null : (this.#traceparent() ?? null));
     } catch (error) {
       const command = new Command(type, data, id, kept, retry);
       command.unfit = true;

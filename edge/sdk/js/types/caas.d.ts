@@ -34,12 +34,14 @@
  *   resolves
  * @property {number} [patience] for how long a command is repeated that a node cannot carry out, in milliseconds
  * @property {boolean} [hears] false: this page takes no events
+ * @property {() => string | null | undefined} [traceparent] the W3C trace context of what is asked now: the nodes
+ *   continue that trace
  * @property {string} [device] a name of this device: others' messages are said to be delivered there as they come
  */
 /** One user's line to the nodes. */
 export class Client {
     /** @param {Options} options */
-    constructor({ tokens, storage, user, positions, patience, hears, device }: Options);
+    constructor({ tokens, storage, user, positions, patience, hears, device, traceparent }: Options);
     /** Whether the line is open. */
     get connected(): boolean;
     /** Who this is, as the node said first; empty until then. */
@@ -153,6 +155,11 @@ export type Options = {
      * false: this page takes no events
      */
     hears?: boolean | undefined;
+    /**
+     * the W3C trace context of what is asked now: the nodes
+     * continue that trace
+     */
+    traceparent?: (() => string | null | undefined) | undefined;
     /**
      * a name of this device: others' messages are said to be delivered there as they come
      */

@@ -6,8 +6,9 @@ export class Command {
      * @param {string} correlationId
      * @param {boolean} [kept] whether it lies in the storage as well
      * @param {boolean} [retry] whether it may have been sent before
+     * @param {string | null} [traceparent] the trace context that it continues
      */
-    constructor(type: string, data: Record<string, any>, correlationId: string, kept?: boolean, retry?: boolean);
+    constructor(type: string, data: Record<string, any>, correlationId: string, kept?: boolean, retry?: boolean, traceparent?: string | null);
     /** It waits to be repeated. */
     paused: boolean;
     /** No node could read it. */
@@ -24,6 +25,7 @@ export class Command {
     correlationId: string;
     kept: boolean;
     retry: boolean;
+    traceparent: string | null;
     /** What is kept in order with others of the same; null: nothing. */
     order: string | null;
     id: number;

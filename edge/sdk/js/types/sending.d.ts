@@ -5,8 +5,9 @@ export class Sending {
      * @param {number} patience for how long an error worth a repeat is repeated, in milliseconds
      * @param {(frame: string) => boolean} write false: no node would take a frame of this size
      * @param {(event: import("./caas.js").Event) => void} emit
+     * @param {() => string | null | undefined} traceparent the trace context of what is asked now
      */
-    constructor(kept: import("./stored_commands.js").StoredCommands, patience: number, write: (frame: string) => boolean, emit: (event: import("./caas.js").Event) => void);
+    constructor(kept: import("./stored_commands.js").StoredCommands, patience: number, write: (frame: string) => boolean, emit: (event: import("./caas.js").Event) => void, traceparent?: () => string | null | undefined);
     /** How many may be on the line. @param {number} limit */
     set limit(limit: number);
     /** How many commands have no answer yet. */

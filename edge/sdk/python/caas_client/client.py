@@ -16,6 +16,7 @@ from .language.commands.message import Attached
 from .language.wire.answers import Level, MessageAccepted
 from .line import PATIENCE_S, Line
 from .outgoing_command import Outgoing
+from .pending_commands import untraced
 from .pipeline import WAITING
 from .tokens import TokenSource
 
@@ -47,6 +48,7 @@ class Client:
     - What goes wrong is a `ChatError`: `code`, `retry`, `retry_after_ms`, `problem`. A rejection and an error that
       was worth a retry for `patience` seconds are its `CommandError`, a line that is gone for good its `Refused`.
     - Where `device` names one, others' messages are said to be delivered there as they come.
+    - `traceparent` returns the W3C trace context of what is asked now, if there is one: the nodes continue that trace.
     - A program that takes no events says `hears=False`: else some 10,000 that wait stop its line.
     """
 
@@ -61,6 +63,7 @@ class Client:
         waiting: int = WAITING,
         hears: bool = True,
         device: str | None = None,
+        traceparent: Callable[[], str | None] = untraced,
     ) -> None:
         self.line = Line(
             urls,
@@ -71,6 +74,7 @@ class Client:
             waiting=waiting,
             listener=None if hears else _ignore,
             device=device,
+            traceparent=traceparent,
         )
 
     async def __aenter__(self) -> Self:

@@ -20,7 +20,7 @@ from .handover import LEAVE_S, NOW, Handover
 from .incoming_frames import FrameReader
 from .lane_positions import LanePositions, Vector
 from .nodes import Nodes
-from .pending_commands import Answer, PendingCommands
+from .pending_commands import Answer, PendingCommands, untraced
 from .pipeline import WAITING
 from .reconnect_state import ReconnectState
 from .token_renewal import TokenRenewal
@@ -51,6 +51,7 @@ class Line:
       beginning of all conversations, None where they stand when `connect` returns.
     - A node that goes away is left for another: the next line is open before the old one is closed.
     - Where `device` names one, others' messages are said to be delivered there as they are shown to the application.
+    - `traceparent` returns the W3C trace context of what is asked now, if there is one: the nodes continue that trace.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Line:
         patience: float = PATIENCE_S,
         waiting: int = WAITING,
         device: str | None = None,
+        traceparent: Callable[[], str | None] = untraced,
     ) -> None:
         self._nodes = Nodes(urls, token)
         self._session = session
@@ -72,7 +74,7 @@ class Line:
         self._positions = LanePositions(positions)
         self._urgent: list[bytes] = []
         self._wake = asyncio.Event()
-        self._asking = PendingCommands(self._wake.set, patience=patience, most=waiting)
+        self._asking = PendingCommands(self._wake.set, patience=patience, most=waiting, traceparent=traceparent)
         self._healing = GapRecovery(self._positions, self._send_soon, beginning=positions is None)
         self._standing = ReconnectState(self._send_soon)
         self._renewing = TokenRenewal(self._nodes, self._send_soon)

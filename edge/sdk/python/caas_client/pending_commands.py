@@ -20,14 +20,27 @@ LONGEST_RETRY_S: Final = 5.0
 Answer = asyncio.Future[dict[str, Any]]
 
 
+def untraced() -> None:
+    """The trace context of an application that traces nothing: none."""
+
+
 class PendingCommands:
-    """The commands of one client. `wake` is called when `frame` may have one more; `patience` in seconds.
+    """The commands of one client. `wake` is called when `frame` may have one more; `patience` in seconds; `traceparent`
+    returns the trace context of what is asked now, or nothing.
 
     `over` is why nothing will be answered any more.
     """
 
-    def __init__(self, wake: Callable[[], None], *, patience: float, most: int) -> None:
+    def __init__(
+        self,
+        wake: Callable[[], None],
+        *,
+        patience: float,
+        most: int,
+        traceparent: Callable[[], str | None] = untraced,
+    ) -> None:
         self._wake = wake
+        self._traceparent = traceparent
         self._patience = patience
         self._pipeline = Pipeline(most=most)
         self._frame_limit = FRAME_BYTES
@@ -52,7 +65,8 @@ class PendingCommands:
         except CommandError as unfit:
             answer.set_exception(unfit)
             return answer
-        pending = Pending(self._last_id + 1, kind, data, correlation_id or str(uuid.uuid4()), retry, answer)
+        named = correlation_id or str(uuid.uuid4())
+        pending = Pending(self._last_id + 1, kind, data, named, retry, answer, self._traceparent())
         self._pipeline.ask(pending)
         self._last_id += 1
         answer.add_done_callback(self._taken_back)
@@ -143,7 +157,8 @@ class PendingCommands:
     def _frame(self, pending: Pending) -> bytes | None:
         """The command's frame; one that no node would take is answered here."""
         try:
-            frame = wire.ask(pending.id, pending.type, pending.data, pending.correlation_id, pending.retry)
+            tracing = pending.correlation_id, pending.traceparent
+            frame = wire.ask(pending.id, pending.type, pending.data, *tracing, retry=pending.retry)
         except (TypeError, ValueError, OverflowError, RecursionError) as error:
             wrong = problem("validation_failed", str(error))
         else:

@@ -31,6 +31,7 @@ class Pending:
     correlation_id: str
     retry: bool
     answer: asyncio.Future[dict[str, Any]]
+    traceparent: str | None = None
     since: float | None = None
     failures: int = 0
     line: int = 0

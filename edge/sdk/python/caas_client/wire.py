@@ -119,6 +119,7 @@ class _Ask(msgspec.Struct, omit_defaults=True):
     data: Any
     correlation_id: str | None = None
     retry: bool = False
+    traceparent: str | None = None
 
 
 def data_of(command: CommandData[Any]) -> dict[str, Any]:
@@ -136,9 +137,17 @@ _decode: Final = msgspec.json.Decoder(Frame).decode
 _head: Final = msgspec.json.Decoder(_Head).decode
 
 
-def ask(frame_id: int | str, kind: str, data: Any, correlation_id: str | None = None, retry: bool = False) -> bytes:
+def ask(
+    frame_id: int | str,
+    kind: str,
+    data: Any,
+    correlation_id: str | None = None,
+    traceparent: str | None = None,
+    *,
+    retry: bool = False,
+) -> bytes:
     """The frame of a command."""
-    return _encode(_Ask(frame_id, kind, data, correlation_id, retry))
+    return _encode(_Ask(frame_id, kind, data, correlation_id, retry, traceparent))
 
 
 def read(text: str | bytes, limit: int = ANSWER_BYTES) -> Frame:

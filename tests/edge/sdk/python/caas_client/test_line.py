@@ -141,6 +141,18 @@ async def test_command_whose_answer_was_lost_is_repeated_with_its_keys(node: Fak
         await eventually(lambda: heard.numbers() == [1, 2, 3, 4, 5])
 
 
+async def test_command_keeps_the_trace_context_of_when_it_was_asked(node: FakeNode) -> None:
+    contexts = iter(["one", None, "three"])
+    lost = iter([4408])
+    async with Line(node.urls, "ada", traceparent=lambda: next(contexts)) as ada:
+        room = (await ada.command("conversation:create", {"external_id": "room"}))["conversation_id"]
+        node.cuts = lambda user, frame: next(lost, None) if frame["data"].get("client_msg_id") == "2" else None
+        await asyncio.gather(*(ada.command("message:send", said(room, key)) for key in (1, 2)))
+    asked = [frame.get("traceparent") for _, frame in node.frames if frame["type"] != "auth"]
+    assert asked[0] == "one" and set(asked[1:]) == {None, "three"}
+    assert [frame["traceparent"] for _, frame in node.frames if frame.get("retry")][-1:] == ["three"]
+
+
 async def test_retry_of_a_command_is_not_overtaken_by_later_ones(node: FakeNode) -> None:
     async with two(node) as (ada, _bo, _heard, room):
         failing = iter(["unavailable", "not_ready"])
