@@ -22,7 +22,7 @@ $(MARKER): pyproject.toml edge/sdk/compliance/pyproject.toml edge/sdk/python/pyp
 	$(PYTHON) -c 'import sys; sys.exit("CAAS needs Python 3.11 or newer: make PYTHON=python3.11") if sys.version_info < (3, 11) else None'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet --editable '.[stack]' --editable edge/sdk/compliance --editable edge/sdk/python --group dev
+	$(BIN)/python -m pip install --quiet --editable '.[otel,stack]' --editable edge/sdk/compliance --editable edge/sdk/python --group dev
 	touch $(MARKER)
 
 up: install ## runs the whole system embedded, durable in .caas/data

@@ -25,6 +25,8 @@ Port = Annotated[int, Meta(ge=0, le=65535)]
 Positive = Annotated[int, Meta(ge=1)]
 OrNone = Annotated[int, Meta(ge=0)]
 """0: no limit."""
+Ratio = Annotated[float, Meta(ge=0, le=1)]
+Url = Annotated[str, Meta(pattern=r"^(https?://[^\s?#]+)?\Z")]
 TENANT: Final = "default"
 Filled = Annotated[str, Meta(min_length=1)]
 _ORIGIN: Final = r"\s*(\*|null|[A-Za-z][A-Za-z0-9+.-]*://[^/,\s]+)\s*"
@@ -80,6 +82,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     slow_consumer_ms: Positive = 10_000
     drain_ms: Positive = 5_000
     log_level: str = "info"
+    otlp_endpoint: Url = ""
+    otlp_interval_ms: Positive = 5_000
+    trace_ratio: Ratio = 0.01
+    traced_callers_per_s: OrNone = 100
     log_format: Literal["auto", "text", "json"] = "auto"
     kafka_bootstrap: Filled = "127.0.0.1:9092"
     kafka_replication: Positive = 1

@@ -55,7 +55,7 @@ def _add(verb: str, known: "argparse._SubParsersAction[argparse.ArgumentParser]"
     try:
         importlib.import_module(VERBS[verb]).add_parser(known)
     except ModuleNotFoundError as error:
-        if not extras.is_missing(error):
+        if extras.what_is_missing(error) != extras.MISSING:
             raise
         lacking = known.add_parser(verb, help=extras.MISSING, prefix_chars="\0", add_help=False)  # takes options too
         lacking.add_argument("arguments", nargs="*")
@@ -86,9 +86,10 @@ def _status(args: argparse.Namespace) -> int:
     try:
         status: int = args.run(args)
     except ModuleNotFoundError as error:
-        if not extras.is_missing(error):
+        missing = extras.what_is_missing(error)
+        if missing is None:
             raise
-        return options.fail(args.verb, extras.MISSING)
+        return options.fail(args.verb, missing)
     except BaseException as error:
         found = options.first_of(error, (*options.ASTRAY, options.NoSystem, Unavailable, PermissionError))
         if found is None:

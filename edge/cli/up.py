@@ -8,6 +8,7 @@ import sys
 import urllib.request
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -37,6 +38,7 @@ from edge.composition.serving import (
     tokens_recorded,
     trace_open,
 )
+from edge.composition.telemetry import telemetry
 from edge.gateway.app import add_routes as add_gateway_routes
 from edge.http.connection import ConnectionLimits
 from edge.http.front_page import COMPLIANCE, GATEWAY, SOCKET, TRACE, add_front_page
@@ -128,7 +130,8 @@ async def system(settings: Settings) -> AsyncIterator[Address]:
         trail = token_trail(settings, health)
         add_gateway_routes(app, gateway(settings, trail, address.socket_urls))
         await stack.enter_async_context(served(app, at, ConnectionLimits(settings, health)))
-        found = await stack.enter_async_context(_opened(settings, health))
+        tracer = await stack.enter_async_context(telemetry(settings, "caas-up", health))
+        found = replace(await stack.enter_async_context(_opened(settings, health)), tracer=tracer)
         log_level.recorded_in(found.log)
         await report_versions(found.documents, compose.processors(found), health)
         await stack.enter_async_context(tokens_recorded(found.log, trail))

@@ -5,6 +5,7 @@ import functools
 import logging
 import sys
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +21,7 @@ from edge.composition.log_level import LogLevel
 from edge.composition.probes import probes_of, probing
 from edge.composition.running import live_generation, one_plain
 from edge.composition.serving import health_site
+from edge.composition.telemetry import telemetry
 from edge.composition.upkeep import upkeep
 from edge.process.announce import announced
 from edge.process.background import background
@@ -86,7 +88,11 @@ async def _run_processors(
 ) -> None:
     one = one_plain if args.runner == "plain" else functools.partial(one_faust, slot=args.slot)
     needed = frozenset({"log", "documents", *(("index",) if "search" in names else ())})
-    async with compose.opened(compose.adapters(settings, "caas-worker", health), health) as found:
+    async with (
+        telemetry(settings, "caas-worker", health) as tracer,
+        compose.opened(compose.adapters(settings, "caas-worker", health), health) as opened,
+    ):
+        found = replace(opened, tracer=tracer)
         journal = BatchJournal(found.documents, health)
         log_level.recorded_in(found.log)
         await report_versions(found.documents, compose.processors(found, names), health)

@@ -18,6 +18,7 @@ from core.ports.limits import Limits
 from core.ports.node_registry import NodeRegistry
 from core.ports.presence_store import PresenceStore
 from core.ports.search_index import SearchIndex
+from core.ports.tracer import UNTRACED, Tracer
 from core.settings import Settings
 from edge.process import data_directory
 from edge.process.background import background
@@ -44,6 +45,7 @@ from streams.runtime.effects import LiveEmitter
 from streams.runtime.processor import Processor
 from streams.runtime.recent_pushes import RecentPushes
 from streams.runtime.save_behind import SaveBehind
+from streams.runtime.traced_emitter import TracedEmitter
 from streams.runtime.worker import Worker
 
 Access = Literal["whole", "read", "rebuild"]
@@ -69,6 +71,7 @@ class Adapters:
     """What a worker's process knows of `presence`, if that is another process; `follow` must run in a worker."""
     beside: bool = False
     """Whether another process holds the embedded directory, and nothing can be appended to its log here."""
+    tracer: Tracer = UNTRACED
     saves_behind: bool = False
     """Whether checkpoints are saved behind rows and heads: the store has no transactions, and each save is a way."""
 
@@ -180,10 +183,11 @@ def readers_of(found: Adapters) -> list[Reader]:
 def emitter(name: str, found: Adapters, health: Health) -> Emitter:
     """Return the emitter of a processor's live effects."""
     if found.known is None:
-        return LiveEmitter(found.log, found.bus, found.presence, health, name)
-    made = LiveEmitter(found.log, found.bus, found.known, health, name, recent=RecentPushes())
-    found.known.subscribe(made.resend)
-    return made
+        made = LiveEmitter(found.log, found.bus, found.presence, health, name)
+    else:
+        made = LiveEmitter(found.log, found.bus, found.known, health, name, recent=RecentPushes())
+        found.known.subscribe(made.resend)
+    return made if found.tracer is UNTRACED else TracedEmitter(made, found.tracer)
 
 
 def worker(name: str, found: Adapters, health: Health, journal: BatchJournal | None = None) -> Worker:
@@ -191,8 +195,8 @@ def worker(name: str, found: Adapters, health: Health, journal: BatchJournal | N
     documents: Documents = found.documents
     if found.saves_behind and name not in SAVED_WHOLE:
         documents = SaveBehind(found.documents, health, name)
-    found_processor = processor(name, documents, found.index, health)
-    return Worker(found_processor, documents, emitter(name, found, health), health, journal)
+    folded, emits = processor(name, documents, found.index, health), emitter(name, found, health)
+    return Worker(folded, documents, emits, health, journal, found.tracer)
 
 
 @asynccontextmanager

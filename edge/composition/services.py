@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
@@ -25,6 +26,7 @@ from edge.composition.serving import (
     tokens_recorded,
     trace_open,
 )
+from edge.composition.telemetry import telemetry
 from edge.gateway.app import Gateway, gateway_app
 from edge.gateway.live_sockets import LiveSockets
 from edge.gateway.token_trail import TokenTrail
@@ -68,6 +70,7 @@ async def serve_gateway(settings: Settings) -> None:
     asked, health = on_signals(), Health()
     trail, log_level = token_trail(settings, WarningHealth(health)), LogLevel(settings, "gateway")
     async with (
+        telemetry(settings, "caas-gateway", health),
         sockets_of(settings) as (urls, living),
         background(("token-records", _record_tokens(settings, health, trail, log_level))),
         listening(_gateway_app(gateway(settings, trail, urls, living), health, log_level), settings, health) as port,
@@ -125,7 +128,11 @@ async def serve_socket(settings: Settings) -> None:
 
 
 async def _run_node(settings: Settings, health: Health, entrance: Entrance, log_level: LogLevel, url: str) -> None:
-    async with compose.opened(compose.adapters(settings, "caas-socket", health), health) as found:
+    async with (
+        telemetry(settings, "caas-socket", health) as tracer,
+        compose.opened(compose.adapters(settings, "caas-socket", health), health) as opened,
+    ):
+        found = replace(opened, tracer=tracer)
         log_level.recorded_in(found.log)
         await report_versions(found.documents, compose.processors(found), health)
         async with (
@@ -156,7 +163,11 @@ async def _run_compliance(
     url: str,
 ) -> None:
     officers, traces = entrances
-    async with compose.opened(compose.adapters(settings, "caas-compliance", health), health) as found:
+    async with (
+        telemetry(settings, "caas-compliance", health) as tracer,
+        compose.opened(compose.adapters(settings, "caas-compliance", health), health) as opened,
+    ):
+        found = replace(opened, tracer=tracer)
         log_level.recorded_in(found.log)
         await report_versions(found.documents, compose.processors(found, (AUDIT, TRACE)), health)
         async with (

@@ -78,6 +78,7 @@ async def node_running(found: Adapters, settings: Settings, health: Health) -> A
             memberships=memberships,
             clock=SystemClock(),
             health=health,
+            tracer=found.tracer,
         ),
         heartbeat_ms=settings.heartbeat_ms,
         pace=Rate(settings.commands_per_s, settings.commands_burst),

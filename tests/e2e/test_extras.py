@@ -1,4 +1,4 @@
-"""Without the extra `stack` the embedded system works, and verbs that need real servers name the extra."""
+"""Without the extras the embedded system works; verbs that need real servers, and telemetry, name theirs."""
 
 import os
 import subprocess
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.cli.extras import MISSING, STACK
+from edge.cli.extras import MISSING, NO_TELEMETRY, OTEL, STACK
 from tests.architecture.packages import ROOT
 
 WITHOUT = f"""
@@ -15,7 +15,7 @@ import sys
 
 class Missing:
     def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in {sorted(STACK)!r}:
+        if name.split(".")[0] in {sorted(STACK | OTEL)!r}:
             raise ModuleNotFoundError(name, name=name)
 
 sys.meta_path.insert(0, Missing())
@@ -58,3 +58,8 @@ def test_embedded_system_runs(tmp_path: Path) -> None:
             assert '"socket_urls"' in process.stdout.readline()
         finally:
             process.terminate()
+
+
+def test_telemetry_names_the_extra(tmp_path: Path) -> None:
+    done = caas("up", "--port", "0", data=tmp_path, CAAS_OTLP_ENDPOINT="http://127.0.0.1:4318")
+    assert (done.returncode, done.stderr) == (1, f"caas up: {NO_TELEMETRY}\n")

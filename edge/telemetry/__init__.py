@@ -1,0 +1,1 @@
+"""Spans and metrics for OpenTelemetry, over OTLP; imported only where it is on."""
