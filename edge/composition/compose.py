@@ -196,7 +196,7 @@ def worker(name: str, found: Adapters, health: Health, journal: BatchJournal | N
     if found.saves_behind and name not in SAVED_WHOLE:
         documents = SaveBehind(found.documents, health, name)
     folded, emits = processor(name, documents, found.index, health), emitter(name, found, health)
-    return Worker(folded, documents, emits, health, journal, found.tracer)
+    return Worker(folded, documents, emits, health, journal=journal, tracer=found.tracer)
 
 
 @asynccontextmanager

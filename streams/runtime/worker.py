@@ -61,6 +61,7 @@ class Worker:
         documents: Documents,
         emitter: Emitter,
         health: Health,
+        *,
         journal: BatchJournal | None = None,
         tracer: Tracer = UNTRACED,
     ) -> None:

@@ -98,7 +98,7 @@ class System:
             await asyncio.wait(tasks)
 
     async def _run(self, processor: Processor, emitter: Emitter, journal: BatchJournal) -> None:
-        worker = Worker(processor, self._documents, emitter, self._health, journal)
+        worker = Worker(processor, self._documents, emitter, self._health, journal=journal)
         await PlainRunner(worker, self._log, self._documents, self._health).run(1)
 
     async def trace(self) -> Traced:

@@ -52,18 +52,24 @@ USER_ID_PATTERN: Final = r"^[A-Za-z0-9_.@+=~-]+\Z"
 CIPHERTEXT_PATTERN: Final = r"^[\t\n\r -~]+\Z"
 CURSOR_PATTERN: Final = r"^[A-Za-z0-9_=-]+\Z"
 TIME_PATTERN: Final = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z\Z"
+TRACEPARENT_PATTERN: Final = (
+    r"^(?!ff)(?!00.{54})[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?\Z"
+)
+"""Valid by the rules of W3C: version 00 has nothing behind its flags, neither id is all zeros, and no version is ff."""
 PATTERN_DESCRIPTIONS: Final[Mapping[str, str]] = MappingProxyType(
     {
         UUID_PATTERN: "a UUID in lower case",
         USER_ID_PATTERN: "one or more of A-Z a-z 0-9 _ . @ + = ~ -",
         CIPHERTEXT_PATTERN: "printable ASCII, such as base64",
         CURSOR_PATTERN: "a cursor as an answer gave it",
+        TRACEPARENT_PATTERN: "a traceparent of W3C trace context",
         TIME_PATTERN: "a time in UTC with milliseconds, such as 2026-11-21T09:30:00.000Z",
     }
 )
 """What each pattern expects, in words."""
 
 Uuid = Annotated[str, Meta(pattern=UUID_PATTERN)]
+Traceparent = Annotated[str, Meta(pattern=TRACEPARENT_PATTERN)]
 FrameId = Annotated[int, Meta(ge=-(2**53), le=2**53)] | Annotated[str, Meta(max_length=128)] | None
 """The id that a client gives its command; the reply has the same. `None` if the frame has no valid one."""
 Key = Annotated[str, Meta(min_length=1, max_length=128)]
