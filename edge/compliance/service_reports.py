@@ -48,6 +48,7 @@ class ServiceReports:
             await self._deny(request, who)
         found = await body_of(request, _reports, BODY_BYTES)
         _require_own_names(found)
+        _require_times(found)
         keys = [id_of(who, one.id) for one in found.reports]
         appends = (
             self._audit.record(record_of(who, one), one.correlation_id or request[CORRELATION_ID], key)
@@ -120,3 +121,19 @@ def _require_own_names(found: AuditReports) -> None:
         wrong = [{"pointer": f"/reports/{n}/action", "code": "value"} for n in taken]
         names = ", ".join(sorted(NAMESPACES))
         raise HttpProblem(problem("validation_failed", f"the system's own actions begin with: {names}", errors=wrong))
+
+
+def _require_times(found: AuditReports) -> None:
+    """Raise `HttpProblem` for a report of a time that has no year in UTC, such as the first hours of year 1 in Asia."""
+    wrong = [n for n, one in enumerate(found.reports) if not _in_utc(one.occurred_at)]
+    if wrong:
+        errors = [{"pointer": f"/reports/{n}/occurred_at", "code": "bounds"} for n in wrong]
+        raise HttpProblem(problem("validation_failed", "a time is in the years 1 to 9999 of UTC", errors=errors))
+
+
+def _in_utc(at: datetime) -> bool:
+    try:
+        at.astimezone(UTC)
+    except OverflowError:
+        return False
+    return True

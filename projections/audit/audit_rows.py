@@ -46,6 +46,8 @@ TILES: Final = Table(MODEL, "tiles")
 SUBJECTS: Final = Table(MODEL, "subjects", (Index("subject", ("tenant", "subject"), TIME),))
 TILE: Final = "tile"
 NUMBERS_OF_A_MS: Final = 1_000_000
+MAX_MS: Final = 2**63 // NUMBERS_OF_A_MS - 1
+"""The last place in the order of time, in the year 2262: stores have no integers above 64 bits."""
 UNREADABLE: Final = "unreadable"
 ADDED: Final = ("classification", "before", "after", "reported_by")
 """The fields that records have since they have been written: a record without them has the hash that it always had."""
@@ -215,12 +217,19 @@ def time_of(occurred_at: str, n: int) -> int:
 
 
 def ms_of(text: str) -> int:
-    """Return an RFC 3339 time as milliseconds since 1970, 0 where the text is none or of a year before it."""
+    """Return an RFC 3339 time as milliseconds since 1970: 0 where the text is none or of a year before it, at most
+    `MAX_MS`.
+    """
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
         return 0
-    return max(0, round((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp() * 1000))
+    return ms_at(found if found.tzinfo else found.replace(tzinfo=UTC))
+
+
+def ms_at(time: datetime) -> int:
+    """Return a time as milliseconds since 1970, between 0 and `MAX_MS`."""
+    return min(max(0, round(time.timestamp() * 1000)), MAX_MS)
 
 
 def _write(fact: Fact, n: int) -> Write:

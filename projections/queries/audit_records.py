@@ -16,7 +16,7 @@ from core.domain.decision import field_error
 from core.ports.documents import Documents, Row, TableGeneration
 from core.ports.event_log import EventLog
 from projections.audit import audit_rows
-from projections.audit.audit_rows import LANE, NUMBERS_OF_A_MS
+from projections.audit.audit_rows import LANE, NUMBERS_OF_A_MS, ms_at
 from projections.generations import Generations
 from projections.progress import Progress
 from schemas.topics import AUDIT_LOG, partitions
@@ -133,7 +133,7 @@ def matches(row: Row, query: AuditQuery) -> bool:
 
 def _range(query: AuditQuery) -> tuple[int | None, int | None]:
     """Return the first place in the order of time that a query has, and the one after its last."""
-    low, high = (None if at is None else _ms(at) * NUMBERS_OF_A_MS for at in (query.begin, query.end))
+    low, high = (None if at is None else ms_at(at) * NUMBERS_OF_A_MS for at in (query.begin, query.end))
     return low, high
 
 
@@ -152,10 +152,6 @@ def entry(row: Row) -> AuditEntry:
         datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z") if ms else None
     )
     return AuditEntry(n=facet["n"], recorded_at=at, leaf_hash=facet["leaf"], record=facet["record"])
-
-
-def _ms(time: datetime) -> int:
-    return max(0, round(time.timestamp() * 1000))
 
 
 def _cursor(query: AuditQuery, up_to: int, time: int | None) -> str:

@@ -60,6 +60,13 @@ async def test_names_of_the_system_are_refused(client: Client, audit: RecordingA
     assert audit.records == []
 
 
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+async def test_time_without_a_year_in_utc_is_refused(client: Client, audit: RecordingAudit, at: str) -> None:
+    status, problem = await report(client, REPORT, REPORT | {"occurred_at": at})
+    assert (status, problem["errors"]) == (422, [{"pointer": "/reports/1/occurred_at", "code": "bounds"}])
+    assert audit.records == []
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

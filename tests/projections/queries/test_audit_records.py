@@ -237,3 +237,22 @@ async def test_every_form_of_query_and_count_is_answered_as_by_a_look_at_all_rec
     declared = {(table, index.name) for table in Audit.tables for index in table.indexes}
     assert used <= declared
     assert {name for table, name in used if table is audit_rows.ROWS} == {one.name for one in audit_rows.ROWS.indexes}
+
+
+@pytest.mark.parametrize("order", ["newest", "oldest"])
+async def test_records_of_a_far_year_are_paged_like_others(documents: Documents, order: Any) -> None:
+    """A service reports any time, and no store has integers above 64 bits."""
+    years = ("2026", "2300", "9999", "9999")
+    await save(documents, [fact(n, f"r{n}", at=f"{year}-12-31T23:59:59Z") for n, year in enumerate(years)])
+    answers = AuditRecords(documents, Generations(documents, (audit_rows.MODEL, DERIVING)), MemoryLog())
+    query, found = AuditQuery(purpose="case 4711", order=order, limit=1), list[str]()
+    while True:
+        page = await answers.page(TENANT, query)
+        found += [one.record["id"] for one in page.records]
+        if page.after is None:
+            break
+        query = msgspec.structs.replace(query, after=page.after)
+    ordered = ["r0", "r1", "r2", "r3"]
+    assert found == (ordered if order == "oldest" else ordered[::-1])
+    late = msgspec.convert({"purpose": "late", "from": "9000-01-01T00:00:00Z"}, AuditQuery)
+    assert len((await answers.page(TENANT, late)).records) == 3
