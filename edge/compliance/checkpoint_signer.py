@@ -87,8 +87,8 @@ class CheckpointSigner:
             self._waits_since.pop(tenant, None)
             return
         signed_ms = 0 if last is None else ms_of(signed_at(last) or "")
-        self._waits_since.setdefault(tenant, signed_ms or self._now())
-        if self._now() - signed_ms < self._interval_ms:
+        self._waits_since.setdefault(tenant, min(signed_ms or self._now(), self._now()))
+        if abs(self._now() - signed_ms) < self._interval_ms:  # signed far ahead: by a clock that was set back since
             return
         if last is not None:
             await self._require_beginning(tenant, tree.size, last)

@@ -88,6 +88,15 @@ async def test_new_records_are_signed_when_the_interval_has_passed(scene: Scene)
     assert (await scene.sizes(), scene.age_h) == ([3, 4], 0)
 
 
+async def test_clock_that_was_set_back_stops_no_checkpoints(scene: Scene) -> None:
+    scene.clock.hour = 20
+    await scene.signer.look()
+    await scene.add(3)
+    scene.clock.hour = 9
+    await scene.signer.look()
+    assert (await scene.sizes(), scene.age_h) == ([3, 4], 0)
+
+
 async def test_log_that_does_not_grow_is_not_signed_again(scene: Scene) -> None:
     await scene.signer.look()
     scene.clock.hour = 20
