@@ -11,7 +11,7 @@ marked = $(sort $(shell grep -rl --include='*.py' 'mark\.$(1)\b' tests))
 # Tests start many processes, and each would compile all of us again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install up test slow-test slow-together slow-alone browser-test prometheus-test stack-test kill-test outage-test system-kill-test seed-test soak check format clean
+.PHONY: help install up test slow-test slow-together slow-alone browser-test prometheus-test stack-test kill-test seed-test soak check format clean
 
 help: ## these words
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/ -/'
@@ -50,13 +50,7 @@ stack-test: install ## the tests on the real servers
 	$(BIN)/python -m pytest --durations=10 -m 'stack and not kills' $(call marked,stack)
 
 kill-test: install ## kills and outages on the real servers
-	$(MAKE) --no-print-directory --keep-going outage-test system-kill-test
-
-outage-test: install ## those of one adapter or server
-	$(BIN)/python -m pytest --durations=10 -m 'kills and not soak' $(filter-out tests/kills/%,$(call marked,kills))
-
-system-kill-test: install ## those of the whole system, on servers of its own
-	$(BIN)/python -m pytest --durations=20 -o cache_dir=.pytest_cache/system -m 'kills and not soak' $(filter tests/kills/%,$(call marked,kills))
+	$(BIN)/python -m pytest --durations=20 -m 'kills and not soak' $(call marked,kills)
 
 seed-test: install ## seeds of the simulation, in two processes
 	CAAS_SEEDS=$(SEEDS) $(BIN)/python -m pytest -n 2 --dist worksteal -p no:cacheprovider --timeout 600 -k every_schedule tests/simulation/test_simulation.py
