@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import secrets
 import stat
 from collections.abc import Iterable
 from pathlib import Path
@@ -26,12 +27,28 @@ def make_file(path: Path) -> None:
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """Replace the file by one with this content, for its owner alone."""
-    fresh = path.with_name(f"{path.name}.{os.getpid()}")
-    fresh.unlink(missing_ok=True)
-    make_file(fresh)
-    fresh.write_bytes(content)
-    fresh.replace(path)
+    """Replace the file by one with this content, for its owner alone: whole or not at all, also where the power fails,
+    and where another process, perhaps of another machine, writes the same.
+    """
+    fresh = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+    try:
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE), "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(path)
+    except BaseException:
+        fresh.unlink(missing_ok=True)
+        raise
+    _sync_directory(path.parent)
+
+
+def _sync_directory(path: Path) -> None:
+    directory = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
 
 
 def open_to_others(path: Path) -> bool:

@@ -12,6 +12,7 @@ import msgspec
 
 from core.audit.checkpoint import origin_of, parse
 from core.audit.note import SigningKey
+from core.ports.event_log import AlreadyWriting
 from core.settings import Settings
 from edge.cli import audit_checkpoints, audit_counts, options
 from edge.cli.audit_service import AuditService, NotAnswered, opened
@@ -121,7 +122,7 @@ def _run(work: Work, args: argparse.Namespace) -> int:
     settings = existing(options.existing_system(args), "token_secret")
     try:
         return options.run_or_fail(
-            "audit", functools.partial(_asked, work, settings, args), NotAnswered, ValueError, OSError
+            "audit", functools.partial(_asked, work, settings, args), AlreadyWriting, NotAnswered, ValueError, OSError
         )
     except BaseException as error:
         if (found := options.first_of(error, (NotProved,))) is None:

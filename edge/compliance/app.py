@@ -8,7 +8,7 @@ from aiohttp import web
 
 from core.audit.checkpoint import Checkpoint, origin_of, parse, sign
 from core.audit.derived import outcome_of
-from core.audit.note import SigningKey
+from core.audit.note import NoteRejected, SigningKey
 from core.domain.decision import Rejected, field_error
 from core.health import Health
 from core.identity import Identity
@@ -149,8 +149,9 @@ class Compliance:
             notes = await self._checkpoints.kept(tenant, after=query.after, limit=MAX_CHECKPOINTS)
         except OSError as error:
             raise Unavailable(f"the kept checkpoints cannot be read: {error}") from None
-        found = [_checkpoint(note) for note in notes]
-        return AuditCheckpoints(checkpoints=found, after=found[-1].size if len(found) == MAX_CHECKPOINTS else None)
+        found = [one for note in notes if (one := _checkpoint(note)) is not None]
+        more = len(notes) == MAX_CHECKPOINTS and bool(found)
+        return AuditCheckpoints(checkpoints=found, after=found[-1].size if more else None)
 
     async def _tree(self, tenant: str, query: AuditTreeQuery) -> AuditTree:
         newest = await self._trees.newest(tenant)
@@ -200,8 +201,12 @@ class Compliance:
         return web.Response(status=201, headers={"Cache-Control": "no-store"})
 
 
-def _checkpoint(note: str) -> AuditCheckpoint:
-    found = parse(note)
+def _checkpoint(note: str) -> AuditCheckpoint | None:
+    """Return a kept checkpoint; None of a file that is none, which the signer warns of."""
+    try:
+        found = parse(note)
+    except NoteRejected:
+        return None
     return AuditCheckpoint(size=found.size, root=found.root.hex(), signed_at=signed_at(found), note=note)
 
 

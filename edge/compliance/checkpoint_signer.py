@@ -68,14 +68,14 @@ class CheckpointSigner:
         return 0 if since is None else max(0, self._now() - since) // 1000
 
     async def look(self) -> None:
-        """Sign what is due, of each tenant. Raises `LogChanged` and `NoteRejected` at the end, `Unavailable` and
-        `OSError` at once.
+        """Sign what is due, of each tenant. Raises `LogChanged`, `NoteRejected` and `OSError` at the end, the first of
+        them, and `Unavailable` at once.
         """
-        wrong: list[LogChanged | NoteRejected] = []
+        wrong: list[LogChanged | NoteRejected | OSError] = []
         for tenant in await self._trees.tenants():
             try:
                 await self._look_at(tenant)
-            except (LogChanged, NoteRejected) as error:
+            except (LogChanged, NoteRejected, OSError) as error:
                 wrong.append(error)
         if wrong:
             raise wrong[0]

@@ -1,10 +1,12 @@
 """CheckpointFolder keeps checkpoints as files of a directory, which may lie on another machine than the log.
 
-The one of a tenant's tree with 264 records is `tenant-NAME/0000000000000264.checkpoint`, NAME percent-encoded.
+The one of a tenant's tree with 264 records is `tenant-NAME/0000000000000264.checkpoint`, NAME percent-encoded; of a
+long name the first characters and a hash. A file that is not UTF-8 is returned with marks, and so is no checkpoint.
 """
 
 import asyncio
 from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -12,6 +14,8 @@ from urllib.parse import quote
 from core import private_files
 
 DIGITS: Final = 16
+MAX_NAME: Final = 128
+"""Maximum length of a tenant's encoded name in that of its folder: file systems end at 255 bytes."""
 SUFFIX: Final = ".checkpoint"
 
 
@@ -34,7 +38,10 @@ class CheckpointFolder:
         return await asyncio.to_thread(self._last, tenant)
 
     def _of(self, tenant: str) -> Path:
-        return self._folder / f"tenant-{quote(tenant, safe='')}"  # never `..`, which quoting leaves as it is
+        name = quote(tenant, safe="")
+        if len(name) > MAX_NAME:
+            name = f"{name[:MAX_NAME]}~{sha256(tenant.encode()).hexdigest()}"
+        return self._folder / f"tenant-{name}"  # never `..`, which quoting leaves as it is
 
     def _write(self, path: Path, note: str) -> None:
         if not path.exists():
@@ -43,11 +50,11 @@ class CheckpointFolder:
 
     def _read(self, tenant: str, after: int, limit: int) -> list[str]:
         later = [path for path in self._paths(tenant) if int(path.stem) > after]
-        return [path.read_text(encoding="utf-8") for path in later[:limit]]
+        return [path.read_text(encoding="utf-8", errors="replace") for path in later[:limit]]
 
     def _last(self, tenant: str) -> str | None:
         paths = self._paths(tenant)
-        return paths[-1].read_text(encoding="utf-8") if paths else None
+        return paths[-1].read_text(encoding="utf-8", errors="replace") if paths else None
 
     def _paths(self, tenant: str) -> list[Path]:
         """Return the files of a tenant's checkpoints, the smallest tree first; others do not count."""

@@ -39,6 +39,22 @@ async def test_every_name_of_a_tenant_stays_in_the_directory(tmp_path: Path, ten
     assert [path.parent.parent for path in tmp_path.rglob("*.checkpoint")] == [folder]
 
 
+async def test_tenants_of_long_names_have_folders_of_their_own(tmp_path: Path) -> None:
+    kept = CheckpointFolder(tmp_path)
+    for tenant in (long := ["\u00e9" * 200 + end for end in "ab"]):
+        await kept.keep(tenant, 1, f"note of {tenant[-1]}\n")
+    assert [await kept.newest(tenant) for tenant in long] == ["note of a\n", "note of b\n"]
+
+
+async def test_damaged_file_is_returned_with_marks(tmp_path: Path) -> None:
+    kept = CheckpointFolder(tmp_path)
+    await kept.keep("acme", 9, "note\n")
+    (file,) = tmp_path.rglob("*.checkpoint")
+    file.write_bytes(b"n\xffte\n")
+    assert await kept.newest("acme") == "n\ufffdte\n"
+    assert await kept.kept("acme") == ["n\ufffdte\n"]
+
+
 async def test_other_files_do_not_count(tmp_path: Path) -> None:
     kept = CheckpointFolder(tmp_path)
     await kept.keep("acme", 9, "note\n")
