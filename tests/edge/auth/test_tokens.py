@@ -37,7 +37,7 @@ def test_token_has_the_roles_of_its_user() -> None:
     tokens = Tokens(SECRET, 900)
     for roles in ((), ("sre",), ("compliance_officer", "admin")):
         assert tokens.verify(tokens.issue("acme", "ann", roles=roles)[0]).roles == roles
-    for wrong in (("boss",), ("sre",) * 4):
+    for wrong in (("boss",), ("sre",) * 5):
         with pytest.raises(msgspec.ValidationError):
             tokens.issue("acme", "ann", roles=wrong)
     claims = jwt.decode(tokens.issue("acme", "ann")[0], SECRET, algorithms=["HS256"], audience="caas")
